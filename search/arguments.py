@@ -1,0 +1,146 @@
+"""The command line of `python -m search.run`: flags to a SearchSpec."""
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import trainables
+from search.prepare import default_sources
+from search.spec import PrecisionChoice, Sampler, Scheduler, SearchSpec
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command line asks for: searches to run one after the other, and how."""
+
+    specs: list[SearchSpec]
+    resume: bool
+    dry_run: bool
+    banner: list[str]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every flag, with what it means, its unit, and what turns it off."""
+    p = argparse.ArgumentParser(
+        prog="python -m search.run",
+        description="Search the hyperparameters of a training regime, confirm the best on fresh seeds, and hold it against the paper.",
+    )
+    p.add_argument("--regime", help=f"what to search: all, or one of {', '.join(trainables.names())}")
+    p.add_argument("--trials", type=int, help="configurations to try (default: 50)")
+    p.add_argument("--data", metavar="SOURCE", help="massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], a folder with train/validation/test as "
+                   ".jsonl, .csv or .parquet, or one such file (default: massive where the hub or its cache has it, else embedded)")
+    p.add_argument("--text-column", metavar="NAME", help="the column with the text (default: found by name)")
+    p.add_argument("--label-column", metavar="NAME", help="the column with the label (default: found by name)")
+    p.add_argument("--model", metavar="SOURCE", help="a hub name, a local folder, or minilm (default: bert-base-uncased where it is to be had, else minilm)")
+    p.add_argument("--epochs", type=int, metavar="N", help="budget of a trial in epochs (default: the regime's own)")
+    p.add_argument("--seed", type=int, metavar="N", help="of every trial and of the sampler (default: 0)")
+    p.add_argument("--name", help="of the folder under --results (default: made of regime and data)")
+    p.add_argument("--sampler", choices=get_args(Sampler), help="what proposes configurations (default: tpe)")
+    p.add_argument("--scheduler", choices=get_args(Scheduler), help="what stops the hopeless; none: nothing (default: asha)")
+    p.add_argument("--grace", type=int, metavar="N", help="epochs before a trial may be stopped (default: a third of the budget)")
+    p.add_argument("--reduction-factor", type=int, metavar="N", help="one trial in N goes on from each rung of asha and hyperband (default: 3)")
+    p.add_argument("--gpus-per-trial", metavar="auto|F", help="share of a GPU for a trial; auto: measured; 0: none (default: auto)")
+    p.add_argument("--cpus-per-trial", type=float, metavar="F", help="cores for a trial, and its threads (default: 1)")
+    p.add_argument("--max-concurrent", type=int, metavar="N", help="trials at a time (default: as many as fit)")
+    p.add_argument("--time-budget", metavar="2h", help="time for trials, as 90s, 30m or 2h (default: no limit)")
+    p.add_argument("--address", metavar="ADDR", help="a Ray cluster's address (default: RAY_ADDRESS, else a cluster of this machine's own)")
+    p.add_argument("--confirm", metavar="KxS", help="run the best K again on S fresh seeds (default: 3x2)")
+    p.add_argument("--no-confirm", action="store_true", help="skip that, and the test split with it")
+    p.add_argument("--fix", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="hyperparameters not to search, and their values")
+    p.add_argument("--precision", choices=get_args(PrecisionChoice), help="of matrix products; auto: bf16 where the hardware has it (default: auto)")
+    p.add_argument("--tracking-uri", metavar="URI", help="an MLflow server or store (default: MLFLOW_TRACKING_URI, else sqlite in --results)")
+    p.add_argument("--results", metavar="DIR", help="where searches keep their folders (default: results)")
+    p.add_argument("--resume", metavar="NAME", help="go on with a search; --trials may be higher than before")
+    p.add_argument("--dry-run", action="store_true", help="print the space, trial 0 and the plan; run nothing, write nothing")
+    return p
+
+
+def command(argv: Sequence[str] | None) -> Command:
+    """The searches that a command line asks for. Raises ValueError with one line where it asks for something that is not there."""
+    args = parser().parse_args(argv)
+    if args.resume:
+        return Command([_resumed(args)], True, args.dry_run, [])
+    if not args.regime:
+        raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(trainables.names())}")
+    regimes = trainables.names() if args.regime == "all" else [args.regime]
+    for regime in regimes:
+        trainables.load(regime)
+    values = _given(args)
+    drafts = [_spec(regime, {"data": args.data or "embedded", "model": args.model or "minilm", **values}, args.fix) for regime in regimes]
+    data, model, banner = default_sources(args.data, args.model)
+    specs = [replace(draft, data=data, model=model) for draft in drafts]
+    if args.regime == "all":
+        specs = [replace(spec, name=f"{args.name}-{spec.regime}" if args.name else None) for spec in specs]
+    return Command([spec.named() for spec in specs], False, args.dry_run, banner)
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """The flags that were given, as fields of a SearchSpec."""
+    same = ("trials", "text_column", "label_column", "epochs", "seed", "name", "sampler", "scheduler", "grace", "reduction_factor",
+            "cpus_per_trial", "max_concurrent", "address", "precision", "tracking_uri", "results")
+    values = {name: getattr(args, name) for name in same if getattr(args, name) is not None}
+    if args.epochs is not None and args.epochs < 1:
+        raise ValueError(f"epochs is above 0; got {args.epochs}")
+    if args.gpus_per_trial not in (None, "auto"):
+        values["gpus_per_trial"] = _number("--gpus-per-trial", args.gpus_per_trial, "auto or a number")
+    if args.time_budget:
+        values["time_budget"] = seconds(args.time_budget)
+    if args.confirm and args.no_confirm:
+        raise ValueError("--confirm and --no-confirm exclude each other")
+    if args.no_confirm:
+        values["confirm_top"] = 0
+    elif args.confirm:
+        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", args.confirm)
+        if not match:
+            raise ValueError(f"--confirm is KxS, both at least 1, as 3x2; got '{args.confirm}' (--no-confirm turns it off)")
+        values |= {"confirm_top": int(match[1]), "confirm_seeds": int(match[2])}
+    return values
+
+
+def _spec(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:
+    config, fixed = trainables.load(regime).Config, {}
+    for item in fix:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise ValueError(f"--fix takes FIELD=VALUE; got '{item}'")
+        fixed[name] = config.parse(name, text)
+    return SearchSpec(regime=regime, fix=fixed, **values)
+
+
+def _resumed(args: argparse.Namespace) -> SearchSpec:
+    """The spec of an earlier search, with more trials, time or another share of the machine; what would make trials incomparable stays."""
+    path = Path(args.results or "results") / args.resume / "spec.json"
+    if not path.is_file():
+        raise ValueError(f"no search '{args.resume}' in '{path.parent.parent}': it has no spec.json")
+    spec = SearchSpec.from_json(path.read_text(encoding="utf-8"))
+    values = _given(args)
+    if args.regime not in (None, spec.regime):
+        raise ValueError(f"--resume goes on with regime '{spec.regime}'; got --regime {args.regime}")
+    for name, value in {**values, "data": args.data, "model": args.model}.items():
+        fixed = name in ("data", "model", "epochs", "seed", "text_column", "label_column", "precision", "cpus_per_trial", "name")
+        if fixed and value is not None and value != getattr(spec, name):
+            raise ValueError(f"--resume goes on with {name} {getattr(spec, name)!r}, or old and new trials would not compare; got {value!r}")
+    if args.fix:
+        raise ValueError("--resume goes on with the space that the search had; --fix needs a new search")
+    return replace(spec, **{**values, "results": args.results or spec.results})
+
+
+def seconds(text: str) -> float:
+    """A duration: `90s`, `30m`, `2h`, `1d`, or seconds alone. Raises ValueError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    if not match or float(match[1]) == 0:
+        raise ValueError(f"a time is a number above 0 with s, m, h or d, as 90s or 2h; got '{text}'")
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def _number(flag: str, text: str, rule: str) -> float:
+    try:
+        return float(json.loads(text))
+    except (ValueError, TypeError):
+        raise ValueError(f"{flag} is {rule}; got '{text}'") from None

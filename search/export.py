@@ -1,0 +1,95 @@
+"""python -m search.export: the winner of a search, or its best, as YAML that says everything that is needed to train it again."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from optuna.trial import FrozenTrial
+
+from search import study as studies
+from search.results import CONFIRMED, TESTED, write
+from search.spec import SearchSpec
+from search.versions import commit, versions
+
+
+def export(folder: Path, top: int = 1) -> str:
+    """The winner (the best by validation where nothing was confirmed), and the next `top` - 1, as a stream of YAML documents.
+
+    Raises ValueError where the folder holds no search, or the search no trial that came to its end.
+    """
+    path = folder / "spec.json"
+    if not path.is_file():
+        raise ValueError(f"no search in '{folder}': it has no spec.json")
+    spec = SearchSpec.from_json(path.read_text(encoding="utf-8"))
+    study = studies.read_study(folder)
+    winner = study.user_attrs.get("winner")
+    ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
+    if not ranking:
+        raise ValueError(f"no trial of '{spec.name}' came to its end: there is nothing to export")
+    documents = [_document(study, spec, trial, rank) for rank, trial in enumerate(ranking[:top], 1)]
+    return "---\n".join(yaml.safe_dump(document, sort_keys=False, allow_unicode=True) for document in documents)
+
+
+def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int) -> dict[str, Any]:
+    runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
+    scores: dict[str, Any] = {"search_validation_accuracy": trial.value}
+    if runs:
+        scores["confirmed_validation_accuracy"] = {int(seed): epochs[-1]["best_accuracy"] for seed, epochs in sorted(runs.items())}
+    if trial.number == study.user_attrs.get("winner") and TESTED in study.user_attrs:
+        scores["test"] = {int(seed): dict(found) for seed, found in sorted(study.user_attrs[TESTED].items())}
+    job, data = study.user_attrs["job"], study.user_attrs["data"]
+    return {
+        "search": spec.name,
+        "rank": rank,
+        "trial": trial.number,
+        "regime": spec.regime,
+        "config": json.loads(json.dumps(trial.user_attrs[studies.CONFIG])),
+        "epochs": spec.epochs,
+        "seed": spec.seed,
+        "data": {
+            "source": spec.data,
+            "fingerprint": data["fingerprint"],
+            "text_column": spec.text_column,
+            "label_column": spec.label_column,
+        },
+        "model": {"source": spec.model, "fingerprint": data["model"]},
+        "max_tokens": spec.max_tokens,
+        "precision": job["precision"],
+        "threads": job["threads"],
+        "device": job["device"],
+        "scores": scores,
+        "versions": versions(),
+        "commit": commit(),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m search.export", description=__doc__)
+    parser.add_argument("name", metavar="NAME", help="of the search")
+    parser.add_argument("--top", type=int, default=1, metavar="N", help="how many configurations, the best first (default: 1)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: standard output)")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where searches are (default: results)")
+    args = parser.parse_args(argv)
+    try:
+        if args.top < 1:
+            raise ValueError(f"--top is at least 1; got {args.top}")
+        text = export(args.results / args.name, args.top)
+        if args.out is None:
+            sys.stdout.write(text)
+        else:
+            write(args.out, text)
+            print(f"wrote {args.out}")
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,108 @@
+"""What a search leaves in its folder beside the journal: tables and files that can be made again from the study."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from search import study as studies
+from search.spec import SearchSpec
+from trainables.parts.epoch import Epoch
+
+CONFIRMED, TESTED = "confirmed", "tested"
+"""Attributes of the study: {trial: {seed: [epochs]}} and {seed: scores} of the winner; with `winner`, its number."""
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all: beside its place first, then renamed into it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:
+    """Write rows as CSV; None is an empty cell."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    write(path, out.getvalue())
+
+
+def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
+    """A row a trial, its whole configuration in columns `config.*`."""
+    rows = []
+    for trial in studies.trials(study):
+        epochs = studies.epochs(trial)
+        row = {
+            "number": trial.number,
+            "state": trial.state.name,
+            "reason": trial.user_attrs.get(studies.REASON),
+            "validation_accuracy": trial.value if trial.state.name == "COMPLETE" else None,
+            "best_accuracy": max((epoch["best_accuracy"] for epoch in epochs), default=None),
+            "epochs": len(epochs),
+            "seconds": round(sum(epoch["seconds"] for epoch in epochs), 3),
+        }
+        rows.append(row | {f"config.{name}": value for name, value in trial.user_attrs[studies.CONFIG].items()})
+    return rows
+
+
+def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
+    """A row an epoch: of the search's trials, then of the confirmations."""
+    rows = [
+        {"trial": trial.number, "seed": spec.seed, "kind": "search"} | epoch
+        for trial in studies.trials(study)
+        for epoch in studies.epochs(trial)
+    ]
+    for number, seeds in study.user_attrs.get(CONFIRMED, {}).items():
+        rows += [{"trial": int(number), "seed": int(seed), "kind": "confirm"} | epoch for seed, run in seeds.items() for epoch in run]
+    return rows
+
+
+def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the comparison table is made of; `facts` are those of the data and the model that the journal does not hold."""
+    attrs, found = study.user_attrs, studies.trials(study)
+    ranking, paper = studies.ranking(study), studies.paper_trial(study)
+    winner = attrs.get("winner")
+    runs = attrs.get(CONFIRMED, {}).get(str(winner), {})
+    config = study.get_trials(deepcopy=False)[winner].user_attrs[studies.CONFIG] if winner is not None else {}
+    last = [epoch for run in runs.values() for epoch in run if epoch["stage"] == "contrastive" and epoch["epoch"] == spec.epochs]
+    return {
+        "name": spec.name,
+        "regime": spec.regime,
+        "epochs": spec.epochs,
+        "states": {state: sum(trial.state.name == state for trial in found) for state in ("COMPLETE", "PRUNED", "FAIL")},
+        "seconds": attrs.get("seconds", 0.0),
+        "paper_config_validation": paper.value if paper is not None and paper.state.name == "COMPLETE" else None,
+        "best_trial": ranking[0].number if ranking else None,
+        "best_validation": ranking[0].value if ranking else None,
+        "winner_trial": winner,
+        "confirmed": [run[-1]["best_accuracy"] for run in runs.values()],
+        "confirmed_seeds": [int(seed) for seed in runs],
+        "test": [{"seed": int(seed)} | scores for seed, scores in attrs.get(TESTED, {}).items()],
+        "batch_size": config.get("batch_size"),
+        "last_contrastive_loss": {
+            "sum": sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
+            "mean": sum(epoch["train_loss"] for epoch in last) / len(last),
+        }
+        if last
+        else None,
+        **facts,
+    }
+
+
+def write_results(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write trials.csv, epochs.csv and summary.json; return the summary."""
+    rows = trial_rows(study)
+    columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
+    write_csv(spec.folder / "trials.csv", rows, columns)
+    write_csv(spec.folder / "epochs.csv", epoch_rows(study, spec), ["trial", "seed", "kind", *Epoch.__dataclass_fields__])
+    found = summary(study, spec, facts)
+    write(spec.folder / "summary.json", json.dumps(found, indent=2) + "\n")
+    return found

@@ -1,0 +1,144 @@
+"""What the user asked for, checked once."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import spaces
+import trainables
+
+Sampler = Literal["tpe", "gp", "cmaes", "random"]
+Scheduler = Literal["asha", "hyperband", "median", "none"]
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpec:
+    """One search. Every field is checked when it is made; a wrong one is a ValueError of one line."""
+
+    regime: str
+    """A file in `trainables/`."""
+    trials: int = 50
+    """Configurations to try."""
+    data: str
+    """A SOURCE, see `trainables.parts.data`."""
+    model: str
+    """A hub name, a local folder, or `minilm`."""
+    text_column: str | None = None
+    """The column that holds the text; None: found by name."""
+    label_column: str | None = None
+    """The column that holds the label; None: found by name."""
+    epochs: int = 0
+    """Budget of a trial; 0: the regime's own."""
+    seed: int = 0
+    """Of every trial of the search and of the sampler."""
+    name: str | None = None
+    """Of the folder under `results`; None: made from regime and data."""
+    sampler: Sampler = "tpe"
+    """What proposes configurations."""
+    scheduler: Scheduler = "asha"
+    """What stops the hopeless."""
+    grace: int | None = None
+    """Epochs before a trial may be stopped; None: a third of the budget."""
+    reduction_factor: int = 3
+    """One in this many goes on from each rung of asha and hyperband."""
+    gpus_per_trial: float | None = None
+    """Share of a GPU; None: measured."""
+    cpus_per_trial: float = 1.0
+    """Cores a trial, and its threads."""
+    max_concurrent: int | None = None
+    """Trials at a time; None: as many as fit."""
+    time_budget: float | None = None
+    """Seconds after which no trial goes on; None: no limit."""
+    address: str | None = None
+    """Of a Ray cluster; None: one is started on this machine."""
+    confirm_top: int = 3
+    """How many of the best are run again; 0: none."""
+    confirm_seeds: int = 2
+    """Fresh seeds for each of them."""
+    fix: dict[str, Any] = field(default_factory=dict)
+    """Hyperparameters that are not searched, and their values."""
+    precision: PrecisionChoice = "auto"
+    """Of matrix products; auto: bf16 where the hardware multiplies it."""
+    max_tokens: int = 64
+    """Longer texts are cut."""
+    tracking_uri: str | None = None
+    """Of MLflow; None: an sqlite file in `results`."""
+    results: str = "results"
+    """Where searches keep their folders."""
+
+    def __post_init__(self) -> None:
+        regime = trainables.load(self.regime)
+        spaces.load(self.regime)
+        if self.epochs == 0:
+            object.__setattr__(self, "epochs", regime.EPOCHS)
+        for name, choices in {"sampler": Sampler, "scheduler": Scheduler, "precision": PrecisionChoice}.items():
+            _require(getattr(self, name) in get_args(choices), name, f"one of {', '.join(get_args(choices))}", getattr(self, name))
+        for name in ("trials", "epochs", "cpus_per_trial"):
+            _require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
+        for name in ("grace", "max_concurrent", "time_budget"):
+            _require(getattr(self, name) is None or getattr(self, name) > 0, name, "above 0", getattr(self, name))
+        _require(self.reduction_factor >= 2, "reduction_factor", "at least 2", self.reduction_factor)
+        _require(self.max_tokens >= 3, "max_tokens", "at least 3", self.max_tokens)
+        _require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        _require(self.gpus_per_trial is None or self.gpus_per_trial >= 0, "gpus_per_trial", "auto or at least 0", self.gpus_per_trial)
+        share = self.gpus_per_trial or 0
+        _require(share <= 1 or share == int(share), "gpus_per_trial", "a share up to 1 or a whole number", share)
+        _require(self.confirm_top >= 0 and self.confirm_seeds > 0, "confirm", "top x seeds, both at least 1", f"{self.confirm_top}x{self.confirm_seeds}")
+        _require(self.name is None or NAME.fullmatch(self.name) is not None, "name", "letters, digits, '.', '_' and '-', up to 80", self.name)
+        for name, value in self.fix.items():
+            regime.Config.from_dict({name: value})
+
+    @property
+    def grace_epochs(self) -> int:
+        """Epochs before a trial may be stopped."""
+        return min(self.epochs, self.grace if self.grace is not None else max(1, round(self.epochs / 3)))
+
+    @property
+    def folder(self) -> Path:
+        """The search's own folder, absolute: workers stand elsewhere."""
+        assert self.name is not None
+        return Path(self.results).expanduser().resolve() / self.name
+
+    def named(self) -> Self:
+        """This spec with a name: its own, or the first free one made of regime and data. Raises ValueError where it is taken."""
+        if self.name is not None:
+            if self.folder.exists():
+                raise ValueError(f"'{self.folder}' exists already; choose another --name, or go on with it: --resume {self.name}")
+            return self
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(self.data).stem if "/" in self.data else self.data).strip("-")[:40] or "data"
+        for number in range(1, 10**6):
+            candidate = replace(self, name=f"{self.regime}-{slug}-{number}")
+            if not candidate.folder.exists():
+                return candidate
+        raise ValueError(f"no free name for a search in '{self.results}'")
+
+    def to_json(self) -> str:
+        """Text that `from_json` reads back."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote. Raises ValueError for anything else."""
+        try:
+            values = json.loads(text)
+            return cls.from_dict(values)
+        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"spec.json is damaged: {error}") from error
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from names and values. Raises ValueError for a name that is not a field."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown field '{min(unknown)}' of a search; choose one of: {', '.join(f.name for f in fields(cls))}")
+        return cls(**values)
+
+
+def _require(holds: bool, name: str, rule: str, value: Any) -> None:
+    if not holds:
+        raise ValueError(f"{name} is {rule}; got {value!r}")

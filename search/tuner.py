@@ -1,0 +1,72 @@
+"""Ray Tune over a study: trials side by side in warm workers."""
+
+import enum
+import tempfile
+import time
+from typing import Any
+
+import optuna
+import ray
+from ray import tune
+
+from search import study as studies
+from search import worker
+from search.cluster import Resources
+from search.searcher import Ledger, StudyScheduler, StudySearcher
+from search.spec import SearchSpec
+from search.worker import Job
+
+
+class Ending(enum.Enum):
+    """Why no more trials are run."""
+
+    DONE = "as many trials as were asked for"
+    EXHAUSTED = "the space holds no other configuration"
+    TIME = "the time budget is spent"
+    INTERRUPTED = "the user stopped it"
+
+
+def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, resources: Resources) -> Ending:
+    """Run trials until the study has `spec.trials`, the space is exhausted, the time is over or the user stops it.
+
+    Returns with no trial left RUNNING: what was cut short is closed as interrupted, and queued.
+    """
+    missing = spec.trials - len(studies.trials(study))
+    if missing <= 0:
+        return Ending.DONE
+    began = time.monotonic()
+    ledger = Ledger(study, spec)
+    trainable: Any = tune.with_resources(
+        tune.with_parameters(worker.trial, job=job, seed=spec.seed), {"cpu": resources.cpus, "gpu": resources.gpus}
+    )
+    with tempfile.TemporaryDirectory(prefix="regimen-tune-") as scratch:
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=StudySearcher(ledger),
+                scheduler=StudyScheduler(ledger),
+                num_samples=missing,
+                max_concurrent_trials=resources.slots,
+                time_budget_s=spec.time_budget,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="trials", storage_path=scratch, verbose=0, failure_config=tune.FailureConfig(max_failures=0)
+            ),
+        )
+        try:
+            tuner.fit()
+        finally:
+            studies.interrupt(study)
+    if len(studies.trials(study)) >= spec.trials:
+        return Ending.DONE
+    if ledger.exhausted:
+        return Ending.EXHAUSTED
+    spent = spec.time_budget is not None and time.monotonic() - began >= spec.time_budget
+    return Ending.TIME if spent else Ending.INTERRUPTED
+
+
+def share(*values: Any) -> list[ray.ObjectRef]:
+    """Put values into the object store, one copy a node, read without copying."""
+    return [ray.put(value) for value in values]

@@ -1,0 +1,101 @@
+"""What runs in Ray's workers: a configuration trained, alone or as a trial."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray import tune
+
+import trainables
+from search.searcher import FAILED, FINISHED
+from trainables.parts.classifier import Classifier
+from trainables.parts.encoder import Precision, Pretrained, state
+from trainables.parts.epoch import Epoch
+from trainables.parts.scores import paper_loss, scores
+from trainables.parts.tokens import Data, Tokens
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for every run of a search. `data` and `pretrained` are in Ray's object store, one copy a node."""
+
+    regime: str
+    data: ray.ObjectRef
+    pretrained: ray.ObjectRef
+    epochs: int
+    precision: Precision
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its epochs, and its weights in the small vocabulary."""
+
+    epochs: list[dict[str, Any]]
+    encoder: dict[str, np.ndarray]
+    head: dict[str, np.ndarray]
+
+
+def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
+    """The regime's generator over epochs. Everything that a curve depends on is set here: config, seed, device, precision, threads."""
+    torch.set_num_threads(job.threads)
+    if job.device == "cuda":
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    data: Data = ray.get(job.data)
+    pretrained: Pretrained = ray.get(job.pretrained)
+    regime = trainables.load(job.regime)
+    encoder = pretrained.build(job.precision, job.device)
+    return regime.train(regime.Config.from_dict(config), data, encoder, epochs=job.epochs, seed=seed)
+
+
+def trial(params: dict[str, Any], job: Job, seed: int) -> None:
+    """A trial of the search, as Ray Tune calls it. What goes wrong is reported with its reason, and the worker stays warm."""
+    try:
+        epochs: Iterator[Epoch] = begin(job, params["config"], seed)
+        for epoch in epochs:
+            tune.report(epoch.to_dict())
+    except Exception as error:
+        tune.report({FAILED: f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", "validation_accuracy": 0.0})
+    else:
+        tune.report({FINISHED: True, "validation_accuracy": 0.0})
+
+
+@ray.remote(max_retries=1)
+def train(job: Job, config: dict[str, Any], seed: int) -> Trained:
+    """A run to its end, with the weights that it leaves."""
+    run = begin(job, config, seed)
+    epochs = []
+    while True:
+        try:
+            epochs.append(next(run).to_dict())
+        except StopIteration as end:
+            model: Classifier = end.value
+            break
+    head = {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in model.head.state_dict().items()}
+    return Trained(epochs, state(model.encoder), head)
+
+
+def assemble(regime: str, config: dict[str, Any], trained: Trained, whole: Pretrained, vocabulary: np.ndarray, labels: tuple[str, ...],
+             precision: Precision, device: str = "cpu") -> Classifier:
+    """The trained classifier over the whole vocabulary."""
+    encoder = whole.restored(trained.encoder, vocabulary).build(precision, device)
+    model = Classifier.new(encoder, trainables.load(regime).Config.from_dict(config), labels)
+    model.head.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in trained.head.items()})
+    return model.eval()
+
+
+@ray.remote
+def test(job: Job, config: dict[str, Any], trained: Trained, whole: Pretrained, vocabulary: np.ndarray, labels: tuple[str, ...],
+         split: Tokens) -> dict[str, float]:
+    """Scores of a finished run on the test split, the loss in both definitions."""
+    torch.set_num_threads(job.threads)
+    model = assemble(job.regime, config, trained, whole, vocabulary, labels, job.precision, job.device)
+    logits, truth = model.logits(split), torch.from_numpy(split.labels.copy())
+    found = scores(logits, truth)
+    return {"accuracy": found.accuracy, "loss": found.loss, "paper_loss": paper_loss(logits, truth, config["batch_size"])}

@@ -1,0 +1,14 @@
+"""The space of `llrd_warmup`: fine-tuning, with the decay over layers, the warm-up's share and the schedule after it."""
+
+from typing import Any
+
+from spaces.parts.fine_tune import POINTS, fine_tune
+from spaces.parts.optimizer import schedule, warmup
+from spaces.parts.rates import layerwise_decay
+
+__all__ = ["POINTS", "space"]
+
+
+def space(trial: Any) -> dict[str, Any]:
+    """Suggest values for fields of `trainables.llrd_warmup.Config`."""
+    return fine_tune(trial) | schedule(trial) | warmup(trial) | layerwise_decay(trial)

@@ -1,0 +1,17 @@
+"""What all four fine-tuning regimes search."""
+
+from typing import Any
+
+from spaces.parts.head import head
+from spaces.parts.optimizer import optimizer
+from spaces.parts.rates import batch_size, encoder_rate, head_rate
+
+# Rates of the lists that BERT's authors tried on every task: https://github.com/google-research/bert (release of 24 smaller models).
+POINTS = [
+    {"dropout": 0.1, "head_width": None, "learning_rate": rate, "head_learning_rate": 1e-3, "batch_size": 32} for rate in (1e-4, 3e-4)
+]
+
+
+def fine_tune(trial: Any) -> dict[str, Any]:
+    """Suggest the head, the optimiser, the rates and the mini-batch's size."""
+    return head(trial) | optimizer(trial) | encoder_rate(trial) | head_rate(trial) | batch_size(trial, 16, 32, 64)

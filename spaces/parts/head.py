@@ -1,0 +1,14 @@
+"""The classifier: dropout before it, its width, its activation where it has two layers."""
+
+from typing import Any
+
+
+def head(trial: Any) -> dict[str, Any]:
+    """Suggest the classifier's fields."""
+    values = {
+        "dropout": trial.suggest_float("dropout", 0.0, 0.9, step=0.05),
+        "head_width": trial.suggest_categorical("head_width", [None, 10, 32, 64, 128, 256]),
+    }
+    if values["head_width"] is not None:
+        values["head_activation"] = trial.suggest_categorical("head_activation", ["none", "relu", "gelu", "tanh"])
+    return values

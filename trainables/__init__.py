@@ -1,0 +1,26 @@
+"""The regimes. The folder is the registry: a file `NAME.py` here, and one of the same name in `spaces/`, is a regime.
+
+Each regime module has:
+
+- a docstring: the idea, its source, and what differs from the other regimes;
+- `EPOCHS`: the budget that its source used;
+- `Config`: a frozen dataclass of hyperparameters whose defaults are the source's values;
+- `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each epoch
+  and returns the trained `Classifier`.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+
+def names() -> list[str]:
+    """The regimes found in this folder, in the order of the alphabet."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+
+
+def load(name: str) -> ModuleType:
+    """The regime's module. Raises ValueError for a name that has no file here."""
+    if name not in names():
+        raise ValueError(f"unknown regime '{name}'; choose one of: {', '.join(names())}")
+    return import_module(f"{__name__}.{name}")

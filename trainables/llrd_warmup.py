@@ -1,0 +1,37 @@
+"""Layer-wise learning-rate decay and warm-up together: the paper's best regime.
+
+Source: the paper's section 3.2 and Table 4 (row 5 of Table 7, 88.2 %). `llrd` with the schedule of `warmup`, and one rate for
+both linear layers of the classifier.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+from trainables.parts.classifier import Classifier
+from trainables.parts.config import Rate, Share
+from trainables.parts.encoder import Encoder
+from trainables.parts.epoch import Epoch
+from trainables.parts.fine_tune import FineTune, fine_tune
+from trainables.parts.tokens import Data
+
+EPOCHS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(FineTune):
+    """Table 4."""
+
+    head_learning_rate: Rate = 1e-2
+    """Peak rate of the classifier."""
+    layerwise_decay: Share = 0.9
+    """Factor on the learning rate from each layer to the one below it."""
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """After the warm-up."""
+    warmup_ratio: Share = 0.2
+    """Share of the steps in which the rate rises."""
+
+
+def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+    """Yield an Epoch after each epoch; return the trained classifier."""
+    return (yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed, layerwise_decay=config.layerwise_decay))

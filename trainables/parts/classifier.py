@@ -1,0 +1,114 @@
+"""An encoder with a head: what is trained, evaluated, saved and loaded."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel
+
+from trainables.parts import head as heads
+from trainables.parts.encoder import Encoder
+from trainables.parts.head import Head
+from trainables.parts.tokens import Batch, Tokens, by_length, tokenise
+
+WEIGHTS = "model.safetensors"
+
+
+class Classifier(nn.Module):
+    """Sentences to logits: `head(encoder(batch))`.
+
+    Saved as a Hugging Face folder: `AutoTokenizer` loads its tokenizer, `AutoModel` its encoder, `AutoConfig` its `id2label`, and
+    `Classifier.from_pretrained` all of it.
+    """
+
+    def __init__(self, encoder: Encoder, head: nn.Module, config: Head, labels: tuple[str, ...]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.config = config
+        self.labels = labels
+
+    @classmethod
+    def new(cls, encoder: Encoder, config: Head, labels: tuple[str, ...]) -> Self:
+        """A fresh head on an encoder; its weights are drawn from torch's global generator."""
+        return cls(encoder, heads.build(config, encoder.width, len(labels)).to(encoder.device), config, labels)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (B, K)."""
+        logits: Tensor = self.head(self.encoder(batch))
+        return logits
+
+    def logits(self, tokens: Tokens) -> Tensor:
+        """Logits (N, K) of a whole split in its own order, without dropout and gradients."""
+        return classify(self.head, vectors(self.encoder, tokens))
+
+    def predict(self, texts: list[str], tokenizer: Any, max_tokens: int) -> Tensor:
+        """Probabilities (N, K) of raw texts."""
+        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, max_tokens)
+        return self.logits(tokens).softmax(dim=1)
+
+    def save(self, folder: Path, tokenizer: Any, max_tokens: int) -> None:
+        """Write the folder: config.json, model.safetensors, the tokenizer's files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = self.encoder.transformer.config
+        config.id2label = dict(enumerate(self.labels))
+        config.label2id = {label: index for index, label in enumerate(self.labels)}
+        head = {field.name: getattr(self.config, field.name) for field in fields(Head)}
+        config.regimen = {"head": head, "max_tokens": max_tokens}
+        config.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        prefix = self.encoder.transformer.base_model_prefix
+        weights = {f"{prefix}.{name}": tensor for name, tensor in self.encoder.transformer.state_dict().items()}
+        weights |= {f"head.{name}": tensor for name, tensor in self.head.state_dict().items()}
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS, metadata={"format": "pt"})
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Load a folder that `save` wrote. Raises ValueError with one line where it is not one."""
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            shape = Head.from_dict(config.regimen["head"])
+            encoder = Encoder(AutoModel.from_config(config))
+            labels = tuple(config.id2label[index] for index in range(len(config.id2label)))
+            model = cls.new(encoder, shape, labels)
+            prefix = encoder.transformer.base_model_prefix
+            weights = load_file(Path(folder) / WEIGHTS)
+            parts = {"head": model.head, prefix: encoder.transformer}
+            for name, part in parts.items():
+                part.load_state_dict({key.removeprefix(f"{name}."): w for key, w in weights.items() if key.startswith(f"{name}.")})
+        except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"'{folder}' is not a folder that search.train wrote: {reason}") from error
+        return model.eval()
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens after which a text was cut in training, for a loaded folder."""
+        return int(self.encoder.transformer.config.regimen["max_tokens"])
+
+
+@torch.inference_mode()
+def vectors(encoder: Encoder, tokens: Tokens) -> Tensor:
+    """Each sentence's vector, (N, D) float32 in the split's own order, without dropout; the encoder's mode is left as it was."""
+    training = encoder.training
+    encoder.eval()
+    out = torch.empty(len(tokens), encoder.width, device=encoder.device)
+    for rows, batch in by_length(tokens):
+        out[torch.from_numpy(rows).to(encoder.device)] = encoder(batch.to(encoder.device))
+    encoder.train(training)
+    return out
+
+
+@torch.inference_mode()
+def classify(head: nn.Module, features: Tensor) -> Tensor:
+    """Logits (N, K) of vectors (N, D), without dropout; the head's mode is left as it was."""
+    training = head.training
+    head.eval()
+    logits: Tensor = head(features)
+    head.train(training)
+    return logits

@@ -1,0 +1,129 @@
+"""Hyperparameters as frozen dataclasses that check themselves: types, ranges, choices and unknown names."""
+
+import ast
+import inspect
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True)
+class Range:
+    """Closed below, open above where `open_above`: the values that a number may take."""
+
+    low: float
+    high: float = math.inf
+    open_above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value and (value < self.high if self.open_above else value <= self.high)
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {'below ' if self.open_above else ''}{self.high:g}" if self.high < math.inf else f"at least {self.low:g}"
+
+
+Rate = Annotated[float, Range(0, 10)]
+"""A learning rate or a weight decay."""
+Share = Annotated[float, Range(0, 1)]
+"""A fraction of a whole, both ends included."""
+Dropout = Annotated[float, Range(0, 1, open_above=True)]
+"""The probability that a unit is zeroed in training."""
+Count = Annotated[int, Range(1)]
+"""How many: at least one."""
+Temperature = Annotated[float, Range(1e-3, 100)]
+"""The divisor of similarities in a contrastive loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """The base of every Config: values are checked when it is made, and a wrong one is a ValueError of one line."""
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self), include_extras=True).items():
+            object.__setattr__(self, name, _checked(name, getattr(self, name), kind))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from names and values. Raises ValueError for a name that is not a field, or a value that it can't take."""
+        for name in values:
+            cls._require(name)
+        return cls(**values)
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Any:
+        """The value that `text` means for the field `name`, as typed on a command line. Raises ValueError."""
+        cls._require(name)
+        kind = get_type_hints(cls, include_extras=True)[name]
+        value: Any = text
+        for convert in (_none, int, float, _bool):
+            try:
+                value = convert(text)
+                return _checked(name, value, kind)
+            except ValueError:
+                continue
+        return _checked(name, text if isinstance(value, str) or _choices(kind) else value, kind)
+
+    @classmethod
+    def describe(cls) -> dict[str, str]:
+        """What each field means: the docstring under it, read from the source of the class that declares it."""
+        meanings: dict[str, str] = {}
+        for owner in reversed(cls.__mro__):
+            if owner is object:
+                continue
+            body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+            assert isinstance(body, ast.ClassDef)
+            for node, after in zip(body.body, body.body[1:]):
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(after, ast.Expr):
+                    meanings[node.target.id] = inspect.cleandoc(ast.literal_eval(after.value))
+        return meanings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field with its value, ready for JSON or YAML."""
+        return asdict(self)
+
+    @classmethod
+    def _require(cls, name: str) -> None:
+        known = [field.name for field in fields(cls)]
+        if name not in known:
+            raise ValueError(f"unknown hyperparameter '{name}'; choose one of: {', '.join(known)}")
+
+
+def _none(text: str) -> None:
+    if text.lower() not in ("none", "null"):
+        raise ValueError(text)
+
+
+def _bool(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """`value` as the type `kind` (an int becomes a float where one is wanted), or ValueError with rule and value."""
+    if get_origin(kind) in (Union, UnionType):
+        options = get_args(kind)
+        if value is None and NoneType in options:
+            return None
+        (kind,) = [option for option in options if option is not NoneType]
+    limits = [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, Range)]
+    kind = kind.__origin__ if limits else kind
+    if choices := _choices(kind):
+        if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
+            raise ValueError(f"{name} is one of {', '.join(map(str, choices))}; got {value!r}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{name} is a{'n' if kind is int else ''} {kind.__name__}; got {value!r}")
+    for limit in limits:
+        if value not in limit:
+            raise ValueError(f"{name} is {limit}; got {value!r}")
+    return value

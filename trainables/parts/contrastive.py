@@ -1,0 +1,104 @@
+"""Two stages: the encoder learns from pairs of views, then the classifier from the frozen encoder. Rows 6 and 7 of Table 7."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from trainables.parts.classifier import Classifier, vectors
+from trainables.parts.config import Count, Rate, Share, Temperature
+from trainables.parts.encoder import Encoder
+from trainables.parts.epoch import Epoch
+from trainables.parts.frozen import fit_head
+from trainables.parts.head import Head
+from trainables.parts.loop import Loss, Training, fit
+from trainables.parts.optim import parameter_groups
+from trainables.parts.scores import ridge_accuracy
+from trainables.parts.tokens import Batch, Data, MiniBatches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrastive(Head, Training):
+    """What both contrastive regimes have. Optimiser and schedule serve both stages."""
+
+    batch_size: Count = 64
+    """Sentences in a mini-batch, in both stages; the contrastive loss sees two views of each."""
+    learning_rate: Rate = 1e-4
+    """Peak rate of the encoder and the projection in the contrastive stage."""
+    layerwise_decay: Share = 0.9
+    """Factor on the learning rate from each layer to the one below it."""
+    head_learning_rate: Rate = 1e-4
+    """Peak rate of the classifier in its own stage."""
+    head_epochs: Count = 10
+    """Epochs of the classifier stage; they cost next to nothing, since the encoder's vectors are computed once."""
+    temperature: Temperature = 0.07
+    """Divides the similarities. The paper gives none; https://arxiv.org/abs/2004.11362 has 0.07."""
+    views: Literal["head_dropout", "encoder_dropout"] = "head_dropout"
+    """Two dropouts of one sentence vector (the paper), or two passes through the encoder (https://arxiv.org/abs/2104.08821)."""
+    projection: Literal["linear", "mlp", "none"] = "linear"
+    """Between sentence vector and loss, thrown away after the stage; mlp: two linear layers with a ReLU (the paper's Q11)."""
+    projection_width: Count = 128
+    """Components of the vectors that the loss compares. The paper gives none; https://arxiv.org/abs/2004.11362 has 128."""
+
+
+def projection(config: Contrastive, width: int) -> nn.Module:
+    """The map (B, D) -> (B, projection_width) before the loss."""
+    if config.projection == "none":
+        return nn.Identity()
+    if config.projection == "linear":
+        return nn.Linear(width, config.projection_width)
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, config.projection_width))
+
+
+def two_stages(
+    config: Contrastive, data: Data, encoder: Encoder, contrast: Callable[[Tensor, Tensor], Tensor], *, epochs: int, seed: int
+) -> Generator[Epoch, None, Classifier]:
+    """Train the encoder for `epochs` by `contrast(z, labels)`, z (2B, ·) with first views first, then the head for `head_epochs`.
+
+    Each epoch of the first stage is judged by a ridge classifier on the frozen vectors.
+    """
+    torch.manual_seed(seed)
+    model = Classifier.new(encoder, config, data.labels)
+    project = projection(config, encoder.width).to(encoder.device)
+    dropout = nn.Dropout(config.dropout)
+    targets, truth = (torch.from_numpy(split.labels.copy()) for split in (data.train, data.validation))
+
+    def loss(batch: Batch) -> Loss:
+        first = encoder(batch)
+        second = first if config.views == "head_dropout" else encoder(batch)
+        z = project(torch.cat([dropout(first), dropout(second)]))
+        return Loss(contrast(z, batch.labels))
+
+    def judge() -> float:
+        train, validation = (vectors(encoder, split) for split in (data.train, data.validation))
+        return ridge_accuracy(train, targets, validation, truth, len(data.labels))
+
+    yield from fit(
+        nn.ModuleList([encoder, project]),
+        config,
+        parameter_groups(
+            encoder,
+            project,
+            learning_rate=config.learning_rate,
+            head_learning_rate=config.learning_rate,
+            layerwise_decay=config.layerwise_decay,
+        ),
+        MiniBatches(data.train, config.batch_size, seed),
+        loss,
+        judge,
+        stage="contrastive",
+        epochs=epochs,
+    )
+    yield from fit_head(
+        model,
+        config,
+        data,
+        batch_size=config.batch_size,
+        learning_rate=config.head_learning_rate,
+        epochs=config.head_epochs,
+        seed=seed,
+        done=epochs,
+    )
+    return model

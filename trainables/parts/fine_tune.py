@@ -1,0 +1,61 @@
+"""Cross-entropy fine-tuning of the encoder and the classifier together: rows 2 to 5 of the paper's Table 7."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from trainables.parts.classifier import Classifier
+from trainables.parts.config import Count, Rate
+from trainables.parts.encoder import Encoder
+from trainables.parts.epoch import Epoch
+from trainables.parts.head import Head
+from trainables.parts.loop import Loss, Training, fit
+from trainables.parts.optim import parameter_groups
+from trainables.parts.scores import scores
+from trainables.parts.tokens import Batch, Data, MiniBatches
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTune(Head, Training):
+    """What all four fine-tuning regimes have."""
+
+    batch_size: Count = 16
+    """Sentences in a mini-batch."""
+    learning_rate: Rate = 1e-4
+    """Peak rate of the encoder, at the level above its layers."""
+    head_learning_rate: Rate = 1e-4
+    """Peak rate of the classifier."""
+
+
+def fine_tune(
+    config: FineTune, data: Data, encoder: Encoder, *, epochs: int, seed: int, layerwise_decay: float = 1.0, head_decay: float = 1.0
+) -> Generator[Epoch, None, Classifier]:
+    """Train all parameters by cross-entropy, judged on validation after each epoch."""
+    torch.manual_seed(seed)
+    model = Classifier.new(encoder, config, data.labels)
+    truth = torch.from_numpy(data.validation.labels.copy())
+
+    def loss(batch: Batch) -> Loss:
+        logits = model(batch)
+        return Loss(cross_entropy(logits, batch.labels), logits)
+
+    yield from fit(
+        model,
+        config,
+        parameter_groups(
+            encoder,
+            model.head,
+            learning_rate=config.learning_rate,
+            head_learning_rate=config.head_learning_rate,
+            layerwise_decay=layerwise_decay,
+            head_decay=head_decay,
+        ),
+        MiniBatches(data.train, config.batch_size, seed),
+        loss,
+        lambda: scores(model.logits(data.validation), truth),
+        stage="fine-tune",
+        epochs=epochs,
+    )
+    return model

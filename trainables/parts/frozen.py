@@ -1,0 +1,37 @@
+"""The classifier alone, trained by cross-entropy on vectors that a frozen encoder gave once."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from trainables.parts.classifier import Classifier, classify, vectors
+from trainables.parts.epoch import Epoch
+from trainables.parts.loop import Loss, Training, fit
+from trainables.parts.scores import scores
+from trainables.parts.tokens import Batch, Data, Features, MiniBatches
+
+
+def fit_head(
+    model: Classifier, config: Training, data: Data, *, batch_size: int, learning_rate: float, epochs: int, seed: int, done: int = 0
+) -> Iterator[Epoch]:
+    """Train `model.head`; the encoder is not touched, so each sentence is encoded once."""
+    device = model.encoder.device
+    train, validation = (vectors(model.encoder, split).clone() for split in (data.train, data.validation))
+    targets, truth = (torch.from_numpy(split.labels.copy()).to(device) for split in (data.train, data.validation))
+
+    def loss(batch: Batch) -> Loss:
+        logits = model.head(batch.inputs)
+        return Loss(cross_entropy(logits, batch.labels), logits)
+
+    yield from fit(
+        model.head,
+        config,
+        [{"params": list(model.head.parameters()), "lr": learning_rate}],
+        MiniBatches(Features(train, targets), batch_size, seed),
+        loss,
+        lambda: scores(classify(model.head, validation), truth),
+        stage="classifier",
+        epochs=epochs,
+        done=done,
+    )

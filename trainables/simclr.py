@@ -1,0 +1,52 @@
+"""SimCLR: the encoder pulls two views of one sentence together, without labels; then a classifier is trained on it, frozen.
+
+Source: the paper's section 3.3, eqs. (2) to (4) and Table 6 (row 7 of Table 7); https://arxiv.org/abs/2002.05709. Differs from
+`supcon` in the loss, in SGD with momentum 0.99 and in larger batches. Table 6 names one optimiser: it serves both stages.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+from trainables.parts.classifier import Classifier
+from trainables.parts.config import Count, Rate, Share, Temperature
+from trainables.parts.contrastive import Contrastive, two_stages
+from trainables.parts.encoder import Encoder
+from trainables.parts.epoch import Epoch
+from trainables.parts.losses import nt_xent
+from trainables.parts.tokens import Data
+
+EPOCHS = 13
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Contrastive):
+    """Table 6."""
+
+    batch_size: Count = 256
+    """Sentences in a mini-batch, in both stages; the other sentences of a mini-batch are the negatives."""
+    optimizer: Literal["adamw", "sgd"] = "sgd"
+    """Of both stages."""
+    momentum: Share = 0.99
+    """Of SGD."""
+    weight_decay: Rate = 0.0
+    """torch's default for SGD."""
+    learning_rate: Rate = 1e-5
+    """Peak rate of the encoder and the projection in the contrastive stage."""
+    head_learning_rate: Rate = 1e-2
+    """Peak rate of the classifier in its own stage."""
+    head_epochs: Count = 20
+    """Epochs of the classifier stage."""
+    temperature: Temperature = 0.5
+    """Divides the similarities. The paper gives none; https://arxiv.org/abs/2002.05709 has 0.5 for its smaller data set."""
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """After the warm-up, in each stage."""
+    warmup_ratio: Share = 0.2
+    """Share of each stage's steps in which the rate rises."""
+
+
+def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+    """Yield an Epoch after each epoch of either stage; return the trained classifier."""
+    return (
+        yield from two_stages(config, data, encoder, lambda z, labels: nt_xent(z, config.temperature), epochs=epochs, seed=seed)
+    )
