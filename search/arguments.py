@@ -33,28 +33,60 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--regime", help=f"what to search: all, or one of {', '.join(trainables.names())}")
     p.add_argument("--trials", type=int, help="configurations to try (default: 50)")
-    p.add_argument("--data", metavar="SOURCE", help="massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], a folder with train/validation/test as "
-                   ".jsonl, .csv or .parquet, or one such file (default: massive where the hub or its cache has it, else embedded)")
+    p.add_argument(
+        "--data",
+        metavar="SOURCE",
+        help="massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], a folder with train/validation/test as "
+        ".jsonl, .csv or .parquet, or one such file (default: massive where the hub or its cache has it, else embedded)",
+    )
     p.add_argument("--text-column", metavar="NAME", help="the column with the text (default: found by name)")
     p.add_argument("--label-column", metavar="NAME", help="the column with the label (default: found by name)")
-    p.add_argument("--model", metavar="SOURCE", help="a hub name, a local folder, or minilm (default: bert-base-uncased where it is to be had, else minilm)")
+    p.add_argument(
+        "--model",
+        metavar="SOURCE",
+        help="a hub name, a local folder, or minilm (default: bert-base-uncased where it is to be had, else minilm)",
+    )
     p.add_argument("--epochs", type=int, metavar="N", help="budget of a trial in epochs (default: the regime's own)")
     p.add_argument("--seed", type=int, metavar="N", help="of every trial and of the sampler (default: 0)")
     p.add_argument("--name", help="of the folder under --results (default: made of regime and data)")
     p.add_argument("--sampler", choices=get_args(Sampler), help="what proposes configurations (default: tpe)")
     p.add_argument("--scheduler", choices=get_args(Scheduler), help="what stops the hopeless; none: nothing (default: asha)")
     p.add_argument("--grace", type=int, metavar="N", help="epochs before a trial may be stopped (default: a third of the budget)")
-    p.add_argument("--reduction-factor", type=int, metavar="N", help="one trial in N goes on from each rung of asha and hyperband (default: 3)")
+    p.add_argument(
+        "--reduction-factor",
+        type=int,
+        metavar="N",
+        help="one trial in N goes on from each rung of asha and hyperband (default: 3)",
+    )
     p.add_argument("--gpus-per-trial", metavar="auto|F", help="share of a GPU for a trial; auto: measured; 0: none (default: auto)")
     p.add_argument("--cpus-per-trial", type=float, metavar="F", help="cores for a trial, and its threads (default: 1)")
     p.add_argument("--max-concurrent", type=int, metavar="N", help="trials at a time (default: as many as fit)")
     p.add_argument("--time-budget", metavar="2h", help="time for trials, as 90s, 30m or 2h (default: no limit)")
-    p.add_argument("--address", metavar="ADDR", help="a Ray cluster's address (default: RAY_ADDRESS, else a cluster of this machine's own)")
+    p.add_argument(
+        "--address",
+        metavar="ADDR",
+        help="a Ray cluster's address (default: RAY_ADDRESS, else a cluster of this machine's own)",
+    )
     p.add_argument("--confirm", metavar="KxS", help="run the best K again on S fresh seeds (default: 3x2)")
     p.add_argument("--no-confirm", action="store_true", help="skip that, and the test split with it")
-    p.add_argument("--fix", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="hyperparameters not to search, and their values")
-    p.add_argument("--precision", choices=get_args(PrecisionChoice), help="of matrix products; auto: bf16 where the hardware has it (default: auto)")
-    p.add_argument("--tracking-uri", metavar="URI", help="an MLflow server or store (default: MLFLOW_TRACKING_URI, else sqlite in --results)")
+    p.add_argument(
+        "--fix",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="hyperparameters not to search, and their values",
+    )
+    p.add_argument(
+        "--precision",
+        choices=get_args(PrecisionChoice),
+        help="of matrix products; auto: bf16 where the hardware has it (default: auto)",
+    )
+    p.add_argument(
+        "--tracking-uri",
+        metavar="URI",
+        help="an MLflow server or store (default: MLFLOW_TRACKING_URI, else sqlite in --results)",
+    )
     p.add_argument("--results", metavar="DIR", help="where searches keep their folders (default: results)")
     p.add_argument("--resume", metavar="NAME", help="go on with a search; --trials may be higher than before")
     p.add_argument("--dry-run", action="store_true", help="print the space, trial 0 and the plan; run nothing, write nothing")
@@ -82,8 +114,24 @@ def command(argv: Sequence[str] | None) -> Command:
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
     """The flags that were given, as fields of a SearchSpec."""
-    same = ("trials", "text_column", "label_column", "epochs", "seed", "name", "sampler", "scheduler", "grace", "reduction_factor",
-            "cpus_per_trial", "max_concurrent", "address", "precision", "tracking_uri", "results")
+    same = (
+        "trials",
+        "text_column",
+        "label_column",
+        "epochs",
+        "seed",
+        "name",
+        "sampler",
+        "scheduler",
+        "grace",
+        "reduction_factor",
+        "cpus_per_trial",
+        "max_concurrent",
+        "address",
+        "precision",
+        "tracking_uri",
+        "results",
+    )
     values = {name: getattr(args, name) for name in same if getattr(args, name) is not None}
     if args.epochs is not None and args.epochs < 1:
         raise ValueError(f"epochs is above 0; got {args.epochs}")
@@ -123,9 +171,21 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
     if args.regime not in (None, spec.regime):
         raise ValueError(f"--resume goes on with regime '{spec.regime}'; got --regime {args.regime}")
     for name, value in {**values, "data": args.data, "model": args.model}.items():
-        fixed = name in ("data", "model", "epochs", "seed", "text_column", "label_column", "precision", "cpus_per_trial", "name")
+        fixed = name in (
+            "data",
+            "model",
+            "epochs",
+            "seed",
+            "text_column",
+            "label_column",
+            "precision",
+            "cpus_per_trial",
+            "name",
+        )
         if fixed and value is not None and value != getattr(spec, name):
-            raise ValueError(f"--resume goes on with {name} {getattr(spec, name)!r}, or old and new trials would not compare; got {value!r}")
+            raise ValueError(
+                f"--resume goes on with {name} {getattr(spec, name)!r}, or old and new trials would not compare; got {value!r}"
+            )
     if args.fix:
         raise ValueError("--resume goes on with the space that the search had; --fix needs a new search")
     return replace(spec, **{**values, "results": args.results or spec.results})

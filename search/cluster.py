@@ -16,7 +16,7 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-import ray  # noqa: E402 (reads the variables above when it is imported)
+import ray
 
 
 @dataclass(frozen=True)

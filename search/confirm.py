@@ -66,7 +66,5 @@ def _scores(runs: dict[str, Any]) -> list[float]:
 def _test(study: optuna.Study, runs: list[Run], prepared: Prepared, job: Job, resources: Resources) -> None:
     whole, test = ray.put(prepared.pretrained), ray.put(prepared.test)
     remote = worker.test.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-    found = ray.get(
-        [remote.remote(job, run.config, run.trained, whole, prepared.vocabulary, prepared.corpus.labels, test) for run in runs]
-    )
+    found = ray.get([remote.remote(job, run.config, run.trained, whole, prepared.vocabulary, prepared.corpus.labels, test) for run in runs])
     studies.remember(study, TESTED, {str(run.seed): scores for run, scores in zip(runs, found)})

@@ -59,7 +59,9 @@ def share(peak: float, total: float) -> float:
     """The share of a card of `total` bytes for a trial whose tensors take `peak` bytes: 1 over how many fit."""
     fit = math.floor(total / (MARGIN * peak + CONTEXT))
     if fit < 1:
-        raise ValueError(f"the space's largest trial needs {peak / 2**30:.1f} GiB, and the GPU has {total / 2**30:.1f}; use --fix batch_size=...")
+        raise ValueError(
+            f"the space's largest trial needs {peak / 2**30:.1f} GiB, and the GPU has {total / 2**30:.1f}; use --fix batch_size=..."
+        )
     return 1 / fit
 
 

@@ -4,12 +4,12 @@ import inspect
 from typing import Any
 
 import numpy as np
+import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 from rich.console import Console
 from rich.table import Table
 
-import optuna
 import spaces
 import trainables
 from search.cluster import Resources
@@ -49,7 +49,14 @@ def space_rows(spec: SearchSpec) -> list[dict[str, Any]]:
     ]
     for name, value in values.items():
         if name not in searched:
-            rows.append({"name": name, "range": "fixed" if name in spec.fix else "default", "trial 0": value, "meaning": meaning.get(name, "")})
+            rows.append(
+                {
+                    "name": name,
+                    "range": "fixed" if name in spec.fix else "default",
+                    "trial 0": value,
+                    "meaning": meaning.get(name, ""),
+                }
+            )
     return rows
 
 
@@ -68,14 +75,17 @@ def say_data(console: Console, prepared: Prepared, spec: SearchSpec) -> None:
     corpus, train = prepared.corpus, prepared.data.train
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items())
     counts = np.bincount(corpus.train.labels, minlength=len(corpus.labels))
-    console.print(f"data     {spec.data}: {sizes}; {len(corpus.labels)} labels, {counts.min()} to {counts.max()} training rows each", highlight=False)
+    console.print(
+        f"data     {spec.data}: {sizes}; {len(corpus.labels)} labels, {counts.min()} to {counts.max()} training rows each",
+        highlight=False,
+    )
     console.print(
         f"model    {spec.model}: {prepared.pretrained.parameters / 1e6:.1f} M parameters; {train.lengths.mean():.1f} tokens a text, "
         f"{len(prepared.vocabulary):,} of {len(prepared.pretrained.weights[prepared.pretrained.embedding]):,} tokens occur",
         highlight=False,
     )
     for note in prepared.notes:
-        console.print(f"note     {note}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note     {note}", style="yellow")
 
 
 def say_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
@@ -85,9 +95,10 @@ def say_plan(console: Console, spec: SearchSpec, resources: Resources, precision
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     gpu = f", {resources.gpus:g} GPU" if resources.gpus else ""
     console.print(
-        f"search   {spec.regime}: {spec.trials} trials of {spec.epochs} epochs, {spec.sampler}, {prune}{budget}; {confirm}", highlight=False
+        f"search   {spec.regime}: {spec.trials} trials of {spec.epochs} epochs, {spec.sampler}, {prune}{budget}; {confirm}",
+        highlight=False,
     )
-    console.print(f"machine  {resources.slots} trials at a time, {resources.cpus:g} CPU{gpu} each, {precision}", highlight=False)
+    console.print(f"machine  {resources.slots} trials at a time, {resources.cpus:g} CPU{gpu} each, {precision}")
 
 
 def say_space(console: Console, spec: SearchSpec) -> None:

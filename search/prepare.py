@@ -64,7 +64,9 @@ def default_sources(data: str | None, model: str | None) -> tuple[str, str, list
             corpora.read(data)
         except ValueError:
             data = "embedded"
-            banner.append("MASSIVE English is not to be had (no hub, not cached): using the embedded corpus; nothing is held against the paper")
+            banner.append(
+                "MASSIVE English is not to be had (no hub, not cached): using the embedded corpus; nothing is held against the paper"
+            )
     if model is None:
         model = PAPERS_MODEL
         try:
@@ -75,9 +77,7 @@ def default_sources(data: str | None, model: str | None) -> tuple[str, str, list
     return data, model, banner
 
 
-def prepare(
-    data: str, model: str, *, text_column: str | None = None, label_column: str | None = None, max_tokens: int = 64
-) -> Prepared:
+def prepare(data: str, model: str, *, text_column: str | None = None, label_column: str | None = None, max_tokens: int = 64) -> Prepared:
     """Read, check, load and tokenise. Raises ValueError with one line for anything that is wrong with data or model."""
     corpus = corpora.read(data, text_column=text_column, label_column=label_column)
     tokenizer = encoders.load_tokenizer(model)
@@ -94,7 +94,14 @@ def prepare(
     pad = small.config.pad_token_id
     train, validation = (tokens[name].renumbered(vocabulary, pad) for name in ("train", "validation"))
     return Prepared(
-        corpus, tokenizer, pretrained, small, vocabulary, Data(train, validation, corpus.labels), tokens.get("test"), tuple(notes)
+        corpus,
+        tokenizer,
+        pretrained,
+        small,
+        vocabulary,
+        Data(train, validation, corpus.labels),
+        tokens.get("test"),
+        tuple(notes),
     )
 
 

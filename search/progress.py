@@ -67,7 +67,7 @@ class Progress:
         for trial in sorted(trials, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0):
             if trial.state.is_finished() and trial.number not in self.told:
                 self.told.add(trial.number)
-                self.console.print(self._line(trial, trials), markup=False, highlight=False, soft_wrap=True)
+                self.console.print(self._line(trial, trials), markup=False)
 
     def eta(self, trials: list[FrozenTrial]) -> str:
         """Time to the end at the rate so far."""

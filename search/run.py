@@ -20,10 +20,11 @@ from search.follow import following
 from search.memory import measure_share
 from search.prepare import PAPERS_MODEL, Prepared, prepare, resolve_precision
 from search.progress import Progress, duration
+from search.recorder import connect, tracking_uri
 from search.results import write
 from search.show import show_table
 from search.spec import SearchSpec
-from search.tracking import Tracker, connect, tracking_uri
+from search.tracking import Tracker
 from search.tuner import Ending, share, tune_study
 from search.versions import commit, versions
 from search.worker import Job
@@ -54,11 +55,11 @@ class Bench:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: parse, search, print; returns the exit code."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     try:
         command = arguments.command(argv)
         for line in command.banner:
-            console.print(f"NOTE     {line}", style="bold yellow", soft_wrap=True)
+            console.print(f"NOTE     {line}", style="bold yellow")
         first = command.specs[0]
         columns = {"text_column": first.text_column, "label_column": first.label_column}
         prepared = prepare(first.data, first.model, **columns, max_tokens=first.max_tokens)
@@ -113,7 +114,7 @@ def _confirmed(study: optuna.Study, spec: SearchSpec) -> bool:
 
 def _run(console: Console, command: Command, prepared: Prepared) -> int:
     first = command.specs[0]
-    uri = tracking_uri(first)
+    uri = tracking_uri(first.tracking_uri, first.results)
     plan.say_data(console, prepared, first)
     if command.resume:
         _same_data(first, prepared)
@@ -189,16 +190,19 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
     summaries = [outcome.summary for outcome in outcomes]
     show_table(console, comparison.table(summaries))
     for line in comparison.notes(summaries):
-        console.print(f"  {line}", style="dim", soft_wrap=True)
+        console.print(f"  {line}", style="dim")
     for outcome in outcomes:
         states, name = outcome.summary["states"], outcome.spec.name
         counts = f"{states['COMPLETE']} complete, {states['PRUNED']} pruned, {states['FAIL']} failed"
-        extra = {Ending.EXHAUSTED: "; the space holds no more configurations", Ending.TIME: "; the time budget was spent"}.get(outcome.ending, "")
-        console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}", soft_wrap=True)
+        extra = {
+            Ending.EXHAUSTED: "; the space holds no more configurations",
+            Ending.TIME: "; the time budget was spent",
+        }.get(outcome.ending, "")
+        console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
     last = outcomes[-1].spec
     where = "" if last.results == "results" else f" --results {last.results}"
     if outcomes[-1].ending == Ending.INTERRUPTED:
-        console.print(f"stopped. Go on with: python -m search.run --resume {last.name}{where}", soft_wrap=True)
+        console.print(f"stopped. Go on with: python -m search.run --resume {last.name}{where}")
         return INTERRUPTED
     found = [outcome for outcome in outcomes if outcome.summary["best_validation"] is not None]
     if not found:
@@ -207,9 +211,9 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
     best = max(found, key=lambda outcome: outcome.summary["best_validation"]).spec.name
     console.print("next:")
     if uri.startswith("sqlite"):
-        console.print(f"  mlflow ui --backend-store-uri {uri}", soft_wrap=True)
-    console.print(f"  python -m search.export {best}{where} --out best.yaml", soft_wrap=True)
-    console.print("  python -m search.train best.yaml --seeds 5 --out model", soft_wrap=True)
+        console.print(f"  mlflow ui --backend-store-uri {uri}")
+    console.print(f"  python -m search.export {best}{where} --out best.yaml")
+    console.print("  python -m search.train best.yaml --seeds 5 --out model")
     return OK
 
 

@@ -16,6 +16,6 @@ def show_table(console: Console, frame: pandas.DataFrame) -> None:
     for row in frame.itertuples(index=False):
         table.add_row(*("" if pandas.isna(cell) else str(cell) for cell in row))
     if console.is_terminal:
-        console.print(table)
+        console.print(table, soft_wrap=False)
     else:
-        Console(file=console.file, width=max(console.width, wide + 10), highlight=False).print(table)
+        Console(file=console.file, width=max(console.width, wide + 10), highlight=False).print(table, soft_wrap=False)

@@ -77,7 +77,12 @@ class SearchSpec:
         if self.epochs == 0:
             object.__setattr__(self, "epochs", regime.EPOCHS)
         for name, choices in {"sampler": Sampler, "scheduler": Scheduler, "precision": PrecisionChoice}.items():
-            _require(getattr(self, name) in get_args(choices), name, f"one of {', '.join(get_args(choices))}", getattr(self, name))
+            _require(
+                getattr(self, name) in get_args(choices),
+                name,
+                f"one of {', '.join(get_args(choices))}",
+                getattr(self, name),
+            )
         for name in ("trials", "epochs", "cpus_per_trial"):
             _require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
         for name in ("grace", "max_concurrent", "time_budget"):
@@ -85,11 +90,26 @@ class SearchSpec:
         _require(self.reduction_factor >= 2, "reduction_factor", "at least 2", self.reduction_factor)
         _require(self.max_tokens >= 3, "max_tokens", "at least 3", self.max_tokens)
         _require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
-        _require(self.gpus_per_trial is None or self.gpus_per_trial >= 0, "gpus_per_trial", "auto or at least 0", self.gpus_per_trial)
+        _require(
+            self.gpus_per_trial is None or self.gpus_per_trial >= 0,
+            "gpus_per_trial",
+            "auto or at least 0",
+            self.gpus_per_trial,
+        )
         share = self.gpus_per_trial or 0
         _require(share <= 1 or share == int(share), "gpus_per_trial", "a share up to 1 or a whole number", share)
-        _require(self.confirm_top >= 0 and self.confirm_seeds > 0, "confirm", "top x seeds, both at least 1", f"{self.confirm_top}x{self.confirm_seeds}")
-        _require(self.name is None or NAME.fullmatch(self.name) is not None, "name", "letters, digits, '.', '_' and '-', up to 80", self.name)
+        _require(
+            self.confirm_top >= 0 and self.confirm_seeds > 0,
+            "confirm",
+            "top x seeds, both at least 1",
+            f"{self.confirm_top}x{self.confirm_seeds}",
+        )
+        _require(
+            self.name is None or NAME.fullmatch(self.name) is not None,
+            "name",
+            "letters, digits, '.', '_' and '-', up to 80",
+            self.name,
+        )
         for name, value in self.fix.items():
             regime.Config.from_dict({name: value})
 

@@ -51,9 +51,7 @@ def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, resources: Resou
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
-            run_config=tune.RunConfig(
-                name="trials", storage_path=scratch, verbose=0, failure_config=tune.FailureConfig(max_failures=0)
-            ),
+            run_config=tune.RunConfig(name="trials", storage_path=scratch, verbose=0, failure_config=tune.FailureConfig(max_failures=0)),
         )
         try:
             tuner.fit()

@@ -81,8 +81,16 @@ def train(job: Job, config: dict[str, Any], seed: int) -> Trained:
     return Trained(epochs, state(model.encoder), head)
 
 
-def assemble(regime: str, config: dict[str, Any], trained: Trained, whole: Pretrained, vocabulary: np.ndarray, labels: tuple[str, ...],
-             precision: Precision, device: str = "cpu") -> Classifier:
+def assemble(
+    regime: str,
+    config: dict[str, Any],
+    trained: Trained,
+    whole: Pretrained,
+    vocabulary: np.ndarray,
+    labels: tuple[str, ...],
+    precision: Precision,
+    device: str = "cpu",
+) -> Classifier:
     """The trained classifier over the whole vocabulary."""
     encoder = whole.restored(trained.encoder, vocabulary).build(precision, device)
     model = Classifier.new(encoder, trainables.load(regime).Config.from_dict(config), labels)
@@ -91,11 +99,22 @@ def assemble(regime: str, config: dict[str, Any], trained: Trained, whole: Pretr
 
 
 @ray.remote
-def test(job: Job, config: dict[str, Any], trained: Trained, whole: Pretrained, vocabulary: np.ndarray, labels: tuple[str, ...],
-         split: Tokens) -> dict[str, float]:
+def test(
+    job: Job,
+    config: dict[str, Any],
+    trained: Trained,
+    whole: Pretrained,
+    vocabulary: np.ndarray,
+    labels: tuple[str, ...],
+    split: Tokens,
+) -> dict[str, float]:
     """Scores of a finished run on the test split, the loss in both definitions."""
     torch.set_num_threads(job.threads)
     model = assemble(job.regime, config, trained, whole, vocabulary, labels, job.precision, job.device)
     logits, truth = model.logits(split), torch.from_numpy(split.labels.copy())
     found = scores(logits, truth)
-    return {"accuracy": found.accuracy, "loss": found.loss, "paper_loss": paper_loss(logits, truth, config["batch_size"])}
+    return {
+        "accuracy": found.accuracy,
+        "loss": found.loss,
+        "paper_loss": paper_loss(logits, truth, config["batch_size"]),
+    }

@@ -39,6 +39,7 @@ def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: in
     """Yield an Epoch after each epoch; return the trained classifier."""
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
-    rates = {"batch_size": config.batch_size, "learning_rate": config.head_learning_rate}
-    yield from fit_head(model, config, data, **rates, epochs=epochs, seed=seed)
+    yield from fit_head(
+        model, config, data, batch_size=config.batch_size, learning_rate=config.head_learning_rate, epochs=epochs, seed=seed
+    )
     return model

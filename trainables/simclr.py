@@ -47,6 +47,4 @@ class Config(Contrastive):
 
 def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch of either stage; return the trained classifier."""
-    return (
-        yield from two_stages(config, data, encoder, lambda z, labels: nt_xent(z, config.temperature), epochs=epochs, seed=seed)
-    )
+    return (yield from two_stages(config, data, encoder, lambda z, labels: nt_xent(z, config.temperature), epochs=epochs, seed=seed))

@@ -38,6 +38,11 @@ def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: in
     """Yield an Epoch after each epoch of either stage; return the trained classifier."""
     return (
         yield from two_stages(
-            config, data, encoder, lambda z, labels: supcon(z, labels.repeat(2), config.temperature), epochs=epochs, seed=seed
+            config,
+            data,
+            encoder,
+            lambda z, labels: supcon(z, labels.repeat(2), config.temperature),
+            epochs=epochs,
+            seed=seed,
         )
     )

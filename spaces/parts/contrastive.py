@@ -7,7 +7,14 @@ from spaces.parts.optimizer import optimizer, schedule, warmup
 from spaces.parts.rates import batch_size, encoder_rate, head_rate, layerwise_decay
 
 POINTS = [
-    {"dropout": 0.1, "head_width": None, "optimizer": "adamw", "learning_rate": rate, "head_learning_rate": 1e-2, "batch_size": 64}
+    {
+        "dropout": 0.1,
+        "head_width": None,
+        "optimizer": "adamw",
+        "learning_rate": rate,
+        "head_learning_rate": 1e-2,
+        "batch_size": 64,
+    }
     for rate in (1e-4, 3e-4)
 ]
 """Common practice: AdamW, the dropout of BERT, one linear layer, which a large rate trains on frozen vectors."""

@@ -32,6 +32,7 @@ class Classifier(nn.Module):
         self.head = head
         self.config = config
         self.labels = labels
+        self.max_tokens = 64
 
     @classmethod
     def new(cls, encoder: Encoder, config: Head, labels: tuple[str, ...]) -> Self:
@@ -47,19 +48,19 @@ class Classifier(nn.Module):
         """Logits (N, K) of a whole split in its own order, without dropout and gradients."""
         return classify(self.head, vectors(self.encoder, tokens))
 
-    def predict(self, texts: list[str], tokenizer: Any, max_tokens: int) -> Tensor:
-        """Probabilities (N, K) of raw texts."""
-        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, max_tokens)
+    def predict(self, texts: list[str], tokenizer: Any) -> Tensor:
+        """Probabilities (N, K) of raw texts; those longer than `max_tokens` are cut, as in training."""
+        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, self.max_tokens)
         return self.logits(tokens).softmax(dim=1)
 
-    def save(self, folder: Path, tokenizer: Any, max_tokens: int) -> None:
+    def save(self, folder: Path, tokenizer: Any) -> None:
         """Write the folder: config.json, model.safetensors, the tokenizer's files."""
         folder.mkdir(parents=True, exist_ok=True)
         config = self.encoder.transformer.config
         config.id2label = dict(enumerate(self.labels))
         config.label2id = {label: index for index, label in enumerate(self.labels)}
         head = {field.name: getattr(self.config, field.name) for field in fields(Head)}
-        config.regimen = {"head": head, "max_tokens": max_tokens}
+        config.regimen = {"head": head, "max_tokens": self.max_tokens}
         config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         prefix = self.encoder.transformer.base_model_prefix
@@ -76,20 +77,24 @@ class Classifier(nn.Module):
             encoder = Encoder(AutoModel.from_config(config))
             labels = tuple(config.id2label[index] for index in range(len(config.id2label)))
             model = cls.new(encoder, shape, labels)
+            model.max_tokens = int(config.regimen["max_tokens"])
             prefix = encoder.transformer.base_model_prefix
             weights = load_file(Path(folder) / WEIGHTS)
             parts = {"head": model.head, prefix: encoder.transformer}
             for name, part in parts.items():
                 part.load_state_dict({key.removeprefix(f"{name}."): w for key, w in weights.items() if key.startswith(f"{name}.")})
-        except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            RuntimeError,
+            SafetensorError,
+            json.JSONDecodeError,
+        ) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"'{folder}' is not a folder that search.train wrote: {reason}") from error
         return model.eval()
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens after which a text was cut in training, for a loaded folder."""
-        return int(self.encoder.transformer.config.regimen["max_tokens"])
 
 
 @torch.inference_mode()

@@ -53,7 +53,13 @@ def projection(config: Contrastive, width: int) -> nn.Module:
 
 
 def two_stages(
-    config: Contrastive, data: Data, encoder: Encoder, contrast: Callable[[Tensor, Tensor], Tensor], *, epochs: int, seed: int
+    config: Contrastive,
+    data: Data,
+    encoder: Encoder,
+    contrast: Callable[[Tensor, Tensor], Tensor],
+    *,
+    epochs: int,
+    seed: int,
 ) -> Generator[Epoch, None, Classifier]:
     """Train the encoder for `epochs` by `contrast(z, labels)`, z (2B, ·) with first views first, then the head for `head_epochs`.
 

@@ -25,7 +25,13 @@ from trainables.parts import hub
 EMBEDDED = Path(__file__).parent / "massive_mini"
 MASSIVE_HUB = "mteb/amazon_massive_intent"
 SPLITS = ("train", "validation", "test")
-SPLIT_NAMES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation"}
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+}
 SPLIT_NAMES |= {"dev": "validation", "devel": "validation", "test": "test", "testing": "test"}
 TEXT_COLUMNS = ("text", "utt", "utterance", "sentence", "query", "question", "content", "input")
 LABEL_COLUMNS = ("label_text", "intent", "label_name", "label", "category", "class", "target")
@@ -91,8 +97,9 @@ def read(source: str, *, text_column: str | None = None, label_column: str | Non
     names: dict[str, list[str]] = {}
     for split in [split for split in SPLITS if rows.get(split)]:
         where = f"data '{source}', split {split}"
-        text, label = _column(rows[split], text_column, TEXT_COLUMNS, "text", where), _column(
-            rows[split], label_column, LABEL_COLUMNS, "label", where
+        text, label = (
+            _column(rows[split], text_column, TEXT_COLUMNS, "text", where),
+            _column(rows[split], label_column, LABEL_COLUMNS, "label", where),
         )
         texts[split] = [_text(row.get(text), f"{where}, row {number}: {text}") for number, row in enumerate(rows[split], 1)]
         names[split] = [_text(row.get(label), f"{where}, row {number}: {label}") for number, row in enumerate(rows[split], 1)]

@@ -30,7 +30,14 @@ class FineTune(Head, Training):
 
 
 def fine_tune(
-    config: FineTune, data: Data, encoder: Encoder, *, epochs: int, seed: int, layerwise_decay: float = 1.0, head_decay: float = 1.0
+    config: FineTune,
+    data: Data,
+    encoder: Encoder,
+    *,
+    epochs: int,
+    seed: int,
+    layerwise_decay: float = 1.0,
+    head_decay: float = 1.0,
 ) -> Generator[Epoch, None, Classifier]:
     """Train all parameters by cross-entropy, judged on validation after each epoch."""
     torch.manual_seed(seed)

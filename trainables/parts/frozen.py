@@ -13,7 +13,15 @@ from trainables.parts.tokens import Batch, Data, Features, MiniBatches
 
 
 def fit_head(
-    model: Classifier, config: Training, data: Data, *, batch_size: int, learning_rate: float, epochs: int, seed: int, done: int = 0
+    model: Classifier,
+    config: Training,
+    data: Data,
+    *,
+    batch_size: int,
+    learning_rate: float,
+    epochs: int,
+    seed: int,
+    done: int = 0,
 ) -> Iterator[Epoch]:
     """Train `model.head`; the encoder is not touched, so each sentence is encoded once."""
     device = model.encoder.device

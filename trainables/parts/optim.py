@@ -64,6 +64,4 @@ def build(config: Optimizer, groups: Iterable[dict[str, Any]]) -> torch.optim.Op
     """The optimiser over parameter groups, in torch's fused form."""
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=True)
-    return torch.optim.SGD(
-        groups, lr=0.0, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay, fused=True
-    )
+    return torch.optim.SGD(groups, lr=0.0, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay, fused=True)

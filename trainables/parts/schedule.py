@@ -1,6 +1,7 @@
 """How the learning rate moves over the steps of a stage: warm-up, then constant, linear or cosine."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,8 +37,7 @@ def learning_rate(config: Schedule, peak: float, step: int, steps: int) -> float
 def build(config: Schedule, optimizer: torch.optim.Optimizer, steps: int) -> LambdaLR:
     """A scheduler to be stepped after each of `steps` optimiser steps."""
 
-    def factor(peak: float, step: int) -> float:
-        return learning_rate(config, peak, min(step, steps), steps) / peak if peak > 0 else 0.0
+    def factor(peak: float) -> Callable[[int], float]:
+        return lambda step: learning_rate(config, peak, min(step, steps), steps) / peak if peak > 0 else 0.0
 
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    return LambdaLR(optimizer, [lambda step, peak=peak: factor(peak, step) for peak in peaks])
+    return LambdaLR(optimizer, [factor(group["lr"]) for group in optimizer.param_groups])

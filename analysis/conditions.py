@@ -1,0 +1,77 @@
+"""What a comparison rests on, in sentences: conditions that differ, seeds, how noise is judged, and the paper's footnotes."""
+
+from collections.abc import Sequence
+
+from analysis import paper
+from analysis.summary import Summary, grouped, label, ordered
+
+
+def notes(summaries: Sequence[Summary]) -> list[str]:
+    """A sentence or two each; none for no summaries."""
+    rows = ordered(summaries)
+    if not rows:
+        return []
+    found = [
+        "Accuracies in percent; losses in nats. Trial 0 has the regime's defaults, for the paper's regimes the paper's values, on "
+        "the search's seed."
+    ]
+    found += _uncompared(rows) + _differing(rows) + _seeds(rows) + _judgement(rows) + _batch_sizes(rows)
+    return found + [f"Paper: {footnote}" for footnote in paper.footnotes(summary["regime"] for summary in rows)]
+
+
+def _uncompared(rows: Sequence[Summary]) -> list[str]:
+    """Which searches are not held against the paper, and why."""
+    reasons = grouped(rows, lambda one: None if one["comparable"] else one["why_not"] or "no reason is recorded")
+    return [f"{who}: not compared with the paper: {why}." for why, who in reasons]
+
+
+def _differing(rows: Sequence[Summary]) -> list[str]:
+    """Where the encoder is not the paper's, and where rows differ from each other in more than the regime."""
+    others = grouped(rows, lambda one: one["model"] if one["encoder_is_papers"] is False else None)
+    found = [f"{who}: the encoder is {model}, not {paper.ENCODER}, the paper's as we read it." for model, who in others]
+    for what, groups in (("data", grouped(rows, lambda one: one["data"])), ("model", grouped(rows, lambda one: one["model"]))):
+        if len(groups) > 1:
+            parts = "; ".join(f"{who}: {value}" for value, who in groups)
+            found.append(f"The searches differ in {what}, so their rows differ in more than the regime. {parts}.")
+    return found
+
+
+def _seeds(rows: Sequence[Summary]) -> list[str]:
+    """On how many seeds the confirmed and test numbers rest."""
+    found = []
+    for n, who in grouped(rows, lambda one: len(one["confirmed"])):
+        if n == 0:
+            found.append(f"{who}: not confirmed on fresh seeds. The best in a search is a maximum, and so too high.")
+        elif n == 1:
+            found.append(f"{who}: confirmed on one fresh seed (n=1), so there is no interval.")
+        else:
+            few = " Two seeds say little of their spread, hence the width." if n == 2 else ""
+            found.append(f"{who}: means over n={n} fresh seeds that the search did not use, ± the 95 % interval of Student's t.{few}")
+    return found
+
+
+def _judgement(rows: Sequence[Summary]) -> list[str]:
+    """Whose table it is, and how a difference from it is judged."""
+    compared = [one for one in rows if one["comparable"] and paper.row(one["regime"])]
+    tested = [one for one in compared if one["test"]]
+    found = [f"The paper: {paper.CITATION}, Table 7."] if compared else []
+    if tested:
+        found.append(
+            "Difference to paper: percentage points, ± the 95 % noise of our seeds, of the published run's one seed (its spread taken "
+            "as ours) and of the test sentences' sampling in either number, in quadrature."
+        )
+    alone = [who for n, who in grouped(tested, lambda one: len(one["test"])) if n == 1]
+    return found + [f"{who}: with n=1 the noise has the test sentences' share only, and is too small." for who in alone]
+
+
+def _batch_sizes(rows: Sequence[Summary]) -> list[str]:
+    """Where the loss in the paper's definition, which shrinks as batches grow, is at another batch size than the paper's."""
+    found = []
+    for one in rows:
+        published = paper.row(one["regime"]) if one["comparable"] and one["test"] else None
+        if published and one["batch_size"] not in (None, published.loss_batch_size):
+            found.append(
+                f"{label(one, rows)}: its loss in the paper's definition is at batch size {one['batch_size']}, the published one fits "
+                f"{published.loss_batch_size}; the quantity shrinks as batches grow, so the two do not compare."
+            )
+    return found

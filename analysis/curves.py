@@ -1,0 +1,50 @@
+"""The numbers behind the figures, apart from their drawing."""
+
+from typing import NamedTuple
+
+import pandas
+
+
+class Stage(NamedTuple):
+    """A stretch of epochs in which one thing is trained."""
+
+    name: str
+    first: int
+    last: int
+
+
+def best_so_far(trials: pandas.DataFrame) -> pandas.DataFrame:
+    """`number`, `score` and `best` (the highest score up to and with that trial) of the trials that came to their full budget."""
+    complete = trials[(trials["state"] == "COMPLETE") & trials["validation_accuracy"].notna()].sort_values("number")
+    score = complete["validation_accuracy"]
+    return pandas.DataFrame({"number": complete["number"].astype(int), "score": score, "best": score.cummax()}).reset_index(drop=True)
+
+
+def learning_curves(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
+    """`trial`, `state`, `epoch` and `validation_accuracy` of every epoch that the search's trials reported, in order.
+
+    Confirmations are left out: they are other runs of some of these trials.
+    """
+    states = trials.set_index("number")["state"]
+    found = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(states.index)].sort_values(["trial", "epoch"])
+    return pandas.DataFrame(
+        {
+            "trial": found["trial"].astype(int),
+            "state": found["trial"].map(states),
+            "epoch": found["epoch"].astype(int),
+            "validation_accuracy": found["validation_accuracy"],
+        }
+    ).reset_index(drop=True)
+
+
+def winner_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
+    """`epoch`, `stage`, and losses and accuracies on training and validation of one trial, as it ran in the search."""
+    found = epochs[(epochs["kind"] == "search") & (epochs["trial"] == trial)].sort_values("epoch")
+    columns = ["epoch", "stage", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy"]
+    return found[columns].astype({"epoch": int}).reset_index(drop=True)
+
+
+def stages(curve: pandas.DataFrame) -> list[Stage]:
+    """The stages of one trial's curve, in order."""
+    spans = curve.groupby("stage", sort=False)["epoch"].agg(["min", "max"])
+    return [Stage(str(name), int(first), int(last)) for name, first, last in spans.itertuples(name=None)]

@@ -1,0 +1,39 @@
+"""Tables of one search: its best trials with what sets them apart, and how trials ended."""
+
+import pandas
+
+CONFIG = "config."
+"""What the columns of hyperparameters begin with."""
+
+
+def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
+    """The best `n` trials at full budget, and trial 0 below them where it is not among them, as text.
+
+    Of the hyperparameters only those in which these trials differ. Earlier trials stand first among equals.
+    """
+    complete = trials[trials["state"] == "COMPLETE"].sort_values(["validation_accuracy", "number"], ascending=[False, True])
+    top = complete.head(n)
+    shown = pandas.concat([top, complete[(complete["number"] == 0) & ~complete["number"].isin(top["number"])]])
+    fields = [name for name in shown if name.startswith(CONFIG) and shown[name].nunique(dropna=False) > 1]
+    table = {
+        "trial": [f"{number:.0f}" for number in shown["number"]],
+        "validation": [f"{100 * score:.2f}" for score in shown["validation_accuracy"]],
+        "seconds": [f"{seconds:.0f}" for seconds in shown["seconds"]],
+    }
+    return pandas.DataFrame(table | {name.removeprefix(CONFIG): [_value(cell) for cell in shown[name]] for name in fields})
+
+
+def endings(trials: pandas.DataFrame) -> pandas.DataFrame:
+    """`state`, `reason` and `trials`: how many trials ended in each way, the most frequent first."""
+    counts = trials.assign(reason=trials["reason"].fillna("")).value_counts(["state", "reason"]).reset_index(name="trials")
+    return counts.astype(str)
+
+
+def _value(cell: object) -> str:
+    """A hyperparameter as it was written, floats to three digits, none where it is empty."""
+    if pandas.isna(cell):  # type: ignore[call-overload]
+        return "none"
+    try:
+        return str(cell) if str(cell).lstrip("-").isdigit() else f"{float(str(cell)):.3g}"
+    except ValueError:
+        return str(cell)

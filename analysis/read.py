@@ -1,0 +1,167 @@
+"""The files of searches, read and checked: whatever is wrong with them is a ValueError of one line that names the file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import pandas
+
+SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
+STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
+NUMBER = (int, float)
+SPEC_FIELDS = {"name": str, "regime": str, "data": str, "model": str, "trials": int, "epochs": int, "seed": int}
+SUMMARY_FIELDS: dict[str, Any] = {
+    "name": str,
+    "regime": str,
+    "data": str,
+    "model": str,
+    "encoder_is_papers": bool,
+    "comparable": bool,
+    "why_not": (str, NoneType),
+    "epochs": int,
+    "states": dict,
+    "seconds": NUMBER,
+    "paper_config_validation": (*NUMBER, NoneType),
+    "best_trial": (int, NoneType),
+    "best_validation": (*NUMBER, NoneType),
+    "winner_trial": (int, NoneType),
+    "confirmed": list,
+    "test": list,
+    "batch_size": (int, NoneType),
+    "test_size": (int, NoneType),
+    "last_contrastive_loss": (dict, NoneType),
+}
+RUN_FIELDS = {"accuracy": NUMBER, "loss": NUMBER, "paper_loss": NUMBER}
+"""Of one run in `test`."""
+TRIAL_COLUMNS = ("number", "validation_accuracy", "best_accuracy", "epochs", "seconds")
+EPOCH_COLUMNS = ("trial", "seed", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+"""The columns that are numbers."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search as its folder has it."""
+
+    spec: Mapping[str, Any]
+    trials: pandas.DataFrame
+    """A row a trial; hyperparameters are text in `config.*`, missing where they are none."""
+    epochs: pandas.DataFrame
+    """A row a reported epoch."""
+    summary: Mapping[str, Any]
+    """summary.json; where there is none yet, what the trials say."""
+    finished: bool
+    """Whether there is a summary.json."""
+
+
+def searches(results: Path) -> list[Search]:
+    """The search in this folder, or those in the folders under it, by name. Raises ValueError where there is none."""
+    if not results.is_dir():
+        raise ValueError(f"no folder '{results}'")
+    folders = [results] if _is_search(results) else sorted(path for path in results.iterdir() if path.is_dir() and _is_search(path))
+    if not folders:
+        raise ValueError(f"no search in '{results}': neither it nor a folder in it has a {SPEC}")
+    return [search(folder) for folder in folders]
+
+
+def search(folder: Path) -> Search:
+    """Read one search's folder. Raises ValueError for a file that is missing or damaged."""
+    spec = _fields(folder / SPEC, _json(folder / SPEC), SPEC_FIELDS)
+    finished = (folder / SUMMARY).exists()
+    trials = _csv(folder / TRIALS, TRIAL_COLUMNS, ("state", "reason"), needed=finished)
+    epochs = _csv(folder / EPOCHS, EPOCH_COLUMNS, ("kind", "stage"), needed=finished)
+    if unknown := set(trials["state"]) - set(STATES):
+        raise ValueError(f"'{folder / TRIALS}' is damaged: state is one of {', '.join(STATES)}; got {min(map(str, unknown))!r}")
+    if trials["number"].isna().any():
+        raise ValueError(f"'{folder / TRIALS}' is damaged: a trial has no number")
+    summary = _summary(folder / SUMMARY) if finished else provisional(spec, trials)
+    return Search(spec, trials, epochs, summary, finished)
+
+
+def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> dict[str, Any]:
+    """The summary of a search that has not come to its end, as far as its trials can tell."""
+    complete = trials[trials["state"] == "COMPLETE"].sort_values(["validation_accuracy", "number"], ascending=[False, True])
+    scores = {int(number): float(score) for number, score in zip(complete["number"], complete["validation_accuracy"])}
+    best = next(iter(scores), None)
+    return {
+        **{name: None for name in SUMMARY_FIELDS},
+        **{name: spec[name] for name in ("name", "regime", "data", "model", "epochs")},
+        "comparable": False,
+        "why_not": "the search has not come to its end",
+        "states": {state: int((trials["state"] == state).sum()) for state in STATES},
+        "seconds": float(trials["seconds"].sum()),
+        "paper_config_validation": scores.get(0),
+        "best_trial": best,
+        "best_validation": None if best is None else scores[best],
+        "confirmed": [],
+        "test": [],
+    }
+
+
+def _is_search(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (SPEC, TRIALS, SUMMARY))
+
+
+def _summary(path: Path) -> Mapping[str, Any]:
+    summary = _fields(path, _json(path), SUMMARY_FIELDS)
+    for score in summary["confirmed"]:
+        _fields(path, {"confirmed": score}, {"confirmed": NUMBER})
+    for run in summary["test"]:
+        _fields(path, run, RUN_FIELDS)
+    _fields(path, summary["states"], {state: int for state in summary["states"]})
+    if summary["last_contrastive_loss"] is not None:
+        _fields(path, summary["last_contrastive_loss"], {"sum": NUMBER, "mean": NUMBER})
+    return summary
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"'{path.parent}' has no {path.name}") from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise ValueError(f"'{path}' is damaged: {_line(error)}") from error
+
+
+def _fields(path: Path, found: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`found` if it is an object that has these fields with values of these types; else ValueError."""
+    if not isinstance(found, dict):
+        raise ValueError(f"'{path}' is damaged: not an object with named fields")
+    for name, kind in fields.items():
+        if name not in found:
+            raise ValueError(f"'{path}' is damaged: it has no '{name}'")
+        value = found[name]
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise ValueError(f"'{path}' is damaged: '{name}' is {value!r:.60}")
+    return found
+
+
+def _csv(path: Path, numeric: Sequence[str], text: Sequence[str], *, needed: bool) -> pandas.DataFrame:
+    """The table with these columns checked; an empty one where the file is missing and not needed, or has no rows."""
+    empty = pandas.DataFrame({**{name: pandas.Series(dtype=float) for name in numeric}, **{name: pandas.Series(dtype=object) for name in text}})
+    if not path.exists():
+        if needed:
+            raise ValueError(f"'{path.parent}' has no {path.name}")
+        return empty
+    try:
+        frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
+        raise ValueError(f"'{path}' is damaged: {_line(error)}") from error
+    if frame.empty:
+        return empty
+    for name in (*numeric, *text):
+        if name not in frame:
+            raise ValueError(f"'{path}' is damaged: it has no column '{name}'")
+    for name in numeric:
+        try:
+            frame[name] = pandas.to_numeric(frame[name]).astype(float)
+        except ValueError as error:
+            raise ValueError(f"'{path}' is damaged: column '{name}': {_line(error)}") from error
+    return frame
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())

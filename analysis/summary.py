@@ -1,0 +1,34 @@
+"""What a search says of itself in summary.json, and how several of them are ordered, named and grouped."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from analysis import paper
+
+Summary = Mapping[str, Any]
+
+
+def ordered(summaries: Sequence[Summary]) -> list[Summary]:
+    """As in Table 7, then other regimes by name; searches of one regime by their names."""
+
+    def place(summary: Summary) -> tuple[float, str, str]:
+        row = paper.row(summary["regime"])
+        return (row.index if row else math.inf, str(summary["regime"]), str(summary["name"]))
+
+    return sorted(summaries, key=place)
+
+
+def label(summary: Summary, among: Sequence[Summary]) -> str:
+    """The regime; with the search's name where `among` has the regime more than once."""
+    alone = sum(other["regime"] == summary["regime"] for other in among) < 2
+    return str(summary["regime"]) if alone else f"{summary['regime']} ({summary['name']})"
+
+
+def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list[tuple[Any, str]]:
+    """(value, labels of the searches that have it) in the order of first appearance; searches with None are left out."""
+    groups: dict[Any, list[str]] = {}
+    for summary in summaries:
+        if (value := key(summary)) is not None:
+            groups.setdefault(value, []).append(label(summary, summaries))
+    return [(value, ", ".join(who)) for value, who in groups.items()]

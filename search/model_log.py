@@ -1,0 +1,58 @@
+"""A final training in MLflow: the runs of its seeds, and the model, ready to be served and registered."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search import served
+from search.recorder import Recorder, test_metrics
+
+INPUT_EXAMPLE = ["wake me at seven", "what's the weather like in oslo"]
+
+
+def log_final(
+    client: Any,
+    uri: str,
+    record: Mapping[str, Any],
+    runs: Mapping[int, list[dict[str, Any]]],
+    folder: Path,
+    register: str | None,
+) -> None:
+    """A parent run with the model and the mean scores, and a nested run a seed with its curve."""
+    summary, configuration = record["summary"], record["configuration"]
+    recorder = Recorder(client, {"regimen.regime": summary["regime"], "data": summary["data"], "model": summary["model"]})
+    parent = recorder.start(f"{summary['name']} final", "final")
+    recorder.params(parent, {**configuration["config"], "epochs": configuration["epochs"], "seeds": len(runs)})
+    tested = {scores["seed"]: scores for scores in summary["test"]}
+    for seed, epochs in runs.items():
+        run = recorder.start(f"{summary['regime']} final seed {seed}", "final-seed", parent=parent)
+        recorder.params(run, {**configuration["config"], "epochs": configuration["epochs"], "seed": seed})
+        recorder.epochs(run, epochs)
+        recorder.metrics(run, {"score": epochs[-1]["best_accuracy"], **test_metrics([tested[seed]] if seed in tested else [])})
+        recorder.end(run)
+    validation = summary["confirmed"]
+    recorder.metrics(parent, {"validation_accuracy": sum(validation) / len(validation), **test_metrics(summary["test"])})
+    client.log_artifact(parent, str(folder / "scores.json"))
+    _log_model(uri, parent, folder, register)
+    recorder.end(parent)
+
+
+def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
+    """The model as code and files: MLflow executes `served.py` where it serves, and reads the folder; nothing is pickled."""
+    import mlflow
+    import pandas
+    from mlflow.models import infer_signature
+
+    inputs = pandas.DataFrame({"text": INPUT_EXAMPLE})
+    outputs = pandas.DataFrame({"label": ["alarm_set"] * 2, "score": [0.5] * 2, "scores": ["{}"] * 2})
+    mlflow.set_tracking_uri(uri)
+    with mlflow.start_run(run_id=run):
+        mlflow.pyfunc.log_model(
+            name="model",
+            python_model=served.__file__,
+            artifacts={"model": str(folder)},
+            signature=infer_signature(inputs, outputs),
+            input_example=inputs,
+            pip_requirements=["regimen"],
+            registered_model_name=register,
+        )

@@ -1,0 +1,63 @@
+"""python -m search.predict: texts to JSON lines with a label and its scores, by a folder that search.train wrote."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from trainables.parts.classifier import Classifier
+from trainables.parts.encoder import load_tokenizer
+
+BATCH = 256
+
+
+class Predictor:
+    """A loaded model folder."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Raises ValueError with one line where the folder is not one that search.train wrote."""
+        if not Path(folder).is_dir():
+            raise ValueError(f"no folder '{folder}'")
+        self.model = Classifier.from_pretrained(folder)
+        self.tokenizer = load_tokenizer(str(folder))
+
+    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """For each text: `text`, `label`, `score` (the label's probability) and `scores` (every label's)."""
+        found = []
+        for text, row in zip(texts, self.model.predict(list(texts), self.tokenizer).tolist()):
+            best = max(range(len(row)), key=row.__getitem__)
+            scores = {label: round(score, 6) for label, score in zip(self.model.labels, row)}
+            found.append({"text": text, "label": self.model.labels[best], "score": round(row[best], 6), "scores": scores})
+        return found
+
+    def stream(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Predictions for texts of any number, `BATCH` at a time."""
+        source = iter(texts)
+        while batch := list(islice(source, BATCH)):
+            yield from self.predict(batch)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m search.predict", description=__doc__)
+    parser.add_argument("folder", metavar="DIR", help="a folder that search.train wrote")
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts to classify (default: the lines of standard input)")
+    args = parser.parse_args(argv)
+    try:
+        predictor = Predictor(args.folder)
+        lines = (line.rstrip("\r\n") for line in sys.stdin)
+        for row in predictor.stream(args.texts or (line for line in lines if line.strip())):
+            print(json.dumps(row, ensure_ascii=False), flush=not args.texts)
+    except (ValueError, UnicodeDecodeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `| head` has read enough
+        sys.stderr.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

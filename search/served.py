@@ -1,0 +1,32 @@
+"""The model that `mlflow models serve` runs: text in, label and scores out. MLflow executes this file; nothing is pickled."""
+
+import json
+from typing import Any
+
+import mlflow
+import pandas
+from mlflow.models import set_model
+
+from search.predict import Predictor
+
+
+class ServedClassifier(mlflow.pyfunc.PythonModel):
+    """A column `text` of strings to columns `label`, `score` and `scores` (JSON)."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the folder that was logged with the model."""
+        self.predictor = Predictor(context.artifacts["model"])
+
+    def predict(self, context: Any, model_input: pandas.DataFrame, params: dict[str, Any] | None = None) -> pandas.DataFrame:
+        """Classify the texts."""
+        rows = self.predictor.predict([str(text) for text in model_input["text"]])
+        return pandas.DataFrame(
+            {
+                "label": [row["label"] for row in rows],
+                "score": [row["score"] for row in rows],
+                "scores": [json.dumps(row["scores"], ensure_ascii=False) for row in rows],
+            }
+        )
+
+
+set_model(ServedClassifier())

@@ -1,0 +1,259 @@
+"""python -m search.train: an exported configuration trained on several seeds; the best by validation becomes a model folder."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import yaml
+from rich.console import Console
+
+import trainables
+from analysis import comparison
+from search import worker
+from search.cluster import Resources, cluster, has_gpu, resources
+from search.model_card import model_card
+from search.model_log import log_final
+from search.prepare import Prepared, prepare
+from search.recorder import connect, tracking_uri
+from search.results import write
+from search.run import facts
+from search.show import show_table
+from search.spec import SearchSpec
+from search.tuner import share
+from search.versions import commit, versions
+from search.worker import Job, Trained
+
+SCORES = "scores.json"
+KEYS = ("regime", "config", "epochs", "data", "model", "max_tokens", "precision", "threads", "device")
+
+
+@dataclass(frozen=True)
+class Final:
+    """A final training's result: the folder of the best seed's model, and the row of the comparison table."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+def read_export(path: Path) -> dict[str, Any]:
+    """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one."""
+    try:
+        document = next(iter(yaml.safe_load_all(path.read_text(encoding="utf-8"))), None)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"'{path}' cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"'{path}' is not a file that search.export wrote: it holds no mapping")
+    missing = [key for key in KEYS if key not in document]
+    if missing:
+        raise ValueError(f"'{path}' is not a file that search.export wrote: it has no '{missing[0]}'")
+    for key, kind in {
+        "config": dict,
+        "data": dict,
+        "model": dict,
+        "epochs": int,
+        "max_tokens": int,
+        "threads": int,
+    }.items():
+        if not isinstance(document[key], kind):
+            raise ValueError(f"'{path}': {key} is a {kind.__name__}; got {document[key]!r}")
+    if document["precision"] not in ("fp32", "bf16"):
+        raise ValueError(f"'{path}': precision is one of fp32, bf16; got {document['precision']!r}")
+    if document["epochs"] < 1:
+        raise ValueError(f"'{path}': epochs is above 0; got {document['epochs']}")
+    trainables.load(str(document["regime"])).Config.from_dict(document["config"])
+    return document
+
+
+def train(
+    document: Mapping[str, Any],
+    seeds: int,
+    out: Path,
+    console: Console,
+    register: str | None = None,
+    uri: str | None = None,
+    results: str = "results",
+) -> Final:
+    """Train an exported configuration on `seeds` seeds, write the best one's folder, log and if asked register it in MLflow."""
+    data, model = document["data"], document["model"]
+    prepared = prepare(
+        data["source"],
+        model["source"],
+        text_column=data.get("text_column"),
+        label_column=data.get("label_column"),
+        max_tokens=document["max_tokens"],
+    )
+    for what, then, now in (
+        ("data", data.get("fingerprint"), prepared.corpus.fingerprint),
+        ("model", model.get("fingerprint"), prepared.model_fingerprint),
+    ):
+        if then and then != now:
+            console.print(
+                f"NOTE     the {what} is not what the search had ({then} then, {now} now)",
+                style="bold yellow",
+                soft_wrap=True,
+            )
+    spec = SearchSpec(
+        regime=document["regime"],
+        data=data["source"],
+        model=model["source"],
+        epochs=document["epochs"],
+        cpus_per_trial=float(document["threads"]),
+    )
+    store = tracking_uri(uri, results)
+    client = connect(store, results)
+    with cluster(os.environ.get("RAY_ADDRESS")):
+        gpu = document["device"] == "cuda"
+        if gpu and not has_gpu():
+            console.print(
+                "NOTE     the search ran on a GPU, and there is none here: curves will differ a little",
+                style="bold yellow",
+            )
+        fits = resources(spec.cpus_per_trial, 1.0 if gpu and has_gpu() else 0.0, None)
+        data_ref, pretrained_ref = share(prepared.data, prepared.small)
+        job = Job(spec.regime, data_ref, pretrained_ref, spec.epochs, document["precision"], fits.device, fits.threads)
+        first = int(document.get("seed", 0))
+        runs, tested = _train_seeds(document["config"], range(first, first + seeds), job, prepared, fits, console)
+    summary = _summary(document, spec, prepared, runs, tested)
+    best = max(runs, key=lambda seed: (runs[seed].epochs[-1]["best_accuracy"], -seed))
+    classifier = worker.assemble(
+        spec.regime,
+        document["config"],
+        runs[best],
+        prepared.pretrained,
+        prepared.vocabulary,
+        prepared.corpus.labels,
+        job.precision,
+    )
+    classifier.max_tokens = document["max_tokens"]
+    record = {
+        "summary": summary,
+        "best_seed": best,
+        "configuration": dict(document),
+        "versions": versions(),
+        "commit": commit(),
+    }
+    _write_folder(out, classifier, prepared, record)
+    log_final(client, store, record, {seed: run.epochs for seed, run in runs.items()}, out, register)
+    return Final(out, summary)
+
+
+def _train_seeds(
+    config: dict[str, Any], seeds: Sequence[int], job: Job, prepared: Prepared, fits: Resources, console: Console
+) -> tuple[dict[int, Trained], dict[int, dict[str, float]]]:
+    """Every seed's run, side by side as they fit, and its test scores where there is a test split."""
+    options = {"num_cpus": fits.cpus, "num_gpus": fits.gpus}
+    refs = {seed: worker.train.options(**options).remote(job, config, seed) for seed in seeds}
+    waiting, runs = {ref: seed for seed, ref in refs.items()}, {}
+    while waiting:
+        (done,), _ = ray.wait(list(waiting), num_returns=1)
+        seed = waiting.pop(done)
+        runs[seed] = ray.get(done)
+        console.print(f"seed {seed}: validation {runs[seed].epochs[-1]['best_accuracy']:.4f}")
+    if prepared.test is None:
+        return dict(sorted(runs.items())), {}
+    whole, test = share(prepared.pretrained, prepared.test)
+    labels = prepared.corpus.labels
+    scores = ray.get(
+        [worker.test.options(**options).remote(job, config, refs[seed], whole, prepared.vocabulary, labels, test) for seed in seeds]
+    )
+    return dict(sorted(runs.items())), dict(zip(seeds, scores))
+
+
+def _summary(
+    document: Mapping[str, Any],
+    spec: SearchSpec,
+    prepared: Prepared,
+    runs: Mapping[int, Trained],
+    tested: Mapping[int, Mapping[str, float]],
+) -> dict[str, Any]:
+    last = [epoch for run in runs.values() for epoch in run.epochs if epoch["stage"] == "contrastive" and epoch["epoch"] == spec.epochs]
+    return {
+        "name": str(document.get("search") or "final"),
+        "regime": spec.regime,
+        "epochs": spec.epochs,
+        "states": {"COMPLETE": len(runs), "PRUNED": 0, "FAIL": 0},
+        "seconds": sum(epoch["seconds"] for run in runs.values() for epoch in run.epochs),
+        "paper_config_validation": None,
+        "best_trial": document.get("trial"),
+        "best_validation": document.get("scores", {}).get("search_validation_accuracy"),
+        "winner_trial": document.get("trial"),
+        "confirmed": [run.epochs[-1]["best_accuracy"] for run in runs.values()],
+        "confirmed_seeds": list(runs),
+        "test": [{"seed": seed, **scores} for seed, scores in tested.items()],
+        "batch_size": document["config"].get("batch_size"),
+        "last_contrastive_loss": {
+            "sum": sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
+            "mean": sum(epoch["train_loss"] for epoch in last) / len(last),
+        }
+        if last
+        else None,
+        **facts(spec, prepared),
+    }
+
+
+def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: Mapping[str, Any]) -> None:
+    """Write the model's folder beside its place, then rename it into it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+        beside = Path(scratch) / "model"
+        classifier.save(beside, prepared.tokenizer)
+        write(beside / SCORES, json.dumps(record, indent=2) + "\n")
+        write(beside / "README.md", model_card(record))
+        if out.exists():
+            shutil.rmtree(out)
+        beside.rename(out)
+
+
+def _check_out(out: Path) -> None:
+    """Refuse to replace a folder that is not an earlier training's."""
+    if out.exists() and not (out / SCORES).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"--out '{out}' exists and is not a model folder of search.train; choose another")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m search.train", description=__doc__)
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="what search.export wrote; of several configurations the first is trained",
+    )
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="runs, the first with the search's seed (default: 5)")
+    parser.add_argument("--out", type=Path, default=Path("model"), metavar="DIR", help="the model's folder (default: model)")
+    parser.add_argument("--register", metavar="NAME", help="register the model in MLflow under this name")
+    parser.add_argument(
+        "--tracking-uri",
+        metavar="URI",
+        help="an MLflow server or store (default: MLFLOW_TRACKING_URI, else sqlite in --results)",
+    )
+    parser.add_argument("--results", default="results", metavar="DIR", help="where the sqlite store is (default: results)")
+    args = parser.parse_args(argv)
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        if args.seeds < 1:
+            raise ValueError(f"--seeds is at least 1; got {args.seeds}")
+        _check_out(args.out)
+        final = train(read_export(args.file), args.seeds, args.out, console, args.register, args.tracking_uri, args.results)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    show_table(console, comparison.table([final.summary]))
+    for line in comparison.notes([final.summary]):
+        console.print(f"  {line}", style="dim")
+    console.print(f"wrote {final.folder}\nnext:\n  python -m search.predict {final.folder} 'wake me at seven'")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
