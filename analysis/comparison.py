@@ -14,7 +14,7 @@ from analysis.summary import Summary, label, ordered
 
 __all__ = ["markdown", "notes", "numbers", "table"]
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 """A cell without a number."""
 COLUMNS = {
     "regime": "regime",

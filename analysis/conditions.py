@@ -7,7 +7,17 @@ from analysis.summary import Summary, grouped, label, ordered
 
 
 def notes(summaries: Sequence[Summary]) -> list[str]:
-    """A sentence or two each; none for no summaries."""
+    """`remarks`, then `readings`."""
+    return remarks(summaries) + readings(summaries)
+
+
+def readings(summaries: Sequence[Summary]) -> list[str]:
+    """How we read what the paper leaves open, of the regimes in the table; none where none is the paper's."""
+    return [f"Reading the paper: {footnote}" for footnote in paper.footnotes(summary["regime"] for summary in summaries)]
+
+
+def remarks(summaries: Sequence[Summary]) -> list[str]:
+    """What these searches' rows rest on, a sentence or two each; none for no summaries."""
     rows = ordered(summaries)
     if not rows:
         return []
@@ -15,8 +25,7 @@ def notes(summaries: Sequence[Summary]) -> list[str]:
         "Accuracies in percent; losses in nats. Trial 0 has the regime's defaults, for the paper's regimes the paper's values, on "
         "the search's seed."
     ]
-    found += _uncompared(rows) + _differing(rows) + _seeds(rows) + _judgement(rows) + _batch_sizes(rows)
-    return found + [f"Paper: {footnote}" for footnote in paper.footnotes(summary["regime"] for summary in rows)]
+    return found + _uncompared(rows) + _differing(rows) + _seeds(rows) + _judgement(rows) + _batch_sizes(rows)
 
 
 def _uncompared(rows: Sequence[Summary]) -> list[str]:
@@ -29,7 +38,10 @@ def _differing(rows: Sequence[Summary]) -> list[str]:
     """Where the encoder is not the paper's, and where rows differ from each other in more than the regime."""
     others = grouped(rows, lambda one: one["model"] if one["encoder_is_papers"] is False else None)
     found = [f"{who}: the encoder is {model}, not {paper.ENCODER}, the paper's as we read it." for model, who in others]
-    for what, groups in (("data", grouped(rows, lambda one: one["data"])), ("model", grouped(rows, lambda one: one["model"]))):
+    for what, groups in (
+        ("data", grouped(rows, lambda one: one["data"])),
+        ("model", grouped(rows, lambda one: one["model"])),
+    ):
         if len(groups) > 1:
             parts = "; ".join(f"{who}: {value}" for value, who in groups)
             found.append(f"The searches differ in {what}, so their rows differ in more than the regime. {parts}.")

@@ -75,7 +75,10 @@ def difference(ours: Sequence[float], published: float, test_size: int) -> Diffe
     mean, n = mean_interval(ours), len(ours)
     seeds = 0.0 if n < 2 else _t(n, 0.95) * _deviation(ours)
     noise = math.hypot(
-        seeds / math.sqrt(n), seeds, binomial_half_width(mean.mean, test_size), binomial_half_width(published, test_size)
+        seeds / math.sqrt(n),
+        seeds,
+        binomial_half_width(mean.mean, test_size),
+        binomial_half_width(published, test_size),
     )
     value = mean.mean - published
     return Difference(value, noise, abs(value) > noise, n)

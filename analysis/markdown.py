@@ -1,8 +1,11 @@
-"""A table as Markdown, the pipe kind that GitHub and MLflow show."""
+"""Tables and reports as Markdown, the kind that GitHub and MLflow show."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 import pandas
+
+from analysis.blocks import Block, Figures, Notes, Paragraph, Section, Table
 
 
 def markdown(frame: pandas.DataFrame) -> str:
@@ -12,11 +15,32 @@ def markdown(frame: pandas.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
+def markdown_page(title: str, sections: Sequence[Section]) -> str:
+    """A report without its figures."""
+    parts = [f"# {escaped(title)}\n"]
+    for section in sections:
+        parts.append(f"## {escaped(section.title)}\n")
+        parts += [text for block in section.blocks if (text := _block(block))]
+    return "\n".join(parts)
+
+
 def escaped(text: str) -> str:
-    """One line that Markdown shows as it is. Underscores inside words stay: they are no emphasis."""
+    """One line that Markdown shows as it is. Underscores inside words are no emphasis, and stay."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)
 
 
-def _line(cells: "map[str]") -> str:
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph(text):
+            return f"{escaped(text)}\n"
+        case Notes(items):
+            return "".join(f"- {escaped(item)}\n" for item in items)
+        case Table(caption, frame):
+            return f"{escaped(caption)}\n\n{markdown(frame)}"
+        case Figures():
+            return ""
+
+
+def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(escaped(cell) for cell in cells) + " |"

@@ -14,7 +14,7 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
     complete = trials[trials["state"] == "COMPLETE"].sort_values(["validation_accuracy", "number"], ascending=[False, True])
     top = complete.head(n)
     shown = pandas.concat([top, complete[(complete["number"] == 0) & ~complete["number"].isin(top["number"])]])
-    fields = [name for name in shown if name.startswith(CONFIG) and shown[name].nunique(dropna=False) > 1]
+    fields = [name for name in map(str, shown) if name.startswith(CONFIG) and shown[name].nunique(dropna=False) > 1]
     table = {
         "trial": [f"{number:.0f}" for number in shown["number"]],
         "validation": [f"{100 * score:.2f}" for score in shown["validation_accuracy"]],
@@ -24,9 +24,9 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
 
 
 def endings(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """`state`, `reason` and `trials`: how many trials ended in each way, the most frequent first."""
+    """`state`, `trials` and `reason`: how many trials ended in each way, the most frequent first."""
     counts = trials.assign(reason=trials["reason"].fillna("")).value_counts(["state", "reason"]).reset_index(name="trials")
-    return counts.astype(str)
+    return counts[["state", "trials", "reason"]].astype(str)
 
 
 def _value(cell: object) -> str:

@@ -1,13 +1,14 @@
-"""The files of searches, read and checked: whatever is wrong with them is a ValueError of one line that names the file."""
+"""The searches that a folder of results holds, with their files checked."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 import pandas
+
+from analysis.files import checked, read_csv, read_json, whole
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
@@ -37,7 +38,16 @@ SUMMARY_FIELDS: dict[str, Any] = {
 RUN_FIELDS = {"accuracy": NUMBER, "loss": NUMBER, "paper_loss": NUMBER}
 """Of one run in `test`."""
 TRIAL_COLUMNS = ("number", "validation_accuracy", "best_accuracy", "epochs", "seconds")
-EPOCH_COLUMNS = ("trial", "seed", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+EPOCH_COLUMNS = (
+    "trial",
+    "seed",
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "seconds",
+)
 """The columns that are numbers."""
 
 
@@ -68,14 +78,18 @@ def searches(results: Path) -> list[Search]:
 
 def search(folder: Path) -> Search:
     """Read one search's folder. Raises ValueError for a file that is missing or damaged."""
-    spec = _fields(folder / SPEC, _json(folder / SPEC), SPEC_FIELDS)
+    spec = checked(folder / SPEC, read_json(folder / SPEC), SPEC_FIELDS)
     finished = (folder / SUMMARY).exists()
-    trials = _csv(folder / TRIALS, TRIAL_COLUMNS, ("state", "reason"), needed=finished)
-    epochs = _csv(folder / EPOCHS, EPOCH_COLUMNS, ("kind", "stage"), needed=finished)
+    trials = read_csv(folder / TRIALS, TRIAL_COLUMNS, ("state", "reason"), needed=finished)
+    epochs = read_csv(folder / EPOCHS, EPOCH_COLUMNS, ("kind", "stage"), needed=finished)
     if unknown := set(trials["state"]) - set(STATES):
         raise ValueError(f"'{folder / TRIALS}' is damaged: state is one of {', '.join(STATES)}; got {min(map(str, unknown))!r}")
-    if trials["number"].isna().any():
-        raise ValueError(f"'{folder / TRIALS}' is damaged: a trial has no number")
+    whole(folder / TRIALS, trials, "number")
+    whole(folder / EPOCHS, epochs, "trial", "epoch")
+    if trials["number"].duplicated().any():
+        raise ValueError(f"'{folder / TRIALS}' is damaged: it has a trial twice")
+    if trials.loc[trials["state"] == "COMPLETE", "validation_accuracy"].isna().any():
+        raise ValueError(f"'{folder / TRIALS}' is damaged: a COMPLETE trial has no validation_accuracy")
     summary = _summary(folder / SUMMARY) if finished else provisional(spec, trials)
     return Search(spec, trials, epochs, summary, finished)
 
@@ -105,63 +119,12 @@ def _is_search(folder: Path) -> bool:
 
 
 def _summary(path: Path) -> Mapping[str, Any]:
-    summary = _fields(path, _json(path), SUMMARY_FIELDS)
+    summary = checked(path, read_json(path), SUMMARY_FIELDS)
     for score in summary["confirmed"]:
-        _fields(path, {"confirmed": score}, {"confirmed": NUMBER})
+        checked(path, {"confirmed": score}, {"confirmed": NUMBER})
     for run in summary["test"]:
-        _fields(path, run, RUN_FIELDS)
-    _fields(path, summary["states"], {state: int for state in summary["states"]})
+        checked(path, run, RUN_FIELDS)
+    checked(path, summary["states"], {state: int for state in summary["states"]})
     if summary["last_contrastive_loss"] is not None:
-        _fields(path, summary["last_contrastive_loss"], {"sum": NUMBER, "mean": NUMBER})
+        checked(path, summary["last_contrastive_loss"], {"sum": NUMBER, "mean": NUMBER})
     return summary
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"'{path.parent}' has no {path.name}") from None
-    except (ValueError, OSError, RecursionError) as error:
-        raise ValueError(f"'{path}' is damaged: {_line(error)}") from error
-
-
-def _fields(path: Path, found: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`found` if it is an object that has these fields with values of these types; else ValueError."""
-    if not isinstance(found, dict):
-        raise ValueError(f"'{path}' is damaged: not an object with named fields")
-    for name, kind in fields.items():
-        if name not in found:
-            raise ValueError(f"'{path}' is damaged: it has no '{name}'")
-        value = found[name]
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise ValueError(f"'{path}' is damaged: '{name}' is {value!r:.60}")
-    return found
-
-
-def _csv(path: Path, numeric: Sequence[str], text: Sequence[str], *, needed: bool) -> pandas.DataFrame:
-    """The table with these columns checked; an empty one where the file is missing and not needed, or has no rows."""
-    empty = pandas.DataFrame({**{name: pandas.Series(dtype=float) for name in numeric}, **{name: pandas.Series(dtype=object) for name in text}})
-    if not path.exists():
-        if needed:
-            raise ValueError(f"'{path.parent}' has no {path.name}")
-        return empty
-    try:
-        frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
-        raise ValueError(f"'{path}' is damaged: {_line(error)}") from error
-    if frame.empty:
-        return empty
-    for name in (*numeric, *text):
-        if name not in frame:
-            raise ValueError(f"'{path}' is damaged: it has no column '{name}'")
-    for name in numeric:
-        try:
-            frame[name] = pandas.to_numeric(frame[name]).astype(float)
-        except ValueError as error:
-            raise ValueError(f"'{path}' is damaged: column '{name}': {_line(error)}") from error
-    return frame
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -76,6 +76,7 @@ class SearchSpec:
         spaces.load(self.regime)
         if self.epochs == 0:
             object.__setattr__(self, "epochs", regime.EPOCHS)
+        object.__setattr__(self, "epochs", min(self.epochs, getattr(regime, "MAX_EPOCHS", self.epochs)))
         for name, choices in {"sampler": Sampler, "scheduler": Scheduler, "precision": PrecisionChoice}.items():
             _require(
                 getattr(self, name) in get_args(choices),

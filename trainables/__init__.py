@@ -3,7 +3,7 @@
 Each regime module has:
 
 - a docstring: the idea, its source, and what differs from the other regimes;
-- `EPOCHS`: the budget that its source used;
+- `EPOCHS`: the budget that its source used; and `MAX_EPOCHS` where a larger one means nothing;
 - `Config`: a frozen dataclass of hyperparameters whose defaults are the source's values;
 - `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each epoch
   and returns the trained `Classifier`.

@@ -17,7 +17,8 @@ from trainables.parts.head import Head
 from trainables.parts.scores import scores
 from trainables.parts.tokens import Data
 
-EPOCHS = 1
+EPOCHS = MAX_EPOCHS = 1
+"""One evaluation, whatever budget is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

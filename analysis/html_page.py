@@ -1,0 +1,80 @@
+"""A report as one HTML file that needs nothing else: no script, no font, no address. Every text in it is escaped."""
+
+from collections.abc import Sequence
+from html import escape
+
+from analysis.blocks import Block, Drawing, Figures, Notes, Paragraph, Section, Table
+
+CSS = """
+:root { color-scheme: light dark; --ground: #ffffff; --ink: #1a1c1f; --soft: #5b6168; --line: #d6dade; }
+@media (prefers-color-scheme: dark) { :root { --ground: #15181b; --ink: #e7e9eb; --soft: #a3abb3; --line: #3a4047; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 1200px; padding: 1rem; background: var(--ground); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1, h2 { line-height: 1.2; }
+h2 { margin: 2.5rem 0 0.75rem; padding-top: 0.75rem; border-top: 1px solid var(--line); }
+nav { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; }
+nav a { color: inherit; }
+p, ul { max-width: 75ch; }
+ul, figcaption, caption { color: var(--soft); font-size: 0.875rem; }
+ul { padding-left: 1.25rem; }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.875rem; }
+caption { text-align: left; padding-bottom: 0.25rem; }
+th, td { padding: 0.3rem 0.75rem 0.3rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--ground); }
+th.text, td.text { text-align: left; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 1.5rem; }
+figure { margin: 0; min-width: 0; max-width: 30rem; }
+figure h3 { margin: 0 0 0.25rem; font-size: 1rem; }
+svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
+svg text { font-family: system-ui, sans-serif; }
+"""
+
+
+def html_page(title: str, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    links = "".join(f'<a href="#s{number}">{escape(section.title)}</a>' for number, section in enumerate(sections))
+    body = "\n".join(_section(number, section) for number, section in enumerate(sections))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _section(number: int, section: Section) -> str:
+    blocks = "\n".join(_block(block) for block in section.blocks)
+    return f'<section id="s{number}">\n<h2>{escape(section.title)}</h2>\n{blocks}\n</section>'
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph(text):
+            return f"<p>{escape(text)}</p>"
+        case Notes(items):
+            return "<ul>\n" + "\n".join(f"<li>{escape(item)}</li>" for item in items) + "\n</ul>"
+        case Table():
+            return _table(block)
+        case Figures(drawings):
+            return '<div class="figures">\n' + "\n".join(map(_figure, drawings)) + "\n</div>"
+
+
+def _table(table: Table) -> str:
+    """Scrolls sideways in its own box where it is wider than the page; its first column stays."""
+    classes = ["text" if table.frame[name].astype(str).str.contains("^[A-Za-z<]").any() else "number" for name in table.frame]
+    head = "".join(f'<th scope="col" class="{kind}">{escape(str(name))}</th>' for kind, name in zip(classes, table.frame.columns))
+    rows = [
+        "<tr>" + "".join(f'<td class="{kind}">{escape(str(cell))}</td>' for kind, cell in zip(classes, row)) + "</tr>"
+        for row in table.frame.itertuples(index=False, name=None)
+    ]
+    return (
+        f'<div class="scroll" tabindex="0"><table>\n<caption>{escape(table.caption)}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>"
+    )
+
+
+def _figure(drawing: Drawing) -> str:
+    svg = drawing.svg.replace("<svg ", f'<svg role="img" aria-label="{escape(drawing.title)}" ', 1)
+    return f"<figure>\n<h3>{escape(drawing.title)}</h3>\n{svg}\n<figcaption>{escape(drawing.reading)}</figcaption>\n</figure>"

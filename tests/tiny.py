@@ -1,0 +1,80 @@
+"""A tiny BERT and a toy corpus that it can learn: what the tests train and evaluate."""
+
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModel, BertConfig, BertTokenizerFast
+
+from trainables.parts.tokens import Data, tokenise
+
+VERBS = {
+    "alarm_set": ("wake", "alarm", "morning"),
+    "music_play": ("play", "song", "guitar"),
+    "weather_query": ("rain", "sunny", "umbrella"),
+    "food_order": ("pizza", "hungry", "noodles"),
+}
+OPENINGS = ("please", "hey", "can you", "now", "could we", "tell me", "i want", "olly")
+ENDINGS = ("today", "for me", "at home")
+LETTERS = [prefix + letter for prefix in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz0123456789"]
+
+
+def sentences() -> list[tuple[str, str]]:
+    """Texts with their labels: each label has words of its own amid words that all labels share."""
+    return [
+        (f"{opening} {verb} {ending}", label)
+        for label, verbs in VERBS.items()
+        for opening, verb, ending in product(OPENINGS, verbs, ENDINGS)
+    ]
+
+
+def split_rows() -> dict[str, list[tuple[str, str]]]:
+    """The sentences in three splits, every label in each: of five rows three train, one validates, one tests."""
+    rows = sentences()
+    part = {3: "validation", 4: "test"}
+    return {name: [row for i, row in enumerate(rows) if part.get(i % 5, "train") == name] for name in ("train", "validation", "test")}
+
+
+def vocabulary() -> list[str]:
+    """Special tokens, letters (so that every Latin word can be spelt), and the words of the sentences."""
+    words = sorted({word for text, _ in sentences() for word in text.split() if len(word) > 1})
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *words]
+
+
+def write_model(folder: Path, layers: int = 2) -> Path:
+    """A BERT of random weights, 32 wide, and its tokenizer, as a Hugging Face folder. Weights are large enough that vectors differ."""
+    words = vocabulary()
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+    )
+    torch.manual_seed(0)
+    AutoModel.from_config(config).save_pretrained(folder)
+    BertTokenizerFast(vocab={word: index for index, word in enumerate(words)}).save_pretrained(folder)
+    return folder
+
+
+def tokenised(tokenizer: Any) -> Data:
+    """Train and validation of the toy corpus as token ids."""
+    labels = tuple(sorted(VERBS))
+    index = {label: number for number, label in enumerate(labels)}
+    splits = {}
+    for name, rows in split_rows().items():
+        splits[name], _ = tokenise([text for text, _ in rows], [index[label] for _, label in rows], tokenizer, 64)
+    return Data(splits["train"], splits["validation"], labels)
+
+
+def write_corpus(folder: Path) -> Path:
+    """The toy corpus as a folder of train.jsonl, validation.jsonl and test.jsonl."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in split_rows().items():
+        lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
