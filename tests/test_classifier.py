@@ -1,0 +1,250 @@
+"""The classifier against its slow definition, saved and loaded; and how predictions are scored."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from sklearn.linear_model import RidgeClassifier
+from torch import Tensor
+from torch.nn.functional import gelu
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from trainables.parts.classifier import WEIGHTS, Classifier, vectors
+from trainables.parts.encoder import Pretrained, load_tokenizer, state
+from trainables.parts.head import Head
+from trainables.parts.scores import paper_loss, ridge_accuracy, scores
+from trainables.parts.tokens import Data
+
+TEXTS = ["play a song", "", "wake me up please", "please " * 60]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(model_folder: Path) -> Any:
+    return load_tokenizer(str(model_folder))
+
+
+def classifier(pretrained: Pretrained, data: Data, **head: Any) -> Classifier:
+    torch.manual_seed(1)
+    return Classifier.new(pretrained.build(), Head(**head), data.labels)
+
+
+SHAPES = [{"head_width": None}, *({"head_width": 10, "head_activation": name} for name in ("none", "relu", "gelu", "tanh"))]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_logits_are_their_definition_sentence_by_sentence(pretrained: Pretrained, data: Data, model_folder: Path, shape: dict[str, Any]) -> None:
+    model = classifier(pretrained, data, **shape)
+    bert = AutoModel.from_pretrained(model_folder).eval()
+    activation: Callable[[Tensor], Tensor] = {"relu": torch.relu, "gelu": gelu, "tanh": torch.tanh}.get(shape.get("head_activation", ""), lambda x: x)
+    split = data.validation
+    expected = []
+    with torch.no_grad():
+        for start, end in zip(split.offsets, split.offsets[1:]):
+            x = bert(input_ids=torch.from_numpy(split.ids[start:end].astype(np.int64))[None]).last_hidden_state[0, 0]
+            if shape["head_width"] is None:
+                x = model.head[1].weight @ x + model.head[1].bias
+            else:
+                x = activation(model.head[1].weight @ x + model.head[1].bias)
+                x = model.head[3].weight @ x + model.head[3].bias
+            expected.append(x)
+    torch.testing.assert_close(model.logits(split), torch.stack(expected), atol=1e-4, rtol=1e-4)
+
+
+def test_forward_without_dropout_is_logits(pretrained: Pretrained, data: Data) -> None:
+    model = classifier(pretrained, data).eval()
+    rows = np.arange(7)
+    torch.testing.assert_close(model(data.validation.take(rows)), model.logits(data.validation)[:7], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluation_leaves_the_mode_as_it_was(pretrained: Pretrained, data: Data, training: bool) -> None:
+    model = classifier(pretrained, data).train(training)
+    assert torch.equal(model.logits(data.validation), model.logits(data.validation))
+    assert model.encoder.training == training and model.head.training == training
+
+
+def test_dropout_is_on_in_training(pretrained: Pretrained, data: Data) -> None:
+    model = classifier(pretrained, data, dropout=0.5).train()
+    batch = data.validation.take(np.arange(7))
+    assert not torch.equal(model(batch), model(batch))
+
+
+def test_predict_gives_probabilities_of_raw_texts(pretrained: Pretrained, data: Data, tokenizer: Any) -> None:
+    model = classifier(pretrained, data)
+    found = model.predict(TEXTS, tokenizer)
+    assert found.shape == (4, 4)
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(4))
+    torch.testing.assert_close(found[:1], model.predict(TEXTS[:1], tokenizer), atol=1e-6, rtol=1e-5)
+
+
+def test_predict_cuts_long_texts_to_max_tokens(pretrained: Pretrained, data: Data, tokenizer: Any) -> None:
+    model = classifier(pretrained, data)
+    model.max_tokens = 6
+    long, cut = model.predict(["please play a song today"] * 1, tokenizer), model.predict(["please play a song"], tokenizer)
+    torch.testing.assert_close(long, cut)
+
+
+def test_predict_takes_no_texts(pretrained: Pretrained, data: Data, tokenizer: Any) -> None:
+    assert classifier(pretrained, data).predict([], tokenizer).shape == (0, 4)
+
+
+# Folders
+
+
+@pytest.fixture
+def saved(pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path) -> tuple[Classifier, Path]:
+    model = classifier(pretrained, data, dropout=0.3, head_width=7, head_activation="gelu")
+    model.max_tokens = 17
+    model.save(tmp_path / "model", tokenizer)
+    return model, tmp_path / "model"
+
+
+def test_saved_and_loaded_is_the_same_in_its_numbers(saved: tuple[Classifier, Path], data: Data, tokenizer: Any) -> None:
+    model, folder = saved
+    loaded = Classifier.from_pretrained(folder)
+    assert torch.equal(loaded.logits(data.validation), model.logits(data.validation))
+    assert torch.equal(loaded.predict(TEXTS, AutoTokenizer.from_pretrained(folder)), model.predict(TEXTS, tokenizer))
+    assert (loaded.labels, loaded.config, loaded.max_tokens) == (model.labels, model.config, 17)
+    assert not loaded.training
+
+
+def test_saved_folder_is_one_that_transformers_loads(saved: tuple[Classifier, Path], data: Data, tokenizer: Any) -> None:
+    model, folder = saved
+    assert AutoConfig.from_pretrained(folder).id2label == dict(enumerate(data.labels))
+    assert AutoTokenizer.from_pretrained(folder)(TEXTS)["input_ids"] == tokenizer(TEXTS)["input_ids"]
+    encoder = AutoModel.from_pretrained(folder).eval()
+    batch = data.validation.take(np.arange(9))
+    inputs = {"input_ids": batch.inputs, "attention_mask": batch.mask}
+    with torch.no_grad():
+        ours = model.encoder.transformer.eval()(**inputs).last_hidden_state
+        assert torch.equal(encoder(**inputs).last_hidden_state, ours)
+
+
+def test_saved_folder_is_an_encoder_to_start_from(saved: tuple[Classifier, Path], data: Data) -> None:
+    from trainables.parts import encoder
+
+    model, folder = saved
+    assert torch.equal(vectors(encoder.load(str(folder)).build(), data.validation), vectors(model.encoder, data.validation))
+
+
+def test_saved_folder_holds_no_pickle(saved: tuple[Classifier, Path]) -> None:
+    _, folder = saved
+    assert {path.suffix for path in folder.iterdir()} <= {".json", ".safetensors", ".txt"}
+    assert len(load_file(folder / WEIGHTS)) == len(state(saved[0].encoder)) + 4
+
+
+def test_saving_leaves_the_pretrained_model_as_it_was(pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path) -> None:
+    before = pretrained.config.to_dict()
+    classifier(pretrained, data).save(tmp_path, tokenizer)
+    assert pretrained.config.to_dict() == before
+
+
+def truncate(folder: Path) -> None:
+    path = folder / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def lose(key: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        weights = load_file(folder / WEIGHTS)
+        del weights[key]
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+
+    return damage
+
+
+def rewrite(**changes: Any) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        path = folder / "config.json"
+        values = {**json.loads(path.read_text()), **changes}
+        path.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
+
+    return damage
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "truncated weights": truncate,
+    "no weights": lambda folder: (folder / WEIGHTS).unlink(),
+    "a head without its bias": lose("head.3.bias"),
+    "an encoder without a layer's weight": lose("bert.encoder.layer.1.output.dense.weight"),
+    "no config": lambda folder: (folder / "config.json").unlink(),
+    "a config that is not JSON": lambda folder: (folder / "config.json").write_text("{"),
+    "a config of a plain encoder": rewrite(regimen=None),
+    "a config without the head": rewrite(regimen={"max_tokens": 64}),
+    "a config with another head": rewrite(regimen={"head": {"head_width": 8}, "max_tokens": 64}),
+    "a config with an impossible head": rewrite(regimen={"head": {"head_width": -1}, "max_tokens": 64}),
+    "a config whose part of ours is a word": rewrite(regimen="yes"),
+    "a config with other labels": rewrite(id2label={"0": "a", "1": "b"}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_folder_is_refused_in_one_line(saved: tuple[Classifier, Path], damage: str) -> None:
+    _, folder = saved
+    DAMAGES[damage](folder)
+    with pytest.raises(ValueError) as error:
+        Classifier.from_pretrained(folder)
+    assert f"'{folder}' is not a folder that search.train wrote: " in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["absent", "absent/deeper", "file.txt"])
+def test_what_is_no_folder_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file.txt").write_text("hello")
+    with pytest.raises(ValueError) as error:
+        Classifier.from_pretrained(tmp_path / name)
+    assert "is not a folder that search.train wrote" in str(error.value) and "\n" not in str(error.value)
+
+
+# Scores
+
+
+def test_scores_are_shares_and_mean_cross_entropy() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    found = scores(logits, torch.tensor([0, 1, 1]))
+    by_hand = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))]
+    assert found.accuracy == pytest.approx(2 / 3)
+    assert found.loss == pytest.approx(sum(by_hand) / 3, rel=1e-6)
+
+
+def test_paper_loss_is_a_sum_over_batches_divided_by_sentences() -> None:
+    """Three sentences in batches of two: ((a + b) / 2 + c) / 3."""
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    a, b, c = math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))
+    assert paper_loss(logits, torch.tensor([0, 1, 1]), 2) == pytest.approx(((a + b) / 2 + c) / 3, rel=1e-6)
+    assert paper_loss(logits, torch.tensor([0, 1, 1]), 1) == pytest.approx((a + b + c) / 3, rel=1e-6)
+    assert paper_loss(logits, torch.tensor([0, 1, 1]), 256) == pytest.approx((a + b + c) / 9, rel=1e-6)
+
+
+def test_paper_loss_of_a_guess_over_sixty_intents_is_near_the_papers_first_row() -> None:
+    """2,974 sentences in batches of 256 are 12 batches: 12 ln 60 / 2974 = 0.01652, where Table 7 has 0.0166073."""
+    found = paper_loss(torch.zeros(2974, 60), torch.zeros(2974, dtype=torch.long), 256)
+    assert found == pytest.approx(12 * math.log(60) / 2974, rel=1e-5)
+    assert round(found, 3) == round(0.0166073, 3)
+
+
+@pytest.mark.parametrize("intents", [2, 3, 7])
+@pytest.mark.parametrize("width", [3, 40])
+@pytest.mark.parametrize("seed", range(3))
+def test_ridge_accuracy_is_scikit_learns(intents: int, width: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(intents, width))
+    labels, truth = np.arange(60) % intents, random.integers(0, intents, 80)
+    train = (centres[labels] + 2 * random.normal(size=(60, width))) * random.uniform(0.1, 10, width) + 5
+    new = centres[truth] + 2 * random.normal(size=(80, width))
+    spread = train.std(axis=0, ddof=1)
+    reference = RidgeClassifier(alpha=1.0).fit((train - train.mean(axis=0)) / spread, labels)
+    expected = reference.score((new - train.mean(axis=0)) / spread, truth)
+    tensors = [torch.from_numpy(array) for array in (train, labels, new, truth)]
+    assert ridge_accuracy(*tensors, intents) == pytest.approx(expected)
+
+
+def test_ridge_accuracy_takes_a_component_that_never_changes() -> None:
+    train = torch.cat([torch.eye(4).repeat(5, 1), torch.full((20, 1), 0.3)], dim=1)
+    labels = torch.arange(4).repeat(5)
+    assert ridge_accuracy(train, labels, train, labels, 4) == 1.0
