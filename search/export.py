@@ -46,7 +46,7 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
     return {
         "search": spec.name,
         "rank": rank,
-        "trial": trial.number,
+        "trial": studies.first_attempt(trial),
         "regime": spec.regime,
         "config": json.loads(json.dumps(trial.user_attrs[studies.CONFIG])),
         "epochs": spec.epochs,

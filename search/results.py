@@ -41,7 +41,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
     for trial in studies.trials(study):
         epochs = studies.epochs(trial)
         row = {
-            "number": trial.number,
+            "number": studies.first_attempt(trial),
             "state": trial.state.name,
             "reason": trial.user_attrs.get(studies.REASON),
             "validation_accuracy": trial.value if trial.state.name == "COMPLETE" else None,
@@ -56,12 +56,13 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
 def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
     """A row an epoch: of the search's trials, then of the confirmations."""
     rows = [
-        {"trial": trial.number, "seed": spec.seed, "kind": "search"} | epoch
+        {"trial": studies.first_attempt(trial), "seed": spec.seed, "kind": "search"} | epoch
         for trial in studies.trials(study)
         for epoch in studies.epochs(trial)
     ]
     for number, seeds in study.user_attrs.get(CONFIRMED, {}).items():
-        rows += [{"trial": int(number), "seed": int(seed), "kind": "confirm"} | epoch for seed, run in seeds.items() for epoch in run]
+        first = studies.first_attempt(study.get_trials(deepcopy=False)[int(number)])
+        rows += [{"trial": first, "seed": int(seed), "kind": "confirm"} | epoch for seed, run in seeds.items() for epoch in run]
     return rows
 
 
@@ -70,7 +71,7 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
     attrs, found = study.user_attrs, studies.trials(study)
     ranking, paper = studies.ranking(study), studies.paper_trial(study)
     winner = attrs.get("winner")
-    runs = attrs.get(CONFIRMED, {}).get(str(winner), {})
+    runs = dict(sorted(attrs.get(CONFIRMED, {}).get(str(winner), {}).items(), key=lambda item: int(item[0])))
     config = study.get_trials(deepcopy=False)[winner].user_attrs[studies.CONFIG] if winner is not None else {}
     last = [epoch for run in runs.values() for epoch in run if epoch["stage"] == "contrastive" and epoch["epoch"] == spec.epochs]
     return {
@@ -80,9 +81,9 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
         "states": {state: sum(trial.state.name == state for trial in found) for state in ("COMPLETE", "PRUNED", "FAIL")},
         "seconds": attrs.get("seconds", 0.0),
         "paper_config_validation": paper.value if paper is not None and paper.state.name == "COMPLETE" else None,
-        "best_trial": ranking[0].number if ranking else None,
+        "best_trial": studies.first_attempt(ranking[0]) if ranking else None,
         "best_validation": ranking[0].value if ranking else None,
-        "winner_trial": winner,
+        "winner_trial": None if winner is None else studies.first_attempt(study.get_trials(deepcopy=False)[winner]),
         "confirmed": [run[-1]["best_accuracy"] for run in runs.values()],
         "confirmed_seeds": [int(seed) for seed in runs],
         "test": [{"seed": int(seed)} | scores for seed, scores in attrs.get(TESTED, {}).items()],

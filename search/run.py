@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from rich.console import Console
 
-from analysis import comparison
+from analysis import comparison, conditions
 from search import arguments, export, plan, results
 from search import study as studies
 from search.arguments import Command
@@ -189,7 +189,7 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
     """The table over all searches, what it does not say, and the next commands."""
     summaries = [outcome.summary for outcome in outcomes]
     show_table(console, comparison.table(summaries))
-    for line in comparison.notes(summaries):
+    for line in conditions.remarks(summaries):
         console.print(f"  {line}", style="dim")
     for outcome in outcomes:
         states, name = outcome.summary["states"], outcome.spec.name

@@ -27,8 +27,6 @@ class Ledger:
         self.study, self.spec = study, spec
         self.open: dict[str, optuna.Trial] = {}
         self.exhausted = False
-        paper = studies.paper_trial(study)
-        self.paper = paper.number if paper else 0
 
     def ask(self, ray_id: str) -> optuna.Trial | None:
         """The next trial to run, or None where the space is exhausted."""
@@ -37,8 +35,6 @@ class Ledger:
             self.exhausted = True
         else:
             self.open[ray_id] = trial
-            if trial.user_attrs.get(studies.RETRY_OF) == self.paper:
-                self.paper = trial.number
         return trial
 
     def report(self, ray_id: str, result: dict[str, Any]) -> bool:
@@ -58,10 +54,13 @@ class Ledger:
         trial.report(epoch["validation_accuracy"], epoch["epoch"])
         if epoch["epoch"] > self.spec.epochs:  # the last stage of a regime with two costs next to nothing
             return True
-        if epoch["epoch"] < self.spec.epochs and trial.should_prune() and trial.number != self.paper:
+        if epoch["epoch"] < self.spec.epochs and trial.should_prune() and not self._is_papers(trial):
             self.close(ray_id, TrialState.PRUNED)
             return False
         return True
+
+    def _is_papers(self, trial: optuna.Trial) -> bool:
+        return bool(trial.user_attrs.get(studies.FIRST_ATTEMPT, trial.number) == 0)
 
     def close(self, ray_id: str, state: TrialState, reason: str | None = None, score: float | None = None) -> None:
         """Tell the study how a trial ended."""

@@ -21,7 +21,8 @@ from search.spec import SearchSpec
 from trainables.parts.epoch import Epoch
 
 JOURNAL = "study.journal"
-CONFIG, REASON, DUPLICATE, INTERRUPTED, RETRY_OF = "config", "reason", "duplicate_of", "interrupted", "retry_of"
+CONFIG, REASON, DUPLICATE, INTERRUPTED = "config", "reason", "duplicate_of", "interrupted"
+FIRST_ATTEMPT = "first_attempt"
 EPOCH = "epoch:"
 """User attributes of a trial: its whole configuration, why it failed, what it repeats, and each epoch's report."""
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
@@ -151,7 +152,13 @@ def close_interrupted(study: optuna.Study, number: int) -> None:
     study._storage.set_trial_user_attr(trial._trial_id, REASON, "interrupted before its last epoch")
     study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
     study.tell(number, state=TrialState.FAIL)
-    study.enqueue_trial(dict(trial.params), user_attrs={RETRY_OF: number})
+    study.enqueue_trial(dict(trial.params), user_attrs={FIRST_ATTEMPT: first_attempt(trial)})
+
+
+def first_attempt(trial: FrozenTrial) -> int:
+    """The number under which users know a trial: that of its first attempt, where it was interrupted and run again."""
+    number: int = trial.user_attrs.get(FIRST_ATTEMPT, trial.number)
+    return number
 
 
 def trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -182,12 +189,8 @@ def ranking(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def paper_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The trial with the paper's configuration: trial 0, or its latest repetition where it was interrupted."""
-    number = 0
-    by_retry = {trial.user_attrs.get(RETRY_OF): trial for trial in study.get_trials(deepcopy=False)}
-    while number in by_retry:
-        number = by_retry[number].number
-    return next((trial for trial in trials(study) if trial.number == number), None)
+    """The trial with the paper's configuration: trial 0, in its last attempt."""
+    return next((trial for trial in trials(study) if first_attempt(trial) == 0), None)
 
 
 def remember(study: optuna.Study, key: str, value: Any) -> None:

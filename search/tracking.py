@@ -28,6 +28,7 @@ class Tracker:
         self.runs: dict[str, str] = {}
         self.logged: dict[str, int] = {}
         self.ended: set[str] = set()
+        self.paused: set[str] = set()
         self.parent = self._find_or_start()
 
     def sync(self, study: optuna.Study) -> None:
@@ -53,6 +54,8 @@ class Tracker:
         for path in sorted(self.spec.folder.iterdir()):
             if path.suffix in ARTIFACTS:
                 client.log_artifact(self.parent, str(path))
+        for key in self.runs.keys() - self.ended:  # interrupted: they go on under the same run when the search does
+            self.recorder.end(self.runs[key], "KILLED")
         self.recorder.end(self.parent, "KILLED" if interrupted else "FINISHED")
 
     def _find_or_start(self) -> str:
@@ -69,8 +72,9 @@ class Tracker:
             key = run.data.tags["regimen.key"]
             self.runs[key] = run.info.run_id
             self.logged[key] = int(run.data.metrics.get("epoch", 0))
-            if run.info.status != "RUNNING":
+            if "score" in run.data.metrics or "regimen.state" in run.data.tags:
                 self.ended.add(key)
+        self.paused = self.runs.keys() - self.ended
         return parent
 
     def _start(
@@ -89,13 +93,17 @@ class Tracker:
         self.recorder.params(self.runs[key], {**config, "seed": seed, "epochs": self.spec.epochs})
 
     def _sync_trial(self, trial: FrozenTrial) -> None:
-        key = f"trial {trial.number}"
+        number = studies.first_attempt(trial)
+        key = f"trial {number}"
         if key in self.ended:
             return
+        if key in self.paused:
+            self.recorder.client.update_run(self.runs[key], status="RUNNING")
+            self.paused.remove(key)
         if key not in self.runs:
             began = trial.datetime_start.timestamp() if trial.datetime_start else None
-            name = f"{self.spec.regime} {trial.number:03d}"
-            self._start(key, name, "trial", self.parent, trial.number, trial.user_attrs[studies.CONFIG], self.spec.seed, began)
+            name = f"{self.spec.regime} {number:03d}"
+            self._start(key, name, "trial", self.parent, number, trial.user_attrs[studies.CONFIG], self.spec.seed, began)
         epochs = studies.epochs(trial)
         self.logged[key] = self.recorder.epochs(self.runs[key], epochs, self.logged.get(key, 0))
         if trial.state.is_finished():
@@ -105,7 +113,7 @@ class Tracker:
         """Close a trial's run under a name that tells its end: `supcon 007 · 0.8731`, `supcon 008 · pruned after 3`."""
         run, state, client = self.runs[key], trial.state.name, self.recorder.client
         how = {"COMPLETE": f"{trial.value or 0:.4f}", "PRUNED": f"pruned after {len(epochs)}", "FAIL": "failed"}[state]
-        client.set_tag(run, "mlflow.runName", f"{self.spec.regime} {trial.number:03d} · {how}")
+        client.set_tag(run, "mlflow.runName", f"{self.spec.regime} {studies.first_attempt(trial):03d} · {how}")
         client.set_tag(run, "regimen.state", state)
         if studies.REASON in trial.user_attrs:
             client.set_tag(run, "regimen.reason", trial.user_attrs[studies.REASON])
@@ -116,11 +124,12 @@ class Tracker:
 
     def _sync_confirmation(self, study: optuna.Study, number: str, seed: str, epochs: list[dict[str, Any]]) -> None:
         """A run on a fresh seed, nested in its trial's run; the winner's has test scores, which arrive later."""
-        key, above = f"trial {number} seed {seed}", f"trial {number}"
+        trial = study.get_trials(deepcopy=False)[int(number)]
+        key, above = f"trial {number} seed {seed}", f"trial {studies.first_attempt(trial)}"
         if key in self.ended or above not in self.runs:
             return
         if key not in self.runs:
-            config = study.get_trials(deepcopy=False)[int(number)].user_attrs[studies.CONFIG]
+            config = trial.user_attrs[studies.CONFIG]
             name = f"{self.spec.regime} {int(number):03d} seed {seed}"
             self._start(key, name, "confirmation", self.runs[above], int(number), config, int(seed), None)
         self.logged[key] = self.recorder.epochs(self.runs[key], epochs, self.logged.get(key, 0))

@@ -16,7 +16,7 @@ import yaml
 from rich.console import Console
 
 import trainables
-from analysis import comparison
+from analysis import comparison, conditions
 from search import worker
 from search.cluster import Resources, cluster, has_gpu, resources
 from search.model_card import model_card
@@ -249,7 +249,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     show_table(console, comparison.table([final.summary]))
-    for line in comparison.notes([final.summary]):
+    for line in conditions.remarks([final.summary]):
         console.print(f"  {line}", style="dim")
     console.print(f"wrote {final.folder}\nnext:\n  python -m search.predict {final.folder} 'wake me at seven'")
     return 0

@@ -160,7 +160,11 @@ def test_an_interrupt_stops_the_search_and_resume_ends_it(searched: Searched) ->
     assert done.returncode == 0, done.stderr
     found = studies.trials(studies.read_study(journal.parent))
     assert len(found) == len(had) + 2 and all(trial.state.name == "COMPLETE" for trial in found)
-    assert found[0].user_attrs[studies.CONFIG] == trainables.load("baseline").Config().to_dict()
+    papers = studies.paper_trial(studies.read_study(journal.parent))
+    assert papers is not None and papers.user_attrs[studies.CONFIG] == trainables.load("baseline").Config().to_dict()
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{searched.results / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id], "tags.`regimen.search` = 'stopped'")
+    assert len(runs) == len(found) + 1 and {run.info.status for run in runs} == {"FINISHED"}
 
 
 @pytest.fixture(scope="module")
