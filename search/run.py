@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
+import torch
 from rich.console import Console
 
 from analysis import comparison, conditions
@@ -179,7 +180,8 @@ def _dry_run(console: Console, command: Command, prepared: Prepared) -> int:
     cpus = os.cpu_count() or 1
     for spec in command.specs:
         slots = min(max(1, int(cpus / spec.cpus_per_trial)), spec.max_concurrent or cpus)
-        plan.say_plan(console, spec, Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, slots), spec.precision)
+        precision = resolve_precision(spec.precision, gpu=torch.cuda.is_available())
+        plan.say_plan(console, spec, Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, slots), precision)
         plan.say_space(console, spec)
     console.print("nothing was run (--dry-run)")
     return OK

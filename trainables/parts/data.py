@@ -283,7 +283,7 @@ def _findings(splits: dict[str, Split], labels: tuple[str, ...]) -> list[str]:
         if one in texts and other in texts:
             shared = sum(count for text, count in texts[other].items() if text in texts[one])
             if shared:
-                notes.append(f"{shared} of {len(splits[other])} {other} rows stand in {one} too: scores on them say little")
+                notes.append(f"{shared} of {len(splits[other])} {other} rows stand in {one} too; scores on those rows say little")
     untrained = [labels[label] for label in sorted(set(range(len(labels))) - set(splits["train"].labels))]
     if untrained:
         notes.append(f"{len(untrained)} of {len(labels)} labels have no training row: {', '.join(untrained[:5])}")
