@@ -61,20 +61,32 @@ def cluster(address: str | None = None) -> Iterator[None]:
             shutil.rmtree(Path(own), ignore_errors=True)
 
 
-def resources(cpus: float, gpus: float, max_concurrent: int | None) -> Resources:
-    """Slots for trials of this size. Raises ValueError where not even one fits."""
+@dataclass(frozen=True)
+class Machine:
+    """What there is to run trials on."""
+
+    cpus: float
+    gpus: float
+
+
+def this_machine() -> Machine:
+    """What a cluster that is started here will have."""
+    return Machine(os.cpu_count() or 1, torch.cuda.device_count())
+
+
+def connected() -> Machine:
+    """What the cluster that is connected has."""
     have = ray.cluster_resources()
-    have_cpus, have_gpus = have.get("CPU", 0), have.get("GPU", 0)
-    if gpus > have_gpus:
-        raise ValueError(f"gpus_per_trial is at most {have_gpus:g}, the GPUs that are here; got {gpus:g}")
-    if cpus > have_cpus:
-        raise ValueError(f"cpus_per_trial is at most {have_cpus:g}, the cores that are here; got {cpus:g}")
-    slots = math.floor(have_cpus / cpus + 1e-9)
+    return Machine(have.get("CPU", 0), have.get("GPU", 0))
+
+
+def resources(have: Machine, cpus: float, gpus: float, max_concurrent: int | None) -> Resources:
+    """Slots for trials of this size. Raises ValueError where not even one fits."""
+    if gpus > have.gpus:
+        raise ValueError(f"gpus_per_trial is at most {have.gpus:g}, the GPUs that are here; got {gpus:g}")
+    if cpus > have.cpus:
+        raise ValueError(f"cpus_per_trial is at most {have.cpus:g}, the cores that are here; got {cpus:g}")
+    slots = math.floor(have.cpus / cpus + 1e-9)
     if gpus:
-        slots = min(slots, math.floor(have_gpus / gpus + 1e-9))
+        slots = min(slots, math.floor(have.gpus / gpus + 1e-9))
     return Resources(cpus, gpus, min(slots, max_concurrent or slots))
-
-
-def has_gpu() -> bool:
-    """Whether the cluster has a GPU."""
-    return bool(ray.cluster_resources().get("GPU", 0) > 0)

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from analysis import comparison, conditions
 from search import arguments, export, plan, results
 from search import study as studies
 from search.arguments import Command
-from search.cluster import Resources, cluster, has_gpu, resources
+from search.cluster import Resources, cluster, connected, resources, this_machine
 from search.confirm import confirm
 from search.follow import following
 from search.memory import measure_share
@@ -116,13 +117,16 @@ def _confirmed(study: optuna.Study, spec: SearchSpec) -> bool:
 def _run(console: Console, command: Command, prepared: Prepared) -> int:
     first = command.specs[0]
     uri = tracking_uri(first.tracking_uri, first.results)
-    plan.say_data(console, prepared, first)
+    address = first.address or os.environ.get("RAY_ADDRESS")
+    if not address:
+        resources(this_machine(), first.cpus_per_trial, first.gpus_per_trial or 0.0, first.max_concurrent)
     if command.resume:
         _same_data(first, prepared)
-    client = connect(uri, first.results)
+    connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as Ray does: both at once
+    plan.say_data(console, prepared, first)
     outcomes: list[Outcome] = []
-    with cluster(first.address or os.environ.get("RAY_ADDRESS")):
-        bench = set_up(first, prepared, client)
+    with cluster(address):
+        bench = set_up(first, prepared, connecting.result())
         for spec in command.specs:
             outcomes.append(search(spec, bench, console))
             if outcomes[-1].ending == Ending.INTERRUPTED:
@@ -132,14 +136,15 @@ def _run(console: Console, command: Command, prepared: Prepared) -> int:
 
 def set_up(spec: SearchSpec, prepared: Prepared, client: Any) -> Bench:
     """Send data and weights to the object store, and settle what a trial takes."""
-    gpu = has_gpu() and spec.gpus_per_trial != 0
+    have = connected()
+    gpu = have.gpus > 0 and spec.gpus_per_trial != 0
     precision = resolve_precision(spec.precision, gpu=gpu)
     wanted = spec.gpus_per_trial if spec.gpus_per_trial is not None else (1.0 if gpu else 0.0)
-    fits = resources(spec.cpus_per_trial, wanted, spec.max_concurrent)
+    fits = resources(have, spec.cpus_per_trial, wanted, spec.max_concurrent)
     data, pretrained = share(prepared.data, prepared.small)
     job = Job(spec.regime, data, pretrained, spec.epochs, precision, fits.device, fits.threads)
     if gpu and spec.gpus_per_trial is None:
-        fits = resources(spec.cpus_per_trial, measure_share(spec, prepared.data, job), spec.max_concurrent)
+        fits = resources(have, spec.cpus_per_trial, measure_share(spec, prepared.data, job), spec.max_concurrent)
     tags = {
         "data": spec.data,
         "data_fingerprint": prepared.corpus.fingerprint,
@@ -177,11 +182,10 @@ def _same_data(spec: SearchSpec, prepared: Prepared) -> None:
 def _dry_run(console: Console, command: Command, prepared: Prepared) -> int:
     first = command.specs[0]
     plan.say_data(console, prepared, first)
-    cpus = os.cpu_count() or 1
     for spec in command.specs:
-        slots = min(max(1, int(cpus / spec.cpus_per_trial)), spec.max_concurrent or cpus)
         precision = resolve_precision(spec.precision, gpu=torch.cuda.is_available())
-        plan.say_plan(console, spec, Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, slots), precision)
+        fits = resources(this_machine(), spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.max_concurrent)
+        plan.say_plan(console, spec, fits, precision)
         plan.say_space(console, spec)
     console.print("nothing was run (--dry-run)")
     return OK

@@ -18,7 +18,7 @@ from rich.console import Console
 import trainables
 from analysis import comparison, conditions
 from search import worker
-from search.cluster import Resources, cluster, has_gpu, resources
+from search.cluster import Resources, cluster, connected, resources
 from search.model_card import model_card
 from search.model_log import log_final
 from search.prepare import Prepared, prepare
@@ -110,13 +110,13 @@ def train(
     store = tracking_uri(uri, results)
     client = connect(store, results)
     with cluster(os.environ.get("RAY_ADDRESS")):
-        gpu = document["device"] == "cuda"
-        if gpu and not has_gpu():
+        have, gpu = connected(), document["device"] == "cuda"
+        if gpu and not have.gpus:
             console.print(
                 "NOTE     the search ran on a GPU, and there is none here: curves will differ a little",
                 style="bold yellow",
             )
-        fits = resources(spec.cpus_per_trial, 1.0 if gpu and has_gpu() else 0.0, None)
+        fits = resources(have, spec.cpus_per_trial, 1.0 if gpu and have.gpus else 0.0, None)
         data_ref, pretrained_ref = share(prepared.data, prepared.small)
         job = Job(spec.regime, data_ref, pretrained_ref, spec.epochs, document["precision"], fits.device, fits.threads)
         first = int(document.get("seed", 0))
@@ -133,7 +133,9 @@ def train(
         job.precision,
     )
     classifier.max_tokens = document["max_tokens"]
+    curves = {str(seed): run.epochs for seed, run in runs.items()}
     record = {
+        "curves": curves,
         "summary": summary,
         "best_seed": best,
         "configuration": dict(document),
