@@ -9,9 +9,9 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 from pathlib import Path
 
 import pytest
+import tiny
 import torch
 
-import tiny
 from trainables.parts import encoder
 from trainables.parts.encoder import Pretrained
 from trainables.parts.tokens import Data

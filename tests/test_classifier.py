@@ -16,7 +16,7 @@ from torch.nn.functional import gelu
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from trainables.parts.classifier import WEIGHTS, Classifier, vectors
-from trainables.parts.encoder import Pretrained, load_tokenizer, state
+from trainables.parts.encoder import Pretrained, load, load_tokenizer, state
 from trainables.parts.head import Head
 from trainables.parts.scores import paper_loss, ridge_accuracy, scores
 from trainables.parts.tokens import Data
@@ -38,10 +38,14 @@ SHAPES = [{"head_width": None}, *({"head_width": 10, "head_activation": name} fo
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_logits_are_their_definition_sentence_by_sentence(pretrained: Pretrained, data: Data, model_folder: Path, shape: dict[str, Any]) -> None:
+def test_logits_are_their_definition_sentence_by_sentence(
+    pretrained: Pretrained, data: Data, model_folder: Path, shape: dict[str, Any]
+) -> None:
     model = classifier(pretrained, data, **shape)
     bert = AutoModel.from_pretrained(model_folder).eval()
-    activation: Callable[[Tensor], Tensor] = {"relu": torch.relu, "gelu": gelu, "tanh": torch.tanh}.get(shape.get("head_activation", ""), lambda x: x)
+    activation: Callable[[Tensor], Tensor] = {"relu": torch.relu, "gelu": gelu, "tanh": torch.tanh}.get(
+        shape.get("head_activation", ""), lambda x: x
+    )
     split = data.validation
     expected = []
     with torch.no_grad():
@@ -86,7 +90,7 @@ def test_predict_gives_probabilities_of_raw_texts(pretrained: Pretrained, data: 
 def test_predict_cuts_long_texts_to_max_tokens(pretrained: Pretrained, data: Data, tokenizer: Any) -> None:
     model = classifier(pretrained, data)
     model.max_tokens = 6
-    long, cut = model.predict(["please play a song today"] * 1, tokenizer), model.predict(["please play a song"], tokenizer)
+    long, cut = model.predict(["please play a song today"], tokenizer), model.predict(["please play a song"], tokenizer)
     torch.testing.assert_close(long, cut)
 
 
@@ -127,10 +131,18 @@ def test_saved_folder_is_one_that_transformers_loads(saved: tuple[Classifier, Pa
 
 
 def test_saved_folder_is_an_encoder_to_start_from(saved: tuple[Classifier, Path], data: Data) -> None:
-    from trainables.parts import encoder
-
     model, folder = saved
-    assert torch.equal(vectors(encoder.load(str(folder)).build(), data.validation), vectors(model.encoder, data.validation))
+    assert torch.equal(vectors(load(str(folder)).build(), data.validation), vectors(model.encoder, data.validation))
+
+
+def test_what_was_trained_in_bf16_is_saved_with_its_weights(pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = Classifier.new(pretrained.build("bf16"), Head(), data.labels)
+    model.save(tmp_path, tokenizer)
+    loaded = Classifier.from_pretrained(tmp_path)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    ours, theirs = state(model.encoder), state(loaded.encoder)
+    assert all(np.array_equal(array, theirs[name]) for name, array in ours.items()) and ours.keys() == theirs.keys()
 
 
 def test_saved_folder_holds_no_pickle(saved: tuple[Classifier, Path]) -> None:
@@ -234,9 +246,9 @@ def test_paper_loss_of_a_guess_over_sixty_intents_is_near_the_papers_first_row()
 def test_ridge_accuracy_is_scikit_learns(intents: int, width: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     centres = random.normal(size=(intents, width))
-    labels, truth = np.arange(60) % intents, random.integers(0, intents, 80)
+    labels, truth = np.arange(60) % intents, random.integers(0, intents, 2000)
     train = (centres[labels] + 2 * random.normal(size=(60, width))) * random.uniform(0.1, 10, width) + 5
-    new = centres[truth] + 2 * random.normal(size=(80, width))
+    new = centres[truth] + 2 * random.normal(size=(2000, width))
     spread = train.std(axis=0, ddof=1)
     reference = RidgeClassifier(alpha=1.0).fit((train - train.mean(axis=0)) / spread, labels)
     expected = reference.score((new - train.mean(axis=0)) / spread, truth)

@@ -1,11 +1,15 @@
 """Reading labelled texts: every form of source, and every mistake as one line."""
 
 import json
+import os
 import shutil
+import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,13 @@ import pandas
 import pytest
 import tiny
 
-from trainables.parts import data
+from trainables.parts import data, hub
 from trainables.parts.data import Corpus, Split
 
 Row = dict[str, Any]
-TRAIN = [{"text": f"{word} number {number}", "label": label} for number in range(4) for word, label in (("hello", "greet"), ("bye", "leave"))]
+TRAIN = [
+    {"text": f"{word} number {number}", "label": label} for number in range(4) for word, label in (("hello", "greet"), ("bye", "leave"))
+]
 OTHER = [{"text": "hello you", "label": "greet"}, {"text": "bye you", "label": "leave"}]
 
 
@@ -187,7 +193,15 @@ def test_byte_order_mark_is_not_part_of_the_first_column(tmp_path: Path, ending:
 @pytest.mark.parametrize("ending", WRITERS)
 @pytest.mark.parametrize(
     "text",
-    ["\U0001f60a\U0001f1e9\U0001f1ea party", "שלום עולם, مرحبا", "一二三", "zero\u200bwidth", "line\u2028separator", "next\x85line", "form\x0cfeed"],
+    [
+        "\U0001f60a\U0001f1e9\U0001f1ea party",
+        "שלום עולם, مرحبا",
+        "一二三",
+        "zero\u200bwidth",
+        "line\u2028separator",
+        "next\x85line",
+        "form\x0cfeed",
+    ],
     ids=["emoji", "right-to-left", "chinese", "zero-width", "line-separator", "next-line", "form-feed"],
 )
 def test_any_script_survives(tmp_path: Path, ending: str, text: str) -> None:
@@ -405,6 +419,35 @@ def test_hub_data_that_is_not_cached_is_refused_at_once_without_a_network(hub_ca
     message = refusal(source)
     assert f"data '{source}' is neither on the hub nor in its cache" in message
     assert time.perf_counter() - began < 5
+
+
+@pytest.fixture
+def online(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """As if nobody had asked yet whether the hub answers; what the answer changes is put back."""
+    import huggingface_hub.constants
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    return monkeypatch
+
+
+def test_a_hub_that_answers_is_reachable(online: pytest.MonkeyPatch) -> None:
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # answers 501: it is there
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    online.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    assert hub.reachable.__wrapped__()
+    server.server_close()
+    assert os.environ["HF_HUB_OFFLINE"] == "0"
+
+
+def test_a_hub_that_does_not_answer_takes_the_process_offline(online: pytest.MonkeyPatch) -> None:
+    import huggingface_hub.constants
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        online.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert not hub.reachable.__wrapped__()
+    assert os.environ["HF_HUB_OFFLINE"] == "1" and huggingface_hub.constants.HF_HUB_OFFLINE
 
 
 # What is known of a corpus

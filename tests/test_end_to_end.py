@@ -14,10 +14,10 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import tiny
 import yaml
 from transformers import AutoConfig, AutoTokenizer
 
-import tiny
 import trainables
 from analysis import paper
 from search import recorder

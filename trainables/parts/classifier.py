@@ -1,5 +1,6 @@
 """An encoder with a head: what is trained, evaluated, saved and loaded."""
 
+import copy
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -56,7 +57,7 @@ class Classifier(nn.Module):
     def save(self, folder: Path, tokenizer: Any) -> None:
         """Write the folder: config.json, model.safetensors, the tokenizer's files."""
         folder.mkdir(parents=True, exist_ok=True)
-        config = self.encoder.transformer.config
+        config = copy.deepcopy(self.encoder.transformer.config)
         config.id2label = dict(enumerate(self.labels))
         config.label2id = {label: index for index, label in enumerate(self.labels)}
         head = {field.name: getattr(self.config, field.name) for field in fields(Head)}
@@ -87,6 +88,7 @@ class Classifier(nn.Module):
             OSError,
             ValueError,
             KeyError,
+            TypeError,
             AttributeError,
             RuntimeError,
             SafetensorError,

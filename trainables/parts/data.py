@@ -11,6 +11,7 @@ A SOURCE is one of
 
 import csv
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -125,10 +126,8 @@ def _rows(source: str) -> tuple[dict[str, list[Row]], list[str]]:
         repository, _, config = source.removeprefix("hub:").partition(":")
         return _hub(source, repository, config or None)
     path = Path(source).expanduser()
-    if path.is_dir():
-        return _folder(path), []
-    if path.is_file():
-        return _by_partition(_file(path)), []
+    if _exists(path):
+        return (_folder(path) if path.is_dir() else _by_partition(_file(path))), []
     name, _, locale = source.partition(":")
     if name == "massive":
         return _hub(source, MASSIVE_HUB, massive_config(locale or "en"))
@@ -136,6 +135,13 @@ def _rows(source: str) -> tuple[dict[str, list[Row]], list[str]]:
         f"unknown data '{source}': no such file or folder; choose massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], "
         f"or a path to {', '.join(FORMATS)}"
     )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def massive_config(locale: str) -> str:
@@ -155,12 +161,13 @@ def _hub(source: str, repository: str, config: str | None) -> tuple[dict[str, li
         raise ValueError(f"data '{source}' is neither on the hub nor in its cache: {reason}") from error
     rows: dict[str, list[Row]] = {}
     for name, split in found.items():
+        numbered: dict[str, dict[int, str]] = {}
         for column, feature in split.features.items():
             if isinstance(feature, datasets.ClassLabel):
-                split = split.cast_column(column, datasets.Value("string")).map(
-                    lambda row, column=column, feature=feature: {column: feature.int2str(int(row[column]))}
-                )
-        rows.setdefault(SPLIT_NAMES.get(str(name).lower(), str(name)), []).extend(split.to_list())
+                numbered[column] = dict(enumerate(feature.names))
+        rows.setdefault(SPLIT_NAMES.get(str(name).lower(), str(name)), []).extend(
+            {key: numbered[key].get(value) if key in numbered else value for key, value in row.items()} for row in split.to_list()
+        )
     return rows, []
 
 
@@ -212,7 +219,7 @@ def _file(path: Path) -> list[Row]:
 
 def _csv(path: Path, content: str) -> list[Row]:
     csv.field_size_limit(10**9)
-    reader = csv.reader(content.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
     try:
         header = next(reader, [])
         rows = [(reader.line_num, cells) for cells in reader if cells]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
+from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from trainables.parts import hub
@@ -136,12 +136,15 @@ def load(source: str) -> Pretrained:
     folder = _folder(source)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        if config.is_encoder_decoder or getattr(config, "is_decoder", False):
+        if config.is_encoder_decoder or getattr(config, "is_decoder", False) or type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
             raise ValueError("it is not an encoder")
         with _quiet():
-            transformer = AutoModel.from_pretrained(
-                folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+            transformer, found = AutoModel.from_pretrained(
+                folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
+        missing = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+        if missing:
+            raise ValueError(f"its file lacks {len(missing)} of the model's weights, {missing[0]} for one")
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError ... for one cause: no such model
         raise ValueError(f"model '{source}' cannot be loaded: {_first_line(error)}") from error
     encoder = Encoder(transformer)

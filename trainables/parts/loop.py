@@ -1,5 +1,6 @@
 """The training loop: one for every regime and every stage."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -73,8 +74,10 @@ def fit(
                 hits = (step.logits.detach().argmax(dim=1) == batch.labels.to(device)).sum()
                 correct = hits if correct is None else correct + hits
         scores = validate()
+        if isinstance(scores, Scores) and not math.isfinite(scores.loss):
+            raise FloatingPointError(f"the validation loss became {scores.loss} in epoch {done + epoch}")
         accuracy = scores if isinstance(scores, float) else scores.accuracy
-        if accuracy > best:
+        if accuracy >= best:  # of equals the later: where accuracy is at its top, the loss still falls
             best, kept = accuracy, {name: tensor.clone() for name, tensor in model.state_dict().items()}
         yield Epoch(
             epoch=done + epoch,
