@@ -11,10 +11,13 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial
 
+import trainables
 from search import study as studies
 from search.results import CONFIRMED, TESTED, write
 from search.spec import SearchSpec
 from search.versions import commit, versions
+
+KEYS = ("regime", "config", "epochs", "data", "model", "max_tokens", "precision", "threads", "device")
 
 
 def export(folder: Path, top: int = 1) -> str:
@@ -66,6 +69,35 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
         "versions": versions(),
         "commit": commit(),
     }
+
+
+def read_export(path: Path) -> dict[str, Any]:
+    """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one."""
+    try:
+        document = next(iter(yaml.safe_load_all(path.read_text(encoding="utf-8"))), None)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"'{path}' cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"'{path}' is not a file that search.export wrote: it holds no mapping")
+    missing = [key for key in KEYS if key not in document]
+    if missing:
+        raise ValueError(f"'{path}' is not a file that search.export wrote: it has no '{missing[0]}'")
+    for key, kind in {
+        "config": dict,
+        "data": dict,
+        "model": dict,
+        "epochs": int,
+        "max_tokens": int,
+        "threads": int,
+    }.items():
+        if not isinstance(document[key], kind):
+            raise ValueError(f"'{path}': {key} is a {kind.__name__}; got {document[key]!r}")
+    if document["precision"] not in ("fp32", "bf16"):
+        raise ValueError(f"'{path}': precision is one of fp32, bf16; got {document['precision']!r}")
+    if document["epochs"] < 1:
+        raise ValueError(f"'{path}': epochs is above 0; got {document['epochs']}")
+    trainables.load(str(document["regime"])).Config.from_dict(document["config"])
+    return document
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,6 @@ import torch
 from rich.console import Console
 
 from analysis import comparison, conditions
-from analysis.report import report
 from search import arguments, export, plan, results
 from search import study as studies
 from search.arguments import Command
@@ -103,6 +102,8 @@ def search(spec: SearchSpec, bench: Bench, console: Console) -> Outcome:
     write(spec.folder / "table.md", note)
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
+    from analysis.report import report  # draws, which takes a second to import: not before the first trial
+
     report(spec.folder)
     tracker.finish(study, summary, note, interrupted=ending == Ending.INTERRUPTED)
     return Outcome(spec, summary, ending)

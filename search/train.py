@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import yaml
 from rich.console import Console
 
-import trainables
 from analysis import comparison, conditions
 from search import worker
 from search.cluster import Resources, cluster, connected, resources
+from search.export import read_export
 from search.model_card import model_card
 from search.model_log import log_final
 from search.prepare import Prepared, prepare
@@ -32,7 +31,6 @@ from search.versions import commit, versions
 from search.worker import Job, Trained
 
 SCORES = "scores.json"
-KEYS = ("regime", "config", "epochs", "data", "model", "max_tokens", "precision", "threads", "device")
 
 
 @dataclass(frozen=True)
@@ -41,35 +39,6 @@ class Final:
 
     folder: Path
     summary: dict[str, Any]
-
-
-def read_export(path: Path) -> dict[str, Any]:
-    """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one."""
-    try:
-        document = next(iter(yaml.safe_load_all(path.read_text(encoding="utf-8"))), None)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"'{path}' cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"'{path}' is not a file that search.export wrote: it holds no mapping")
-    missing = [key for key in KEYS if key not in document]
-    if missing:
-        raise ValueError(f"'{path}' is not a file that search.export wrote: it has no '{missing[0]}'")
-    for key, kind in {
-        "config": dict,
-        "data": dict,
-        "model": dict,
-        "epochs": int,
-        "max_tokens": int,
-        "threads": int,
-    }.items():
-        if not isinstance(document[key], kind):
-            raise ValueError(f"'{path}': {key} is a {kind.__name__}; got {document[key]!r}")
-    if document["precision"] not in ("fp32", "bf16"):
-        raise ValueError(f"'{path}': precision is one of fp32, bf16; got {document['precision']!r}")
-    if document["epochs"] < 1:
-        raise ValueError(f"'{path}': epochs is above 0; got {document['epochs']}")
-    trainables.load(str(document["regime"])).Config.from_dict(document["config"])
-    return document
 
 
 def train(

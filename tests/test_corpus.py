@@ -7,7 +7,8 @@ from itertools import combinations
 import pytest
 
 from trainables.parts import data
-from trainables.parts.data import EMBEDDED, Corpus
+from trainables.parts.data import Corpus
+from trainables.parts.sources import EMBEDDED
 
 INTENTS = """
 alarm_query alarm_remove alarm_set audio_volume_down audio_volume_mute audio_volume_other audio_volume_up calendar_query

@@ -41,7 +41,7 @@ def within(name: str, *parents: str) -> bool:
 def test_the_imports_of_a_file_are_found() -> None:
     """Guards the tests below: they would pass on files that seem to import nothing."""
     assert {"trainables.parts.tokens", "trainables.parts.fine_tune.fine_tune", "dataclasses"} <= set(imports("trainables/baseline.py"))
-    assert "datasets" in packages("trainables/parts/data.py")
+    assert "datasets" in packages("trainables/parts/sources.py")
     assert {"optuna", "trainables", "spaces"} <= {name for file in sources("search/*.py") for name in packages(file)}
 
 

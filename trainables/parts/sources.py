@@ -1,0 +1,150 @@
+"""Rows of labelled texts from a SOURCE: the hub, a folder, a file, or what comes with Regimen.
+
+A SOURCE is one of
+
+- `massive[:LOCALE]`: MASSIVE from the hub (`mteb/amazon_massive_intent`), English where no locale is given;
+- `embedded`: the corpus that comes with Regimen, 60 intents of 40 utterances;
+- `hub:OWNER/NAME[:CONFIG]`: any data set on the hub, or in its cache;
+- a folder with train, and if there are any validation and test, as .jsonl, .csv or .parquet;
+- one such file, with a column `partition` or `split` that names the split of each row (MASSIVE's own `en-US.jsonl` is one).
+"""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from trainables.parts import hub
+
+EMBEDDED = Path(__file__).parent / "massive_mini"
+MASSIVE_HUB = "mteb/amazon_massive_intent"
+SPLIT_NAMES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation"}
+SPLIT_NAMES |= {"dev": "validation", "devel": "validation", "test": "test", "testing": "test"}
+SPLIT_COLUMNS = ("partition", "split")
+FORMATS = (".jsonl", ".csv", ".parquet")
+
+Row = dict[str, Any]
+
+
+def rows(source: str) -> dict[str, list[Row]]:
+    """Rows by split, as dictionaries, from any SOURCE. Raises ValueError with one line for what cannot be read."""
+    if source == "embedded":
+        return _folder(EMBEDDED)
+    if source.startswith("hub:"):
+        repository, _, config = source.removeprefix("hub:").partition(":")
+        return _hub(source, repository, config or None)
+    path = Path(source).expanduser()
+    if _exists(path):
+        return _folder(path) if path.is_dir() else _by_partition(_file(path))
+    name, _, locale = source.partition(":")
+    if name == "massive":
+        return _hub(source, MASSIVE_HUB, massive_config(locale or "en"))
+    raise ValueError(
+        f"unknown data '{source}': no such file or folder; choose massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], "
+        f"or a path to {', '.join(FORMATS)}"
+    )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file system takes
+        return False
+
+
+def massive_config(locale: str) -> str:
+    """The hub's name for a locale: the language alone, but for Chinese (`de-DE` is `de`, `zh-TW` stays)."""
+    return locale if locale.startswith("zh") else locale.partition("-")[0]
+
+
+def _hub(source: str, repository: str, config: str | None) -> dict[str, list[Row]]:
+    hub.reachable()
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_dataset(repository, config)
+    except Exception as error:  # datasets raises a dozen types for: not there, not reachable, no such config
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ValueError(f"data '{source}' is neither on the hub nor in its cache: {reason}") from error
+    rows: dict[str, list[Row]] = {}
+    for name, split in found.items():
+        numbered: dict[str, dict[int, str]] = {}
+        for column, feature in split.features.items():
+            if isinstance(feature, datasets.ClassLabel):
+                numbered[column] = dict(enumerate(feature.names))
+        rows.setdefault(SPLIT_NAMES.get(str(name).lower(), str(name)), []).extend(
+            {key: numbered[key].get(value) if key in numbered else value for key, value in row.items()} for row in split.to_list()
+        )
+    return rows
+
+
+def _folder(folder: Path) -> dict[str, list[Row]]:
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        split = SPLIT_NAMES.get(path.stem.lower())
+        if path.suffix.lower() in FORMATS and split:
+            if split in files:
+                raise ValueError(f"folder '{folder}' has two files for {split}: {files[split].name} and {path.name}")
+            files[split] = path
+    if not files:
+        raise ValueError(f"folder '{folder}' has no train file; it needs train.jsonl, train.csv or train.parquet")
+    return {split: _file(path) for split, path in files.items()}
+
+
+def _by_partition(rows: list[Row]) -> dict[str, list[Row]]:
+    """Rows of one file, by the split that a column names; all of them train where there is none."""
+    column = next((column for column in SPLIT_COLUMNS if rows and column in rows[0]), None)
+    if column is None:
+        return {"train": rows}
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        name = str(row.get(column)).lower()
+        if name not in SPLIT_NAMES:
+            raise ValueError(f"column '{column}' names an unknown split '{name}'; choose one of: {', '.join(SPLIT_NAMES)}")
+        parts.setdefault(SPLIT_NAMES[name], []).append(row)
+    return parts
+
+
+def _file(path: Path) -> list[Row]:
+    """Rows of a .jsonl, .csv or .parquet file. Values of CSV stay text: a label `01` is not the number 1."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            import pandas
+
+            return [{str(key): value for key, value in row.items()} for row in pandas.read_parquet(path).to_dict("records")]
+        content = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{path}' is not UTF-8: byte {error.object[error.start]:#04x} at {error.start}") from error
+    except Exception as error:  # pyarrow raises its own types for a damaged file
+        raise ValueError(f"'{path}' cannot be read: {str(error).splitlines()[0]}") from error
+    if path.suffix.lower() == ".csv":
+        return _csv(path, content)
+    if path.suffix.lower() == ".jsonl":
+        return [_json_row(path, number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
+    raise ValueError(f"'{path}' has an unknown format; choose one of: {', '.join(FORMATS)}")
+
+
+def _csv(path: Path, content: str) -> list[Row]:
+    csv.field_size_limit(10**9)
+    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        rows = [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(f"'{path}' line {reader.line_num} is not CSV: {error}") from error
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise ValueError(f"'{path}' line {line} has {len(cells)} columns where the header has {len(header)}")
+    return [dict(zip(header, cells)) for _, cells in rows]
+
+
+def _json_row(path: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"'{path}' line {number} is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise ValueError(f"'{path}' line {number} is not a JSON object but a {type(row).__name__}")
+    return row
