@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--name", help="of the folder under --results (default: made of regime and data)")
     p.add_argument("--sampler", choices=get_args(Sampler), help="what proposes configurations (default: tpe)")
     p.add_argument("--scheduler", choices=get_args(Scheduler), help="what stops the hopeless; none: nothing (default: asha)")
-    p.add_argument("--grace", type=int, metavar="N", help="epochs before a trial may be stopped (default: a third of the budget)")
+    p.add_argument(
+        "--grace", type=int, metavar="N", help="epochs before a trial may be stopped (default: a third of the budget, at least 2)"
+    )
     p.add_argument(
         "--reduction-factor",
         type=int,

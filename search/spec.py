@@ -43,7 +43,7 @@ class SearchSpec:
     scheduler: Scheduler = "asha"
     """What stops the hopeless."""
     grace: int | None = None
-    """Epochs before a trial may be stopped; None: a third of the budget."""
+    """Epochs before a trial may be stopped; None: a third of the budget, and at least 2."""
     reduction_factor: int = 3
     """One in this many goes on from each rung of asha and hyperband."""
     gpus_per_trial: float | None = None
@@ -116,8 +116,8 @@ class SearchSpec:
 
     @property
     def grace_epochs(self) -> int:
-        """Epochs before a trial may be stopped."""
-        return min(self.epochs, self.grace if self.grace is not None else max(1, round(self.epochs / 3)))
+        """Epochs before a trial may be stopped: where ranks were measured to hold till the end (`analysis.rungs`, LOG.md)."""
+        return min(self.epochs, self.grace if self.grace is not None else max(2, round(self.epochs / 3)))
 
     @property
     def folder(self) -> Path:

@@ -8,6 +8,7 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 from pathlib import Path
 
+import commands
 import pytest
 import tiny
 import torch
@@ -44,3 +45,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the development data in {folder}, which is not part of a checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> commands.Searched:
+    """A finished search in a folder of its own."""
+    return commands.search_tiny(tmp_path_factory.mktemp("searched"), model_folder)

@@ -13,6 +13,7 @@ import pytest
 
 from analysis import comparison, curves, intervals, paper, ranking, report
 from analysis.markdown import markdown
+from analysis.rungs import rungs
 
 EPOCH_FIELDS = (
     "trial seed kind epoch stage train_loss train_accuracy validation_loss validation_accuracy best_accuracy learning_rate steps seconds"
@@ -493,3 +494,19 @@ def test_damaged_files_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
         (folder / name).write_text(text, errors="surrogateescape")
     assert said in failing([str(tmp_path)], capsys)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
+    """Six trials whose order is reversed at epoch 1 and final from epoch 2 on: judged at 1, the best of all is lost."""
+    final = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
+    trials = pandas.DataFrame({"number": range(6), "state": "COMPLETE", "validation_accuracy": final})
+    rows = [
+        {"trial": trial, "kind": "search", "epoch": epoch, "validation_accuracy": 1 - score if epoch == 1 else score}
+        for trial, score in enumerate(final)
+        for epoch in (1, 2, 3)
+    ]
+    table = rungs(trials, pandas.DataFrame(rows)).set_index("epoch")
+    assert table["correlation"].round(9).tolist() == [-1, 1, 1]
+    assert table["lost"].round(9).tolist() == [0.4, 0, 0]
+    with pytest.raises(ValueError, match="three trials"):
+        rungs(trials.head(2), pandas.DataFrame(rows))

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 import pytest
 import tiny
 import yaml
+from commands import EPOCHS, ROOT, TRIALS, Searched, run
 from transformers import AutoConfig, AutoTokenizer
 
 import trainables
@@ -25,44 +25,6 @@ from search import study as studies
 from trainables.parts.classifier import Classifier
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parent.parent
-TRIALS, EPOCHS = 8, 4
-
-
-def run(*argv: str, timeout: int = 300, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    """A command of Regimen's, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", *argv], cwd=ROOT, capture_output=True, text=True, timeout=timeout, input=stdin, env={**os.environ, **env}
-    )
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A finished search and where everything lies."""
-
-    results: Path
-    corpus: Path
-    model: Path
-    out: str
-
-    @property
-    def folder(self) -> Path:
-        return self.results / "tiny"
-
-    @property
-    def sources(self) -> list[str]:
-        return ["--data", str(self.corpus), "--model", str(self.model), "--results", str(self.results)]
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Searched:
-    folder = tmp_path_factory.mktemp("searched")
-    corpus = tiny.write_corpus(folder / "corpus")
-    found = Searched(folder / "results", corpus, model_folder, "")
-    budget = ["--trials", str(TRIALS), "--epochs", str(EPOCHS), "--name", "tiny"]
-    done = run("search.run", "--regime", "llrd_warmup", *budget, "--confirm", "2x2", *found.sources)
-    assert done.returncode == 0, done.stderr
-    return Searched(found.results, corpus, model_folder, done.stdout)
 
 
 def test_a_search_ends_with_its_table_and_the_next_commands(searched: Searched) -> None:

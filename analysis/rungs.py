@@ -1,0 +1,59 @@
+"""How early can a trial be judged? `python -m analysis.rungs RESULTS/NAME`, for a search that stopped nothing.
+
+For each epoch: Spearman's rank correlation of the accuracy then with the score in the end, over all trials and over the better half
+of them, and what stopping two thirds of the trials at that epoch would have lost: the best score of all less the best of those kept.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas
+
+from analysis.read import search
+
+
+def rungs(trials: pandas.DataFrame, epochs: pandas.DataFrame, keep: float = 1 / 3) -> pandas.DataFrame:
+    """One row an epoch: `epoch`, `correlation`, `correlation_better_half`, `lost` (accuracy), `n` trials. `trials` and `epochs` are as in
+    trials.csv and epochs.csv; only trials at full budget count. Raises ValueError where fewer than three are."""
+    score = trials[trials["state"] == "COMPLETE"].set_index("number")["validation_accuracy"]
+    if len(score) < 3:
+        raise ValueError(f"three trials at full budget are needed to rank them; here are {len(score)}")
+    own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(score.index)]
+    curves = own.pivot(index="trial", columns="epoch", values="validation_accuracy").loc[score.index]
+    better = score[score.rank(ascending=False, method="first") <= math.ceil(len(score) / 2)].index
+    rows = []
+    for epoch in curves.columns:
+        then = curves[epoch]
+        kept = then.nlargest(max(1, int(len(then) * keep))).index
+        rows.append(
+            {
+                "epoch": epoch,
+                "correlation": then.corr(score, method="spearman"),
+                "correlation_better_half": then[better].corr(score[better], method="spearman"),
+                "lost": score.max() - score[kept].max(),
+                "n": len(score),
+            }
+        )
+    return pandas.DataFrame(rows)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.rungs", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="RESULTS/NAME", help="of a search with --scheduler none")
+    args = parser.parse_args(argv)
+    try:
+        found = search(args.folder)
+        table = rungs(found.trials, found.epochs)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
