@@ -26,9 +26,13 @@ def label(summary: Summary, among: Sequence[Summary]) -> str:
 
 
 def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list[tuple[Any, str]]:
-    """(value, labels of the searches that have it) in the order of first appearance; searches with None are left out."""
+    """(value, labels of the searches that have it, "all" where several do and no other does) in the order of first appearance.
+
+    Searches with None are left out.
+    """
     groups: dict[Any, list[str]] = {}
     for summary in summaries:
         if (value := key(summary)) is not None:
             groups.setdefault(value, []).append(label(summary, summaries))
-    return [(value, ", ".join(who)) for value, who in groups.items()]
+    everyone = len(summaries) if len(summaries) > 1 else 0
+    return [(value, "all" if len(who) == everyone else ", ".join(who)) for value, who in groups.items()]

@@ -1,6 +1,7 @@
 """python -m search.run: search a regime, confirm the best, compare, record."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -209,7 +210,7 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
         }.get(outcome.ending, "")
         console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
     last = outcomes[-1].spec
-    where = "" if last.results == "results" else f" --results {last.results}"
+    where = "" if last.results == "results" else f" --results {shlex.quote(last.results)}"
     if outcomes[-1].ending == Ending.INTERRUPTED:
         console.print(f"stopped. Go on with: python -m search.run --resume {last.name}{where}")
         return INTERRUPTED
@@ -220,7 +221,7 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
     best = max(found, key=lambda outcome: outcome.summary["best_validation"]).spec.name
     console.print("next:")
     if uri.startswith("sqlite"):
-        console.print(f"  mlflow ui --backend-store-uri {uri}")
+        console.print(f"  mlflow ui --backend-store-uri {shlex.quote(uri)}")
     console.print(f"  python -m search.export {best}{where} --out best.yaml")
     console.print("  python -m search.train best.yaml --seeds 5 --out model")
     return OK

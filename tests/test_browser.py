@@ -103,8 +103,10 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(searched: Search
 def test_the_report_draws_its_figures_and_fetches_nothing(searched: Searched, browser: Any, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert run("analysis.report", str(searched.results), "--out", str(page)).returncode == 0
+    browser.get_log("browser")  # what earlier pages left there
     for width in (400, 1400):
-        browser.set_window_size(width, 1000)
+        metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         browser.get(page.as_uri())
         sizes = browser.execute_script("return [...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect().width)")
         assert len(sizes) >= 3 and min(sizes) > 100
