@@ -7,7 +7,6 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -67,7 +66,7 @@ class Progress:
         for trial in sorted(trials, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0):
             if trial.state.is_finished() and trial.number not in self.told:
                 self.told.add(trial.number)
-                self.console.print(self._line(trial, trials), markup=False)
+                self.console.print(self._line(trial, trials), markup=False, highlight=False, soft_wrap=True)
 
     def eta(self, trials: list[FrozenTrial]) -> str:
         """Time to the end at the rate so far."""
@@ -99,11 +98,17 @@ class Progress:
         )
         found = Text("best so far: none yet")
         if best:
-            found = Text(f"best so far: {best.value:.4f}  trial {best.number}  ", style="bold green")
+            found = Text(
+                f"best so far: {best.value:.4f}  trial {studies.first_attempt(best)}  ",
+                style="bold green",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
             found.append(differing(best.user_attrs[studies.CONFIG], self.paper), style="not bold default")
-        table = Table(box=None, pad_edge=False, header_style="dim", expand=False)
-        for column in ("trial", "epoch", "accuracy", "", "differs from the paper"):
-            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+        for column, width in (("trial", 5), ("epoch", 6), ("accuracy", 8), ("", 12)):
+            table.add_column(column, width=width, no_wrap=True)
+        table.add_column("differs from the paper", ratio=1, no_wrap=True, overflow="ellipsis")
         for trial in states[TrialState.RUNNING][:16]:
             epochs = studies.epochs(trial)
             accuracies = [epoch["validation_accuracy"] for epoch in epochs]
@@ -114,5 +119,7 @@ class Progress:
                 sparkline(accuracies[-12:]),
                 differing(trial.user_attrs[studies.CONFIG], self.paper),
             )
-        bar = ProgressBar(total=self.spec.trials, completed=ended, width=min(60, self.console.width))
+        width = min(60, self.console.width)
+        done = round(width * min(1.0, ended / self.spec.trials))
+        bar = Text("━" * done, style="green").append("━" * (width - done), style="dim")
         return Group(head, bar, found, table)

@@ -89,7 +89,7 @@ def search(spec: SearchSpec, bench: Bench, console: Console) -> Outcome:
     studies.remember(study, "data", {"fingerprint": bench.prepared.corpus.fingerprint, "model": bench.tags["model_fingerprint"]})
     studies.remember(study, "test_follows", bench.prepared.test is not None)
     tracker = Tracker(bench.client, spec, bench.tags)
-    progress = Progress(console, study, spec, {**plan.point_of(spec, {}), **spec.fix})
+    progress = Progress(Console(highlight=False), study, spec, {**plan.point_of(spec, {}), **spec.fix})
     plan.say_plan(console, spec, bench.resources, job.precision)
     with following(lambda: tracker.sync(study), every=1.0):
         with progress, following(progress.look, every=0.5):

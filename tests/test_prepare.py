@@ -1,0 +1,99 @@
+"""What a search is given: data and model prepared once, defaults where nothing is named, and never the test split."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+import trainables
+from search import memory
+from search.cluster import Machine, resources
+from search.prepare import default_sources, prepare, resolve_precision
+from search.spec import SearchSpec
+from trainables.parts.tokens import Tokens
+
+
+def test_what_workers_get_is_the_same_with_and_without_a_test_split(model_folder: Path, tmp_path: Path) -> None:
+    whole, without = tiny.write_corpus(tmp_path / "whole"), tiny.write_corpus(tmp_path / "without")
+    (whole / "test.jsonl").write_text('{"text": "guitar umbrella noodles zebra", "label": "alarm_set"}\n')
+    (without / "test.jsonl").unlink()
+    one, other = prepare(str(whole), str(model_folder)), prepare(str(without), str(model_folder))
+    assert one.test is not None and other.test is None
+    assert pickle.dumps((one.data, one.small)) == pickle.dumps((other.data, other.small)).replace(b"without", b"whole")
+
+
+def test_the_small_model_sees_train_and_validation_as_the_whole_one_does(model_folder: Path, tmp_path: Path) -> None:
+    found = prepare(str(tiny.write_corpus(tmp_path / "c")), str(model_folder))
+    rows = np.arange(7)
+    tokens = found.data.validation
+    original = Tokens(found.vocabulary[tokens.ids], tokens.offsets, tokens.labels, found.tokenizer.pad_token_id)
+    with torch.inference_mode():
+        small = found.small.build().eval()(tokens.take(rows))
+        whole = found.pretrained.build().eval()(original.take(rows))
+    assert torch.equal(small, whole)
+
+
+def test_texts_that_are_cut_are_counted(model_folder: Path, tmp_path: Path) -> None:
+    corpus = tiny.write_corpus(tmp_path / "c")
+    with (corpus / "train.jsonl").open("a") as file:
+        file.write('{"text": "' + "please " * 50 + '", "label": "alarm_set"}\n')
+    found = prepare(str(corpus), str(model_folder), max_tokens=20)
+    assert any("1 of" in note and "20 tokens" in note for note in found.notes)
+    assert found.data.train.lengths.max() == 20
+
+
+def test_without_a_hub_the_defaults_are_what_comes_with_regimen_and_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    data, model, banner = default_sources(None, None)
+    assert (data, model) == ("embedded", "minilm")
+    assert len(banner) == 2 and "nothing is held against the paper" in banner[0]
+    assert default_sources("x", "y") == ("x", "y", [])
+
+
+def test_precision_is_as_asked_and_auto_takes_bf16_on_a_gpu() -> None:
+    assert [resolve_precision(choice, gpu=True) for choice in ("auto", "fp32", "bf16")] == ["bf16", "fp32", "bf16"]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "most", "slots"),
+    [(1, 0, None, 8), (0.5, 0, None, 16), (3, 0, None, 2), (1, 0, 3, 3), (1, 0.25, None, 8), (1, 0.5, None, 4)],
+)
+def test_slots_are_as_many_as_fit(cpus: float, gpus: float, most: int | None, slots: int) -> None:
+    assert resources(Machine(8, 2), cpus, gpus, most).slots == slots
+
+
+def test_trials_that_do_not_fit_are_refused() -> None:
+    for cpus, gpus in ((9, 0), (1, 3)):
+        with pytest.raises(ValueError, match="at most"):
+            resources(Machine(8, 2), cpus, gpus, None)
+
+
+@pytest.mark.parametrize("name", trainables.names())
+def test_the_most_expensive_configuration_is_a_configuration(name: str) -> None:
+    spec = SearchSpec(regime=name, data="embedded", model="minilm")
+    config = memory.most_expensive(spec)
+    assert trainables.load(name).Config.from_dict(config).to_dict() == config
+    if name in ("supcon", "simclr"):
+        assert (config["batch_size"], config["views"], config["projection"]) == (256, "encoder_dropout", "mlp")
+
+
+def test_the_longest_sentences_are_found_and_repeated(data) -> None:
+    found = memory.longest(data.train, 500)
+    assert len(found) == 500
+    by_hand = sorted(data.train.lengths, reverse=True)
+    assert sorted(found.lengths, reverse=True)[0] == by_hand[0]
+    few = memory.longest(data.train, 5)
+    assert few.lengths.tolist() == by_hand[:5]
+    row = int(np.argsort(-data.train.lengths, kind="stable")[0])
+    assert (few.ids[: few.lengths[0]] == data.train.ids[data.train.offsets[row] : data.train.offsets[row + 1]]).all()
+
+
+def test_a_share_of_a_card_is_one_over_how_many_trials_fit() -> None:
+    gib = 2**30
+    assert memory.share(7.5 * gib, 80 * gib) == pytest.approx(1 / 9)  # 1.1 x 7.5 + 0.586 GiB = 8.84 GiB a trial
+    with pytest.raises(ValueError, match="batch_size"):
+        memory.share(100 * gib, 80 * gib)
