@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import trainables
+from search.parser import Parser
 from search.prepare import default_sources
 from search.spec import PrecisionChoice, Sampler, Scheduler, SearchSpec
 
@@ -27,7 +28,7 @@ class Command:
 
 def parser() -> argparse.ArgumentParser:
     """Every flag, with what it means, its unit, and what turns it off."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="python -m search.run",
         description="Search the hyperparameters of a training regime, confirm the best on fresh seeds, and hold it against the paper.",
     )
@@ -137,7 +138,9 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     values = {name: getattr(args, name) for name in same if getattr(args, name) is not None}
     if args.epochs is not None and args.epochs < 1:
         raise ValueError(f"epochs is above 0; got {args.epochs}")
-    if args.gpus_per_trial not in (None, "auto"):
+    if args.gpus_per_trial == "auto":
+        values["gpus_per_trial"] = None
+    elif args.gpus_per_trial is not None:
         values["gpus_per_trial"] = _number("--gpus-per-trial", args.gpus_per_trial, "auto or a number")
     if args.time_budget:
         values["time_budget"] = seconds(args.time_budget)
@@ -169,6 +172,8 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
     if not path.is_file():
         raise ValueError(f"no search '{args.resume}' in '{path.parent.parent}': it has no spec.json")
     spec = SearchSpec.from_json(path.read_text(encoding="utf-8"))
+    if spec.name != path.parent.name:
+        raise ValueError(f"'{path.parent}' holds the search '{spec.name}': give the folder its name back")
     values = _given(args)
     if args.regime not in (None, spec.regime):
         raise ValueError(f"--resume goes on with regime '{spec.regime}'; got --regime {args.regime}")
@@ -190,7 +195,7 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
             )
     if args.fix:
         raise ValueError("--resume goes on with the space that the search had; --fix needs a new search")
-    return replace(spec, **{**values, "results": args.results or spec.results})
+    return replace(spec, **{**values, "results": args.results or "results"})
 
 
 def seconds(text: str) -> float:

@@ -41,25 +41,40 @@ class Resources:
 
 @contextlib.contextmanager
 def cluster(address: str | None = None) -> Iterator[None]:
-    """Connect to the cluster at `address`, or start one on this machine and remove it, with its files, at the end."""
+    """Connect to the cluster at `address`, or start one on this machine and remove it, with its files, at the end.
+
+    Raises ValueError where none answers. A cluster of our own listens on loopback alone.
+    """
     own = None if address else tempfile.mkdtemp(prefix="regimen-")
+    if own:
+        _stay_on_loopback()
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=own,
-        )
+        try:
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=own,
+            )
+        except (ConnectionError, RuntimeError) as error:
+            what = f"no Ray cluster answers at '{address}'" if address else "Ray cannot be started"
+            raise ValueError(f"{what}: {' '.join(str(error).split())[:200]}") from error
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             logging.getLogger(name).setLevel(logging.ERROR)
         yield
-    except ConnectionError as error:
-        raise ValueError(f"no Ray cluster answers at '{address}': {str(error).splitlines()[0]}") from error
     finally:
         ray.shutdown()
         if own:
             shutil.rmtree(Path(own), ignore_errors=True)
+
+
+def _stay_on_loopback() -> None:
+    """Have Ray bind to 127.0.0.1, as it does on systems where it supports one node only; elsewhere it binds to every interface."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    from ray._private import ray_constants
+
+    ray_constants.ENABLE_RAY_CLUSTER = False  # read from the environment when ray was imported
 
 
 @dataclass(frozen=True)

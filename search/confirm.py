@@ -1,70 +1,74 @@
 """The best configurations run again on fresh seeds; the winner of that, and of nothing else, meets the test split, once."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import optuna
-import ray
 
+from search import seeds as seed_runs
 from search import study as studies
-from search import worker
 from search.cluster import Resources
 from search.prepare import Prepared
-from search.results import CONFIRMED, TESTED
+from search.results import CONFIRM_FAILED, CONFIRMED, TESTED, WINNER
+from search.seeds import Run
 from search.spec import SearchSpec
 from search.worker import Job
 
 
-@dataclass(frozen=True)
-class Run:
-    """One configuration on one fresh seed, under way in a worker."""
-
-    trial: int
-    seed: int
-    config: dict[str, Any]
-    trained: ray.ObjectRef
-
-
-def confirm(spec: SearchSpec, study: optuna.Study, prepared: Prepared, job: Job, resources: Resources, say: Any) -> None:
+def confirm(spec: SearchSpec, study: optuna.Study, prepared: Prepared, job: Job, resources: Resources, say: Callable[[str], None]) -> None:
     """Run the top `spec.confirm_top` on `spec.confirm_seeds` fresh seeds, choose the winner by its mean validation accuracy over all
-    its seeds, the search's included, and test its fresh runs. Results go into the study, each as soon as it is known."""
+    its seeds, the search's included, and test its fresh runs.
+
+    Results go into the study, each as soon as it is known, and what is there already is not run again: a search that goes on, or grows,
+    confirms only what is new among its best. A configuration that breaks on a fresh seed cannot win.
+    """
     top = studies.ranking(study)[: spec.confirm_top]
-    if not top:
-        return
     seeds = [spec.seed + 1 + number for number in range(spec.confirm_seeds)]
-    say(f"confirming the best {len(top)} on seeds {', '.join(map(str, seeds))}")
-    remote = worker.train.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-    runs = []
-    for trial in top:
-        config = trial.user_attrs[studies.CONFIG]
-        runs += [Run(trial.number, seed, config, remote.remote(job, config, seed)) for seed in seeds]
-    confirmed: dict[str, dict[str, Any]] = {}
-    waiting = {run.trained: run for run in runs}
-    while waiting:
-        (done,), _ = ray.wait(list(waiting), num_returns=1)
-        run = waiting.pop(done)
-        epochs = ray.get(done).epochs
-        confirmed.setdefault(str(run.trial), {})[str(run.seed)] = epochs
-        studies.remember(study, CONFIRMED, confirmed)
-        say(f"  trial {run.trial}, seed {run.seed}: validation {epochs[-1]['best_accuracy']:.4f}")
-    means = {trial.number: mean([trial.value or 0.0, *_scores(confirmed[str(trial.number)])]) for trial in top}
-    winner = max(means, key=lambda number: (means[number], -number))
-    studies.remember(study, "winner", winner)
-    if prepared.test is not None:
-        _test(study, [run for run in runs if run.trial == winner], prepared, job, resources)
+    new = [
+        seed_runs.start(job, resources, trial.number, seed, trial.user_attrs[studies.CONFIG])
+        for trial in top
+        for seed in seeds
+        if not _has(study, CONFIRMED, trial.number, seed) and not _has(study, CONFIRM_FAILED, trial.number, seed)
+    ]
+    if new:
+        say(f"confirming the best {len(top)} on seeds {', '.join(map(str, seeds))}")
+    shown = {trial.number: studies.first_attempt(trial) for trial in top}
+    for run, epochs, reason in seed_runs.finished(new):
+        _add(study, CONFIRM_FAILED if reason else CONFIRMED, run.trial, run.seed, reason or epochs)
+        how = f"failed: {reason}" if reason else f"validation {epochs[-1]['best_accuracy']:.4f}"
+        say(f"  trial {shown[run.trial]}, seed {run.seed}: {how}")
+    confirmed = study.user_attrs.get(CONFIRMED, {})
+    means = {
+        trial.number: _mean([trial.value or 0.0, *(epochs[-1]["best_accuracy"] for epochs in confirmed[str(trial.number)].values())])
+        for trial in top
+        if all(_has(study, CONFIRMED, trial.number, seed) for seed in seeds)
+    }
+    if means:
+        winner = max(means, key=lambda number: (means[number], -number))
+        studies.remember(study, WINNER, winner)
+        _test(study, winner, [run for run in new if run.trial == winner], seeds, prepared, job, resources)
 
 
-def mean(values: list[float]) -> float:
-    """The arithmetic mean."""
+def _test(study: optuna.Study, winner: int, new: list[Run], seeds: list[int], prepared: Prepared, job: Job, resources: Resources) -> None:
+    """The winner's fresh runs on the test split, unless they have met it. Runs of an earlier process are trained again: same curves."""
+    seeds = [seed for seed in seeds if not _has(study, TESTED, winner, seed)]
+    if prepared.test is None or not seeds:
+        return
+    config = study.get_trials(deepcopy=False)[winner].user_attrs[studies.CONFIG]
+    known = {run.seed: run for run in new}
+    runs = [known.get(seed) or seed_runs.start(job, resources, winner, seed, config) for seed in seeds]
+    for run, scores in zip(runs, seed_runs.test(runs, job, resources, prepared)):
+        _add(study, TESTED, winner, run.seed, scores)
+
+
+def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _scores(runs: dict[str, Any]) -> list[float]:
-    return [epochs[-1]["best_accuracy"] for epochs in runs.values()]
+def _has(study: optuna.Study, key: str, trial: int, seed: int) -> bool:
+    return str(seed) in study.user_attrs.get(key, {}).get(str(trial), {})
 
 
-def _test(study: optuna.Study, runs: list[Run], prepared: Prepared, job: Job, resources: Resources) -> None:
-    whole, test = ray.put(prepared.pretrained), ray.put(prepared.test)
-    remote = worker.test.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-    found = ray.get([remote.remote(job, run.config, run.trained, whole, prepared.vocabulary, prepared.corpus.labels, test) for run in runs])
-    studies.remember(study, TESTED, {str(run.seed): scores for run, scores in zip(runs, found)})
+def _add(study: optuna.Study, key: str, trial: int, seed: int, value: Any) -> None:
+    known = study.user_attrs.get(key, {})
+    studies.remember(study, key, {**known, str(trial): {**known.get(str(trial), {}), str(seed): value}})

@@ -1,6 +1,5 @@
 """python -m search.export: the winner of a search, or its best, as YAML that says everything that is needed to train it again."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from optuna.trial import FrozenTrial
 
 import trainables
 from search import study as studies
-from search.results import CONFIRMED, TESTED, write
+from search.parser import Parser
+from search.results import CONDITIONS, CONFIRMED, WINNER, tested, write
 from search.spec import SearchSpec
 from search.versions import commit, versions
 
@@ -30,7 +30,7 @@ def export(folder: Path, top: int = 1) -> str:
         raise ValueError(f"no search in '{folder}': it has no spec.json")
     spec = SearchSpec.from_json(path.read_text(encoding="utf-8"))
     study = studies.read_study(folder)
-    winner = study.user_attrs.get("winner")
+    winner = study.user_attrs.get(WINNER)
     ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
     if not ranking:
         raise ValueError(f"no trial of '{spec.name}' came to its end: there is nothing to export")
@@ -43,9 +43,9 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
     scores: dict[str, Any] = {"search_validation_accuracy": trial.value}
     if runs:
         scores["confirmed_validation_accuracy"] = {int(seed): epochs[-1]["best_accuracy"] for seed, epochs in sorted(runs.items())}
-    if trial.number == study.user_attrs.get("winner") and TESTED in study.user_attrs:
-        scores["test"] = {int(seed): dict(found) for seed, found in sorted(study.user_attrs[TESTED].items())}
-    job, data = study.user_attrs["job"], study.user_attrs["data"]
+    if trial.number == study.user_attrs.get(WINNER) and tested(study):
+        scores["test"] = {int(seed): dict(found) for seed, found in tested(study).items()}
+    conditions = study.user_attrs[CONDITIONS]
     return {
         "search": spec.name,
         "rank": rank,
@@ -56,15 +56,15 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
         "seed": spec.seed,
         "data": {
             "source": spec.data,
-            "fingerprint": data["fingerprint"],
+            "fingerprint": conditions["data"],
             "text_column": spec.text_column,
             "label_column": spec.label_column,
         },
-        "model": {"source": spec.model, "fingerprint": data["model"]},
+        "model": {"source": spec.model, "fingerprint": conditions["model"]},
         "max_tokens": spec.max_tokens,
-        "precision": job["precision"],
-        "threads": job["threads"],
-        "device": job["device"],
+        "precision": conditions["precision"],
+        "threads": conditions["threads"],
+        "device": conditions["device"],
         "scores": scores,
         "versions": versions(),
         "commit": commit(),
@@ -92,6 +92,9 @@ def read_export(path: Path) -> dict[str, Any]:
     }.items():
         if not isinstance(document[key], kind):
             raise ValueError(f"'{path}': {key} is a {kind.__name__}; got {document[key]!r}")
+    for key in ("data", "model"):
+        if not isinstance(document[key].get("source"), str):
+            raise ValueError(f"'{path}': {key} has no source")
     if document["precision"] not in ("fp32", "bf16"):
         raise ValueError(f"'{path}': precision is one of fp32, bf16; got {document['precision']!r}")
     if document["epochs"] < 1:
@@ -102,7 +105,7 @@ def read_export(path: Path) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.export", description=__doc__)
+    parser = Parser(prog="python -m search.export", description=__doc__)
     parser.add_argument("name", metavar="NAME", help="of the search")
     parser.add_argument("--top", type=int, default=1, metavar="N", help="how many configurations, the best first (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: standard output)")

@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def following(look: Callable[[], None], every: float) -> Iterator[None]:
-    """Call `look` every so many seconds, and once more at the end. What it raises goes to the caller at the end, not to the search."""
+    """Call `look` every so many seconds. What it raises is not the search's concern: the next look may succeed.
+
+    The caller looks once more itself, when all is over, where it has to know that a look succeeded.
+    """
     over = threading.Event()
-    trouble: list[Exception] = []
 
     def loop() -> None:
         while not over.wait(every):
-            try:
+            with contextlib.suppress(Exception):
                 look()
-                trouble.clear()
-            except Exception as error:  # the next look may succeed: a tracker may be down for a while
-                trouble[:] = [error]
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
@@ -26,4 +25,3 @@ def following(look: Callable[[], None], every: float) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-    look()

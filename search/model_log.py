@@ -1,9 +1,12 @@
 """A final training in MLflow: the runs of its seeds, and the model, ready to be served and registered."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import search
+import trainables
 from search import served
 from search.recorder import Recorder, test_metrics
 
@@ -53,6 +56,7 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
             artifacts={"model": str(folder)},
             signature=infer_signature(inputs, outputs),
             input_example=inputs,
-            pip_requirements=["regimen"],
+            code_paths=[package.__path__[0] for package in (search, trainables)],
+            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")],
             registered_model_name=register,
         )

@@ -1,6 +1,5 @@
 """python -m search.predict: texts to JSON lines with a label and its scores, by a folder that search.train wrote."""
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from search.parser import Parser
 from trainables.parts.classifier import Classifier
 from trainables.parts.encoder import load_tokenizer
 
@@ -42,7 +42,7 @@ class Predictor:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.predict", description=__doc__)
+    parser = Parser(prog="python -m search.predict", description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="a folder that search.train wrote")
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts to classify (default: the lines of standard input)")
     args = parser.parse_args(argv)

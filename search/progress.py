@@ -72,7 +72,11 @@ class Progress:
         """Time to the end at the rate so far."""
         ended = sum(trial.state.is_finished() for trial in trials)
         rate = (ended - self.before) / max(1e-9, time.monotonic() - self.began)
-        return duration((self.spec.trials - ended) / rate) if rate > 0 else "?"
+        if rate <= 0:
+            return "?"
+        left = (self.spec.trials - ended) / rate
+        budget = self.spec.time_budget
+        return duration(left if budget is None else max(0.0, min(left, budget - (time.monotonic() - self.began))))
 
     def _line(self, trial: FrozenTrial, trials: list[FrozenTrial]) -> str:
         epochs = studies.epochs(trial)

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +39,18 @@ def connect(uri: str, results: str) -> Any:
         logging.getLogger(name).setLevel(logging.ERROR)
 
     folder = Path(results).expanduser().resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         client = MlflowClient(tracking_uri=uri)
         for name in (EXPERIMENT, PAPER_EXPERIMENT):
             if client.get_experiment_by_name(name) is None:
                 local = uri.startswith("sqlite:")
                 client.create_experiment(name, artifact_location=(folder / "mlartifacts" / name).as_uri() if local else None)
-    except Exception as error:  # requests, sqlalchemy and mlflow each have their own
-        raise ValueError(f"no MLflow store answers at '{uri}': {' '.join(str(error).split())[:200]}") from error
-    _log_paper(client)
+        if client.get_experiment_by_name(EXPERIMENT).lifecycle_stage != "active":
+            raise ValueError(f"its experiment '{EXPERIMENT}' was deleted; restore it with `mlflow experiments restore`")
+        _log_paper(client)
+    except Exception as error:  # the file system, requests, sqlalchemy and mlflow each have their own
+        raise ValueError(f"MLflow cannot record at '{uri}': {' '.join(str(error).split())[:200]}") from error
     return client
 
 
@@ -117,7 +119,7 @@ class Recorder:
         self.client.set_terminated(run, status, end_time=None if ended is None else int(1000 * ended))
 
 
-def test_metrics(scores: list[Mapping[str, float]]) -> dict[str, float | None]:
+def test_metrics(scores: Sequence[Mapping[str, float]]) -> dict[str, float | None]:
     """Means over seeds of what a run has on the test split, under their names in MLflow."""
     names = {"test_accuracy": "accuracy", "test_loss": "loss", "test_loss_paper": "paper_loss"}
     return {name: sum(found[key] for found in scores) / len(scores) if scores else None for name, key in names.items()}
@@ -127,7 +129,10 @@ def _log_paper(client: Any) -> None:
     """The rows of the paper's Table 7 as runs of an experiment of their own, once."""
     from mlflow.entities import Metric, Param
 
-    experiment = client.get_experiment_by_name(PAPER_EXPERIMENT).experiment_id
+    found = client.get_experiment_by_name(PAPER_EXPERIMENT)
+    if found.lifecycle_stage != "active":  # its user did not want it
+        return
+    experiment = found.experiment_id
     there = {run.data.tags.get("regimen.regime") for run in client.search_runs([experiment], max_results=100)}
     now = int(1000 * time.time())
     for row in paper.TABLE_7:

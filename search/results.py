@@ -14,16 +14,21 @@ from search import study as studies
 from search.spec import SearchSpec
 from trainables.parts.epoch import Epoch
 
-CONFIRMED, TESTED = "confirmed", "tested"
-"""Attributes of the study: {trial: {seed: [epochs]}} and {seed: scores} of the winner; with `winner`, its number."""
+CONDITIONS, CONFIRMED, CONFIRM_FAILED, WINNER, TESTED = "conditions", "confirmed", "confirm_failed", "winner", "tested"
+"""Attributes of the study: what may not change between its trials, {trial: {seed: [epochs]}}, {trial: {seed: reason}}, the winner's
+number, {trial: {seed: scores}}."""
 
 
 def write(path: Path, text: str) -> None:
     """Write a file whole or not at all: beside its place first, then renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    content = text.encode("utf-8")
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:
@@ -66,14 +71,30 @@ def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
     return rows
 
 
+def tested(study: optuna.Study) -> dict[str, dict[str, float]]:
+    """The winner's test scores by seed; empty where there are none."""
+    found: dict[str, dict[str, float]] = study.user_attrs.get(TESTED, {}).get(str(study.user_attrs.get(WINNER)), {})
+    return dict(sorted(found.items(), key=lambda item: int(item[0])))
+
+
+def last_contrastive_loss(runs: Iterable[list[dict[str, Any]]], epochs: int) -> dict[str, float] | None:
+    """Sum and mean over the mini-batches of the contrastive stage's last epoch, averaged over runs: what the paper's Table 8 has."""
+    last = [epoch for run in runs for epoch in run if epoch["stage"] == "contrastive" and epoch["epoch"] == epochs]
+    if not last:
+        return None
+    return {
+        "sum": sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
+        "mean": sum(epoch["train_loss"] for epoch in last) / len(last),
+    }
+
+
 def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the comparison table is made of; `facts` are those of the data and the model that the journal does not hold."""
     attrs, found = study.user_attrs, studies.trials(study)
     ranking, paper = studies.ranking(study), studies.paper_trial(study)
-    winner = attrs.get("winner")
+    winner = attrs.get(WINNER)
     runs = dict(sorted(attrs.get(CONFIRMED, {}).get(str(winner), {}).items(), key=lambda item: int(item[0])))
     config = study.get_trials(deepcopy=False)[winner].user_attrs[studies.CONFIG] if winner is not None else {}
-    last = [epoch for run in runs.values() for epoch in run if epoch["stage"] == "contrastive" and epoch["epoch"] == spec.epochs]
     return {
         "name": spec.name,
         "regime": spec.regime,
@@ -86,14 +107,9 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
         "winner_trial": None if winner is None else studies.first_attempt(study.get_trials(deepcopy=False)[winner]),
         "confirmed": [run[-1]["best_accuracy"] for run in runs.values()],
         "confirmed_seeds": [int(seed) for seed in runs],
-        "test": [{"seed": int(seed)} | scores for seed, scores in attrs.get(TESTED, {}).items()],
+        "test": [{"seed": int(seed)} | scores for seed, scores in tested(study).items()],
         "batch_size": config.get("batch_size"),
-        "last_contrastive_loss": {
-            "sum": sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
-            "mean": sum(epoch["train_loss"] for epoch in last) / len(last),
-        }
-        if last
-        else None,
+        "last_contrastive_loss": last_contrastive_loss(runs.values(), spec.epochs),
         **facts,
     }
 

@@ -1,10 +1,12 @@
 """python -m search.run: search a regime, confirm the best, compare, record."""
 
+import contextlib
+import fcntl
 import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,23 +15,23 @@ import optuna
 import torch
 from rich.console import Console
 
+import trainables
 from analysis import comparison, conditions
 from search import arguments, export, plan, results
 from search import study as studies
 from search.arguments import Command
-from search.cluster import Resources, cluster, connected, resources, this_machine
+from search.bench import Bench, set_up
+from search.cluster import cluster, resources, this_machine
 from search.confirm import confirm
 from search.follow import following
-from search.memory import measure_share
-from search.prepare import PAPERS_MODEL, Prepared, prepare, resolve_precision
+from search.prepare import Prepared, prepare, resolve_precision
 from search.progress import Progress, duration
 from search.recorder import connect, tracking_uri
-from search.results import write
-from search.show import show_table
+from search.results import CONDITIONS, write
+from search.show import Quiet, show_table
 from search.spec import SearchSpec
 from search.tracking import Tracker
-from search.tuner import Ending, share, tune_study
-from search.versions import commit, versions
+from search.tuner import Ending, tune_study
 from search.worker import Job
 
 OK, USER_ERROR, NOTHING_FOUND, INTERRUPTED = 0, 2, 3, 130
@@ -44,21 +46,9 @@ class Outcome:
     ending: Ending
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What searches on the same data and model share: it is loaded, sent and measured once."""
-
-    prepared: Prepared
-    job: Job
-    resources: Resources
-    facts: Mapping[str, Any]
-    tags: Mapping[str, str]
-    client: Any
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: parse, search, print; returns the exit code."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Quiet(highlight=False, soft_wrap=True, markup=False)
     try:
         command = arguments.command(argv)
         for line in command.banner:
@@ -76,118 +66,122 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def search(spec: SearchSpec, bench: Bench, console: Console) -> Outcome:
-    """Run one search, or go on with it: trials, confirmation, test, records. Its study, on disk, has everything that it found."""
-    began = time.monotonic()
-    spec.folder.mkdir(parents=True, exist_ok=True)
-    write(spec.folder / "spec.json", spec.to_json())
-    write(spec.folder / "space.md", plan.space_markdown(spec))
-    study = studies.open_study(spec)
-    studies.interrupt(study)
-    job = replace(bench.job, regime=spec.regime, epochs=spec.epochs)
-    studies.remember(study, "job", {"precision": job.precision, "threads": job.threads, "device": job.device})
-    studies.remember(study, "data", {"fingerprint": bench.prepared.corpus.fingerprint, "model": bench.tags["model_fingerprint"]})
-    studies.remember(study, "test_follows", bench.prepared.test is not None)
-    tracker = Tracker(bench.client, spec, bench.tags)
-    progress = Progress(Console(highlight=False), study, spec, {**plan.point_of(spec, {}), **spec.fix})
-    plan.say_plan(console, spec, bench.resources, job.precision)
-    with following(lambda: tracker.sync(study), every=1.0):
-        with progress, following(progress.look, every=0.5):
-            ending = tune_study(spec, study, job, bench.resources)
-        if ending != Ending.INTERRUPTED and spec.confirm_top and not _confirmed(study, spec):
-            confirm(spec, study, bench.prepared, job, bench.resources, console.print)
-    studies.remember(study, "seconds", study.user_attrs.get("seconds", 0.0) + time.monotonic() - began)
-    summary = results.write_results(study, spec, bench.facts)
-    frame = comparison.table([summary])
-    note = comparison.markdown(frame) + "\n" + "\n".join(f"- {line}" for line in comparison.notes([summary])) + "\n"
-    write(spec.folder / "table.md", note)
-    if summary["best_trial"] is not None:
-        write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
-    from analysis.report import report  # draws, which takes a second to import: not before the first trial
-
-    report(spec.folder)
-    tracker.finish(study, summary, note, interrupted=ending == Ending.INTERRUPTED)
-    return Outcome(spec, summary, ending)
-
-
-def _confirmed(study: optuna.Study, spec: SearchSpec) -> bool:
-    """Whether the best of the study as it is now have been confirmed already, on as many seeds."""
-    done = study.user_attrs.get(results.CONFIRMED, {})
-    top = [str(trial.number) for trial in studies.ranking(study)[: spec.confirm_top]]
-    tested = not study.user_attrs.get("test_follows") or results.TESTED in study.user_attrs
-    return bool(top) and tested and "winner" in study.user_attrs and all(len(done.get(number, {})) == spec.confirm_seeds for number in top)
-
-
 def _run(console: Console, command: Command, prepared: Prepared) -> int:
     first = command.specs[0]
     uri = tracking_uri(first.tracking_uri, first.results)
     address = first.address or os.environ.get("RAY_ADDRESS")
     if not address:
         resources(this_machine(), first.cpus_per_trial, first.gpus_per_trial or 0.0, first.max_concurrent)
-    if command.resume:
-        _same_data(first, prepared)
     connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as Ray does: both at once
     plan.say_data(console, prepared, first)
     outcomes: list[Outcome] = []
     with cluster(address):
-        bench = set_up(first, prepared, connecting.result())
+        bench = set_up(command.specs, prepared)
+        client = connecting.result()
         for spec in command.specs:
-            outcomes.append(search(spec, bench, console))
+            outcomes.append(search(spec, bench, client, console, resume=command.resume))
             if outcomes[-1].ending == Ending.INTERRUPTED:
                 break
     return _report(console, outcomes, uri)
 
 
-def set_up(spec: SearchSpec, prepared: Prepared, client: Any) -> Bench:
-    """Send data and weights to the object store, and settle what a trial takes."""
-    have = connected()
-    gpu = have.gpus > 0 and spec.gpus_per_trial != 0
-    precision = resolve_precision(spec.precision, gpu=gpu)
-    wanted = spec.gpus_per_trial if spec.gpus_per_trial is not None else (1.0 if gpu else 0.0)
-    fits = resources(have, spec.cpus_per_trial, wanted, spec.max_concurrent)
-    data, pretrained = share(prepared.data, prepared.small)
-    job = Job(spec.regime, data, pretrained, spec.epochs, precision, fits.device, fits.threads)
-    if gpu and spec.gpus_per_trial is None:
-        fits = resources(have, spec.cpus_per_trial, measure_share(spec, prepared.data, job), spec.max_concurrent)
-    tags = {
-        "data": spec.data,
-        "data_fingerprint": prepared.corpus.fingerprint,
-        "model": spec.model,
-        "model_fingerprint": prepared.model_fingerprint,
-        "precision": precision,
-        "git_commit": commit() or "unknown",
-        **{f"version.{name}": number for name, number in versions().items()},
+def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, *, resume: bool = False) -> Outcome:
+    """Run one search, or go on with it: trials, confirmation, test, records. Its study, on disk, has everything that it found.
+
+    Raises ValueError where it is there already, is running in another process, or began with other data, model or machine.
+    """
+    began = time.monotonic()
+    with _alone(spec, resume):
+        study = studies.open_study(spec)
+        job = replace(bench.job, regime=spec.regime, epochs=spec.epochs)
+        _same_conditions(study, spec, bench)
+        write(spec.folder / "spec.json", spec.to_json())
+        write(spec.folder / "space.md", plan.space_markdown(spec))
+        studies.interrupt(study)
+        tracker = Tracker(client, spec, bench.tags)
+        plan.say_plan(console, spec, bench.resources, job.precision)
+        try:
+            with following(lambda: tracker.sync(study), every=1.0):
+                ending = _try(spec, study, job, bench, console)
+            studies.remember(study, "seconds", study.user_attrs.get("seconds", 0.0) + time.monotonic() - began)
+            summary = _record(spec, study, bench)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                tracker.close(interrupted=True)
+            raise
+        try:
+            tracker.finish(study, summary, (spec.folder / "table.md").read_text(encoding="utf-8"), interrupted=ending == Ending.INTERRUPTED)
+        except Exception as error:  # a projection: what it lacks is in the study
+            reason = " ".join(str(error).split())[:200]
+            console.print(f"NOTE     MLflow lacks some of this ({reason}); `--resume {spec.name}` logs the rest", style="bold yellow")
+    return Outcome(spec, summary, ending)
+
+
+def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console: Console) -> Ending:
+    """Trials, then the confirmation of the best; the user may stop either."""
+    paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
+    try:
+        with Progress(Quiet(highlight=False, markup=False), study, spec, paper) as progress:
+            with following(progress.look, every=0.5):
+                ending = tune_study(spec, study, job, bench.resources)
+            progress.look()
+        if ending != Ending.INTERRUPTED and spec.confirm_top:
+            confirm(spec, study, bench.prepared, job, bench.resources, console.print)
+    except KeyboardInterrupt:
+        return Ending.INTERRUPTED
+    return ending
+
+
+def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, Any]:
+    """Everything in the search's folder that is made from its study; returns the summary."""
+    from analysis.report import report  # draws, which takes a second to import: not before the first trial
+
+    summary = results.write_results(study, spec, bench.facts)
+    notes = "\n".join(f"- {line}" for line in comparison.notes([summary]))
+    write(spec.folder / "table.md", f"{comparison.markdown(comparison.table([summary]))}\n{notes}\n")
+    if summary["best_trial"] is not None:
+        write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
+    report(spec.folder)
+    return summary
+
+
+@contextlib.contextmanager
+def _alone(spec: SearchSpec, resume: bool) -> Iterator[None]:
+    """The search's folder, made or there already, and locked: of two processes on one search, the second is refused."""
+    try:
+        spec.folder.mkdir(parents=True, exist_ok=resume)
+    except FileExistsError:
+        raise ValueError(f"'{spec.folder}' exists already; choose another --name, or go on with it: --resume {spec.name}") from None
+    with (spec.folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"the search '{spec.name}' is running in another process") from None
+        yield
+
+
+def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:
+    """Refuse to go on with other data, another model or arithmetic than the search began with; remember them where it begins."""
+    now = {
+        "data": bench.tags["data_fingerprint"],
+        "model": bench.tags["model_fingerprint"],
+        "precision": bench.job.precision,
+        "threads": bench.job.threads,
+        "device": bench.job.device,
     }
-    return Bench(prepared, job, fits, facts(spec, prepared), tags, client)
-
-
-def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
-    """What the comparison table has to know of data and model."""
-    return {
-        "data": spec.data,
-        "model": spec.model,
-        "encoder_is_papers": spec.model == PAPERS_MODEL,
-        "comparable": prepared.why_not_comparable is None,
-        "why_not": prepared.why_not_comparable,
-        "test_size": None if prepared.test is None else len(prepared.test),
-        "validation_size": len(prepared.data.validation),
-    }
-
-
-def _same_data(spec: SearchSpec, prepared: Prepared) -> None:
-    """Refuse to go on with other data or another model than the search began with."""
-    then = studies.read_study(spec.folder).user_attrs.get("data", {})
-    now = {"fingerprint": prepared.corpus.fingerprint, "model": prepared.model_fingerprint}
-    for key, what in (("fingerprint", f"data '{spec.data}'"), ("model", f"model '{spec.model}'")):
-        if key in then and then[key] != now[key]:
-            raise ValueError(f"{what} has changed since the search began ({then[key]} then, {now[key]} now); start a new search")
+    then = study.user_attrs.get(CONDITIONS, now)
+    for name in now:
+        if then[name] != now[name]:
+            raise ValueError(f"{name} is not what '{spec.name}' began with ({then[name]} then, {now[name]} now); start a new search")
+    studies.remember(study, CONDITIONS, now)
+    studies.remember(study, "test_follows", bench.prepared.test is not None)
 
 
 def _dry_run(console: Console, command: Command, prepared: Prepared) -> int:
     first = command.specs[0]
     plan.say_data(console, prepared, first)
     for spec in command.specs:
-        precision = resolve_precision(spec.precision, gpu=torch.cuda.is_available())
+        precision = resolve_precision(spec.precision, gpu=torch.cuda.is_available() and spec.gpus_per_trial != 0)
         fits = resources(this_machine(), spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.max_concurrent)
         plan.say_plan(console, spec, fits, precision)
         plan.say_space(console, spec)
@@ -218,13 +212,19 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
     if not found:
         console.print("no trial came to its end: nothing was found", style="bold red")
         return NOTHING_FOUND
-    best = max(found, key=lambda outcome: outcome.summary["best_validation"]).spec.name
+    best = max(found, key=lambda outcome: _validation(outcome.summary)).spec.name
     console.print("next:")
     if uri.startswith("sqlite"):
         console.print(f"  mlflow ui --backend-store-uri {shlex.quote(uri)}")
     console.print(f"  python -m search.export {best}{where} --out best.yaml")
     console.print("  python -m search.train best.yaml --seeds 5 --out model")
     return OK
+
+
+def _validation(summary: dict[str, Any]) -> float:
+    """The mean over fresh seeds where there are any, else the best in the search."""
+    confirmed = summary["confirmed"]
+    return sum(confirmed) / len(confirmed) if confirmed else summary["best_validation"]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,20 @@
 """A data frame in the terminal."""
 
+import os
+import sys
+
 import pandas
 from rich.console import Console
 from rich.table import Table
+
+
+class Quiet(Console):
+    """A console that falls silent when nobody reads on (`| head`): what is recorded goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_table(console: Console, frame: pandas.DataFrame) -> None:
@@ -18,4 +30,4 @@ def show_table(console: Console, frame: pandas.DataFrame) -> None:
     if console.is_terminal:
         console.print(table, soft_wrap=False)
     else:
-        Console(file=console.file, width=max(console.width, wide + 10), highlight=False).print(table, soft_wrap=False)
+        Console(file=console.file, width=max(console.width, wide + 10), highlight=False, markup=False).print(table, soft_wrap=False)

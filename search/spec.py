@@ -1,11 +1,13 @@
 """What the user asked for, checked once."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 import spaces
 import trainables
@@ -90,6 +92,8 @@ class SearchSpec:
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, "above 0", getattr(self, name))
         _require(self.reduction_factor >= 2, "reduction_factor", "at least 2", self.reduction_factor)
         _require(self.max_tokens >= 3, "max_tokens", "at least 3", self.max_tokens)
+        if urlsplit(self.tracking_uri or "").password:
+            raise ValueError("tracking_uri has no password in it: name it in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
         _require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         _require(
             self.gpus_per_trial is None or self.gpus_per_trial >= 0,
@@ -98,7 +102,7 @@ class SearchSpec:
             self.gpus_per_trial,
         )
         share = self.gpus_per_trial or 0
-        _require(share <= 1 or share == int(share), "gpus_per_trial", "a share up to 1 or a whole number", share)
+        _require(share <= 1 or (math.isfinite(share) and share == int(share)), "gpus_per_trial", "a share up to 1 or a whole number", share)
         _require(
             self.confirm_top >= 0 and self.confirm_seeds > 0,
             "confirm",
@@ -111,8 +115,7 @@ class SearchSpec:
             "letters, digits, '.', '_' and '-', up to 80",
             self.name,
         )
-        for name, value in self.fix.items():
-            regime.Config.from_dict({name: value})
+        regime.Config.from_dict(self.fix)
 
     @property
     def grace_epochs(self) -> int:

@@ -27,6 +27,9 @@ EPOCH = "epoch:"
 """User attributes of a trial: its whole configuration, why it failed, what it repeats, and each epoch's report."""
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 
+REPETITIONS = 10
+"""Duplicates in a row after which a sampler is taken to be stuck."""
+
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 logging.getLogger("optuna").setLevel(logging.ERROR)
@@ -35,7 +38,6 @@ logging.getLogger("optuna").setLevel(logging.ERROR)
 def open_study(spec: SearchSpec) -> optuna.Study:
     """The search's study: loaded where its journal exists, else created, with the paper's configuration waiting as trial 0."""
     path = spec.folder / JOURNAL
-    new = not path.exists()
     study = optuna.create_study(
         study_name=spec.name,
         storage=JournalStorage(JournalFileBackend(str(path))),
@@ -44,7 +46,7 @@ def open_study(spec: SearchSpec) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
     )
-    if new:
+    if not study.get_trials(deepcopy=False):
         for point in [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]:
             study.enqueue_trial(point_of(spec, point))
     return study
@@ -80,7 +82,7 @@ def _pruner(spec: SearchSpec) -> BasePruner:
     if spec.scheduler == "hyperband":
         return HyperbandPruner(min_resource=grace, max_resource=spec.epochs, reduction_factor=factor)
     if spec.scheduler == "median":
-        return MedianPruner(n_startup_trials=5, n_warmup_steps=grace - 1)
+        return MedianPruner(n_startup_trials=5, n_warmup_steps=grace)
     return NopPruner()
 
 
@@ -118,25 +120,51 @@ def point_of(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
     return dict(trial.params)
 
 
-def ask(study: optuna.Study, spec: SearchSpec, attempts: int = 100) -> optuna.Trial | None:
+def ask(study: optuna.Study, spec: SearchSpec) -> optuna.Trial | None:
     """The next trial, its configuration in its attributes; None where the space holds nothing that was not run.
 
     A configuration that another trial has is closed at once with a reason: with one seed, it would only repeat that trial's curve.
+    A sampler that goes on repeating itself is helped by a random configuration that is new.
     """
-    for _ in range(attempts):
+    for attempt in range(REPETITIONS + 1):
+        if attempt == REPETITIONS:
+            unseen = _unseen(study, spec)
+            if unseen is None:
+                return None
+            study.enqueue_trial(unseen)
         trial = study.ask()
         config = configuration(spec, trial)
         trial.set_user_attr(CONFIG, config)
-        same = [
-            other.number
-            for other in study.get_trials(deepcopy=False)
-            if other.number != trial.number and other.user_attrs.get(CONFIG) == config and not other.user_attrs.get(INTERRUPTED)
-        ]
-        if not same:
+        same = _known(study).get(_key(config), trial.number)
+        if same == trial.number:
             return trial
-        trial.set_user_attr(DUPLICATE, same[0])
-        trial.set_user_attr(REASON, f"same configuration as trial {same[0]}")
+        trial.set_user_attr(DUPLICATE, same)
+        trial.set_user_attr(REASON, f"same configuration as trial {same}")
         study.tell(trial, state=TrialState.FAIL)
+    return None
+
+
+def _key(config: dict[str, Any]) -> str:
+    return json.dumps(config, sort_keys=True)
+
+
+def _known(study: optuna.Study) -> dict[str, int]:
+    """The first trial of each configuration that was asked for; an interrupted attempt does not count."""
+    found: dict[str, int] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if CONFIG in trial.user_attrs and INTERRUPTED not in trial.user_attrs:
+            found.setdefault(_key(trial.user_attrs[CONFIG]), trial.number)
+    return found
+
+
+def _unseen(study: optuna.Study, spec: SearchSpec, draws: int = 2000) -> dict[str, Any] | None:
+    """Random parameters whose configuration no trial has, or None where `draws` of them found none."""
+    known = _known(study)
+    scratch = optuna.create_study(sampler=RandomSampler(seed=spec.seed + len(known)))
+    for _ in range(draws):
+        trial = scratch.ask()
+        if _key(configuration(spec, trial)) not in known:
+            return dict(trial.params)
     return None
 
 
@@ -152,7 +180,8 @@ def close_interrupted(study: optuna.Study, number: int) -> None:
     study._storage.set_trial_user_attr(trial._trial_id, REASON, "interrupted before its last epoch")
     study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
     study.tell(number, state=TrialState.FAIL)
-    study.enqueue_trial(dict(trial.params), user_attrs={FIRST_ATTEMPT: first_attempt(trial)})
+    asked = {**trial.system_attrs.get("fixed_params", {}), **trial.params}  # killed while it was being asked, it has not all of them
+    study.enqueue_trial(asked, user_attrs={FIRST_ATTEMPT: first_attempt(trial)})
 
 
 def first_attempt(trial: FrozenTrial) -> int:

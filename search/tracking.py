@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from search import study as studies
 from search.recorder import Recorder, test_metrics
-from search.results import CONFIRMED, TESTED
+from search.results import CONFIRMED, WINNER, tested
 from search.spec import SearchSpec
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
@@ -29,6 +29,7 @@ class Tracker:
         self.logged: dict[str, int] = {}
         self.ended: set[str] = set()
         self.paused: set[str] = set()
+        self.undescribed: dict[str, dict[str, Any]] = {}
         self.parent = self._find_or_start()
 
     def sync(self, study: optuna.Study) -> None:
@@ -54,14 +55,19 @@ class Tracker:
         for path in sorted(self.spec.folder.iterdir()):
             if path.suffix in ARTIFACTS:
                 client.log_artifact(self.parent, str(path))
-        for key in self.runs.keys() - self.ended:  # interrupted: they go on under the same run when the search does
+        self.close(interrupted=interrupted)
+
+    def close(self, *, interrupted: bool) -> None:
+        """End the parent run, and what was interrupted: it goes on under the same runs when the search does."""
+        for key in self.runs.keys() - self.ended:
             self.recorder.end(self.runs[key], "KILLED")
         self.recorder.end(self.parent, "KILLED" if interrupted else "FINISHED")
 
     def _find_or_start(self) -> str:
         """The parent run's id: of the run that this search had before, with what is logged below it, or of a new one."""
         mine = f"tags.`regimen.search` = '{self.spec.name}'"
-        found = self.recorder.search(f"{mine} and tags.`regimen.kind` = 'search' and tags.`regimen.folder` = '{self.spec.folder}'")
+        parents = self.recorder.search(f"{mine} and tags.`regimen.kind` = 'search'")
+        found = [run for run in parents if run.data.tags.get("regimen.folder") == str(self.spec.folder)]
         if not found:
             parent = self.recorder.start(str(self.spec.name), "search", tags={"regimen.folder": str(self.spec.folder)})
             self.recorder.params(parent, {name: value for name, value in vars(self.spec).items() if value not in (None, {})})
@@ -72,7 +78,7 @@ class Tracker:
             key = run.data.tags["regimen.key"]
             self.runs[key] = run.info.run_id
             self.logged[key] = int(run.data.metrics.get("epoch", 0))
-            if "score" in run.data.metrics or "regimen.state" in run.data.tags:
+            if run.info.status != "RUNNING" and ("score" in run.data.metrics or "regimen.state" in run.data.tags):
                 self.ended.add(key)
         self.paused = self.runs.keys() - self.ended
         return parent
@@ -90,7 +96,13 @@ class Tracker:
     ) -> None:
         tags = {"regimen.root": self.parent, "regimen.trial": str(trial), "regimen.key": key}
         self.runs[key] = self.recorder.start(name, kind, parent=parent, tags=tags, began=began)
-        self.recorder.params(self.runs[key], {**config, "seed": seed, "epochs": self.spec.epochs})
+        self.undescribed[key] = {**config, "seed": seed, "epochs": self.spec.epochs}
+
+    def _describe(self, key: str) -> None:
+        """Log a new run's parameters; where that fails, the next look does it."""
+        if key in self.undescribed:
+            self.recorder.params(self.runs[key], self.undescribed[key])
+            del self.undescribed[key]
 
     def _sync_trial(self, trial: FrozenTrial) -> None:
         number = studies.first_attempt(trial)
@@ -104,6 +116,7 @@ class Tracker:
             began = trial.datetime_start.timestamp() if trial.datetime_start else None
             name = f"{self.spec.regime} {number:03d}"
             self._start(key, name, "trial", self.parent, number, trial.user_attrs[studies.CONFIG], self.spec.seed, began)
+        self._describe(key)
         epochs = studies.epochs(trial)
         self.logged[key] = self.recorder.epochs(self.runs[key], epochs, self.logged.get(key, 0))
         if trial.state.is_finished():
@@ -132,12 +145,13 @@ class Tracker:
             config = trial.user_attrs[studies.CONFIG]
             name = f"{self.spec.regime} {int(number):03d} seed {seed}"
             self._start(key, name, "confirmation", self.runs[above], int(number), config, int(seed), None)
+        self._describe(key)
         self.logged[key] = self.recorder.epochs(self.runs[key], epochs, self.logged.get(key, 0))
-        winner, tested = study.user_attrs.get("winner"), study.user_attrs.get(TESTED, {})
+        winner, found = study.user_attrs.get(WINNER), tested(study)
         wins = str(winner) == number
-        if winner is None or (wins and study.user_attrs.get("test_follows") and seed not in tested):
+        if winner is None or (wins and study.user_attrs.get("test_follows") and seed not in found):
             return
-        test = [tested[seed]] if wins and seed in tested else []
+        test = [found[seed]] if wins and seed in found else []
         self.recorder.metrics(self.runs[key], {"score": epochs[-1]["best_accuracy"], **test_metrics(test)})
         self.recorder.end(self.runs[key])
         self.ended.add(key)

@@ -1,9 +1,8 @@
 """python -m search.train: an exported configuration trained on several seeds; the best by validation becomes a model folder."""
 
-import argparse
 import json
 import os
-import shutil
+import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,20 +14,22 @@ import ray
 from rich.console import Console
 
 from analysis import comparison, conditions
+from search import seeds as seed_runs
 from search import worker
+from search.bench import facts
 from search.cluster import Resources, cluster, connected, resources
 from search.export import read_export
 from search.model_card import model_card
 from search.model_log import log_final
+from search.parser import Parser
 from search.prepare import Prepared, prepare
 from search.recorder import connect, tracking_uri
-from search.results import write
-from search.run import facts
-from search.show import show_table
+from search.results import last_contrastive_loss, write
+from search.show import Quiet, show_table
 from search.spec import SearchSpec
 from search.tuner import share
 from search.versions import commit, versions
-from search.worker import Job, Trained
+from search.worker import Job, Weights
 
 SCORES = "scores.json"
 
@@ -67,7 +68,6 @@ def train(
             console.print(
                 f"NOTE     the {what} is not what the search had ({then} then, {now} now)",
                 style="bold yellow",
-                soft_wrap=True,
             )
     spec = SearchSpec(
         regime=document["regime"],
@@ -89,83 +89,74 @@ def train(
         data_ref, pretrained_ref = share(prepared.data, prepared.small)
         job = Job(spec.regime, data_ref, pretrained_ref, spec.epochs, document["precision"], fits.device, fits.threads)
         first = int(document.get("seed", 0))
-        runs, tested = _train_seeds(document["config"], range(first, first + seeds), job, prepared, fits, console)
-    summary = _summary(document, spec, prepared, runs, tested)
-    best = max(runs, key=lambda seed: (runs[seed].epochs[-1]["best_accuracy"], -seed))
+        curves, tested, weights = _train_seeds(document["config"], range(first, first + seeds), job, prepared, fits, console)
+    summary = _summary(document, spec, prepared, curves, tested)
     classifier = worker.assemble(
         spec.regime,
         document["config"],
-        runs[best],
+        weights,
         prepared.pretrained,
         prepared.vocabulary,
         prepared.corpus.labels,
         job.precision,
     )
     classifier.max_tokens = document["max_tokens"]
-    curves = {str(seed): run.epochs for seed, run in runs.items()}
     record = {
-        "curves": curves,
+        "curves": {str(seed): epochs for seed, epochs in curves.items()},
         "summary": summary,
-        "best_seed": best,
+        "best_seed": best_seed(curves),
         "configuration": dict(document),
         "versions": versions(),
         "commit": commit(),
     }
     _write_folder(out, classifier, prepared, record)
-    log_final(client, store, record, {seed: run.epochs for seed, run in runs.items()}, out, register)
+    log_final(client, store, record, curves, out, register)
     return Final(out, summary)
 
 
 def _train_seeds(
     config: dict[str, Any], seeds: Sequence[int], job: Job, prepared: Prepared, fits: Resources, console: Console
-) -> tuple[dict[int, Trained], dict[int, dict[str, float]]]:
-    """Every seed's run, side by side as they fit, and its test scores where there is a test split."""
-    options = {"num_cpus": fits.cpus, "num_gpus": fits.gpus}
-    refs = {seed: worker.train.options(**options).remote(job, config, seed) for seed in seeds}
-    waiting, runs = {ref: seed for seed, ref in refs.items()}, {}
-    while waiting:
-        (done,), _ = ray.wait(list(waiting), num_returns=1)
-        seed = waiting.pop(done)
-        runs[seed] = ray.get(done)
-        console.print(f"seed {seed}: validation {runs[seed].epochs[-1]['best_accuracy']:.4f}")
-    if prepared.test is None:
-        return dict(sorted(runs.items())), {}
-    whole, test = share(prepared.pretrained, prepared.test)
-    labels = prepared.corpus.labels
-    scores = ray.get(
-        [worker.test.options(**options).remote(job, config, refs[seed], whole, prepared.vocabulary, labels, test) for seed in seeds]
-    )
-    return dict(sorted(runs.items())), dict(zip(seeds, scores))
+) -> tuple[dict[int, list[dict[str, Any]]], dict[int, dict[str, float]], Weights]:
+    """Every seed's epochs and, where there is a test split, its test scores; and the weights of the best on validation."""
+    runs = [seed_runs.start(job, fits, 0, seed, config) for seed in seeds]
+    curves: dict[int, list[dict[str, Any]]] = {}
+    for run, epochs, reason in seed_runs.finished(runs):
+        if reason:
+            raise ValueError(f"seed {run.seed} broke: {reason}")
+        curves[run.seed] = epochs
+        console.print(f"seed {run.seed}: validation {epochs[-1]['best_accuracy']:.4f}")
+    tested = {} if prepared.test is None else dict(zip(seeds, seed_runs.test(runs, job, fits, prepared)))
+    best = next(run for run in runs if run.seed == best_seed(curves))
+    return {seed: curves[seed] for seed in seeds}, tested, ray.get(best.weights)
+
+
+def best_seed(curves: Mapping[int, list[dict[str, Any]]]) -> int:
+    """The seed with the highest validation accuracy; the lowest of equals."""
+    return max(curves, key=lambda seed: (curves[seed][-1]["best_accuracy"], -seed))
 
 
 def _summary(
     document: Mapping[str, Any],
     spec: SearchSpec,
     prepared: Prepared,
-    runs: Mapping[int, Trained],
+    curves: Mapping[int, list[dict[str, Any]]],
     tested: Mapping[int, Mapping[str, float]],
 ) -> dict[str, Any]:
-    last = [epoch for run in runs.values() for epoch in run.epochs if epoch["stage"] == "contrastive" and epoch["epoch"] == spec.epochs]
     return {
         "name": str(document.get("search") or "final"),
         "regime": spec.regime,
         "epochs": spec.epochs,
-        "states": {"COMPLETE": len(runs), "PRUNED": 0, "FAIL": 0},
-        "seconds": sum(epoch["seconds"] for run in runs.values() for epoch in run.epochs),
+        "states": {"COMPLETE": len(curves), "PRUNED": 0, "FAIL": 0},
+        "seconds": sum(epoch["seconds"] for epochs in curves.values() for epoch in epochs),
         "paper_config_validation": None,
         "best_trial": document.get("trial"),
         "best_validation": document.get("scores", {}).get("search_validation_accuracy"),
         "winner_trial": document.get("trial"),
-        "confirmed": [run.epochs[-1]["best_accuracy"] for run in runs.values()],
-        "confirmed_seeds": list(runs),
+        "confirmed": [epochs[-1]["best_accuracy"] for epochs in curves.values()],
+        "confirmed_seeds": list(curves),
         "test": [{"seed": seed, **scores} for seed, scores in tested.items()],
         "batch_size": document["config"].get("batch_size"),
-        "last_contrastive_loss": {
-            "sum": sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
-            "mean": sum(epoch["train_loss"] for epoch in last) / len(last),
-        }
-        if last
-        else None,
+        "last_contrastive_loss": last_contrastive_loss(curves.values(), spec.epochs),
         **facts(spec, prepared),
     }
 
@@ -179,19 +170,24 @@ def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: Mappin
         write(beside / SCORES, json.dumps(record, indent=2) + "\n")
         write(beside / "README.md", model_card(record))
         if out.exists():
-            shutil.rmtree(out)
+            out.rename(Path(scratch) / "old")
         beside.rename(out)
 
 
-def _check_out(out: Path) -> None:
-    """Refuse to replace a folder that is not an earlier training's."""
+def _check(out: Path, register: str | None) -> None:
+    """Refuse, before anything is trained, what would be refused after it: a folder that is not an earlier training's, a bad name."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(out.parent, os.W_OK):
+        raise ValueError(f"--out '{out}': its parent folder cannot be written")
+    if register is not None and (not register.strip() or set(register) & set("/:")):
+        raise ValueError(f"--register is a name without '/' and ':'; got '{register}'")
     if out.exists() and not (out / SCORES).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"--out '{out}' exists and is not a model folder of search.train; choose another")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.train", description=__doc__)
+    parser = Parser(prog="python -m search.train", description=__doc__)
     parser.add_argument(
         "file",
         type=Path,
@@ -208,13 +204,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--results", default="results", metavar="DIR", help="where the sqlite store is (default: results)")
     args = parser.parse_args(argv)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Quiet(highlight=False, soft_wrap=True, markup=False)
     try:
         if args.seeds < 1:
             raise ValueError(f"--seeds is at least 1; got {args.seeds}")
-        _check_out(args.out)
+        _check(args.out, args.register)
         final = train(read_export(args.file), args.seeds, args.out, console, args.register, args.tracking_uri, args.results)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -222,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     show_table(console, comparison.table([final.summary]))
     for line in conditions.remarks([final.summary]):
         console.print(f"  {line}", style="dim")
-    console.print(f"wrote {final.folder}\nnext:\n  python -m search.predict {final.folder} 'wake me at seven'")
+    console.print(f"wrote {final.folder}\nnext:\n  python -m search.predict {shlex.quote(str(final.folder))} 'wake me at seven'")
     return 0
 
 

@@ -1,12 +1,14 @@
 """Ray Tune over a study: trials side by side in warm workers."""
 
 import enum
+import signal
 import tempfile
 import time
 from typing import Any
 
 import optuna
 import ray
+from optuna.trial import TrialState
 from ray import tune
 
 from search import study as studies
@@ -53,13 +55,16 @@ def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, resources: Resou
             ),
             run_config=tune.RunConfig(name="trials", storage_path=scratch, verbose=0, failure_config=tune.FailureConfig(max_failures=0)),
         )
+        before = signal.getsignal(signal.SIGINT)
         try:
             tuner.fit()
         finally:
+            signal.signal(signal.SIGINT, before)  # Tune leaves its own behind, which would swallow the next ^C
             studies.interrupt(study)
     if len(studies.trials(study)) >= spec.trials:
         return Ending.DONE
-    if ledger.exhausted:
+    queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if ledger.exhausted and not queued:
         return Ending.EXHAUSTED
     spent = spec.time_budget is not None and time.monotonic() - began >= spec.time_budget
     return Ending.TIME if spent else Ending.INTERRUPTED

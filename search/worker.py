@@ -33,10 +33,9 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A finished run: its epochs, and its weights in the small vocabulary."""
+class Weights:
+    """What a finished run leaves, in the small vocabulary."""
 
-    epochs: list[dict[str, Any]]
     encoder: dict[str, np.ndarray]
     head: dict[str, np.ndarray]
 
@@ -54,6 +53,12 @@ def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
     return regime.train(regime.Config.from_dict(config), data, encoder, epochs=job.epochs, seed=seed)
 
 
+def reason(error: BaseException) -> str:
+    """An error as one line; of an error in a worker, the error that the worker met."""
+    error = getattr(error, "cause", None) or error
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 def trial(params: dict[str, Any], job: Job, seed: int) -> None:
     """A trial of the search, as Ray Tune calls it. What goes wrong is reported with its reason, and the worker stays warm."""
     try:
@@ -61,14 +66,14 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
         for epoch in epochs:
             tune.report(epoch.to_dict())
     except Exception as error:
-        tune.report({FAILED: f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", "validation_accuracy": 0.0})
+        tune.report({FAILED: reason(error), "validation_accuracy": 0.0})
     else:
         tune.report({FINISHED: True, "validation_accuracy": 0.0})
 
 
-@ray.remote(max_retries=1)
-def train(job: Job, config: dict[str, Any], seed: int) -> Trained:
-    """A run to its end, with the weights that it leaves."""
+@ray.remote(max_retries=1, num_returns=2)
+def train(job: Job, config: dict[str, Any], seed: int) -> tuple[list[dict[str, Any]], Weights]:
+    """A run to its end: its epochs, and the weights that it leaves."""
     run = begin(job, config, seed)
     epochs = []
     while True:
@@ -78,13 +83,13 @@ def train(job: Job, config: dict[str, Any], seed: int) -> Trained:
             model: Classifier = end.value
             break
     head = {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in model.head.state_dict().items()}
-    return Trained(epochs, state(model.encoder), head)
+    return epochs, Weights(state(model.encoder), head)
 
 
 def assemble(
     regime: str,
     config: dict[str, Any],
-    trained: Trained,
+    trained: Weights,
     whole: Pretrained,
     vocabulary: np.ndarray,
     labels: tuple[str, ...],
@@ -102,7 +107,7 @@ def assemble(
 def test(
     job: Job,
     config: dict[str, Any],
-    trained: Trained,
+    trained: Weights,
     whole: Pretrained,
     vocabulary: np.ndarray,
     labels: tuple[str, ...],
@@ -116,5 +121,5 @@ def test(
     return {
         "accuracy": found.accuracy,
         "loss": found.loss,
-        "paper_loss": paper_loss(logits, truth, config["batch_size"]),
+        "paper_loss": paper_loss(logits, truth, config.get("batch_size", 16)),
     }

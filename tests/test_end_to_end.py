@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import mlflow
+import psutil
 import pytest
 import tiny
 import yaml
@@ -162,7 +163,7 @@ def test_final_training_repeats_the_searchs_curve_to_the_last_bit(searched: Sear
 
     assert curve(record["curves"]["0"]) == curve(studies.epochs(trial))
     assert curve(record["curves"]["1"]) == curve(study.user_attrs["confirmed"][str(trial.number)]["1"])
-    assert record["summary"]["test"][1]["accuracy"] == study.user_attrs["tested"]["1"]["accuracy"]
+    assert record["summary"]["test"][1]["accuracy"] == study.user_attrs["tested"][str(trial.number)]["1"]["accuracy"]
 
 
 def test_the_model_folder_loads_in_a_new_process_and_gives_the_recorded_test_score(searched: Searched, trained: Path) -> None:
@@ -263,6 +264,57 @@ def test_gpus_that_are_not_there_are_refused(searched: Searched) -> None:
     done = run("search.run", "--regime", "baseline", "--trials", "1", "--gpus-per-trial", "0.5", "--name", "gpu", *searched.sources)
     assert done.returncode == 2 and done.stderr.startswith("error: gpus_per_trial") and done.stderr.count("\n") == 1
     assert not (searched.results / "gpu").exists()
+
+
+def test_a_search_that_runs_is_not_resumed_and_listens_on_loopback_only(searched: Searched) -> None:
+    argv = [
+        "-m",
+        "search.run",
+        "--regime",
+        "baseline",
+        "--trials",
+        "20",
+        "--epochs",
+        "40",
+        "--name",
+        "busy",
+        "--no-confirm",
+        *searched.sources,
+    ]
+    process = subprocess.Popen([sys.executable, *argv], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        journal = searched.results / "busy" / "study.journal"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not (journal.exists() and '"epoch:' in journal.read_text()):
+            time.sleep(0.2)
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        listening = [socket for one in family for socket in one.net_connections("tcp") if socket.status == "LISTEN"]
+        assert listening and {socket.laddr.ip for socket in listening} <= {"127.0.0.1", "::1"}
+        second = run("search.run", "--resume", "busy", "--results", str(searched.results))
+        assert second.returncode == 2 and "running in another process" in second.stderr
+        assert "interrupted" not in journal.read_text()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_configuration_that_breaks_on_a_fresh_seed_cannot_win_and_the_search_ends(searched: Searched, tmp_path: Path) -> None:
+    """A regime, added to a copy of the code, whose trial 1 is the best on the search's seed and breaks on every other."""
+    for package in ("search", "trainables", "spaces", "analysis"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = (ROOT / "trainables" / "untuned.py").read_text()
+    breaks = "    if config.draw > 1 and seed > 0:\n        raise FloatingPointError('the loss became nan')\n    began ="
+    (tmp_path / "trainables" / "fragile.py").write_text(source.replace("    began =", breaks, 1))
+    (tmp_path / "spaces" / "fragile.py").write_text((ROOT / "spaces" / "untuned.py").read_text())
+    argv = ["search.run", "--regime", "fragile", "--trials", "12", "--confirm", "12x1", "--name", "fragile", *searched.sources]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", *argv], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "failed: FloatingPointError: the loss became nan" in done.stdout
+    study = studies.read_study(searched.results / "fragile")
+    assert study.user_attrs["winner"] == 0 and list(study.user_attrs["tested"]) == ["0"]
 
 
 def test_nothing_is_left_running_or_lying_about(searched: Searched) -> None:

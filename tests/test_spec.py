@@ -74,6 +74,8 @@ def test_a_damaged_spec_file_is_one_line(text: str) -> None:
         ["--regime", "baseline", "--epochs", "0"],
         ["--regime", "baseline", "--model", "no/such/model/anywhere"],
         ["--resume", "never-run"],
+        ["--regime", "baseline", "--gpus-per-trial", "Infinity"],
+        ["--regime", "baseline", "--tracking-uri", "https://me:secret@tracker.example"],
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -86,6 +88,33 @@ def test_bad_input_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("argv", [["--sampler", "foo"], ["--trials", "many"], ["--nonsense"]])
+def test_a_flag_that_argparse_refuses_is_one_line_too(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--regime", "baseline", *argv])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_no_password_reaches_an_error_message() -> None:
+    with pytest.raises(ValueError) as caught:
+        spec(tracking_uri="https://me:secret@tracker.example")
+    assert "secret" not in str(caught.value)
+
+
+def test_fixed_values_are_checked_together() -> None:
+    assert spec(fix={"optimizer": "sgd", "momentum": 0.9, "nesterov": True}).fix["nesterov"] is True
+
+
+def test_a_folder_that_was_renamed_is_not_resumed_under_its_new_name(tmp_path) -> None:
+    made = spec(name="old", results=str(tmp_path))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "spec.json").write_text(made.to_json())
+    with pytest.raises(ValueError, match="holds the search 'old'"):
+        arguments.command(["--resume", "new", "--results", str(tmp_path)])
 
 
 def test_times_are_read_in_their_units() -> None:

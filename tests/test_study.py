@@ -187,3 +187,46 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         results.write(target, "new \ud800")
     assert target.read_text() == "old"
+
+
+def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path) -> None:
+    """54 configurations, and a sampler drawn to one of them: all are run before the space is called exhausted."""
+    free = ("schedule", "head_width", "batch_size")
+    fixed = {name: value for name, value in trainables.load("llrd").Config().to_dict().items() if name not in free}
+    made = spec(tmp_path, fix=fixed)
+    ledger = Ledger(studies.open_study(made), made)
+    asked = 0
+    while (trial := ledger.ask(str(asked))) is not None:
+        accuracy = 0.9 if trial.user_attrs[studies.CONFIG]["schedule"] == "linear" else 0.1
+        ledger.report(str(asked), epoch(1, accuracy))
+        if str(asked) in ledger.open:
+            ledger.report(str(asked), {FINISHED: True})
+        asked += 1
+    assert asked == 54
+
+
+@pytest.mark.parametrize(("scheduler", "first"), [("asha", 3), ("hyperband", 3), ("median", 3)])
+def test_no_trial_is_stopped_before_its_grace(scheduler: str, first: int, tmp_path: Path) -> None:
+    made = spec(tmp_path, scheduler=scheduler, grace=first, sampler="random")
+    ledger = Ledger(studies.open_study(made), made)
+    stopped = []
+    for number in range(12):
+        ledger.ask(str(number))
+        for step in range(1, 10):
+            if not ledger.report(str(number), epoch(step, 0.9 - number / 20)):
+                stopped.append(step)
+                break
+        else:
+            ledger.report(str(number), {FINISHED: True})
+    assert stopped and min(stopped) == first
+
+
+def test_a_trial_that_was_being_asked_when_the_driver_died_keeps_the_papers_values(tmp_path: Path) -> None:
+    made = spec(tmp_path)
+    study = studies.open_study(made)
+    study.ask().suggest_float("dropout", 0.0, 0.9, step=0.05)  # and no further
+    study = studies.open_study(made)
+    studies.interrupt(study)
+    ledger = Ledger(study, made)
+    configs = [trial.user_attrs[studies.CONFIG] for trial in (ledger.ask(ray_id) for ray_id in "abc") if trial]
+    assert trainables.load("llrd").Config().to_dict() in configs

@@ -23,14 +23,9 @@ class Optimizer(Hyperparameters):
     momentum: Share = 0.0
     """Of SGD; AdamW has none."""
     nesterov: bool = False
-    """Nesterov's momentum, for SGD with momentum above 0."""
+    """Nesterov's momentum, where there is momentum."""
     max_grad_norm: Rate | None = None
     """Gradients are scaled down to this norm where theirs is larger; none: never, as in the paper."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
-            raise ValueError(f"nesterov needs sgd with momentum above 0; got {self.optimizer} with momentum {self.momentum:g}")
 
 
 def parameter_groups(
@@ -64,4 +59,11 @@ def build(config: Optimizer, groups: Iterable[dict[str, Any]]) -> torch.optim.Op
     """The optimiser over parameter groups, in torch's fused form."""
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=True)
-    return torch.optim.SGD(groups, lr=0.0, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay, fused=True)
+    return torch.optim.SGD(
+        groups,
+        lr=0.0,
+        momentum=config.momentum,
+        nesterov=config.nesterov and config.momentum > 0,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )

@@ -1,0 +1,61 @@
+"""What searches on the same data and model share: loaded, sent to the workers and measured once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from search.cluster import Resources, connected, resources
+from search.memory import measure_share
+from search.prepare import PAPERS_MODEL, Prepared, resolve_precision
+from search.spec import SearchSpec
+from search.tuner import share
+from search.versions import commit, versions
+from search.worker import Job
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Data and weights in the object store, what a trial takes of the machine, and what every record says of all that."""
+
+    prepared: Prepared
+    job: Job
+    resources: Resources
+    facts: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Bench:
+    """Send data and weights to the object store, and settle what a trial of these searches takes."""
+    spec, have = specs[0], connected()
+    gpu = have.gpus > 0 and spec.gpus_per_trial != 0
+    precision = resolve_precision(spec.precision, gpu=gpu)
+    wanted = spec.gpus_per_trial if spec.gpus_per_trial is not None else (1.0 if gpu else 0.0)
+    fits = resources(have, spec.cpus_per_trial, wanted, spec.max_concurrent)
+    data, pretrained = share(prepared.data, prepared.small)
+    job = Job(spec.regime, data, pretrained, spec.epochs, precision, fits.device, fits.threads)
+    if gpu and spec.gpus_per_trial is None:
+        needed = max(measure_share(one, prepared.data, replace(job, regime=one.regime)) for one in specs)
+        fits = resources(have, spec.cpus_per_trial, needed, spec.max_concurrent)
+    tags = {
+        "data": spec.data,
+        "data_fingerprint": prepared.corpus.fingerprint,
+        "model": spec.model,
+        "model_fingerprint": prepared.model_fingerprint,
+        "precision": precision,
+        "git_commit": commit() or "unknown",
+        **{f"version.{name}": number for name, number in versions().items()},
+    }
+    return Bench(prepared, job, fits, facts(spec, prepared), tags)
+
+
+def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
+    """What the comparison table has to know of data and model."""
+    return {
+        "data": spec.data,
+        "model": spec.model,
+        "encoder_is_papers": spec.model == PAPERS_MODEL,
+        "comparable": prepared.why_not_comparable is None,
+        "why_not": prepared.why_not_comparable,
+        "test_size": None if prepared.test is None else len(prepared.test),
+        "validation_size": len(prepared.data.validation),
+    }

@@ -1,0 +1,50 @@
+"""Configurations trained to their end on given seeds, side by side as they fit, and tested."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from search import worker
+from search.cluster import Resources
+from search.prepare import Prepared
+from search.worker import Job
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration on one seed, under way or done; its weights stay in the object store until they are needed."""
+
+    trial: int
+    seed: int
+    config: dict[str, Any]
+    epochs: ray.ObjectRef
+    weights: ray.ObjectRef
+
+
+def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
+    """Queue a run. `trial` is its number in the study, for telling runs apart."""
+    remote = worker.train.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
+    return Run(trial, seed, config, *remote.remote(job, config, seed))
+
+
+def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, list[dict[str, Any]], str | None]]:
+    """Each run as soon as it is done, with its epochs; or without, and with the reason, where it broke."""
+    waiting = {run.epochs: run for run in runs}
+    while waiting:
+        (done,), _ = ray.wait(list(waiting), num_returns=1)
+        run = waiting.pop(done)
+        try:
+            yield run, ray.get(done), None
+        except ray.exceptions.RayError as error:
+            yield run, [], worker.reason(error)
+
+
+def test(runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared) -> list[dict[str, float]]:
+    """The runs' scores on the test split, which workers get here and nowhere else."""
+    whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
+    labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
+    remote = worker.test.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
+    found: list[dict[str, float]] = ray.get([remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split) for run in runs])
+    return found
