@@ -19,6 +19,9 @@ from search.spec import SearchSpec
 FINISHED, FAILED = "finished", "failed"
 """Keys of a trial's last report: it came to its end, or the reason why it did not."""
 
+STOPPABLE = 2 / 3
+"""Share of the budget in which a trial may be stopped: later it would save little, and lose a score at full budget."""
+
 
 class Ledger:
     """The trials in flight, by Ray's trial id, and what the study has to be told of them."""
@@ -52,9 +55,9 @@ class Ledger:
         epoch = {key: result[key] for key in studies.EPOCH_FIELDS}
         trial.set_user_attr(f"{studies.EPOCH}{epoch['epoch']}", epoch)
         trial.report(epoch["validation_accuracy"], epoch["epoch"])
-        if epoch["epoch"] > self.spec.epochs:  # the last stage of a regime with two costs next to nothing
+        if epoch["epoch"] > STOPPABLE * self.spec.epochs:
             return True
-        if epoch["epoch"] < self.spec.epochs and trial.should_prune() and not self._is_papers(trial):
+        if trial.should_prune() and not self._is_papers(trial):
             self.close(ray_id, TrialState.PRUNED)
             return False
         return True

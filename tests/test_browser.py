@@ -90,7 +90,7 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(searched: Search
     both = f"{ui}/#/compare-experiments/s?experiments=%5B%22{ours}%22%2C%22{theirs}%22%5D"
     shown = text_of(browser, both, until="paper row 1")
     assert "tiny" in shown and all(f"paper row {row.index}" in shown for row in paper.TABLE_7)
-    (parent,) = client.search_runs([ours], "tags.`regimen.kind` = 'search'")
+    (parent,) = client.search_runs([ours], "tags.`regimen.kind` = 'search' and tags.`regimen.search` = 'tiny'")
     children = client.search_runs([ours], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert len(children) == TRIALS
     child = max(children, key=lambda found: found.data.metrics.get("score", 0))
