@@ -317,6 +317,50 @@ def test_a_configuration_that_breaks_on_a_fresh_seed_cannot_win_and_the_search_e
     assert study.user_attrs["winner"] == 0 and list(study.user_attrs["tested"]) == ["0"]
 
 
+@pytest.mark.parametrize(("budget", "code"), [("25s", 0), ("1s", 3)])
+def test_a_time_budget_ends_the_trials_and_what_was_found_stands(searched: Searched, budget: str, code: int) -> None:
+    """Enough for some trials, then for none: a search that found nothing says so by its exit code."""
+    argv = ["--regime", "probe", "--trials", "5000", "--epochs", "40", "--scheduler", "none", "--no-confirm", "--name", f"budget-{budget}"]
+    done = run("search.run", *argv, "--time-budget", budget, *searched.sources)
+    assert done.returncode == code, done.stderr
+    assert "the time budget was spent" in done.stdout
+    study = studies.read_study(searched.results / f"budget-{budget}")
+    assert not [trial for trial in study.get_trials() if trial.state.name == "RUNNING"]
+    assert {trial.state.name for trial in studies.trials(study)} <= {"COMPLETE"}
+    assert bool(studies.trials(study)) == (code == 0)
+
+
+def test_an_mlflow_server_is_used_and_one_that_does_not_answer_is_refused(searched: Searched, tmp_path: Path) -> None:
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    argv = ["--regime", "untuned", "--trials", "2", "--no-confirm", "--tracking-uri", uri, *searched.sources]
+    refused = run("search.run", "--name", "unheard", *argv)
+    assert refused.returncode == 2 and uri in refused.stderr and refused.stderr.count("\n") == 1
+    assert not (searched.results / "unheard").exists()
+    store = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}", "--artifacts-destination", str(tmp_path / "artifacts")]
+    serve = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *store]
+    server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(f"{uri}/health", timeout=5).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline and server.poll() is None
+                time.sleep(0.5)
+        done = run("search.run", "--name", "served", *argv)
+        assert done.returncode == 0, done.stderr
+        client = mlflow.MlflowClient(tracking_uri=uri)
+        runs = client.search_runs([client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id])
+        assert sorted(found.data.tags["regimen.kind"] for found in runs) == ["search", "trial", "trial"]
+        (parent,) = [found for found in runs if found.data.tags["regimen.kind"] == "search"]
+        assert "best.yaml" in {item.path for item in client.list_artifacts(parent.info.run_id)}
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def test_nothing_is_left_running_or_lying_about(searched: Searched) -> None:
     before = set(Path("/tmp").glob("regimen-*"))
     assert run("search.run", "--regime", "untuned", "--trials", "2", "--no-confirm", "--name", "clean", *searched.sources).returncode == 0
