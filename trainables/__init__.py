@@ -4,7 +4,8 @@ Each regime module has:
 
 - a docstring: the idea, its source, and what differs from the other regimes;
 - `EPOCHS`: the budget that its source used; and `MAX_EPOCHS` where a larger one means nothing;
-- `Config`: a frozen dataclass of hyperparameters whose defaults are the source's values;
+- `Config`: a frozen dataclass of hyperparameters whose defaults are the source's values; it builds on `trainables.parts.head.Head`,
+  from which a trained classifier is put together again;
 - `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each epoch
   and returns the trained `Classifier`.
 """
