@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--cpus-per-trial", type=float, metavar="F", help="cores for a trial, and its threads (default: 1)")
     p.add_argument("--max-concurrent", type=int, metavar="N", help="trials at a time (default: as many as fit)")
     p.add_argument("--time-budget", metavar="2h", help="time for trials, as 90s, 30m or 2h (default: no limit)")
+    p.add_argument("--trial-timeout", metavar="30m", help="time for one trial, after which it fails, as one that hangs (default: no limit)")
     p.add_argument(
         "--address",
         metavar="ADDR",
@@ -142,8 +143,9 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
         values["gpus_per_trial"] = None
     elif args.gpus_per_trial is not None:
         values["gpus_per_trial"] = _number("--gpus-per-trial", args.gpus_per_trial, "auto or a number")
-    if args.time_budget:
-        values["time_budget"] = seconds(args.time_budget)
+    for name in ("time_budget", "trial_timeout"):
+        if getattr(args, name):
+            values[name] = seconds(getattr(args, name))
     if args.confirm and args.no_confirm:
         raise ValueError("--confirm and --no-confirm exclude each other")
     if args.no_confirm:

@@ -56,6 +56,8 @@ class SearchSpec:
     """Trials at a time; None: as many as fit."""
     time_budget: float | None = None
     """Seconds after which no trial goes on; None: no limit."""
+    trial_timeout: float | None = None
+    """Seconds that one trial may take before it is ended as failed, as one that hangs has to be; None: no limit."""
     address: str | None = None
     """Of a Ray cluster; None: one is started on this machine."""
     confirm_top: int = 3
@@ -88,7 +90,7 @@ class SearchSpec:
             )
         for name in ("trials", "epochs", "cpus_per_trial"):
             _require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
-        for name in ("grace", "max_concurrent", "time_budget"):
+        for name in ("grace", "max_concurrent", "time_budget", "trial_timeout"):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, "above 0", getattr(self, name))
         _require(self.reduction_factor >= 2, "reduction_factor", "at least 2", self.reduction_factor)
         _require(self.max_tokens >= 3, "max_tokens", "at least 3", self.max_tokens)
