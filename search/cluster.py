@@ -1,6 +1,7 @@
 """A Ray cluster for the length of a command: quiet, on loopback, and gone afterwards; or the user's own."""
 
 import contextlib
+import fcntl
 import logging
 import math
 import os
@@ -18,6 +19,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import ray
 import torch
+
+PREFIX, LOCK = "regimen-", ".lock"
+"""Of the folders for Ray's files under the system's temporary one, and the file in each that its process holds locked."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,11 @@ def cluster(address: str | None = None) -> Iterator[None]:
 
     Raises ValueError where none answers. A cluster of our own listens on loopback alone.
     """
-    own = None if address else tempfile.mkdtemp(prefix="regimen-")
-    if own:
-        _stay_on_loopback()
-    try:
+    with contextlib.ExitStack() as stack:
+        own = None if address else str(stack.enter_context(temporary_folder()))
+        if own:
+            _stay_on_loopback()
+        stack.callback(ray.shutdown)
         try:
             ray.init(
                 address=address or "local",
@@ -63,10 +68,37 @@ def cluster(address: str | None = None) -> Iterator[None]:
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             logging.getLogger(name).setLevel(logging.ERROR)
         yield
+
+
+def kill() -> None:
+    """End a cluster of our own at once, from wherever the process is: its processes are killed, its files removed."""
+    node = ray._private.worker._global_node
+    if node is not None and node.head:
+        node.kill_all_processes(check_alive=False, allow_graceful=False)
+    for folder in _temporary:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_temporary: set[Path] = set()
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for files that nobody needs afterwards. What processes left that were killed is removed too: nobody holds its lock."""
+    parent = Path(tempfile.gettempdir())
+    for folder in parent.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError), (folder / LOCK).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    _temporary.add(folder)
+    try:
+        with (folder / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
     finally:
-        ray.shutdown()
-        if own:
-            shutil.rmtree(Path(own), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        _temporary.discard(folder)
 
 
 def _stay_on_loopback() -> None:

@@ -32,11 +32,10 @@ def confirm(spec: SearchSpec, study: optuna.Study, prepared: Prepared, job: Job,
     ]
     if new:
         say(f"confirming the best {len(top)} on seeds {', '.join(map(str, seeds))}")
-    shown = {trial.number: studies.first_attempt(trial) for trial in top}
     for run, epochs, reason in seed_runs.finished(new):
         _add(study, CONFIRM_FAILED if reason else CONFIRMED, run.trial, run.seed, reason or epochs)
         how = f"failed: {reason}" if reason else f"validation {epochs[-1]['best_accuracy']:.4f}"
-        say(f"  trial {shown[run.trial]}, seed {run.seed}: {how}")
+        say(f"  trial {run.trial}, seed {run.seed}: {how}")
     confirmed = study.user_attrs.get(CONFIRMED, {})
     means = {
         trial.number: _mean([trial.value or 0.0, *(epochs[-1]["best_accuracy"] for epochs in confirmed[str(trial.number)].values())])

@@ -49,7 +49,7 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
     return {
         "search": spec.name,
         "rank": rank,
-        "trial": studies.first_attempt(trial),
+        "trial": trial.number,
         "regime": spec.regime,
         "config": json.loads(json.dumps(trial.user_attrs[studies.CONFIG])),
         "epochs": spec.epochs,

@@ -88,7 +88,7 @@ class Progress:
         best = max((other.value or 0.0 for other in trials if other.state == TrialState.COMPLETE), default=None)
         ended = sum(other.state.is_finished() for other in trials)
         tail = f"best {best:.4f}, " if best is not None else ""
-        return f"[{ended}/{self.spec.trials}] trial {studies.first_attempt(trial)}: {how} ({tail}{self.eta(trials)} left)"
+        return f"[{ended}/{self.spec.trials}] trial {trial.number}: {how} ({tail}{self.eta(trials)} left)"
 
     def _view(self, trials: list[FrozenTrial]) -> Group:
         states = {state: [trial for trial in trials if trial.state == state] for state in TrialState}
@@ -103,7 +103,7 @@ class Progress:
         found = Text("best so far: none yet")
         if best:
             found = Text(
-                f"best so far: {best.value:.4f}  trial {studies.first_attempt(best)}  ",
+                f"best so far: {best.value:.4f}  trial {best.number}  ",
                 style="bold green",
                 no_wrap=True,
                 overflow="ellipsis",
@@ -117,7 +117,7 @@ class Progress:
             epochs = studies.epochs(trial)
             accuracies = [epoch["validation_accuracy"] for epoch in epochs]
             table.add_row(
-                str(studies.first_attempt(trial)),
+                str(trial.number),
                 f"{len(epochs)}/{self.spec.epochs}",
                 f"{accuracies[-1]:.4f}" if accuracies else "",
                 sparkline(accuracies[-12:]),

@@ -46,7 +46,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
     for trial in studies.trials(study):
         epochs = studies.epochs(trial)
         row = {
-            "number": studies.first_attempt(trial),
+            "number": trial.number,
             "state": trial.state.name,
             "reason": trial.user_attrs.get(studies.REASON),
             "validation_accuracy": trial.value if trial.state.name == "COMPLETE" else None,
@@ -61,13 +61,12 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
 def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
     """A row an epoch: of the search's trials, then of the confirmations."""
     rows = [
-        {"trial": studies.first_attempt(trial), "seed": spec.seed, "kind": "search"} | epoch
+        {"trial": trial.number, "seed": spec.seed, "kind": "search"} | epoch
         for trial in studies.trials(study)
         for epoch in studies.epochs(trial)
     ]
     for number, seeds in study.user_attrs.get(CONFIRMED, {}).items():
-        first = studies.first_attempt(study.get_trials(deepcopy=False)[int(number)])
-        rows += [{"trial": first, "seed": int(seed), "kind": "confirm"} | epoch for seed, run in seeds.items() for epoch in run]
+        rows += [{"trial": int(number), "seed": int(seed), "kind": "confirm"} | epoch for seed, run in seeds.items() for epoch in run]
     return rows
 
 
@@ -102,9 +101,9 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
         "states": {state: sum(trial.state.name == state for trial in found) for state in ("COMPLETE", "PRUNED", "FAIL")},
         "seconds": attrs.get("seconds", 0.0),
         "paper_config_validation": paper.value if paper is not None and paper.state.name == "COMPLETE" else None,
-        "best_trial": studies.first_attempt(ranking[0]) if ranking else None,
+        "best_trial": ranking[0].number if ranking else None,
         "best_validation": ranking[0].value if ranking else None,
-        "winner_trial": None if winner is None else studies.first_attempt(study.get_trials(deepcopy=False)[winner]),
+        "winner_trial": winner,
         "confirmed": [run[-1]["best_accuracy"] for run in runs.values()],
         "confirmed_seeds": [int(seed) for seed in runs],
         "test": [{"seed": int(seed)} | scores for seed, scores in tested(study).items()],

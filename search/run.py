@@ -30,11 +30,13 @@ from search.recorder import connect, tracking_uri
 from search.results import CONDITIONS, write
 from search.show import Quiet, show_table
 from search.spec import SearchSpec
+from search.stop import INTERRUPTED, Stop
 from search.tracking import Tracker
 from search.tuner import Ending, tune_study
 from search.worker import Job
 
-OK, USER_ERROR, NOTHING_FOUND, INTERRUPTED = 0, 2, 3, 130
+OK, NO_ROOM, USER_ERROR, NOTHING_FOUND = 0, 1, 2, 3
+"""Exit codes, beside INTERRUPTED. NO_ROOM: the machine failed, as one does whose disk is full."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
+    except OSError as error:
+        print(f"error: {error}; everything up to here is recorded, and --resume goes on from it", file=sys.stderr)
+        return NO_ROOM
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -75,23 +80,26 @@ def _run(console: Console, command: Command, prepared: Prepared) -> int:
     connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as Ray does: both at once
     plan.say_data(console, prepared, first)
     outcomes: list[Outcome] = []
-    with cluster(address):
+    stop = Stop()
+    with cluster(address), stop.handles():  # Ray has a handler for SIGTERM too: ours comes after it
         bench = set_up(command.specs, prepared)
         client = connecting.result()
         for spec in command.specs:
-            outcomes.append(search(spec, bench, client, console, resume=command.resume))
+            outcomes.append(search(spec, bench, client, console, stop, resume=command.resume))
             if outcomes[-1].ending == Ending.INTERRUPTED:
                 break
     return _report(console, outcomes, uri)
 
 
-def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, *, resume: bool = False) -> Outcome:
+def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: Stop, *, resume: bool = False) -> Outcome:
     """Run one search, or go on with it: trials, confirmation, test, records. Its study, on disk, has everything that it found.
 
     Raises ValueError where it is there already, is running in another process, or began with other data, model or machine.
     """
     began = time.monotonic()
     with _alone(spec, resume):
+        if not resume:
+            write(spec.folder / "spec.json", spec.to_json())
         study = studies.open_study(spec)
         job = replace(bench.job, regime=spec.regime, epochs=spec.epochs)
         _same_conditions(study, spec, bench)
@@ -102,7 +110,7 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, *, res
         plan.say_plan(console, spec, bench.resources, job.precision)
         try:
             with following(lambda: tracker.sync(study), every=1.0):
-                ending = _try(spec, study, job, bench, console)
+                ending = _try(spec, study, job, bench, console, stop)
             studies.remember(study, "seconds", study.user_attrs.get("seconds", 0.0) + time.monotonic() - began)
             summary = _record(spec, study, bench)
         except BaseException:
@@ -117,13 +125,13 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, *, res
     return Outcome(spec, summary, ending)
 
 
-def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console: Console) -> Ending:
+def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console: Console, stop: Stop) -> Ending:
     """Trials, then the confirmation of the best; the user may stop either."""
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     try:
         with Progress(Quiet(highlight=False, markup=False), study, spec, paper) as progress:
             with following(progress.look, every=0.5):
-                ending = tune_study(spec, study, job, bench.resources)
+                ending = tune_study(spec, study, job, bench.resources, stop)
             progress.look()
         if ending != Ending.INTERRUPTED and spec.confirm_top:
             confirm(spec, study, bench.prepared, job, bench.resources, console.print)
@@ -148,15 +156,14 @@ def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, An
 @contextlib.contextmanager
 def _alone(spec: SearchSpec, resume: bool) -> Iterator[None]:
     """The search's folder, made or there already, and locked: of two processes on one search, the second is refused."""
-    try:
-        spec.folder.mkdir(parents=True, exist_ok=resume)
-    except FileExistsError:
-        raise ValueError(f"'{spec.folder}' exists already; choose another --name, or go on with it: --resume {spec.name}") from None
+    spec.folder.mkdir(parents=True, exist_ok=True)
     with (spec.folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"the search '{spec.name}' is running in another process") from None
+        if not resume:
+            spec.named()
         yield
 
 
@@ -201,6 +208,7 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
         extra = {
             Ending.EXHAUSTED: "; the space holds no more configurations",
             Ending.TIME: "; the time budget was spent",
+            Ending.HOPELESS: "; stopped, because the first trials failed for one reason",
         }.get(outcome.ending, "")
         console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
     last = outcomes[-1].spec

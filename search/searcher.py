@@ -5,15 +5,19 @@ that is not written. The scheduler asks Optuna's pruner, which reads the rungs f
 driver died, needs no state of Ray's.
 """
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import optuna
+import ray
 from optuna.trial import TrialState
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from search import study as studies
+from search.progress import duration
 from search.spec import SearchSpec
 
 FINISHED, FAILED = "finished", "failed"
@@ -22,14 +26,38 @@ FINISHED, FAILED = "finished", "failed"
 STOPPABLE = 2 / 3
 """Share of the budget in which a trial may be stopped: later it would save little, and lose a score at full budget."""
 
+HOPELESS = 3
+"""First trials that fail for one reason, after which a search stops: the reason is not theirs."""
+
 
 class Ledger:
-    """The trials in flight, by Ray's trial id, and what the study has to be told of them."""
+    """The trials in flight, by Ray's trial id, and what the study has to be told of them. `stopping` says that the user wants no more."""
 
-    def __init__(self, study: optuna.Study, spec: SearchSpec) -> None:
-        self.study, self.spec = study, spec
+    def __init__(self, study: optuna.Study, spec: SearchSpec, stopping: Callable[[], bool] = lambda: False) -> None:
+        self.study, self.spec, self.stopping = study, spec, stopping
         self.open: dict[str, optuna.Trial] = {}
         self.exhausted = False
+        self.failures: list[str] = []
+        """Reasons of the trials that ended in this process, as long as all of them failed."""
+        self.succeeded = False
+        self.lost: OSError | None = None
+        """Why the journal can't be written any more."""
+
+    @property
+    def hopeless(self) -> str | None:
+        """Why no further trial is worth its time."""
+        first = self.failures[:HOPELESS]
+        return first[0] if not self.succeeded and len(first) == HOPELESS and len(set(first)) == 1 else None
+
+    @property
+    def over(self) -> bool:
+        """No trial is begun, and none goes on beyond its epoch."""
+        return self.lost is not None or self.hopeless is not None or self.stopping()
+
+    @property
+    def enough(self) -> bool:
+        """As many trials as were asked for have ended or are running, or there are no others."""
+        return self.exhausted or len(studies.trials(self.study)) >= self.spec.trials
 
     def ask(self, ray_id: str) -> optuna.Trial | None:
         """The next trial to run, or None where the space is exhausted."""
@@ -49,21 +77,17 @@ class Ledger:
             self.close(ray_id, TrialState.FAIL, result[FAILED])
             return True
         if FINISHED in result:
-            score = studies.epochs(self.study.get_trials(deepcopy=False)[trial.number])[-1]["best_accuracy"]
+            score = studies.epochs(self._recorded(trial))[-1]["best_accuracy"]
             self.close(ray_id, TrialState.COMPLETE, score=score)
             return True
         epoch = {key: result[key] for key in studies.EPOCH_FIELDS}
         trial.set_user_attr(f"{studies.EPOCH}{epoch['epoch']}", epoch)
-        trial.report(epoch["validation_accuracy"], epoch["epoch"])
-        if epoch["epoch"] > STOPPABLE * self.spec.epochs:
-            return True
-        if trial.should_prune() and not self._is_papers(trial):
+        if epoch["epoch"] not in self._recorded(trial).intermediate_values:  # an earlier attempt got as far
+            trial.report(epoch["validation_accuracy"], epoch["epoch"])
+        if epoch["epoch"] <= STOPPABLE * self.spec.epochs and trial.should_prune() and trial.number != 0:  # asked of 0 too, for its rungs
             self.close(ray_id, TrialState.PRUNED)
             return False
-        return True
-
-    def _is_papers(self, trial: optuna.Trial) -> bool:
-        return bool(trial.user_attrs.get(studies.FIRST_ATTEMPT, trial.number) == 0)
+        return not self.over
 
     def close(self, ray_id: str, state: TrialState, reason: str | None = None, score: float | None = None) -> None:
         """Tell the study how a trial ended."""
@@ -71,14 +95,29 @@ class Ledger:
         if reason is not None:
             trial.set_user_attr(studies.REASON, reason)
         self.study.tell(trial, values=score, state=state)
+        if state == TrialState.FAIL:
+            self.failures.append(str(reason))
+        else:
+            self.succeeded = True
 
     def gone(self, ray_id: str, died: bool) -> None:
-        """Ray says that a trial is over. If it is still open here, its worker died, or the search was stopped."""
-        if ray_id in self.open:
-            if died:
-                self.close(ray_id, TrialState.FAIL, "its worker died: killed, or out of memory")
-            else:
-                studies.close_interrupted(self.study, self.open.pop(ray_id).number)
+        """Ray says that a trial is over. If it is still open here, its worker died, or the search was stopped: it will run again.
+
+        A worker that dies twice of one trial does not get a third.
+        """
+        if ray_id not in self.open:
+            return
+        trial = self.open[ray_id]
+        if died and studies.DIED in self._recorded(trial).user_attrs:
+            self.close(ray_id, TrialState.FAIL, "its worker died twice: killed, or out of memory")
+            return
+        if died:
+            trial.set_user_attr(studies.DIED, True)
+        del self.open[ray_id]
+        studies.requeue(self.study, trial.number)
+
+    def _recorded(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[trial.number]
 
 
 class StudySearcher(Searcher):
@@ -88,17 +127,28 @@ class StudySearcher(Searcher):
         super().__init__(metric="validation_accuracy", mode="max")
         self.ledger = ledger
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next trial's number and configuration, or Ray's word for the end."""
-        trial = self.ledger.ask(trial_id)
-        if trial is None:
-            finished: str = Searcher.FINISHED
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial's number and configuration; None where none is due as long as others run; or Ray's word for the end."""
+        ledger, trial = self.ledger, None
+        finished: str = Searcher.FINISHED
+        if ledger.over:
             return finished
+        try:
+            if not ledger.enough:
+                trial = ledger.ask(trial_id)
+        except OSError as error:
+            ledger.lost = error
+            return finished
+        if trial is None:
+            return None if ledger.open else finished  # one of those that run may lose its worker, and have to be run again
         return {"trial": trial.number, "config": trial.user_attrs[studies.CONFIG]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Ray is done with a trial."""
-        self.ledger.gone(trial_id, died=error)
+        try:
+            self.ledger.gone(trial_id, died=error)
+        except OSError as lost:
+            self.ledger.lost = lost
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the journal has it."""
@@ -113,8 +163,31 @@ class StudyScheduler(FIFOScheduler):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__()
         self.ledger = ledger
+        self.began: dict[str, float] = {}
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record the epoch, then decide."""
-        decision: str = TrialScheduler.CONTINUE if self.ledger.report(trial.trial_id, result) else TrialScheduler.STOP
-        return decision
+        goes_on: str = TrialScheduler.CONTINUE
+        stops: str = TrialScheduler.STOP
+        try:
+            return goes_on if self.ledger.report(trial.trial_id, result) else stops
+        except OSError as error:  # Tune would take it for the trial's own, and go on
+            self.ledger.lost = error
+            return stops
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """As the base class. Ray asks several times a second, so this is also where a trial that takes too long is found."""
+        if self.ledger.spec.trial_timeout is not None:
+            self._end_overdue(tune_controller.get_trials(), self.ledger.spec.trial_timeout)
+        chosen: Trial | None = super().choose_trial_to_run(tune_controller)
+        return chosen
+
+    def _end_overdue(self, trials: list[Trial], timeout: float) -> None:
+        """Kill the workers of trials that run for longer than `timeout`: what hangs does not listen."""
+        now = time.monotonic()
+        for trial in trials:
+            if trial.status != Trial.RUNNING or trial.trial_id not in self.ledger.open:
+                continue
+            if now - self.began.setdefault(trial.trial_id, now) > timeout:
+                self.ledger.close(trial.trial_id, TrialState.FAIL, f"it took longer than {duration(timeout)}")
+                ray.kill(trial.temporary_state.ray_actor)

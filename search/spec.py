@@ -130,16 +130,21 @@ class SearchSpec:
         assert self.name is not None
         return Path(self.results).expanduser().resolve() / self.name
 
+    @property
+    def is_taken(self) -> bool:
+        """The folder holds something. A hidden file is what a search leaves that was killed before its first word."""
+        return self.folder.exists() and any(not path.name.startswith(".") for path in self.folder.iterdir())
+
     def named(self) -> Self:
         """This spec with a name: its own, or the first free one made of regime and data. Raises ValueError where it is taken."""
         if self.name is not None:
-            if self.folder.exists():
+            if self.is_taken:
                 raise ValueError(f"'{self.folder}' exists already; choose another --name, or go on with it: --resume {self.name}")
             return self
         slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(self.data).stem if "/" in self.data else self.data).strip("-")[:40] or "data"
         for number in range(1, 10**6):
             candidate = replace(self, name=f"{self.regime}-{slug}-{number}")
-            if not candidate.folder.exists():
+            if not candidate.is_taken:
                 return candidate
         raise ValueError(f"no free name for a search in '{self.results}'")
 

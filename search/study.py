@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
@@ -10,21 +11,21 @@ from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 import spaces
 import trainables
+from search.sampler import DUPLICATE, sampler
 from search.spec import SearchSpec
 from trainables.parts.epoch import Epoch
 
 JOURNAL = "study.journal"
-CONFIG, REASON, DUPLICATE, INTERRUPTED = "config", "reason", "duplicate_of", "interrupted"
-FIRST_ATTEMPT = "first_attempt"
+CONFIG, REASON, DIED = "config", "reason", "died"
 EPOCH = "epoch:"
-"""User attributes of a trial: its whole configuration, why it failed, what it repeats, and each epoch's report."""
+"""User attributes of a trial: its whole configuration, why it failed, how its worker died once, and each epoch's report."""
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 
 REPETITIONS = 10
@@ -35,21 +36,57 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 logging.getLogger("optuna").setLevel(logging.ERROR)
 
 
+class Journal(JournalFileBackend):
+    """The study's file, which a failed write leaves as it was: on a full disk nothing is lost, and nothing is torn."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write all of `logs`, or raise OSError and write none."""
+        size = os.path.getsize(self._file_path)
+        try:
+            super().append_logs(logs)
+        except OSError:
+            os.truncate(self._file_path, size)
+            raise
+
+
 def open_study(spec: SearchSpec) -> optuna.Study:
-    """The search's study: loaded where its journal exists, else created, with the paper's configuration waiting as trial 0."""
+    """The search's study: loaded where its journal exists, else created, with the paper's configuration waiting as trial 0.
+
+    Nobody else may be writing to it.
+    """
     path = spec.folder / JOURNAL
+    mend(path)
     study = optuna.create_study(
         study_name=spec.name,
-        storage=JournalStorage(JournalFileBackend(str(path))),
-        sampler=_sampler(spec),
+        storage=JournalStorage(Journal(str(path))),
         pruner=_pruner(spec),
         direction="maximize",
         load_if_exists=True,
     )
-    if not study.get_trials(deepcopy=False):
-        for point in [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]:
-            study.enqueue_trial(point_of(spec, point))
+    there = len(study.get_trials(deepcopy=False))
+    study.sampler = sampler(spec, there)
+    points = [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]
+    for point in points[there:]:  # all of them in a new study, what is missing in one that was cut short in the middle of this
+        study.enqueue_trial(point_of(spec, point))
     return study
+
+
+def mend(path: Path) -> None:
+    """Cut off what a power loss left of a journal's last lines, and remove the lock of a process that was killed."""
+    Path(f"{path}.lock").unlink(missing_ok=True)
+    content = path.read_bytes() if path.exists() else b""
+    end = content.rfind(b"\n") + 1
+    while end and not _is_json(content[content.rfind(b"\n", 0, end - 1) + 1 : end]):
+        end = content.rfind(b"\n", 0, end - 1) + 1
+    if end < len(content):
+        os.truncate(path, end)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def read_study(folder: Path) -> optuna.Study:
@@ -62,16 +99,6 @@ def read_study(folder: Path) -> optuna.Study:
     if not names:
         raise ValueError(f"no search in '{folder}': its {JOURNAL} is empty")
     return optuna.load_study(study_name=names[0], storage=storage)
-
-
-def _sampler(spec: SearchSpec) -> BaseSampler:
-    if spec.sampler == "tpe":
-        return TPESampler(seed=spec.seed, multivariate=True, group=True, constant_liar=True)
-    if spec.sampler == "gp":
-        return GPSampler(seed=spec.seed, warn_independent_sampling=False)
-    if spec.sampler == "cmaes":
-        return CmaEsSampler(seed=spec.seed, warn_independent_sampling=False)
-    return RandomSampler(seed=spec.seed)
 
 
 def _pruner(spec: SearchSpec) -> BasePruner:
@@ -149,10 +176,10 @@ def _key(config: dict[str, Any]) -> str:
 
 
 def _known(study: optuna.Study) -> dict[str, int]:
-    """The first trial of each configuration that was asked for; an interrupted attempt does not count."""
+    """The first trial of each configuration that was asked for."""
     found: dict[str, int] = {}
     for trial in study.get_trials(deepcopy=False):
-        if CONFIG in trial.user_attrs and INTERRUPTED not in trial.user_attrs:
+        if CONFIG in trial.user_attrs:
             found.setdefault(_key(trial.user_attrs[CONFIG]), trial.number)
     return found
 
@@ -169,39 +196,25 @@ def _unseen(study: optuna.Study, spec: SearchSpec, draws: int = 2000) -> dict[st
 
 
 def interrupt(study: optuna.Study) -> None:
-    """Close what a search left running, and queue the same parameters to be run again."""
+    """Queue what a search left running, to be run again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        close_interrupted(study, trial.number)
+        requeue(study, trial.number)
 
 
-def close_interrupted(study: optuna.Study, number: int) -> None:
-    """One unfinished trial becomes FAIL, marked as interrupted, and its parameters wait for the next run of the search."""
-    trial = study.get_trials(deepcopy=False)[number]
-    study._storage.set_trial_user_attr(trial._trial_id, REASON, "interrupted before its last epoch")
-    study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
-    study.tell(number, state=TrialState.FAIL)
-    asked = {**trial.system_attrs.get("fixed_params", {}), **trial.params}  # killed while it was being asked, it has not all of them
-    study.enqueue_trial(asked, user_attrs={FIRST_ATTEMPT: first_attempt(trial)})
-
-
-def first_attempt(trial: FrozenTrial) -> int:
-    """The number under which users know a trial: that of its first attempt, where it was interrupted and run again."""
-    number: int = trial.user_attrs.get(FIRST_ATTEMPT, trial.number)
-    return number
+def requeue(study: optuna.Study, number: int) -> None:
+    """An unfinished trial waits again: it keeps its number, its parameters and its epochs, and will repeat them to the last bit."""
+    study._storage.set_trial_state_values(study.get_trials(deepcopy=False)[number]._trial_id, TrialState.WAITING)
 
 
 def trials(study: optuna.Study) -> list[FrozenTrial]:
-    """The search's trials: without what waits in the queue, duplicates, and attempts that were interrupted and run again."""
+    """The search's trials: without what waits in the queue, and duplicates."""
     return visible(study.get_trials(deepcopy=False))
 
 
 def visible(found: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Of `found`, what a user calls a trial."""
-    hidden = (DUPLICATE, INTERRUPTED)
     return [
-        trial
-        for trial in found
-        if trial.state != TrialState.WAITING and CONFIG in trial.user_attrs and not any(key in trial.user_attrs for key in hidden)
+        trial for trial in found if trial.state != TrialState.WAITING and CONFIG in trial.user_attrs and DUPLICATE not in trial.user_attrs
     ]
 
 
@@ -218,8 +231,8 @@ def ranking(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def paper_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The trial with the paper's configuration: trial 0, in its last attempt."""
-    return next((trial for trial in trials(study) if first_attempt(trial) == 0), None)
+    """The trial with the paper's configuration: trial 0."""
+    return next((trial for trial in trials(study) if trial.number == 0), None)
 
 
 def remember(study: optuna.Study, key: str, value: Any) -> None:

@@ -1,8 +1,7 @@
 """Ray Tune over a study: trials side by side in warm workers."""
 
 import enum
-import signal
-import tempfile
+import os
 import time
 from typing import Any
 
@@ -13,9 +12,10 @@ from ray import tune
 
 from search import study as studies
 from search import worker
-from search.cluster import Resources
+from search.cluster import Resources, temporary_folder
 from search.searcher import Ledger, StudyScheduler, StudySearcher
 from search.spec import SearchSpec
+from search.stop import Stop
 from search.worker import Job
 
 
@@ -26,48 +26,52 @@ class Ending(enum.Enum):
     EXHAUSTED = "the space holds no other configuration"
     TIME = "the time budget is spent"
     INTERRUPTED = "the user stopped it"
+    HOPELESS = "its first trials failed for one reason"
 
 
-def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, resources: Resources) -> Ending:
+def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, resources: Resources, stop: Stop) -> Ending:
     """Run trials until the study has `spec.trials`, the space is exhausted, the time is over or the user stops it.
 
-    Returns with no trial left RUNNING: what was cut short is closed as interrupted, and queued.
+    Returns with no trial left RUNNING: what was cut short is queued. Raises OSError where the journal can't be written any more.
     """
-    missing = spec.trials - len(studies.trials(study))
-    if missing <= 0:
+    ledger = Ledger(study, spec, stopping=lambda: stop.asked)
+    if ledger.enough:
         return Ending.DONE
     began = time.monotonic()
-    ledger = Ledger(study, spec)
-    trainable: Any = tune.with_resources(
-        tune.with_parameters(worker.trial, job=job, seed=spec.seed), {"cpu": resources.cpus, "gpu": resources.gpus}
-    )
-    with tempfile.TemporaryDirectory(prefix="regimen-tune-") as scratch:
-        tuner = tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=StudySearcher(ledger),
-                scheduler=StudyScheduler(ledger),
-                num_samples=missing,
-                max_concurrent_trials=resources.slots,
-                time_budget_s=spec.time_budget,
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(name="trials", storage_path=scratch, verbose=0, failure_config=tune.FailureConfig(max_failures=0)),
-        )
-        before = signal.getsignal(signal.SIGINT)
-        try:
-            tuner.fit()
-        finally:
-            signal.signal(signal.SIGINT, before)  # Tune leaves its own behind, which would swallow the next ^C
-            studies.interrupt(study)
+    with temporary_folder() as scratch, stop.waits():
+        _tuner(spec, ledger, job, resources, str(scratch)).fit()
+    if ledger.lost is not None:
+        raise ledger.lost
+    studies.interrupt(study)
+    if ledger.hopeless:
+        return Ending.HOPELESS
     if len(studies.trials(study)) >= spec.trials:
         return Ending.DONE
     queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     if ledger.exhausted and not queued:
         return Ending.EXHAUSTED
     spent = spec.time_budget is not None and time.monotonic() - began >= spec.time_budget
-    return Ending.TIME if spent else Ending.INTERRUPTED
+    return Ending.TIME if spent and not stop.asked else Ending.INTERRUPTED
+
+
+def _tuner(spec: SearchSpec, ledger: Ledger, job: Job, resources: Resources, scratch: str) -> tune.Tuner:
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # it would end trials in the middle of an epoch; `stop` has them end it
+    trainable: Any = tune.with_resources(
+        tune.with_parameters(worker.trial, job=job, seed=spec.seed), {"cpu": resources.cpus, "gpu": resources.gpus}
+    )
+    return tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=StudySearcher(ledger),
+            scheduler=StudyScheduler(ledger),
+            num_samples=-1,
+            max_concurrent_trials=resources.slots,
+            time_budget_s=spec.time_budget,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(name="trials", storage_path=scratch, verbose=0, failure_config=tune.FailureConfig(max_failures=0)),
+    )
 
 
 def share(*values: Any) -> list[ray.ObjectRef]:
