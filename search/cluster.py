@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,14 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import psutil
 import ray
 import torch
 
-PREFIX, LOCK = "regimen-", ".lock"
-"""Of the folders for Ray's files under the system's temporary one, and the file in each that its process holds locked."""
+PREFIX, LOCK, MARK = "regimen-", ".lock", "REGIMEN_TEMPORARY"
+"""Of the folders for Ray's files under the system's temporary one; the file in each that its process holds locked; and the variable
+that names it to the processes that use it."""
+RECORDED = "everything up to here is recorded, and --resume goes on from it"
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def cluster(address: str | None = None) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         own = None if address else str(stack.enter_context(temporary_folder()))
         if own:
+            os.environ[MARK] = own
             _stay_on_loopback()
         stack.callback(ray.shutdown)
         try:
@@ -66,30 +71,61 @@ def cluster(address: str | None = None) -> Iterator[None]:
             what = f"no Ray cluster answers at '{address}'" if address else "Ray cannot be started"
             raise ValueError(f"{what}: {' '.join(str(error).split())[:200]}") from error
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # a worker that dies is in the study, without its traceback
+        if own:
+            stack.enter_context(_watched())
         yield
 
 
 def kill() -> None:
-    """End a cluster of our own at once, from wherever the process is: its processes are killed, its files removed."""
-    node = ray._private.worker._global_node
-    if node is not None and node.head:
-        node.kill_all_processes(check_alive=False, allow_graceful=False)
+    """End a cluster of our own at once, from wherever this process is: its processes are killed, its files removed."""
+    _ending.acquire()  # and never released: of two threads that come here, one ends the process and the other waits for that
     for folder in _temporary:
-        shutil.rmtree(folder, ignore_errors=True)
+        _end(folder)
+
+
+def _end(folder: Path) -> None:
+    """Kill the processes of a temporary folder, and remove it. Ray's inherit the mark in their environment, wherever they stray."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get(MARK) == str(folder):
+                process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[None]:
+    """End this process as soon as one of Ray's own is gone: without them nothing goes on, and Ray would say so a minute later."""
+    vital = {process: process.name() for process in psutil.Process().children() if process.name() in ("raylet", "gcs_server")}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            for process, name in vital.items():
+                if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                    kill()
+                    os.write(2, f"error: Ray's process {name} died; {RECORDED}\n".encode())
+                    os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 _temporary: set[Path] = set()
+_ending = threading.Lock()
 
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for files that nobody needs afterwards. What processes left that were killed is removed too: nobody holds its lock."""
+    """A folder for files that nobody needs afterwards. What killed processes left is ended too: nobody holds its lock."""
     parent = Path(tempfile.gettempdir())
     for folder in parent.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), (folder / LOCK).open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            _end(folder)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     _temporary.add(folder)
     try:
