@@ -85,12 +85,19 @@ def kill() -> None:
 
 
 def _end(folder: Path) -> None:
-    """Kill the processes of a temporary folder, and remove it. Ray's inherit the mark in their environment, wherever they stray."""
-    for process in psutil.process_iter():
+    """Kill the processes that a temporary folder belongs to, and remove it."""
+    for process in psutil.process_iter(["name"]):
         with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and process.environ().get(MARK) == str(folder):
+            if process.pid != os.getpid() and _uses(process, str(folder)):
                 process.kill()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _uses(process: psutil.Process, folder: str) -> bool:
+    """Ray's processes have the folder in their environment, or, where they wrote their title over that, their logs in it."""
+    if process.name().startswith("ray::") and any(file.path.startswith(folder) for file in process.open_files()):
+        return True
+    return process.environ().get(MARK) == folder
 
 
 @contextlib.contextmanager

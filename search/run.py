@@ -21,13 +21,13 @@ from search import arguments, export, plan, results
 from search import study as studies
 from search.arguments import Command
 from search.bench import Bench, set_up
-from search.cluster import cluster, resources, this_machine
+from search.cluster import RECORDED, cluster, resources, this_machine
 from search.confirm import confirm
 from search.follow import following
 from search.prepare import Prepared, prepare, resolve_precision
 from search.progress import Progress, duration
 from search.recorder import connect, tracking_uri
-from search.results import CONDITIONS, write
+from search.results import CONDITIONS, TAGS, write
 from search.show import Quiet, show_table
 from search.spec import SearchSpec
 from search.stop import INTERRUPTED, Stop
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
     except OSError as error:
-        print(f"error: {error}; everything up to here is recorded, and --resume goes on from it", file=sys.stderr)
+        print(f"error: {error}; {RECORDED}", file=sys.stderr)
         return NO_ROOM
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -181,6 +181,7 @@ def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> Non
         if then[name] != now[name]:
             raise ValueError(f"{name} is not what '{spec.name}' began with ({then[name]} then, {now[name]} now); start a new search")
     studies.remember(study, CONDITIONS, now)
+    studies.remember(study, TAGS, dict(bench.tags))
     studies.remember(study, "test_follows", bench.prepared.test is not None)
 
 
