@@ -21,9 +21,10 @@ from trainables.parts.classifier import Classifier, vectors
 from trainables.parts.config import Hyperparameters
 from trainables.parts.encoder import Encoder, Pretrained, state
 from trainables.parts.epoch import Epoch
-from trainables.parts.loop import Loss, Training, fit
+from trainables.parts.loop import Training, fit
 from trainables.parts.scores import Scores, scores
-from trainables.parts.tokens import Batch, Data, Features, MiniBatches
+from trainables.parts.step import Objective
+from trainables.parts.tokens import Data, Features, MiniBatches
 
 REGIMES = trainables.names()
 TRAINING = [name for name in REGIMES if "optimizer" in {field.name for field in fields(trainables.load(name).Config)}]
@@ -437,12 +438,8 @@ def linear() -> nn.Linear:
     return nn.Linear(2, 2)
 
 
-def cross_entropy(model: nn.Module) -> Any:
-    def loss(batch: Batch) -> Loss:
-        logits = model(batch.inputs)
-        return Loss(nn.functional.cross_entropy(logits, batch.labels), logits)
-
-    return loss
+def cross_entropy(model: nn.Module) -> Objective:
+    return Objective(lambda batch: model(batch.inputs), nn.functional.cross_entropy)
 
 
 def groups(model: nn.Module, rate: float = 0.1) -> list[dict[str, object]]:
@@ -502,13 +499,14 @@ def test_weights_that_break_in_an_epochs_last_step_stop_training_too() -> None:
     model = linear()
     features = separable().examples
 
-    def huge(batch: Batch) -> Loss:
-        return Loss(model(batch.inputs).square().mean() * 1e38)
+    def slope(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return outputs.square().mean()
 
     def validate() -> Scores:
         with torch.no_grad():
             return scores(model(features.vectors), features.targets)
 
-    config = Training(optimizer="sgd", weight_decay=0.0)
-    with pytest.raises(FloatingPointError):
-        list(fit(model, config, groups(model, 10.0), replace(separable(), batch_size=8), huge, validate, stage="x", epochs=1))
+    config = Training(optimizer="sgd", weight_decay=0.0, schedule="constant")
+    whole, objective = replace(separable(), batch_size=8), Objective(lambda batch: model(batch.inputs), slope)
+    with pytest.raises(FloatingPointError, match="the validation loss became"):
+        list(fit(model, config, groups(model, 1e38), whole, objective, validate, stage="x", epochs=1))

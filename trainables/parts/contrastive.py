@@ -13,9 +13,10 @@ from trainables.parts.encoder import Encoder
 from trainables.parts.epoch import Epoch
 from trainables.parts.frozen import fit_head
 from trainables.parts.head import Head
-from trainables.parts.loop import Loss, Training, fit
+from trainables.parts.loop import Training, fit
 from trainables.parts.optim import parameter_groups
 from trainables.parts.scores import ridge_accuracy
+from trainables.parts.step import Objective
 from trainables.parts.tokens import Batch, Data, MiniBatches
 
 
@@ -71,11 +72,14 @@ def two_stages(
     dropout = nn.Dropout(config.dropout)
     targets, truth = (torch.from_numpy(split.labels.copy()) for split in (data.train, data.validation))
 
-    def loss(batch: Batch) -> Loss:
+    def views(batch: Batch) -> Tensor:
         first = encoder(batch)
         second = first if config.views == "head_dropout" else encoder(batch)
-        z = project(torch.cat([dropout(first), dropout(second)]))
-        return Loss(contrast(z, batch.labels))
+        z: Tensor = project(torch.cat([dropout(first), dropout(second)]))
+        return z.unflatten(0, (2, -1)).transpose(0, 1)  # (B, 2, projection_width)
+
+    def loss(pairs: Tensor, labels: Tensor) -> Tensor:
+        return contrast(pairs.transpose(0, 1).flatten(0, 1), labels)
 
     def judge() -> float:
         train, validation = (vectors(encoder, split) for split in (data.train, data.validation))
@@ -92,7 +96,7 @@ def two_stages(
             layerwise_decay=config.layerwise_decay,
         ),
         MiniBatches(data.train, config.batch_size, seed),
-        loss,
+        Objective(views, loss, predicts=False),
         judge,
         stage="contrastive",
         epochs=epochs,

@@ -28,6 +28,8 @@ class Epoch:
     """Optimiser steps in this epoch."""
     seconds: float
     """Wall time of the epoch, validation included."""
+    micro_batch: int | None = None
+    """Sentences that went through the model at a time: the batch size, or less where memory was short; None where none did."""
 
     def to_dict(self) -> dict[str, Any]:
         """Every field with its value, ready for JSON."""

@@ -11,10 +11,11 @@ from trainables.parts.config import Count, Rate
 from trainables.parts.encoder import Encoder
 from trainables.parts.epoch import Epoch
 from trainables.parts.head import Head
-from trainables.parts.loop import Loss, Training, fit
+from trainables.parts.loop import Training, fit
 from trainables.parts.optim import parameter_groups
 from trainables.parts.scores import scores
-from trainables.parts.tokens import Batch, Data, MiniBatches
+from trainables.parts.step import Objective
+from trainables.parts.tokens import Data, MiniBatches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +45,6 @@ def fine_tune(
     model = Classifier.new(encoder, config, data.labels)
     truth = torch.from_numpy(data.validation.labels.copy())
 
-    def loss(batch: Batch) -> Loss:
-        logits = model(batch)
-        return Loss(cross_entropy(logits, batch.labels), logits)
-
     yield from fit(
         model,
         config,
@@ -60,7 +57,7 @@ def fine_tune(
             head_decay=head_decay,
         ),
         MiniBatches(data.train, config.batch_size, seed),
-        loss,
+        Objective(model, cross_entropy),
         lambda: scores(model.logits(data.validation), truth),
         stage="fine-tune",
         epochs=epochs,

@@ -7,9 +7,10 @@ from torch.nn.functional import cross_entropy
 
 from trainables.parts.classifier import Classifier, classify, vectors
 from trainables.parts.epoch import Epoch
-from trainables.parts.loop import Loss, Training, fit
+from trainables.parts.loop import Training, fit
 from trainables.parts.scores import scores
-from trainables.parts.tokens import Batch, Data, Features, MiniBatches
+from trainables.parts.step import Objective
+from trainables.parts.tokens import Data, Features, MiniBatches
 
 
 def fit_head(
@@ -28,16 +29,12 @@ def fit_head(
     train, validation = (vectors(model.encoder, split).clone() for split in (data.train, data.validation))
     targets, truth = (torch.from_numpy(split.labels.copy()).to(device) for split in (data.train, data.validation))
 
-    def loss(batch: Batch) -> Loss:
-        logits = model.head(batch.inputs)
-        return Loss(cross_entropy(logits, batch.labels), logits)
-
     yield from fit(
         model.head,
         config,
         [{"params": list(model.head.parameters()), "lr": learning_rate}],
         MiniBatches(Features(train, targets), batch_size, seed),
-        loss,
+        Objective(lambda batch: model.head(batch.inputs), cross_entropy),
         lambda: scores(classify(model.head, validation), truth),
         stage="classifier",
         epochs=epochs,

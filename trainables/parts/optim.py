@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import Parameter
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from trainables.parts.config import Hyperparameters, Rate, Share
 from trainables.parts.encoder import Encoder
@@ -67,3 +68,11 @@ def build(config: Optimizer, groups: Iterable[dict[str, Any]]) -> torch.optim.Op
         weight_decay=config.weight_decay,
         fused=True,
     )
+
+
+def clip(parameters: list[Parameter], max_grad_norm: float | None) -> Tensor:
+    """The norm of all gradients together, a scalar; where it is above `max_grad_norm` they are scaled down to that."""
+    norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+    if max_grad_norm is not None:
+        clip_grads_with_norm_(parameters, max_grad_norm, norm)
+    return norm
