@@ -9,10 +9,10 @@ import pandas
 from analysis import paper
 from analysis.conditions import notes
 from analysis.intervals import Difference, Interval, difference, mean_interval
-from analysis.markdown import markdown
+from analysis.markdown import listed, markdown
 from analysis.summary import Summary, label, ordered
 
-__all__ = ["markdown", "notes", "numbers", "table"]
+__all__ = ["markdown", "note", "notes", "numbers", "table"]
 
 NOTHING = "\N{EN DASH}"
 """A cell without a number."""
@@ -44,6 +44,11 @@ def table(summaries: Sequence[Summary]) -> pandas.DataFrame:
     if not any(summary["comparable"] for summary in rows):
         frame = frame.drop(columns=list(PAPERS))
     return frame.rename(columns=COLUMNS)
+
+
+def note(summaries: Sequence[Summary]) -> str:
+    """The table and what it rests on, as Markdown."""
+    return f"{markdown(table(summaries))}\n{listed(notes(summaries))}"
 
 
 def numbers(summaries: Sequence[Summary]) -> pandas.DataFrame:

@@ -144,7 +144,8 @@ def _inline(document: str) -> str:
     """An SVG document as an element of an HTML page: no size and no fonts of its own, ids that other figures don't have."""
     svg = document[document.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r'<svg \1 xmlns:xlink="http://www.w3.org/1999/xlink">', svg, count=1)
-    svg = re.sub(r"<style.*?</style>|<defs>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*</defs>", "", svg)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r" font-family: [^;]*;", "", svg)
     own = hashlib.sha256(svg.encode()).hexdigest()[:8]

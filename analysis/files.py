@@ -7,11 +7,14 @@ from typing import Any
 
 import pandas
 
+LARGEST = 2**53
+
 
 def read_json(path: Path) -> Any:
     """What the file holds."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))  # without halves of characters
     except FileNotFoundError:
         raise ValueError(f"'{path.parent}' has no {path.name}") from None
     except (ValueError, OSError, RecursionError) as error:
@@ -27,7 +30,8 @@ def checked(path: Path, found: Any, fields: Mapping[str, Any]) -> Mapping[str, A
             raise ValueError(f"'{path}' is damaged: it has no '{name}'")
         value = found[name]
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        huge = isinstance(value, int) and abs(value) > LARGEST  # no float, and no count of anything here
+        if huge or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise ValueError(f"'{path}' is damaged: '{name}' is {value!r:.60}")
     return found
 
@@ -48,7 +52,7 @@ def read_csv(path: Path, numeric: Sequence[str], text: Sequence[str], *, needed:
         frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise ValueError(f"'{path}' is damaged: {_line(error)}") from error
-    if frame.empty:
+    if frame.empty and numeric[0] in frame:
         return empty
     for name in (*numeric, *text):
         if name not in frame:
@@ -62,9 +66,9 @@ def read_csv(path: Path, numeric: Sequence[str], text: Sequence[str], *, needed:
 
 
 def whole(path: Path, frame: pandas.DataFrame, *columns: str) -> None:
-    """Refuse a column that counts and has anything but whole numbers."""
+    """Refuse a column that counts and has anything but whole numbers, 0 or more, that floats have exactly."""
     for name in columns:
-        if not (frame[name] % 1 == 0).all():
+        if not ((frame[name] % 1 == 0) & frame[name].between(0, LARGEST)).all():
             raise ValueError(f"'{path}' is damaged: column '{name}' has a row without a whole number")
 
 

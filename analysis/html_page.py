@@ -1,9 +1,10 @@
 """A report as one HTML file that needs nothing else: no script, no font, no address. Every text in it is escaped."""
 
 from collections.abc import Sequence
-from html import escape
+from html import escape as escape_markup
 
 from analysis.blocks import Block, Drawing, Figures, Notes, Paragraph, Section, Table
+from analysis.text import plain
 
 CSS = """
 :root { color-scheme: light dark; --ground: #ffffff; --ink: #1a1c1f; --soft: #5b6168; --line: #d6dade; }
@@ -30,6 +31,13 @@ figure h3 { margin: 0 0 0.25rem; font-size: 1rem; }
 svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
 svg text { font-family: system-ui, sans-serif; }
 """
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What a browser may do for the page: apply its styles, and nothing else, should anything slip through the escaping."""
+
+
+def escape(text: str) -> str:
+    """Text as it stands in the page, also within an attribute's quotes."""
+    return escape_markup(plain(text))
 
 
 def html_page(title: str, sections: Sequence[Section]) -> str:
@@ -38,6 +46,7 @@ def html_page(title: str, sections: Sequence[Section]) -> str:
     body = "\n".join(_section(number, section) for number, section in enumerate(sections))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
         f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n</body>\n</html>\n"

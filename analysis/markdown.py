@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas
 
 from analysis.blocks import Block, Figures, Notes, Paragraph, Section, Table
+from analysis.text import plain
 
 
 def markdown(frame: pandas.DataFrame) -> str:
@@ -13,6 +14,11 @@ def markdown(frame: pandas.DataFrame) -> str:
     lines = [_line(map(str, frame.columns)), "|" + " --- |" * len(frame.columns)]
     lines += [_line(map(str, row)) for row in frame.itertuples(index=False, name=None)]
     return "\n".join(lines) + "\n"
+
+
+def listed(items: Iterable[str]) -> str:
+    """Sentences as a list."""
+    return "".join(f"- {escaped(item)}\n" for item in items)
 
 
 def markdown_page(title: str, sections: Sequence[Section]) -> str:
@@ -26,7 +32,7 @@ def markdown_page(title: str, sections: Sequence[Section]) -> str:
 
 def escaped(text: str) -> str:
     """One line that Markdown shows as it is. Underscores inside words are no emphasis, and stay."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)
 
 
@@ -35,7 +41,7 @@ def _block(block: Block) -> str:
         case Paragraph(text):
             return f"{escaped(text)}\n"
         case Notes(items):
-            return "".join(f"- {escaped(item)}\n" for item in items)
+            return listed(items)
         case Table(caption, frame):
             return f"{escaped(caption)}\n\n{markdown(frame)}"
         case Figures():

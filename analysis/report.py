@@ -4,20 +4,22 @@ Writes one HTML page, the same without figures as Markdown, and the numbers as C
 `report_comparison.csv` (one row a search) and `report_trials.csv` (one row a trial, with its best so far) in RESULTS.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas
+from pandas.api.types import is_numeric_dtype
 
 from analysis import comparison
 from analysis.curves import best_so_far
 from analysis.html_page import html_page
 from analysis.markdown import markdown_page
+from analysis.parser import Parser
 from analysis.read import Search, searches
 from analysis.sections import sections
+from analysis.text import cell, plain
 
 TITLE = "Regimen: what the searches found"
 USER_ERROR = 2
@@ -36,9 +38,9 @@ def report(results: Path, out: Path | None = None) -> Path:
     parts = sections(found)
     _write(
         out.with_name(f"{out.stem}_comparison.csv"),
-        comparison.numbers([search.summary for search in found]).convert_dtypes().to_csv(index=False),
+        _csv(comparison.numbers([search.summary for search in found]).convert_dtypes()),
     )
-    _write(out.with_name(f"{out.stem}_trials.csv"), _trials(found).to_csv(index=False))
+    _write(out.with_name(f"{out.stem}_trials.csv"), _csv(_trials(found)))
     _write(out.with_suffix(".md"), markdown_page(TITLE, parts))
     _write(out, html_page(TITLE, parts))
     return out
@@ -55,6 +57,13 @@ def _trials(found: Sequence[Search]) -> pandas.DataFrame:
     return pandas.concat(frames, ignore_index=True)
 
 
+def _csv(frame: pandas.DataFrame) -> str:
+    """CSV that people open in a spreadsheet: no text in it is taken for a formula."""
+    frame = frame.rename(columns=cell)
+    texts = {name: column.map(cell, na_action="ignore") for name, column in frame.items() if not is_numeric_dtype(column)}
+    return frame.assign(**{str(name): column for name, column in texts.items()}).to_csv(index=False)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all: beside its place first, then renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +77,7 @@ def _write(path: Path, text: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: prints the page's path; 2 with one line on stderr where something is wrong with what was asked."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.report", description="Tables, plots and one HTML page from results.")
+    parser = Parser(prog="python -m analysis.report", description="Tables, plots and one HTML page from results.")
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"), metavar="RESULTS",
                         help="folder with searches, or one search's folder (default: results)")  # fmt: skip
     parser.add_argument(
@@ -81,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(report(arguments.results, arguments.out))
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {plain(str(error))}", file=sys.stderr)
         return USER_ERROR
     return 0
 

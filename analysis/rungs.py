@@ -4,7 +4,6 @@ For each epoch: Spearman's rank correlation of the accuracy then with the score 
 of them, and what stopping two thirds of the trials at that epoch would have lost: the best score of all less the best of those kept.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,9 @@ from pathlib import Path
 
 import pandas
 
+from analysis.parser import Parser
 from analysis.read import search
+from analysis.text import plain
 
 
 def rungs(trials: pandas.DataFrame, epochs: pandas.DataFrame, keep: float = 1 / 3) -> pandas.DataFrame:
@@ -42,14 +43,14 @@ def rungs(trials: pandas.DataFrame, epochs: pandas.DataFrame, keep: float = 1 / 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.rungs", description=__doc__)
+    parser = Parser(prog="python -m analysis.rungs", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RESULTS/NAME", help="of a search with --scheduler none")
     args = parser.parse_args(argv)
     try:
         found = search(args.folder)
         table = rungs(found.trials, found.epochs)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {plain(str(error))}", file=sys.stderr)
         return 2
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     return 0

@@ -1,8 +1,8 @@
 """The command line of `python -m search.run`: flags to a SearchSpec."""
 
 import argparse
-import json
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any, get_args
 import trainables
 from search.parser import Parser
 from search.prepare import default_sources
-from search.spec import PrecisionChoice, Sampler, Scheduler, SearchSpec
+from search.spec import PrecisionChoice, Sampler, Scheduler, SearchSpec, folder_of
+from trainables.parts.quote import quoted
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -100,13 +101,13 @@ def parser() -> argparse.ArgumentParser:
 def command(argv: Sequence[str] | None) -> Command:
     """The searches that a command line asks for. Raises ValueError with one line where it asks for something that is not there."""
     args = parser().parse_args(argv)
-    if args.resume:
+    if args.resume is not None:
         return Command([_resumed(args)], True, args.dry_run, [])
     if not args.regime:
         raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(trainables.names())}")
     regimes = trainables.names() if args.regime == "all" else [args.regime]
-    for regime in regimes:
-        trainables.load(regime)
+    if not set(regimes) <= set(trainables.names()):
+        raise ValueError(f"--regime is all, or one of {', '.join(trainables.names())}; got {quoted(args.regime)}")
     values = _given(args)
     drafts = [_spec(regime, {"data": args.data or "embedded", "model": args.model or "minilm", **values}, args.fix) for regime in regimes]
     data, model, banner = default_sources(args.data, args.model)
@@ -144,16 +145,16 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     elif args.gpus_per_trial is not None:
         values["gpus_per_trial"] = _number("--gpus-per-trial", args.gpus_per_trial, "auto or a number")
     for name in ("time_budget", "trial_timeout"):
-        if getattr(args, name):
+        if getattr(args, name) is not None:
             values[name] = seconds(getattr(args, name))
-    if args.confirm and args.no_confirm:
+    if args.confirm is not None and args.no_confirm:
         raise ValueError("--confirm and --no-confirm exclude each other")
     if args.no_confirm:
         values["confirm_top"] = 0
-    elif args.confirm:
-        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", args.confirm)
+    elif args.confirm is not None:
+        match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", args.confirm)
         if not match:
-            raise ValueError(f"--confirm is KxS, both at least 1, as 3x2; got '{args.confirm}' (--no-confirm turns it off)")
+            raise ValueError(f"--confirm is KxS, both at least 1, as 3x2; got {quoted(args.confirm)} (--no-confirm turns it off)")
         values |= {"confirm_top": int(match[1]), "confirm_seeds": int(match[2])}
     return values
 
@@ -163,22 +164,20 @@ def _spec(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec
     for item in fix:
         name, equals, text = item.partition("=")
         if not equals:
-            raise ValueError(f"--fix takes FIELD=VALUE; got '{item}'")
+            raise ValueError(f"--fix takes FIELD=VALUE; got {quoted(item)}")
         fixed[name] = config.parse(name, text)
     return SearchSpec(regime=regime, fix=fixed, **values)
 
 
 def _resumed(args: argparse.Namespace) -> SearchSpec:
     """The spec of an earlier search, with more trials, time or another share of the machine; what would make trials incomparable stays."""
-    path = Path(args.results or "results") / args.resume / "spec.json"
-    if not path.is_file():
-        raise ValueError(f"no search '{args.resume}' in '{path.parent.parent}': it has no spec.json")
-    spec = SearchSpec.from_json(path.read_text(encoding="utf-8"))
-    if spec.name != path.parent.name:
-        raise ValueError(f"'{path.parent}' holds the search '{spec.name}': give the folder its name back")
+    folder = folder_of("results" if args.results is None else args.results, args.resume)
+    spec = SearchSpec.read(folder)
+    if spec.name != str(Path(args.resume)):
+        raise ValueError(f"{quoted(str(folder))} holds the search '{spec.name}': give the folder its name back")
     values = _given(args)
     if args.regime not in (None, spec.regime):
-        raise ValueError(f"--resume goes on with regime '{spec.regime}'; got --regime {args.regime}")
+        raise ValueError(f"--resume goes on with regime '{spec.regime}'; got --regime {quoted(args.regime)}")
     for name, value in {**values, "data": args.data, "model": args.model}.items():
         fixed = name in (
             "data",
@@ -193,23 +192,28 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
         )
         if fixed and value is not None and value != getattr(spec, name):
             raise ValueError(
-                f"--resume goes on with {name} {getattr(spec, name)!r}, or old and new trials would not compare; got {value!r}"
+                f"--resume goes on with {name} {quoted(getattr(spec, name))}, or old and new trials would not compare; got {quoted(value)}"
             )
     if args.fix:
         raise ValueError("--resume goes on with the space that the search had; --fix needs a new search")
-    return replace(spec, **{**values, "results": args.results or "results"})
+    return replace(spec, **{**values, "results": "results" if args.results is None else args.results, "address": args.address})
+
+
+def results_flag(spec: SearchSpec) -> str:
+    """What a command about this search has to say of where it lies, for a shell; nothing where that is the default."""
+    return "" if spec.results == "results" else f" --results {shlex.quote(spec.results)}"
 
 
 def seconds(text: str) -> float:
     """A duration: `90s`, `30m`, `2h`, `1d`, or seconds alone. Raises ValueError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd]?)", text)
     if not match or float(match[1]) == 0:
-        raise ValueError(f"a time is a number above 0 with s, m, h or d, as 90s or 2h; got '{text}'")
+        raise ValueError(f"a time is a number above 0 with s, m, h or d, as 90s or 2h; got {quoted(text)}")
     return float(match[1]) * UNITS[match[2] or "s"]
 
 
 def _number(flag: str, text: str, rule: str) -> float:
     try:
-        return float(json.loads(text))
-    except (ValueError, TypeError):
-        raise ValueError(f"{flag} is {rule}; got '{text}'") from None
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{flag} is {rule}; got {quoted(text)}") from None

@@ -5,9 +5,11 @@ import fcntl
 import logging
 import math
 import os
+import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +24,13 @@ import psutil
 import ray
 import torch
 
+from search.exit_codes import FAILED, RECORDED
+
 PREFIX, LOCK, MARK = "regimen-", ".lock", "REGIMEN_TEMPORARY"
 """Of the folders for Ray's files under the system's temporary one; the file in each that its process holds locked; and the variable
 that names it to the processes that use it."""
-RECORDED = "everything up to here is recorded, and --resume goes on from it"
+VITAL = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Ray's processes that it does not go on without; the raylet ends with either agent."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ def cluster(address: str | None = None) -> Iterator[None]:
         own = None if address else str(stack.enter_context(temporary_folder()))
         if own:
             os.environ[MARK] = own
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray leaves one in the home folder
             _stay_on_loopback()
         stack.callback(ray.shutdown)
         try:
@@ -86,11 +92,16 @@ def kill() -> None:
 
 def _end(folder: Path) -> None:
     """Kill the processes that a temporary folder belongs to, and remove it."""
-    for process in psutil.process_iter(["name"]):
+    killed = []
+    for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.pid != os.getpid() and _uses(process, str(folder)):
                 process.kill()
-    shutil.rmtree(folder, ignore_errors=True)
+                killed.append(process)
+    psutil.wait_procs(killed, timeout=3)
+    for path in folder.glob("[!.]*"):
+        shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)  # its lock last: without one, nobody would know that the folder may be removed
 
 
 def _uses(process: psutil.Process, folder: str) -> bool:
@@ -102,23 +113,34 @@ def _uses(process: psutil.Process, folder: str) -> bool:
 
 @contextlib.contextmanager
 def _watched() -> Iterator[None]:
-    """End this process as soon as one of Ray's own is gone: without them nothing goes on, and Ray would say so a minute later."""
-    vital = {process: process.name() for process in psutil.Process().children() if process.name() in ("raylet", "gcs_server")}
-    over = threading.Event()
+    """End this process as soon as one of Ray's own is gone: without them nothing goes on, and Ray would not say so in a line."""
+    vital: dict[psutil.Process, str] = {}
+    over, began = threading.Event(), time.monotonic()
 
     def watch() -> None:
-        while not over.wait(0.2):
+        while not over.wait(0.1):
+            if time.monotonic() - began < 10:  # the raylet's own children take a moment to start
+                vital.update(_vital())
             for process, name in vital.items():
                 if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
                     kill()
                     os.write(2, f"error: Ray's process {name} died; {RECORDED}\n".encode())
-                    os._exit(1)
+                    os._exit(FAILED)
 
-    threading.Thread(target=watch, daemon=True).start()
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         over.set()
+        thread.join()
+
+
+def _vital() -> Iterator[tuple[psutil.Process, str]]:
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.name() in VITAL:
+                yield process, process.name()
 
 
 _temporary: set[Path] = set()
@@ -140,7 +162,7 @@ def temporary_folder() -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _end(folder)
         _temporary.discard(folder)
 
 

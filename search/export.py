@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import optuna
 import yaml
@@ -12,12 +12,36 @@ from optuna.trial import FrozenTrial
 
 import trainables
 from search import study as studies
-from search.parser import Parser
+from search.parser import Parser, refusal
 from search.results import CONDITIONS, CONFIRMED, WINNER, tested, write
-from search.spec import SearchSpec
+from search.spec import SearchSpec, folder_of
 from search.versions import commit, versions
+from trainables.parts.config import Count, Range, checked
+from trainables.parts.encoder import Precision
+from trainables.parts.quote import quoted, reason
 
 KEYS = ("regime", "config", "epochs", "data", "model", "max_tokens", "precision", "threads", "device")
+KINDS = {
+    "config": dict,
+    "data": dict,
+    "data.source": str,
+    "data.fingerprint": str | None,
+    "data.text_column": str | None,
+    "data.label_column": str | None,
+    "model": dict,
+    "model.source": str,
+    "model.fingerprint": str | None,
+    "epochs": Count,
+    "threads": Annotated[int, Range(1, 4096)],
+    "precision": Precision,
+    "device": Literal["cpu", "cuda"],
+    "search": str | None,
+    "trial": int | None,
+    "seed": int | None,
+    "scores": dict | None,
+    "scores.search_validation_accuracy": float | None,
+}
+"""What an export has to hold, a section before what is in it."""
 
 
 def export(folder: Path, top: int = 1) -> str:
@@ -25,10 +49,7 @@ def export(folder: Path, top: int = 1) -> str:
 
     Raises ValueError where the folder holds no search, or the search no trial that came to its end.
     """
-    path = folder / "spec.json"
-    if not path.is_file():
-        raise ValueError(f"no search in '{folder}': it has no spec.json")
-    spec = SearchSpec.from_json(path.read_text(encoding="utf-8"))
+    spec = SearchSpec.read(folder)
     study = studies.read_study(folder)
     winner = study.user_attrs.get(WINNER)
     ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
@@ -45,7 +66,9 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
         scores["confirmed_validation_accuracy"] = {int(seed): epochs[-1]["best_accuracy"] for seed, epochs in sorted(runs.items())}
     if trial.number == study.user_attrs.get(WINNER) and tested(study):
         scores["test"] = {int(seed): dict(found) for seed, found in tested(study).items()}
-    conditions = study.user_attrs[CONDITIONS]
+    conditions = study.user_attrs.get(CONDITIONS)
+    if not conditions:
+        raise ValueError(f"the journal of '{spec.name}' is damaged: it does not say on what data and model the trials ran")
     return {
         "search": spec.name,
         "rank": rank,
@@ -71,35 +94,58 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
     }
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as search.export writes it: plain values, and none that stands for another, which could multiply without end."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse what is an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("it has an alias")
+        return super().compose_node(parent, index)
+
+
 def read_export(path: Path) -> dict[str, Any]:
     """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one."""
+    where = quoted(str(path))
     try:
-        document = next(iter(yaml.safe_load_all(path.read_text(encoding="utf-8"))), None)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"'{path}' cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{where} cannot be read: {reason(error)}") from error
+    try:
+        document = next(iter(yaml.load_all(text, _Loader)), None)
+    except Exception as error:  # besides its own errors, PyYAML lets through whatever a wrong value makes Python raise
+        raise ValueError(f"{where} cannot be read as YAML: {reason(error)}") from error
+    try:
+        return _checked(document)
+    except ValueError as error:
+        raise ValueError(f"{where} is not a file that search.export wrote: {error}") from error
+
+
+def _checked(document: Any) -> dict[str, Any]:
+    """The document, if a training can be made of it and all of it recorded."""
     if not isinstance(document, dict):
-        raise ValueError(f"'{path}' is not a file that search.export wrote: it holds no mapping")
+        raise ValueError("it holds no mapping")
     missing = [key for key in KEYS if key not in document]
     if missing:
-        raise ValueError(f"'{path}' is not a file that search.export wrote: it has no '{missing[0]}'")
-    for key, kind in {
-        "config": dict,
-        "data": dict,
-        "model": dict,
-        "epochs": int,
-        "max_tokens": int,
-        "threads": int,
-    }.items():
-        if not isinstance(document[key], kind):
-            raise ValueError(f"'{path}': {key} is a {kind.__name__}; got {document[key]!r}")
-    for key in ("data", "model"):
-        if not isinstance(document[key].get("source"), str):
-            raise ValueError(f"'{path}': {key} has no source")
-    if document["precision"] not in ("fp32", "bf16"):
-        raise ValueError(f"'{path}': precision is one of fp32, bf16; got {document['precision']!r}")
-    if document["epochs"] < 1:
-        raise ValueError(f"'{path}': epochs is above 0; got {document['epochs']}")
-    trainables.load(str(document["regime"])).Config.from_dict(document["config"])
+        raise ValueError(f"it has no '{missing[0]}'")
+    try:
+        json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"it holds what JSON cannot: {reason(error)}") from error
+    for name, kind in KINDS.items():
+        section, _, key = name.partition(".")
+        checked(name, (document.get(section) or {}).get(key) if key else document.get(section), kind)
+    spec = SearchSpec(
+        name=document.get("search"),
+        regime=document["regime"],
+        data=document["data"]["source"],
+        model=document["model"]["source"],
+        max_tokens=document["max_tokens"],
+        epochs=document["epochs"],
+        seed=document.get("seed") or 0,
+        cpus_per_trial=document["threads"],
+    )
+    trainables.load(spec.regime).Config.from_dict(document["config"])
     return document
 
 
@@ -114,14 +160,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.top < 1:
             raise ValueError(f"--top is at least 1; got {args.top}")
-        text = export(args.results / args.name, args.top)
+        text = export(folder_of(str(args.results), args.name), args.top)
         if args.out is None:
             sys.stdout.write(text)
         else:
             write(args.out, text)
             print(f"wrote {args.out}")
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(refusal(error), file=sys.stderr)
         return 2
     return 0
 

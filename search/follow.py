@@ -4,6 +4,9 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
+MOMENT = 2.0
+"""Seconds that the end waits for a look that is not over: what it looks at may be a server that hangs."""
+
 
 @contextlib.contextmanager
 def following(look: Callable[[], None], every: float) -> Iterator[None]:
@@ -24,4 +27,4 @@ def following(look: Callable[[], None], every: float) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join(MOMENT)

@@ -1,5 +1,7 @@
 """A final training in MLflow: the runs of its seeds, and the model, ready to be served and registered."""
 
+import shutil
+import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +13,12 @@ from search import served
 from search.recorder import Recorder, test_metrics
 
 INPUT_EXAMPLE = ["wake me at seven", "what's the weather like in oslo"]
+UNTOLD = {
+    "mlflow.user": "unknown",
+    "mlflow.source.name": "search.train",
+    "mlflow.source.git.repoURL": "",
+}
+"""Tags that MLflow would fill from the machine: who is logged in, where the code lies, and an address that may hold a password."""
 
 
 def log_final(
@@ -49,14 +57,15 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
     inputs = pandas.DataFrame({"text": INPUT_EXAMPLE})
     outputs = pandas.DataFrame({"label": ["alarm_set"] * 2, "score": [0.5] * 2, "scores": ["{}"] * 2})
     mlflow.set_tracking_uri(uri)
-    with mlflow.start_run(run_id=run):
+    with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run):
         mlflow.pyfunc.log_model(
             name="model",
-            python_model=served.__file__,
+            python_model=shutil.copy(served.__file__, scratch),  # MLflow records where the file was: not in somebody's home
             artifacts={"model": str(folder)},
             signature=infer_signature(inputs, outputs),
             input_example=inputs,
             code_paths=[package.__path__[0] for package in (search, trainables)],
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")],
             registered_model_name=register,
+            tags=UNTOLD,
         )

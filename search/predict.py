@@ -1,15 +1,18 @@
 """python -m search.predict: texts to JSON lines with a label and its scores, by a folder that search.train wrote."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from search.parser import Parser
+from search.parser import Parser, refusal
 from trainables.parts.classifier import Classifier
 from trainables.parts.encoder import load_tokenizer
+from trainables.parts.quote import quoted
+from trainables.parts.tokens import encodable
 
 BATCH = 256
 
@@ -19,15 +22,15 @@ class Predictor:
 
     def __init__(self, folder: str | Path) -> None:
         """Raises ValueError with one line where the folder is not one that search.train wrote."""
-        if not Path(folder).is_dir():
-            raise ValueError(f"no folder '{folder}'")
+        if not os.path.isdir(folder):
+            raise ValueError(f"no folder {quoted(str(folder))}")
         self.model = Classifier.from_pretrained(folder)
         self.tokenizer = load_tokenizer(str(folder))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """For each text: `text`, `label`, `score` (the label's probability) and `scores` (every label's)."""
-        found = []
-        for text, row in zip(texts, self.model.predict(list(texts), self.tokenizer).tolist()):
+        found, texts = [], [encodable(text) for text in texts]
+        for text, row in zip(texts, self.model.predict(texts, self.tokenizer).tolist()):
             best = max(range(len(row)), key=row.__getitem__)
             scores = {label: round(score, 6) for label, score in zip(self.model.labels, row)}
             found.append({"text": text, "label": self.model.labels[best], "score": round(row[best], 6), "scores": scores})
@@ -51,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines = (line.rstrip("\r\n") for line in sys.stdin)
         for row in predictor.stream(args.texts or (line for line in lines if line.strip())):
             print(json.dumps(row, ensure_ascii=False), flush=not args.texts)
-    except (ValueError, UnicodeDecodeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # `| head` has read enough
         sys.stderr.close()
+    except (ValueError, OSError) as error:
+        print(refusal(error), file=sys.stderr)
+        return 2
     return 0
 
 

@@ -14,8 +14,8 @@ from search import study as studies
 from search.spec import SearchSpec
 from trainables.parts.epoch import Epoch
 
-TAGS, CONDITIONS, CONFIRMED, CONFIRM_FAILED, WINNER, TESTED = "tags", "conditions", "confirmed", "confirm_failed", "winner", "tested"
-"""Attributes of the study: what every record says of it, what may not change between its trials, {trial: {seed: [epochs]}}, {trial: {seed: reason}}, the winner's
+CONDITIONS, CONFIRMED, CONFIRM_FAILED, WINNER, TESTED = "conditions", "confirmed", "confirm_failed", "winner", "tested"
+"""Attributes of the study: what may not change between its trials, {trial: {seed: [epochs]}}, {trial: {seed: reason}}, the winner's
 number, {trial: {seed: scores}}."""
 
 

@@ -1,239 +1,26 @@
 """python -m search.run: search a regime, confirm the best, compare, record."""
 
-import contextlib
-import fcntl
-import os
-import shlex
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
 
-import optuna
-import torch
-from rich.console import Console
-
-import trainables
-from analysis import comparison, conditions
-from search import arguments, export, plan, results
-from search import study as studies
-from search.arguments import Command
-from search.bench import Bench, set_up
-from search.cluster import RECORDED, cluster, resources, this_machine
-from search.confirm import confirm
-from search.follow import following
-from search.prepare import Prepared, prepare, resolve_precision
-from search.progress import Progress, duration
-from search.recorder import connect, tracking_uri
-from search.results import CONDITIONS, TAGS, write
-from search.show import Quiet, show_table
-from search.spec import SearchSpec
-from search.stop import INTERRUPTED, Stop
-from search.tracking import Tracker
-from search.tuner import Ending, tune_study
-from search.worker import Job
-
-OK, NO_ROOM, USER_ERROR, NOTHING_FOUND = 0, 1, 2, 3
-"""Exit codes, beside INTERRUPTED. NO_ROOM: the machine failed, as one does whose disk is full."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a search ended: its summary (the row of the comparison table), and whether the user stopped it."""
-
-    spec: SearchSpec
-    summary: dict[str, Any]
-    ending: Ending
+from search.exit_codes import FAILED, INTERRUPTED, RECORDED, USER_ERROR
+from search.parser import refusal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command: parse, search, print; returns the exit code."""
-    console = Quiet(highlight=False, soft_wrap=True, markup=False)
+    """The command; returns its exit code."""
     try:
-        command = arguments.command(argv)
-        for line in command.banner:
-            console.print(f"NOTE     {line}", style="bold yellow")
-        first = command.specs[0]
-        columns = {"text_column": first.text_column, "label_column": first.label_column}
-        prepared = prepare(first.data, first.model, **columns, max_tokens=first.max_tokens)
-        if command.dry_run:
-            return _dry_run(console, command, prepared)
-        return _run(console, command, prepared)
+        from search.course import follow_command  # torch and Ray take seconds to import, in which a user may think better of it
+
+        return follow_command(argv)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(refusal(error), file=sys.stderr)
         return USER_ERROR
     except OSError as error:
-        print(f"error: {error}; {RECORDED}", file=sys.stderr)
-        return NO_ROOM
+        print(refusal(f"{error}; {RECORDED}"), file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _run(console: Console, command: Command, prepared: Prepared) -> int:
-    first = command.specs[0]
-    uri = tracking_uri(first.tracking_uri, first.results)
-    address = first.address or os.environ.get("RAY_ADDRESS")
-    if not address:
-        resources(this_machine(), first.cpus_per_trial, first.gpus_per_trial or 0.0, first.max_concurrent)
-    connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as Ray does: both at once
-    plan.say_data(console, prepared, first)
-    outcomes: list[Outcome] = []
-    stop = Stop()
-    with cluster(address), stop.handles():  # Ray has a handler for SIGTERM too: ours comes after it
-        bench = set_up(command.specs, prepared)
-        client = connecting.result()
-        for spec in command.specs:
-            outcomes.append(search(spec, bench, client, console, stop, resume=command.resume))
-            if outcomes[-1].ending == Ending.INTERRUPTED:
-                break
-    return _report(console, outcomes, uri)
-
-
-def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: Stop, *, resume: bool = False) -> Outcome:
-    """Run one search, or go on with it: trials, confirmation, test, records. Its study, on disk, has everything that it found.
-
-    Raises ValueError where it is there already, is running in another process, or began with other data, model or machine.
-    """
-    began = time.monotonic()
-    with _alone(spec, resume):
-        if not resume:
-            write(spec.folder / "spec.json", spec.to_json())
-        study = studies.open_study(spec)
-        job = replace(bench.job, regime=spec.regime, epochs=spec.epochs)
-        _same_conditions(study, spec, bench)
-        write(spec.folder / "spec.json", spec.to_json())
-        write(spec.folder / "space.md", plan.space_markdown(spec))
-        studies.interrupt(study)
-        tracker = Tracker(client, spec, bench.tags)
-        plan.say_plan(console, spec, bench.resources, job.precision)
-        try:
-            with following(lambda: tracker.sync(study), every=1.0):
-                ending = _try(spec, study, job, bench, console, stop)
-            studies.remember(study, "seconds", study.user_attrs.get("seconds", 0.0) + time.monotonic() - began)
-            summary = _record(spec, study, bench)
-        except BaseException:
-            with contextlib.suppress(Exception):
-                tracker.close(interrupted=True)
-            raise
-        try:
-            tracker.finish(study, summary, (spec.folder / "table.md").read_text(encoding="utf-8"), interrupted=ending == Ending.INTERRUPTED)
-        except Exception as error:  # a projection: what it lacks is in the study
-            reason = " ".join(str(error).split())[:200]
-            console.print(f"NOTE     MLflow lacks some of this ({reason}); `--resume {spec.name}` logs the rest", style="bold yellow")
-    return Outcome(spec, summary, ending)
-
-
-def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console: Console, stop: Stop) -> Ending:
-    """Trials, then the confirmation of the best; the user may stop either."""
-    paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
-    try:
-        with Progress(Quiet(highlight=False, markup=False), study, spec, paper) as progress:
-            with following(progress.look, every=0.5):
-                ending = tune_study(spec, study, job, bench.resources, stop)
-            progress.look()
-        if ending != Ending.INTERRUPTED and spec.confirm_top:
-            confirm(spec, study, bench.prepared, job, bench.resources, console.print)
-    except KeyboardInterrupt:
-        return Ending.INTERRUPTED
-    return ending
-
-
-def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, Any]:
-    """Everything in the search's folder that is made from its study; returns the summary."""
-    from analysis.report import report  # draws, which takes a second to import: not before the first trial
-
-    summary = results.write_results(study, spec, bench.facts)
-    notes = "\n".join(f"- {line}" for line in comparison.notes([summary]))
-    write(spec.folder / "table.md", f"{comparison.markdown(comparison.table([summary]))}\n{notes}\n")
-    if summary["best_trial"] is not None:
-        write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
-    report(spec.folder)
-    return summary
-
-
-@contextlib.contextmanager
-def _alone(spec: SearchSpec, resume: bool) -> Iterator[None]:
-    """The search's folder, made or there already, and locked: of two processes on one search, the second is refused."""
-    spec.folder.mkdir(parents=True, exist_ok=True)
-    with (spec.folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"the search '{spec.name}' is running in another process") from None
-        if not resume:
-            spec.named()
-        yield
-
-
-def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:
-    """Refuse to go on with other data, another model or arithmetic than the search began with; remember them where it begins."""
-    now = {
-        "data": bench.tags["data_fingerprint"],
-        "model": bench.tags["model_fingerprint"],
-        "precision": bench.job.precision,
-        "threads": bench.job.threads,
-        "device": bench.job.device,
-    }
-    then = study.user_attrs.get(CONDITIONS, now)
-    for name in now:
-        if then[name] != now[name]:
-            raise ValueError(f"{name} is not what '{spec.name}' began with ({then[name]} then, {now[name]} now); start a new search")
-    studies.remember(study, CONDITIONS, now)
-    studies.remember(study, TAGS, dict(bench.tags))
-    studies.remember(study, "test_follows", bench.prepared.test is not None)
-
-
-def _dry_run(console: Console, command: Command, prepared: Prepared) -> int:
-    first = command.specs[0]
-    plan.say_data(console, prepared, first)
-    for spec in command.specs:
-        precision = resolve_precision(spec.precision, gpu=torch.cuda.is_available() and spec.gpus_per_trial != 0)
-        fits = resources(this_machine(), spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.max_concurrent)
-        plan.say_plan(console, spec, fits, precision)
-        plan.say_space(console, spec)
-    console.print("nothing was run (--dry-run)")
-    return OK
-
-
-def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
-    """The table over all searches, what it does not say, and the next commands."""
-    summaries = [outcome.summary for outcome in outcomes]
-    show_table(console, comparison.table(summaries))
-    for line in conditions.remarks(summaries):
-        console.print(f"  {line}", style="dim")
-    for outcome in outcomes:
-        states, name = outcome.summary["states"], outcome.spec.name
-        counts = f"{states['COMPLETE']} complete, {states['PRUNED']} pruned, {states['FAIL']} failed"
-        extra = {
-            Ending.EXHAUSTED: "; the space holds no more configurations",
-            Ending.TIME: "; the time budget was spent",
-            Ending.HOPELESS: "; stopped, because the first trials failed for one reason",
-        }.get(outcome.ending, "")
-        console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
-    last = outcomes[-1].spec
-    where = "" if last.results == "results" else f" --results {shlex.quote(last.results)}"
-    if outcomes[-1].ending == Ending.INTERRUPTED:
-        console.print(f"stopped. Go on with: python -m search.run --resume {last.name}{where}")
-        return INTERRUPTED
-    found = [outcome for outcome in outcomes if outcome.summary["best_validation"] is not None]
-    if not found:
-        console.print("no trial came to its end: nothing was found", style="bold red")
-        return NOTHING_FOUND
-    best = max(found, key=lambda outcome: _validation(outcome.summary)).spec.name
-    console.print("next:")
-    if uri.startswith("sqlite"):
-        console.print(f"  mlflow ui --backend-store-uri {shlex.quote(uri)}")
-    console.print(f"  python -m search.export {best}{where} --out best.yaml")
-    console.print("  python -m search.train best.yaml --seeds 5 --out model")
-    return OK
-
-
-def _validation(summary: dict[str, Any]) -> float:
-    """The mean over fresh seeds where there are any, else the best in the search."""
-    confirmed = summary["confirmed"]
-    return sum(confirmed) / len(confirmed) if confirmed else summary["best_validation"]
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search.cmaes import CmaEs
 from search.spec import SearchSpec
 
 DUPLICATE = "duplicate_of"
@@ -24,7 +25,7 @@ def sampler(spec: SearchSpec, already: int) -> BaseSampler:
     if spec.sampler == "gp":
         return Warned(GPSampler(seed=seed, warn_independent_sampling=False))
     if spec.sampler == "cmaes":
-        return Warned(CmaEsSampler(seed=seed, warn_independent_sampling=False))
+        return Warned(CmaEs(seed))
     return ByNumber(spec.seed)
 
 

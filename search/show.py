@@ -2,14 +2,21 @@
 
 import os
 import sys
+from typing import Any
 
 import pandas
 from rich.console import Console
 from rich.table import Table
 
+from analysis.text import visible
+
 
 class Quiet(Console):
     """A console that falls silent when nobody reads on (`| head`): what is recorded goes on."""
+
+    def print(self, *objects: Any, **kwargs: Any) -> None:
+        """Print; what a terminal would act on in a text, a label's or a reason's, is replaced."""
+        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **kwargs)
 
     def on_broken_pipe(self) -> None:
         """Print nothing more."""

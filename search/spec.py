@@ -1,16 +1,17 @@
 """What the user asked for, checked once."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_type_hints
 from urllib.parse import urlsplit
 
 import spaces
 import trainables
+from trainables.parts.config import checked
+from trainables.parts.quote import quoted, reason
 
 Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "none"]
@@ -76,25 +77,22 @@ class SearchSpec:
     """Where searches keep their folders."""
 
     def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, checked(name, getattr(self, name), kind))
+        _require(self.regime in trainables.names(), "regime", f"one of {', '.join(trainables.names())}", self.regime)
         regime = trainables.load(self.regime)
         spaces.load(self.regime)
         if self.epochs == 0:
             object.__setattr__(self, "epochs", regime.EPOCHS)
         object.__setattr__(self, "epochs", min(self.epochs, getattr(regime, "MAX_EPOCHS", self.epochs)))
-        for name, choices in {"sampler": Sampler, "scheduler": Scheduler, "precision": PrecisionChoice}.items():
-            _require(
-                getattr(self, name) in get_args(choices),
-                name,
-                f"one of {', '.join(get_args(choices))}",
-                getattr(self, name),
-            )
         for name in ("trials", "epochs", "cpus_per_trial"):
             _require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
         for name in ("grace", "max_concurrent", "time_budget", "trial_timeout"):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, "above 0", getattr(self, name))
         _require(self.reduction_factor >= 2, "reduction_factor", "at least 2", self.reduction_factor)
         _require(self.max_tokens >= 3, "max_tokens", "at least 3", self.max_tokens)
-        if urlsplit(self.tracking_uri or "").password:
+        results_folder(self.results)
+        if _password(self.tracking_uri):
             raise ValueError("tracking_uri has no password in it: name it in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
         _require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         _require(
@@ -104,7 +102,7 @@ class SearchSpec:
             self.gpus_per_trial,
         )
         share = self.gpus_per_trial or 0
-        _require(share <= 1 or (math.isfinite(share) and share == int(share)), "gpus_per_trial", "a share up to 1 or a whole number", share)
+        _require(share <= 1 or share == int(share), "gpus_per_trial", "a share up to 1 or a whole number", share)
         _require(
             self.confirm_top >= 0 and self.confirm_seeds > 0,
             "confirm",
@@ -133,7 +131,9 @@ class SearchSpec:
     @property
     def is_taken(self) -> bool:
         """The folder holds something. A hidden file is what a search leaves that was killed before its first word."""
-        return self.folder.exists() and any(not path.name.startswith(".") for path in self.folder.iterdir())
+        if not self.folder.is_dir():
+            return self.folder.exists()
+        return any(not path.name.startswith(".") for path in self.folder.iterdir())
 
     def named(self) -> Self:
         """This spec with a name: its own, or the first free one made of regime and data. Raises ValueError where it is taken."""
@@ -153,12 +153,28 @@ class SearchSpec:
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The spec of the search in `folder`. Raises ValueError where it holds none."""
+        try:
+            return cls.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            where = quoted(str(folder.parent))
+            raise ValueError(f"no search {quoted(folder.name)} in {where}: it has no spec.json") from None
+        except (OSError, ValueError) as error:
+            raise ValueError(f"no search can be read in {quoted(str(folder))}: {reason(error)}") from error
+
+    @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote. Raises ValueError for anything else."""
         try:
             values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"spec.json is damaged: {reason(error)}") from error
+        if not isinstance(values, dict):
+            raise ValueError(f"spec.json is damaged: it holds no object; got {quoted(values)}")
+        try:
             return cls.from_dict(values)
-        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+        except ValueError as error:
             raise ValueError(f"spec.json is damaged: {error}") from error
 
     @classmethod
@@ -166,10 +182,37 @@ class SearchSpec:
         """Build from names and values. Raises ValueError for a name that is not a field."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
-            raise ValueError(f"unknown field '{min(unknown)}' of a search; choose one of: {', '.join(f.name for f in fields(cls))}")
+            raise ValueError(f"unknown field {quoted(min(unknown))} of a search; choose one of: {', '.join(f.name for f in fields(cls))}")
+        missing = {field.name for field in fields(cls) if field.default is MISSING and field.default_factory is MISSING} - set(values)
+        if missing:
+            raise ValueError(f"a search has a {min(missing)}; none is given")
         return cls(**values)
+
+
+def _password(uri: str | None) -> str | None:
+    try:
+        return urlsplit(uri or "").password
+    except ValueError as error:
+        raise ValueError(f"tracking_uri is an address; got {quoted(uri)}: {reason(error)}") from error
+
+
+def results_folder(results: str) -> Path:
+    """Where searches keep their folders, absolute; it need not be there yet. Raises ValueError for what cannot be a folder."""
+    try:
+        path = Path(results).expanduser().resolve()
+        fits = bool(results) and (path.is_dir() or not path.exists())
+    except (OSError, RuntimeError, ValueError) as error:  # a name that no file system takes, or the home of nobody
+        raise ValueError(f"results is a folder; got {quoted(results)}: {reason(error)}") from error
+    _require(fits, "results", "a folder", results)
+    return path
+
+
+def folder_of(results: str, name: str) -> Path:
+    """Where the search of that name lies. Raises ValueError for what is no name, as a path that leads elsewhere."""
+    _require(NAME.fullmatch(name) is not None, "name", "letters, digits, '.', '_' and '-', up to 80", name)
+    return results_folder(results) / name
 
 
 def _require(holds: bool, name: str, rule: str, value: Any) -> None:
     if not holds:
-        raise ValueError(f"{name} is {rule}; got {value!r}")
+        raise ValueError(f"{name} is {rule}; got {quoted(value)}")

@@ -8,8 +8,7 @@ from types import FrameType
 from typing import Any
 
 from search import cluster
-
-INTERRUPTED = 130
+from search.exit_codes import INTERRUPTED
 
 
 class Stop:

@@ -2,156 +2,321 @@
 
 Everything here is a projection of the study: `sync` logs what MLflow does not have yet, and can be called at any time, any number
 of times, also by another process later. Only the driver logs.
+
+MLflow may be slow, away, or come back empty. After anything that failed, the tracker believes only what it reads in MLflow again: a
+request whose answer was lost may have been received. And whatever it sends is the same each time, so that once more changes nothing.
 """
 
+import hashlib
+import math
+import threading
+import time
+import uuid
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from search import study as studies
-from search.recorder import Recorder, test_metrics
-from search.results import CONFIRMED, WINNER, tested
+from search.recorder import OutOfTime, Recorder, log_paper, one_line, test_metrics
+from search.results import CONFIRMED, TESTED, WINNER
 from search.spec import SearchSpec
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
+TAGS, ENDING = "tags", "ending"
+"""Attributes of the study: what stands on every run of the search, and how the search ended last."""
+IDENTITY = "regimen.id"
+"""The tag by which a search's runs are found, whatever folder it lies in and however often its name was used."""
+LOOK = 10.0
+"""Seconds after which a look begins nothing new: the next one goes on."""
+ATTEMPTS = 3
+"""How often the end of a search is tried."""
+
+
+def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
+    """Remember in the study what its runs are tagged with, an identity among it, and return that."""
+    known = study.user_attrs.get(TAGS, {})
+    every = {**tags, IDENTITY: known.get(IDENTITY) or uuid.uuid4().hex}
+    studies.remember(study, TAGS, every)
+    return every
+
+
+def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
+    """Whether a search that does not run any more has something left to do; of one that was killed, its trials tell."""
+    ending = study.user_attrs.get(ENDING)
+    if ending is not None:
+        return bool(ending == "INTERRUPTED")
+    return sum(trial.state.is_finished() for trial in studies.trials(study)) < spec.trials
+
+
+@dataclass
+class _Run:
+    """A run as it is in MLflow."""
+
+    id: str
+    began: float
+    status: str = "RUNNING"
+    described: bool = False
+    epochs: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    last: float = 0.0
+    """When its last epoch ended."""
+    done: bool = False
+    """Nothing is to be added."""
+
+    @classmethod
+    def read(cls, run: Any) -> "_Run":
+        data, began = run.data, run.info.start_time / 1000
+        epochs = int(data.metrics.get("epoch", 0))
+        return cls(run.info.run_id, began, run.info.status, bool(data.params), epochs, dict(data.metrics), dict(data.tags), began)
 
 
 class Tracker:
-    """One search in MLflow. `tags` describe data, model, versions; they stand on every run."""
+    """One search in MLflow. `tags` describe data, model, versions; they stand on every run. Nothing is sent before the first `sync`."""
 
     def __init__(self, client: Any, spec: SearchSpec, tags: Mapping[str, str]) -> None:
         self.spec = spec
-        self.recorder = Recorder(client, {"regimen.search": str(spec.name), "regimen.regime": spec.regime, **tags})
-        self.runs: dict[str, str] = {}
-        self.logged: dict[str, int] = {}
-        self.ended: set[str] = set()
-        self.paused: set[str] = set()
-        self.undescribed: dict[str, dict[str, Any]] = {}
-        self.parent = self._find_or_start()
+        self.identity = tags.get(IDENTITY) or hashlib.sha256(str(spec.folder).encode()).hexdigest()[:32]
+        every = {"regimen.search": str(spec.name), "regimen.regime": spec.regime, **tags, IDENTITY: self.identity}
+        self.recorder = Recorder(client, every)
+        self.parent: _Run | None = None
+        self.runs: dict[str, _Run] = {}
+        self.certain = False
+        self.papers = False
+        self.sent: set[tuple[str, str, str]] = set()
+        self.lock = threading.Lock()
 
-    def sync(self, study: optuna.Study) -> None:
-        """Log whatever of the study MLflow does not have."""
-        for trial in studies.trials(study):
-            self._sync_trial(trial)
-        for number, seeds in list(study.user_attrs.get(CONFIRMED, {}).items()):
-            for seed, epochs in seeds.items():
-                self._sync_confirmation(study, number, seed, epochs)
+    def sync(self, study: optuna.Study, *, within: float = LOOK) -> None:
+        """Log whatever of the study MLflow does not have, or as much of it as `within` seconds suffice for."""
+        with self.lock:
+            self.recorder.deadline = time.monotonic() + within
+            self._sync(study, live=True)
 
-    def finish(self, study: optuna.Study, summary: Mapping[str, Any], note: str, *, interrupted: bool) -> None:
-        """Log the rest, the results as artifacts and metrics of the parent run, and close it."""
-        self.sync(study)
+    def finish_within(
+        self, seconds: float, study: optuna.Study, summary: Mapping[str, Any], note: str | None, *, interrupted: bool
+    ) -> str | None:
+        """`finish`, of which the caller waits for `seconds` at most. Returns None, or in one line why MLflow lacks something."""
+        trouble: list[str | None] = [f"it did not take everything within {seconds:.0f} s"]
+        deadline = time.monotonic() + seconds
+
+        def work() -> None:
+            for left in reversed(range(ATTEMPTS)):
+                try:
+                    self.finish(study, summary, note, interrupted=interrupted, within=deadline - time.monotonic())
+                    trouble[0] = None
+                    return
+                except OutOfTime:
+                    return
+                except Exception as error:
+                    trouble[0] = one_line(error)
+                if left:
+                    time.sleep(1.0)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(seconds)
+        return trouble[0]
+
+    def finish(
+        self, study: optuna.Study, summary: Mapping[str, Any], note: str | None, *, interrupted: bool, within: float = math.inf
+    ) -> None:
+        """Log the rest, the results as artifacts and metrics of the parent run, and close every run.
+
+        Raises OutOfTime, or what MLflow's client raises; what was logged until then stands.
+        """
+        deadline = time.monotonic() + within
+        self.recorder.deadline = time.monotonic()  # a look that is not over begins nothing more
+        with self.lock:
+            self.recorder.deadline = deadline
+            self.certain = False  # what a look logged may have been lost since, with the server's disk
+            self._sync(study, live=False)
+            assert self.parent is not None
+            self._results(self.parent, summary, note)
+            self._close(self.parent, interrupted)
+
+    def close(self, *, interrupted: bool) -> None:
+        """End the runs, and log nothing more."""
+        with self.lock:
+            self.recorder.deadline = time.monotonic() + LOOK
+            if self.parent is not None:
+                self._close(self.parent, interrupted)
+
+    def _sync(self, study: optuna.Study, live: bool) -> None:
+        try:
+            if not self.certain:
+                self._find()
+                self.certain = True
+            parent = self._parent(study, live)
+            for trial in _trials(study):
+                self._sync_trial(parent, trial, live)
+            attrs = study.user_attrs
+            for number, seeds in attrs.get(CONFIRMED, {}).items():
+                for seed, epochs in seeds.items():
+                    self._sync_confirmation(study, attrs, number, seed, epochs)
+            if not self.papers:
+                log_paper(self.recorder)
+                self.papers = True
+        except OutOfTime:
+            raise
+        except Exception:
+            self.certain = self.papers = False
+            raise
+
+    def _find(self) -> None:
+        """Read which runs of this search MLflow has, and what of them."""
+        self.recorder.locate(self.spec.results)
+        found = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
+        below = Counter(run.data.tags.get("mlflow.parentRunId") for run in found)
+        # Of two runs with one key, which a request received late has made, the fuller one stays.
+        found.sort(key=lambda run: (-below[run.info.run_id], -run.data.metrics.get("epoch", 0), run.info.run_id))
+        runs: dict[str, _Run] = {}
+        for run in found:
+            key = run.data.tags.get("regimen.key", "search")
+            if key in runs:
+                self.recorder.delete(run.info.run_id)
+            else:
+                runs[key] = _Run.read(run)
+        self.parent = runs.pop("search", None)
+        self.runs = runs
+
+    def _parent(self, study: optuna.Study, live: bool) -> _Run:
+        if self.parent is None:
+            started = [trial.datetime_start.timestamp() for trial in _trials(study) if trial.datetime_start]
+            tags = {"regimen.folder": str(self.spec.folder)}
+            self.parent = self._start(str(self.spec.name), "search", min(started, default=time.time()), tags)
+        if not self.parent.described:
+            self.recorder.params(self.parent.id, {name: value for name, value in vars(self.spec).items() if value not in (None, {})})
+            self.parent.described = True
+        if live:
+            self._reopen(self.parent)
+        return self.parent
+
+    def _start(self, name: str, kind: str, began: float, tags: Mapping[str, str], parent: str | None = None) -> _Run:
+        began = round(began, 3)  # as MLflow keeps it: what is logged by it later has the same times, whoever reads it back
+        return _Run(self.recorder.start(name, kind, parent=parent, tags=tags, began=began), began, last=began)
+
+    def _reopen(self, run: _Run) -> None:
+        if run.status != "RUNNING":
+            self.recorder.reopen(run.id)
+            run.status = "RUNNING"
+
+    def _run(
+        self, key: str, name: str, kind: str, parent: _Run, trial: FrozenTrial, seed: int, began: float, epochs: list[dict[str, Any]]
+    ) -> _Run:
+        """The run of a key, started where there is none, with its parameters and all of `epochs`."""
+        run = self.runs.get(key)
+        if run is None:
+            tags = {"regimen.trial": str(trial.number), "regimen.key": key}
+            run = self.runs[key] = self._start(name, kind, began, tags, parent.id)
+        if not run.described:
+            values = {**trial.user_attrs[studies.CONFIG], "seed": seed, "epochs": self.spec.epochs}
+            self.recorder.params(run.id, values)
+            run.described = True
+        run.epochs = self.recorder.epochs(run.id, epochs, run.epochs, run.began)
+        run.last = run.began + sum(epoch["seconds"] for epoch in epochs)
+        return run
+
+    def _sync_trial(self, parent: _Run, trial: FrozenTrial, live: bool) -> None:
+        key = f"trial {trial.number}"
+        if key in self.runs and self.runs[key].done:
+            return
+        epochs = studies.epochs(trial)
+        began = trial.datetime_start.timestamp() if trial.datetime_start else parent.began
+        run = self._run(key, f"{self.spec.regime} {trial.number:03d}", "trial", parent, trial, self.spec.seed, began, epochs)
+        if trial.state.is_finished():
+            self._end_trial(run, trial, epochs)
+        elif live and trial.state == TrialState.RUNNING:
+            self._reopen(run)
+
+    def _end_trial(self, run: _Run, trial: FrozenTrial, epochs: list[dict[str, Any]]) -> None:
+        """Close a trial's run under a name that tells its end: `supcon 007 · 0.8731`, `supcon 008 · pruned after 3`."""
+        state = trial.state.name
+        how = {"COMPLETE": f"{trial.value or 0:.4f}", "PRUNED": f"pruned after {len(epochs)}", "FAIL": "failed"}[state]
+        tags = {"mlflow.runName": f"{self.spec.regime} {trial.number:03d} · {how}", "regimen.state": state}
+        if studies.REASON in trial.user_attrs:
+            tags["regimen.reason"] = trial.user_attrs[studies.REASON]
+        ended = trial.datetime_complete.timestamp() if trial.datetime_complete else run.last
+        self._end(run, STATUS[state], {"score": trial.value} if state == "COMPLETE" else {}, tags, ended)
+
+    def _end(self, run: _Run, status: str, figures: Mapping[str, float | None], tags: Mapping[str, str], ended: float) -> None:
+        """Bring a run to its end, of which it may have a part."""
+        self._add(run, figures, tags)
+        if run.status != status:
+            self.recorder.end(run.id, status, ended)
+            run.status = status
+        run.done = True
+
+    def _add(self, run: _Run, figures: Mapping[str, float | None], tags: Mapping[str, str]) -> None:
+        """Figures and tags that a run does not have."""
+        if new := {name: value for name, value in figures.items() if value is not None and run.metrics.get(name) != value}:
+            self.recorder.metrics(run.id, new, run.last)
+            run.metrics |= new
+        if changed := {name: value for name, value in tags.items() if run.tags.get(name) != value}:
+            self.recorder.note(run.id, changed)
+            run.tags |= changed
+
+    def _sync_confirmation(
+        self, study: optuna.Study, attrs: Mapping[str, Any], number: str, seed: str, epochs: list[dict[str, Any]]
+    ) -> None:
+        """A run on a fresh seed, nested in its trial's run; the winner's has test scores, which arrive later."""
+        key, above = f"trial {number} seed {seed}", self.runs.get(f"trial {number}")
+        if above is None or (key in self.runs and self.runs[key].done):
+            return
+        trial = study.get_trials(deepcopy=False)[int(number)]
+        began = trial.datetime_complete.timestamp() if trial.datetime_complete else above.last
+        name = f"{self.spec.regime} {int(number):03d} seed {seed}"
+        run = self._run(key, name, "confirmation", above, trial, int(seed), began, epochs)
+        winner, scores = attrs.get(WINNER), attrs.get(TESTED, {}).get(number, {}).get(seed)
+        if winner is None or (str(winner) == number and attrs.get("test_follows") and scores is None):
+            return
+        figures = {"score": epochs[-1]["best_accuracy"], **test_metrics([scores] if scores else [])}
+        self._end(run, "FINISHED", figures, {}, run.last)
+
+    def _results(self, parent: _Run, summary: Mapping[str, Any], note: str | None) -> None:
+        """What the search found, on its parent run. A search that grew finds something else at a later time."""
         confirmed = summary["confirmed"]
         figures = {
             "trial_0_validation_accuracy": summary["paper_config_validation"],
             "best_validation_accuracy": summary["best_validation"],
             "confirmed_validation_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
+            **test_metrics(summary["test"]),
         }
-        self.recorder.metrics(self.parent, {**figures, **test_metrics(summary["test"])})
-        client = self.recorder.client
-        client.set_tag(self.parent, "mlflow.note.content", note)
-        for path in sorted(self.spec.folder.iterdir()):
-            if path.suffix in ARTIFACTS:
-                client.log_artifact(self.parent, str(path))
-        self.close(interrupted=interrupted)
+        parent.last = max([parent.last, *(run.last for run in self.runs.values())])
+        self._add(parent, figures, {"mlflow.note.content": note} if note else {})
+        self._artifacts(parent)
 
-    def close(self, *, interrupted: bool) -> None:
+    def _artifacts(self, parent: _Run) -> None:
+        """The files that MLflow does not have as they are; a tag tells which it has."""
+        files = {
+            path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(self.spec.folder.iterdir()) if path.suffix in ARTIFACTS
+        }
+        told = hashlib.sha256("\n".join(f"{path.name} {digest}" for path, digest in files.items()).encode()).hexdigest()[:32]
+        if parent.tags.get("regimen.artifacts") == told:
+            return
+        for path, digest in files.items():
+            if (parent.id, path.name, digest) not in self.sent:
+                self.recorder.artifact(parent.id, path)
+                self.sent.add((parent.id, path.name, digest))
+        self._add(parent, {}, {"regimen.artifacts": told})
+
+    def _close(self, parent: _Run, interrupted: bool) -> None:
         """End the parent run, and what was interrupted: it goes on under the same runs when the search does."""
-        for key in self.runs.keys() - self.ended:
-            self.recorder.end(self.runs[key], "KILLED")
-        self.recorder.end(self.parent, "KILLED" if interrupted else "FINISHED")
+        for run in self.runs.values():
+            if not run.done and run.status != "KILLED":
+                self.recorder.end(run.id, "KILLED", run.last)
+                run.status = "KILLED"
+        status = "KILLED" if interrupted else "FINISHED"
+        if parent.status != status:
+            self.recorder.end(parent.id, status, max([parent.last, *(run.last for run in self.runs.values())]))
+            parent.status = status
 
-    def _find_or_start(self) -> str:
-        """The parent run's id: of the run that this search had before, with what is logged below it, or of a new one."""
-        mine = f"tags.`regimen.search` = '{self.spec.name}'"
-        parents = self.recorder.search(f"{mine} and tags.`regimen.kind` = 'search'")
-        found = [run for run in parents if run.data.tags.get("regimen.folder") == str(self.spec.folder)]
-        if not found:
-            parent = self.recorder.start(str(self.spec.name), "search", tags={"regimen.folder": str(self.spec.folder)})
-            self.recorder.params(parent, {name: value for name, value in vars(self.spec).items() if value not in (None, {})})
-            return parent
-        parent = found[0].info.run_id
-        self.recorder.client.update_run(parent, status="RUNNING")
-        for run in self.recorder.search(f"{mine} and tags.`regimen.root` = '{parent}'"):
-            key = run.data.tags["regimen.key"]
-            self.runs[key] = run.info.run_id
-            self.logged[key] = int(run.data.metrics.get("epoch", 0))
-            if run.info.status != "RUNNING" and ("score" in run.data.metrics or "regimen.state" in run.data.tags):
-                self.ended.add(key)
-        self.paused = self.runs.keys() - self.ended
-        return parent
 
-    def _start(
-        self,
-        key: str,
-        name: str,
-        kind: str,
-        parent: str,
-        trial: int,
-        config: Mapping[str, Any],
-        seed: int,
-        began: float | None,
-    ) -> None:
-        tags = {"regimen.root": self.parent, "regimen.trial": str(trial), "regimen.key": key}
-        self.runs[key] = self.recorder.start(name, kind, parent=parent, tags=tags, began=began)
-        self.undescribed[key] = {**config, "seed": seed, "epochs": self.spec.epochs}
-
-    def _describe(self, key: str) -> None:
-        """Log a new run's parameters; where that fails, the next look does it."""
-        if key in self.undescribed:
-            self.recorder.params(self.runs[key], self.undescribed[key])
-            del self.undescribed[key]
-
-    def _sync_trial(self, trial: FrozenTrial) -> None:
-        number = studies.first_attempt(trial)
-        key = f"trial {number}"
-        if key in self.ended:
-            return
-        if key in self.paused:
-            self.recorder.client.update_run(self.runs[key], status="RUNNING")
-            self.paused.remove(key)
-        if key not in self.runs:
-            began = trial.datetime_start.timestamp() if trial.datetime_start else None
-            name = f"{self.spec.regime} {number:03d}"
-            self._start(key, name, "trial", self.parent, number, trial.user_attrs[studies.CONFIG], self.spec.seed, began)
-        self._describe(key)
-        epochs = studies.epochs(trial)
-        self.logged[key] = self.recorder.epochs(self.runs[key], epochs, self.logged.get(key, 0))
-        if trial.state.is_finished():
-            self._end_trial(key, trial, epochs)
-
-    def _end_trial(self, key: str, trial: FrozenTrial, epochs: list[dict[str, Any]]) -> None:
-        """Close a trial's run under a name that tells its end: `supcon 007 · 0.8731`, `supcon 008 · pruned after 3`."""
-        run, state, client = self.runs[key], trial.state.name, self.recorder.client
-        how = {"COMPLETE": f"{trial.value or 0:.4f}", "PRUNED": f"pruned after {len(epochs)}", "FAIL": "failed"}[state]
-        client.set_tag(run, "mlflow.runName", f"{self.spec.regime} {studies.first_attempt(trial):03d} · {how}")
-        client.set_tag(run, "regimen.state", state)
-        if studies.REASON in trial.user_attrs:
-            client.set_tag(run, "regimen.reason", trial.user_attrs[studies.REASON])
-        if state == "COMPLETE":
-            self.recorder.metrics(run, {"score": trial.value})
-        self.recorder.end(run, STATUS[state], trial.datetime_complete.timestamp() if trial.datetime_complete else None)
-        self.ended.add(key)
-
-    def _sync_confirmation(self, study: optuna.Study, number: str, seed: str, epochs: list[dict[str, Any]]) -> None:
-        """A run on a fresh seed, nested in its trial's run; the winner's has test scores, which arrive later."""
-        trial = study.get_trials(deepcopy=False)[int(number)]
-        key, above = f"trial {number} seed {seed}", f"trial {studies.first_attempt(trial)}"
-        if key in self.ended or above not in self.runs:
-            return
-        if key not in self.runs:
-            config = trial.user_attrs[studies.CONFIG]
-            name = f"{self.spec.regime} {int(number):03d} seed {seed}"
-            self._start(key, name, "confirmation", self.runs[above], int(number), config, int(seed), None)
-        self._describe(key)
-        self.logged[key] = self.recorder.epochs(self.runs[key], epochs, self.logged.get(key, 0))
-        winner, found = study.user_attrs.get(WINNER), tested(study)
-        wins = str(winner) == number
-        if winner is None or (wins and study.user_attrs.get("test_follows") and seed not in found):
-            return
-        test = [found[seed]] if wins and seed in found else []
-        self.recorder.metrics(self.runs[key], {"score": epochs[-1]["best_accuracy"], **test_metrics(test)})
-        self.recorder.end(self.runs[key])
-        self.ended.add(key)
+def _trials(study: optuna.Study) -> list[FrozenTrial]:
+    """What has a run: the visible trials, and those that wait to be run again but have epochs."""
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    return studies.trials(study) + [trial for trial in waiting if studies.CONFIG in trial.user_attrs and studies.epochs(trial)]

@@ -21,17 +21,19 @@ from search.cluster import Resources, cluster, connected, resources
 from search.export import read_export
 from search.model_card import model_card
 from search.model_log import log_final
-from search.parser import Parser
+from search.parser import Parser, refusal
 from search.prepare import Prepared, prepare
 from search.recorder import connect, tracking_uri
 from search.results import last_contrastive_loss, write
 from search.show import Quiet, show_table
-from search.spec import SearchSpec
+from search.spec import SearchSpec, results_folder
 from search.tuner import share
 from search.versions import commit, versions
 from search.worker import Job, Weights
+from trainables.parts.quote import quoted
 
 SCORES = "scores.json"
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def train(
         fits = resources(have, spec.cpus_per_trial, 1.0 if gpu and have.gpus else 0.0, None)
         data_ref, pretrained_ref = share(prepared.data, prepared.small)
         job = Job(spec.regime, data_ref, pretrained_ref, spec.epochs, document["precision"], fits.device, fits.threads)
-        first = int(document.get("seed", 0))
+        first = document.get("seed") or 0
         curves, tested, weights = _train_seeds(document["config"], range(first, first + seeds), job, prepared, fits, console)
     summary = _summary(document, spec, prepared, curves, tested)
     classifier = worker.assemble(
@@ -150,7 +152,7 @@ def _summary(
         "seconds": sum(epoch["seconds"] for epochs in curves.values() for epoch in epochs),
         "paper_config_validation": None,
         "best_trial": document.get("trial"),
-        "best_validation": document.get("scores", {}).get("search_validation_accuracy"),
+        "best_validation": (document.get("scores") or {}).get("search_validation_accuracy"),
         "winner_trial": document.get("trial"),
         "confirmed": [epochs[-1]["best_accuracy"] for epochs in curves.values()],
         "confirmed_seeds": list(curves),
@@ -176,13 +178,16 @@ def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: Mappin
 
 def _check(out: Path, register: str | None) -> None:
     """Refuse, before anything is trained, what would be refused after it: a folder that is not an earlier training's, a bad name."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(out.parent, os.W_OK):
-        raise ValueError(f"--out '{out}': its parent folder cannot be written")
-    if register is not None and (not register.strip() or set(register) & set("/:")):
-        raise ValueError(f"--register is a name without '/' and ':'; got '{register}'")
+    where = f"--out {quoted(str(out))}"
+    if out.name in ("", ".."):
+        raise ValueError(f"{where} has no name of its own; choose a folder with one")
+    there = next(parent for parent in out.absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(f"{where}: its parent folder cannot be written")
+    if register is not None and (not register.strip() or not register.isprintable() or set(register) & set("/:") or len(register) > 200):
+        raise ValueError(f"--register is a name without '/' and ':', up to 200 characters; got {quoted(register)}")
     if out.exists() and not (out / SCORES).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"--out '{out}' exists and is not a model folder of search.train; choose another")
+        raise ValueError(f"{where} exists and is not a model folder of search.train; choose another")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -206,12 +211,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     console = Quiet(highlight=False, soft_wrap=True, markup=False)
     try:
-        if args.seeds < 1:
-            raise ValueError(f"--seeds is at least 1; got {args.seeds}")
+        if not 1 <= args.seeds <= MOST_SEEDS:
+            raise ValueError(f"--seeds is 1 to {MOST_SEEDS}; got {quoted(args.seeds)}")
+        document = read_export(args.file)
+        results_folder(args.results)
         _check(args.out, args.register)
-        final = train(read_export(args.file), args.seeds, args.out, console, args.register, args.tracking_uri, args.results)
+        final = train(document, args.seeds, args.out, console, args.register, args.tracking_uri, args.results)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(refusal(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -364,7 +364,7 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
     page = Page(text)
     assert [tag for tag, _ in page.tags].count("svg") == 8
     assert "+4.1 ± 22.1" in page.text and "loss is not finite" in page.text
-    assert "prefers-color-scheme: dark" in text and "http" not in text.replace("http://www.w3.org/1999/xlink", "")
+    assert "prefers-color-scheme: dark" in text and "://" not in text.replace("http://www.w3.org/1999/xlink", "")
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.tags}
     assert "| llrd | 81.2 |" in (tmp_path / "report.md").read_text()
     assert list(pandas.read_csv(tmp_path / "report_comparison.csv")["regime"]) == ["baseline", "llrd"]

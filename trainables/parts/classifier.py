@@ -1,20 +1,22 @@
 """An encoder with a head: what is trained, evaluated, saved and loaded."""
 
 import copy
-import json
+import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
+from transformers import PretrainedConfig
 
 from trainables.parts import head as heads
-from trainables.parts.encoder import Encoder
+from trainables.parts.config import Range, checked
+from trainables.parts.encoder import Encoder, empty, outlined, read_config, require_known
 from trainables.parts.head import Head
+from trainables.parts.quote import quoted, reason
 from trainables.parts.tokens import Batch, Tokens, by_length, tokenise
 
 WEIGHTS = "model.safetensors"
@@ -51,8 +53,14 @@ class Classifier(nn.Module):
 
     def predict(self, texts: list[str], tokenizer: Any) -> Tensor:
         """Probabilities (N, K) of raw texts; those longer than `max_tokens` are cut, as in training."""
-        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, self.max_tokens)
-        return self.logits(tokens).softmax(dim=1)
+        config = self.encoder.transformer.config
+        limit = min(self.max_tokens, getattr(config, "max_position_embeddings", self.max_tokens))
+        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, limit)
+        require_known(config.vocab_size, tokens)
+        found = self.logits(tokens).softmax(dim=1)
+        if not found.isfinite().all():
+            raise ValueError("the model's weights are damaged: its scores are not finite numbers")
+        return found
 
     def save(self, folder: Path, tokenizer: Any) -> None:
         """Write the folder: config.json, model.safetensors, the tokenizer's files."""
@@ -73,30 +81,33 @@ class Classifier(nn.Module):
     def from_pretrained(cls, folder: str | Path) -> Self:
         """Load a folder that `save` wrote. Raises ValueError with one line where it is not one."""
         try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            shape = Head.from_dict(config.regimen["head"])
-            encoder = Encoder(AutoModel.from_config(config))
-            labels = tuple(config.id2label[index] for index in range(len(config.id2label)))
-            model = cls.new(encoder, shape, labels)
-            model.max_tokens = int(config.regimen["max_tokens"])
-            prefix = encoder.transformer.base_model_prefix
+            if not os.path.isdir(folder):
+                raise ValueError("there is no such folder")
+            config = read_config(str(folder))
+            with outlined(folder):
+                cls._empty(config)
+            model = cls._empty(config)
             weights = load_file(Path(folder) / WEIGHTS)
-            parts = {"head": model.head, prefix: encoder.transformer}
-            for name, part in parts.items():
+            for name, part in {"head": model.head, model.encoder.transformer.base_model_prefix: model.encoder.transformer}.items():
                 part.load_state_dict({key.removeprefix(f"{name}."): w for key, w in weights.items() if key.startswith(f"{name}.")})
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-            SafetensorError,
-            json.JSONDecodeError,
-        ) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(f"'{folder}' is not a folder that search.train wrote: {reason}") from error
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ValueError(f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}") from error
         return model.eval()
+
+    @classmethod
+    def _empty(cls, config: PretrainedConfig) -> Self:
+        """A classifier of the shape that a config.json of `save` tells, its weights not filled in."""
+        ours, names = getattr(config, "regimen", None), config.id2label
+        if not isinstance(ours, dict) or not isinstance(ours.get("head"), dict):
+            raise ValueError("its config.json has no part of ours with a head")
+        if not isinstance(names, dict) or sorted(names) != list(range(len(names))):
+            raise ValueError("its config.json has no id2label that numbers the labels from 0 on")
+        labels = tuple(checked("a label", names[index], str) for index in range(len(names)))
+        if len(set(labels)) < len(labels):
+            raise ValueError("its config.json has a label twice")
+        model = cls.new(Encoder(empty(config)), Head.from_dict(ours["head"]), labels)
+        model.max_tokens = checked("max_tokens", ours.get("max_tokens"), Annotated[int, Range(3)])
+        return model
 
 
 @torch.inference_mode()

