@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
@@ -83,11 +84,18 @@ def cluster(address: str | None = None) -> Iterator[None]:
         yield
 
 
-def kill() -> None:
-    """End a cluster of our own at once, from wherever this process is: its processes are killed, its files removed."""
+def end_at_once(code: int, why: str = "") -> NoReturn:
+    """End this process, and a cluster of our own: say `why`, kill Ray's processes, remove their files."""
     _ending.acquire()  # and never released: of two threads that come here, one ends the process and the other waits for that
+    os.write(2, why.encode())  # first, because without its raylet Ray ends this process too, and says nothing that helps
     for folder in _temporary:
         _end(folder)
+    os._exit(code)
+
+
+def whole() -> bool:
+    """Whether Ray's own processes, where we started them, are alive: if not, workers die too, and their trials are not to blame."""
+    return all(_alive(process) for process in _vital)
 
 
 def _end(folder: Path) -> None:
@@ -114,18 +122,15 @@ def _uses(process: psutil.Process, folder: str) -> bool:
 @contextlib.contextmanager
 def _watched() -> Iterator[None]:
     """End this process as soon as one of Ray's own is gone: without them nothing goes on, and Ray would not say so in a line."""
-    vital: dict[psutil.Process, str] = {}
     over, began = threading.Event(), time.monotonic()
 
     def watch() -> None:
         while not over.wait(0.1):
             if time.monotonic() - began < 10:  # the raylet's own children take a moment to start
-                vital.update(_vital())
-            for process, name in vital.items():
-                if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                    kill()
-                    os.write(2, f"error: Ray's process {name} died; {RECORDED}\n".encode())
-                    os._exit(FAILED)
+                _vital.update(_find_vital())
+            for process, name in list(_vital.items()):
+                if not _alive(process):
+                    end_at_once(FAILED, f"error: Ray's process {name} died; {RECORDED}\n")
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -134,9 +139,17 @@ def _watched() -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+        _vital.clear()
 
 
-def _vital() -> Iterator[tuple[psutil.Process, str]]:
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _find_vital() -> Iterator[tuple[psutil.Process, str]]:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if process.name() in VITAL:
@@ -145,6 +158,7 @@ def _vital() -> Iterator[tuple[psutil.Process, str]]:
 
 _temporary: set[Path] = set()
 _ending = threading.Lock()
+_vital: dict[psutil.Process, str] = {}
 
 
 @contextlib.contextmanager

@@ -45,6 +45,7 @@ def connect(uri: str, results: str) -> Any:
 def open_client(uri: str) -> Any:
     """An MLflow client that gives up soon and never sends a request twice by itself: it may have been received."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")

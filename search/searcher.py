@@ -16,6 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from search import cluster
 from search import study as studies
 from search.progress import duration
 from search.spec import SearchSpec
@@ -105,7 +106,7 @@ class Ledger:
 
         A worker that dies twice of one trial does not get a third.
         """
-        if ray_id not in self.open:
+        if ray_id not in self.open or (died and not cluster.whole()):  # with Ray gone the next process finds it running, and repeats it
             return
         trial = self.open[ray_id]
         if died and studies.DIED in self._recorded(trial).user_attrs:

@@ -1,7 +1,6 @@
 """How a user stops a search: once, and it ends in good order; twice, and it is gone."""
 
 import contextlib
-import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -21,8 +20,7 @@ class Stop:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """The signal's handler. While trials run they end their epoch first; elsewhere it raises KeyboardInterrupt."""
         if self.asked:
-            cluster.kill()
-            os._exit(INTERRUPTED)
+            cluster.end_at_once(INTERRUPTED)
         self.asked = True
         if not self.patient:
             raise KeyboardInterrupt

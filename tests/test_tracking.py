@@ -402,7 +402,7 @@ class Postgres:
             for above in folder.parents:  # pytest's own folders let nobody else through
                 if above.owner() == "root" and above.is_relative_to("/tmp") and above != Path("/tmp"):
                     above.chmod(above.stat().st_mode | 0o011)
-        self._run(self.initdb, "-D", str(folder / "data"), "-U", "regimen", "--auth=trust", "--no-sync")
+        self._run(self.initdb, "-D", str(folder / "data"), "-U", "regimen", "-E", "UTF8", "--auth=trust", "--no-sync")
         listens = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", "unix_socket_directories=", "-c", "fsync=off"]
         self.process = subprocess.Popen(
             [self.postgres, "-D", str(folder / "data"), *listens],

@@ -231,8 +231,9 @@ def outlined(folder: str | Path) -> Iterator[None]:
 
 def load_tokenizer(source: str) -> Any:
     """The fast tokenizer that belongs to a model. Raises ValueError with one line where there is none."""
+    folder = _folder(source)
     try:
-        return AutoTokenizer.from_pretrained(_folder(source), use_fast=True, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(folder, config=read_config(folder), use_fast=True, trust_remote_code=False)
     except Exception as error:
         raise ValueError(f"model {quoted(source)} has no tokenizer that can be loaded: {reason(error)}") from error
 
