@@ -57,7 +57,7 @@ class Resources:
 def cluster(address: str | None = None) -> Iterator[None]:
     """Connect to the cluster at `address`, or start one on this machine and remove it, with its files, at the end.
 
-    Raises ValueError where none answers. A cluster of our own listens on loopback alone.
+    Raises ValueError where none answers, OSError where none can be started. A cluster of our own listens on loopback alone.
     """
     with contextlib.ExitStack() as stack:
         own = None if address else str(stack.enter_context(temporary_folder()))
@@ -74,9 +74,11 @@ def cluster(address: str | None = None) -> Iterator[None]:
                 logging_level=logging.ERROR,
                 _temp_dir=own,
             )
-        except (ConnectionError, RuntimeError) as error:
-            what = f"no Ray cluster answers at '{address}'" if address else "Ray cannot be started"
-            raise ValueError(f"{what}: {' '.join(str(error).split())[:200]}") from error
+        except Exception as error:  # Ray raises its own, Python's, and those of what it is made of
+            reason = " ".join(str(error).split())[:200]
+            if address:
+                raise ValueError(f"no Ray cluster answers at '{address}': {reason}") from error
+            raise OSError(f"Ray cannot be started: {reason}") from error
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # a worker that dies is in the study, without its traceback
         if own:

@@ -42,6 +42,8 @@ KINDS = {
     "scores.search_validation_accuracy": float | None,
 }
 """What an export has to hold, a section before what is in it."""
+LONGEST = 10**6
+"""Bytes of an export; a configuration has some two thousand."""
 
 
 def export(folder: Path, top: int = 1) -> str:
@@ -108,9 +110,12 @@ def read_export(path: Path) -> dict[str, Any]:
     """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one."""
     where = quoted(str(path))
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(LONGEST + 1).decode("utf-8")
     except (OSError, ValueError) as error:
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
+    if len(text) > LONGEST:  # a device has no end
+        raise ValueError(f"{where} is not a file that search.export wrote: it is longer than {LONGEST} bytes")
     try:
         document = next(iter(yaml.load_all(text, _Loader)), None)
     except Exception as error:  # besides its own errors, PyYAML lets through whatever a wrong value makes Python raise

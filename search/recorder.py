@@ -152,7 +152,7 @@ class Recorder:
         from mlflow.entities import Param
 
         self.check()
-        self.client.log_batch(run, params=[Param(name, str(value)[:MAX_VALUE]) for name, value in values.items()])
+        self.client.log_batch(run, params=[Param(name, _text(value)) for name, value in values.items()])
 
     def metrics(self, run: str, values: Mapping[str, float | None], at: float | None = None) -> None:
         """Figures of the whole run, in one call; None is left out."""
@@ -168,7 +168,7 @@ class Recorder:
         from mlflow.entities import RunTag
 
         self.check()
-        self.client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
+        self.client.log_batch(run, tags=[RunTag(name, _text(value)) for name, value in tags.items()])
 
     def epochs(self, run: str, epochs: list[dict[str, Any]], after: int = 0, began: float | None = None) -> int:
         """The epochs above `after`, in few calls; returns the last one's number. `epoch` goes with each, and tells later what is there."""
@@ -210,6 +210,11 @@ class Recorder:
         """Take a run away."""
         self.check()
         self.client.delete_run(run)
+
+
+def _text(value: Any) -> str:
+    """A value as any store takes it: PostgreSQL has no NUL, UTF-8 no halves of characters."""
+    return str(value).replace("\0", " ").encode("utf-8", "replace").decode("utf-8")[:MAX_VALUE]
 
 
 def _milliseconds(seconds: float | None) -> int:

@@ -33,23 +33,25 @@ IDENTITY = "regimen.id"
 """The tag by which a search's runs are found, whatever folder it lies in and however often its name was used."""
 LOOK = 10.0
 """Seconds after which a look begins nothing new: the next one goes on."""
+MOMENT = 2.0
+"""Seconds for a farewell without results."""
 ATTEMPTS = 3
 """How often the end of a search is tried."""
 
 
 def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
-    """Remember in the study what its runs are tagged with, an identity among it, and return that."""
+    """Remember in the study what its runs are tagged with, an identity among it, and return that. A search that begins has no ending."""
     known = study.user_attrs.get(TAGS, {})
     every = {**tags, IDENTITY: known.get(IDENTITY) or uuid.uuid4().hex}
     studies.remember(study, TAGS, every)
+    studies.remember(study, ENDING, None)
     return every
 
 
 def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
-    """Whether a search that does not run any more has something left to do; of one that was killed, its trials tell."""
-    ending = study.user_attrs.get(ENDING)
-    if ending is not None:
-        return bool(ending == "INTERRUPTED")
+    """Whether a search that does not run any more was stopped or killed. One of an older version of Regimen is told by its trials."""
+    if ENDING in study.user_attrs:
+        return study.user_attrs[ENDING] in (None, "INTERRUPTED")
     return sum(trial.state.is_finished() for trial in studies.trials(study)) < spec.trials
 
 
@@ -140,11 +142,15 @@ class Tracker:
             self._close(self.parent, interrupted)
 
     def close(self, *, interrupted: bool) -> None:
-        """End the runs, and log nothing more."""
-        with self.lock:
-            self.recorder.deadline = time.monotonic() + LOOK
-            if self.parent is not None:
-                self._close(self.parent, interrupted)
+        """End the runs, and log nothing more, unless a look keeps MLflow busy: `search.sync` ends them then."""
+        self.recorder.deadline = time.monotonic()
+        if self.lock.acquire(timeout=MOMENT):
+            try:
+                self.recorder.deadline = time.monotonic() + MOMENT
+                if self.parent is not None:
+                    self._close(self.parent, interrupted)
+            finally:
+                self.lock.release()
 
     def _sync(self, study: optuna.Study, live: bool) -> None:
         try:
