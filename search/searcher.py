@@ -82,8 +82,10 @@ class Ledger:
             self.close(ray_id, TrialState.COMPLETE, score=score)
             return True
         epoch = {key: result[key] for key in studies.EPOCH_FIELDS}
-        trial.set_user_attr(f"{studies.EPOCH}{epoch['epoch']}", epoch)
-        if epoch["epoch"] not in self._recorded(trial).intermediate_values:  # an earlier attempt got as far
+        recorded, key = self._recorded(trial), f"{studies.EPOCH}{epoch['epoch']}"
+        if key not in recorded.user_attrs:  # else an earlier attempt got as far, and what it recorded stands
+            trial.set_user_attr(key, epoch)
+        if epoch["epoch"] not in recorded.intermediate_values:
             trial.report(epoch["validation_accuracy"], epoch["epoch"])
         if epoch["epoch"] <= STOPPABLE * self.spec.epochs and trial.should_prune() and trial.number != 0:  # asked of 0 too, for its rungs
             self.close(ray_id, TrialState.PRUNED)

@@ -38,7 +38,7 @@ from trainables.parts.classifier import WEIGHTS, Classifier
 from trainables.parts.encoder import Pretrained
 from trainables.parts.head import Head
 
-FEW, MANY = 10, 200
+FEW, MANY = 25, 200
 """Inputs a rule is held for, quickly and slowly."""
 LONGEST = 1600
 """Letters that a refusal may have: the valid choices are among them, an endless value is not."""
@@ -154,13 +154,19 @@ ODD_NUMBERS = [0, -0.0, 1, -1, 2**31, 2**63, -(2**63), 10**30, 10**400, 1e308, 1
 letters = st.text(st.characters(exclude_categories=()), max_size=20)  # surrogates too
 texts = st.one_of(st.sampled_from(ODD_TEXTS), letters)
 scalars = st.one_of(texts, st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(ODD_NUMBERS))
-values = st.one_of(scalars, st.recursive(scalars, lambda one: st.lists(one, max_size=3) | st.dictionaries(letters, one, max_size=3), max_leaves=6))
+values = st.one_of(
+    scalars, st.recursive(scalars, lambda one: st.lists(one, max_size=3) | st.dictionaries(letters, one, max_size=3), max_leaves=6)
+)
 flag_values = st.one_of(
     texts,
     st.sampled_from(["0", "-1", "1", "1e999", "-inf", "inf", "nan", "1e-320", "9" * 30, "9" * 5000, "-" + "9" * 400, "1.5", "0x10", "1_0"]),
     st.sampled_from(["auto", "none", "2h", "0s", "1d", "99999999999h", "3x2", "0x0", "9" * 400 + "x1", "all", "tpe", "٣", "x=1", "="]),
-    st.sampled_from(["head_width=1" + "0" * 400, "dropout=nan", "dropout=inf", "batch_size=1e5", "=1", "dropout", "a\nb=1", "dropout=" + "9" * 5000]),
-    st.sampled_from(["https://me:secret@x", "http://[", "sqlite://", "://", "file:///dev/null", "hub:", "hub:../..", "massive:x", "/dev/zero"]),
+    st.sampled_from(
+        ["head_width=1" + "0" * 400, "dropout=nan", "dropout=inf", "batch_size=1e5", "=1", "dropout", "a\nb=1", "dropout=" + "9" * 5000]
+    ),
+    st.sampled_from(
+        ["https://me:secret@x", "http://[", "sqlite://", "://", "file:///dev/null", "hub:", "hub:../..", "massive:x", "/dev/zero"]
+    ),
     st.integers().map(str),
     st.floats().map(str),
 )
@@ -320,7 +326,10 @@ def test_folders_with_odd_content_are_read_or_refused(hold: Hold) -> None:
                 result(lambda: data.read(str(path / name)))
             result(lambda: data.read(str(path)))
 
-    parts = ["train", "TRAIN", "dev", "val", "test", "x", ".train", "train\n"], [".jsonl", ".csv", ".parquet", ".JSONL", "", ".tsv", ".jsonl.gz"]
+    parts = (
+        ["train", "TRAIN", "dev", "val", "test", "x", ".train", "train\n"],
+        [".jsonl", ".csv", ".parquet", ".JSONL", "", ".tsv", ".jsonl.gz"],
+    )
     names = st.lists(st.tuples(*map(st.sampled_from, parts)).map("".join), max_size=5)
     hold(rule, names, st.sampled_from(["folder", "pipe", "link", "loop", "empty", "bytes"]))
 
@@ -331,7 +340,11 @@ def test_any_name_of_data_is_read_or_refused(hold: Hold) -> None:
             check_corpus(result(lambda: data.read(source, text_column=column)))
             assert not any(path.iterdir())
 
-    hold(rule, st.one_of(flag_values, flag_values.map("hub:{}".format), texts.map("massive:{}".format), st.just("embedded")), st.none() | texts)
+    hold(
+        rule,
+        st.one_of(flag_values, flag_values.map("hub:{}".format), texts.map("massive:{}".format), st.just("embedded")),
+        st.none() | texts,
+    )
 
 
 @pytest.mark.parametrize("classes", [1, 2, 5000])
@@ -352,7 +365,7 @@ def test_rows_of_any_kind_are_prepared_or_refused(hold: Hold, model_folder: Path
             if prepared is not None:
                 vectors = prepared.small.weights[prepared.small.embedding]
                 for split in (prepared.data.train, prepared.data.validation):
-                    assert split.lengths.min() > 0 and 0 <= split.ids.min() and split.ids.max() < len(vectors)
+                    assert split.lengths.min() > 0 and split.ids.min() >= 0 and split.ids.max() < len(vectors)
 
     hold(rule, st.lists(st.fixed_dictionaries({"text": texts.filter(str.strip), "label": texts.filter(str.strip)}), max_size=8))
 
@@ -426,7 +439,10 @@ def test_any_flag_of_a_training_is_taken_or_refused(hold: Hold, finished: Path, 
     def rule(name: str, value: str) -> None:
         with folder() as path, contextlib.chdir(path):
             given = {"--seeds": "2", "--results": str(path / "results")} | ({name: value} if name else {})
-            ended(train.main, [*(f"{flag}={text}" for flag, text in given.items()), "--", str(finished.parent / "best.yaml") if name else value])
+            ended(
+                train.main,
+                [*(f"{flag}={text}" for flag, text in given.items()), "--", str(finished.parent / "best.yaml") if name else value],
+            )
             assert listing(path) == []
 
     hold(rule, st.sampled_from(["", "--seeds", "--out", "--register", "--tracking-uri", "--results"]), flag_values)
@@ -556,7 +572,13 @@ def damage_model(path: Path, how: str, dice: random.Random, odd: Any) -> None:
         case "weights values":
             tensors = load_file(weights)
             name = dice.choice(sorted(tensors))
-            wrong = [tensors[name] * float("nan"), tensors[name] * 1e38, tensors[name].int(), tensors[name].half(), tensors[name][:1].clone()]
+            wrong = [
+                tensors[name] * float("nan"),
+                tensors[name] * 1e38,
+                tensors[name].int(),
+                tensors[name].half(),
+                tensors[name][:1].clone(),
+            ]
             save_file({**tensors, name: dice.choice([*wrong, torch.zeros(0), tensors[name].to(torch.complex64)])}, weights)
         case "tokenizer":
             file = dice.choice([found for found in path.iterdir() if "token" in found.name])
@@ -575,10 +597,15 @@ def damage_model(path: Path, how: str, dice: random.Random, odd: Any) -> None:
             file = dice.choice([config, path / "tokenizer_config.json"])
             tree = json.loads(file.read_text()) | {"auto_map": auto, dice.choice(["x", "model_type", "tokenizer_class"]): "evil"}
             file.write_text(json.dumps(tree))
+        case "kernel":
+            name = dice.choice(["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "quantization_config"])
+            config.write_text(
+                json.dumps(json.loads(config.read_text()) | {name: dice.choice(["evil/code", "flash_attention_2", {"x": 1}])})
+            )
 
 
 HARMS = ["config bytes", "config values", "config sizes", "config sizes", "head", "weights header", "weights bytes", "weights values"]
-HARMS += ["tokenizer", "tokenizer values", "missing", "pickle", "code"]
+HARMS += ["tokenizer", "tokenizer values", "missing", "pickle", "code", "kernel"]
 
 
 def test_a_damaged_model_is_loaded_or_refused(hold: Hold, model_folder: Path) -> None:
@@ -619,3 +646,39 @@ def test_any_text_is_classified(hold: Hold, trained: Path) -> None:
 
 
 # Real processes
+
+
+PROCESSES: dict[str, list[str]] = {
+    "a flag's value with line breaks": ["search.run", "--regime", "a\nb\r\nc"],
+    "a flag that is none": ["search.run", "--none\nsuch", "x"],
+    "an endless number": ["search.run", "--regime", "baseline", "--trials", "9" * 5000],
+    "data that are a device": ["search.run", "--regime", "baseline", "--data", "/dev/zero"],
+    "data that are a broken byte": ["search.run", "--regime", "baseline", "--data", "\udcff"],
+    "a home of nobody": ["search.run", "--regime", "baseline", "--results", "~nobody-of-that-name/x"],
+    "a path that no file system takes": ["search.run", "--regime", "baseline", "--results", "x/" * 3000 + "y" * 300],
+    "a search outside": ["search.run", "--resume", "../../etc"],
+    "YAML with Python in it": ["search.train", "evil.yaml"],
+    "an export that is a device": ["search.train", "/dev/zero"],
+    "an export that is there no more": ["search.export", "gone\nsearch"],
+    "a model with a number of labels that fills the memory": ["search.predict", "model", "hello"],
+    "a model of that kind, searched": ["search.run", "--regime", "baseline", "--model", "model"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_command_ends_in_one_line_and_exit_code_2(name: str, tmp_path: Path, trained: Path) -> None:
+    module, *argv = PROCESSES[name]
+    (tmp_path / "evil.yaml").write_text(YAMLS[0])
+    shutil.copytree(trained, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    values = {key: value for key, value in json.loads(config.read_text()).items() if key not in ("id2label", "label2id")}
+    config.write_text(json.dumps(values | {"num_labels": 10**9}))
+    before = listing(tmp_path)
+    if module == "search.run":
+        given = {"--data": "embedded", "--model": "minilm", "--results": "results"}
+        argv += [item for flag, value in given.items() if flag not in argv for item in (flag, value)]
+    done = commands.run(module, *argv, timeout=120, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    check_refusal(done.stdout, done.stderr)
+    assert listing(tmp_path) == before

@@ -59,13 +59,16 @@ FORBIDDEN = {"shell": True, "trust_remote_code": True, "allow_pickle": True, "we
 
 def dangers(source: str) -> Iterator[str]:
     """What in a file's source would run what somebody hands over."""
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    safe = {node.name for node in classes if [ast.unparse(base) for base in node.bases] == ["yaml.SafeLoader"]}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             yield from (f"imports {name}" for name in names if name.split(".")[0] in MODULES)
         elif isinstance(node, ast.Call):
             name, given = ast.unparse(node.func), {word.arg: word.value for word in node.keywords}
-            if name in CALLS:
+            if name in CALLS and not (name == "yaml.load_all" and ast.unparse(node.args[1]) in safe):
                 yield f"calls {name}"
             for word, value in FORBIDDEN.items():
                 if word in given and not (isinstance(given[word], ast.Constant) and given[word].value is not value):

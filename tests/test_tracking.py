@@ -30,7 +30,8 @@ from search import recorder, results, tracking
 from search import study as studies
 from search.follow import following
 from search.recorder import connect, open_client
-from search.searcher import FINISHED, Ledger
+from search.searcher import FAILED, FINISHED, Ledger
+from search.sync import main, sync
 from search.tracking import Tracker
 
 TAGS = {"data_fingerprint": "d", "model_fingerprint": "m"}
@@ -91,7 +92,7 @@ def points(found: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
 
 def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
     """What MLflow has to have of a study: the points of each run, by its key."""
-    every = {f"trial {trial.number}": points(studies.epochs(trial)) for trial in studies.trials(study)}
+    every = {f"trial {trial.number}": points(studies.epochs(trial)) for trial in tracking._trials(study)}
     for number, seeds in study.user_attrs.get(results.CONFIRMED, {}).items():
         every |= {f"trial {number} seed {seed}": points(found) for seed, found in seeds.items()}
     return every
@@ -239,12 +240,16 @@ def test_a_batch_that_is_received_late_is_there_once(search: Search, sqlite: str
 
 def test_an_interrupted_search_goes_on_under_the_same_runs(search: Search, sqlite: str) -> None:
     tracker = search.tracker(sqlite)
-    search.epochs(0, 1, last=2)
+    search.epochs(0, 1, last=1)
     tracker.sync(search.study)
+    search.epochs(0, 1, first=2, last=2)
+    studies.interrupt(search.study)
     assert search.finish(tracker, interrupted=True) is None
     before = everything(open_client(sqlite))
     check(open_client(sqlite), search.study, "KILLED")
+    search = Search(Path(search.spec.results))  # as another process
     again = search.tracker(sqlite)
+    search.epochs(0, 1, last=2)
     again.sync(search.study)
     running = [one for one in everything(open_client(sqlite)).values() if one["info"]["status"] == "RUNNING"]
     assert len(running) == 3
@@ -254,6 +259,20 @@ def test_an_interrupted_search_goes_on_under_the_same_runs(search: Search, sqlit
     assert set(check(open_client(sqlite), search.study)) == set(before)
 
 
+def test_a_killed_search_is_told_from_one_that_ended(search: Search, sqlite: str) -> None:
+    """Killed while its best was confirmed: all trials ended, and the runs are closed as interrupted; a reason may hold anything."""
+    search.epochs(0, 1, 2)
+    search.end(0, 1)
+    search.ledger.report("2", {FAILED: "odd: \0 \ud800 " + "x" * 9000})
+    tracker = search.tracker(sqlite)
+    tracker.sync(search.study)
+    sync(search.spec.folder, sqlite)
+    check(open_client(sqlite), search.study, "KILLED")
+    studies.remember(search.study, tracking.ENDING, "DONE")
+    sync(search.spec.folder, sqlite)
+    check(open_client(sqlite), search.study)
+
+
 def test_what_a_killed_process_left_is_completed(search: Search, sqlite: str) -> None:
     """Killed within the end of a trial, before each of its requests: no farewell, another process goes on."""
     search.all()
@@ -261,10 +280,8 @@ def test_what_a_killed_process_left_is_completed(search: Search, sqlite: str) ->
         client = Lossy(connect(sqlite, search.spec.results), lambda number, dies=dies: number >= dies % 7 + 2, received=False)
         with contextlib.suppress(ConnectionError):
             Tracker(client, search.spec, search.tags).sync(search.study)
-    from search.sync import sync
-
     sync(search.spec.folder, sqlite)
-    before = check(open_client(sqlite), search.study, "FINISHED")
+    before = check(open_client(sqlite), search.study, "KILLED")
     assert "lacked no epoch" in sync(search.spec.folder, sqlite)
     assert everything(open_client(sqlite)) == before
 
@@ -326,8 +343,6 @@ def test_a_slow_store_holds_up_neither_a_look_nor_the_end(search: Search, sqlite
     assert search.finish(tracker, within=3.0) == "it did not take everything within 3 s"
     assert time.monotonic() - began < 4
     time.sleep(1.5)  # what it had begun
-    from search.sync import sync
-
     assert "and has them now" in sync(search.spec.folder, sqlite)
     check(open_client(sqlite), search.study)
 
@@ -346,8 +361,6 @@ def test_a_tracker_is_made_without_a_request(search: Search) -> None:
 
 @pytest.mark.parametrize("name", ["none", "empty", "held", "damaged", "unheard"])
 def test_sync_refuses_in_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from search.sync import main
-
     folder = tmp_path / name
     argv = [name, "--results", str(tmp_path), "--tracking-uri", "http://127.0.0.1:9"]
     if name != "none":
@@ -559,6 +572,8 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(search: Search, p
         search.epochs(0, 1, last=2)
         looks(tracker, search.study, 25)
         proxy.loses = lambda number: False
+        first = tracker.runs["trial 0"]
+        tracker.recorder.epochs(first.id, studies.epochs(studies.trials(search.study)[0]), began=first.began)  # again, all of it
         assert search.finish(tracker, interrupted=True) is None
         check(client, search.study, "KILLED")
         # It is killed while epochs are written, and comes back.
