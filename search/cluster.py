@@ -66,6 +66,9 @@ def cluster(address: str | None = None) -> Iterator[None]:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray leaves one in the home folder
             _stay_on_loopback()
         stack.callback(ray.shutdown)
+        started = threading.Event()
+        if own:
+            stack.enter_context(_watched(started))  # from before there is anything to watch: half started, Ray would wait for a minute
         try:
             ray.init(
                 address=address or "local",
@@ -81,8 +84,7 @@ def cluster(address: str | None = None) -> Iterator[None]:
             raise OSError(f"Ray cannot be started: {reason}") from error
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # a worker that dies is in the study, without its traceback
-        if own:
-            stack.enter_context(_watched())
+        started.set()
         yield
 
 
@@ -122,13 +124,15 @@ def _uses(process: psutil.Process, folder: str) -> bool:
 
 
 @contextlib.contextmanager
-def _watched() -> Iterator[None]:
+def _watched(started: threading.Event) -> Iterator[None]:
     """End this process as soon as one of Ray's own is gone: without them nothing goes on, and Ray would not say so in a line."""
-    over, began = threading.Event(), time.monotonic()
+    over, since = threading.Event(), time.monotonic()
 
     def watch() -> None:
+        nonlocal since
         while not over.wait(0.1):
-            if time.monotonic() - began < 10:  # the raylet's own children take a moment to start
+            since = since if started.is_set() else time.monotonic()
+            if time.monotonic() - since < 10:  # the raylet's own children take a moment longer to start
                 _vital.update(_find_vital())
             for process, name in list(_vital.items()):
                 if not _alive(process):
