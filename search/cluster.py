@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import secrets
+import select
 import shutil
 import tempfile
 import threading
@@ -127,16 +128,24 @@ def _uses(process: psutil.Process, folder: str) -> bool:
 def _watched(started: threading.Event) -> Iterator[None]:
     """End this process as soon as one of Ray's own is gone: without them nothing goes on, and Ray would not say so in a line."""
     over, since = threading.Event(), time.monotonic()
+    deaths, tokens = select.poll(), contextlib.ExitStack()
 
     def watch() -> None:
         nonlocal since
-        while not over.wait(0.1):
+        while not over.is_set():
             since = since if started.is_set() else time.monotonic()
             if time.monotonic() - since < 10:  # the raylet's own children take a moment longer to start
-                _vital.update(_find_vital())
+                for process, name in _find_vital():
+                    if process not in _vital and hasattr(os, "pidfd_open"):
+                        with contextlib.suppress(OSError):
+                            token = os.pidfd_open(process.pid)
+                            tokens.callback(os.close, token)
+                            deaths.register(token, select.POLLIN)
+                    _vital[process] = name
             for process, name in list(_vital.items()):
                 if not _alive(process):
                     end_at_once(FAILED, f"error: Ray's process {name} died; {RECORDED}\n")
+            deaths.poll(100)  # milliseconds; a death is told at once, before Ray has ended this process without a word
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -145,6 +154,7 @@ def _watched(started: threading.Event) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+        tokens.close()
         _vital.clear()
 
 
