@@ -34,7 +34,8 @@ def tracking_uri(uri: str | None, results: str) -> str:
 def connect(uri: str, results: str) -> Any:
     """An MLflow client with both experiments there. Raises ValueError with one line where no store answers at `uri`."""
     try:
-        Path(results).expanduser().resolve().mkdir(parents=True, exist_ok=True)
+        if uri.startswith("sqlite:"):
+            Path(results).expanduser().resolve().mkdir(parents=True, exist_ok=True)
         client = open_client(uri)
         make_experiments(client, results)
     except Exception as error:  # the file system, requests, sqlalchemy and mlflow each have their own

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search import results
 from search import study as studies
-from search.parser import Parser
+from search.parser import Parser, refusal
 from search.recorder import connect, one_line, tracking_uri
 from search.spec import SearchSpec, folder_of
 from search.tracking import TAGS, Tracker, was_interrupted
@@ -21,10 +21,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
     Once more changes nothing. Raises ValueError where the folder holds no search, or one that is running, or MLflow does not answer.
     """
     folder = folder.expanduser().absolute()
-    path = folder / "spec.json"
-    if not path.is_file():
-        raise ValueError(f"no search in '{folder}': it has no spec.json")
-    spec = replace(SearchSpec.from_json(path.read_text(encoding="utf-8")), name=folder.name, results=str(folder.parent))
+    spec = replace(SearchSpec.read(folder), name=folder.name, results=str(folder.parent))
     with _alone(folder):
         study = studies.read_study(folder)
         store = tracking_uri(uri or spec.tracking_uri, spec.results)
@@ -62,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(sync(folder_of(str(args.results), args.name), args.tracking_uri))
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(refusal(error), file=sys.stderr)
         return 2
     return 0
 

@@ -193,8 +193,7 @@ class Tracker:
     def _parent(self, study: optuna.Study, live: bool) -> _Run:
         if self.parent is None:
             started = [trial.datetime_start.timestamp() for trial in _trials(study) if trial.datetime_start]
-            tags = {"regimen.folder": str(self.spec.folder)}
-            self.parent = self._start(str(self.spec.name), "search", min(started, default=time.time()), tags)
+            self.parent = self._start(str(self.spec.name), "search", min(started, default=time.time()), {})
         if not self.parent.described:
             self.recorder.params(self.parent.id, {name: value for name, value in vars(self.spec).items() if value not in (None, {})})
             self.parent.described = True

@@ -35,6 +35,7 @@ from optuna.trial import TrialState
 
 from search import recorder
 from search import study as studies
+from search.tracking import IDENTITY, TAGS
 from tests import tiny
 
 ROOT = Path(__file__).parent.parent
@@ -581,7 +582,8 @@ def mlflow_problems(uri: str, folder: Path) -> Iterator[tuple[str, str]]:
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name(recorder.EXPERIMENT)
     runs = client.search_runs([experiment.experiment_id], "tags.`regimen.search` = 'chaos'", max_results=10000) if experiment else []
-    parents = [run for run in runs if run.data.tags.get("regimen.folder") == str(folder)]
+    mine = studies.read_study(folder).user_attrs[TAGS][IDENTITY]
+    parents = [run for run in runs if run.data.tags["regimen.kind"] == "search" and run.data.tags.get(IDENTITY) == mine]
     if len(parents) != 1:
         yield ("MLflow doubled" if parents else "MLflow missing"), f"{len(parents)} parent runs"
     roots = {run.info.run_id for run in parents}

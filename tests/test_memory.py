@@ -309,6 +309,7 @@ LONG, JUDGES, SPARE = 512, 32, 20 * 2**20
 of the validation split; bytes that there are."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on a process's memory is Linux's")
 @pytest.mark.parametrize("regime", ["baseline", "supcon"])
 def test_a_process_that_really_runs_out_of_memory_has_the_curve_of_one_that_does_not(regime: str, model_folder: Path) -> None:

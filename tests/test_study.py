@@ -284,6 +284,7 @@ def test_a_sampler_learns_to_stay_away_from_what_fails(name: str, tmp_path: Path
     assert share(name) < share("random") / 2
 
 
+@pytest.mark.slow
 def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(tmp_path: Path) -> None:
     made = spec(tmp_path, scheduler="none", sampler="random")
     ledger = Ledger(studies.open_study(made), made)
@@ -362,6 +363,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert target.read_text() == "old"
 
 
+@pytest.mark.slow
 def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path) -> None:
     """54 configurations, and a sampler drawn to one of them: all are run before the space is called exhausted."""
     free = ("schedule", "head_width", "batch_size")

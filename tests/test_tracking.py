@@ -286,6 +286,7 @@ def test_what_a_killed_process_left_is_completed(search: Search, sqlite: str) ->
     assert everything(open_client(sqlite)) == before
 
 
+@pytest.mark.slow
 def test_the_store_is_removed_while_the_search_runs(search: Search, sqlite: str, fresh: Path) -> None:
     """Once the file vanishes, once another one takes its place."""
     tracker = search.tracker(sqlite)
@@ -324,6 +325,7 @@ def looks(tracker: Tracker, study: optuna.Study, times: int = 3) -> None:
             tracker.sync(study)
 
 
+@pytest.mark.slow
 def test_a_slow_store_holds_up_neither_a_look_nor_the_end(search: Search, sqlite: str) -> None:
     """Half a second a request, and more than a hundred of them: a look and the end give up in time, and what is left is logged after."""
     for number in range(20):
