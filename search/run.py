@@ -1,5 +1,7 @@
 """python -m search.run: search a regime, confirm the best, compare, record."""
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -9,9 +11,12 @@ from search.parser import refusal
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    try:
-        from search.course import follow_command  # torch and Ray take seconds to import, in which a user may think better of it
+    # Torch and Ray take seconds to import, in which a user may think better of it; and some of what they import swallows an interrupt.
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    from search.course import follow_command
 
+    signal.signal(signal.SIGINT, before)
+    try:
         return follow_command(argv)
     except ValueError as error:
         print(refusal(error), file=sys.stderr)
