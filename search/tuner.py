@@ -43,6 +43,8 @@ def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, resources: Resou
     if ledger.lost is not None:
         raise ledger.lost
     studies.interrupt(study)
+    if stop.asked:  # also where the last trial ended meanwhile: no confirmation begins after ^C
+        return Ending.INTERRUPTED
     if ledger.hopeless:
         return Ending.HOPELESS
     if len(studies.trials(study)) >= spec.trials:
@@ -51,7 +53,7 @@ def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, resources: Resou
     if ledger.exhausted and not queued:
         return Ending.EXHAUSTED
     spent = spec.time_budget is not None and time.monotonic() - began >= spec.time_budget
-    return Ending.TIME if spent and not stop.asked else Ending.INTERRUPTED
+    return Ending.TIME if spent else Ending.INTERRUPTED
 
 
 def _tuner(spec: SearchSpec, ledger: Ledger, job: Job, resources: Resources, scratch: str) -> tune.Tuner:
