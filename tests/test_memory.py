@@ -300,7 +300,8 @@ def test_a_divided_run_has_the_undivided_ones_curve(
     whole = train(regime, pretrained.build(), data, views=views)
     room(5)
     divided = train(regime, pretrained.build(), data, views=views)
-    assert {epoch["micro_batch"] for epoch in whole} == {BATCH} and {epoch["micro_batch"] for epoch in divided} == {4}
+    assert {epoch["micro_batch"] for epoch in whole} == {BATCH}
+    assert {epoch["micro_batch"] for epoch in divided} <= {2, 4}, "2 where both views of a sentence are dropped out at once"
     same_curve(divided, whole, len(data.validation))
 
 

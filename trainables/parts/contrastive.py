@@ -73,9 +73,8 @@ def two_stages(
     targets, truth = (torch.from_numpy(split.labels.copy()) for split in (data.train, data.validation))
 
     def views(batch: Batch) -> Tensor:
-        first = encoder(batch)
-        second = first if config.views == "head_dropout" else encoder(batch)
-        z: Tensor = project(torch.cat([dropout(first), dropout(second)]))
+        pair = encoder(batch).repeat(2, 1) if config.views == "head_dropout" else encoder(batch.twice())  # (2B, D)
+        z: Tensor = project(dropout(pair))
         return z.unflatten(0, (2, -1)).transpose(0, 1)  # (B, 2, projection_width)
 
     def loss(pairs: Tensor, labels: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
-from trainables.parts import hub
+from trainables.parts import bert, hub
 from trainables.parts.quote import printable, quoted, reason
 from trainables.parts.tokens import Batch, Tokens
 
@@ -33,7 +33,8 @@ MOST = 100_000
 class Encoder(nn.Module):
     """[CLS] of the last hidden state: the first token's vector, not the pooler's output.
 
-    `precision` "bf16" runs the matrix products in bfloat16 by autocast; weights and results stay in float32.
+    `precision` "bf16" takes the matrix products in bfloat16; weights and results stay in float32. On a CPU, models with BERT's
+    layers go through `bert`, which does the same in fewer operators; all others through transformers, by autocast.
     """
 
     def __init__(self, transformer: PreTrainedModel, precision: Precision = "fp32") -> None:
@@ -42,6 +43,7 @@ class Encoder(nn.Module):
             transformer.pooler = None  # reads [CLS] after us: unused, so it must not be trained or saved
         self.transformer = transformer
         self.precision = precision
+        self.has_berts_layers = bert.fits(transformer)
 
     @property
     def width(self) -> int:
@@ -56,6 +58,8 @@ class Encoder(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Sentences' vectors, (B, D) float32."""
+        if self.has_berts_layers and self.device.type == "cpu":
+            return bert.first_tokens(self.transformer, batch, torch.bfloat16 if self.precision == "bf16" else torch.float32)
         mask = torch.ones_like(batch.inputs) if batch.mask is None else batch.mask
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             hidden: Tensor = self.transformer(input_ids=batch.inputs, attention_mask=mask).last_hidden_state  # (B, T, D)

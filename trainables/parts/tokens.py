@@ -33,6 +33,12 @@ class Batch:
         return Batch(self.inputs.to(device, non_blocking=True), mask, self.labels.to(device, non_blocking=True))
 
 
+    def twice(self) -> "Batch":
+        """The batch and, after it, the batch again."""
+        mask = None if self.mask is None else self.mask.repeat(2, 1)
+        return Batch(self.inputs.repeat(2, 1), mask, self.labels.repeat(2))
+
+
 @dataclass(frozen=True)
 class Tokens:
     """A split, tokenised: sentence i is `ids[offsets[i]:offsets[i + 1]]`.
