@@ -70,7 +70,9 @@ def fit(
             finite("validation loss", scores.loss, epoch)
         accuracy = scores if isinstance(scores, float) else scores.accuracy
         if accuracy >= best:  # of equals the later: where accuracy is at its top, the loss still falls
-            best, kept = accuracy, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            best = accuracy
+            for name, tensor in model.state_dict().items():
+                kept[name] = kept[name].copy_(tensor) if name in kept else tensor.clone()  # into what is there: weights are large
         yield Epoch(
             epoch=epoch,
             stage=stage,
