@@ -33,6 +33,8 @@ PREFIX, LOCK, MARK = "regimen-", ".lock", "REGIMEN_TEMPORARY"
 that names it to the processes that use it."""
 VITAL = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
 """Ray's processes that it does not go on without; the raylet ends with either agent."""
+PRELOADED = ["torch", "transformers.modeling_utils", "ray.tune", "optuna"]
+"""Modules that take a worker seconds to import: it does so while the driver still sends it data and weights."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,11 @@ class Resources:
 
 
 @contextlib.contextmanager
-def cluster(address: str | None = None) -> Iterator[None]:
+def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
     """Connect to the cluster at `address`, or start one on this machine and remove it, with its files, at the end.
 
+    `workers` is how many of its processes will be needed at once. Ray starts one a core, and only where most of them are needed do they
+    prepare themselves: each takes some 300 MiB then.
     Raises ValueError where none answers, OSError where none can be started. A cluster of our own listens on loopback alone.
     """
     with contextlib.ExitStack() as stack:
@@ -77,6 +81,7 @@ def cluster(address: str | None = None) -> Iterator[None]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 _temp_dir=own,
+                _system_config={"preload_python_modules": PRELOADED} if own and 2 * workers > (psutil.cpu_count() or 1) else None,
             )
         except Exception as error:  # Ray raises its own, Python's, and those of what it is made of
             reason = " ".join(str(error).split())[:200]

@@ -1,11 +1,10 @@
 """The course of a search: its trials, the confirmation of the best, the records; and of a command's searches, one after the other."""
 
 import contextlib
-import fcntl
 import os
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ import trainables
 from analysis import comparison, conditions
 from search import arguments, export, plan, results
 from search import study as studies
+from search.alone import alone
 from search.arguments import Command
 from search.bench import Bench, set_up
 from search.cluster import cluster, resources, this_machine
@@ -64,13 +64,14 @@ def _run(console: Console, command: Command, prepared: Prepared) -> int:
     first = command.specs[0]
     uri = tracking_uri(first.tracking_uri, first.results)
     address = first.address or os.environ.get("RAY_ADDRESS")
+    workers = 0
     if not address:
-        resources(this_machine(), first.cpus_per_trial, first.gpus_per_trial or 0.0, first.max_concurrent)
+        workers = resources(this_machine(), first.cpus_per_trial, first.gpus_per_trial or 0.0, first.max_concurrent).slots
     connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as Ray does: both at once
     plan.say_data(console, prepared, first)
     outcomes: list[Outcome] = []
     stop = Stop()
-    with cluster(address), stop.handles():  # Ray has a handler for SIGTERM too: ours comes after it
+    with cluster(address, workers), stop.handles():  # Ray has a handler for SIGTERM too: ours comes after it
         bench = set_up(command.specs, prepared)
         client = connecting.result()
         for spec in command.specs:
@@ -86,8 +87,10 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: 
     Raises ValueError where it is there already, is running in another process, or began with other data, model or machine.
     """
     began = time.monotonic()
-    with _alone(spec, resume):
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    with alone(spec.folder):
         if not resume:
+            spec.named()
             write(spec.folder / "spec.json", spec.to_json())
         study = studies.open_study(spec)
         job = replace(bench.job, regime=spec.regime, epochs=spec.epochs)
@@ -141,20 +144,6 @@ def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, An
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
     report(spec.folder)
     return summary
-
-
-@contextlib.contextmanager
-def _alone(spec: SearchSpec, resume: bool) -> Iterator[None]:
-    """The search's folder, made or there already, and locked: of two processes on one search, the second is refused."""
-    spec.folder.mkdir(parents=True, exist_ok=True)
-    with (spec.folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"the search '{spec.name}' is running in another process") from None
-        if not resume:
-            spec.named()
-        yield
 
 
 def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:

@@ -1,14 +1,13 @@
 """python -m search.sync: log what MLflow lacks of a search, as where it did not answer while the search ran."""
 
-import contextlib
-import fcntl
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from search import results
 from search import study as studies
+from search.alone import alone
 from search.parser import Parser, refusal
 from search.recorder import connect, one_line, tracking_uri
 from search.spec import SearchSpec, folder_of
@@ -22,7 +21,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
     """
     folder = folder.expanduser().absolute()
     spec = replace(SearchSpec.read(folder), name=folder.name, results=str(folder.parent))
-    with _alone(folder):
+    with alone(folder):
         study = studies.read_study(folder)
         store = tracking_uri(uri or spec.tracking_uri, spec.results)
         tracker = Tracker(connect(store, spec.results), spec, study.user_attrs.get(TAGS, {}))
@@ -36,17 +35,6 @@ def sync(folder: Path, uri: str | None = None) -> str:
     if not logged.started and not logged.logged:
         return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
     return f"MLflow at '{store}' lacked {logged.started} runs and {logged.logged} epochs of '{spec.name}', and has them now"
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the search's lock, so that it does not run meanwhile."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"the search '{folder.name}' is running in another process, which logs to MLflow itself") from None
-        yield
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainables.parts import optim, schedule
 from trainables.parts.epoch import Epoch
@@ -46,7 +46,7 @@ def fit(
     passes = Passes(objective, optimizer, batches.batch_size)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     device = parameters[0].device
-    best, kept = -1.0, {}
+    best, kept = -1.0, dict[str, Tensor]()
     for epoch in range(done + 1, done + epochs + 1):
         began = time.perf_counter()
         model.train()

@@ -32,7 +32,6 @@ class Batch:
         mask = None if self.mask is None else self.mask.to(device, non_blocking=True)
         return Batch(self.inputs.to(device, non_blocking=True), mask, self.labels.to(device, non_blocking=True))
 
-
     def twice(self) -> "Batch":
         """The batch and, after it, the batch again."""
         mask = None if self.mask is None else self.mask.repeat(2, 1)
