@@ -8,13 +8,14 @@ import os
 import secrets
 import select
 import shutil
+import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
@@ -71,6 +72,7 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray leaves one in the home folder
             _stay_on_loopback()
         stack.callback(ray.shutdown)
+        before = signal.getsignal(signal.SIGTERM)
         started = threading.Event()
         if own:
             stack.enter_context(_watched(started))  # from before there is anything to watch: half started, Ray would wait for a minute
@@ -81,17 +83,29 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 _temp_dir=own,
-                _system_config={"preload_python_modules": PRELOADED} if own and 2 * workers > (psutil.cpu_count() or 1) else None,
+                _system_config=_settings(workers) if own else None,
             )
+        except SystemExit as ended:  # Ray's own answer to SIGTERM while it starts
+            raise KeyboardInterrupt from ended
         except Exception as error:  # Ray raises its own, Python's, and those of what it is made of
             reason = " ".join(str(error).split())[:200]
             if address:
                 raise ValueError(f"no Ray cluster answers at '{address}': {reason}") from error
             raise OSError(f"Ray cannot be started: {reason}") from error
+        finally:
+            signal.signal(signal.SIGTERM, before)
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # a worker that dies is in the study, without its traceback
         started.set()
         yield
+
+
+def _settings(workers: int) -> dict[str, Any]:
+    """Ray's own. Heartbeats that a busy machine misses end nothing: we watch the processes themselves."""
+    settings: dict[str, Any] = {"health_check_failure_threshold": 1000}
+    if 2 * workers > (psutil.cpu_count() or 1):
+        settings["preload_python_modules"] = PRELOADED
+    return settings
 
 
 def end_at_once(code: int, why: str = "") -> NoReturn:
@@ -187,7 +201,7 @@ def temporary_folder() -> Iterator[Path]:
     """A folder for files that nobody needs afterwards. What killed processes left is ended too: nobody holds its lock."""
     parent = Path(tempfile.gettempdir())
     for folder in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError), (folder / LOCK).open("r") as lock:
+        with contextlib.suppress(OSError), (folder / LOCK).open("w" if _forsaken(folder) else "r") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _end(folder)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -199,6 +213,11 @@ def temporary_folder() -> Iterator[Path]:
     finally:
         _end(folder)
         _temporary.discard(folder)
+
+
+def _forsaken(folder: Path) -> bool:
+    """A folder without a lock: what the last breath of a process wrote after its files were removed. A new one gets its lock at once."""
+    return not (folder / LOCK).exists() and time.time() - folder.stat().st_mtime > 10
 
 
 def _stay_on_loopback() -> None:

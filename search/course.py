@@ -71,7 +71,7 @@ def _run(console: Console, command: Command, prepared: Prepared) -> int:
     plan.say_data(console, prepared, first)
     outcomes: list[Outcome] = []
     stop = Stop()
-    with cluster(address, workers), stop.handles():  # Ray has a handler for SIGTERM too: ours comes after it
+    with stop.handles(), cluster(address, workers):
         bench = set_up(command.specs, prepared)
         client = connecting.result()
         for spec in command.specs:

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from search.exit_codes import FAILED, INTERRUPTED, RECORDED, USER_ERROR
 from search.parser import refusal
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     # Torch and Ray take seconds to import, in which a user may think better of it; and some of what they import swallows an interrupt.
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    from search.course import follow_command
-
-    signal.signal(signal.SIGINT, before)
+    before = {number: signal.signal(number, lambda *_: os._exit(INTERRUPTED)) for number in SIGNALS}
     try:
+        from search.course import follow_command
+
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
         return follow_command(argv)
     except ValueError as error:
         print(refusal(error), file=sys.stderr)
@@ -26,7 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    code = main()
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # all is done and recorded: nothing is left to stop
+    raise SystemExit(code)
