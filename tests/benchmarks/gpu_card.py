@@ -1,0 +1,64 @@
+"""The card itself: its name, its software, and what its matrix units do at most on large bfloat16 products."""
+
+import platform
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+import transformers
+
+from tests.benchmarks.gpu_course import drain
+from tests.benchmarks.gpu_place import Place
+
+SIZE = {"cuda": 8192, "cpu": 1024}
+PRODUCTS = {"cuda": 40, "cpu": 8}
+"""In a round."""
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What every figure depends on."""
+
+    device: str
+    memory: int
+    """Bytes of the card; 0 of a CPU."""
+    rates: list[float]
+    """bf16 FLOP a second, a round each."""
+    versions: dict[str, str]
+
+    @property
+    def rate(self) -> float:
+        """The median round."""
+        return statistics.median(self.rates)
+
+
+@dataclass(frozen=True)
+class Card:
+    """The job that finds it out."""
+
+    def run(self, place: Place) -> Facts:
+        """Measure."""
+        properties = torch.cuda.get_device_properties(0) if place.device == "cuda" else None
+        versions = {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
+        if properties:
+            versions |= {"cuda": str(torch.version.cuda), "capability": f"{properties.major}.{properties.minor}"}
+        name, memory = (properties.name, properties.total_memory) if properties else ("cpu", 0)
+        return Facts(name, memory, matrix_rates(place.device), versions)
+
+
+def matrix_rates(device: str) -> list[float]:
+    """bf16 FLOP a second of square products, in each of `ROUNDS` after one that only warms up."""
+    size, products = SIZE[device], PRODUCTS[device]
+    a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
+    out = a @ b
+    rates = []
+    for _ in range(ROUNDS + 1):
+        drain(device)
+        began = time.perf_counter()
+        for _ in range(products):
+            torch.mm(a, b, out=out)
+        drain(device)
+        rates.append(2 * size**3 * products / (time.perf_counter() - began))
+    return rates[1:]

@@ -1,0 +1,78 @@
+"""One trial as a search trains it, for a window of time: a regime's own `train` on sentences that tell when a step takes them."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+import trainables
+from tests.benchmarks.gpu_course import Course, Over, Run
+from tests.benchmarks.gpu_place import Place
+from tests.benchmarks.gpu_sentences import INTENTS, sentences
+from tests.benchmarks.work import Shape
+from trainables.parts.tokens import Batch, Data, Tokens
+
+LOSSES = {"cross-entropy": "baseline", "supcon": "supcon", "simclr": "simclr"}
+"""The regime whose first stage minimises the loss."""
+FASTEST = 1e-3
+"""Seconds of the shortest step that is reckoned with: one epoch has to outlast the window, because validation is not timed."""
+
+
+@dataclass(frozen=True)
+class Watched(Tokens):
+    """Sentences that say when a training step takes a mini-batch of them."""
+
+    known: np.ndarray
+    begin_step: Callable[[np.ndarray], None]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each sentence, (N,); known already, since a benchmark's epoch is far longer than a search's."""
+        return self.known
+
+    def take(self, rows: np.ndarray) -> Batch:
+        self.begin_step(self.known[rows])
+        return super().take(rows)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is trained, and for how long it is timed."""
+
+    loss: str
+    batch_size: int
+    seed: int
+    seconds: float
+    profiled: bool = False
+
+    def run(self, place: Place) -> Run:
+        """Train until the window is over."""
+        warnings.simplefilter("ignore")  # of operators that have no deterministic form
+        course = Course(place.device, place.release, self.seconds, profiled=self.profiled)
+        cuda = place.device == "cuda"
+        if cuda:
+            torch.cuda.reset_peak_memory_stats()
+        short = _times_short(place.device)
+        encoder = place.pretrained.build(place.precision, place.device)
+        regime = trainables.load(LOSSES[self.loss])
+        config = regime.Config.from_dict({"batch_size": self.batch_size, "learning_rate": 1e-5})
+        try:
+            for _ in regime.train(config, self._data(course), encoder, epochs=1, seed=self.seed):
+                raise RuntimeError("the epoch ended before the window did; use fewer --seconds")
+        except Over:
+            free, total = torch.cuda.mem_get_info() if cuda else (0, 0)
+        peak = torch.cuda.max_memory_allocated() if cuda else 0
+        steps = course.steps(Shape.of(encoder.transformer.config))
+        return Run(steps, peak, total - free, _times_short(place.device) - short, course.profile)
+
+    def _data(self, course: Course) -> Data:
+        plain = sentences(round(self.batch_size * (self.seconds + 5) / FASTEST), self.seed)
+        train = Watched(plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, course.begin_step)
+        return Data(train, sentences(16, self.seed), tuple(map(str, range(INTENTS))))
+
+
+def _times_short(device: str) -> int:
+    """How often the card's memory was short so far."""
+    return int(torch.cuda.memory_stats().get("num_ooms", 0)) if device == "cuda" else 0
