@@ -16,17 +16,18 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertModel
 
-from tests.benchmarks import gpu, gpu_sentences
-from tests.benchmarks.gpu_course import WARM_STEPS, Course, Over, Run, Step
-from tests.benchmarks.gpu_crew import Crew
-from tests.benchmarks.gpu_place import Failed, Place, Setting
-from tests.benchmarks.gpu_row import Row, fill, line
-from tests.benchmarks.gpu_trial import Trial
+from tests.benchmarks.gpu import __main__ as gpu
+from tests.benchmarks.gpu import sentences as made
+from tests.benchmarks.gpu.course import WARM_STEPS, Course, Over, Run, Step
+from tests.benchmarks.gpu.crew import Crew
+from tests.benchmarks.gpu.place import Failed, Place, Setting
+from tests.benchmarks.gpu.row import Row, fill, line
+from tests.benchmarks.gpu.trial import Trial
 from tests.benchmarks.work import Shape, training_flop
 
 
 def test_a_step_has_as_many_flop_as_torch_counts_where_nothing_is_padded() -> None:
-    config = gpu_sentences.bert(layers=2, width=64)
+    config = made.bert(layers=2, width=64)
     model = BertModel._from_config(config, attn_implementation="eager").train()
     model.pooler = None
     with FlopCounterMode(display=False) as counted:
@@ -35,15 +36,15 @@ def test_a_step_has_as_many_flop_as_torch_counts_where_nothing_is_padded() -> No
 
 
 def test_the_default_shape_is_bert_base() -> None:
-    assert Shape.of(gpu_sentences.bert(12, 768)) == Shape(layers=12, width=768, feed_forward=3072)
-    assert gpu_sentences.bert(12, 768).num_attention_heads == 12
+    assert Shape.of(made.bert(12, 768)) == Shape(layers=12, width=768, feed_forward=3072)
+    assert made.bert(12, 768).num_attention_heads == 12
 
 
 def test_sentences_are_as_long_as_those_of_massive() -> None:
-    tokens = gpu_sentences.sentences(20_000, seed=0)
-    counted = np.bincount(tokens.lengths, minlength=len(gpu_sentences.LENGTHS)) / len(tokens)
-    assert np.abs(counted - np.array(gpu_sentences.LENGTHS) / 7305).max() < 0.01
-    assert tokens.ids.min() > 0 and tokens.ids.max() < gpu_sentences.VOCABULARY
+    tokens = made.sentences(20_000, seed=0)
+    counted = np.bincount(tokens.lengths, minlength=len(made.LENGTHS)) / len(tokens)
+    assert np.abs(counted - np.array(made.LENGTHS) / 7305).max() < 0.01
+    assert tokens.ids.min() > 0 and tokens.ids.max() < made.VOCABULARY
 
 
 def test_packed_trials_add_up_over_their_own_steps() -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 import transformers
 
-from tests.benchmarks.gpu_course import drain
-from tests.benchmarks.gpu_place import Place
+from tests.benchmarks.gpu.course import drain
+from tests.benchmarks.gpu.place import Place
 
 SIZE = {"cuda": 8192, "cpu": 1024}
 PRODUCTS = {"cuda": 40, "cpu": 8}

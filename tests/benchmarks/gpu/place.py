@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 
 import torch
 
-from tests.benchmarks import gpu_sentences
-from tests.benchmarks.gpu_course import Over
+from tests.benchmarks.gpu import sentences
+from tests.benchmarks.gpu.course import Over
 from trainables.parts.encoder import Precision, Pretrained
 
 READY = "ready"
@@ -62,7 +62,7 @@ def serve(connection: Any, setting: Setting) -> None:
     if setting.determinism != "none":
         torch.use_deterministic_algorithms(True, warn_only=setting.determinism != "strict")
         torch.utils.deterministic.fill_uninitialized_memory = setting.determinism == "search"  # type: ignore[attr-defined]
-    pretrained = gpu_sentences.pretrained(gpu_sentences.bert(setting.layers, setting.width))
+    pretrained = sentences.pretrained(sentences.bert(setting.layers, setting.width))
 
     def release() -> float:
         connection.send(READY)

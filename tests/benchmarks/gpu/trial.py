@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 import trainables
-from tests.benchmarks.gpu_course import Course, Over, Run
-from tests.benchmarks.gpu_place import Place
-from tests.benchmarks.gpu_sentences import INTENTS, sentences
+from tests.benchmarks.gpu.course import Course, Over, Run
+from tests.benchmarks.gpu.place import Place
+from tests.benchmarks.gpu.sentences import INTENTS, sentences
 from tests.benchmarks.work import Shape
 from trainables.parts.tokens import Batch, Data, Tokens
 

@@ -21,13 +21,13 @@ import torch
 
 from search.exit_codes import FAILED, INTERRUPTED, OK
 from search.parser import Parser
-from tests.benchmarks import gpu_mps
-from tests.benchmarks.gpu_card import Card
-from tests.benchmarks.gpu_crew import START_SECONDS, Crew
-from tests.benchmarks.gpu_place import Determinism, Failed, Job, Setting
-from tests.benchmarks.gpu_report import Report, head, say_head
-from tests.benchmarks.gpu_row import Row
-from tests.benchmarks.gpu_trial import LOSSES, Trial
+from tests.benchmarks.gpu import mps
+from tests.benchmarks.gpu.card import Card
+from tests.benchmarks.gpu.crew import START_SECONDS, Crew
+from tests.benchmarks.gpu.place import Determinism, Failed, Job, Setting
+from tests.benchmarks.gpu.report import Report, head, say_head
+from tests.benchmarks.gpu.row import Row
+from tests.benchmarks.gpu.trial import LOSSES, Trial
 from trainables.parts.encoder import Precision
 
 AFTER = 60.0
@@ -49,7 +49,7 @@ class Benchmark:
         if importlib.util.find_spec("accelerate") is None:
             self.report.note("HF Trainer: not measured, it needs the package accelerate")
             return
-        from tests.benchmarks.gpu_hf import HuggingFace
+        from tests.benchmarks.gpu.hf import HuggingFace
 
         with Crew(replace(setting, determinism="none")) as crew:
             for batch_size in self.args.batch_sizes:
@@ -72,14 +72,14 @@ class Benchmark:
         if not cells:
             return
         try:
-            with gpu_mps.daemon() as daemon, Crew(replace(setting, environment=daemon.environment)) as crew:
+            with mps.daemon() as daemon, Crew(replace(setting, environment=daemon.environment)) as crew:
                 for loss, batch_size, packed in cells:
                     self._trials(crew, loss, batch_size, packed, mps=True)
                     if not daemon.serves():
-                        raise gpu_mps.Unavailable("the daemon runs, but no process became its client")
+                        raise mps.Unavailable("the daemon runs, but no process became its client")
                     if "no answer" in (self.report.rows[-1].failed or ""):
-                        raise gpu_mps.Unavailable("its clients hang")
-        except gpu_mps.Unavailable as error:
+                        raise mps.Unavailable("its clients hang")
+        except mps.Unavailable as error:
             self.report.note(f"MPS is not available: {error}; rows that say otherwise are without it")
 
     def _cells(self) -> Iterator[tuple[str, int, int]]:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import gpu_sentences
-from tests.benchmarks.gpu_card import Facts
-from tests.benchmarks.gpu_row import HEADER, Row, fill, line, profile_line
+from tests.benchmarks.gpu import sentences
+from tests.benchmarks.gpu.card import Facts
+from tests.benchmarks.gpu.row import HEADER, Row, fill, line, profile_line
 
 
 class Report:
@@ -59,8 +59,8 @@ class Report:
 
 def head(args: argparse.Namespace, argv: Sequence[str], card: Facts) -> dict[str, Any]:
     """What every figure depends on, and the command."""
-    config = gpu_sentences.bert(args.layers, args.width)
-    drawn = gpu_sentences.lengths(100_000, seed=0)
+    config = sentences.bert(args.layers, args.width)
+    drawn = sentences.lengths(100_000, seed=0)
     return {
         "command": shlex.join(["python", "-m", "tests.benchmarks.gpu", *argv]),
         "device": card.device,
@@ -73,7 +73,7 @@ def head(args: argparse.Namespace, argv: Sequence[str], card: Facts) -> dict[str
         "bf16_flop_per_s": card.rate,
         "bf16_flop_per_s_rounds": card.rates,
         "shape": {name: getattr(config, name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")},
-        "tokens_a_sentence": {"mean": float(drawn.mean()), "max": int(drawn.max()), "counts": gpu_sentences.LENGTHS},
+        "tokens_a_sentence": {"mean": float(drawn.mean()), "max": int(drawn.max()), "counts": sentences.LENGTHS},
         "seconds": args.seconds,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.benchmarks import gpu_profile
+from tests.benchmarks.gpu.profiled import STEPS, Profile, profiled
 from tests.benchmarks.work import Shape, training_flop
 
 WARM_STEPS, WARM_SECONDS, LEAST = 40, 2.0, 5
@@ -44,7 +44,7 @@ class Run:
     """Bytes of the card in use at the end of the window, by whatever process."""
     divided: int = 0
     """How often memory was short and the mini-batch was divided."""
-    profile: gpu_profile.Profile | None = None
+    profile: Profile | None = None
 
 
 class Stopwatch:
@@ -86,7 +86,7 @@ class Course:
         self.release = release
         self.seconds = seconds
         self.profiled = profiled
-        self.profile: gpu_profile.Profile | None = None
+        self.profile: Profile | None = None
         self._lengths: list[np.ndarray] = []
         self._watch: Stopwatch | None = None
         self._end = 0.0
@@ -121,8 +121,8 @@ class Course:
             self._watch.mark()
         drain(self.device)
         if self.profiled:
-            with gpu_profile.profiled(self.device) as found:
-                for _ in range(gpu_profile.STEPS):
+            with profiled(self.device) as found:
+                for _ in range(STEPS):
                     yield
                 drain(self.device)
             self.profile = found()

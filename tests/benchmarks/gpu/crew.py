@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tests.benchmarks.gpu_place import READY, Failed, Job, Setting, serve
+from tests.benchmarks.gpu.place import READY, Failed, Job, Setting, serve
 
 START_SECONDS = 90.0
 """In which a process has to have started, imported everything and come to the end of its warm-up."""

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from transformers import BertForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
 
-from tests.benchmarks import gpu_sentences
-from tests.benchmarks.gpu_course import Course, Over, Run
-from tests.benchmarks.gpu_place import Place
+from tests.benchmarks.gpu import sentences
+from tests.benchmarks.gpu.course import Course, Over, Run
+from tests.benchmarks.gpu.place import Place
 from tests.benchmarks.work import Shape
 
 SENTENCES = 11514
@@ -55,9 +55,9 @@ class HuggingFace:
         if cuda:
             torch.cuda.reset_peak_memory_stats()
         ours = place.pretrained.config
-        config = gpu_sentences.bert(ours.num_hidden_layers, ours.hidden_size, FULL_VOCABULARY)
+        config = sentences.bert(ours.num_hidden_layers, ours.hidden_size, FULL_VOCABULARY)
         lead = _Lead(Course(place.device, place.release, self.seconds, profiled=False))
-        tokens = gpu_sentences.sentences(SENTENCES, seed=0)
+        tokens = sentences.sentences(SENTENCES, seed=0)
         ids = np.split(tokens.ids.astype(np.int64), tokens.offsets[1:-1])
         rows = [{"input_ids": row, "labels": int(label)} for row, label in zip(ids, tokens.labels)]
         with tempfile.TemporaryDirectory() as folder:
