@@ -63,10 +63,11 @@ class Progress:
         if self.live:
             self.live.update(self._view(trials))
             return
-        for trial in sorted(trials, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0):
-            if trial.state.is_finished() and trial.number not in self.told:
-                self.told.add(trial.number)
-                self.console.print(self._line(trial, trials), markup=False, highlight=False, soft_wrap=True)
+        new = [trial for trial in trials if trial.state.is_finished() and trial.number not in self.told]
+        standing = self._standing(trials) if new else (0, "")
+        for trial in sorted(new, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0):
+            self.told.add(trial.number)
+            self.console.print(self._line(trial, *standing), markup=False, highlight=False, soft_wrap=True)
 
     def eta(self, trials: list[FrozenTrial]) -> str:
         """Time to the end at the rate so far."""
@@ -78,17 +79,20 @@ class Progress:
         budget = self.spec.time_budget
         return duration(left if budget is None else max(0.0, min(left, budget - (time.monotonic() - self.began))))
 
-    def _line(self, trial: FrozenTrial, trials: list[FrozenTrial]) -> str:
+    def _standing(self, trials: list[FrozenTrial]) -> tuple[int, str]:
+        """How many trials have ended, and what every line says of the whole: once a look, for a search of thousands."""
+        best = max((trial.value or 0.0 for trial in trials if trial.state == TrialState.COMPLETE), default=None)
+        ended = sum(trial.state.is_finished() for trial in trials)
+        return ended, (f"best {best:.4f}, " if best is not None else "") + f"{self.eta(trials)} left"
+
+    def _line(self, trial: FrozenTrial, ended: int, whole: str) -> str:
         epochs = studies.epochs(trial)
         how = {
             TrialState.COMPLETE: f"{trial.value or 0:.4f}",
             TrialState.PRUNED: f"pruned after {len(epochs)} of {self.spec.epochs} epochs",
             TrialState.FAIL: f"failed: {trial.user_attrs.get(studies.REASON, 'no reason known')}",
         }[trial.state]
-        best = max((other.value or 0.0 for other in trials if other.state == TrialState.COMPLETE), default=None)
-        ended = sum(other.state.is_finished() for other in trials)
-        tail = f"best {best:.4f}, " if best is not None else ""
-        return f"[{ended}/{self.spec.trials}] trial {trial.number}: {how} ({tail}{self.eta(trials)} left)"
+        return f"[{ended}/{self.spec.trials}] trial {trial.number}: {how} ({whole})"
 
     def _view(self, trials: list[FrozenTrial]) -> Group:
         states = {state: [trial for trial in trials if trial.state == state] for state in TrialState}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import paper
+from search import sqlite_file
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
 METRICS = (
@@ -34,8 +35,6 @@ def tracking_uri(uri: str | None, results: str) -> str:
 def connect(uri: str, results: str) -> Any:
     """An MLflow client with both experiments there. Raises ValueError with one line where no store answers at `uri`."""
     try:
-        if uri.startswith("sqlite:"):
-            Path(results).expanduser().resolve().mkdir(parents=True, exist_ok=True)
         client = open_client(uri)
         make_experiments(client, results)
     except Exception as error:  # the file system, requests, sqlalchemy and mlflow each have their own
@@ -54,6 +53,8 @@ def open_client(uri: str) -> Any:
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # it would print a traceback for each look at a store that is away
+    if path := sqlite_file.path_of(uri):
+        sqlite_file.make(path, lambda beside: MlflowClient(tracking_uri=beside).search_experiments(max_results=1))
     return MlflowClient(tracking_uri=uri)
 
 
@@ -225,8 +226,9 @@ def _milliseconds(seconds: float | None) -> int:
 
 def _sqlite_file(uri: str) -> tuple[int, int] | None:
     """What tells a local store's file from another one that takes its place; None where there is none."""
+    path = sqlite_file.path_of(uri)
     try:
-        found = os.stat(uri.removeprefix("sqlite:///").partition("?")[0]) if uri.startswith("sqlite:///") else None
+        found = None if path is None else path.stat()
     except OSError:
         return None
     return (found.st_dev, found.st_ino) if found else None

@@ -6,7 +6,7 @@ driver died, needs no state of Ray's.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import optuna
@@ -37,6 +37,7 @@ class Ledger:
     def __init__(self, study: optuna.Study, spec: SearchSpec, stopping: Callable[[], bool] = lambda: False) -> None:
         self.study, self.spec, self.stopping = study, spec, stopping
         self.open: dict[str, optuna.Trial] = {}
+        self.known = studies.known(study)
         self.exhausted = False
         self.failures: list[str] = []
         """Reasons of the trials that ended in this process, as long as all of them failed."""
@@ -62,7 +63,7 @@ class Ledger:
 
     def ask(self, ray_id: str) -> optuna.Trial | None:
         """The next trial to run, or None where the space is exhausted."""
-        trial = studies.ask(self.study, self.spec)
+        trial = studies.ask(self.study, self.spec, self.known)
         if trial is None:
             self.exhausted = True
         else:
@@ -70,23 +71,23 @@ class Ledger:
         return trial
 
     def report(self, ray_id: str, result: dict[str, Any]) -> bool:
-        """Write what a trial reported; whether it goes on. The paper's configuration always does: it is what others are held against."""
+        """Write what a trial reported; whether it goes on. The paper's configuration is never stopped: others are held against it."""
         trial = self.open.get(ray_id)
         if trial is None:
             return False
         if FAILED in result:
             self.close(ray_id, TrialState.FAIL, result[FAILED])
-            return True
+            return False
         if FINISHED in result:
             score = studies.epochs(self._recorded(trial))[-1]["best_accuracy"]
             self.close(ray_id, TrialState.COMPLETE, score=score)
-            return True
+            return False
         epoch = {key: result[key] for key in studies.EPOCH_FIELDS}
         recorded, key = self._recorded(trial), f"{studies.EPOCH}{epoch['epoch']}"
-        if key not in recorded.user_attrs:  # else an earlier attempt got as far, and what it recorded stands
-            trial.set_user_attr(key, epoch)
         if epoch["epoch"] not in recorded.intermediate_values:
             trial.report(epoch["validation_accuracy"], epoch["epoch"])
+        if key not in recorded.user_attrs:  # else an earlier attempt got as far, and what it recorded stands
+            trial.set_user_attr(key, epoch)  # last: with this line the disk has both
         if epoch["epoch"] <= STOPPABLE * self.spec.epochs and trial.should_prune() and trial.number != 0:  # asked of 0 too, for its rungs
             self.close(ray_id, TrialState.PRUNED)
             return False
@@ -120,7 +121,7 @@ class Ledger:
         studies.requeue(self.study, trial.number)
 
     def _recorded(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
-        return self.study.get_trials(deepcopy=False)[trial.number]
+        return self.study._storage.get_trial(trial._trial_id)
 
 
 class StudySearcher(Searcher):
@@ -178,14 +179,17 @@ class StudyScheduler(FIFOScheduler):
             self.ledger.lost = error
             return stops
 
-    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """As the base class. Ray asks several times a second, so this is also where a trial that takes too long is found."""
-        if self.ledger.spec.trial_timeout is not None:
-            self._end_overdue(tune_controller.get_trials(), self.ledger.spec.trial_timeout)
-        chosen: Trial | None = super().choose_trial_to_run(tune_controller)
-        return chosen
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """None: Ray then gives a warm worker to whichever trial has none on its way, in the order of asking.
 
-    def _end_overdue(self, trials: list[Trial], timeout: float) -> None:
+        A trial that is named here is given it also where a worker is being started for it, which is then thrown away; so short trials
+        would all run in one worker, one after the other. Ray asks several times a second, so this is also where a trial that takes
+        too long is found.
+        """
+        if self.ledger.spec.trial_timeout is not None:
+            self._end_overdue(tune_controller.get_live_trials(), self.ledger.spec.trial_timeout)
+
+    def _end_overdue(self, trials: Iterable[Trial], timeout: float) -> None:
         """Kill the workers of trials that run for longer than `timeout`: what hangs does not listen."""
         now = time.monotonic()
         for trial in trials:

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner,
 from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import get_lock_file
+from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 import spaces
@@ -28,6 +30,9 @@ EPOCH = "epoch:"
 """User attributes of a trial: its whole configuration, why it failed, how its worker died once, and each epoch's report."""
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 
+FOLLOWED = (JournalOperation.SET_TRIAL_PARAM, JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE)
+"""Kinds of lines after which the configuration or the epoch that they belong to is written: the disk is waited for once, with that."""
+
 REPETITIONS = 10
 """Duplicates in a row after which a sampler is taken to be stuck."""
 
@@ -40,10 +45,15 @@ class Journal(JournalFileBackend):
     """The study's file, which a failed write leaves as it was: on a full disk nothing is lost, and nothing is torn."""
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write all of `logs`, or raise OSError and write none."""
+        """Write all of `logs`, or raise OSError and write none. They are on the disk then, but for lines that another one follows."""
         size = os.path.getsize(self._file_path)
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         try:
-            super().append_logs(logs)
+            with get_lock_file(self._lock), open(self._file_path, "ab") as file:
+                file.write(lines.encode())
+                file.flush()
+                if logs[-1]["op_code"] not in FOLLOWED:
+                    os.fsync(file.fileno())
         except OSError:
             os.truncate(self._file_path, size)
             raise
@@ -147,22 +157,24 @@ def point_of(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
     return dict(trial.params)
 
 
-def ask(study: optuna.Study, spec: SearchSpec) -> optuna.Trial | None:
+def ask(study: optuna.Study, spec: SearchSpec, found: dict[str, int] | None = None) -> optuna.Trial | None:
     """The next trial, its configuration in its attributes; None where the space holds nothing that was not run.
 
     A configuration that another trial has is closed at once with a reason: with one seed, it would only repeat that trial's curve.
-    A sampler that goes on repeating itself is helped by a random configuration that is new.
+    A sampler that goes on repeating itself is helped by a random configuration that is new. `found` is what `known` gives, for a caller
+    that keeps it: what is asked is added.
     """
+    found = known(study) if found is None else found
     for attempt in range(REPETITIONS + 1):
         if attempt == REPETITIONS:
-            unseen = _unseen(study, spec)
+            unseen = _unseen(spec, found)
             if unseen is None:
                 return None
             study.enqueue_trial(unseen)
         trial = study.ask()
         config = configuration(spec, trial)
         trial.set_user_attr(CONFIG, config)
-        same = _known(study).get(_key(config), trial.number)
+        same = found.setdefault(_key(config), trial.number)
         if same == trial.number:
             return trial
         trial.set_user_attr(DUPLICATE, same)
@@ -175,7 +187,7 @@ def _key(config: dict[str, Any]) -> str:
     return json.dumps(config, sort_keys=True)
 
 
-def _known(study: optuna.Study) -> dict[str, int]:
+def known(study: optuna.Study) -> dict[str, int]:
     """The first trial of each configuration that was asked for."""
     found: dict[str, int] = {}
     for trial in study.get_trials(deepcopy=False):
@@ -184,13 +196,12 @@ def _known(study: optuna.Study) -> dict[str, int]:
     return found
 
 
-def _unseen(study: optuna.Study, spec: SearchSpec, draws: int = 2000) -> dict[str, Any] | None:
+def _unseen(spec: SearchSpec, found: Mapping[str, int], draws: int = 2000) -> dict[str, Any] | None:
     """Random parameters whose configuration no trial has, or None where `draws` of them found none."""
-    known = _known(study)
-    scratch = optuna.create_study(sampler=RandomSampler(seed=spec.seed + len(known)))
+    scratch = optuna.create_study(sampler=RandomSampler(seed=spec.seed + len(found)))
     for _ in range(draws):
         trial = scratch.ask()
-        if _key(configuration(spec, trial)) not in known:
+        if _key(configuration(spec, trial)) not in found:
             return dict(trial.params)
     return None
 

@@ -1,0 +1,93 @@
+"""search.run with clocks in it: what its process does for a trial, how often and how long, and what it has grown to."""
+
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+from ray.tune.execution.tune_controller import TuneController
+
+from search import cluster, course, progress, searcher, study, tracking
+from search.run import main
+
+PARTS: dict[str, tuple[Any, str]] = {
+    "Ray Tune's loop": (TuneController, "step"),
+    "ask": (searcher.StudySearcher, "suggest"),
+    "record a report": (searcher.StudyScheduler, "on_trial_result"),
+    "write the journal": (study.Journal, "append_logs"),
+    "Ray Tune's own records": (TuneController, "checkpoint"),
+    "MLflow": (tracking.Tracker, "sync"),
+    "terminal": (progress.Progress, "look"),
+    "tables and report": (course, "_record"),
+    "MLflow at the end": (tracking.Tracker, "finish_within"),
+}
+"""Where each part is entered. Asking and recording are in the loop, writing in both; MLflow and terminal have threads of their own."""
+
+
+class Clocks:
+    """Calls, wall and processor seconds of each part so far, and all of that at each question."""
+
+    def __init__(self, journal: str) -> None:
+        self.journal = journal
+        self.parts = {name: [0, 0.0, 0.0] for name in PARTS}
+        self.asked: list[dict[str, Any]] = []
+        self.trials: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Time every part from here on."""
+        for part, (owner, name) in PARTS.items():
+            setattr(owner, name, self._timed(part, getattr(owner, name)))
+        course.tune_study = self._around_trials(course.tune_study)
+
+    def _timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            wall, cpu = time.monotonic(), time.thread_time()
+            try:
+                answer = function(*args, **kwargs)
+            finally:
+                took = time.monotonic() - wall
+                for index, more in enumerate((1, took, time.thread_time() - cpu)):
+                    self.parts[part][index] += more
+            if part == "ask" and isinstance(answer, dict):
+                self._note(wall, took)
+            return answer
+
+        return timed
+
+    def _note(self, began: float, took: float) -> None:
+        """Where the search stands after a question that a trial was the answer to."""
+        sizes = {"rss": psutil.Process().memory_info().rss, "journal": os.path.getsize(self.journal)}
+        parts = {part: list(spent) for part, spent in self.parts.items()}
+        self.asked.append({"at": began, "took": took, "cpu": time.process_time(), "parts": parts, **sizes})
+
+    def _around_trials(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began, driver, services = time.monotonic(), time.process_time(), _services()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.trials = {"began": began, "ended": time.monotonic(), "driver": time.process_time() - driver}
+                self.trials["services"] = _services() - services
+
+        return timed
+
+
+def _services() -> float:
+    """Processor seconds that Ray's own processes have had."""
+    own = [process for process in psutil.Process().children(recursive=True) if process.name() in cluster.VITAL]
+    return sum(process.cpu_times().user + process.cpu_times().system for process in own)
+
+
+if __name__ == "__main__":
+    clocks = Clocks(os.environ["OVERHEAD_JOURNAL"])
+    clocks.start()
+    code = main(sys.argv[1:])
+    with open(os.environ["OVERHEAD_DRIVER"], "w") as file:
+        json.dump({"parts": clocks.parts, "asked": clocks.asked, "trials": clocks.trials}, file)
+    raise SystemExit(code)
