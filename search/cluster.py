@@ -94,7 +94,8 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
                 raise ValueError(f"no Ray cluster answers at '{address}': {reason}") from error
             raise OSError(f"Ray cannot be started: {reason}") from error
         finally:
-            signal.signal(signal.SIGTERM, before)
+            if before != signal.SIG_DFL:  # else Ray's answer to SIGTERM stays, which at least ends in good order
+                signal.signal(signal.SIGTERM, before)
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # a worker that dies is in the study, without its traceback
         started.set()
