@@ -32,8 +32,8 @@ from search.exit_codes import FAILED, RECORDED
 PREFIX, LOCK, MARK = "regimen-", ".lock", "REGIMEN_TEMPORARY"
 """Of the folders for Ray's files under the system's temporary one; the file in each that its process holds locked; and the variable
 that names it to the processes that use it."""
-VITAL = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
-"""Ray's processes that it does not go on without; the raylet ends with either agent."""
+VITAL, AGENTS = ("raylet", "gcs_server"), ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Ray's processes that it does not go on without: our children, and theirs; the raylet ends with either agent."""
 PRELOADED = ["torch", "transformers.modeling_utils", "ray.tune", "optuna"]
 """Modules that take a worker seconds to import: it does so while the driver still sends it data and weights."""
 
@@ -186,10 +186,14 @@ def _alive(process: psutil.Process) -> bool:
 
 
 def _find_vital() -> Iterator[tuple[psutil.Process, str]]:
-    for process in psutil.Process().children(recursive=True):
+    """Ray's own processes, known by their names and parents: a worker, too, has the raylet's name for a moment, between fork and exec."""
+    for process in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if process.name() in VITAL:
                 yield process, process.name()
+                for agent in process.children():
+                    if agent.name() in AGENTS:
+                        yield agent, agent.name()
 
 
 _temporary: set[Path] = set()

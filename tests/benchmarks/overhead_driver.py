@@ -80,7 +80,7 @@ class Clocks:
 
 def _services() -> float:
     """Processor seconds that Ray's own processes have had."""
-    own = [process for process in psutil.Process().children(recursive=True) if process.name() in cluster.VITAL]
+    own = [process for process in psutil.Process().children(recursive=True) if process.name() in (*cluster.VITAL, *cluster.AGENTS)]
     return sum(process.cpu_times().user + process.cpu_times().system for process in own)
 
 
