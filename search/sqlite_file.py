@@ -1,6 +1,7 @@
 """MLflow's sqlite file, made whole or not at all."""
 
 import fcntl
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,8 +22,8 @@ def make(path: Path, fill: Callable[[str], object]) -> None:
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            beside = path.with_name(f".{path.name}.new")
-            for left in path.parent.glob(f"{beside.name}*"):  # and its journal
+            for left in path.parent.glob(f".{path.name}.*.new*"):  # and its journal
                 left.unlink()
+            beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")  # MLflow keeps a store open by its address
             fill(f"sqlite:///{beside}")
             beside.rename(path)
