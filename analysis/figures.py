@@ -1,15 +1,15 @@
 """The drawing: frames of `analysis.curves` in, SVG text out, for a page that may be light or dark.
 
 Text and axes take the colour of the page's text (`currentColor`). Series have colours from Okabe and Ito's palette
-(https://jfly.uni-koeln.de/color/) with a contrast of 3 or more on white and on near-black, and differ in line style too. No figure
-holds any text of the user's.
+(https://jfly.uni-koeln.de/color/) with a contrast of 3 or more on white and on near-black, and differ in line style too. The only text
+of the user's in a figure is what its lines are called.
 """
 
 import hashlib
 import io
 import re
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import cycle, pairwise, product
 from typing import Any
 
 import matplotlib
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.curves import Stage
+from analysis.text import plain
 
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#808080"
 INK = "#010203"
@@ -73,6 +74,17 @@ def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame) -> str:
     first = best[best["number"] == 0]["score"]
     if len(first):
         axes.axhline(100 * first.iloc[0], color=GREEN, linestyle="--", linewidth=1.2, label="trial 0")
+    return _svg(figure, axes)
+
+
+def expected_best(budgets: Mapping[str, pandas.DataFrame]) -> str:
+    """Expected best score over the number of trials, a line and a band of one standard deviation for each name."""
+    figure, axes = _panel("trials", "expected best validation accuracy (%)")
+    for (style, colour), (name, budget) in zip(cycle(product(("-", "--", "-.", ":"), (BLUE, VERMILION, GREEN, GREY))), budgets.items()):
+        low, high = budget["expected"] - budget["deviation"], budget["expected"] + budget["deviation"]
+        axes.fill_between(budget["trials"], 100 * low, 100 * high.clip(upper=1.0), color=colour, alpha=0.12, linewidth=0)
+        label = plain(name)[:40].lstrip("_").replace("$", r"\$")
+        axes.plot(budget["trials"], 100 * budget["expected"], style, color=colour, linewidth=1.8, label=label)
     return _svg(figure, axes)
 
 

@@ -1,7 +1,8 @@
 """The report of searches: `python -m analysis.report [RESULTS] [--out FILE]`.
 
 Writes one HTML page, the same without figures as Markdown, and the numbers as CSV: `report.html`, `report.md`,
-`report_comparison.csv` (one row a search) and `report_trials.csv` (one row a trial, with its best so far) in RESULTS.
+`report_comparison.csv` (one row a search), `report_trials.csv` (one row a trial, with its best so far) and `report_budget.csv` (the best
+to expect of so many trials) in RESULTS.
 """
 
 import os
@@ -13,6 +14,7 @@ import pandas
 from pandas.api.types import is_numeric_dtype
 
 from analysis import comparison
+from analysis.budget import expected_best
 from analysis.curves import best_so_far
 from analysis.html_page import html_page
 from analysis.markdown import markdown_page
@@ -41,6 +43,7 @@ def report(results: Path, out: Path | None = None) -> Path:
         _csv(comparison.numbers([search.summary for search in found]).convert_dtypes()),
     )
     _write(out.with_name(f"{out.stem}_trials.csv"), _csv(_trials(found)))
+    _write(out.with_name(f"{out.stem}_budget.csv"), _csv(_budget(found)))
     _write(out.with_suffix(".md"), markdown_page(TITLE, parts))
     _write(out, html_page(TITLE, parts))
     return out
@@ -54,6 +57,16 @@ def _trials(found: Sequence[Search]) -> pandas.DataFrame:
         frame = search.trials.merge(best, on="number", how="left")
         frame.insert(0, "search", search.spec["name"])
         frames.append(frame.convert_dtypes())
+    return pandas.concat(frames, ignore_index=True)
+
+
+def _budget(found: Sequence[Search]) -> pandas.DataFrame:
+    """What each search can expect of 1, 2, ... trials."""
+    frames = []
+    for search in found:
+        frame = expected_best(search.trials)
+        frame.insert(0, "search", search.spec["name"])
+        frames.append(frame)
     return pandas.concat(frames, ignore_index=True)
 
 

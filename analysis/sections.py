@@ -1,10 +1,10 @@
 """What the report says: one section over all searches, then one for each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas
 
-from analysis import comparison, conditions, curves, figures, paper, ranking
+from analysis import budget, comparison, conditions, curves, figures, paper, ranking
 from analysis.blocks import Block, Drawing, Figures, Notes, Paragraph, Section, Table
 from analysis.read import Search
 from analysis.summary import label, ordered
@@ -15,7 +15,8 @@ def sections(searches: Sequence[Search]) -> list[Section]:
     summaries = ordered([search.summary for search in searches])
     by_summary = {id(search.summary): search for search in searches}
     table = Table("One row a search.", comparison.table(summaries))
-    first = Section("Comparison", (table, Notes(tuple(conditions.remarks(summaries)))))
+    trials = {label(one, summaries): by_summary[id(one)].trials for one in summaries}
+    first = Section("Comparison", (table, Notes(tuple(conditions.remarks(summaries))), *_equal_budget(trials)))
     found = [first] + [section(by_summary[id(one)], title=label(one, summaries)) for one in summaries]
     if footnotes := paper.footnotes(one["regime"] for one in summaries):
         source = Paragraph(f"{paper.CITATION} leaves some things open, and says some twice. What it says, and what is made of it here:")
@@ -30,6 +31,8 @@ def section(search: Search, title: str) -> Section:
         blocks.append(Paragraph("This search has not come to its end, or was interrupted: what follows is what its trials have so far."))
     if len(search.trials):
         blocks.append(Table("How the trials ended.", ranking.endings(search.trials)))
+    if stopping := _stopping(search):
+        blocks.append(Paragraph(stopping))
     if len(top := ranking.top_trials(search.trials)):
         blocks.append(Table("The best trials and trial 0, with the hyperparameters in which these differ.", top))
     else:
@@ -38,6 +41,21 @@ def section(search: Search, title: str) -> Section:
         blocks.append(Paragraph(contrastive))
     drawings = _of_all_trials(search) + _of_the_winner(search)
     return Section(title, (*blocks, Figures(tuple(drawings))) if drawings else tuple(blocks))
+
+
+def _equal_budget(trials: Mapping[str, pandas.DataFrame]) -> list[Block]:
+    """The searches that brought a trial to its full budget, at the same number of trials; nothing where none has two."""
+    budgets = {name: budget.expected_best(found) for name, found in trials.items() if (found["state"] == "COMPLETE").any()}
+    if max(map(len, budgets.values()), default=0) < 2:
+        return []
+    drawing = Drawing(
+        "What more trials buy",
+        "The best score on validation to expect of so many trials, each drawn from those that the search ran, and one standard deviation "
+        "around it. At the same number of trials the higher line wins; where lines cross, the winner depends on the budget; a line that "
+        "still climbs at its end had too few trials. Trials stopped early count with their best epoch.",
+        figures.expected_best(budgets),
+    )
+    return [Figures((drawing,))]
 
 
 def winner(search: Search) -> int | None:
@@ -54,6 +72,17 @@ def _about(search: Search) -> str:
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model {spec['model']}; {spec['trials']} trials asked for, "
         f"{spec['epochs']} epochs each, seed {spec['seed']}; {search.summary['seconds'] / 60:.1f} minutes.{found}"
+    )
+
+
+def _stopping(search: Search) -> str | None:
+    """What stopping early saved; nothing where no trial was stopped."""
+    found = budget.saved(search.trials, search.spec["epochs"])
+    if not found.stopped:
+        return None
+    return (
+        f"Stopping early: {found.stopped} of {found.ended} trials were stopped; {found.spent} epochs were trained instead of {found.full}, "
+        f"{1 - found.spent / found.full:.0%} fewer. Whether one of them would have won is not known: a search with --scheduler none tells."
     )
 
 

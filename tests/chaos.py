@@ -75,6 +75,7 @@ class Figures:
     resumed: int = 0
     started_again: int = 0
     met_by_python: int = 0
+    ended_by_ray: int = 0
     failed_twice_killed: int = 0
     synced: int = 0
     went_on_after: list[float] = field(default_factory=list)
@@ -483,6 +484,9 @@ class Round:
         if struck and self.only_python_was_there(session, struck[-1].kind):
             self.figures.met_by_python += 1
             return True
+        if struck and self.only_ray_was_there(session, struck[-1]):
+            self.figures.ended_by_ray += 1
+            return True
         if any(kill.kind == "server" for kill in struck) and session.code == 2 and "MLflow cannot record" in output:
             return True  # refused, as where no server is
         if session.code not in allowed or (session.code == 1 and "error: " not in output):
@@ -499,6 +503,11 @@ class Round:
         code = {"int": -signal.SIGINT, "term": -signal.SIGTERM}.get(kind)
         importing, done = not session.output.startswith("data "), "-m search.train best.yaml" in session.output
         return session.code == code and (importing or done)
+
+    def only_ray_was_there(self, session: Session, kill: Kill) -> bool:
+        """Ray's C++ was registering the driver with its raylet, and ends the process itself, by _exit(1), where that is gone."""
+        unsaid = "error: " not in session.output and "Traceback" not in session.output
+        return (kill.kind, kill.phase) == ("raylet", "start") and session.code == 1 and unsaid
 
     def examine(self) -> None:
         """Everything that has to hold once the search is over."""
@@ -716,6 +725,7 @@ def table(figures: Figures) -> str:
         "resumed": figures.resumed,
         "started again": figures.started_again,
         "signals met before or after our code": figures.met_by_python,
+        "ended by Ray while it connected, without a line": figures.ended_by_ray,
         "trials failed, their workers killed twice": figures.failed_twice_killed,
         "search.sync runs": figures.synced,
         "resumed search went on after, s": figures.to_dict()["went_on_after"],

@@ -5,13 +5,14 @@ import json
 import math
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
 
-from analysis import comparison, curves, intervals, paper, ranking, report
+from analysis import budget, comparison, curves, intervals, paper, ranking, report
 from analysis.markdown import markdown
 from analysis.rungs import rungs
 
@@ -362,7 +363,7 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
-    assert [tag for tag, _ in page.tags].count("svg") == 8
+    assert [tag for tag, _ in page.tags].count("svg") == 9
     assert "+4.1 ± 22.1" in page.text and "loss is not finite" in page.text
     assert "prefers-color-scheme: dark" in text and "://" not in text.replace("http://www.w3.org/1999/xlink", "")
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.tags}
@@ -378,7 +379,7 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_figures_are_well_formed_and_share_no_ids(tmp_path: Path) -> None:
     text = report.report(write_search(tmp_path / "one", found=summary())).read_text()
     figures = _svgs(text)
-    assert len(figures) == 4
+    assert len(figures) == 5
     names: list[str] = []
     for figure in figures:
         root = ET.fromstring(figure)
@@ -446,7 +447,10 @@ def test_everything_from_the_files_is_escaped(tmp_path: Path) -> None:
 def test_out_names_the_page_and_what_lies_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_search(tmp_path / "one", found=summary())
     assert report.main([str(folder), "--out", str(tmp_path / "new" / "page.html")]) == 0
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"page.html", "page.md", "page_comparison.csv", "page_trials.csv"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        *("page.html", "page.md"),
+        *("page_budget.csv", "page_comparison.csv", "page_trials.csv"),
+    }
     assert not (folder / "report.html").exists()
     capsys.readouterr()
     assert "ends in .html" in failing([str(folder), "--out", str(tmp_path / "page.md")], capsys)
@@ -510,3 +514,46 @@ def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
     assert table["lost"].round(9).tolist() == [0.4, 0, 0]
     with pytest.raises(ValueError, match="three trials"):
         rungs(trials.head(2), pandas.DataFrame(rows))
+
+
+def scored(*scores: float, state: str = "COMPLETE") -> pandas.DataFrame:
+    """Trials with these scores."""
+    return pandas.DataFrame(
+        {"number": range(len(scores)), "state": state, "validation_accuracy": scores, "best_accuracy": scores, "epochs": 3}
+    )
+
+
+@pytest.mark.parametrize("scores", [(0.2, 0.9, 0.4, 0.7), (0.5, 0.5, 0.5, 0.9), (0.3, 0.3), (0.6,)])
+def test_expected_best_is_the_mean_over_all_draws(scores: tuple[float, ...]) -> None:
+    found = budget.expected_best(scored(*scores))
+    assert list(found["trials"]) == list(range(1, len(scores) + 1))
+    for n, expected, deviation in found.itertuples(index=False, name=None):
+        best = pandas.Series([max(draw) for draw in product(scores, repeat=n)])
+        assert (expected, deviation) == pytest.approx((best.mean(), best.std(ddof=0)), abs=1e-7)
+
+
+def test_expected_best_crosses_where_it_should() -> None:
+    """One lucky trial of four beats a steady regime from three trials on."""
+    lucky, steady = budget.expected_best(scored(0.5, 0.5, 0.5, 0.9)), budget.expected_best(scored(0.7, 0.7, 0.7, 0.7))
+    assert list(lucky["expected"] > steady["expected"]) == [False, False, True, True]
+
+
+def test_expected_best_takes_what_each_trial_reached() -> None:
+    """Stopped early: its best epoch; failed: nothing; running: left out."""
+    trials = pandas.DataFrame([*TRIALS, {"number": 4, "state": "RUNNING", "best_accuracy": 0.99, "epochs": 2}])
+    assert budget.expected_best(trials)["expected"].iloc[0] == pytest.approx((0.85 + 0.4 + 0.9 + 0) / 4)
+    assert budget.expected_best(trials.head(0)).empty
+
+
+def test_epochs_that_stopping_early_saved() -> None:
+    assert budget.saved(pandas.DataFrame(TRIALS), 3) == (1, 3, 7, 9)
+
+
+def test_report_says_what_budget_and_stopping_did(tmp_path: Path) -> None:
+    write_search(tmp_path / "a", found=summary(name="a"))
+    write_search(tmp_path / "b", found=summary("supcon", name="b$x_1$"), regime="supcon")
+    page = Page(report.report(tmp_path).read_text())
+    assert "1 of 3 trials were stopped; 7 epochs were trained instead of 9, 22% fewer" in page.text
+    assert page.text.count("What more trials buy") == 1
+    table = pandas.read_csv(tmp_path / "report_budget.csv")
+    assert list(table.groupby("search").size()) == [4, 4] and table["expected"].iloc[0] == pytest.approx(0.5375)

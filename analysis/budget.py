@@ -1,0 +1,43 @@
+"""What a search's budget bought: the best score to expect of so many trials, and what stopping early saved."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+
+
+def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
+    """`trials` (n = 1, 2, ... as many as ended), `expected` and `deviation`: mean and standard deviation of the best validation accuracy
+    of n trials, drawn with replacement from those that ended.
+
+    With the N scores in rising order, the best of n is the i-th with probability (i / N)^n - ((i - 1) / N)^n: Dodge et al., "Show Your
+    Work", 2019, https://arxiv.org/abs/1909.03004. A trial that was stopped early counts with its best epoch, one that failed before its
+    first with 0. The formula takes trials as drawn alike; a sampler that learns is better later on, so for few trials this flatters it.
+    """
+    ended = trials[trials["state"] != "RUNNING"]
+    scores = np.sort(ended["validation_accuracy"].fillna(ended["best_accuracy"]).fillna(0.0).to_numpy(dtype=float))
+    n = np.arange(1, len(scores) + 1)
+    chance = np.diff((np.arange(len(scores) + 1) / max(1, len(scores))) ** n[:, None], axis=1)
+    expected = chance @ scores
+    deviation = np.sqrt(np.clip(chance @ scores**2 - expected**2, 0.0, None))
+    return pandas.DataFrame({"trials": n, "expected": expected, "deviation": deviation})
+
+
+class Saved(NamedTuple):
+    """What became of the epochs that a search could have spent on the trials that it stopped or ended."""
+
+    stopped: int
+    """Trials that were stopped early."""
+    ended: int
+    """Trials that were stopped early or came to their full budget."""
+    spent: int
+    """Epochs trained in them."""
+    full: int
+    """Epochs that they would have taken without stopping."""
+
+
+def saved(trials: pandas.DataFrame, epochs: int) -> Saved:
+    """Count over trials of `epochs` epochs each. Failed ones are left out: nothing chose to end them."""
+    ended = trials[trials["state"].isin(["PRUNED", "COMPLETE"])]
+    stopped = int((ended["state"] == "PRUNED").sum())
+    return Saved(stopped, len(ended), int(ended["epochs"].sum()), len(ended) * epochs)
