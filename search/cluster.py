@@ -71,7 +71,7 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
             os.environ[MARK] = own
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray leaves one in the home folder
             _stay_on_loopback()
-        stack.callback(ray.shutdown)
+        stack.callback(_shut_down)
         before = signal.getsignal(signal.SIGTERM)
         started = threading.Event()
         if own:
@@ -99,6 +99,14 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # a worker that dies is in the study, without its traceback
         started.set()
         yield
+
+
+def _shut_down() -> None:
+    """Leave Ray. Its C++ then sets SIGTERM to the default, behind Python's back: Python's handlers are put back."""
+    ray.shutdown()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if (handler := signal.getsignal(number)) is not None:
+            signal.signal(number, handler)
 
 
 def _settings(workers: int) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _run(console: Console, command: Command, prepared: Prepared) -> int:
             outcomes.append(search(spec, bench, client, console, stop, resume=command.resume))
             if outcomes[-1].ending == Ending.INTERRUPTED:
                 break
-    return _report(console, outcomes, uri)
+        return _report(console, outcomes, uri)
 
 
 def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: Stop, *, resume: bool = False) -> Outcome:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -30,3 +31,20 @@ def test_a_process_that_has_only_the_raylets_name_is_not_taken_for_it(tmp_path: 
                 child.kill()
             process.kill()
     assert found
+
+
+AFTERWARDS = """
+import os, signal
+from search.cluster import cluster
+signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+with cluster():
+    pass
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.slow
+def test_signals_are_still_ours_when_ray_has_gone() -> None:
+    """Its C++ sets SIGTERM to the default as it leaves."""
+    done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "asked\n"), done.stderr
