@@ -1,0 +1,78 @@
+"""How figures are drawn: one look, as SVG text for a page that may be light or dark.
+
+Text and axes take the colour of the page's text (`currentColor`). Series have colours from Okabe and Ito's palette
+(https://jfly.uni-koeln.de/color/) with a contrast of 3 or more on white and on near-black, and differ in line style too.
+"""
+
+import hashlib
+import io
+import re
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.text import plain
+
+BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#808080"
+INK = "#010203"
+"""Stands for the page's text colour until the SVG is written."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "analysis",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GREY,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+
+def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, by their labels; sizes in inches, though a page scales it."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        axes.grid(visible=True)
+    return figure, axes
+
+
+def svg(figure: Figure, axes: Axes) -> str:
+    """The figure as an <svg> element without a size of its own, with a legend above it and ids that no other figure has."""
+    out = io.StringIO()
+    handles, labels = axes.get_legend_handles_labels()
+    with matplotlib.rc_context(STYLE):
+        if handles:
+            figure.legend(handles, labels, loc="outside upper left", ncols=2)
+        figure.savefig(out, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    return _inline(out.getvalue())
+
+
+def _inline(document: str) -> str:
+    """An SVG document as an element of an HTML page: no size and no fonts of its own, ids that other figures don't have."""
+    svg = document[document.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r'<svg \1 xmlns:xlink="http://www.w3.org/1999/xlink">', svg, count=1)
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*</defs>", "", svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r" font-family: [^;]*;", "", svg)
+    own = hashlib.sha256(svg.encode()).hexdigest()[:8]
+    return re.sub(r'(\bid="|#)([mp][0-9a-f]{10})\b', rf"\g<1>f{own}-\g<2>", svg)
+
+
+def name(text: str, longest: int = 40) -> str:
+    """A text of the user's as a figure shows it: matplotlib reads no formula in it, and hides no line for its underscore."""
+    return plain(text)[:longest].lstrip("_").replace("$", r"\$")
