@@ -13,6 +13,13 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """What the blocks below it answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Notes:
     """A list of sentences."""
 
@@ -36,6 +43,8 @@ class Drawing:
     """How to read it: a sentence or two."""
     svg: str
     """An <svg> element, drawn by `analysis.figures`: the only markup that a report takes as it is."""
+    wide: bool = False
+    """Whether it takes a row of its own."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Figures:
     drawings: tuple[Drawing, ...]
 
 
-Block = Paragraph | Notes | Table | Figures
+Block = Paragraph | Heading | Notes | Table | Figures
 
 
 @dataclass(frozen=True)

@@ -41,3 +41,34 @@ def saved(trials: pandas.DataFrame, epochs: int) -> Saved:
     ended = trials[trials["state"].isin(["PRUNED", "COMPLETE"])]
     stopped = int((ended["state"] == "PRUNED").sum())
     return Saved(stopped, len(ended), int(ended["epochs"].sum()), len(ended) * epochs)
+
+
+def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
+    """How many of the trials that were stopped early would have become the best, as an expected number; None where nothing tells.
+
+    A trial that stood at a when it was stopped is given, in turn, what each trial at full budget gained from that epoch on; the share of
+    these that takes it above the best score is its chance. Trials at full budget were let on because they did well, so this is a guess.
+    """
+    complete = trials[(trials["state"] == "COMPLETE") & trials["validation_accuracy"].notna()].set_index("number")["validation_accuracy"]
+    stopped = trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()]
+    own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete.index)]
+    if complete.empty or stopped.empty or own.empty:
+        return None
+    so_far = own.pivot_table(index="trial", columns="epoch", values="validation_accuracy").cummax(axis=1)
+    chances = []
+    for epoch, reached in stopped[["epochs", "best_accuracy"]].itertuples(index=False, name=None):
+        if epoch in so_far:
+            gains = complete - so_far[epoch]
+            chances.append(float((reached + gains.dropna() > complete.max()).mean()))
+    return sum(chances) if chances else None
+
+
+def cost(trials: pandas.DataFrame, confirmations: pandas.DataFrame) -> dict[str, float]:
+    """What a search took: `trials`, `epochs` and `hours` that its trials trained, `confirmation_hours`. Hours of one trial's share of the
+    machine, so two trials side by side take two of them in one hour."""
+    return {
+        "trials": len(trials),
+        "epochs": float(trials["epochs"].sum()),
+        "hours": float(trials["seconds"].sum()) / 3600,
+        "confirmation_hours": float(confirmations["seconds"].sum()) / 3600,
+    }

@@ -40,8 +40,14 @@ def learning_curves(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> panda
 def winner_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
     """`epoch`, `stage`, and losses and accuracies on training and validation of one trial, as it ran in the search."""
     found = epochs[(epochs["kind"] == "search") & (epochs["trial"] == trial)].sort_values("epoch")
-    columns = ["epoch", "stage", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy"]
+    columns = ["epoch", "stage", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "learning_rate"]
     return found[columns].astype({"epoch": int}).reset_index(drop=True)
+
+
+def confirmations(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
+    """`trial` (the seed tells the runs of one configuration apart), `epoch`, `validation_accuracy`: one trial on fresh seeds."""
+    found = epochs[(epochs["kind"] == "confirm") & (epochs["trial"] == trial)].sort_values(["seed", "epoch"])
+    return pandas.DataFrame({"trial": found["seed"], "epoch": found["epoch"], "validation_accuracy": found["validation_accuracy"]})
 
 
 def stages(curve: pandas.DataFrame) -> list[Stage]:

@@ -70,7 +70,7 @@ def _inline(document: str) -> str:
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r" font-family: [^;]*;", "", svg)
     own = hashlib.sha256(svg.encode()).hexdigest()[:8]
-    return re.sub(r'(\bid="|#)([mp][0-9a-f]{10})\b', rf"\g<1>f{own}-\g<2>", svg)
+    return re.sub(r'(\bid="|#)((?:[mp]|C[0-9a-f]+_[0-9a-f]+_)[0-9a-f]{10})\b', rf"\g<1>f{own}-\g<2>", svg)
 
 
 def name(text: str, longest: int = 40) -> str:

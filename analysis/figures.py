@@ -55,9 +55,56 @@ def expected_best(budgets: Mapping[str, pandas.DataFrame]) -> str:
     return svg(figure, axes)
 
 
-def accuracy_curve(curve: pandas.DataFrame, stages: Sequence[Stage]) -> str:
-    """Training and validation accuracy of one trial over epochs; a dotted line between stages."""
+def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
+    """Accuracies of each search, from `analysis.comparison.numbers`, with 95 % intervals, a row a search under its label."""
+    figure, axes = panel("accuracy (%)", "", width=6.0, height=1.3 + 0.45 * len(numbers))
+    looks = {
+        "confirmed": ("on fresh seeds, validation", "o", BLUE, -0.1),
+        "test": ("on fresh seeds, test", "s", VERMILION, 0.12),
+    }
+    for key, (label, marker, colour, shift) in looks.items():
+        known = numbers[f"{key}_mean"].notna()
+        mean, half = 100 * numbers[f"{key}_mean"][known], 100 * numbers[f"{key}_half_width"][known].fillna(0.0)
+        rows = [row + shift for row, there in enumerate(known) if there]
+        if rows:
+            axes.errorbar(mean, rows, xerr=half, fmt=marker, color=colour, markersize=5, linewidth=1.4, capsize=3, label=label)
+    for key, (label, marker, colour) in {
+        "trial_0_validation": ("trial 0, validation", "|", GREEN),
+        "paper_test_accuracy": ("the paper, test", "D", INK),
+    }.items():
+        known = numbers[key].notna()
+        if known.any():
+            axes.plot(100 * numbers[key][known], [row for row, there in enumerate(known) if there], marker, color=colour,
+                      markersize=9 if marker == "|" else 5, markeredgewidth=2 if marker == "|" else 0.8, label=label)  # fmt: skip
+    axes.set_yticks(range(len(numbers)), [name(label) for label in labels])
+    axes.set_ylim(len(numbers) - 0.5, -0.5)
+    axes.set_xlim(max(0.0, axes.get_xlim()[0]), min(100.0, axes.get_xlim()[1]))
+    return svg(figure, axes)
+
+
+def rungs(found: pandas.DataFrame) -> str:
+    """Rank correlation with the end over epochs, from `analysis.rungs`."""
+    figure, axes = panel("epoch", "rank correlation with the end")
+    axes.plot(found["epoch"], found["correlation"], "o-", color=BLUE, markersize=4, label="all at full budget")
+    axes.plot(found["epoch"], found["correlation_better_half"], "s--", color=VERMILION, markersize=4, label="the better half")
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set_ylim(min(-0.05, found[["correlation", "correlation_better_half"]].min().min() - 0.05), 1.05)
+    return svg(figure, axes)
+
+
+def learning_rate(curve: pandas.DataFrame) -> str:
+    """The highest learning rate of any parameter group at the end of each epoch of one trial."""
+    figure, axes = panel("epoch", "learning rate")
+    axes.plot(curve["epoch"], curve["learning_rate"], "o-", color=BLUE, markersize=4, linewidth=1.6)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    return svg(figure, axes)
+
+
+def accuracy_curve(curve: pandas.DataFrame, stages: Sequence[Stage], again: pandas.DataFrame) -> str:
+    """Training and validation accuracy of one trial over epochs, and of `again`, the same on fresh seeds (`trial` tells them apart);
+    a dotted line between stages."""
     figure, axes = panel("epoch", "accuracy (%)")
+    _lines(axes, again, label="validation, fresh seeds", color=VERMILION, alpha=0.45, linewidth=1.0)
     _pair(axes, curve, "accuracy", 100)
     _divide(axes, stages)
     return svg(figure, axes)

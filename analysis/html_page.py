@@ -1,9 +1,12 @@
-"""A report as one HTML file that needs nothing else: no script, no font, no address. Every text in it is escaped."""
+"""A report as one HTML file that needs nothing else: no font, no address, and no script but one that sorts its tables. Every text in it
+is escaped."""
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from html import escape as escape_markup
 
-from analysis.blocks import Block, Drawing, Figures, Notes, Paragraph, Section, Table
+from analysis.blocks import Block, Drawing, Figures, Heading, Notes, Paragraph, Section, Table
 from analysis.text import plain
 
 CSS = """
@@ -27,12 +30,40 @@ th:first-child, td:first-child { position: sticky; left: 0; background: var(--gr
 th.text, td.text { text-align: left; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 1.5rem; }
 figure { margin: 0; min-width: 0; max-width: 30rem; }
-figure h3 { margin: 0 0 0.25rem; font-size: 1rem; }
+th button { all: unset; cursor: pointer; font-weight: bold; }
+th button:focus-visible { outline: 2px solid currentColor; }
+th button::after { content: " \\2195"; color: var(--line); }
+th[aria-sort=ascending] button::after { content: " \\2191"; color: inherit; }
+th[aria-sort=descending] button::after { content: " \\2193"; color: inherit; }
+h3 { margin: 2rem 0 0.5rem; }
+figure.wide { grid-column: 1 / -1; max-width: none; overflow-x: auto; }
+figure.wide svg { min-width: 40rem; }
+figure h4 { margin: 0 0 0.25rem; font-size: 1rem; }
 svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
 svg text { font-family: system-ui, sans-serif; }
 """
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What a browser may do for the page: apply its styles, and nothing else, should anything slip through the escaping."""
+SCRIPT = """
+for (const button of document.querySelectorAll("th button")) {
+  button.addEventListener("click", () => {
+    const head = button.parentElement, body = head.closest("table").tBodies[0];
+    const falling = head.getAttribute("aria-sort") === "descending" ? 1 : -1;
+    const number = cell => parseFloat(cell.replace(/,/g, ""));
+    const rows = [...body.rows].map(row => [row, row.cells[head.cellIndex].textContent]);
+    rows.sort(([, a], [, b]) => {
+      const x = number(a), y = number(b);
+      if (isNaN(x) !== isNaN(y)) return isNaN(x) ? 1 : -1;
+      return falling * (isNaN(x) ? a.localeCompare(b) : x - y);
+    });
+    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", falling === 1 ? "ascending" : "descending");
+    body.append(...rows.map(([row]) => row));
+  });
+}
+"""
+"""Sorts a table by the column whose head is pressed: by the number that a cell begins with, else by its text; cells without one last."""
+DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'; base-uri 'none'; form-action 'none'"
+"""What a browser may do for the page: apply its styles, run this script, and nothing else, should anything slip through the escaping."""
 
 
 def escape(text: str) -> str:
@@ -49,7 +80,7 @@ def html_page(title: str, sections: Sequence[Section]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n</body>\n</html>\n"
+        f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
 
 
@@ -62,6 +93,8 @@ def _block(block: Block) -> str:
     match block:
         case Paragraph(text):
             return f"<p>{escape(text)}</p>"
+        case Heading(text):
+            return f"<h3>{escape(text)}</h3>"
         case Notes(items):
             return "<ul>\n" + "\n".join(f"<li>{escape(item)}</li>" for item in items) + "\n</ul>"
         case Table():
@@ -73,7 +106,9 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     """Scrolls sideways in its own box where it is wider than the page; its first column stays."""
     classes = ["text" if table.frame[name].astype(str).str.contains("^[A-Za-z<]").any() else "number" for name in table.frame]
-    head = "".join(f'<th scope="col" class="{kind}">{escape(str(name))}</th>' for kind, name in zip(classes, table.frame.columns))
+    head = "".join(
+        f'<th scope="col" class="{kind}">{_head(str(name), len(table.frame))}</th>' for kind, name in zip(classes, table.frame.columns)
+    )
     rows = [
         "<tr>" + "".join(f'<td class="{kind}">{escape(str(cell))}</td>' for kind, cell in zip(classes, row)) + "</tr>"
         for row in table.frame.itertuples(index=False, name=None)
@@ -84,6 +119,12 @@ def _table(table: Table) -> str:
     )
 
 
+def _head(name: str, rows: int) -> str:
+    """A column's name, to press where there is something to sort."""
+    return f'<button type="button">{escape(name)}</button>' if rows > 1 else escape(name)
+
+
 def _figure(drawing: Drawing) -> str:
     svg = drawing.svg.replace("<svg ", f'<svg role="img" aria-label="{escape(drawing.title)}" ', 1)
-    return f"<figure>\n<h3>{escape(drawing.title)}</h3>\n{svg}\n<figcaption>{escape(drawing.reading)}</figcaption>\n</figure>"
+    wide = ' class="wide"' if drawing.wide else ""
+    return f"<figure{wide}>\n<h4>{escape(drawing.title)}</h4>\n{svg}\n<figcaption>{escape(drawing.reading)}</figcaption>\n</figure>"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas
 
-from analysis.blocks import Block, Figures, Notes, Paragraph, Section, Table
+from analysis.blocks import Block, Figures, Heading, Notes, Paragraph, Section, Table
 from analysis.text import plain
 
 
@@ -40,6 +40,8 @@ def _block(block: Block) -> str:
     match block:
         case Paragraph(text):
             return f"{escaped(text)}\n"
+        case Heading(text):
+            return f"### {escaped(text)}\n"
         case Notes(items):
             return listed(items)
         case Table(caption, frame):

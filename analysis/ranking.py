@@ -20,7 +20,7 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
         "validation": [f"{100 * score:.2f}" for score in shown["validation_accuracy"]],
         "seconds": [f"{seconds:.0f}" for seconds in shown["seconds"]],
     }
-    return pandas.DataFrame(table | {name.removeprefix(CONFIG): [_value(cell) for cell in shown[name]] for name in fields})
+    return pandas.DataFrame(table | {name.removeprefix(CONFIG): [short(cell) for cell in shown[name]] for name in fields})
 
 
 def endings(trials: pandas.DataFrame) -> pandas.DataFrame:
@@ -29,9 +29,9 @@ def endings(trials: pandas.DataFrame) -> pandas.DataFrame:
     return counts[["state", "trials", "reason"]].astype(str)
 
 
-def _value(cell: object) -> str:
+def short(cell: object) -> str:
     """A hyperparameter as it was written, floats to three digits, none where it is empty."""
-    if pandas.isna(cell):  # type: ignore[call-overload]
+    if cell == "" or pandas.isna(cell):  # type: ignore[call-overload]
         return "none"
     try:
         return str(cell) if str(cell).lstrip("-").isdigit() else f"{float(str(cell)):.3g}"

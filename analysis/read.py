@@ -9,8 +9,10 @@ from typing import Any
 import pandas
 
 from analysis.files import checked, read_csv, read_json, whole
+from analysis.space import Space, read_space
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
+SPACE, IMPORTANCES = "space.json", "importances.csv"
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 NUMBER = (int, float)
 SPEC_FIELDS = {"name": str, "regime": str, "data": str, "model": str, "trials": int, "epochs": int, "seed": int}
@@ -46,6 +48,7 @@ EPOCH_COLUMNS = (
     "train_accuracy",
     "validation_loss",
     "validation_accuracy",
+    "learning_rate",
     "seconds",
 )
 """The columns that are numbers."""
@@ -64,6 +67,10 @@ class Search:
     """summary.json; where there is none yet, what the trials say."""
     finished: bool
     """Whether there is a summary.json."""
+    space: Space
+    """The ranges that the search chose from; empty where the folder has none yet."""
+    importances: pandas.DataFrame
+    """`name`, `importance` (a share of 1) and `trials`; empty where too few trials came to their full budget."""
 
 
 def searches(results: Path) -> list[Search]:
@@ -91,7 +98,8 @@ def search(folder: Path) -> Search:
     if trials.loc[trials["state"] == "COMPLETE", "validation_accuracy"].isna().any():
         raise ValueError(f"'{folder / TRIALS}' is damaged: a COMPLETE trial has no validation_accuracy")
     summary = _summary(folder / SUMMARY) if finished else provisional(spec, trials)
-    return Search(spec, trials, epochs, summary, finished)
+    importances = read_csv(folder / IMPORTANCES, ("importance", "trials"), ("name",), needed=False)
+    return Search(spec, trials, epochs, summary, finished, read_space(folder / SPACE), importances)
 
 
 def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> dict[str, Any]:

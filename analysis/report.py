@@ -1,11 +1,11 @@
 """The report of searches: `python -m analysis.report [RESULTS] [--out FILE]`.
 
-Writes one HTML page, the same without figures as Markdown, and the numbers as CSV: `report.html`, `report.md`,
-`report_comparison.csv` (one row a search), `report_trials.csv` (one row a trial, with its best so far) and `report_budget.csv` (the best
-to expect of so many trials) in RESULTS.
+Writes one HTML page, `report.html`, the same without figures as Markdown, `report.md`, every figure as a picture of its own in
+`report_figures/`, and every number that is drawn as CSV: `report_NAME.csv`, a file for each of `analysis.tables`, all of them in RESULTS.
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,13 @@ from pathlib import Path
 import pandas
 from pandas.api.types import is_numeric_dtype
 
-from analysis import comparison
-from analysis.budget import expected_best
-from analysis.curves import best_so_far
+from analysis.blocks import Figures, Section
 from analysis.html_page import html_page
 from analysis.markdown import markdown_page
 from analysis.parser import Parser
-from analysis.read import Search, searches
+from analysis.read import searches
 from analysis.sections import sections
+from analysis.tables import tables
 from analysis.text import cell, plain
 
 TITLE = "Regimen: what the searches found"
@@ -38,36 +37,12 @@ def report(results: Path, out: Path | None = None) -> Path:
         raise ValueError(f"the report is a file that ends in .html; got '{out}'")
     found = searches(results)
     parts = sections(found)
-    _write(
-        out.with_name(f"{out.stem}_comparison.csv"),
-        _csv(comparison.numbers([search.summary for search in found]).convert_dtypes()),
-    )
-    _write(out.with_name(f"{out.stem}_trials.csv"), _csv(_trials(found)))
-    _write(out.with_name(f"{out.stem}_budget.csv"), _csv(_budget(found)))
+    for name, frame in tables(found).items():
+        _write(out.with_name(f"{out.stem}_{name}.csv"), _csv(frame))
+    _write_figures(out.with_name(f"{out.stem}_figures"), parts)
     _write(out.with_suffix(".md"), markdown_page(TITLE, parts))
     _write(out, html_page(TITLE, parts))
     return out
-
-
-def _trials(found: Sequence[Search]) -> pandas.DataFrame:
-    """All trials of all searches under each other, with the search's name and the best score so far."""
-    frames = []
-    for search in found:
-        best = best_so_far(search.trials)[["number", "best"]].rename(columns={"best": "best_so_far"})
-        frame = search.trials.merge(best, on="number", how="left")
-        frame.insert(0, "search", search.spec["name"])
-        frames.append(frame.convert_dtypes())
-    return pandas.concat(frames, ignore_index=True)
-
-
-def _budget(found: Sequence[Search]) -> pandas.DataFrame:
-    """What each search can expect of 1, 2, ... trials."""
-    frames = []
-    for search in found:
-        frame = expected_best(search.trials)
-        frame.insert(0, "search", search.spec["name"])
-        frames.append(frame)
-    return pandas.concat(frames, ignore_index=True)
 
 
 def _csv(frame: pandas.DataFrame) -> str:
@@ -75,6 +50,20 @@ def _csv(frame: pandas.DataFrame) -> str:
     frame = frame.rename(columns=cell)
     texts = {name: column.map(cell, na_action="ignore") for name, column in frame.items() if not is_numeric_dtype(column)}
     return frame.assign(**{str(name): column for name, column in texts.items()}).to_csv(index=False)
+
+
+def _write_figures(folder: Path, parts: Sequence[Section]) -> None:
+    """Each figure as an SVG file on white, named for where it stands; what an earlier report left there is removed."""
+    written = set()
+    for number, section in enumerate(parts):
+        drawings = [drawing for block in section.blocks if isinstance(block, Figures) for drawing in block.drawings]
+        for place, drawing in enumerate(drawings, 1):
+            path = folder / f"{number}-{place:02d}-{re.sub('[^a-z0-9]+', '-', drawing.title.lower())[:40].strip('-')}.svg"
+            head = '<svg xmlns="http://www.w3.org/2000/svg" style="background: white; color: black; font-family: sans-serif" '
+            _write(path, drawing.svg.replace("<svg ", head, 1))
+            written.add(path)
+    for old in set(folder.glob("*.svg")) - written:
+        old.unlink()
 
 
 def _write(path: Path, text: str) -> None:

@@ -32,13 +32,21 @@ def rungs(trials: pandas.DataFrame, epochs: pandas.DataFrame, keep: float = 1 / 
         rows.append(
             {
                 "epoch": epoch,
-                "correlation": then.corr(score, method="spearman"),
-                "correlation_better_half": then[better].corr(score[better], method="spearman"),
+                "correlation": _spearman(then, score),
+                "correlation_better_half": _spearman(then[better], score[better]),
                 "lost": score.max() - score[kept].max(),
                 "n": len(score),
             }
         )
     return pandas.DataFrame(rows)
+
+
+def _spearman(then: pandas.Series, score: pandas.Series) -> float:
+    """NaN where all of either are equal: there is no order to compare."""
+    known = then.notna()
+    if min(then.nunique(), score[known].nunique()) < 2:
+        return math.nan
+    return float(then.corr(score, method="spearman"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

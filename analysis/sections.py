@@ -1,22 +1,27 @@
 """What the report says: one section over all searches, then one for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas
 
-from analysis import budget, comparison, conditions, curves, figures, paper, ranking
-from analysis.blocks import Block, Drawing, Figures, Notes, Paragraph, Section, Table
+from analysis import budget, curves, figures, paper, ranking, space_sections
+from analysis.blocks import Block, Drawing, Figures, Heading, Notes, Paragraph, Section, Table
+from analysis.comparison_sections import comparison_blocks
+from analysis.intervals import mean_interval
 from analysis.read import Search
+from analysis.rungs import rungs
 from analysis.summary import label, ordered
+
+FEW = 5
+"""Trials at full budget below which nothing is said of how early they can be judged."""
 
 
 def sections(searches: Sequence[Search]) -> list[Section]:
     """The comparison, the searches in its order, and how the paper is read where a regime of its is among them."""
     summaries = ordered([search.summary for search in searches])
     by_summary = {id(search.summary): search for search in searches}
-    table = Table("One row a search.", comparison.table(summaries))
-    trials = {label(one, summaries): by_summary[id(one)].trials for one in summaries}
-    first = Section("Comparison", (table, Notes(tuple(conditions.remarks(summaries))), *_equal_budget(trials)))
+    labels = [label(one, summaries) for one in summaries]
+    first = Section("Comparison", comparison_blocks({name: by_summary[id(one)] for name, one in zip(labels, summaries)}))
     found = [first] + [section(by_summary[id(one)], title=label(one, summaries)) for one in summaries]
     if footnotes := paper.footnotes(one["regime"] for one in summaries):
         source = Paragraph(f"{paper.CITATION} leaves some things open, and says some twice. What it says, and what is made of it here:")
@@ -29,10 +34,10 @@ def section(search: Search, title: str) -> Section:
     blocks: list[Block] = [Paragraph(_about(search))]
     if not search.finished:
         blocks.append(Paragraph("This search has not come to its end, or was interrupted: what follows is what its trials have so far."))
+    if chosen := _chosen(search):
+        blocks.append(Paragraph(chosen))
     if len(search.trials):
         blocks.append(Table("How the trials ended.", ranking.endings(search.trials)))
-    if stopping := _stopping(search):
-        blocks.append(Paragraph(stopping))
     if len(top := ranking.top_trials(search.trials)):
         blocks.append(Table("The best trials and trial 0, with the hyperparameters in which these differ.", top))
     else:
@@ -40,22 +45,22 @@ def section(search: Search, title: str) -> Section:
     if contrastive := _contrastive(search):
         blocks.append(Paragraph(contrastive))
     drawings = _of_all_trials(search) + _of_the_winner(search)
-    return Section(title, (*blocks, Figures(tuple(drawings))) if drawings else tuple(blocks))
+    if drawings:
+        blocks.append(Figures(tuple(drawings)))
+    return Section(title, (*blocks, *space_sections.blocks(search), *_stopping(search)))
 
 
-def _equal_budget(trials: Mapping[str, pandas.DataFrame]) -> list[Block]:
-    """The searches that brought a trial to its full budget, at the same number of trials; nothing where none has two."""
-    budgets = {name: budget.expected_best(found) for name, found in trials.items() if (found["state"] == "COMPLETE").any()}
-    if max(map(len, budgets.values()), default=0) < 2:
-        return []
-    drawing = Drawing(
-        "What more trials buy",
-        "The best score on validation to expect of so many trials, each drawn from those that the search ran, and one standard deviation "
-        "around it. At the same number of trials the higher line wins; where lines cross, the winner depends on the budget; a line that "
-        "still climbs at its end had too few trials. Trials stopped early count with their best epoch.",
-        figures.expected_best(budgets),
+def _chosen(search: Search) -> str | None:
+    """By how much choosing the best of many flattered the winner; nothing where it was not confirmed."""
+    again, trial = search.summary["confirmed"], search.summary["winner_trial"]
+    own = search.trials[(search.trials["number"] == trial) & search.trials["validation_accuracy"].notna()]["validation_accuracy"]
+    if not again or own.empty:
+        return None
+    mean = mean_interval(again)
+    return (
+        f"Selection: the winner scored {100 * own.iloc[0]:.1f} % in the search and {mean} % on fresh seeds, "
+        f"{100 * (mean.mean - own.iloc[0]):+.1f} points. The best of many trials is partly the luckiest: expect what the fresh seeds say."
     )
-    return [Figures((drawing,))]
 
 
 def winner(search: Search) -> int | None:
@@ -75,15 +80,34 @@ def _about(search: Search) -> str:
     )
 
 
-def _stopping(search: Search) -> str | None:
-    """What stopping early saved; nothing where no trial was stopped."""
+def _stopping(search: Search) -> list[Block]:
+    """What stopping early saved, and how early trials can be judged; nothing where neither can be told."""
+    blocks: list[Block] = []
     found = budget.saved(search.trials, search.spec["epochs"])
-    if not found.stopped:
-        return None
-    return (
-        f"Stopping early: {found.stopped} of {found.ended} trials were stopped; {found.spent} epochs were trained instead of {found.full}, "
-        f"{1 - found.spent / found.full:.0%} fewer. Whether one of them would have won is not known: a search with --scheduler none tells."
-    )
+    if found.stopped:
+        missed = budget.missed(search.trials, search.epochs)
+        lost = (
+            ""
+            if missed is None
+            else f" Given what trials at full budget gained from there on, {missed:.1f} of the stopped ones would have become the best; "
+            "that is a guess from those that were let on, and a search with --scheduler none tells."
+        )
+        blocks.append(
+            Paragraph(
+                f"Stopping early: {found.stopped} of {found.ended} trials were stopped; {found.spent} epochs were trained instead of "
+                f"{found.full}, {1 - found.spent / found.full:.0%} fewer.{lost}"
+            )
+        )
+    if (search.trials["state"] == "COMPLETE").sum() >= FEW and len(ranks := rungs(search.trials, search.epochs)) > 1:
+        drawing = Drawing(
+            "How early can a trial be judged?",
+            "Spearman's rank correlation of the accuracy after each epoch with the score in the end. Where it is near 1, stopping there "
+            "loses little; where it is low, ranks are still open. Only trials at full budget are in it, so where others were stopped it is "
+            "lower than it would be over all.",
+            figures.rungs(ranks),
+        )
+        blocks.append(Figures((drawing,)))
+    return [Heading("What did stopping early do?"), *blocks] if blocks else []
 
 
 def _contrastive(search: Search) -> str | None:
@@ -136,7 +160,7 @@ def _of_the_winner(search: Search) -> list[Drawing]:
             "The winner: accuracy",
             "On training it is measured while dropout is on, so it may lie below validation's; when training still rises and "
             f"validation does not, the trial overfits.{_stages(stages)}",
-            figures.accuracy_curve(curve, stages),
+            figures.accuracy_curve(curve, stages, curves.confirmations(search.epochs, winner(search))),
         )
     ]
     for stage in stages:
@@ -150,6 +174,14 @@ def _of_the_winner(search: Search) -> list[Drawing]:
                     figures.loss_curve(part),
                 )
             )
+    if curve["learning_rate"].notna().any():
+        found.append(
+            Drawing(
+                "The winner: learning rate",
+                "The schedule as it was used: the rate of the fastest group of parameters at the end of each epoch.",
+                figures.learning_rate(curve),
+            )
+        )
     return found
 
 

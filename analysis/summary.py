@@ -36,3 +36,12 @@ def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list
             groups.setdefault(value, []).append(label(summary, summaries))
     everyone = len(summaries) if len(summaries) > 1 else 0
     return [(value, "all" if len(who) == everyone else ", ".join(who)) for value, who in groups.items()]
+
+
+def runs(summaries: Sequence[Summary]) -> tuple[str, list[list[float]]]:
+    """What searches can be told apart by: accuracies of their winners' runs on fresh seeds, on the test split where all that were confirmed
+    have met it, else on validation; with that split's name."""
+    confirmed = [one for one in summaries if one["confirmed"]]
+    if confirmed and all(one["test"] for one in confirmed):
+        return "test", [[run["accuracy"] for run in one["test"]] for one in summaries]
+    return "validation", [list(one["confirmed"]) for one in summaries]

@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 
+from search import landscape
 from search import study as studies
 from search.spec import SearchSpec
 from trainables.parts.epoch import Epoch
@@ -41,7 +42,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str])
 
 
 def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
-    """A row a trial, its whole configuration in columns `config.*`."""
+    """A row a trial, its whole configuration in columns `config.*`; the space chose those fields that `suggested` names."""
     rows = []
     for trial in studies.trials(study):
         epochs = studies.epochs(trial)
@@ -53,6 +54,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "best_accuracy": max((epoch["best_accuracy"] for epoch in epochs), default=None),
             "epochs": len(epochs),
             "seconds": round(sum(epoch["seconds"] for epoch in epochs), 3),
+            "suggested": " ".join(trial.params),
         }
         rows.append(row | {f"config.{name}": value for name, value in trial.user_attrs[studies.CONFIG].items()})
     return rows
@@ -114,11 +116,13 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
 
 
 def write_results(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write trials.csv, epochs.csv and summary.json; return the summary."""
+    """Write trials.csv, epochs.csv, space.json, importances.csv and summary.json; return the summary."""
     rows = trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     write_csv(spec.folder / "trials.csv", rows, columns)
     write_csv(spec.folder / "epochs.csv", epoch_rows(study, spec), ["trial", "seed", "kind", *Epoch.__dataclass_fields__])
+    write(spec.folder / "space.json", json.dumps(landscape.ranges(study), indent=2) + "\n")
+    write_csv(spec.folder / "importances.csv", landscape.importances(study), ["name", "importance", "trials"])
     found = summary(study, spec, facts)
     write(spec.folder / "summary.json", json.dumps(found, indent=2) + "\n")
     return found

@@ -109,7 +109,31 @@ def test_the_report_draws_its_figures_and_fetches_nothing(searched: Searched, br
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         browser.get(page.as_uri())
         sizes = browser.execute_script("return [...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect().width)")
-        assert len(sizes) >= 3 and min(sizes) > 100
+        assert len(sizes) >= 10 and min(sizes) > 300
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        drawn = browser.execute_script("return [...document.querySelectorAll('figure')].map(f => f.querySelectorAll('svg path').length)")
+        assert min(drawn) > 3
+        letters = browser.execute_script("return [...document.querySelectorAll('svg text')].map(t => t.getBoundingClientRect().height)")
+        assert min(letters) > 6
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_table_of_the_report_is_sorted_by_a_press(searched: Searched, browser: Any, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run("analysis.report", str(searched.results), "--out", str(page)).returncode == 0
+    browser.get(page.as_uri())
+    table = next(found for found in browser.find_elements("tag name", "table") if found.text.startswith("The best trials"))
+    names = [head.text.split()[0] for head in table.find_elements("tag name", "th")]
+
+    def column(name: str) -> list[float]:
+        rows = table.find_elements("css selector", "tbody tr")
+        return [float(row.find_elements("tag name", "td")[names.index(name)].text) for row in rows]
+
+    before = column("trial")
+    press = table.find_elements("css selector", "th button")[names.index("trial")]
+    press.click()
+    assert column("trial") == sorted(before, reverse=True) != sorted(before)
+    press.click()
+    assert column("trial") == sorted(before)
+    assert [head.get_attribute("aria-sort") for head in table.find_elements("tag name", "th")][: len(names)].count("ascending") == 1
