@@ -24,7 +24,7 @@ def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
 
 
 class Saved(NamedTuple):
-    """What became of the epochs that a search could have spent on the trials that it stopped or ended."""
+    """What a search would have spent on the trials that it stopped, had it stopped none."""
 
     stopped: int
     """Trials that were stopped early."""
@@ -34,13 +34,20 @@ class Saved(NamedTuple):
     """Epochs trained in them."""
     full: int
     """Epochs that they would have taken without stopping."""
+    time: float
+    """The share of their time that was saved: stages differ in what an epoch takes."""
 
 
-def saved(trials: pandas.DataFrame, epochs: int) -> Saved:
-    """Count over trials of `epochs` epochs each. Failed ones are left out: nothing chose to end them."""
-    ended = trials[trials["state"].isin(["PRUNED", "COMPLETE"])]
-    stopped = int((ended["state"] == "PRUNED").sum())
-    return Saved(stopped, len(ended), int(ended["epochs"].sum()), len(ended) * epochs)
+def saved(trials: pandas.DataFrame) -> Saved | None:
+    """What stopping early saved, taking trials at full budget for what the stopped ones would have taken; None where it stopped none, or
+    none came to its full budget. Failed trials are left out: nothing chose to end them."""
+    stopped, complete = (trials[trials["state"] == state] for state in ("PRUNED", "COMPLETE"))
+    if stopped.empty or complete.empty:
+        return None
+    ended = len(stopped) + len(complete)
+    spent = int(stopped["epochs"].sum() + complete["epochs"].sum())
+    seconds, whole = float(stopped["seconds"].sum() + complete["seconds"].sum()), ended * float(complete["seconds"].mean())
+    return Saved(len(stopped), ended, spent, ended * int(complete["epochs"].max()), 1 - seconds / whole if whole else 0.0)
 
 
 def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:

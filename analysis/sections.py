@@ -83,8 +83,7 @@ def _about(search: Search) -> str:
 def _stopping(search: Search) -> list[Block]:
     """What stopping early saved, and how early trials can be judged; nothing where neither can be told."""
     blocks: list[Block] = []
-    found = budget.saved(search.trials, search.spec["epochs"])
-    if found.stopped:
+    if found := budget.saved(search.trials):
         missed = budget.missed(search.trials, search.epochs)
         lost = (
             ""
@@ -95,7 +94,7 @@ def _stopping(search: Search) -> list[Block]:
         blocks.append(
             Paragraph(
                 f"Stopping early: {found.stopped} of {found.ended} trials were stopped; {found.spent} epochs were trained instead of "
-                f"{found.full}, {1 - found.spent / found.full:.0%} fewer.{lost}"
+                f"{found.full}, and {found.time:.0%} of the time was saved.{lost}"
             )
         )
     if (search.trials["state"] == "COMPLETE").sum() >= FEW and len(ranks := rungs(search.trials, search.epochs)) > 1:

@@ -546,14 +546,17 @@ def test_expected_best_takes_what_each_trial_reached() -> None:
 
 
 def test_epochs_that_stopping_early_saved() -> None:
-    assert budget.saved(pandas.DataFrame(TRIALS), 3) == (1, 3, 7, 9)
+    """Two trials of 3 epochs and 6 s at full budget, one stopped after 1 epoch and 3 s."""
+    trials = pandas.DataFrame(TRIALS).assign(seconds=[6.0, 3.0, 6.0, 9.0])
+    assert budget.saved(trials) == (1, 3, 7, 9, pytest.approx(1 / 6))
+    assert budget.saved(trials[trials["state"] != "PRUNED"]) is None and budget.saved(trials[trials["state"] != "COMPLETE"]) is None
 
 
 def test_report_says_what_budget_and_stopping_did(tmp_path: Path) -> None:
     write_search(tmp_path / "a", found=summary(name="a"))
     write_search(tmp_path / "b", found=summary("supcon", name="b$x_1$"), regime="supcon")
     page = Page(report.report(tmp_path).read_text())
-    assert "1 of 3 trials were stopped; 7 epochs were trained instead of 9, 22% fewer" in page.text
+    assert "1 of 3 trials were stopped; 7 epochs were trained instead of 9, and 0% of the time was saved" in page.text
     assert page.text.count("What more trials buy") == 1
     table = pandas.read_csv(tmp_path / "report_budget.csv")
     assert list(table.groupby("search").size()) == [4, 4] and table["expected"].iloc[0] == pytest.approx(0.5375)
