@@ -24,6 +24,7 @@ class Command:
     specs: list[SearchSpec]
     resume: bool
     dry_run: bool
+    quiet: bool
     banner: list[str]
 
 
@@ -94,15 +95,20 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--results", metavar="DIR", help="where searches keep their folders (default: results)")
     p.add_argument("--resume", metavar="NAME", help="go on with a search; --trials may be higher than before")
-    p.add_argument("--dry-run", action="store_true", help="print the space, trial 0 and the plan; run nothing, write nothing")
+    p.add_argument(
+        "--dry-run", action="store_true", help="print the space, trial 0, the plan and what it would take; run nothing, write nothing"
+    )
+    p.add_argument("--quiet", action="store_true", help="print nothing but the table, errors and the next commands")
     return p
 
 
 def command(argv: Sequence[str] | None) -> Command:
     """The searches that a command line asks for. Raises ValueError with one line where it asks for something that is not there."""
     args = parser().parse_args(argv)
+    if args.dry_run and args.quiet:
+        raise ValueError("--dry-run and --quiet exclude each other: a dry run does nothing but print")
     if args.resume is not None:
-        return Command([_resumed(args)], True, args.dry_run, [])
+        return Command([_resumed(args)], True, args.dry_run, args.quiet, [])
     if not args.regime:
         raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(trainables.names())}")
     regimes = trainables.names() if args.regime == "all" else [args.regime]
@@ -114,7 +120,7 @@ def command(argv: Sequence[str] | None) -> Command:
     specs = [replace(draft, data=data, model=model) for draft in drafts]
     if args.regime == "all":
         specs = [replace(spec, name=f"{args.name}-{spec.regime}" if args.name else None) for spec in specs]
-    return Command([spec.named() for spec in specs], False, args.dry_run, banner)
+    return Command([spec.named() for spec in specs], False, args.dry_run, args.quiet, [] if args.quiet else banner)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

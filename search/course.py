@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import optuna
 import torch
@@ -15,7 +16,7 @@ from rich.console import Console
 
 import trainables
 from analysis import comparison, conditions
-from search import arguments, export, plan, results
+from search import arguments, estimate, export, plan, results
 from search import study as studies
 from search.alone import alone
 from search.arguments import Command
@@ -33,7 +34,7 @@ from search.spec import SearchSpec
 from search.stop import Stop
 from search.tracking import ENDING, Tracker, identify
 from search.tuner import Ending, tune_study
-from search.worker import Job
+from search.worker import Job, reason
 
 PATIENCE = 30.0
 """Seconds that MLflow gets for what it lacks when all is over."""
@@ -68,6 +69,7 @@ def _run(console: Console, command: Command, prepared: Prepared) -> int:
     if not address:
         workers = resources(this_machine(), first.cpus_per_trial, first.gpus_per_trial or 0.0, first.max_concurrent).slots
     connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as Ray does: both at once
+    console.quiet = command.quiet
     plan.say_data(console, prepared, first)
     outcomes: list[Outcome] = []
     stop = Stop()
@@ -75,10 +77,12 @@ def _run(console: Console, command: Command, prepared: Prepared) -> int:
         bench = set_up(command.specs, prepared)
         client = connecting.result()
         for spec in command.specs:
+            console.quiet = command.quiet
             outcomes.append(search(spec, bench, client, console, stop, resume=command.resume))
             if outcomes[-1].ending == Ending.INTERRUPTED:
                 break
-        return _report(console, outcomes, uri)
+        console.quiet = False
+        return _report(console, outcomes, uri, quiet=command.quiet)
 
 
 def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: Stop, *, resume: bool = False) -> Outcome:
@@ -120,10 +124,10 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: 
 
 
 def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console: Console, stop: Stop) -> Ending:
-    """Trials, then the confirmation of the best; the user may stop either."""
+    """Trials, then the confirmation of the best; the user may stop either. A quiet console is not quiet afterwards."""
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     try:
-        with Progress(Quiet(highlight=False, markup=False), study, spec, paper) as progress:
+        with Progress(Quiet(highlight=False, markup=False), study, spec, paper, bench.resources, console.quiet) as progress:
             with following(progress.look, every=0.5):
                 ending = tune_study(spec, study, job, bench.resources, stop)
             progress.look()
@@ -131,6 +135,8 @@ def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console:
             confirm(spec, study, bench.prepared, job, bench.resources, console.print)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
+    finally:
+        console.quiet = False  # what is recorded comes next, and if that goes wrong it is said
     return ending
 
 
@@ -164,23 +170,41 @@ def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> Non
 
 
 def _dry_run(console: Console, command: Command, prepared: Prepared) -> int:
-    first = command.specs[0]
+    first, gpu = command.specs[0], torch.cuda.is_available()
+    address = first.address or os.environ.get("RAY_ADDRESS")
     plan.say_data(console, prepared, first)
+    if address:
+        plan.say(console, "note", f"planned for this machine; the cluster at {address} may have more", style="yellow")
+    times = []
     for spec in command.specs:
-        precision = resolve_precision(spec.precision, gpu=torch.cuda.is_available() and spec.gpus_per_trial != 0)
-        fits = resources(this_machine(), spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.max_concurrent)
+        precision = resolve_precision(spec.precision, gpu=gpu and spec.gpus_per_trial != 0)
+        wanted = float(gpu) if spec.gpus_per_trial is None else spec.gpus_per_trial
+        fits = resources(this_machine(), spec.cpus_per_trial, wanted, spec.max_concurrent)
         plan.say_plan(console, spec, fits, precision)
+        if gpu and spec.gpus_per_trial is None:
+            plan.say(console, "note", "how many trials share a GPU is measured when the search begins; planned with one", style="yellow")
+        ended = estimate.ended(spec) if command.resume else 0
+        try:
+            with console.status("measuring trial 0 on a few sentences", refresh_per_second=2):
+                measured = estimate.measure(spec, prepared, fits, precision, estimate.SECONDS / len(command.specs))
+        except Exception as error:  # as a trial's: whatever a regime raises there
+            plan.say(console, "note", f"trial 0 fails on a few sentences: {reason(error)}", style="bold yellow")
+        else:
+            times.append(plan.say_estimate(console, spec, measured, fits, ended, len(prepared.data.train)))
         plan.say_space(console, spec)
+    if len(times) > 1:
+        plan.say(console, "time", f"of all {len(times)} searches: {plan.roughly(sum(time.likely + time.confirmation for time in times))}")
     console.print("nothing was run (--dry-run)")
     return OK
 
 
-def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
-    """The table over all searches, what it does not say, and the next commands."""
+def _report(console: Console, outcomes: list[Outcome], uri: str, *, quiet: bool) -> int:
+    """The table over all searches, what it does not say, and the next commands. Where `quiet`, no more of it than what went otherwise
+    than planned."""
     summaries = [outcome.summary for outcome in outcomes]
     show_table(console, comparison.table(summaries))
-    for line in conditions.remarks(summaries):
-        console.print(f"  {line}", style="dim")
+    for line in [] if quiet else conditions.remarks(summaries):
+        plan.say(console, "", line, style="dim", width=2)
     for outcome in outcomes:
         states, name = outcome.summary["states"], outcome.spec.name
         counts = f"{states['COMPLETE']} complete, {states['PRUNED']} pruned, {states['FAIL']} failed"
@@ -189,7 +213,8 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
             Ending.TIME: "; the time budget was spent",
             Ending.HOPELESS: "; stopped, because the first trials failed for one reason",
         }.get(outcome.ending, "")
-        console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
+        if extra or not quiet:
+            console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
     last = outcomes[-1].spec
     where = arguments.results_flag(last)
     if outcomes[-1].ending == Ending.INTERRUPTED:
@@ -201,11 +226,20 @@ def _report(console: Console, outcomes: list[Outcome], uri: str) -> int:
         return NOTHING_FOUND
     best = max(found, key=lambda outcome: _validation(outcome.summary)).spec.name
     console.print("next:")
-    if uri.startswith("sqlite"):
-        console.print(f"  mlflow ui --backend-store-uri {shlex.quote(uri)}")
+    console.print(f"  {_browse(uri)}")
     console.print(f"  python -m search.export {best}{where} --out best.yaml")
     console.print("  python -m search.train best.yaml --seeds 5 --out model")
     return OK
+
+
+def _browse(uri: str) -> str:
+    """What shows MLflow's pages: a command where they have to be served, else their address. No password is printed."""
+    scheme = urlsplit(uri).scheme
+    if scheme in ("http", "https"):
+        return urlunsplit(urlsplit(uri)._replace(netloc=urlsplit(uri).netloc.rpartition("@")[2]))
+    if uri == os.environ.get("MLFLOW_TRACKING_URI") and "@" in uri:
+        return 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
+    return uri if scheme == "databricks" or uri == "databricks" else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
 
 def _validation(summary: dict[str, Any]) -> float:

@@ -1,22 +1,33 @@
 """What a search is going to do, said before it does it."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import optuna
+import psutil
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import spaces
 import trainables
+from analysis.text import visible
 from search.cluster import Resources
+from search.estimate import Estimate, Measured, estimate, warnings
 from search.prepare import Prepared
-from search.progress import duration
+from search.progress import duration, share, written
 from search.spec import SearchSpec
 from search.study import _Fixed, point_of
+from trainables.parts.quote import quoted
+
+HEADING = 9
+"""Columns that the headings of the plan's lines take."""
+IMBALANCE = 10
+"""Largest class over smallest, above which a user is told."""
 
 
 def ranges(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistribution]:
@@ -33,7 +44,7 @@ def ranges(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistribution]:
 def describe(distribution: BaseDistribution) -> str:
     """A range as people write it."""
     if isinstance(distribution, CategoricalDistribution):
-        return " | ".join(str(choice).lower() if choice is None else str(choice) for choice in distribution.choices)
+        return " | ".join(map(written, distribution.choices))
     assert isinstance(distribution, FloatDistribution | IntDistribution)
     steps = f", step {distribution.step:g}" if distribution.step not in (None, 1) else ""
     return f"{distribution.low:g} to {distribution.high:g}{', log' if distribution.log else ''}{steps}"
@@ -70,42 +81,104 @@ def space_markdown(spec: SearchSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
+def say(console: Console, what: str, text: str, style: str = "", width: int = HEADING) -> None:
+    """A line after its heading, which takes `width` columns. A terminal gets it wrapped beside the heading, anything else as one line."""
+    if not console.is_terminal:
+        console.print(f"{what:<{width}}{text}", style=style)
+        return
+    table = Table.grid(padding=0)
+    table.add_column(width=width)
+    table.add_column(overflow="fold")
+    table.add_row(what, Text(visible(text)), style=style)
+    console.print(table, soft_wrap=False)
+
+
 def say_data(console: Console, prepared: Prepared, spec: SearchSpec) -> None:
-    """Data and model in a few lines."""
-    corpus, train = prepared.corpus, prepared.data.train
+    """Data and model, and what is odd about them."""
+    corpus, lengths = prepared.corpus, prepared.data.train.lengths
+    known = len(prepared.pretrained.weights[prepared.pretrained.embedding])
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items())
     counts = np.bincount(corpus.train.labels, minlength=len(corpus.labels))
-    console.print(
-        f"data     {spec.data}: {sizes}; {len(corpus.labels)} labels, {counts.min()} to {counts.max()} training rows each",
-        highlight=False,
+    each = f"{counts.min():,}" if counts.min() == counts.max() else f"{counts.min():,} to {counts.max():,}"
+    middle, most = np.percentile(lengths, [50, 95])
+    say(console, "data", f"{spec.data}: {sizes}")
+    say(console, "labels", f"{len(corpus.labels):,}, {each} training rows each")
+    say(console, "tokens", f"median {middle:.0f} a text, 95 % up to {most:.0f}, longest {lengths.max()}")
+    say(
+        console,
+        "model",
+        f"{spec.model}: {prepared.pretrained.parameters / 1e6:.1f} M parameters; "
+        f"{len(prepared.vocabulary):,} of its {known:,} tokens occur",
     )
-    console.print(
-        f"model    {spec.model}: {prepared.pretrained.parameters / 1e6:.1f} M parameters; {train.lengths.mean():.1f} tokens a text, "
-        f"{len(prepared.vocabulary):,} of {len(prepared.pretrained.weights[prepared.pretrained.embedding]):,} tokens occur",
-        highlight=False,
-    )
-    for note in prepared.notes:
-        console.print(f"note     {note}", style="yellow")
+    for note in (*prepared.notes, *imbalance(corpus.labels, counts)):
+        say(console, "note", note, style="yellow")
+
+
+def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
+    """A line where the largest class is more than `IMBALANCE` times the smallest. `counts` are training rows; labels without any are
+    left out, because the data's own notes name them."""
+    trained = np.where(counts > 0, counts, counts.max())
+    small, large = int(trained.argmin()), int(counts.argmax())
+    if counts[large] <= IMBALANCE * counts[small]:
+        return []
+    least, most = (f"{quoted(labels[label])} ({counts[label]:,} training rows)" for label in (small, large))
+    return [f"the largest class, {most}, has over {IMBALANCE} times the rows of the smallest, {least}: accuracy says little of small ones"]
 
 
 def say_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
     """What runs, how much of it, and where."""
     prune = "no pruning" if spec.scheduler == "none" else f"{spec.scheduler} from epoch {spec.grace_epochs}"
-    confirm = f"best {spec.confirm_top} again on {spec.confirm_seeds} fresh seeds" if spec.confirm_top else "no confirmation"
+    confirm = f"best {spec.confirm_top} again on {several(spec.confirm_seeds, 'fresh seed')}" if spec.confirm_top else "no confirmation"
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
-    gpu = f", {resources.gpus:g} GPU" if resources.gpus else ""
-    console.print(
-        f"search   {spec.regime}: {spec.trials} trials of {spec.epochs} epochs, {spec.sampler}, {prune}{budget}; {confirm}",
-        highlight=False,
+    trials = f"{several(spec.trials, 'trial')} of {several(spec.epochs, 'epoch')}"
+    say(console, "search", f"{spec.regime}: {trials}, {spec.sampler}, {prune}{budget}; {confirm}")
+    say(console, "machine", f"{several(resources.slots, 'trial')} at a time, {share(resources)}, {precision}")
+
+
+def say_estimate(console: Console, spec: SearchSpec, measured: Measured, resources: Resources, ended: int, rows: int) -> Estimate:
+    """Time and memory that a search of `rows` training sentences will take, what they rest on, and what of it does not fit."""
+    found, slots, available = estimate(spec, measured, resources.slots, ended), resources.slots, psutil.virtual_memory().available
+    time = f"{several(found.trials, 'trial')} in {roughly(found.full)} where none is stopped"
+    if found.stopped is not None:
+        time += f", {roughly(found.stopped)} where one in {spec.reduction_factor} goes on from each rung"
+    if found.confirmation:
+        time += f"; the confirmation {roughly(found.confirmation)}"
+    memory = f"{gibibytes(measured.peak)} a trial, {gibibytes(found.memory)} for those side by side; {gibibytes(available)} are free"
+    say(console, "time", time)
+    say(console, "memory", memory)
+    say(
+        console,
+        "basis",
+        f"trial 0 takes {roughly(measured.seconds())}, an epoch {roughly(measured.stages[0].later)}: measured here and now, alone, on "
+        f"{measured.sentences:,} of {rows:,} sentences; other batch sizes, and trials side by side, take more or less",
     )
-    console.print(f"machine  {resources.slots} trials at a time, {resources.cpus:g} CPU{gpu} each, {precision}")
+    for warning in warnings(spec, measured, found, slots, available):
+        say(console, "note", warning, style="bold yellow")
+    return found
+
+
+def several(number: int, what: str) -> str:
+    """So many of them."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def roughly(seconds: float) -> str:
+    """An estimated time, in no more digits than it deserves."""
+    if seconds < 10:
+        return f"{seconds:.2g}s"
+    return f"{seconds:.0f}s" if seconds < 120 else f"{seconds / 60:.0f}m" if seconds < 5400 else f"{seconds / 3600:.1f}h"
+
+
+def gibibytes(size: float) -> str:
+    """Bytes as people write them."""
+    return f"{size / 2**30:.1f} GiB"
 
 
 def say_space(console: Console, spec: SearchSpec) -> None:
     """The space and trial 0."""
-    table = Table(title=f"the space of {spec.regime}", title_justify="left", box=None, header_style="bold")
+    table = Table(title=f"the space of {spec.regime}", title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in ("hyperparameter", "range", "trial 0"):
         table.add_column(column, overflow="fold")
     for row in space_rows(spec):
-        table.add_row(row["name"], row["range"], str(row["trial 0"]).lower() if row["trial 0"] is None else str(row["trial 0"]))
-    console.print(table)
+        table.add_row(row["name"], row["range"], written(row["trial 0"]))
+    console.print(table, soft_wrap=False)

@@ -1,19 +1,29 @@
 """What the terminal shows while a search runs: a live table, or plain lines where nobody watches."""
 
 import time
+from datetime import datetime
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from search import study as studies
+from search.cluster import Resources
 from search.spec import SearchSpec
 
 SPARKS = "▁▂▃▄▅▆▇█"
+SPARKLINE = 12
+"""Epochs that a trial's curve shows, the last ones."""
+STATES = {TrialState.RUNNING: "running", TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+CLOCK = 0.9
+"""Seconds after which a view is drawn again in which only the times have changed: a second, less what a look may come early."""
+HEAD = 7
+"""Lines of the live view that are not a trial's."""
 
 
 def duration(seconds: float) -> str:
@@ -29,24 +39,54 @@ def sparkline(values: list[float]) -> str:
     return "".join(SPARKS[min(7, int(8 * value))] for value in values)
 
 
+def ago(seconds: float) -> str:
+    """How long something is past, no finer than one wants to see it change: `just now`, `4m ago`, `2h05m ago`."""
+    return f"{duration(60 * (seconds // 60)).removesuffix('00s')} ago" if seconds >= 60 else "just now"
+
+
 def differing(config: dict[str, Any], paper: dict[str, Any]) -> str:
-    """The fields of a configuration that are not the paper's, briefly."""
+    """The fields of a configuration that are not the paper's, as `--fix` takes them but for their digits."""
     return " ".join(
-        f"{name}={value:.2g}" if isinstance(value, float) else f"{name}={value}"
+        f"{name}={value:.2g}" if isinstance(value, float) else f"{name}={written(value)}"
         for name, value in config.items()
         if value != paper.get(name)
     )
 
 
-class Progress:
-    """A context in which `look` draws the study's state."""
+def written(value: Any) -> str:
+    """A hyperparameter's value as `--fix` takes it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
-    def __init__(self, console: Console, study: optuna.Study, spec: SearchSpec, paper: dict[str, Any]) -> None:
-        self.console, self.study, self.spec, self.paper = console, study, spec, paper
+
+def share(resources: Resources) -> str:
+    """What a trial takes of the machine."""
+    gpu = f" and {resources.gpus:.2g} GPU" if resources.gpus else ""
+    return f"{resources.cpus:g} CPU{gpu} each"
+
+
+class Progress:
+    """A context in which `look` draws the study's state in a terminal, and elsewhere tells how each trial ended; `quiet` leaves of either
+    why trials failed. Rates count what this process has seen end, not what an earlier one left."""
+
+    def __init__(
+        self,
+        console: Console,
+        study: optuna.Study,
+        spec: SearchSpec,
+        paper: dict[str, Any],
+        resources: Resources,
+        quiet: bool = False,
+    ) -> None:
+        self.console, self.study, self.spec, self.paper, self.resources = console, study, spec, paper, resources
         self.began = time.monotonic()
-        self.before = len([trial for trial in studies.trials(study) if trial.state.is_finished()])
         self.told: set[int] = {trial.number for trial in studies.trials(study) if trial.state.is_finished()}
-        self.live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self.before = len(self.told)
+        self.drawn: list[tuple[int, int]] | None = None
+        self.due = 0.0
+        # Drawn by `look` alone: a thread of its own would draw four times a second what has not changed.
+        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal and not quiet else None
+        self.failures_only = console.is_terminal or quiet
+        self.reasons: set[str] = set()
 
     def __enter__(self) -> "Progress":
         if self.live:
@@ -58,32 +98,52 @@ class Progress:
             self.live.stop()
 
     def look(self) -> None:
-        """Draw the study as it is now, or print a line for each trial that has ended since the last look."""
+        """Draw the study as it is now, and print a line for each trial that has ended since the last look, as far as such are wanted."""
         trials = studies.trials(self.study)
-        if self.live:
-            self.live.update(self._view(trials))
-            return
         new = [trial for trial in trials if trial.state.is_finished() and trial.number not in self.told]
-        standing = self._standing(trials) if new else (0, "")
-        for trial in sorted(new, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0):
-            self.told.add(trial.number)
+        self.told.update(trial.number for trial in new)
+        told = [trial for trial in new if not self.failures_only or self._is_news(trial)]
+        standing = self._standing(trials) if told else (0, "")
+        for trial in sorted(told, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0):
             self.console.print(self._line(trial, *standing), markup=False, highlight=False, soft_wrap=True)
+        if self.live:
+            self._draw(self.live, trials)
 
-    def eta(self, trials: list[FrozenTrial]) -> str:
-        """Time to the end at the rate so far."""
-        ended = sum(trial.state.is_finished() for trial in trials)
-        rate = (ended - self.before) / max(1e-9, time.monotonic() - self.began)
-        if rate <= 0:
-            return "?"
-        left = (self.spec.trials - ended) / rate
-        budget = self.spec.time_budget
-        return duration(left if budget is None else max(0.0, min(left, budget - (time.monotonic() - self.began))))
+    def _is_news(self, trial: FrozenTrial) -> bool:
+        """Whether a trial failed for a reason that none before it had."""
+        reason = trial.user_attrs.get(studies.REASON, "")
+        if trial.state != TrialState.FAIL or reason in self.reasons:
+            return False
+        self.reasons.add(reason)
+        return True
+
+    def _draw(self, live: Live, trials: list[FrozenTrial]) -> None:
+        """Draw what has changed at once, and the clock once a second."""
+        news = [(trial.number, len(trial.user_attrs)) for trial in trials if not trial.state.is_finished()]
+        if news != self.drawn or self._elapsed >= self.due:
+            self.drawn, self.due = news, self._elapsed + CLOCK
+            live.update(self._view(trials), refresh=True)
+
+    def rate(self, ended: int) -> float:
+        """Trials a second that end in this process; `ended` counts all of the study's."""
+        return (ended - self.before) / max(1e-9, self._elapsed)
+
+    def eta(self, ended: int) -> str:
+        """Time to the end at the rate so far, in words; with a time budget, no more than is left of it."""
+        rate, budget = self.rate(ended), self.spec.time_budget
+        ends = [(self.spec.trials - ended) / rate] if rate > 0 else []
+        ends += [budget - self._elapsed] if budget is not None else []
+        return f"{duration(max(0.0, min(ends)))} left" if ends else "time left unknown"
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.began
 
     def _standing(self, trials: list[FrozenTrial]) -> tuple[int, str]:
         """How many trials have ended, and what every line says of the whole: once a look, for a search of thousands."""
         best = max((trial.value or 0.0 for trial in trials if trial.state == TrialState.COMPLETE), default=None)
         ended = sum(trial.state.is_finished() for trial in trials)
-        return ended, (f"best {best:.4f}, " if best is not None else "") + f"{self.eta(trials)} left"
+        return ended, (f"best {best:.4f}, " if best is not None else "") + self.eta(ended)
 
     def _line(self, trial: FrozenTrial, ended: int, whole: str) -> str:
         epochs = studies.epochs(trial)
@@ -95,39 +155,65 @@ class Progress:
         return f"[{ended}/{self.spec.trials}] trial {trial.number}: {how} ({whole})"
 
     def _view(self, trials: list[FrozenTrial]) -> Group:
-        states = {state: [trial for trial in trials if trial.state == state] for state in TrialState}
-        ended = sum(trial.state.is_finished() for trial in trials)
-        best = max(states[TrialState.COMPLETE], key=lambda trial: trial.value or 0.0, default=None)
-        head = Text.assemble(
-            (f"{self.spec.name}  ", "bold"),
-            f"{ended}/{self.spec.trials} trials  ",
-            f"{len(states[TrialState.RUNNING])} running  {len(states[TrialState.PRUNED])} pruned  {len(states[TrialState.FAIL])} failed  ",
-            f"{duration(time.monotonic() - self.began)}, {self.eta(trials)} left",
+        states: dict[TrialState, list[FrozenTrial]] = {state: [] for state in TrialState}
+        for trial in trials:
+            states[trial.state].append(trial)
+        running = states[TrialState.RUNNING]
+        counts = ", ".join(f"{len(states[state])} {name}" for state, name in STATES.items())
+        ended = len(trials) - len(running)
+        speed = f"{3600 * self.rate(ended):,.0f} trials an hour, " if ended > self.before else ""
+        room = max(1, self.console.height - HEAD - 1)
+        hidden = [_one_line(f"the first {room} of {len(running)} that run:", "dim")] if len(running) > room else []
+        return Group(
+            _sides(
+                _one_line(self.spec.regime, "bold").append(f"  {self.spec.name}", style="not bold"),
+                f"after {duration(self._elapsed)}, {self.eta(ended)}",
+            ),
+            _sides(
+                ProgressBar(max(1, self.spec.trials), ended, complete_style="green", finished_style="green", style="dim"),
+                f"{ended}/{self.spec.trials} trials",
+            ),
+            _one_line(counts),
+            _one_line(f"{speed}{self.resources.slots} at a time, {share(self.resources)}"),
+            self._best(states[TrialState.COMPLETE]),
+            *hidden,
+            *([self._running(running[:room])] if running else []),
         )
-        found = Text("best so far: none yet")
-        if best:
-            found = Text(
-                f"best so far: {best.value:.4f}  trial {best.number}  ",
-                style="bold green",
-                no_wrap=True,
-                overflow="ellipsis",
-            )
-            found.append(differing(best.user_attrs[studies.CONFIG], self.paper), style="not bold default")
+
+    def _best(self, complete: list[FrozenTrial]) -> Text:
+        best = max(complete, key=lambda trial: trial.value or 0.0, default=None)
+        if best is None:
+            return _one_line("best so far: none yet")
+        since = ago((datetime.now() - best.datetime_complete).total_seconds()) if best.datetime_complete else ""
+        rest = f"  trial {best.number}, {since}  {differing(best.user_attrs[studies.CONFIG], self.paper) or 'as in the paper'}"
+        return _one_line(f"best so far: {best.value:.4f}", "bold green").append(rest, style="not bold default")
+
+    def _running(self, running: list[FrozenTrial]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-        for column, width in (("trial", 5), ("epoch", 6), ("accuracy", 8), ("", 12)):
-            table.add_column(column, width=width, no_wrap=True)
+        for column, width in (("trial", 5), ("epoch", 6), ("accuracy", 8), ("", SPARKLINE)):
+            table.add_column(column, min_width=width, no_wrap=True)
         table.add_column("differs from the paper", ratio=1, no_wrap=True, overflow="ellipsis")
-        for trial in states[TrialState.RUNNING][:16]:
-            epochs = studies.epochs(trial)
-            accuracies = [epoch["validation_accuracy"] for epoch in epochs]
+        for trial in running:
+            config, accuracies = trial.user_attrs[studies.CONFIG], [epoch["validation_accuracy"] for epoch in studies.epochs(trial)]
+            budget = self.spec.epochs + config.get("head_epochs", 0)  # a classifier stage of its own comes after the budget
             table.add_row(
                 str(trial.number),
-                f"{len(epochs)}/{self.spec.epochs}",
+                f"{len(accuracies)}/{budget}",
                 f"{accuracies[-1]:.4f}" if accuracies else "",
-                sparkline(accuracies[-12:]),
-                differing(trial.user_attrs[studies.CONFIG], self.paper),
+                sparkline(accuracies[-SPARKLINE:]),
+                differing(config, self.paper),
             )
-        width = min(60, self.console.width)
-        done = round(width * min(1.0, ended / self.spec.trials))
-        bar = Text("━" * done, style="green").append("━" * (width - done), style="dim")
-        return Group(head, bar, found, table)
+        return table
+
+
+def _one_line(text: str, style: str = "") -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _sides(left: RenderableType, right: str) -> Table:
+    """A line with something at either end; the right end is whole as long as there is room for it."""
+    table = Table.grid(expand=True, padding=(0, 1), pad_edge=False)
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right", no_wrap=True, overflow="ellipsis")
+    table.add_row(left, right)
+    return table

@@ -1,19 +1,30 @@
 """What the terminal shows, from a study that grows."""
 
 import io
+import os
+import random
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
+from commands import run
+from optuna.trial import TrialState, create_trial
 from rich.console import Console
 from test_study import epoch, spec
 
+import trainables
+from search import course
 from search import study as studies
+from search.cluster import Resources
 from search.follow import following
-from search.progress import Progress, differing, duration, sparkline
+from search.progress import Progress, ago, differing, duration, sparkline
 from search.searcher import FAILED, FINISHED, Ledger
 from search.spec import SearchSpec
+
+HERE = Resources(cpus=1, gpus=0, slots=2)
 
 
 def grown(folder: Path) -> tuple[SearchSpec, Any]:
@@ -29,10 +40,44 @@ def grown(folder: Path) -> tuple[SearchSpec, Any]:
     return made, study
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the disk: hundreds of trials are written at once."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+
+
+def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]:
+    """A study of 400 trials of ten epochs, some of them running, with a configuration of many long names."""
+    made = spec(folder, **{"regime": "supcon", "epochs": 10, "trials": 500, **values})
+    study = studies.open_study(made)
+    numbers = random.Random(0)
+    config = trainables.load("supcon").Config(learning_rate=0.00123, batch_size=128, head_width=None, views="encoder_dropout").to_dict()
+    trials = []
+    for number in range(400):
+        scores = [numbers.random() for _ in range(10)]
+        epochs = {f"{studies.EPOCH}{at}": epoch(at, score) for at, score in enumerate(scores, 1)}
+        ended = {} if number >= 400 - running else {"state": TrialState.COMPLETE, "value": max(scores)}
+        trials.append(create_trial(**{"state": TrialState.RUNNING, **ended}, user_attrs={studies.CONFIG: config, **epochs}))
+    study.add_trials(trials)
+    return made, study
+
+
+def shown(progress: Progress) -> list[str]:
+    """The lines of one look."""
+    out = io.StringIO()
+    progress.console.file = out
+    progress.console.print(progress._view(studies.trials(progress.study)))
+    return out.getvalue().splitlines()
+
+
+def terminal(width: int = 80, height: int = 24) -> Console:
+    return Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+
+
 def test_plain_lines_tell_each_ended_trial_once(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
-    progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {})
+    progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {}, HERE)
     progress.told.clear()
     progress.look()
     progress.look()
@@ -46,25 +91,146 @@ def test_the_live_view_has_what_one_looks_for_within_80_columns(tmp_path: Path) 
     out = io.StringIO()
     made, study = grown(tmp_path)
     console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
-    with Progress(console, study, made, {"dropout": 0.9}) as progress:
+    with Progress(console, study, made, {"dropout": 0.9}, HERE) as progress:
         progress.look()
-    shown = out.getvalue()
-    for words in ("2/4 trials", "1 running", "0 pruned", "1 failed", "best so far: 0.5000", "1/9"):
-        assert words in shown
+    seen = out.getvalue()
+    head = ("llrd", "time left unknown", "2/4 trials", "1 running, 1 complete, 0 pruned, 1 failed", "2 at a time, 1 CPU each")
+    for words in (*head, "best so far: 0.5000  trial 0, just now", "1/9", "0.5000    ▅"):
+        assert words in seen
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("width", [80, 50, 140])
+@pytest.mark.parametrize("running", [2, 60])
+def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(width: int, running: int, tmp_path: Path) -> None:
+    made, study = crowded(tmp_path, running, name="n" * 80)
+    gpus = Resources(cpus=0.25, gpus=0.03125, slots=running)
+    progress = Progress(terminal(width), study, made, {}, gpus)
+    progress.before -= 100
+    lines = shown(progress)
+    assert len(lines) <= 24 and all(len(line) <= width for line in lines)
+    assert lines[0].startswith("supcon  nnn") and lines[0].endswith(" left") and ("…" in lines[0]) == (width < 110)
+    assert lines[1].endswith(f" {400 - running}/500 trials")
+    assert all(line.rstrip().endswith("…") for line in lines[-min(running, 16) :])
+    if running == 60:
+        assert "the first 16 of 60 that run:" in lines[5] and len(lines) == 23
+    if width >= 80:
+        assert lines[2] == f"{running} running, {400 - running} complete, 0 pruned, 0 failed"
+        assert lines[3].endswith(f"trials an hour, {running} at a time, 0.25 CPU and 0.031 GPU each")
+        assert "10/30" in lines[-1]  # those of the classifier stage are still to come
+
+
+@pytest.mark.usefixtures("hasty")
+def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
+    """A search that is resumed at 398 trials, and sees two end in an hour: half a day is left for the 24 that are lacking."""
+    made, study = crowded(tmp_path, 2, trials=424)
+    progress = Progress(terminal(), study, made, {}, HERE)
+    assert progress.eta(398) == "time left unknown"
+    progress.began -= 3600
+    assert (round(3600 * progress.rate(400), 2), progress.eta(400)) == (2.0, "12h00m left")
+    limited = Progress(terminal(), study, spec(tmp_path, name="t", time_budget=7200.0), {}, HERE)
+    assert limited.eta(398) == "2h00m left"
+
+
+def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
+    made, study = grown(tmp_path)
+    progress = Progress(terminal(), study, made, trainables.load("llrd").Config().to_dict(), HERE)
+    (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
+    best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
+    assert progress._best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  as in the paper"
+    assert progress._best([]).plain == "best so far: none yet"
+    assert [ago(seconds) for seconds in (0, 59, 61, 7500)] == ["just now", "just now", "1m ago", "2h05m ago"]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_looking_twice_a_second_takes_less_than_a_hundredth_of_a_core(tmp_path: Path) -> None:
+    """400 trials of ten epochs, two of them running, and every look draws; of three rounds the quickest, for other work only adds."""
+    made, study = crowded(tmp_path, 2)
+    rounds = []
+    with Progress(terminal(), study, made, {}, HERE) as progress:
+        for _ in range(3):
+            began = time.process_time()
+            for _ in range(20):
+                progress.due = 0.0
+                progress.look()
+            rounds.append((time.process_time() - began) / 20)
+    assert 2 * min(rounds) < 0.01
+
+
+def test_what_has_not_changed_is_drawn_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, study = grown(tmp_path)
+    drawn: list[float] = []
+    with Progress(terminal(), study, made, {}, HERE) as progress:
+        monkeypatch.setattr(progress, "_view", lambda trials: drawn.append(0) or "")
+        for _ in range(5):
+            progress.look()
+        assert len(drawn) == 1
+        progress.began -= 1
+        progress.look()
+        assert len(drawn) == 2
+
+
+@pytest.mark.parametrize(("terminal", "quiet"), [(True, False), (True, True), (False, True)])
+def test_why_trials_fail_is_told_once_also_where_nothing_else_is(terminal: bool, quiet: bool, tmp_path: Path) -> None:
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    progress = Progress(Console(file=out, width=80, force_terminal=terminal), study, made, {}, HERE, quiet)
+    assert (progress.live is None) == quiet
+    progress.told.clear()
+    progress.look()
+    progress.told.clear()
+    progress.look()
+    (line,) = [line for line in out.getvalue().splitlines() if line.startswith("[")]
+    assert "trial 1: failed: FloatingPointError: the loss became nan in epoch 2" in line
+    assert not quiet or out.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("sqlite:////a b/mlflow.db", "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("https://me:secret@tracker.example/x", "https://tracker.example/x"),
+        ("postgresql://me:secret@db.example/mlflow", 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
+        ("databricks", "databricks"),
+    ],
+)
+def test_the_way_to_mlflows_pages_is_a_command_or_an_address(uri: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert course._browse(uri) == told
+
+
+@pytest.mark.slow
+def test_quiet_prints_the_table_and_the_next_commands_and_nothing_else(tmp_path: Path, model_folder: Path) -> None:
+    """Also where all regimes are searched, and where a search goes on."""
+    sources = ["--data", str(tiny.write_corpus(tmp_path / "corpus")), "--model", str(model_folder)]
+    where = ["--results", str(tmp_path / "results"), "--quiet"]
+    every = run("search.run", "--regime", "all", "--trials", "1", "--epochs", "1", "--no-confirm", "--name", "q", *sources, *where)
+    more = run("search.run", "--resume", "q-untuned", "--trials", "2", *where)
+    for done, regimes in ((every, trainables.names()), (more, ["untuned"])):
+        assert (done.returncode, done.stderr) == (0, "")
+        table, _, following = done.stdout.partition("next:\n")
+        header, *rows = [line.split()[0] for line in table.splitlines() if line.strip()]
+        assert header == "regime" and sorted(rows) == regimes
+        assert [line.split()[:3] for line in following.splitlines()] == [
+            ["mlflow", "ui", "--backend-store-uri"],
+            ["python", "-m", "search.export"],
+            ["python", "-m", "search.train"],
+        ]
 
 
 def test_no_color_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     out = io.StringIO()
     made, study = grown(tmp_path)
-    with Progress(Console(file=out, width=80, force_terminal=True), study, made, {}) as progress:
+    with Progress(Console(file=out, width=80, force_terminal=True), study, made, {}, HERE) as progress:
         progress.look()
     assert "\x1b[32m" not in out.getvalue() and "\x1b[1;32m" not in out.getvalue()
 
 
 def test_times_values_and_curves_are_written_as_people_do() -> None:
     assert [duration(seconds) for seconds in (4.4, 59.6, 200, 7500)] == ["4s", "1m00s", "3m20s", "2h05m"]
-    assert differing({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1}) == "a=0.00012 b=None"
+    assert differing({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1}) == "a=0.00012 b=none"
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
 
 
