@@ -57,7 +57,7 @@ def expected_best(budgets: Mapping[str, pandas.DataFrame]) -> str:
 
 def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
     """Accuracies of each search, from `analysis.comparison.numbers`, with 95 % intervals, a row a search under its label."""
-    figure, axes = panel("accuracy (%)", "", width=6.0, height=1.3 + 0.45 * len(numbers))
+    figure, axes = panel("accuracy (%)", "", width=9.5, height=1.2 + 0.36 * len(numbers))
     looks = {
         "confirmed": ("on fresh seeds, validation", "o", BLUE, -0.1),
         "test": ("on fresh seeds, test", "s", VERMILION, 0.12),

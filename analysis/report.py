@@ -48,8 +48,13 @@ def report(results: Path, out: Path | None = None) -> Path:
 def _csv(frame: pandas.DataFrame) -> str:
     """CSV that people open in a spreadsheet: no text in it is taken for a formula."""
     frame = frame.rename(columns=cell)
-    texts = {name: column.map(cell, na_action="ignore") for name, column in frame.items() if not is_numeric_dtype(column)}
+    texts = {name: column.map(_text) for name, column in frame.items() if not is_numeric_dtype(column)}
     return frame.assign(**{str(name): column for name, column in texts.items()}).to_csv(index=False)
+
+
+def _text(value: object) -> object:
+    """A column of one search's numbers and another's texts, or of nothing, has both."""
+    return cell(value) if isinstance(value, str) else value
 
 
 def _write_figures(folder: Path, parts: Sequence[Section]) -> None:

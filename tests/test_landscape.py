@@ -209,3 +209,14 @@ def test_how_early_trials_can_be_judged_is_in_the_report(tmp_path: Path) -> None
     assert "How early can a trial be judged?" in page.text
     table = pandas.read_csv(folder / "report_rungs.csv")
     assert table["correlation"].round(9).tolist() == [-1, 1, 1]
+
+
+def test_searches_of_which_some_have_too_few_trials_make_one_report(tmp_path: Path) -> None:
+    """Tables of both under each other: what one search has as numbers is missing in the other."""
+    searched(tmp_path / "a", [0.5], [1e-4])
+    (tmp_path / "a" / "importances.csv").unlink()
+    searched(tmp_path / "b", [0.5, 0.6, 0.7, 0.8, None, 0.9], [1e-4] * 6)
+    report.report(tmp_path)
+    rungs = pandas.read_csv(tmp_path / "report_rungs.csv")
+    assert set(rungs["search"]) == {"b"} and rungs["n"].tolist() == [5, 5, 5]
+    assert set(pandas.read_csv(tmp_path / "report_importances.csv")["search"]) == {"b"}
