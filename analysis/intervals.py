@@ -57,6 +57,18 @@ def binomial_half_width(p: float, n: int, level: float = 0.95) -> float:
     return float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(p * (1 - p) / n)
 
 
+def wilson(p: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval for a share `p` of `n`, which keeps its level near 0 and 1 and for few (https://doi.org/10.2307/2276774).
+
+    Raises ValueError for n below 1.
+    """
+    if n < 1:
+        raise ValueError(f"an interval needs at least one sentence; got {n}")
+    z = float(stats.norm.ppf((1 + level) / 2))
+    middle, half = (p + z**2 / (2 * n)) / (1 + z**2 / n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def difference(ours: Sequence[float], published: float, test_size: int) -> Difference:
     """Our mean test accuracy over seeds minus a published one, with the 95 % half width of that difference.
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas
 
+from analysis.errors import read_predictions
 from analysis.files import checked, read_csv, read_json, whole
 from analysis.space import Space, read_space
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
-SPACE, IMPORTANCES = "space.json", "importances.csv"
+SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 NUMBER = (int, float)
 SPEC_FIELDS = {"name": str, "regime": str, "data": str, "model": str, "trials": int, "epochs": int, "seed": int}
@@ -71,6 +72,8 @@ class Search:
     """The ranges that the search chose from; empty where the folder has none yet."""
     importances: pandas.DataFrame
     """`name`, `importance` (a share of 1) and `trials`; empty where too few trials came to their full budget."""
+    predictions: pandas.DataFrame
+    """The winner's on validation, as `analysis.errors` reads them; empty where it was not confirmed."""
 
 
 def searches(results: Path) -> list[Search]:
@@ -99,7 +102,8 @@ def search(folder: Path) -> Search:
         raise ValueError(f"'{folder / TRIALS}' is damaged: a COMPLETE trial has no validation_accuracy")
     summary = _summary(folder / SUMMARY) if finished else provisional(spec, trials)
     importances = read_csv(folder / IMPORTANCES, ("importance", "trials"), ("name",), needed=False)
-    return Search(spec, trials, epochs, summary, finished, read_space(folder / SPACE), importances)
+    space, predictions = read_space(folder / SPACE), read_predictions(folder / PREDICTIONS)
+    return Search(spec, trials, epochs, summary, finished, space, importances, predictions)
 
 
 def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> dict[str, Any]:

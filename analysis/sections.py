@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas
 
-from analysis import budget, curves, figures, paper, ranking, space_sections
+from analysis import budget, curves, error_sections, figures, paper, ranking, space_sections
 from analysis.blocks import Block, Drawing, Figures, Heading, Notes, Paragraph, Section, Table
 from analysis.comparison_sections import comparison_blocks
 from analysis.intervals import mean_interval
@@ -47,7 +47,7 @@ def section(search: Search, title: str) -> Section:
     drawings = _of_all_trials(search) + _of_the_winner(search)
     if drawings:
         blocks.append(Figures(tuple(drawings)))
-    return Section(title, (*blocks, *space_sections.blocks(search), *_stopping(search)))
+    return Section(title, (*blocks, *space_sections.blocks(search), *_stopping(search), *error_sections.blocks(search)))
 
 
 def _chosen(search: Search) -> str | None:

@@ -101,7 +101,7 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     for name, parameter in space.items():
         if CONFIG + name not in known:
             continue
-        own = known if asked is None else known[[name in names for names in asked]]
+        own = known if asked is None else known.loc[[name in names for names in asked]]
         value = own[CONFIG + name].fillna("").astype(str)
         place = value.map(parameter.place).astype(float)
         frame = pandas.DataFrame({"number": own["number"].astype(int), "state": own["state"], "value": value, "place": place})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pandas
 
-from analysis import comparison, duels
+from analysis import comparison, duels, errors
 from analysis.budget import expected_best
 from analysis.curves import best_so_far
 from analysis.read import Search
@@ -15,8 +15,8 @@ from analysis.summary import label, ordered, runs
 
 def tables(found: Sequence[Search]) -> dict[str, pandas.DataFrame]:
     """By name: `comparison` (a row a search), `duels` (a row a pair), and under each other for all searches `trials`, `epochs`, `budget`
-    (the best to expect of so many trials), `slices` (a row a trial and parameter), `edges` (the best trial's values), `importances` and
-    `rungs` (how early trials can be judged)."""
+    (the best to expect of so many trials), `slices` (a row a trial and parameter), `edges` (the best trial's values), `importances`,
+    `rungs` (how early trials can be judged), and of the winner's errors `confusions`, `classes` and `calibration`."""
     summaries = ordered([search.summary for search in found])
     _, scores = runs(summaries)
     per_search: dict[str, Callable[[Search], pandas.DataFrame]] = {
@@ -27,6 +27,9 @@ def tables(found: Sequence[Search]) -> dict[str, pandas.DataFrame]:
         "edges": lambda search: edges(slices(search.trials, search.space), search.space, search.summary["best_trial"]),
         "importances": lambda search: search.importances,
         "rungs": _rungs,
+        "confusions": _confusions,
+        "classes": lambda search: errors.classes(search.predictions),
+        "calibration": lambda search: errors.calibration(search.predictions),
     }
     return {
         "comparison": comparison.numbers(summaries).convert_dtypes(),
@@ -55,3 +58,8 @@ def _rungs(search: Search) -> pandas.DataFrame:
         return rungs(search.trials, search.epochs)
     except ValueError:  # too few trials to rank
         return pandas.DataFrame(columns=["epoch", "correlation", "correlation_better_half", "lost", "n"])
+
+
+def _confusions(search: Search) -> pandas.DataFrame:
+    found = errors.confusions(search.predictions)
+    return found.assign(examples=["; ".join(texts) for texts in found["examples"]])

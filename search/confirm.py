@@ -9,7 +9,7 @@ from search import seeds as seed_runs
 from search import study as studies
 from search.cluster import Resources
 from search.prepare import Prepared
-from search.results import CONFIRM_FAILED, CONFIRMED, TESTED, WINNER
+from search.results import CONFIRM_FAILED, CONFIRMED, TESTED, WINNER, predictions_of
 from search.seeds import Run
 from search.spec import SearchSpec
 from search.worker import Job
@@ -32,9 +32,12 @@ def confirm(spec: SearchSpec, study: optuna.Study, prepared: Prepared, job: Job,
     ]
     if new:
         say(f"confirming the best {len(top)} on seeds {', '.join(map(str, seeds))}")
-    for run, epochs, reason in seed_runs.finished(new):
-        _add(study, CONFIRM_FAILED if reason else CONFIRMED, run.trial, run.seed, reason or epochs)
-        how = f"failed: {reason}" if reason else f"validation {epochs[-1]['best_accuracy']:.4f}"
+    for run, trained, reason in seed_runs.finished(new):
+        if not reason:  # first: a run that is known as confirmed is not run again
+            answers = {"predicted": trained.predicted, "confidence": trained.confidence}
+            studies.remember(study, predictions_of(run.trial, run.seed), answers)
+        _add(study, CONFIRM_FAILED if reason else CONFIRMED, run.trial, run.seed, reason or trained.epochs)
+        how = f"failed: {reason}" if reason else f"validation {trained.epochs[-1]['best_accuracy']:.4f}"
         say(f"  trial {run.trial}, seed {run.seed}: {how}")
     confirmed = study.user_attrs.get(CONFIRMED, {})
     means = {

@@ -144,7 +144,7 @@ def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, An
     """Everything in the search's folder that is made from its study; returns the summary."""
     from analysis.report import report  # draws, which takes a second to import: not before the first trial
 
-    summary = results.write_results(study, spec, bench.facts)
+    summary = results.write_results(study, spec, bench.facts, bench.prepared.corpus)
     write(spec.folder / "table.md", comparison.note([summary]))
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))

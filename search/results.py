@@ -10,9 +10,11 @@ from typing import Any
 
 import optuna
 
+from analysis.text import cell
 from search import landscape
 from search import study as studies
 from search.spec import SearchSpec
+from trainables.parts.data import Corpus
 from trainables.parts.epoch import Epoch
 
 CONDITIONS, CONFIRMED, CONFIRM_FAILED, WINNER, TESTED = "conditions", "confirmed", "confirm_failed", "winner", "tested"
@@ -72,6 +74,36 @@ def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
     return rows
 
 
+def predictions_of(trial: int, seed: int) -> str:
+    """The attribute of the study that has what a confirmation answered on validation: label indices and their probabilities, in order."""
+    return f"predicted:{trial}:{seed}"
+
+
+def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]:
+    """A row a validation sentence and fresh seed of the winner; none where its answers are not known."""
+    attrs, rows = study.user_attrs, list[dict[str, Any]]()
+    winner = attrs.get(WINNER)
+    if winner is None:
+        return rows
+    for seed in sorted(map(int, attrs.get(CONFIRMED, {}).get(str(winner), {}))):
+        found = attrs.get(predictions_of(winner, seed))
+        if found is None:  # of an earlier version
+            continue
+        answers = zip(corpus.validation.texts, corpus.validation.labels, found["predicted"], found["confidence"], strict=True)
+        rows += [
+            {
+                "seed": seed,
+                "row": row,
+                "text": cell(text),
+                "label": cell(corpus.labels[label]),
+                "predicted": cell(corpus.labels[answer]),
+                "confidence": confidence,
+            }
+            for row, (text, label, answer, confidence) in enumerate(answers)
+        ]
+    return rows
+
+
 def tested(study: optuna.Study) -> dict[str, dict[str, float]]:
     """The winner's test scores by seed; empty where there are none."""
     found: dict[str, dict[str, float]] = study.user_attrs.get(TESTED, {}).get(str(study.user_attrs.get(WINNER)), {})
@@ -115,14 +147,16 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
     }
 
 
-def write_results(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write trials.csv, epochs.csv, space.json, importances.csv and summary.json; return the summary."""
+def write_results(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
+    """Write trials.csv, epochs.csv, space.json, importances.csv, predictions.csv and summary.json; return the summary."""
     rows = trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     write_csv(spec.folder / "trials.csv", rows, columns)
     write_csv(spec.folder / "epochs.csv", epoch_rows(study, spec), ["trial", "seed", "kind", *Epoch.__dataclass_fields__])
     write(spec.folder / "space.json", json.dumps(landscape.ranges(study), indent=2) + "\n")
     write_csv(spec.folder / "importances.csv", landscape.importances(study), ["name", "importance", "trials"])
+    if predictions := prediction_rows(study, corpus):
+        write_csv(spec.folder / "predictions.csv", predictions, list(predictions[0]))
     found = summary(study, spec, facts)
     write(spec.folder / "summary.json", json.dumps(found, indent=2) + "\n")
     return found

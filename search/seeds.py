@@ -9,7 +9,7 @@ import ray
 from search import worker
 from search.cluster import Resources
 from search.prepare import Prepared
-from search.worker import Job
+from search.worker import Job, Trained
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Run:
     trial: int
     seed: int
     config: dict[str, Any]
-    epochs: ray.ObjectRef
+    trained: ray.ObjectRef
     weights: ray.ObjectRef
 
 
@@ -29,16 +29,16 @@ def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[st
     return Run(trial, seed, config, *remote.remote(job, config, seed))
 
 
-def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, list[dict[str, Any]], str | None]]:
-    """Each run as soon as it is done, with its epochs; or without, and with the reason, where it broke."""
-    waiting = {run.epochs: run for run in runs}
+def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
+    """Each run as soon as it is done, with what it reports; or with nothing and the reason, where it broke."""
+    waiting = {run.trained: run for run in runs}
     while waiting:
         (done,), _ = ray.wait(list(waiting), num_returns=1)
         run = waiting.pop(done)
         try:
             yield run, ray.get(done), None
         except ray.exceptions.RayError as error:
-            yield run, [], worker.reason(error)
+            yield run, Trained([], [], []), worker.reason(error)
 
 
 def test(runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared) -> list[dict[str, float]]:

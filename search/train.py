@@ -122,11 +122,11 @@ def _train_seeds(
     """Every seed's epochs and, where there is a test split, its test scores; and the weights of the best on validation."""
     runs = [seed_runs.start(job, fits, 0, seed, config) for seed in seeds]
     curves: dict[int, list[dict[str, Any]]] = {}
-    for run, epochs, reason in seed_runs.finished(runs):
+    for run, trained, reason in seed_runs.finished(runs):
         if reason:
             raise ValueError(f"seed {run.seed} broke: {reason}")
-        curves[run.seed] = epochs
-        console.print(f"seed {run.seed}: validation {epochs[-1]['best_accuracy']:.4f}")
+        curves[run.seed] = trained.epochs
+        console.print(f"seed {run.seed}: validation {trained.epochs[-1]['best_accuracy']:.4f}")
     tested = {} if prepared.test is None else dict(zip(seeds, seed_runs.test(runs, job, fits, prepared)))
     best = next(run for run in runs if run.seed == best_seed(curves))
     return {seed: curves[seed] for seed in seeds}, tested, ray.get(best.weights)

@@ -36,6 +36,17 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What a run to its end reports."""
+
+    epochs: list[dict[str, Any]]
+    predicted: list[int]
+    """The label's index that it gives each validation sentence."""
+    confidence: list[float]
+    """The probability that it gives that label."""
+
+
+@dataclass(frozen=True)
 class Weights:
     """What a finished run leaves, in the small vocabulary."""
 
@@ -86,8 +97,8 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
 
 
 @ray.remote(max_retries=1, num_returns=2)
-def train(job: Job, config: dict[str, Any], seed: int) -> tuple[list[dict[str, Any]], Weights]:
-    """A run to its end: its epochs, and the weights that it leaves."""
+def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Weights]:
+    """A run to its end: its epochs with its predictions, and the weights that it leaves."""
     run = begin(job, config, seed)
     epochs = []
     while True:
@@ -97,7 +108,10 @@ def train(job: Job, config: dict[str, Any], seed: int) -> tuple[list[dict[str, A
             model: Classifier = end.value
             break
     head = {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in model.head.state_dict().items()}
-    return epochs, Weights(state(model.encoder), head)
+    data: Data = ray.get(job.data)
+    confidence, predicted = model.logits(data.validation).softmax(dim=1).max(dim=1)
+    trained = Trained(epochs, predicted.tolist(), [round(share, 4) for share in confidence.tolist()])
+    return trained, Weights(state(model.encoder), head)
 
 
 def assemble(

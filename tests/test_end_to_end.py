@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import mlflow
+import pandas
 import psutil
 import pytest
 import tiny
@@ -228,6 +229,17 @@ def test_mlflow_serves_the_registered_model_over_http(searched: Searched, traine
     direct = [json.loads(line) for line in run("search.predict", str(trained), "please wake today", "i want pizza now").stdout.splitlines()]
     assert [row["label"] for row in answer] == [row["label"] for row in direct]
     assert json.loads(answer[0]["scores"]) == pytest.approx(direct[0]["scores"], abs=1e-5)
+
+
+def test_the_winners_predictions_are_those_of_its_confirmations(searched: Searched) -> None:
+    """The share of right ones is the accuracy that was confirmed, seed by seed; the test split is not among them."""
+    summary = json.loads((searched.folder / "summary.json").read_text())
+    found = pandas.read_csv(searched.folder / "predictions.csv")
+    right = (found["label"] == found["predicted"]).groupby(found["seed"]).mean()
+    assert right.to_dict() == pytest.approx(dict(zip(summary["confirmed_seeds"], summary["confirmed"])))
+    validation = [text for text, _ in tiny.split_rows()["validation"]]
+    assert all(list(own["text"]) == validation for _, own in found.groupby("seed"))
+    assert found["confidence"].between(1 / len(tiny.VERBS), 1).all()
 
 
 def test_the_report_of_a_real_search_has_its_numbers(searched: Searched) -> None:

@@ -172,6 +172,14 @@ def test_one_trial_ties_and_none_at_full_budget(tmp_path: Path, scores: list[flo
     assert "Which hyperparameters mattered" in Page(report.report(folder).read_text()).text
 
 
+def test_a_search_of_failed_trials_has_no_scores_to_place(tmp_path: Path) -> None:
+    folder = searched(tmp_path / "one", [0.5, 0.6], [1e-4] * 2)
+    trials = pandas.read_csv(folder / "trials.csv", dtype=str).assign(state="FAIL", validation_accuracy=None, best_accuracy=None)
+    trials.to_csv(folder / "trials.csv", index=False)
+    report.report(folder)
+    assert pandas.read_csv(folder / "report_slices.csv").empty
+
+
 @pytest.mark.parametrize(
     "points",
     [

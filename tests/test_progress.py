@@ -143,20 +143,6 @@ def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_looking_twice_a_second_takes_less_than_a_hundredth_of_a_core(tmp_path: Path) -> None:
-    """400 trials of ten epochs, two of them running, and every look draws; of three rounds the quickest, for other work only adds."""
-    made, study = crowded(tmp_path, 2)
-    rounds = []
-    with Progress(terminal(), study, made, {}, HERE) as progress:
-        for _ in range(3):
-            began = time.process_time()
-            for _ in range(20):
-                progress.due = 0.0
-                progress.look()
-            rounds.append((time.process_time() - began) / 20)
-    assert 2 * min(rounds) < 0.01
-
-
 def test_what_has_not_changed_is_drawn_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, study = grown(tmp_path)
     drawn: list[float] = []

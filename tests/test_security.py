@@ -22,6 +22,7 @@ from typing import Any
 
 import commands
 import optuna
+import pandas
 import psutil
 import pytest
 import tiny
@@ -200,6 +201,10 @@ def hostile_search(folder: Path, text: str) -> Path:
         row[rows[0].index("stage")] = written
     with (folder / "epochs.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
+    (folder / "space.json").write_text(json.dumps({text: {"choices": [text, "1"]}}))
+    (folder / "importances.csv").write_text(pandas.DataFrame({"name": [written], "importance": [1.0], "trials": [10]}).to_csv(index=False))
+    wrong = {"seed": 1, "row": range(3), "text": written, "label": [written, "a", "b"], "predicted": ["a", written, "b"], "confidence": 0.5}
+    (folder / "predictions.csv").write_text(pandas.DataFrame(wrong).to_csv(index=False))
     return folder
 
 
@@ -223,8 +228,8 @@ def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_text_breaks_out_of_the_report(tmp_path: Path, harmless: Path, text: str) -> None:
     """Page and Markdown have the tags that they have with letters in the place of the text, and CSV has its cells."""
     folder = report.report(hostile_search(tmp_path / "one", text)).parent
-    found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("report*")}
-    letters = {path.name: path.read_text(encoding="utf-8") for path in harmless.glob("report*")}
+    found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("report*") if path.is_file()}
+    letters = {path.name: path.read_text(encoding="utf-8") for path in harmless.glob("report*") if path.is_file()}
     tables = [name for name in found if name.endswith(".csv")]
     assert sorted({*found} - {*tables}) == ["report.html", "report.md"] and tables and found.keys() == letters.keys()
     assert not [name for name, content in found.items() if content != visible(content)]

@@ -14,6 +14,10 @@ from search import results
 from search import study as studies
 from search.searcher import FAILED, FINISHED, Ledger
 from search.spec import SearchSpec
+from trainables.parts.data import Corpus, Split
+
+CORPUS = Corpus("toy", Split((), ()), Split(("yes", "no", "=1+1"), (0, 1, 1)), None, ("a", "b"), ())
+"""Nothing to train on, and three sentences to err on."""
 
 
 def spec(folder: Path, **values: Any) -> SearchSpec:
@@ -346,13 +350,34 @@ def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
         ledger.report(str(number), epoch(1, accuracy))
         ledger.report(str(number), {FINISHED: True})
     facts = {"comparable": False, "why_not": "x", "test_size": None, "validation_size": 5, "encoder_is_papers": False}
-    first = results.write_results(study, made, facts)
+    first = results.write_results(study, made, facts, CORPUS)
     before = {path.name: path.read_text() for path in made.folder.glob("*.csv")}
     for path in made.folder.glob("*.csv"):
         path.unlink()
-    assert results.write_results(studies.read_study(made.folder), made, facts) == first
+    assert results.write_results(studies.read_study(made.folder), made, facts, CORPUS) == first
     assert {path.name: path.read_text() for path in made.folder.glob("*.csv")} == before
     assert (first["best_trial"], first["best_validation"], first["paper_config_validation"]) == (1, 0.9, 0.2)
+
+
+def test_predictions_are_the_winners_on_its_fresh_seeds(tmp_path: Path) -> None:
+    """Not another trial's, nor a seed's whose answers an older journal does not have; and no text is a formula."""
+    made = spec(tmp_path)
+    study = studies.open_study(made)
+    assert results.prediction_rows(study, CORPUS) == []
+    studies.remember(study, results.CONFIRMED, {"1": {"2": [], "10": [], "3": []}, "0": {"2": []}})
+    for trial, seed, answers in ((1, 10, [0, 0, 1]), (1, 2, [1, 1, 1]), (0, 2, [0, 0, 0])):
+        studies.remember(study, results.predictions_of(trial, seed), {"predicted": answers, "confidence": [0.9, 0.8, 0.7]})
+    assert results.prediction_rows(study, CORPUS) == []
+    studies.remember(study, results.WINNER, 1)
+    found = results.prediction_rows(study, CORPUS)
+    assert [(row["seed"], row["row"], row["text"], row["label"], row["predicted"], row["confidence"]) for row in found] == [
+        (2, 0, "yes", "a", "b", 0.9),
+        (2, 1, "no", "b", "b", 0.8),
+        (2, 2, "'=1+1", "b", "b", 0.7),
+        (10, 0, "yes", "a", "a", 0.9),
+        (10, 1, "no", "b", "a", 0.8),
+        (10, 2, "'=1+1", "b", "b", 0.7),
+    ]
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import optuna
 import pytest
 import tiny
 from commands import ROOT, run
-from test_study import epoch, spec
+from test_study import CORPUS, epoch, spec
 
 from analysis import paper
 from search import recorder, results, tracking
@@ -79,7 +79,7 @@ class Search:
         return Tracker(connect(uri, self.spec.results), self.spec, self.tags)
 
     def finish(self, tracker: Tracker, within: float = 60.0, interrupted: bool = False) -> str | None:
-        summary = results.write_results(self.study, self.spec, {})
+        summary = results.write_results(self.study, self.spec, {}, CORPUS)
         (self.spec.folder / "table.md").write_text("| a table |\n")
         studies.remember(self.study, tracking.ENDING, "INTERRUPTED" if interrupted else "DONE")
         return tracker.finish_within(within, self.study, summary, "| a table |\n", interrupted=interrupted)

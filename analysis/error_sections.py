@@ -1,0 +1,72 @@
+"""What the report says of the winner's errors."""
+
+import pandas
+
+from analysis import error_figures, errors
+from analysis.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
+from analysis.read import Search
+
+PAIRS = 10
+TEXT = 60
+"""Characters of an example."""
+
+
+def blocks(search: Search) -> list[Block]:
+    """Nothing where the winner's predictions are not known."""
+    found = search.predictions
+    if found.empty:
+        return []
+    right, seeds = (found["label"] == found["predicted"]).mean(), found["seed"].nunique()
+    bins = errors.calibration(found)
+    made: list[Block] = [
+        Heading("Where does the winner still err?"),
+        Paragraph(
+            f"Of {found['row'].nunique()} validation sentences {100 * right:.1f} % were right, over {seeds} fresh seed{'s' * (seeds > 1)}. "
+            "The test split is left alone: what is looked at here is what one mends next, and a test that was looked at is none."
+        ),
+    ]
+    pairs = errors.confusions(found)
+    if len(pairs):
+        made.append(Table("The worst pairs, with the sentences that were most surely mistaken. Some may be labelled wrong.", _table(pairs)))
+    drawings = [
+        Drawing(
+            "Accuracy a class",
+            "The classes with the lowest accuracy, with Wilson's 95 % interval for the number of sentences in brackets. Where they are "
+            "wide, there are too few sentences to blame the class.",
+            error_figures.classes(errors.classes(found)),
+        ),
+        Drawing(
+            "Calibration",
+            "How often the model is right when it is so sure; beside each point the number of predictions. Below the diagonal it is too "
+            f"sure of itself. Expected calibration error: {100 * errors.calibration_error(bins):.1f} points.",
+            error_figures.reliability(bins),
+        ),
+    ]
+    if len(shares := errors.matrix(found)) > 1:
+        drawings.insert(
+            0,
+            Drawing(
+                "Confusions",
+                f"The {len(shares)} classes with most errors; numbers are percent of a row's sentences. Classes that are confused stand "
+                "beside each other, so blocks of red are groups that the model can't tell apart.",
+                error_figures.matrix(shares),
+            ),
+        )
+    return [*made, Figures(tuple(drawings))]
+
+
+def _table(pairs: pandas.DataFrame) -> pandas.DataFrame:
+    worst = pairs.head(PAIRS)
+    return pandas.DataFrame(
+        {
+            "label": worst["label"],
+            "predicted": worst["predicted"],
+            "times": worst["count"].astype(str),
+            "of the label": [f"{100 * share:.0f} %" for share in worst["share"]],
+            "examples": ["; ".join(map(_cut, texts)) for texts in worst["examples"]],
+        }
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
