@@ -50,6 +50,7 @@ def blocks(search: Search) -> list[Block]:
                 f"The {len(shares)} classes with most errors; numbers are percent of a row's sentences. Classes that are confused stand "
                 "beside each other, so blocks of red are groups that the model can't tell apart.",
                 error_figures.matrix(shares),
+                wide=True,
             ),
         )
     return [*made, Figures(tuple(drawings))]

@@ -28,6 +28,7 @@ caption { text-align: left; padding-bottom: 0.25rem; }
 th, td { padding: 0.3rem 0.75rem 0.3rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { position: sticky; left: 0; background: var(--ground); }
 th.text, td.text { text-align: left; }
+td.text { white-space: normal; overflow-wrap: normal; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 1.5rem; }
 figure { margin: 0; min-width: 0; max-width: 30rem; }
 th button { all: unset; cursor: pointer; font-weight: bold; }
@@ -36,7 +37,7 @@ th button::after { content: " \\2195"; color: var(--line); }
 th[aria-sort=ascending] button::after { content: " \\2191"; color: inherit; }
 th[aria-sort=descending] button::after { content: " \\2193"; color: inherit; }
 h3 { margin: 2rem 0 0.5rem; }
-figure.wide { grid-column: 1 / -1; max-width: none; overflow-x: auto; }
+figure.wide { grid-column: 1 / -1; max-width: 64rem; overflow-x: auto; }
 figure.wide svg { min-width: 40rem; }
 figure h4 { margin: 0 0 0.25rem; font-size: 1rem; }
 svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }

@@ -39,6 +39,7 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Bench:
     tags = {
         "data": spec.data,
         "data_fingerprint": prepared.corpus.fingerprint,
+        "data_rows": ", ".join(f"{len(split)} {name}" for name, split in prepared.corpus.splits.items()),
         "model": spec.model,
         "model_fingerprint": prepared.model_fingerprint,
         "precision": precision,

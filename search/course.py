@@ -145,11 +145,19 @@ def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, An
     from analysis.report import report  # draws, which takes a second to import: not before the first trial
 
     summary = results.write_results(study, spec, bench.facts, bench.prepared.corpus)
-    write(spec.folder / "table.md", comparison.note([summary]))
+    write(spec.folder / "table.md", comparison.note([summary]) + _onward(summary))
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
     report(spec.folder)
     return summary
+
+
+def _onward(summary: dict[str, Any]) -> str:
+    """Where to look and how to go on, as Markdown below the table: MLflow shows both as the run's description."""
+    if summary["best_trial"] is None:
+        return ""
+    commands = f"`python -m search.export {summary['name']} --out best.yaml`, then `python -m search.train best.yaml --seeds 5 --out model`"
+    return f"\nFigures and errors: `report.html` among the artifacts. To go on: {commands}.\n"
 
 
 def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """MLflow's store, reached through one thin client: runs started, filled in few calls, and ended."""
 
+import json
 import logging
 import math
 import os
@@ -24,6 +25,7 @@ METRICS = (
 )
 MAX_METRICS = 1000
 MAX_VALUE = 5000
+MAX_NAME = 500
 
 
 def tracking_uri(uri: str | None, results: str) -> str:
@@ -193,10 +195,26 @@ class Recorder:
         last: int = new[-1][0]["epoch"] if new else after
         return last
 
-    def artifact(self, run: str, path: Path) -> None:
-        """A file."""
+    def dataset(self, run: str, source: str, fingerprint: str, rows: str) -> None:
+        """What a run was trained on, as MLflow's pages show data sets; the same one logged again stays one."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
         self.check()
-        self.client.log_artifact(run, str(path))
+        columns = [{"name": name, "type": "string", "required": True} for name in ("text", "label")]
+        described = Dataset(
+            name=_text(source)[:MAX_NAME],
+            digest=fingerprint,
+            source_type="local",
+            source=json.dumps({"uri": _text(source)}),
+            schema=json.dumps({"mlflow_colspec": columns}),
+            profile=json.dumps({"rows": rows}),
+        )
+        self.client.log_inputs(run, datasets=[DatasetInput(described, [InputTag("mlflow.data.context", "training")])])
+
+    def artifact(self, run: str, path: Path, folder: str | None = None) -> None:
+        """A file, in a folder of the run's artifacts."""
+        self.check()
+        self.client.log_artifact(run, str(path), folder)
 
     def reopen(self, run: str) -> None:
         """A run that was closed goes on."""

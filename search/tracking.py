@@ -27,6 +27,7 @@ from search.spec import SearchSpec
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
+FIGURES = "report_figures/*.svg"
 TAGS, ENDING = "tags", "ending"
 """Attributes of the study: what stands on every run of the search, and how the search ended last."""
 IDENTITY = "regimen.id"
@@ -63,6 +64,8 @@ class _Run:
     began: float
     status: str = "RUNNING"
     described: bool = False
+    data: bool = False
+    """Whether its data set is known."""
     epochs: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -75,7 +78,8 @@ class _Run:
     def read(cls, run: Any) -> "_Run":
         data, began = run.data, run.info.start_time / 1000
         epochs = int(data.metrics.get("epoch", 0))
-        return cls(run.info.run_id, began, run.info.status, bool(data.params), epochs, dict(data.metrics), dict(data.tags), began)
+        sets = bool(run.inputs and run.inputs.dataset_inputs)
+        return cls(run.info.run_id, began, run.info.status, bool(data.params), sets, epochs, dict(data.metrics), dict(data.tags), began)
 
 
 class Tracker:
@@ -197,6 +201,10 @@ class Tracker:
         if not self.parent.described:
             self.recorder.params(self.parent.id, {name: value for name, value in vars(self.spec).items() if value not in (None, {})})
             self.parent.described = True
+        tags = self.recorder.tags
+        if not self.parent.data and "data_fingerprint" in tags:
+            self.recorder.dataset(self.parent.id, tags["data"], tags["data_fingerprint"], tags.get("data_rows", ""))
+            self.parent.data = True
         if live:
             self._reopen(self.parent)
         return self.parent
@@ -297,15 +305,14 @@ class Tracker:
 
     def _artifacts(self, parent: _Run) -> None:
         """The files that MLflow does not have as they are; a tag tells which it has."""
-        files = {
-            path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(self.spec.folder.iterdir()) if path.suffix in ARTIFACTS
-        }
+        found = [path for path in self.spec.folder.iterdir() if path.suffix in ARTIFACTS] + list(self.spec.folder.glob(FIGURES))
+        files = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(found)}
         told = hashlib.sha256("\n".join(f"{path.name} {digest}" for path, digest in files.items()).encode()).hexdigest()[:32]
         if parent.tags.get("regimen.artifacts") == told:
             return
         for path, digest in files.items():
             if (parent.id, path.name, digest) not in self.sent:
-                self.recorder.artifact(parent.id, path)
+                self.recorder.artifact(parent.id, path, "figures" if path.suffix == ".svg" else None)
                 self.sent.add((parent.id, path.name, digest))
         self._add(parent, {}, {"regimen.artifacts": told})
 

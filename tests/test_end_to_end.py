@@ -68,7 +68,11 @@ def test_mlflow_has_a_parent_and_a_run_a_trial_with_every_epoch_and_the_studys_s
         assert logged == [epoch["validation_accuracy"] for epoch in studies.epochs(trial)]
         assert child.data.params["learning_rate"] == str(trial.user_attrs[studies.CONFIG]["learning_rate"])
         assert {"data_fingerprint", "model_fingerprint", "git_commit", "version.torch"} <= set(child.data.tags)
+    (found,) = parent.inputs.dataset_inputs
+    assert found.dataset.digest == parent.data.tags["data_fingerprint"] and "174 train, 57 validation, 57 test" in found.dataset.profile
     artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    drawn = {item.path for item in client.list_artifacts(parent.info.run_id, "figures")}
+    assert drawn == {f"figures/{path.name}" for path in (searched.folder / "report_figures").iterdir()} and len(drawn) > 10
     assert {"best.yaml", "trials.csv", "epochs.csv", "space.md", "spec.json", "summary.json", "table.md"} <= artifacts
     assert not [run for run in runs if run.info.status == "RUNNING"]
     confirmations = [run for run in runs if run.data.tags["regimen.kind"] == "confirmation"]

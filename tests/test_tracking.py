@@ -34,7 +34,7 @@ from search.searcher import FAILED, FINISHED, Ledger
 from search.sync import main, sync
 from search.tracking import Tracker
 
-TAGS = {"data_fingerprint": "d", "model_fingerprint": "m"}
+TAGS = {"data": "toy", "data_fingerprint": "f00d", "data_rows": "3 train", "model_fingerprint": "m"}
 NAMES = (*recorder.METRICS, "epoch")
 
 
@@ -109,7 +109,14 @@ def everything(client: Any) -> dict[str, dict[str, Any]]:
                 for metric in client.get_metric_history(one.info.run_id, key)
             ]
             info = {name: getattr(one.info, name) for name in ("status", "start_time", "end_time", "run_name", "lifecycle_stage")}
-            found[one.info.run_id] = {"info": info, "tags": one.data.tags, "params": one.data.params, "history": sorted(history)}
+            sets = [(used.dataset.name, used.dataset.digest, used.tags[0].value) for used in one.inputs.dataset_inputs]
+            found[one.info.run_id] = {
+                "info": info,
+                "tags": one.data.tags,
+                "params": one.data.params,
+                "history": sorted(history),
+                "data": sets,
+            }
     return found
 
 
@@ -118,7 +125,7 @@ def check(client: Any, study: optuna.Study, status: str = "FINISHED") -> dict[st
     found = everything(client)
     ours = [one for one in found.values() if "regimen.id" in one["tags"]]
     (parent,) = [one for one in ours if one["tags"]["regimen.kind"] == "search"]
-    assert parent["info"]["status"] == status
+    assert parent["info"]["status"] == status and parent["data"] == [("toy", "f00d", "training")]
     keys = [one["tags"]["regimen.key"] for one in ours if one is not parent]
     assert len(keys) == len(set(keys))
     has = {
