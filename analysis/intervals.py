@@ -66,7 +66,8 @@ def wilson(p: float, n: int, level: float = 0.95) -> tuple[float, float]:
         raise ValueError(f"an interval needs at least one sentence; got {n}")
     z = float(stats.norm.ppf((1 + level) / 2))
     middle, half = (p + z**2 / (2 * n)) / (1 + z**2 / n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At shares of 0 and 1 an end is the share itself; rounding must not put it on the wrong side.
+    return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
 def difference(ours: Sequence[float], published: float, test_size: int) -> Difference:

@@ -51,6 +51,14 @@ def test_wilson_is_scipys(right: int, n: int) -> None:
     assert intervals.wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+def test_a_share_lies_in_its_interval_whatever_rounding_does() -> None:
+    """Else a figure's error bar would have a negative length, which matplotlib refuses."""
+    for n in range(1, 60):
+        for right in range(n + 1):
+            low, high = intervals.wilson(right / n, n)
+            assert 0 <= low <= right / n <= high <= 1
+
+
 def test_wilson_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one sentence"):
         intervals.wilson(0.5, 0)
