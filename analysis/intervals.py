@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 
 def binomial_half_width(p: float, n: int, level: float = 0.95) -> float:
     """Half width of the normal interval for a share `p` of `n` test sentences: z sqrt(p (1 - p) / n)."""
-    return float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(p * (1 - p) / n)
+    return float(ndtri((1 + level) / 2)) * math.sqrt(p * (1 - p) / n)
 
 
 def wilson(p: float, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -64,7 +64,7 @@ def wilson(p: float, n: int, level: float = 0.95) -> tuple[float, float]:
     """
     if n < 1:
         raise ValueError(f"an interval needs at least one sentence; got {n}")
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     middle, half = (p + z**2 / (2 * n)) / (1 + z**2 / n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     # At shares of 0 and 1 an end is the share itself; rounding must not put it on the wrong side.
     return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
@@ -98,7 +98,7 @@ def difference(ours: Sequence[float], published: float, test_size: int) -> Diffe
 
 
 def _t(n: int, level: float) -> float:
-    return float(stats.t.ppf((1 + level) / 2, n - 1))
+    return float(stdtrit(n - 1, (1 + level) / 2))
 
 
 def _deviation(values: Sequence[float]) -> float:

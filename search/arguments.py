@@ -10,8 +10,7 @@ from typing import Any, get_args
 
 import trainables
 from search.parser import Parser
-from search.prepare import default_sources
-from search.spec import PrecisionChoice, Sampler, Scheduler, SearchSpec, folder_of
+from search.spec import PrecisionChoice, Sampler, Scheduler, SearchSpec, folder_of, valid_name
 from trainables.parts.quote import quoted
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -102,18 +101,30 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def command(argv: Sequence[str] | None) -> Command:
-    """The searches that a command line asks for. Raises ValueError with one line where it asks for something that is not there."""
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The flags, checked as far as can be told without the regimes, whose imports take seconds. Raises ValueError of one line."""
     args = parser().parse_args(argv)
     if args.dry_run and args.quiet:
         raise ValueError("--dry-run and --quiet exclude each other: a dry run does nothing but print")
     if args.resume is not None:
-        return Command([_resumed(args)], True, args.dry_run, args.quiet, [])
-    if not args.regime:
+        folder_of("results" if args.results is None else args.results, args.resume)
+    elif not args.regime:
         raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(trainables.names())}")
-    regimes = trainables.names() if args.regime == "all" else [args.regime]
-    if not set(regimes) <= set(trainables.names()):
+    elif args.regime not in ("all", *trainables.names()):
         raise ValueError(f"--regime is all, or one of {', '.join(trainables.names())}; got {quoted(args.regime)}")
+    if args.name is not None:
+        valid_name(args.name)
+    _given(args)
+    return args
+
+
+def command(args: argparse.Namespace) -> Command:
+    """The searches that flags ask for. Raises ValueError with one line where they ask for something that is not there."""
+    from search.prepare import default_sources  # torch and transformers, for which `parse` does not wait
+
+    if args.resume is not None:
+        return Command([_resumed(args)], True, args.dry_run, args.quiet, [])
+    regimes = trainables.names() if args.regime == "all" else [args.regime]
     values = _given(args)
     drafts = [_spec(regime, {"data": args.data or "embedded", "model": args.model or "minilm", **values}, args.fix) for regime in regimes]
     data, model, banner = default_sources(args.data, args.model)

@@ -25,7 +25,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import psutil
 import ray
-import torch
 
 from search.exit_codes import FAILED, RECORDED
 
@@ -251,7 +250,15 @@ class Machine:
 
 def this_machine() -> Machine:
     """What a cluster that is started here will have."""
+    import torch  # takes seconds, in which Ray can start
+
     return Machine(os.cpu_count() or 1, torch.cuda.device_count())
+
+
+def room(cpus: float, most: int | None) -> int:
+    """Trials of this size that this machine's cores have room for, at most `most`; 0 for sizes that make no sense."""
+    slots = math.floor((os.cpu_count() or 1) / cpus) if cpus > 0 else 0
+    return max(0, min(slots, slots if most is None else most))
 
 
 def connected() -> Machine:

@@ -1,10 +1,10 @@
 """The course of a search: its trials, the confirmation of the best, the records; and of a command's searches, one after the other."""
 
+import argparse
 import contextlib
 import os
 import shlex
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from search import study as studies
 from search.alone import alone
 from search.arguments import Command
 from search.bench import Bench, set_up
-from search.cluster import cluster, resources, this_machine
+from search.cluster import resources, this_machine
 from search.confirm import confirm
 from search.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
 from search.follow import following
@@ -49,40 +49,37 @@ class Outcome:
     ending: Ending
 
 
-def follow_command(argv: Sequence[str] | None = None) -> int:
-    """Parse, search, print; returns the exit code. Raises ValueError for what the user has to mend, OSError where the machine fails."""
+def follow_command(args: argparse.Namespace, stop: Stop) -> int:
+    """Search, on the cluster that is connected, and print; returns the exit code.
+
+    Raises ValueError for what the user has to mend, OSError where the machine fails.
+    """
     console = Quiet(highlight=False, soft_wrap=True, markup=False)
-    command = arguments.command(argv)
+    command = arguments.command(args)
     for line in command.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
     first = command.specs[0]
     columns = {"text_column": first.text_column, "label_column": first.label_column}
     prepared = prepare(first.data, first.model, **columns, max_tokens=first.max_tokens)
-    return _dry_run(console, command, prepared) if command.dry_run else _run(console, command, prepared)
+    return _dry_run(console, command, prepared) if command.dry_run else _run(console, command, prepared, stop)
 
 
-def _run(console: Console, command: Command, prepared: Prepared) -> int:
+def _run(console: Console, command: Command, prepared: Prepared, stop: Stop) -> int:
     first = command.specs[0]
     uri = tracking_uri(first.tracking_uri, first.results)
-    address = first.address or os.environ.get("RAY_ADDRESS")
-    workers = 0
-    if not address:
-        workers = resources(this_machine(), first.cpus_per_trial, first.gpus_per_trial or 0.0, first.max_concurrent).slots
-    connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as Ray does: both at once
+    connecting = ThreadPoolExecutor(1).submit(connect, uri, first.results)  # takes seconds, as workers do: both at once
     console.quiet = command.quiet
     plan.say_data(console, prepared, first)
+    bench = set_up(command.specs, prepared)
+    client = connecting.result()
     outcomes: list[Outcome] = []
-    stop = Stop()
-    with stop.handles(), cluster(address, workers):
-        bench = set_up(command.specs, prepared)
-        client = connecting.result()
-        for spec in command.specs:
-            console.quiet = command.quiet
-            outcomes.append(search(spec, bench, client, console, stop, resume=command.resume))
-            if outcomes[-1].ending == Ending.INTERRUPTED:
-                break
-        console.quiet = False
-        return _report(console, outcomes, uri, quiet=command.quiet)
+    for spec in command.specs:
+        console.quiet = command.quiet
+        outcomes.append(search(spec, bench, client, console, stop, resume=command.resume))
+        if outcomes[-1].ending == Ending.INTERRUPTED:
+            break
+    console.quiet = False
+    return _report(console, outcomes, uri, quiet=command.quiet)
 
 
 def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: Stop, *, resume: bool = False) -> Outcome:

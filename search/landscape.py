@@ -4,7 +4,6 @@ from typing import Any
 
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from search import study as studies
@@ -39,6 +38,8 @@ def importances(study: optuna.Study) -> list[dict[str, Any]]:
     names = sorted(name for name in shared if len({trial.params[name] for trial in complete}) > 1)
     if not names:
         return []
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # scikit-learn: not before the first trial
+
     kept = optuna.create_study(direction="maximize")
     kept.add_trials(complete)
     shares = get_param_importances(kept, evaluator=FanovaImportanceEvaluator(seed=0), params=names)

@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 from search.exit_codes import FAILED, INTERRUPTED, RECORDED, USER_ERROR
 from search.parser import refusal
@@ -14,24 +16,40 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    # Torch and Ray take seconds to import, in which a user may think better of it; and some of what they import swallows an interrupt.
+    # Ray takes a moment to import, in which a user may think better of it; and some of what it imports swallows an interrupt.
     before = {number: signal.signal(number, lambda *_: os._exit(INTERRUPTED)) for number in SIGNALS}
     try:
-        from search.course import follow_command
+        with contextlib.ExitStack() as stack:
+            return _follow(argv, stack)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-        signal.signal(signal.SIGINT, before[signal.SIGINT])
-        return follow_command(argv)
+
+def _follow(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
+    """Start Ray while a thread imports the rest: either takes seconds. What went wrong is said before `stack` takes Ray down again."""
+    try:
+        from search import arguments
+        from search.cluster import cluster, room
+        from search.stop import Stop
+
+        args = arguments.parse(argv)
+        stop = Stop()
+        stack.enter_context(stop.handles())
+        importing = ThreadPoolExecutor(1).submit(import_module, "search.course")
+        if not args.dry_run:
+            address = args.address or os.environ.get("RAY_ADDRESS")
+            workers = 0 if address else room(args.cpus_per_trial or 1.0, args.max_concurrent)
+            stack.enter_context(cluster(address, workers))
+        return importing.result().follow_command(args, stop)
     except ValueError as error:
         print(refusal(error), file=sys.stderr)
         return USER_ERROR
     except OSError as error:
         print(refusal(f"{error}; {RECORDED}"), file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

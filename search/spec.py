@@ -109,12 +109,8 @@ class SearchSpec:
             "top x seeds, both at least 1",
             f"{self.confirm_top}x{self.confirm_seeds}",
         )
-        _require(
-            self.name is None or NAME.fullmatch(self.name) is not None,
-            "name",
-            "letters, digits, '.', '_' and '-', up to 80",
-            self.name,
-        )
+        if self.name is not None:
+            valid_name(self.name)
         regime.Config.from_dict(self.fix)
 
     @property
@@ -209,8 +205,13 @@ def results_folder(results: str) -> Path:
 
 def folder_of(results: str, name: str) -> Path:
     """Where the search of that name lies. Raises ValueError for what is no name, as a path that leads elsewhere."""
+    return results_folder(results) / valid_name(name)
+
+
+def valid_name(name: str) -> str:
+    """A search's name as it is. Raises ValueError for what is none."""
     _require(NAME.fullmatch(name) is not None, "name", "letters, digits, '.', '_' and '-', up to 80", name)
-    return results_folder(results) / name
+    return name
 
 
 def _require(holds: bool, name: str, rule: str, value: Any) -> None:

@@ -9,6 +9,7 @@ import optuna
 import ray
 from optuna.trial import TrialState
 from ray import tune
+from ray.tune.execution import class_cache
 
 from search import study as studies
 from search import worker
@@ -17,6 +18,9 @@ from search.searcher import Ledger, StudyScheduler, StudySearcher
 from search.spec import SearchSpec
 from search.stop import Stop
 from search.worker import Job
+
+for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE):
+    variables.clear()  # Tune's, for other libraries: an environment of their own keeps its actors from Ray's workers, which are ready
 
 
 class Ending(enum.Enum):

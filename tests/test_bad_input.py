@@ -395,7 +395,7 @@ def test_any_value_of_a_flag_of_a_search_is_taken_or_refused(hold: Hold) -> None
             given |= {flag: value}
 
             def main(argv: list[str]) -> int:
-                made = result(lambda: arguments.command(argv))
+                made = result(lambda: arguments.command(arguments.parse(argv)))
                 for spec in made.specs if made else []:
                     assert SearchSpec.from_json(spec.to_json()) == spec and spec.name
                 return 0
@@ -528,7 +528,7 @@ def test_a_damaged_spec_is_read_or_refused(hold: Hold, finished: Path) -> None:
         with folder() as path:
             (path / "tiny").mkdir()
             (path / "tiny" / "spec.json").write_bytes(content)
-            result(lambda: arguments.command(["--resume", "tiny", "--results", str(path)]))
+            result(lambda: arguments.command(arguments.parse(["--resume", "tiny", "--results", str(path)])))
             assert listing(path) == ["tiny", "tiny/spec.json"]
             assert ended(export.main, ["tiny", "--results", str(path)]) == 2
 

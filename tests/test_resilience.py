@@ -112,6 +112,15 @@ def test_a_signal_ends_the_search_in_good_order(
     assert outcome(search.folder) == undisturbed
 
 
+def test_trials_run_in_the_workers_that_ray_has_ready(searched: Searched, temporary: Path) -> None:
+    """No others are started for them, which would import all that those have imported."""
+    search = Running("ready", searched, temporary).until_epochs(1)
+    workers = [child.name() for child in search.children if child.name() in ("ray::IDLE", "ray::ImplicitFu")]
+    assert workers == ["ray::ImplicitFu"] * len(workers) and 0 < len(workers) <= (os.cpu_count() or 1)
+    search.process.send_signal(signal.SIGINT)
+    search.ends(130)
+
+
 def test_a_second_signal_ends_it_at_once(searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]) -> None:
     search = Running("twice", searched, temporary).until_epochs(40)
     search.process.send_signal(signal.SIGINT)

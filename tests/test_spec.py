@@ -115,7 +115,7 @@ def test_a_folder_that_was_renamed_is_not_resumed_under_its_new_name(tmp_path) -
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "spec.json").write_text(made.to_json())
     with pytest.raises(ValueError, match="holds the search 'old'"):
-        arguments.command(["--resume", "new", "--results", str(tmp_path)])
+        arguments.command(arguments.parse(["--resume", "new", "--results", str(tmp_path)]))
 
 
 def test_times_are_read_in_their_units() -> None:
@@ -124,12 +124,12 @@ def test_times_are_read_in_their_units() -> None:
 
 def test_fix_takes_values_as_the_field_has_them() -> None:
     argv = ["--regime", "baseline", *BASE, "--fix", "head_width=none", "nesterov=false", "dropout=0", "optimizer=sgd", "learning_rate=1e-3"]
-    (found,) = arguments.command(argv).specs
+    (found,) = arguments.command(arguments.parse(argv)).specs
     assert found.fix == {"head_width": None, "nesterov": False, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 1e-3}
 
 
 def test_all_means_every_regime_under_one_name() -> None:
-    specs = arguments.command(["--regime", "all", "--name", "mine", *BASE]).specs
+    specs = arguments.command(arguments.parse(["--regime", "all", "--name", "mine", *BASE])).specs
     assert [made.name for made in specs] == [f"mine-{regime}" for regime in trainables.names()]
 
 
@@ -157,8 +157,8 @@ def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
     made = spec(name="old", results=str(tmp_path), trials=5)
     made.folder.mkdir()
     (made.folder / "spec.json").write_text(made.to_json())
-    (grown,) = arguments.command(["--resume", "old", "--results", str(tmp_path), "--trials", "9"]).specs
+    (grown,) = arguments.command(arguments.parse(["--resume", "old", "--results", str(tmp_path), "--trials", "9"])).specs
     assert grown.trials == 9 and json.loads(grown.to_json())["name"] == "old"
     for change in (["--epochs", "3"], ["--data", "massive"], ["--seed", "4"], ["--regime", "llrd"], ["--fix", "dropout=0"]):
         with pytest.raises(ValueError, match="--resume"):
-            arguments.command(["--resume", "old", "--results", str(tmp_path), *change])
+            arguments.command(arguments.parse(["--resume", "old", "--results", str(tmp_path), *change]))
