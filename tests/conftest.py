@@ -1,6 +1,9 @@
 """Every test runs on one thread and without a network; a tiny model and a tiny corpus are made once."""
 
+import gc
 import os
+
+gc.set_threshold(100_000)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
