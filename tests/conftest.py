@@ -3,8 +3,6 @@
 import gc
 import os
 
-gc.set_threshold(100_000)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
-
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -21,6 +19,7 @@ from trainables.parts.encoder import Pretrained
 from trainables.parts.tokens import Data
 
 torch.set_num_threads(1)
+gc.set_threshold(100_000)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
 
 
 @pytest.fixture(scope="session")
