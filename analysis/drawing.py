@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -51,13 +52,18 @@ def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[F
 
 
 def svg(figure: Figure, axes: Axes) -> str:
-    """The figure as an <svg> element without a size of its own, with a legend above it and ids that no other figure has."""
+    """The figure as an <svg> element without a size of its own, with a legend above it and ids that no other figure has.
+
+    Written by the canvas itself: `savefig` draws a figure twice, once to lay it out.
+    """
     out = io.StringIO()
     handles, labels = axes.get_legend_handles_labels()
     with matplotlib.rc_context(STYLE):
         if handles:
             figure.legend(handles, labels, loc="outside upper left", ncols=2)
-        figure.savefig(out, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+        for patch in (figure.patch, *(part.patch for part in figure.axes)):
+            patch.set(facecolor="none", edgecolor="none")
+        FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return _inline(out.getvalue())
 
 

@@ -1,5 +1,6 @@
 """Every test runs on one thread and without a network; a tiny model and a tiny corpus are made once."""
 
+import gc
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,6 +19,7 @@ from trainables.parts.encoder import Pretrained
 from trainables.parts.tokens import Data
 
 torch.set_num_threads(1)
+gc.set_threshold(100_000)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
 
 
 @pytest.fixture(scope="session")

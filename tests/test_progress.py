@@ -99,11 +99,20 @@ def test_the_live_view_has_what_one_looks_for_within_80_columns(tmp_path: Path) 
         assert words in seen
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.fixture(scope="module")
+def crowds(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[SearchSpec, Any]]:
+    """Crowded studies with a long name, by how many trials run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        return {running: crowded(tmp_path_factory.mktemp("crowd"), running, name="n" * 80) for running in (2, 60)}
+
+
 @pytest.mark.parametrize("width", [80, 50, 140])
 @pytest.mark.parametrize("running", [2, 60])
-def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(width: int, running: int, tmp_path: Path) -> None:
-    made, study = crowded(tmp_path, running, name="n" * 80)
+def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
+    width: int, running: int, crowds: dict[int, tuple[SearchSpec, Any]]
+) -> None:
+    made, study = crowds[running]
     gpus = Resources(cpus=0.25, gpus=0.03125, slots=running)
     progress = Progress(terminal(width), study, made, {}, gpus)
     progress.before -= 100

