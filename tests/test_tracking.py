@@ -125,7 +125,8 @@ def check(client: Any, study: optuna.Study, status: str = "FINISHED") -> dict[st
     found = everything(client)
     ours = [one for one in found.values() if "regimen.id" in one["tags"]]
     (parent,) = [one for one in ours if one["tags"]["regimen.kind"] == "search"]
-    assert parent["info"]["status"] == status and parent["data"] == [("toy", "f00d", "training")]
+    assert parent["info"]["status"] == status
+    assert parent["data"] == [(parent["tags"]["data"], parent["tags"]["data_fingerprint"], "training")]
     keys = [one["tags"]["regimen.key"] for one in ours if one is not parent]
     assert len(keys) == len(set(keys))
     has = {
