@@ -12,6 +12,7 @@ from typing import Any
 
 from analysis import paper
 from search import sqlite_file
+from search.usage import USAGE
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
 METRICS = (
@@ -22,6 +23,7 @@ METRICS = (
     "best_accuracy",
     "learning_rate",
     "seconds",
+    *USAGE,
 )
 MAX_METRICS = 1000
 MAX_VALUE = 5000
@@ -188,7 +190,7 @@ class Recorder:
                 Metric(name, float(epoch[name]), _milliseconds(at), epoch["epoch"])
                 for epoch, at in new[first : first + batch]
                 for name in names
-                if epoch[name] is not None
+                if epoch.get(name) is not None
             ]
             self.client.log_batch(run, metrics=metrics)
             self.logged += len(new[first : first + batch])

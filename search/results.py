@@ -14,6 +14,7 @@ from analysis.text import cell
 from search import landscape
 from search import study as studies
 from search.spec import SearchSpec
+from search.usage import USAGE
 from trainables.parts.data import Corpus
 from trainables.parts.epoch import Epoch
 
@@ -152,7 +153,7 @@ def write_results(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any
     rows = trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     write_csv(spec.folder / "trials.csv", rows, columns)
-    write_csv(spec.folder / "epochs.csv", epoch_rows(study, spec), ["trial", "seed", "kind", *Epoch.__dataclass_fields__])
+    write_csv(spec.folder / "epochs.csv", epoch_rows(study, spec), ["trial", "seed", "kind", *Epoch.__dataclass_fields__, *USAGE])
     write(spec.folder / "space.json", json.dumps(landscape.ranges(study), indent=2) + "\n")
     write_csv(spec.folder / "importances.csv", landscape.importances(study), ["name", "importance", "trials"])
     if predictions := prediction_rows(study, corpus):

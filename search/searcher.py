@@ -20,6 +20,7 @@ from search import cluster
 from search import study as studies
 from search.progress import duration
 from search.spec import SearchSpec
+from search.usage import USAGE
 
 FINISHED, FAILED = "finished", "failed"
 """Keys of a trial's last report: it came to its end, or the reason why it did not."""
@@ -82,7 +83,7 @@ class Ledger:
             score = studies.epochs(self._recorded(trial))[-1]["best_accuracy"]
             self.close(ray_id, TrialState.COMPLETE, score=score)
             return False
-        epoch = {key: result[key] for key in studies.EPOCH_FIELDS}
+        epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in USAGE if key in result}
         recorded, key = self._recorded(trial), f"{studies.EPOCH}{epoch['epoch']}"
         if epoch["epoch"] not in recorded.intermediate_values:
             trial.report(epoch["validation_accuracy"], epoch["epoch"])

@@ -15,6 +15,7 @@ from ray import tune
 
 import trainables
 from search.searcher import FAILED, FINISHED
+from search.usage import Meter
 from trainables.parts.classifier import Classifier
 from trainables.parts.encoder import Precision, Pretrained, state
 from trainables.parts.epoch import Epoch
@@ -40,6 +41,7 @@ class Trained:
     """What a run to its end reports."""
 
     epochs: list[dict[str, Any]]
+    """As `search.study.epochs` has a trial's."""
     predicted: list[int]
     """The label's index that it gives each validation sentence."""
     confidence: list[float]
@@ -88,8 +90,9 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
     _tidy()
     try:
         epochs: Iterator[Epoch] = begin(job, params["config"], seed)
+        meter = Meter(job.device)
         for epoch in epochs:
-            tune.report(epoch.to_dict())
+            tune.report(epoch.to_dict() | meter.read())
     except Exception as error:
         tune.report({FAILED: reason(error), "validation_accuracy": 0.0})
     else:
@@ -100,10 +103,10 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
 def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Weights]:
     """A run to its end: its epochs with its predictions, and the weights that it leaves."""
     run = begin(job, config, seed)
-    epochs = []
+    epochs, meter = [], Meter(job.device)
     while True:
         try:
-            epochs.append(next(run).to_dict())
+            epochs.append(next(run).to_dict() | meter.read())
         except StopIteration as end:
             model: Classifier = end.value
             break

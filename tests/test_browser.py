@@ -96,6 +96,8 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(searched: Search
     child = max(children, key=lambda found: found.data.metrics.get("score", 0))
     shown = text_of(browser, f"{ui}/#/experiments/{ours}/runs/{child.info.run_id}", until="validation_accuracy")
     assert child.info.run_name in shown and "learning_rate" in shown
+    shown = text_of(browser, f"{ui}/#/experiments/{ours}/runs/{child.info.run_id}/system-metrics", until="process_memory")
+    assert "process_cpu_utilization_percentage" in shown and "process_memory_usage_megabytes" in shown
     shown = text_of(browser, f"{ui}/#/experiments/{ours}/runs/{parent.info.run_id}/artifacts", until="report.html")
     assert "best.yaml" in shown and "report.html" in shown
 

@@ -16,6 +16,7 @@ import pandas
 import psutil
 import pytest
 import tiny
+import torch
 import yaml
 from commands import EPOCHS, ROOT, TRIALS, Searched, run
 from transformers import AutoConfig, AutoTokenizer
@@ -24,6 +25,7 @@ import trainables
 from analysis import paper
 from search import recorder
 from search import study as studies
+from search.usage import CPU, GPU_MEMORY, MEMORY
 from trainables.parts.classifier import Classifier
 
 pytestmark = pytest.mark.slow
@@ -77,6 +79,22 @@ def test_mlflow_has_a_parent_and_a_run_a_trial_with_every_epoch_and_the_studys_s
     assert not [run for run in runs if run.info.status == "RUNNING"]
     confirmations = [run for run in runs if run.data.tags["regimen.kind"] == "confirmation"]
     assert len(confirmations) == 4 and sum("test_accuracy" in run.data.metrics for run in confirmations) == 2
+
+
+def test_what_each_epoch_took_is_in_the_journal_the_table_and_mlflow(searched: Searched) -> None:
+    study = studies.read_study(searched.folder)
+    runs = [studies.epochs(trial) for trial in studies.trials(study)]
+    runs += [epochs for seeds in study.user_attrs["confirmed"].values() for epochs in seeds.values()]
+    used = [(epoch[CPU], epoch[MEMORY]) for epochs in runs for epoch in epochs]
+    assert len(runs) == TRIALS + 4
+    assert all(0 < cpu <= 105 * (psutil.cpu_count() or 1) and 100 < memory < psutil.virtual_memory().total / 1e6 for cpu, memory in used)
+    table = pandas.read_csv(searched.folder / "epochs.csv")
+    assert list(zip(table[CPU], table[MEMORY])) == used and table[GPU_MEMORY].isna().all() != torch.cuda.is_available()
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{searched.results / 'mlflow.db'}")
+    logged = []
+    for found in client.search_runs([client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id], "tags.`regimen.search` = 'tiny'"):
+        logged += list(zip(*([point.value for point in client.get_metric_history(found.info.run_id, name)] for name in (CPU, MEMORY))))
+    assert sorted(logged) == sorted(used)
 
 
 def test_mlflow_has_the_papers_rows_to_tick_beside_ours(searched: Searched) -> None:
@@ -162,12 +180,9 @@ def test_final_training_repeats_the_searchs_curve_to_the_last_bit(searched: Sear
     record = json.loads((trained / "scores.json").read_text())
     study = studies.read_study(searched.folder)
     trial = study.get_trials()[record["configuration"]["trial"]]
-
-    def curve(epochs: list[dict]) -> list[dict]:
-        return [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in epochs]
-
-    assert curve(record["curves"]["0"]) == curve(studies.epochs(trial))
-    assert curve(record["curves"]["1"]) == curve(study.user_attrs["confirmed"][str(trial.number)]["1"])
+    curves = {seed: tiny.curve(epochs) for seed, epochs in record["curves"].items()}
+    assert curves["0"] == tiny.curve(studies.epochs(trial))
+    assert curves["1"] == tiny.curve(study.user_attrs["confirmed"][str(trial.number)]["1"])
     assert record["summary"]["test"][1]["accuracy"] == study.user_attrs["tested"][str(trial.number)]["1"]["accuracy"]
 
 

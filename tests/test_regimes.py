@@ -73,7 +73,7 @@ def run(regime: str, pretrained: Pretrained, data: Data, **options: Any) -> tupl
 
 def curve(epochs: list[Epoch]) -> list[dict[str, Any]]:
     """All that an Epoch says but the time it took."""
-    return [{name: value for name, value in epoch.to_dict().items() if name != "seconds"} for epoch in epochs]
+    return tiny.curve(epoch.to_dict() for epoch in epochs)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+import tiny
 from commands import ROOT, Searched, run
 
 from search import study as studies
@@ -75,7 +76,7 @@ def outcome(folder: Path) -> list[tuple[Any, ...]]:
     """Every trial with its configuration, end and curve, without times."""
     found = []
     for trial in studies.trials(studies.read_study(folder)):
-        curve = [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in studies.epochs(trial)]
+        curve = tiny.curve(studies.epochs(trial))
         found.append((trial.number, trial.state.name, trial.value, trial.user_attrs[studies.CONFIG], curve))
     return found
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import mlflow
 import optuna
+import pandas
 import pytest
 import tiny
 from commands import ROOT, run
@@ -33,9 +34,16 @@ from search.recorder import connect, open_client
 from search.searcher import FAILED, FINISHED, Ledger
 from search.sync import main, sync
 from search.tracking import Tracker
+from search.usage import CPU, GPU, GPU_MEMORY, MEMORY, USAGE
 
 TAGS = {"data": "toy", "data_fingerprint": "f00d", "data_rows": "3 train", "model_fingerprint": "m"}
 NAMES = (*recorder.METRICS, "epoch")
+
+
+def used(number: int, step: int) -> dict[str, float]:
+    """What an epoch took: nothing is known of trial 0, as in a journal of an earlier version, and a card only of trial 2."""
+    known = {0: (), 1: (CPU, MEMORY), 2: USAGE}.get(number, (CPU, MEMORY))
+    return {name: 100.0 * number + step for name in known}
 
 
 class Search:
@@ -54,7 +62,7 @@ class Search:
             for number in numbers:
                 if str(number) not in self.ledger.open:
                     self.ledger.ask(str(number))
-                self.ledger.report(str(number), epoch(step, 0.1 * step + 0.01 * number))
+                self.ledger.report(str(number), epoch(step, 0.1 * step + 0.01 * number) | used(number, step))
 
     def end(self, *numbers: int) -> None:
         """These trials come to their end."""
@@ -63,7 +71,7 @@ class Search:
 
     def confirm(self, number: int) -> None:
         """A trial, confirmed on two seeds, wins and is tested."""
-        runs = {str(seed): [epoch(step, 0.1 * step + 0.001 * seed) for step in (1, 2, 3)] for seed in (1, 2)}
+        runs = {str(seed): [epoch(step, 0.1 * step + 0.001 * seed) | used(seed, step) for step in (1, 2, 3)] for seed in (1, 2)}
         studies.remember(self.study, results.CONFIRMED, {str(number): runs})
         studies.remember(self.study, results.WINNER, number)
         scores = {seed: {"seed": int(seed), "accuracy": 0.5, "loss": 1.0, "paper_loss": 1.1} for seed in runs}
@@ -87,7 +95,7 @@ class Search:
 
 def points(found: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
     """What MLflow has to have of these epochs."""
-    return sorted((name, one["epoch"], float(one[name])) for one in found for name in NAMES if one[name] is not None)
+    return sorted((name, one["epoch"], float(one[name])) for one in found for name in NAMES if one.get(name) is not None)
 
 
 def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
@@ -125,7 +133,8 @@ def check(client: Any, study: optuna.Study, status: str = "FINISHED") -> dict[st
     found = everything(client)
     ours = [one for one in found.values() if "regimen.id" in one["tags"]]
     (parent,) = [one for one in ours if one["tags"]["regimen.kind"] == "search"]
-    assert parent["info"]["status"] == status and parent["data"] == [("toy", "f00d", "training")]
+    assert parent["info"]["status"] == status
+    assert parent["data"] == [(parent["tags"]["data"], parent["tags"]["data_fingerprint"], "training")]
     keys = [one["tags"]["regimen.key"] for one in ours if one is not parent]
     assert len(keys) == len(set(keys))
     has = {
@@ -208,6 +217,19 @@ def test_everything_is_there_once_and_once_more_changes_nothing(search: Search, 
     assert again.written == []
     confirmations = [one for one in before.values() if one["tags"]["regimen.kind"] == "confirmation"]
     assert len(confirmations) == 2 and all("test_accuracy" in {name for name, *_ in one["history"]} for one in confirmations)
+
+
+def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(search: Search, sqlite: str) -> None:
+    search.all()
+    assert search.finish(search.tracker(sqlite)) is None
+    found = {one["tags"].get("regimen.key"): one["history"] for one in check(open_client(sqlite), search.study).values()}
+    has = {key: [point[:3] for point in history if point[0].startswith("system/")] for key, history in found.items()}
+    assert has["trial 0"] == []
+    assert has["trial 1"] == has["trial 2 seed 1"] == [(name, step, 100.0 + step) for name in (CPU, MEMORY) for step in (1, 2, 3)]
+    assert {name for name, *_ in has["trial 2"]} == {CPU, MEMORY, GPU, GPU_MEMORY} and len(has["trial 2"]) == 4 * 3
+    rows = pandas.read_csv(search.spec.folder / "epochs.csv").set_index(["trial", "kind", "seed", "epoch"])
+    assert list(rows[CPU].loc[:, "search", :, 3].fillna(-1)) == [-1, 103, 203] and rows[MEMORY].loc[2, "confirm", 2, 3] == 203
+    assert rows[GPU].count() == rows[GPU_MEMORY].count() == 3 + 3  # of trial 2, and of its seed 2
 
 
 @pytest.mark.parametrize("received", [True, False])

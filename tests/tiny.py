@@ -1,6 +1,8 @@
 """A tiny BERT and a toy corpus that it can learn: what the tests train and evaluate."""
 
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoModel, BertConfig, BertTokenizerFast
 
+from trainables.parts.epoch import Epoch
 from trainables.parts.tokens import Data, tokenise
 
 VERBS = {
@@ -78,3 +81,9 @@ def write_corpus(folder: Path) -> Path:
         lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+def curve(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What epochs say that is the same each time: not how long they took, nor what else of the machine."""
+    names = [field.name for field in fields(Epoch) if field.name != "seconds"]
+    return [{name: epoch[name] for name in names} for epoch in epochs]
