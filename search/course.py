@@ -107,6 +107,7 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: 
             studies.remember(study, ENDING, ending.name)
             studies.remember(study, "seconds", study.user_attrs.get("seconds", 0.0) + time.monotonic() - began)
             summary = _record(spec, study, bench)
+            _draw(spec, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
@@ -138,15 +139,22 @@ def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console:
 
 
 def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, Any]:
-    """Everything in the search's folder that is made from its study; returns the summary."""
-    from analysis.report import report  # draws, which takes a second to import: not before the first trial
-
+    """Everything in the search's folder that is made from its study, but the report; returns the summary."""
     summary = results.write_results(study, spec, bench.facts, bench.prepared.corpus)
     write(spec.folder / "table.md", comparison.note([summary]) + _onward(summary))
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
-    report(spec.folder)
     return summary
+
+
+def _draw(spec: SearchSpec, console: Console) -> None:
+    """The report, of files that are there already: what goes wrong in drawing takes nothing from the search."""
+    from analysis.report import report  # takes a second to import: not before the first trial
+
+    try:
+        report(spec.folder)
+    except Exception as error:
+        console.print(f"NOTE     the report was not drawn: {reason(error)}", style="bold yellow")
 
 
 def _onward(summary: dict[str, Any]) -> str:

@@ -42,5 +42,8 @@ def importances(study: optuna.Study) -> list[dict[str, Any]]:
 
     kept = optuna.create_study(direction="maximize")
     kept.add_trials(complete)
-    shares = get_param_importances(kept, evaluator=FanovaImportanceEvaluator(seed=0), params=names)
+    try:
+        shares = get_param_importances(kept, evaluator=FanovaImportanceEvaluator(seed=0), params=names)
+    except RuntimeError:  # no tree could split: scores that are all but equal
+        return []
     return [{"name": name, "importance": float(share), "trials": len(complete)} for name, share in shares.items()]

@@ -52,8 +52,10 @@ def test_importances_are_in_their_known_order() -> None:
     assert found[0]["importance"] > 4 * found[1]["importance"] > 4 * found[2]["importance"]
 
 
-@pytest.mark.parametrize("scores", [[0.1 * number for number in range(landscape.ENOUGH - 1)], [0.5] * 20, [], [0.5]])
-def test_too_few_scores_or_all_equal_tell_nothing(scores: list[float]) -> None:
+@pytest.mark.parametrize(
+    "scores", [[0.1 * number for number in range(landscape.ENOUGH - 1)], [0.5] * 20, [0.5, 0.5 + 1e-12] * 10, [], [0.5]]
+)
+def test_too_few_scores_or_all_but_equal_ones_tell_nothing(scores: list[float]) -> None:
     trials: list[tuple[dict[str, Any], float | None]] = [({"dropout": 0.01 * number}, score) for number, score in enumerate(scores)]
     assert landscape.importances(study_of(trials, SPACE)) == []
 

@@ -195,6 +195,15 @@ def test_the_way_to_mlflows_pages_is_a_command_or_an_address(uri: str, told: str
     assert course._browse(uri) == told
 
 
+def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path: Path) -> None:
+    """Its summary is damaged."""
+    made, out = spec(tmp_path), io.StringIO()
+    made.folder.mkdir(parents=True, exist_ok=True)
+    (made.folder / "summary.json").write_text("{")
+    course._draw(made, Console(file=out, width=200))
+    assert out.getvalue().startswith("NOTE     the report was not drawn: ValueError: ") and out.getvalue().count("\n") == 1
+
+
 @pytest.mark.slow
 def test_quiet_prints_the_table_and_the_next_commands_and_nothing_else(tmp_path: Path, model_folder: Path) -> None:
     """Also where all regimes are searched, and where a search goes on."""
