@@ -16,7 +16,7 @@ def comparison_blocks(searches: Mapping[str, Search]) -> tuple[Block, ...]:
     labels, summaries = list(searches), [search.summary for search in searches.values()]
     return (
         *_standing(summaries, labels),
-        Table("One row a search.", comparison.table(summaries)),
+        Table("The searches, a row each. Accuracies in percent; losses are those on the test split.", comparison.table(summaries)),
         Notes(tuple(conditions.remarks(summaries))),
         *_duels(summaries, labels),
         *_equal_budget({name: search.trials for name, search in searches.items()}),
@@ -30,22 +30,24 @@ def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block
     if not means:
         return []
     first, *others = sorted(means, key=lambda name: -means[name].mean)
-    said = f"Highest on validation over fresh seeds: {first}, {means[first]} %"
+    said = f"Highest on validation over fresh seeds: {first}, {means[first].percent}"
     if others:
         gap = 100 * (means[first].mean - means[others[0]].mean)
-        said += f", {gap:.1f} points above {others[0]}, {means[others[0]]} %"
+        said += f", {gap:.1f} points above {others[0]}, {means[others[0]].percent}"
         chance = duels.table(dict(zip(labels, (one["confirmed"] for one in summaries))))
         row = chance[(chance["regime"] == first) & (chance["other"] == others[0])]
         if len(row):
             said += f"; with other seeds it would be ahead with a probability of {row['probability'].iloc[0]:.0%}"
     drawing = Drawing(
         "Standings",
-        "Means over fresh seeds with their 95 % intervals (Student's t; none with one seed). Where intervals overlap widely, more "
-        "seeds are needed to tell the searches apart. Trial 0 is the paper's configuration, from one run.",
+        "Means over fresh seeds with their 95 % intervals (Student's t; none with one seed), cut where accuracy ends. Where intervals "
+        "overlap widely, more seeds are needed to tell the searches apart. Trial 0 is the paper's configuration, from one run.",
         figures.standings(comparison.numbers(summaries), labels),
-        wide=True,
     )
-    return [Paragraph(said + "."), Figures((drawing,))]
+    alone = (
+        "" if len(labels) > 1 else " It is the only search here: what it is held against is trial 0 and, where the data allow, the paper."
+    )
+    return [Paragraph(f"{said}.{alone}"), Figures((drawing,))]
 
 
 def _duels(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block]:
@@ -77,11 +79,13 @@ def _cost(searches: Mapping[str, Search]) -> list[Block]:
                 "trials": f"{spent['trials']:.0f}",
                 "epochs": f"{spent['epochs']:.0f}",
                 "minutes": f"{minutes:.1f}",
-                "trial-hours": f"{spent['hours']:.2f}",
-                "of confirmation": f"{spent['confirmation_hours']:.2f}",
+                "hours of trials": f"{spent['hours']:.2f}",
+                "hours of confirmation": f"{spent['confirmation_hours']:.2f}",
             }
         )
-    caption = "What it took: minutes from start to end, and hours of one trial's share of the machine. Energy is not measured."
+    caption = (
+        "What it took: minutes from start to end; hours are those of each run, of which several go side by side. Energy is not measured."
+    )
     return [Table(caption, pandas.DataFrame(rows))]
 
 
@@ -90,6 +94,11 @@ def _equal_budget(trials: Mapping[str, pandas.DataFrame]) -> list[Block]:
     budgets = {name: budget.expected_best(found) for name, found in trials.items() if (found["state"] == "COMPLETE").any()}
     if max(map(len, budgets.values()), default=0) < 2:
         return []
+    expected = {name: 100 * found["expected"] for name, found in budgets.items() if len(found) > 1}
+    halves = [
+        f"{name} {best.iloc[-1]:.1f} % of {len(best)} trials, {best.iloc[len(best) // 2 - 1]:.1f} % of half as many"
+        for name, best in expected.items()
+    ]
     drawing = Drawing(
         "What more trials buy",
         "The best score on validation to expect of so many trials, each drawn from those that the search ran, and one standard deviation "
@@ -97,4 +106,4 @@ def _equal_budget(trials: Mapping[str, pandas.DataFrame]) -> list[Block]:
         "still climbs at its end had too few trials. Trials stopped early count with their best epoch.",
         figures.expected_best(budgets),
     )
-    return [Figures((drawing,))]
+    return [Paragraph(f"The best score to expect: {'; '.join(halves)}."), Figures((drawing,))]

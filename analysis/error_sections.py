@@ -21,8 +21,9 @@ def blocks(search: Search) -> list[Block]:
     made: list[Block] = [
         Heading("Where does the winner still err?"),
         Paragraph(
-            f"Of {found['row'].nunique()} validation sentences {100 * right:.1f} % were right, over {seeds} fresh seed{'s' * (seeds > 1)}. "
-            "The test split is left alone: what is looked at here is what one mends next, and a test that was looked at is none."
+            f"Of {found['row'].nunique()} validation sentences {100 * right:.1f} % were right, over {seeds} fresh seed{'s' * (seeds > 1)}; "
+            "where mistakes are counted, each seed's counts. The test split is left alone: what is looked at here is what one mends "
+            "next, and a test that was looked at is none."
         ),
     ]
     pairs = errors.confusions(found)
@@ -47,8 +48,9 @@ def blocks(search: Search) -> list[Block]:
             0,
             Drawing(
                 "Confusions",
-                f"The {len(shares)} classes with most errors; numbers are percent of a row's sentences. Classes that are confused stand "
-                "beside each other, so blocks of red are groups that the model can't tell apart.",
+                f"The {len(shares)} classes that have most to do with errors, as the label or as what was predicted in its place; numbers "
+                "are percent of a row's sentences. Classes that are confused stand beside each other, so cells that crowd off the diagonal "
+                "are a group that the model can't tell apart.",
                 error_figures.matrix(shares),
                 wide=True,
             ),

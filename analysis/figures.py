@@ -10,10 +10,10 @@ from analysis.curves import Stage
 from analysis.drawing import BLUE, GREEN, GREY, INK, VERMILION, name, panel, svg
 
 STATE_LOOKS = {
-    "PRUNED": {"label": "stopped early", "color": GREY, "alpha": 0.45, "linewidth": 0.8},
+    "PRUNED": {"label": "stopped early", "color": GREY, "alpha": 0.7, "linewidth": 0.8},
     "FAIL": {"label": "failed", "color": VERMILION, "alpha": 0.7, "linewidth": 1.0, "linestyle": ":"},
     "RUNNING": {"label": "not finished", "color": GREY, "alpha": 0.8, "linewidth": 0.8, "linestyle": "--"},
-    "COMPLETE": {"label": "full budget", "color": BLUE, "alpha": 0.6, "linewidth": 0.9},
+    "COMPLETE": {"label": "full budget", "color": BLUE, "alpha": 0.8, "linewidth": 0.9},
 }
 
 
@@ -47,17 +47,17 @@ def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame) -> str:
 
 def expected_best(budgets: Mapping[str, pandas.DataFrame]) -> str:
     """Expected best score over the number of trials, a line and a band of one standard deviation for each name."""
-    figure, axes = panel("trials", "expected best validation accuracy (%)")
+    figure, axes = panel("trials", "expected best accuracy (%)")
     for (style, colour), (text, budget) in zip(cycle(product(("-", "--", "-.", ":"), (BLUE, VERMILION, GREEN, GREY))), budgets.items()):
         low, high = budget["expected"] - budget["deviation"], budget["expected"] + budget["deviation"]
-        axes.fill_between(budget["trials"], 100 * low, 100 * high.clip(upper=1.0), color=colour, alpha=0.12, linewidth=0)
+        axes.fill_between(budget["trials"], 100 * low, 100 * high.clip(upper=1.0), color=colour, alpha=0.25, linewidth=0)
         axes.plot(budget["trials"], 100 * budget["expected"], style, color=colour, linewidth=1.8, label=name(text))
     return svg(figure, axes)
 
 
 def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
     """Accuracies of each search, from `analysis.comparison.numbers`, with 95 % intervals, a row a search under its label."""
-    figure, axes = panel("accuracy (%)", "", width=9.5, height=1.2 + 0.36 * len(numbers))
+    figure, axes = panel("accuracy (%)", "", height=1.8 + 0.36 * len(numbers))
     looks = {
         "confirmed": ("on fresh seeds, validation", "o", BLUE, -0.1),
         "test": ("on fresh seeds, test", "s", VERMILION, 0.12),
@@ -67,7 +67,8 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
         mean, half = 100 * numbers[f"{key}_mean"][known], 100 * numbers[f"{key}_half_width"][known].fillna(0.0)
         rows = [row + shift for row, there in enumerate(known) if there]
         if rows:
-            axes.errorbar(mean, rows, xerr=half, fmt=marker, color=colour, markersize=5, linewidth=1.4, capsize=3, label=label)
+            within = [half.clip(upper=mean), half.clip(upper=100.0 - mean)]
+            axes.errorbar(mean, rows, xerr=within, fmt=marker, color=colour, markersize=5, linewidth=1.4, capsize=3, label=label)
     for key, (label, marker, colour) in {
         "trial_0_validation": ("trial 0, validation", "|", GREEN),
         "paper_test_accuracy": ("the paper, test", "D", INK),
@@ -78,7 +79,7 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
                       markersize=9 if marker == "|" else 5, markeredgewidth=2 if marker == "|" else 0.8, label=label)  # fmt: skip
     axes.set_yticks(range(len(numbers)), [name(label) for label in labels])
     axes.set_ylim(len(numbers) - 0.5, -0.5)
-    axes.set_xlim(max(0.0, axes.get_xlim()[0]), min(100.0, axes.get_xlim()[1]))
+    axes.set_xlim(max(-1.0, axes.get_xlim()[0]), min(101.0, axes.get_xlim()[1]))
     return svg(figure, axes)
 
 

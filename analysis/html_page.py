@@ -22,13 +22,20 @@ nav a { color: inherit; }
 p, ul { max-width: 75ch; }
 ul, figcaption, caption { color: var(--soft); font-size: 0.875rem; }
 ul { padding-left: 1.25rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
+.scroll { margin: 1rem 0; }
+.scroll, figure.wide { overflow-x: auto; background:
+  linear-gradient(90deg, var(--ground) 50%, transparent) 0 0 / 3rem 100% no-repeat local,
+  linear-gradient(270deg, var(--ground) 50%, transparent) 100% 0 / 3rem 100% no-repeat local,
+  linear-gradient(90deg, var(--line), transparent) 0 0 / 1rem 100% no-repeat scroll,
+  linear-gradient(270deg, var(--line), transparent) 100% 0 / 1rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.875rem; }
 caption { text-align: left; padding-bottom: 0.25rem; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: min(75ch, calc(100vw - 2rem)); }
 th, td { padding: 0.3rem 0.75rem 0.3rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { position: sticky; left: 0; background: var(--ground); }
 th.text, td.text { text-align: left; }
 td.text { white-space: normal; overflow-wrap: normal; }
+td.text:last-child { min-width: 18rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 1.5rem; }
 figure { margin: 0; min-width: 0; max-width: 30rem; }
 th button { all: unset; cursor: pointer; font-weight: bold; }
@@ -37,7 +44,7 @@ th button::after { content: " \\2195"; color: var(--line); }
 th[aria-sort=ascending] button::after { content: " \\2191"; color: inherit; }
 th[aria-sort=descending] button::after { content: " \\2193"; color: inherit; }
 h3 { margin: 2rem 0 0.5rem; }
-figure.wide { grid-column: 1 / -1; max-width: 64rem; overflow-x: auto; }
+figure.wide { grid-column: 1 / -1; max-width: 64rem; }
 figure.wide svg { min-width: 40rem; }
 figure h4 { margin: 0 0 0.25rem; font-size: 1rem; }
 svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
@@ -105,7 +112,8 @@ def _block(block: Block) -> str:
 
 
 def _table(table: Table) -> str:
-    """Scrolls sideways in its own box where it is wider than the page; its first column stays."""
+    """Scrolls sideways in its own box where it is wider than the page, with a shadow at the end that hides something; its first column
+    and its caption stay."""
     classes = ["text" if table.frame[name].astype(str).str.contains("^[A-Za-z<]").any() else "number" for name in table.frame]
     head = "".join(
         f'<th scope="col" class="{kind}">{_head(str(name), len(table.frame))}</th>' for kind, name in zip(classes, table.frame.columns)
@@ -115,7 +123,7 @@ def _table(table: Table) -> str:
         for row in table.frame.itertuples(index=False, name=None)
     ]
     return (
-        f'<div class="scroll" tabindex="0"><table>\n<caption>{escape(table.caption)}</caption>\n'
+        f'<div class="scroll" tabindex="0"><table>\n<caption><span>{escape(table.caption)}</span></caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>"
     )
 

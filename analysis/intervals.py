@@ -20,8 +20,16 @@ class Interval:
 
     def __str__(self) -> str:
         """In percent: `87.4 ± 1.2 (n=3)`."""
+        return self._with_unit("")
+
+    @property
+    def percent(self) -> str:
+        """As running text has it: `87.4 ± 1.2 % (n=3)`."""
+        return self._with_unit(" %")
+
+    def _with_unit(self, unit: str) -> str:
         spread = "" if self.half_width is None else f" ± {100 * self.half_width:.1f}"
-        return f"{100 * self.mean:.1f}{spread} (n={self.n})"
+        return f"{100 * self.mean:.1f}{spread}{unit} (n={self.n})"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,21 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
     return pandas.DataFrame(table | {name.removeprefix(CONFIG): [short(cell) for cell in shown[name]] for name in fields})
 
 
+def confirmed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
+    """Each trial that ran again: its score in the search and on every fresh seed, and the mean of all, the highest first, as text. Empty
+    where none did. A run's score is the best epoch of its last stage."""
+    again = epochs[epochs["kind"] == "confirm"]
+    if again.empty:
+        return pandas.DataFrame()
+    last = again[again["stage"] == again.groupby(["trial", "seed"])["stage"].transform("last")]
+    scores = last.groupby(["trial", "seed"])["validation_accuracy"].max().unstack()
+    own = trials.set_index("number")["validation_accuracy"].reindex(scores.index)
+    table = pandas.concat([own.rename("in the search"), scores.rename(columns=lambda seed: f"seed {seed:.0f}")], axis=1)
+    table = table.assign(mean=table.mean(axis=1, skipna=False)).sort_values("mean", ascending=False, kind="stable")
+    shown = table.map(lambda score: "\N{EN DASH}" if pandas.isna(score) else f"{100 * score:.2f}")
+    return shown.rename_axis("trial").reset_index().astype({"trial": int}).astype(str)
+
+
 def endings(trials: pandas.DataFrame) -> pandas.DataFrame:
     """`state`, `trials` and `reason`: how many trials ended in each way, the most frequent first."""
     counts = trials.assign(reason=trials["reason"].fillna("")).value_counts(["state", "reason"]).reset_index(name="trials")

@@ -12,6 +12,9 @@ from analysis.read import Search
 from analysis.rungs import rungs
 from analysis.summary import label, ordered
 
+VALIDATED = (
+    ", and the mean cross-entropy on validation. When validation's rises while training's falls, the classifier grows too sure of itself."
+)
 FEW = 5
 """Trials at full budget below which nothing is said of how early they can be judged."""
 
@@ -42,8 +45,9 @@ def section(search: Search, title: str) -> Section:
         blocks.append(Table("The best trials and trial 0, with the hyperparameters in which these differ.", top))
     else:
         blocks.append(Paragraph("No trial came to its full budget."))
-    if contrastive := _contrastive(search):
-        blocks.append(Paragraph(contrastive))
+    if len(again := ranking.confirmed(search.trials, search.epochs)):
+        blocks.append(Table("The best of the search again on fresh seeds. The winner has the highest mean over all its runs.", again))
+    blocks += [Paragraph(text) for text in (_first_stage_of_trial_0(search), _contrastive(search)) if text]
     drawings = _of_all_trials(search) + _of_the_winner(search)
     if drawings:
         blocks.append(Figures(tuple(drawings)))
@@ -56,10 +60,11 @@ def _chosen(search: Search) -> str | None:
     own = search.trials[(search.trials["number"] == trial) & search.trials["validation_accuracy"].notna()]["validation_accuracy"]
     if not again or own.empty:
         return None
-    mean = mean_interval(again)
+    mean, before = mean_interval(again), round(100 * own.iloc[0], 1)
     return (
-        f"Selection: the winner scored {100 * own.iloc[0]:.1f} % in the search and {mean} % on fresh seeds, "
-        f"{100 * (mean.mean - own.iloc[0]):+.1f} points. The best of many trials is partly the luckiest: expect what the fresh seeds say."
+        f"Selection: the winner scored {before:.1f} % in the search and {mean.percent} on fresh seeds, "
+        f"{round(100 * mean.mean, 1) - before:+.1f} points. "
+        "The best of many trials is partly the luckiest: expect what the fresh seeds say."
     )
 
 
@@ -74,9 +79,28 @@ def _about(search: Search) -> str:
     spec, chosen = search.spec, winner(search)
     confirmed = "on fresh seeds" if search.summary["winner_trial"] is not None else "so far; it was not confirmed on fresh seeds"
     found = f" The winner is trial {chosen}, the best {confirmed}." if chosen is not None else ""
+    later = curves.stages(curves.winner_curve(search.epochs, chosen))[1:]
+    after = "".join(f" and {stage.last - stage.first + 1} of the {stage.name} stage" for stage in later)
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model {spec['model']}; {spec['trials']} trials asked for, "
-        f"{spec['epochs']} epochs each, seed {spec['seed']}; {search.summary['seconds'] / 60:.1f} minutes.{found}"
+        f"{spec['epochs']} epochs{after} each, seed {spec['seed']}; {search.summary['seconds'] / 60:.1f} minutes.{found} "
+        "A trial's score is its best accuracy on validation, in its last stage."
+    )
+
+
+def _first_stage_of_trial_0(search: Search) -> str | None:
+    """Where trial 0 lost what it had: nothing unless its score is less than half of what its first stage reached."""
+    curve = curves.winner_curve(search.epochs, 0)
+    stages = curves.stages(curve)
+    if len(stages) < 2:
+        return None
+    first, last = stages[0].name, stages[-1].name
+    reached, score = (curve[curve["stage"] == name]["validation_accuracy"].max() for name in (first, last))
+    if not score < reached / 2:
+        return None
+    return (
+        f"Trial 0's {first} stage reached {100 * reached:.1f} % by the classifier that judges it, and its {last} stage "
+        f"{100 * score:.1f} %: what the search gained on trial 0 lies mostly there."
     )
 
 
@@ -88,8 +112,8 @@ def _stopping(search: Search) -> list[Block]:
         lost = (
             ""
             if missed is None
-            else f" Given what trials at full budget gained from there on, {missed:.1f} of the stopped ones would have become the best; "
-            "that is a guess from those that were let on, and a search with --scheduler none tells."
+            else f" Given what trials at full budget gained from there on, {_about_so_many(missed)} of the stopped ones would have "
+            "become the best; that is a guess from those that were let on, and a search with --scheduler none tells."
         )
         blocks.append(
             Paragraph(
@@ -109,13 +133,19 @@ def _stopping(search: Search) -> list[Block]:
     return [Heading("What did stopping early do?"), *blocks] if blocks else []
 
 
+def _about_so_many(number: float) -> str:
+    """An expected number in words."""
+    return "none" if number < 0.05 else f"about {number:.1f}"
+
+
 def _contrastive(search: Search) -> str | None:
     """The last contrastive epoch's loss, beside Table 8 where the search is comparable."""
     loss, published = search.summary["last_contrastive_loss"], paper.TABLE_8.get(search.summary["regime"])
     if loss is None:
         return None
     beside = f" Table 8 of the paper has {published:.2f}, a sum as we read it." if search.summary["comparable"] and published else ""
-    return f"Contrastive loss of the last epoch: {loss['sum']:.2f} summed over its batches, {loss['mean']:.4f} a batch.{beside}"
+    runs = "the winner's runs on fresh seeds" if search.summary["confirmed"] else "the best trial"
+    return f"Contrastive loss of the last epoch, of {runs}: {loss['sum']:.2f} summed over its batches, {loss['mean']:.4f} a batch.{beside}"
 
 
 def _of_all_trials(search: Search) -> list[Drawing]:
@@ -136,7 +166,8 @@ def _of_all_trials(search: Search) -> list[Drawing]:
         found.append(
             Drawing(
                 "Best so far",
-                "Each dot is a trial's score, each cross the best epoch of a trial that was stopped. Where the line is flat at the "
+                "Each dot is a trial's score, each cross the best epoch of a trial that was stopped"
+                f"{', of the stage that it was in, by another classifier' if len(stages) > 1 else ''}. Where the line is flat at the "
                 "end, more trials would probably have gained little; where it still climbs, the search was short.",
                 figures.best_so_far(best, pruned),
             )
@@ -168,8 +199,8 @@ def _of_the_winner(search: Search) -> list[Drawing]:
             found.append(
                 Drawing(
                     f"The winner: loss, {stage.name}",
-                    "Mean over the epoch's batches of the loss that is minimised, and the mean cross-entropy on validation where there "
-                    "is one. When validation's rises while training's falls, the classifier grows too sure of itself.",
+                    "Mean over the epoch's batches of the loss that is minimised"
+                    f"{VALIDATED if part['validation_loss'].notna().any() else '.'}",
                     figures.loss_curve(part),
                 )
             )

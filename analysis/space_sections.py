@@ -45,7 +45,7 @@ def _edges(at: pandas.DataFrame) -> list[Block]:
         return []
     outer = list(at[at["edge"] != ""]["parameter"])
     said = (
-        f"At the edge of its range the best trial has {', '.join(outer)}: beyond it may be better ones, where it has a meaning."
+        f"At the edge of its range is the best trial's {', '.join(outer)}: beyond it may be better ones, where it has a meaning."
         if outer
         else "No value of the best trial is at the edge of its range: the ranges were wide enough around it."
     )
@@ -64,12 +64,15 @@ def _importances(search: Search) -> list[Drawing]:
     found = search.importances
     if found.empty:
         return []
+    left_out = [name for name in search.space if name not in set(found["name"])]
+    without = f", nor are {', '.join(left_out)}, which not all of them have, or in which they do not differ" if left_out else ""
     return [
         Drawing(
             "Importances",
-            "The share of the variance of scores at full budget that each parameter explains by itself (fANOVA, a random forest over "
-            f"{found['trials'].iloc[0]:.0f} trials). Long bars are worth a finer search; short ones may be fixed. Trials that were stopped "
-            "early are not in it, nor are parameters that only some trials have.",
+            "The variance of scores at full budget that each parameter explains by itself, as a share of what all of them do (fANOVA, a "
+            f"random forest over {found['trials'].iloc[0]:.0f} trials). Long bars are worth a finer search. A few trials that failed to "
+            "learn make most of a variance, so a long bar may say what breaks a trial more than what makes a good one better. Trials that "
+            f"were stopped early are not in it{without}.",
             space_figures.importances(found),
         )
     ]

@@ -400,12 +400,35 @@ def test_two_stages_have_a_loss_each(tmp_path: Path) -> None:
     folder = write_search(tmp_path / "one", found=summary("supcon", last_contrastive_loss={"sum": 285.5, "mean": 1.586}), regime="supcon")
     epochs = pandas.read_csv(folder / "epochs.csv")
     epochs.loc[epochs["epoch"] == 1, ["stage", "train_accuracy", "validation_loss"]] = ["contrastive", None, None]
+    epochs.loc[epochs["trial"] == 0, "validation_accuracy"] = [0.9, 0.3, 0.4]
     epochs.to_csv(folder / "epochs.csv", index=False)
     page = Page(report.report(folder).read_text())
     assert "How the paper is read" in page.text and "Answer 10" in page.text
+    assert "3 epochs and 2 of the fine-tune stage each" in page.text
+    assert "Trial 0's contrastive stage reached 90.0 % by the classifier that judges it, and its fine-tune stage 40.0 %" in page.text
+    assert "of the stage that it was in, by another classifier" in page.text
     assert "loss, contrastive" in page.text and "loss, fine-tune" in page.text
     assert "contrastive (epochs 1 to 1), then fine-tune (epochs 2 to 3)" in page.text
     assert "285.50 summed" in page.text and "Table 8 of the paper has 285.79" in page.text
+
+
+def test_what_ran_again_is_listed_with_its_score_on_every_seed() -> None:
+    """A run's score is the best of its last stage; a run that broke has none, and so no mean; what ran only in the search is not there."""
+    runs = {(2, "search", 0): [("a", 0.9), ("b", 0.7)], (2, "confirm", 1): [("a", 0.9), ("b", 0.6), ("b", 0.5)]}
+    runs |= {(2, "confirm", 2): [("a", 0.1), ("b", 0.8)], (0, "confirm", 1): [("a", 0.1), ("b", 0.9)]}
+    epochs = pandas.DataFrame(
+        [
+            {"trial": trial, "kind": kind, "seed": seed, "stage": stage, "validation_accuracy": accuracy}
+            for (trial, kind, seed), epochs in runs.items()
+            for stage, accuracy in epochs
+        ]
+    )
+    found = ranking.confirmed(pandas.DataFrame({"number": [0, 1, 2], "validation_accuracy": [0.85, 0.95, 0.7]}), epochs)
+    assert found.to_dict("records") == [
+        {"trial": "2", "in the search": "70.00", "seed 1": "60.00", "seed 2": "80.00", "mean": "70.00"},
+        {"trial": "0", "in the search": "85.00", "seed 1": "90.00", "seed 2": "\N{EN DASH}", "mean": "\N{EN DASH}"},
+    ]
+    assert ranking.confirmed(pandas.DataFrame({"number": []}), epochs[epochs["kind"] == "search"]).empty
 
 
 def test_unfinished_search_is_reported_from_its_trials(tmp_path: Path) -> None:

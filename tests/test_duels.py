@@ -45,7 +45,7 @@ def test_the_report_says_who_is_ahead_and_how_surely(tmp_path: Path) -> None:
     write_search(tmp_path / "two", found=summary("llrd", confirmed=[0.85, 0.93]), regime="llrd")
     page = Page(report.report(tmp_path).read_text())
     # Means of resamples: 80, 85, 85, 90 against 85, 89, 89, 93; of 16 pairs llrd wins 11, and two are ties.
-    assert "Highest on validation over fresh seeds: llrd, 89.0 ± 50.8 (n=2) %, 4.0 points above baseline" in page.text
+    assert "Highest on validation over fresh seeds: llrd, 89.0 ± 50.8 % (n=2), 4.0 points above baseline" in page.text
     assert f"ahead with a probability of {(11 + 1) / 16:.0%}" in page.text
     assert "the row's mean test accuracy" in page.text  # both met the test split, with equal scores
     assert pandas.read_csv(tmp_path / "report_duels.csv")["probability"].tolist() == [0.5, 0.5]
@@ -53,7 +53,7 @@ def test_the_report_says_who_is_ahead_and_how_surely(tmp_path: Path) -> None:
 
 def test_the_winner_is_held_against_its_own_fresh_seeds(tmp_path: Path) -> None:
     page = Page(report.report(write_search(tmp_path / "one", found=summary(confirmed=[0.84, 0.86]))).read_text())
-    assert "the winner scored 90.0 % in the search and 85.0 ± 12.7 (n=2) % on fresh seeds, -5.0 points" in page.text
+    assert "the winner scored 90.0 % in the search and 85.0 ± 12.7 % (n=2) on fresh seeds, -5.0 points" in page.text
 
 
 def curves(*rows: list[float]) -> pandas.DataFrame:

@@ -152,7 +152,7 @@ def searched(folder: Path, scores: list[float | None], rates: list[float], **cha
 def test_the_report_marks_a_best_value_at_the_edge(tmp_path: Path) -> None:
     folder = searched(tmp_path / "one", [0.5, 0.6, None, 0.9], [1e-5, 1e-4, 1e-4, 9.9e-4])
     page = Page(report.report(folder).read_text())
-    assert "At the edge of its range the best trial has learning_rate:" in page.text and "The best is at its high end." in page.text
+    assert "At the edge of its range is the best trial's learning_rate:" in page.text and "The best is at its high end." in page.text
     edges = pandas.read_csv(folder / "report_edges.csv").fillna("")
     assert edges[["parameter", "edge"]].to_numpy().tolist() == [["learning_rate", "high"]]  # trial 3 was given no width
     slices = pandas.read_csv(folder / "report_slices.csv")
