@@ -3,6 +3,7 @@
 import argparse
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +104,11 @@ def parser() -> argparse.ArgumentParser:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags, checked as far as can be told without the regimes, whose imports take seconds. Raises ValueError of one line."""
-    args = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    for text in given:
+        if text != text.encode("utf-8", "replace").decode():  # Ray keeps its driver's command line, and does not start with such a one
+            raise ValueError(f"flags and their values are text; {quoted(text)} has bytes that are none in UTF-8")
+    args = parser().parse_args(given)
     if args.dry_run and args.quiet:
         raise ValueError("--dry-run and --quiet exclude each other: a dry run does nothing but print")
     if args.resume is not None:
