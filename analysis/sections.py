@@ -46,7 +46,12 @@ def section(search: Search, title: str) -> Section:
     else:
         blocks.append(Paragraph("No trial came to its full budget."))
     if len(again := ranking.confirmed(search.trials, search.epochs)):
-        blocks.append(Table("The best of the search again on fresh seeds. The winner has the highest mean over all its runs.", again))
+        blocks.append(
+            Table(
+                "The best of the search again on fresh seeds. The winner has the highest mean of those that are still its best.",
+                again,
+            )
+        )
     blocks += [Paragraph(text) for text in (_first_stage_of_trial_0(search), _contrastive(search)) if text]
     drawings = _of_all_trials(search) + _of_the_winner(search)
     if drawings:
@@ -92,7 +97,8 @@ def _first_stage_of_trial_0(search: Search) -> str | None:
     """Where trial 0 lost what it had: nothing unless its score is less than half of what its first stage reached."""
     curve = curves.winner_curve(search.epochs, 0)
     stages = curves.stages(curve)
-    if len(stages) < 2:
+    complete = search.trials[search.trials["state"] == "COMPLETE"]["number"]
+    if len(stages) < 2 or 0 not in set(complete):
         return None
     first, last = stages[0].name, stages[-1].name
     reached, score = (curve[curve["stage"] == name]["validation_accuracy"].max() for name in (first, last))
@@ -144,8 +150,10 @@ def _contrastive(search: Search) -> str | None:
     if loss is None:
         return None
     beside = f" Table 8 of the paper has {published:.2f}, a sum as we read it." if search.summary["comparable"] and published else ""
-    runs = "the winner's runs on fresh seeds" if search.summary["confirmed"] else "the best trial"
-    return f"Contrastive loss of the last epoch, of {runs}: {loss['sum']:.2f} summed over its batches, {loss['mean']:.4f} a batch.{beside}"
+    return (
+        f"Contrastive loss of the last epoch, of the winner's runs on fresh seeds: {loss['sum']:.2f} summed over its batches, "
+        f"{loss['mean']:.4f} a batch.{beside}"
+    )
 
 
 def _of_all_trials(search: Search) -> list[Drawing]:

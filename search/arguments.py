@@ -1,6 +1,9 @@
 """The command line of `python -m search.run`: flags to a SearchSpec."""
 
 import argparse
+import contextlib
+import json
+import os
 import re
 import shlex
 import sys
@@ -11,7 +14,7 @@ from typing import Any, get_args
 
 import trainables
 from search.parser import Parser
-from search.spec import PrecisionChoice, Sampler, Scheduler, SearchSpec, folder_of, valid_name
+from search.spec import LEAST, PrecisionChoice, Sampler, Scheduler, SearchSpec, folder_of, valid_name
 from trainables.parts.quote import quoted
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -103,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The flags, checked as far as can be told without the regimes, whose imports take seconds. Raises ValueError of one line."""
+    """The flags, and a first check of them: what takes no import of the regimes, which takes seconds. Raises ValueError of one line."""
     given = sys.argv[1:] if argv is None else argv
     for text in given:
         if text != text.encode("utf-8", "replace").decode():  # Ray keeps its driver's command line, and does not start with such a one
@@ -112,15 +115,37 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.dry_run and args.quiet:
         raise ValueError("--dry-run and --quiet exclude each other: a dry run does nothing but print")
     if args.resume is not None:
-        folder_of("results" if args.results is None else args.results, args.resume)
+        folder = folder_of("results" if args.results is None else args.results, args.resume)
+        if not (folder / "spec.json").exists():
+            SearchSpec.read(folder)  # says that it is not there
     elif not args.regime:
         raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(trainables.names())}")
     elif args.regime not in ("all", *trainables.names()):
         raise ValueError(f"--regime is all, or one of {', '.join(trainables.names())}; got {quoted(args.regime)}")
     if args.name is not None:
         valid_name(args.name)
-    _given(args)
+    _given(args)  # for what it refuses
     return args
+
+
+def workers(args: argparse.Namespace) -> int:
+    """How many trials will run side by side on this machine's cores, as far as flags tell, and the spec of a search that goes on.
+
+    0 where shares of a GPU decide that, or nothing that makes sense.
+    """
+    given = {name: getattr(args, name) for name in ("cpus_per_trial", "max_concurrent", "gpus_per_trial")}
+    kept: Any = {}
+    if args.resume is not None:
+        folder = folder_of("results" if args.results is None else args.results, args.resume)
+        with contextlib.suppress(OSError, ValueError, RecursionError):  # damaged: it is refused when the regimes are there
+            kept = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    kept = kept if isinstance(kept, dict) else {}
+    cpus, most, gpus = (kept.get(name) if value is None else value for name, value in given.items())
+    cpus = 1.0 if cpus is None else cpus
+    if gpus not in (None, "auto", "0", 0, 0.0) or not isinstance(cpus, int | float) or not cpus >= LEAST:
+        return 0
+    slots = int((os.cpu_count() or 1) / cpus)
+    return max(0, min(slots, most)) if isinstance(most, int) else slots
 
 
 def command(args: argparse.Namespace) -> Command:

@@ -118,7 +118,7 @@ def _settings(workers: int) -> dict[str, Any]:
 
 def end_at_once(code: int, why: str = "") -> NoReturn:
     """End this process, and a cluster of our own: say `why`, kill Ray's processes, remove their files."""
-    _ending.acquire()  # and never released: of two threads that come here, one ends the process and the other waits for that
+    _ending.acquire()  # and never released: another thread that comes here waits for the end; a further signal, in this one, does not
     os.write(2, why.encode())  # first, because without its raylet Ray ends this process too, and says nothing that helps
     for folder in _temporary:
         _end(folder)
@@ -204,7 +204,7 @@ def _find_vital() -> Iterator[tuple[psutil.Process, str]]:
 
 
 _temporary: set[Path] = set()
-_ending = threading.Lock()
+_ending = threading.RLock()
 _vital: dict[psutil.Process, str] = {}
 
 
@@ -253,12 +253,6 @@ def this_machine() -> Machine:
     import torch  # takes seconds, in which Ray can start
 
     return Machine(os.cpu_count() or 1, torch.cuda.device_count())
-
-
-def room(cpus: float, most: int | None) -> int:
-    """Trials of this size that this machine's cores have room for, at most `most`; 0 for sizes that make no sense."""
-    slots = math.floor((os.cpu_count() or 1) / cpus) if cpus > 0 else 0
-    return max(0, min(slots, slots if most is None else most))
 
 
 def connected() -> Machine:

@@ -50,7 +50,7 @@ class Outcome:
 
 
 def follow_command(args: argparse.Namespace, stop: Stop) -> int:
-    """Search, on the cluster that is connected, and print; returns the exit code.
+    """Search on the cluster that is connected, or say what that would be, and print; returns the exit code.
 
     Raises ValueError for what the user has to mend, OSError where the machine fails.
     """
@@ -148,13 +148,19 @@ def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, An
 
 
 def _draw(spec: SearchSpec, console: Console) -> None:
-    """The report, of files that are there already: what goes wrong in drawing takes nothing from the search."""
-    from analysis.report import report  # takes a second to import: not before the first trial
+    """The report, of files that are there already: what goes wrong in drawing takes nothing from the search.
 
+    But for a full disk, which raises OSError.
+    """
     try:
+        from analysis.report import report  # takes a second to import: not before the first trial
+
         report(spec.folder)
+    except OSError:
+        raise
     except Exception as error:
-        console.print(f"NOTE     the report was not drawn: {reason(error)}", style="bold yellow")
+        again = f"python -m analysis.report {shlex.quote(str(spec.folder))}"
+        console.print(f"NOTE     the report was not drawn: {reason(error)}; again by: {again}", style="bold yellow")
 
 
 def _onward(summary: dict[str, Any]) -> str:

@@ -23,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _follow(argv, stack)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except (OSError, ValueError) as error:  # while Ray was taken down
+        print(refusal(error), file=sys.stderr)
+        return FAILED
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -32,17 +35,17 @@ def _follow(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
     """Start Ray while a thread imports the rest: either takes seconds. What went wrong is said before `stack` takes Ray down again."""
     try:
         from search import arguments
-        from search.cluster import cluster, room
-        from search.stop import Stop
 
         args = arguments.parse(argv)
+        from search.cluster import cluster
+        from search.stop import Stop
+
         stop = Stop()
         stack.enter_context(stop.handles())
         importing = ThreadPoolExecutor(1).submit(import_module, "search.course")
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
-            workers = 0 if address else room(args.cpus_per_trial or 1.0, args.max_concurrent)
-            stack.enter_context(cluster(address, workers))
+            stack.enter_context(cluster(address, 0 if address else arguments.workers(args)))
         return importing.result().follow_command(args, stop)
     except ValueError as error:
         print(refusal(error), file=sys.stderr)

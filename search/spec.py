@@ -16,6 +16,8 @@ from trainables.parts.quote import quoted, reason
 Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
+LEAST = 0.001
+"""Of a core, that a trial may take."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -87,6 +89,7 @@ class SearchSpec:
         object.__setattr__(self, "epochs", min(self.epochs, getattr(regime, "MAX_EPOCHS", self.epochs)))
         for name in ("trials", "epochs", "cpus_per_trial"):
             _require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
+        _require(self.cpus_per_trial >= LEAST, "cpus_per_trial", f"at least {LEAST}", self.cpus_per_trial)
         for name in ("grace", "max_concurrent", "time_budget", "trial_timeout"):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, "above 0", getattr(self, name))
         _require(self.reduction_factor >= 2, "reduction_factor", "at least 2", self.reduction_factor)

@@ -199,8 +199,9 @@ def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path
     """Its summary is damaged."""
     made, out = spec(tmp_path), io.StringIO()
     made.folder.mkdir(parents=True, exist_ok=True)
+    (made.folder / "spec.json").write_text(made.to_json())
     (made.folder / "summary.json").write_text("{")
-    course._draw(made, Console(file=out, width=200))
+    course._draw(made, Console(file=out, soft_wrap=True))
     assert out.getvalue().startswith("NOTE     the report was not drawn: ValueError: ") and out.getvalue().count("\n") == 1
 
 

@@ -123,12 +123,27 @@ def test_trials_run_in_the_workers_that_ray_has_ready(searched: Searched, tempor
     search.ends(130)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_starts_leaves_nothing(number: signal.Signals, searched: Searched, temporary: Path) -> None:
+    """Ray is on its way, and the rest is being imported."""
+    search = Running(f"starts-{number}", searched, temporary)
+    deadline = time.monotonic() + 60
+    while not any("gcs_server" in child.name() for child in search.children):
+        assert time.monotonic() < deadline and search.process.poll() is None
+        search.children = psutil.Process(search.process.pid).children(recursive=True)
+    search.process.send_signal(number)
+    search.ends(130)
+    assert search.left() == [] and not search.folder.exists()
+
+
 def test_a_second_signal_ends_it_at_once(searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]) -> None:
     search = Running("twice", searched, temporary).until_epochs(40)
     search.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     began = time.monotonic()
-    search.process.send_signal(signal.SIGINT)
+    for _ in range(3):  # who presses ^C twice presses it again
+        search.process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
     search.ends(130)
     assert time.monotonic() - began < 5 and search.left() == []
     resume("twice", searched)

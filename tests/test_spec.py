@@ -159,6 +159,35 @@ def test_the_flags_are_the_documented_ones() -> None:
     assert all(action.help for action in arguments.parser()._actions)
 
 
+@pytest.mark.parametrize(
+    ("flags", "cores"),
+    [
+        ([], 1.0),
+        (["--cpus-per-trial", "0.25"], 4.0),
+        (["--max-concurrent", "1"], 0.0),
+        (["--gpus-per-trial", "0"], 1.0),
+        (["--gpus-per-trial", "0.5"], None),
+        (["--cpus-per-trial", "0"], None),
+        (["--cpus-per-trial", "1e-320"], None),
+        (["--max-concurrent", "-1"], None),
+    ],
+)
+def test_how_many_workers_will_be_needed_is_told_by_flags_or_by_the_search_that_goes_on(
+    flags: list[str], cores: float | None, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    expected = 0 if cores is None else max(1, 8 * cores)
+    assert arguments.workers(arguments.parse(["--regime", "supcon", *flags])) == expected
+    made = spec(name="old", results=str(tmp_path), cpus_per_trial=4.0)
+    made.folder.mkdir()
+    (made.folder / "spec.json").write_text(made.to_json())
+    resumed = ["--resume", "old", "--results", str(tmp_path)]
+    assert arguments.workers(arguments.parse(resumed)) == 2
+    assert arguments.workers(arguments.parse([*resumed, "--max-concurrent", "1"])) == 1
+    (made.folder / "spec.json").write_text("[")
+    assert arguments.workers(arguments.parse(resumed)) == 8
+
+
 def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
     made = spec(name="old", results=str(tmp_path), trials=5)
     made.folder.mkdir()

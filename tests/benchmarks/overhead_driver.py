@@ -22,7 +22,8 @@ PARTS: dict[str, tuple[Any, str]] = {
     "Ray Tune's own records": (TuneController, "checkpoint"),
     "MLflow": (tracking.Tracker, "sync"),
     "terminal": (progress.Progress, "look"),
-    "tables and report": (course, "_record"),
+    "tables": (course, "_record"),
+    "report": (course, "_draw"),
     "MLflow at the end": (tracking.Tracker, "finish_within"),
 }
 """Where each part is entered. Asking and recording are in the loop, writing in both; MLflow and terminal have threads of their own."""
