@@ -6,7 +6,10 @@ from spaces.parts.contrastive import POINTS, contrastive
 
 __all__ = ["POINTS", "space"]
 
+SGD = {"learning_rate": (1e-3, 0.2)}
+"""Down to the paper's rate."""
+
 
 def space(trial: Any) -> dict[str, Any]:
     """Suggest values for fields of `trainables.simclr.Config`."""
-    return contrastive(trial)
+    return contrastive(trial, sgd=SGD)

@@ -91,6 +91,7 @@ def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
     layers = transformer.encoder.layer
     for layer in layers:
         rows = 1 if layer is layers[-1] else tokens
+        real = (torch.ones_like(sentences.inputs) if sentences.mask is None else sentences.mask)[:, :rows] == 1
 
         def split(x: Tensor) -> Tensor:
             return x.view(sentences_, -1, heads, width // heads).transpose(1, 2)
@@ -100,8 +101,9 @@ def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
             assert by is not None
             return x * by
 
-        def add(x: Tensor, residual: Tensor, norm: Any) -> Tensor:
-            total = residual + dropped(x.reshape(-1, width), config.hidden_dropout_prob).view(residual.shape)
+        def add(x: Tensor, residual: Tensor, norm: Any, real: Tensor = real) -> Tensor:
+            total = residual.clone()
+            total[real] += dropped(x[real], config.hidden_dropout_prob)
             return layer_norm(total, (width,), norm.weight, norm.bias, config.layer_norm_eps)
 
         attention = layer.attention.self

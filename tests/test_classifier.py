@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sklearn.linear_model import RidgeClassifier
 from torch import Tensor
 from torch.nn.functional import gelu
 from transformers import AutoConfig, AutoModel, AutoTokenizer
@@ -18,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from trainables.parts.classifier import WEIGHTS, Classifier, vectors
 from trainables.parts.encoder import Pretrained, load, load_tokenizer, state
 from trainables.parts.head import Head
-from trainables.parts.scores import paper_loss, ridge_accuracy, scores
+from trainables.parts.scores import paper_loss, scores
 from trainables.parts.tokens import Data
 
 TEXTS = ["play a song", "", "wake me up please", "please " * 60]
@@ -238,25 +237,3 @@ def test_paper_loss_of_a_guess_over_sixty_intents_is_near_the_papers_first_row()
     found = paper_loss(torch.zeros(2974, 60), torch.zeros(2974, dtype=torch.long), 256)
     assert found == pytest.approx(12 * math.log(60) / 2974, rel=1e-5)
     assert round(found, 3) == round(0.0166073, 3)
-
-
-@pytest.mark.parametrize("intents", [2, 3, 7])
-@pytest.mark.parametrize("width", [3, 40])
-@pytest.mark.parametrize("seed", range(3))
-def test_ridge_accuracy_is_scikit_learns(intents: int, width: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    centres = random.normal(size=(intents, width))
-    labels, truth = np.arange(60) % intents, random.integers(0, intents, 2000)
-    train = (centres[labels] + 2 * random.normal(size=(60, width))) * random.uniform(0.1, 10, width) + 5
-    new = centres[truth] + 2 * random.normal(size=(2000, width))
-    spread = train.std(axis=0, ddof=1)
-    reference = RidgeClassifier(alpha=1.0).fit((train - train.mean(axis=0)) / spread, labels)
-    expected = reference.score((new - train.mean(axis=0)) / spread, truth)
-    tensors = [torch.from_numpy(array) for array in (train, labels, new, truth)]
-    assert ridge_accuracy(*tensors, intents) == pytest.approx(expected)
-
-
-def test_ridge_accuracy_takes_a_component_that_never_changes() -> None:
-    train = torch.cat([torch.eye(4).repeat(5, 1), torch.full((20, 1), 0.3)], dim=1)
-    labels = torch.arange(4).repeat(5)
-    assert ridge_accuracy(train, labels, train, labels, 4) == 1.0

@@ -111,7 +111,7 @@ def test_sgd_with_momentum_steps_as_written_by_hand(nesterov: bool) -> None:
         velocity = momentum * velocity + gradient
         w -= rate * (gradient + momentum * velocity if nesterov else velocity)
         expected.append(w)
-    config = Optimizer(optimizer="sgd", momentum=momentum, nesterov=nesterov, weight_decay=decay)
+    config = Optimizer(optimizer="sgd", momentum=momentum, nesterov=nesterov, sgd_weight_decay=decay)
     assert steps(config, gradients, weight, rate) == pytest.approx(expected, rel=1e-5)
 
 

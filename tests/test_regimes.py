@@ -22,6 +22,7 @@ from trainables.parts.config import Hyperparameters
 from trainables.parts.encoder import Encoder, Pretrained, state
 from trainables.parts.epoch import Epoch
 from trainables.parts.loop import Training, fit
+from trainables.parts.ridge import ridge
 from trainables.parts.scores import Scores, scores
 from trainables.parts.step import Objective
 from trainables.parts.tokens import Data, Features, MiniBatches
@@ -29,6 +30,7 @@ from trainables.parts.tokens import Data, Features, MiniBatches
 REGIMES = trainables.names()
 TRAINING = [name for name in REGIMES if "optimizer" in {field.name for field in fields(trainables.load(name).Config)}]
 CONTRASTIVE = ["simclr", "supcon"]
+RIDGE = {"optimizer": "adamw", "learning_rate": 1e-3, "dropout": 0.1}
 FINE_TUNING = ["baseline", "llrd", "llrd_warmup", "warmup"]
 SHORT = {"head_epochs": 2, "batch_size": 16}
 SENSIBLE = {
@@ -198,7 +200,7 @@ def test_a_loss_that_is_not_a_number_stops_training(regime: str, pretrained: Pre
 
 @pytest.mark.parametrize("regime", TRAINING)
 def test_weights_that_grow_beyond_all_bounds_stop_training(regime: str, pretrained: Pretrained, data: Data) -> None:
-    wild = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 10.0, "learning_rate": 10.0, "head_learning_rate": 10.0}
+    wild = {"optimizer": "sgd", "momentum": 0.0, "sgd_weight_decay": 10.0, "sgd_learning_rate": 10.0, "sgd_head_learning_rate": 10.0}
     with pytest.raises(FloatingPointError, match="the loss became"):
         run(regime, pretrained, data, epochs=8, batch_size=4, schedule="constant", warmup_ratio=0.0, head_epochs=8, **wild)
 
@@ -279,8 +281,8 @@ PAPER: dict[str, tuple[int, dict[str, Any]]] = {
             **VIEWS,
             "dropout": 0.9,
             "batch_size": 256,
-            "learning_rate": 1e-5,
-            "head_learning_rate": 1e-2,
+            "sgd_learning_rate": 1e-3,
+            "sgd_head_learning_rate": 1.0,
             "head_epochs": 20,
             "optimizer": "sgd",
             "momentum": 0.99,
@@ -297,6 +299,24 @@ def test_defaults_are_the_papers_values(regime: str) -> None:
     found = module.Config().to_dict()
     assert epochs == module.EPOCHS
     assert {name: found[name] for name in values} == values
+
+
+def test_simclrs_rates_are_the_papers_as_torch_takes_them() -> None:
+    """Effective rates are over 1 - momentum: 1e-5 and 1e-2 in Table 6."""
+    config = trainables.load("simclr").Config()
+    assert (config.lr, config.head_lr) == (pytest.approx(1e-5), pytest.approx(1e-2))
+
+
+@pytest.mark.parametrize("regime", [*FINE_TUNING, *CONTRASTIVE])
+def test_a_configuration_of_an_earlier_version_keeps_its_rates(regime: str) -> None:
+    """It had one rate and one decay for either optimiser, as torch takes them."""
+    kind = trainables.load(regime).Config
+    old = {"optimizer": "sgd", "momentum": 0.75, "learning_rate": 0.25, "head_learning_rate": 0.5, "weight_decay": 0.125}
+    config = kind.from_dict(old)
+    assert (config.lr, config.head_lr, config.sgd_weight_decay) == (0.25, 0.5, 0.125)
+    assert kind.from_dict(config.to_dict()) == config
+    adamw = kind.from_dict({**old, "optimizer": "adamw"})
+    assert (adamw.lr, adamw.head_lr, adamw.weight_decay) == (0.25, 0.5, 0.125)
 
 
 def test_each_regime_of_the_papers_table_is_there() -> None:
@@ -366,9 +386,21 @@ def test_contrastive_epochs_are_judged_by_a_ridge_classifier_on_the_vectors(regi
         if epoch.stage != "contrastive":
             break
         train, new = (vectors(encoder, split).double().numpy() for split in (data.train, data.validation))
-        mean, spread = train.mean(axis=0), train.std(axis=0, ddof=1)
-        reference = RidgeClassifier(alpha=1.0).fit((train - mean) / spread, data.train.labels)
+        mean, spread = train.mean(axis=0), train.std(axis=0)
+        penalty = ridge(torch.from_numpy(train), torch.from_numpy(data.train.labels.copy()), len(data.labels)).penalty
+        reference = RidgeClassifier(alpha=penalty).fit((train - mean) / spread, data.train.labels)
         assert epoch.validation_accuracy == pytest.approx(reference.score((new - mean) / spread, data.validation.labels))
+
+
+@pytest.mark.parametrize("regime", CONTRASTIVE)
+def test_a_ridge_classifier_has_the_accuracy_of_the_best_epochs_judge(regime: str, pretrained: Pretrained, data: Data) -> None:
+    """It is that judge; its logits are calibrated, and it has one layer whatever width is asked for."""
+    epochs, model = run(regime, pretrained, data, epochs=3, classifier="ridge", head_width=10, **RIDGE)
+    assert [epoch.stage for epoch in epochs] == ["contrastive"] * 3 + ["classifier"]
+    assert epochs[-1].best_accuracy == epochs[-1].validation_accuracy == max(epoch.validation_accuracy for epoch in epochs[:3])
+    found = scores(model.logits(data.validation), torch.from_numpy(data.validation.labels))
+    assert (found.accuracy, found.loss) == (epochs[-1].validation_accuracy, epochs[-1].validation_loss)
+    assert found.loss < np.log(len(data.labels)) and model.config.head_width is None
 
 
 @pytest.mark.parametrize("views", ["head_dropout", "encoder_dropout"])
@@ -395,7 +427,14 @@ def still(pretrained: Pretrained) -> Pretrained:
 @pytest.mark.parametrize("regime", CONTRASTIVE)
 def test_the_contrastive_loss_is_that_of_two_views_of_each_sentence(regime: str, pretrained: Pretrained, data: Data) -> None:
     """With nothing to tell the views apart, at a rate of 0 and in one mini-batch, an epoch's loss is that of each vector twice."""
-    bare = {"dropout": 0.0, "projection": "none", "learning_rate": 0.0, "batch_size": len(data.train), "temperature": 0.3}
+    bare = {
+        "dropout": 0.0,
+        "projection": "none",
+        "optimizer": "adamw",
+        "learning_rate": 0.0,
+        "batch_size": len(data.train),
+        "temperature": 0.3,
+    }
     encoder = still(pretrained).build()
     epoch = next(start(regime, encoder, data, epochs=1, **bare))
     views = vectors(encoder, data.train).repeat(2, 1)
@@ -406,7 +445,7 @@ def test_the_contrastive_loss_is_that_of_two_views_of_each_sentence(regime: str,
 
 @pytest.mark.parametrize("regime", CONTRASTIVE)
 def test_views_by_the_encoders_dropout_differ_where_the_heads_would_not(regime: str, pretrained: Pretrained, data: Data) -> None:
-    bare = {"dropout": 0.0, "projection": "none", "learning_rate": 0.0, "epochs": 1}
+    bare = {"dropout": 0.0, "projection": "none", "optimizer": "adamw", "learning_rate": 0.0, "epochs": 1}
     losses = {
         (name, views): next(start(regime, model.build(), data, views=views, **bare)).train_loss
         for name, model in (("BERT's dropout", pretrained), ("no dropout", still(pretrained)))

@@ -16,13 +16,14 @@ from trainables.parts.epoch import Epoch
 from trainables.parts.frozen import fit_head
 from trainables.parts.head import Head
 from trainables.parts.loop import Training
+from trainables.parts.optim import HeadRate
 from trainables.parts.tokens import Data
 
 EPOCHS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Head, Training):
+class Config(Head, HeadRate, Training):
     """Values in common use; the paper has none for this regime."""
 
     dropout: Dropout = 0.1
@@ -32,14 +33,12 @@ class Config(Head, Training):
     batch_size: Count = 64
     """Sentences in a mini-batch."""
     head_learning_rate: Rate = 1e-2
-    """Peak rate of the classifier."""
+    """AdamW's peak rate of the classifier."""
 
 
 def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
-    yield from fit_head(
-        model, config, data, batch_size=config.batch_size, learning_rate=config.head_learning_rate, epochs=epochs, seed=seed
-    )
+    yield from fit_head(model, config, data, batch_size=config.batch_size, learning_rate=config.head_lr, epochs=epochs, seed=seed)
     return model

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainables.parts.classifier import Classifier
-from trainables.parts.config import Count, Rate, Share, Temperature
+from trainables.parts.config import Count, Momentum, Rate, Share, Temperature
 from trainables.parts.contrastive import Contrastive, two_stages
 from trainables.parts.encoder import Encoder
 from trainables.parts.epoch import Epoch
@@ -27,14 +27,12 @@ class Config(Contrastive):
     """Sentences in a mini-batch, in both stages; the other sentences of a mini-batch are the negatives."""
     optimizer: Literal["adamw", "sgd"] = "sgd"
     """Of both stages."""
-    momentum: Share = 0.99
-    """Of SGD."""
-    weight_decay: Rate = 0.0
-    """torch's default for SGD."""
-    learning_rate: Rate = 1e-5
-    """Peak rate of the encoder and the projection in the contrastive stage."""
-    head_learning_rate: Rate = 1e-2
-    """Peak rate of the classifier in its own stage."""
+    momentum: Momentum = 0.99
+    """SGD's."""
+    sgd_learning_rate: Rate = 1e-3
+    """SGD's effective peak rate of the encoder and the projection: torch's lr is this times (1 - momentum), 1e-5 in the paper."""
+    sgd_head_learning_rate: Rate = 1.0
+    """SGD's effective peak rate of the classifier in its own stage: torch's lr is this times (1 - momentum), 1e-2 in the paper."""
     head_epochs: Count = 20
     """Epochs of the classifier stage."""
     temperature: Temperature = 0.5

@@ -4,7 +4,7 @@ from typing import Any
 
 from spaces.parts.head import head
 from spaces.parts.optimizer import optimizer
-from spaces.parts.rates import batch_size, encoder_rate, head_rate
+from spaces.parts.rates import batch_size
 
 # Rates of the lists that BERT's authors tried on every task: https://github.com/google-research/bert (release of 24 smaller models).
 POINTS = [
@@ -13,5 +13,5 @@ POINTS = [
 
 
 def fine_tune(trial: Any) -> dict[str, Any]:
-    """Suggest the head, the optimiser, the rates and the mini-batch's size."""
-    return head(trial) | optimizer(trial) | encoder_rate(trial) | head_rate(trial) | batch_size(trial, 16, 32, 64)
+    """Suggest the head, the optimiser with its rates and the mini-batch's size."""
+    return head(trial) | optimizer(trial, "learning_rate", "head_learning_rate") | batch_size(trial, 16, 32, 64)

@@ -1,16 +1,6 @@
-"""Learning rates, one range for every regime; rates are per step, on a logarithmic scale."""
+"""How learning rates lie over the layers, and the mini-batch's size."""
 
 from typing import Any
-
-
-def encoder_rate(trial: Any) -> dict[str, Any]:
-    """Suggest the encoder's peak rate; both of the paper's, 1e-4 and 1e-5, lie inside."""
-    return {"learning_rate": trial.suggest_float("learning_rate", 1e-5, 2e-3, log=True)}
-
-
-def head_rate(trial: Any) -> dict[str, Any]:
-    """Suggest the classifier's peak rate."""
-    return {"head_learning_rate": trial.suggest_float("head_learning_rate", 1e-5, 1e-1, log=True)}
 
 
 def layerwise_decay(trial: Any) -> dict[str, Any]:

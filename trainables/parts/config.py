@@ -32,6 +32,8 @@ Rate = Annotated[float, Range(0, 10)]
 """A learning rate or a weight decay."""
 Share = Annotated[float, Range(0, 1)]
 """A fraction of a whole, both ends included."""
+Momentum = Annotated[float, Range(0, 1, open_above=True)]
+"""The share of the last step's direction that SGD keeps."""
 Dropout = Annotated[float, Range(0, 1, open_above=True)]
 """The probability that a unit is zeroed in training."""
 Count = Annotated[int, Range(1)]
@@ -53,7 +55,12 @@ class Hyperparameters:
         """Build from names and values. Raises ValueError for a name that is not a field, or a value that it can't take."""
         for name in values:
             cls._require(name)
-        return cls(**values)
+        return cls(**cls.upgraded(values))
+
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Names and values as this version has them, where an earlier version of Regimen wrote them."""
+        return dict(values)
 
     @classmethod
     def parse(cls, name: str, text: str) -> Any:

@@ -8,32 +8,31 @@ import torch
 from torch import Tensor, nn
 
 from trainables.parts.classifier import Classifier, vectors
-from trainables.parts.config import Count, Rate, Share, Temperature
+from trainables.parts.config import Count, Share, Temperature
 from trainables.parts.encoder import Encoder
 from trainables.parts.epoch import Epoch
-from trainables.parts.frozen import fit_head
+from trainables.parts.frozen import fit_head, solve_head
 from trainables.parts.head import Head
 from trainables.parts.loop import Training, fit
-from trainables.parts.optim import parameter_groups
-from trainables.parts.scores import ridge_accuracy
+from trainables.parts.optim import Rates, parameter_groups
+from trainables.parts.ridge import ridge
 from trainables.parts.step import Objective
 from trainables.parts.tokens import Batch, Data, MiniBatches
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrastive(Head, Training):
-    """What both contrastive regimes have. Optimiser and schedule serve both stages."""
+class Contrastive(Head, Rates, Training):
+    """What both contrastive regimes have. Optimiser and schedule serve both stages where the classifier is trained by gradient."""
 
     batch_size: Count = 64
     """Sentences in a mini-batch, in both stages; the contrastive loss sees two views of each."""
-    learning_rate: Rate = 1e-4
-    """Peak rate of the encoder and the projection in the contrastive stage."""
     layerwise_decay: Share = 0.9
     """Factor on the learning rate from each layer to the one below it."""
-    head_learning_rate: Rate = 1e-4
-    """Peak rate of the classifier in its own stage."""
+    classifier: Literal["gradient", "ridge"] = "gradient"
+    """How the classifier is found on the frozen vectors: by gradient steps, as in the paper, or as a ridge regression, which is a linear
+    layer in closed form. Ridge reads none of the classifier's other fields: no width, rate or epochs."""
     head_epochs: Count = 10
-    """Epochs of the classifier stage; they cost next to nothing, since the encoder's vectors are computed once."""
+    """Epochs of the classifier stage by gradient; they cost next to nothing, since the encoder's vectors are computed once."""
     temperature: Temperature = 0.07
     """Divides the similarities. The paper gives none; https://arxiv.org/abs/2004.11362 has 0.07."""
     views: Literal["head_dropout", "encoder_dropout"] = "head_dropout"
@@ -42,6 +41,11 @@ class Contrastive(Head, Training):
     """Between sentence vector and loss, thrown away after the stage; mlp: two linear layers with a ReLU (the paper's Q11)."""
     projection_width: Count = 128
     """Components of the vectors that the loss compares. The paper gives none; https://arxiv.org/abs/2004.11362 has 128."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.classifier == "ridge":
+            object.__setattr__(self, "head_width", None)  # a closed form has one layer
 
 
 def projection(config: Contrastive, width: int) -> nn.Module:
@@ -62,9 +66,10 @@ def two_stages(
     epochs: int,
     seed: int,
 ) -> Generator[Epoch, None, Classifier]:
-    """Train the encoder for `epochs` by `contrast(z, labels)`, z (2B, ·) with first views first, then the head for `head_epochs`.
+    """Train the encoder for `epochs` by `contrast(z, labels)`, z (2B, ·) with first views first, then the classifier on it.
 
-    Each epoch of the first stage is judged by a ridge classifier on the frozen vectors.
+    Each epoch of the first stage is judged by a ridge classifier on the frozen vectors. Where the classifier is "ridge" too, it is the
+    best epoch's judge itself, so that the second stage loses nothing.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
@@ -82,7 +87,7 @@ def two_stages(
 
     def judge() -> float:
         train, validation = (vectors(encoder, split) for split in (data.train, data.validation))
-        return ridge_accuracy(train, targets, validation, truth, len(data.labels))
+        return ridge(train, targets, len(data.labels)).accuracy(validation, truth)
 
     yield from fit(
         nn.ModuleList([encoder, project]),
@@ -90,8 +95,8 @@ def two_stages(
         parameter_groups(
             encoder,
             project,
-            learning_rate=config.learning_rate,
-            head_learning_rate=config.learning_rate,
+            learning_rate=config.lr,
+            head_learning_rate=config.lr,
             layerwise_decay=config.layerwise_decay,
         ),
         MiniBatches(data.train, config.batch_size, seed),
@@ -100,14 +105,17 @@ def two_stages(
         stage="contrastive",
         epochs=epochs,
     )
-    yield from fit_head(
-        model,
-        config,
-        data,
-        batch_size=config.batch_size,
-        learning_rate=config.head_learning_rate,
-        epochs=config.head_epochs,
-        seed=seed,
-        done=epochs,
-    )
+    if config.classifier == "ridge":
+        yield solve_head(model, data, done=epochs)
+    else:
+        yield from fit_head(
+            model,
+            config,
+            data,
+            batch_size=config.batch_size,
+            learning_rate=config.head_lr,
+            epochs=config.head_epochs,
+            seed=seed,
+            done=epochs,
+        )
     return model

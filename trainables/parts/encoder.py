@@ -120,19 +120,28 @@ class Pretrained:
     def cut(self, vocabulary: np.ndarray) -> "Pretrained":
         """The same model over fewer tokens: row j of its table is row `vocabulary[j]` of the full one.
 
-        Tokens that never occur get no gradient, so training does not miss them; `restored` puts them back.
+        Tokens that never occur get no gradient, and training only scales their rows, by weight decay. A last row of known numbers, of a
+        token that never occurs either, goes through the same and tells `restored` by which factor.
         """
         config = copy.deepcopy(self.config)
-        config.vocab_size = len(vocabulary)
+        config.vocab_size = len(vocabulary) + 1
         config.pad_token_id = min(self.config.pad_token_id or 0, len(vocabulary) - 1)
-        weights = {**self.weights, self.embedding: self.weights[self.embedding][vocabulary]}
+        table = self.weights[self.embedding]
+        weights = {**self.weights, self.embedding: np.concatenate([table[vocabulary], _witness(table)])}
         return replace(self, config=config, weights=weights)
 
     def restored(self, trained: dict[str, np.ndarray], vocabulary: np.ndarray) -> "Pretrained":
-        """This full model with weights that were trained over a cut vocabulary: unused tokens keep their pretrained vectors."""
-        table = self.weights[self.embedding].copy()
-        table[vocabulary] = trained[self.embedding]
+        """This full model with weights that were trained over a cut vocabulary; unused tokens have what training made of their vectors."""
+        table = self.weights[self.embedding]
+        factor = (trained[self.embedding][-1:] / _witness(table)).mean(dtype=np.float64)  # of many numbers: each was rounded at every step
+        table = table * np.float32(factor)
+        table[vocabulary] = trained[self.embedding][:-1]
         return replace(self, weights={**trained, self.embedding: table})
+
+
+def _witness(table: np.ndarray) -> np.ndarray:
+    """The row (1, D) that goes through training beside those of a table of token vectors (V, D), and gets no gradient."""
+    return np.linspace(0.5, 1.0, table.shape[1], dtype=np.float32)[None]
 
 
 def require_known(tokens: int, *splits: Tokens) -> None:

@@ -7,27 +7,23 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from trainables.parts.classifier import Classifier
-from trainables.parts.config import Count, Rate
+from trainables.parts.config import Count
 from trainables.parts.encoder import Encoder
 from trainables.parts.epoch import Epoch
 from trainables.parts.head import Head
 from trainables.parts.loop import Training, fit
-from trainables.parts.optim import parameter_groups
+from trainables.parts.optim import Rates, parameter_groups
 from trainables.parts.scores import scores
 from trainables.parts.step import Objective
 from trainables.parts.tokens import Data, MiniBatches
 
 
 @dataclass(frozen=True, kw_only=True)
-class FineTune(Head, Training):
+class FineTune(Head, Rates, Training):
     """What all four fine-tuning regimes have."""
 
     batch_size: Count = 16
     """Sentences in a mini-batch."""
-    learning_rate: Rate = 1e-4
-    """Peak rate of the encoder, at the level above its layers."""
-    head_learning_rate: Rate = 1e-4
-    """Peak rate of the classifier."""
 
 
 def fine_tune(
@@ -51,8 +47,8 @@ def fine_tune(
         parameter_groups(
             encoder,
             model.head,
-            learning_rate=config.learning_rate,
-            head_learning_rate=config.head_learning_rate,
+            learning_rate=config.lr,
+            head_learning_rate=config.head_lr,
             layerwise_decay=layerwise_decay,
             head_decay=head_decay,
         ),

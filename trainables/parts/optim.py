@@ -1,7 +1,7 @@
 """Parameter groups with a learning rate each, and the optimisers that take them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from trainables.parts.config import Hyperparameters, Rate, Share
+from trainables.parts.config import Hyperparameters, Momentum, Rate
 from trainables.parts.encoder import Encoder
 
 
@@ -18,15 +18,68 @@ class Optimizer(Hyperparameters):
     """How gradients become steps."""
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW (https://arxiv.org/abs/1711.05101) or stochastic gradient descent, as torch has them."""
+    """AdamW (https://arxiv.org/abs/1711.05101) or stochastic gradient descent, as torch has them. Fields that begin with `sgd_`, momentum
+    and nesterov are SGD's; the learning rates and the weight decay without a prefix are AdamW's."""
     weight_decay: Rate = 0.01
-    """Decoupled in AdamW, L2 in SGD; on every parameter. torch's default for AdamW, which the paper used as it is."""
-    momentum: Share = 0.0
-    """Of SGD; AdamW has none."""
+    """AdamW's, decoupled, on every parameter. torch's default, which the paper used as it is."""
+    momentum: Momentum = 0.0
+    """SGD's."""
     nesterov: bool = False
     """Nesterov's momentum, where there is momentum."""
+    sgd_weight_decay: Rate = 0.0
+    """SGD's, added to the gradient (L2), on every parameter. torch's default."""
     max_grad_norm: Rate | None = None
     """Gradients are scaled down to this norm where theirs is larger; none: never, as in the paper."""
+
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Earlier versions had no rates of SGD's own: `learning_rate` was torch's lr for either optimiser, `weight_decay` either's."""
+        known = {field.name: field.default for field in fields(cls)}
+        given = dict(values)
+        if given.get("optimizer", known["optimizer"]) != "sgd" or any(name.startswith("sgd_") for name in given):
+            return given
+        momentum = given.get("momentum", known["momentum"])
+        for name in ("learning_rate", "head_learning_rate"):
+            if f"sgd_{name}" in known and name in given and isinstance(momentum, float | int) and momentum < 1:
+                given[f"sgd_{name}"] = given[name] / (1 - momentum)
+        if "weight_decay" in given:
+            given["sgd_weight_decay"] = given["weight_decay"]
+        return given
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadRate(Optimizer):
+    """The classifier's learning rate, one for each optimiser: good ones lie two orders of magnitude apart."""
+
+    head_learning_rate: Rate = 1e-4
+    """AdamW's peak rate of the classifier."""
+    sgd_head_learning_rate: Rate = 0.1
+    """SGD's effective peak rate of the classifier: torch's lr is this times (1 - momentum), so a step is in the long run as long without
+    momentum as with it."""
+
+    @property
+    def head_lr(self) -> float:
+        """The classifier's peak rate as torch takes it."""
+        return self._lr("head_learning_rate")
+
+    def _lr(self, name: str) -> float:
+        rate: float = getattr(self, name if self.optimizer == "adamw" else f"sgd_{name}")
+        return rate if self.optimizer == "adamw" else rate * (1 - self.momentum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates(HeadRate):
+    """The learning rates of encoder and classifier."""
+
+    learning_rate: Rate = 1e-4
+    """AdamW's peak rate of the encoder, at the level above its layers."""
+    sgd_learning_rate: Rate = 0.1
+    """SGD's effective peak rate of the encoder, at the level above its layers: torch's lr is this times (1 - momentum)."""
+
+    @property
+    def lr(self) -> float:
+        """The encoder's peak rate as torch takes it."""
+        return self._lr("learning_rate")
 
 
 def parameter_groups(
@@ -65,7 +118,7 @@ def build(config: Optimizer, groups: Iterable[dict[str, Any]]) -> torch.optim.Op
         lr=0.0,
         momentum=config.momentum,
         nesterov=config.nesterov and config.momentum > 0,
-        weight_decay=config.weight_decay,
+        weight_decay=config.sgd_weight_decay,
         fused=True,
     )
 

@@ -32,19 +32,3 @@ def paper_loss(logits: Tensor, labels: Tensor, batch_size: int) -> float:
     for start in range(0, len(labels), batch_size):
         total += cross_entropy(logits[start : start + batch_size].cpu(), labels[start : start + batch_size].cpu())
     return (total / len(labels)).item()
-
-
-def ridge_accuracy(train: Tensor, train_labels: Tensor, validation: Tensor, validation_labels: Tensor, intents: int) -> float:
-    """Validation accuracy of a ridge classifier on frozen vectors (N, D): one linear solve, so it can judge every epoch.
-
-    Vectors are standardised by the training split; targets are +1 for the label and -1 elsewhere; the penalty is 1, as in
-    scikit-learn's RidgeClassifier.
-    """
-    train, validation = train.double(), validation.double()
-    mean, spread = train.mean(dim=0), train.std(dim=0).clamp(min=1e-6)
-    x, x_new = (train - mean) / spread, (validation - mean) / spread
-    y = 2 * torch.nn.functional.one_hot(train_labels.to(x.device), intents).double() - 1
-    gram = x.T @ x + torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    weights = torch.linalg.solve(gram, x.T @ (y - y.mean(dim=0)))
-    predicted = (x_new @ weights + y.mean(dim=0)).argmax(dim=1)
-    return (predicted == validation_labels.to(x.device)).double().mean().item()

@@ -13,8 +13,6 @@ from torch import Tensor
 
 from trainables.parts.quote import quoted
 
-POOL = 32
-"""Mini-batches that are cut from one length-sorted pool: enough that hardly anything is padded, few enough to keep the order random."""
 EVALUATION_TOKENS = 1024
 """Padded tokens in a batch without gradients: measured best on CPU, where 4096 took 1.2 times as long."""
 
@@ -81,7 +79,6 @@ class Features:
 
     vectors: Tensor
     targets: Tensor
-    lengths: None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -104,17 +101,15 @@ class Data:
 class Examples(Protocol):
     """What mini-batches can be cut from: `Tokens` or `Features`."""
 
-    @property
-    def lengths(self) -> np.ndarray | None: ...
     def __len__(self) -> int: ...
     def take(self, rows: np.ndarray) -> Batch: ...
 
 
 @dataclass(frozen=True)
 class MiniBatches:
-    """The training examples in mini-batches, in another order every epoch; the order depends on the seed and the epoch alone.
+    """The training examples in random mini-batches, in another order every epoch; the order depends on the seed and the epoch alone.
 
-    Sentences are shuffled, cut into pools of `POOL` mini-batches, sorted by length inside a pool, and the mini-batches shuffled again.
+    As a plain loop has them: one permutation of all examples, cut into mini-batches, the last of which may be smaller.
     """
 
     examples: Examples
@@ -125,16 +120,10 @@ class MiniBatches:
         return -(-len(self.examples) // self.batch_size)
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The mini-batches of epoch `number`; the last one drawn from the shuffle may be smaller."""
-        random = np.random.default_rng([self.seed, number])
-        order = random.permutation(len(self.examples))
-        lengths = self.examples.lengths
-        if lengths is not None:
-            pools = np.split(order, range(POOL * self.batch_size, len(order), POOL * self.batch_size))
-            order = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
-        batches = np.split(order, range(self.batch_size, len(order), self.batch_size))
-        for index in random.permutation(len(batches)):
-            yield self.examples.take(batches[index])
+        """The mini-batches of epoch `number`."""
+        order = np.random.default_rng([self.seed, number]).permutation(len(self.examples))
+        for start in range(0, len(order), self.batch_size):
+            yield self.examples.take(order[start : start + self.batch_size])
 
 
 def by_length(tokens: Tokens) -> Iterator[tuple[np.ndarray, Batch]]:
