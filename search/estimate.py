@@ -165,12 +165,12 @@ def measure(spec: SearchSpec, prepared: Prepared, resources: Resources, precisio
     try:
         torch.set_num_threads(resources.threads)
         with following(look, every=LOOK):
-            short = run(spread(prepared.data, 1, min(batch, WARM_UP)), 1)  # what is loaded and compiled once is not a trial's
-            few = spread(prepared.data, 1, batch)
+            short = run(spread(prepared.data, min(batch, WARM_UP)), 1)  # what is loaded and compiled once is not a trial's
+            few = spread(prepared.data, batch)
             began = time.perf_counter()
             run(replace(few, train=longest(prepared.data.train, batch)), 2)  # what takes most memory
             batches = min(math.floor(seconds / (time.perf_counter() - began)), MOST // batch)
-            full = run(spread(prepared.data, max(batches, math.ceil(LEAST / batch)), batch), 2)
+            full = run(spread(prepared.data, batch * max(batches, math.ceil(LEAST / batch))), 2)
             look()
     finally:
         torch.set_num_threads(threads)
@@ -205,18 +205,16 @@ def stages(once: dict[str, list[float]], twice: dict[str, list[float]], epochs: 
     return tuple(found)
 
 
-def spread(data: Data, batches: int, batch: int) -> Data:
-    """So many training mini-batches of sentences of like lengths, as trials cut them, and as large a share of validation; their lengths
-    are spread as those of all the data."""
-    train = _spread(data.train, batches, batch)
+def spread(data: Data, sentences: int) -> Data:
+    """So many training sentences, or all where there are fewer, and as large a share of validation; lengths are spread as over all."""
+    train = _spread(data.train, sentences)
     share = len(train) / len(data.train)
-    return Data(train, _spread(data.validation, max(1, round(share * len(data.validation))), 1), data.labels)
+    return Data(train, _spread(data.validation, max(1, round(share * len(data.validation)))), data.labels)
 
 
-def _spread(tokens: Tokens, groups: int, size: int) -> Tokens:
+def _spread(tokens: Tokens, sentences: int) -> Tokens:
     order = np.argsort(tokens.lengths, kind="stable")
-    middles = (np.arange(groups) + 0.5) * len(order) / groups
-    starts = np.clip(np.round(middles - size / 2), 0, max(0, len(order) - size)).astype(int)
-    rows = np.unique(np.concatenate([order[start : start + size] for start in starts]))
+    middles = (np.arange(sentences) + 0.5) * len(order) / sentences
+    rows = np.unique(order[middles.astype(int)])
     ids = np.concatenate([tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows])
     return Tokens(ids, np.concatenate([[0], np.cumsum(tokens.lengths[rows])]), tokens.labels[rows], tokens.pad)

@@ -82,7 +82,7 @@ def prepare(data: str, model: str, *, text_column: str | None = None, label_colu
     corpus = corpora.read(data, text_column=text_column, label_column=label_column)
     tokenizer = encoders.load_tokenizer(model)
     pretrained = encoders.load(model)
-    limit = min(max_tokens, getattr(pretrained.config, "max_position_embeddings", max_tokens))
+    limit = min(max_tokens, pretrained.longest or max_tokens)
     notes = list(corpus.notes)
     tokens: dict[str, Tokens] = {}
     for name, split in corpus.splits.items():

@@ -162,6 +162,19 @@ def test_restored_has_trained_rows_and_scales_the_others_as_training_did(folders
     assert restored.config.vocab_size == 100
 
 
+def test_the_longest_sentence_has_a_vector_and_one_token_more_has_no_position(folders: dict[str, Path], family: str) -> None:
+    model = load(str(folders[family]))
+    longest = model.longest
+    assert longest is not None and longest == model.build().longest
+    tokens = Tokens(np.full(longest, 7, np.int32), np.array([0, longest]), np.zeros(1, np.int64), model.config.pad_token_id or 0)
+    assert torch.isfinite(vectors(model.build(), tokens)).all()
+    if family in ("roberta", "xlm-roberta"):
+        assert longest == model.config.max_position_embeddings - model.config.pad_token_id - 1
+        more = Tokens(np.full(longest + 1, 7, np.int32), np.array([0, longest + 1]), np.zeros(1, np.int64), tokens.pad)
+        with pytest.raises((IndexError, RuntimeError)):
+            vectors(model.build(), more)
+
+
 def test_builds_of_one_model_do_not_share_weights(pretrained: Pretrained) -> None:
     one, other = pretrained.build(), pretrained.build()
     before = {name: array.copy() for name, array in pretrained.weights.items()}

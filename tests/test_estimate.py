@@ -112,15 +112,15 @@ def test_what_does_not_fit_is_said_with_a_way_out() -> None:
 
 def test_the_slice_has_whole_mini_batches_and_the_lengths_of_the_whole(prepared: Prepared) -> None:
     data = prepared.data
-    part = estimate.spread(data, 4, 16)
+    part = estimate.spread(data, 64)
     assert len(part.train) == 64 and part.labels == data.labels
     assert len(part.validation) == round(64 / len(data.train) * len(data.validation))
     assert part.train.lengths.mean() == pytest.approx(data.train.lengths.mean(), rel=0.1)
     rows = {tuple(data.train.ids[start:end]) for start, end in zip(data.train.offsets, data.train.offsets[1:])}
     assert {tuple(part.train.ids[start:end]) for start, end in zip(part.train.offsets, part.train.offsets[1:])} <= rows
-    every = estimate.spread(data, 100, 16)
+    every = estimate.spread(data, 1600)
     assert len(every.train) == len(data.train) and len(every.validation) == len(data.validation)
-    assert len(estimate.spread(data, 1, 10_000).train) == len(data.train)
+    assert len(estimate.spread(data, 10_000).train) == len(data.train)
 
 
 @pytest.mark.parametrize(("regime", "lengths"), [("baseline", [10]), ("supcon", [10, 20]), ("probe", [20]), ("untuned", [1])])

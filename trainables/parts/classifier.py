@@ -54,7 +54,7 @@ class Classifier(nn.Module):
     def predict(self, texts: list[str], tokenizer: Any) -> Tensor:
         """Probabilities (N, K) of raw texts; those longer than `max_tokens` are cut, as in training."""
         config = self.encoder.transformer.config
-        limit = min(self.max_tokens, getattr(config, "max_position_embeddings", self.max_tokens))
+        limit = min(self.max_tokens, self.encoder.longest or self.max_tokens)
         tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, limit)
         require_known(config.vocab_size, tokens)
         found = self.logits(tokens).softmax(dim=1)

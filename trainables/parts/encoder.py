@@ -52,6 +52,18 @@ class Encoder(nn.Module):
         return width
 
     @property
+    def longest(self) -> int | None:
+        """Tokens of the longest sentence that the model has positions for; None where nothing limits it.
+
+        RoBERTa and its kin count positions from behind their padding id: 514 hold 512 tokens.
+        """
+        positions = next((module for name, module in self.transformer.named_modules() if name.endswith("position_embeddings")), None)
+        if not isinstance(positions, nn.Embedding):
+            limit: int | None = getattr(self.transformer.config, "max_position_embeddings", None)
+            return limit
+        return positions.num_embeddings - (0 if positions.padding_idx is None else positions.padding_idx + 1)
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
@@ -101,6 +113,12 @@ class Pretrained:
         for name, tensor in encoder.transformer.state_dict().items():
             np.copyto(tensor.numpy(), self.weights[name])
         return encoder.to(device)
+
+    @property
+    def longest(self) -> int | None:
+        """As `Encoder.longest`."""
+        with torch.device("meta"):
+            return Encoder(empty(self.config)).longest
 
     @property
     def parameters(self) -> int:
