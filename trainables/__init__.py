@@ -6,6 +6,7 @@ Each regime module has:
 - `EPOCHS`: the budget that its source used; and `MAX_EPOCHS` where a larger one means nothing;
 - `Config`: a frozen dataclass of hyperparameters whose defaults are the source's values; it builds on `trainables.parts.head.Head`,
   from which a trained classifier is put together again;
+- `FROZEN = True` where no part of the encoder is trained: a search then encodes its sentences once for all trials (`Data.encoded`);
 - `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each epoch
   and returns the trained `Classifier`.
 """

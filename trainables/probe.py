@@ -20,6 +20,7 @@ from trainables.parts.optim import HeadRate
 from trainables.parts.tokens import Data
 
 EPOCHS = 20
+FROZEN = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,5 +41,14 @@ def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: in
     """Yield an Epoch after each epoch; return the trained classifier."""
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
-    yield from fit_head(model, config, data, batch_size=config.batch_size, learning_rate=config.head_lr, epochs=epochs, seed=seed)
+    yield from fit_head(
+        model,
+        config,
+        data,
+        batch_size=config.batch_size,
+        learning_rate=config.head_lr,
+        epochs=epochs,
+        seed=seed,
+        encoded=data.encoded,
+    )
     return model

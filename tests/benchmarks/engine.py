@@ -60,7 +60,7 @@ def side(prepared: Prepared, precision: Precision, batch_size: int, ours: bool) 
     encoder = prepared.small.build(precision)
     encoder.has_berts_layers = encoder.has_berts_layers and ours
     model = Classifier.new(encoder, config, prepared.data.labels).train()
-    groups = optim.parameter_groups(encoder, model.head, learning_rate=config.learning_rate, head_learning_rate=config.head_learning_rate)
+    groups = optim.parameter_groups(encoder, model.head, learning_rate=config.lr, head_learning_rate=config.head_lr)
     return Side(model, optim.build(config, groups))
 
 

@@ -89,8 +89,8 @@ class RegimeTrainer(Trainer):
             groups = optim.parameter_groups(
                 Encoder(self.model.encoder),
                 self.model.classifier,
-                learning_rate=config.learning_rate,
-                head_learning_rate=config.head_learning_rate,
+                learning_rate=config.lr,
+                head_learning_rate=config.head_lr,
                 **decays,
             )
             self.optimizer = optim.build(config, groups)

@@ -37,10 +37,12 @@ def fit_head(
     epochs: int,
     seed: int,
     done: int = 0,
+    encoded: tuple[Features, Features] | None = None,
 ) -> Iterator[Epoch]:
-    """Train `model.head` by gradient. The encoder is not touched, so each sentence is encoded once; the first epoch's seconds have that."""
+    """Train `model.head` by gradient on `encoded`, or where there is none on what the encoder gives now: the first epoch's seconds have
+    that."""
     began = time.perf_counter()
-    train, validation = encode(model.encoder, data)
+    train, validation = encoded or encode(model.encoder, data)
     encoding = time.perf_counter() - began
     training = fit(
         model.head,

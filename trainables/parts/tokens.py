@@ -96,6 +96,8 @@ class Data:
     train: Tokens
     validation: Tokens
     labels: tuple[str, ...]
+    encoded: tuple[Features, Features] | None = None
+    """Train and validation as the pretrained encoder gives them, where a search encoded them once for all its trials."""
 
 
 class Examples(Protocol):
