@@ -213,6 +213,10 @@ def _spec(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec
         if not equals:
             raise ValueError(f"--fix takes FIELD=VALUE; got {quoted(item)}")
         fixed[name] = config.parse(name, text)
+    for name in fixed:
+        other = name.removeprefix("sgd_") if name.startswith("sgd_") else f"sgd_{name}"
+        if other in config.describe() and fixed.get("optimizer", "either") not in ("either", "sgd" if name.startswith("sgd_") else "adamw"):
+            raise ValueError(f"--fix {name} is not read with optimizer={fixed['optimizer']}, which has {other}")
     return SearchSpec(regime=regime, fix=fixed, **values)
 
 

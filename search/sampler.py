@@ -2,8 +2,8 @@
 
 import copy
 import zlib
-from collections.abc import Container
-from typing import Any
+from collections.abc import Container, Iterable
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -21,11 +21,11 @@ def sampler(spec: SearchSpec, already: int) -> BaseSampler:
     """The sampler of a search that has asked `already` times: one that goes on draws other numbers than it began with."""
     seed = (spec.seed + 7919 * already) % 2**32
     if spec.sampler == "tpe":
-        return Warned(TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True))
+        return PenaliseFailures(TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True))
     if spec.sampler == "gp":
-        return Warned(GPSampler(seed=seed, warn_independent_sampling=False))
+        return PenaliseFailures(GPSampler(seed=seed, warn_independent_sampling=False))
     if spec.sampler == "cmaes":
-        return Warned(CmaEs(seed))
+        return PenaliseFailures(CmaEs(seed))
     return ByNumber(spec.seed)
 
 
@@ -45,7 +45,7 @@ class ByNumber(RandomSampler):
         return super().sample_independent(study, trial, param_name, param_distribution)
 
 
-class Warned(BaseSampler):
+class PenaliseFailures(BaseSampler):
     """A sampler that sees a failed trial as one that scored 0, so that it learns to stay away; Optuna's own do not look at failures."""
 
     def __init__(self, inner: BaseSampler) -> None:
@@ -53,42 +53,56 @@ class Warned(BaseSampler):
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the sampler does."""
-        return self.inner.infer_relative_search_space(_Told.of(study), trial)
+        return self.inner.infer_relative_search_space(penalised(study), trial)
 
     def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         """As the sampler does."""
-        return self.inner.sample_relative(_Told.of(study), trial, search_space)
+        return self.inner.sample_relative(penalised(study), trial, search_space)
 
     def sample_independent(self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
         """As the sampler does."""
-        return self.inner.sample_independent(_Told.of(study), trial, param_name, param_distribution)
+        return self.inner.sample_independent(penalised(study), trial, param_name, param_distribution)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """As the sampler does."""
-        self.inner.before_trial(_Told.of(study), trial)
+        self.inner.before_trial(penalised(study), trial)
 
     def after_trial(self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:
         """As the sampler does."""
-        self.inner.after_trial(_Told.of(study), trial, state, values)
+        self.inner.after_trial(penalised(study), trial, state, values)
 
 
-class _Told(optuna.Study):
-    """A study in which failed trials have the worst score that there is."""
+def penalised(study: optuna.Study) -> optuna.Study:
+    """A view of a study, or of one of Hyperband's brackets, in which failed trials have the worst score that there is."""
+    return cast(optuna.Study, _Penalised(study))
 
-    @classmethod
-    def of(cls, study: optuna.Study) -> "_Told":
-        told = copy.copy(study)
-        told.__class__ = cls
-        return told  # type: ignore[return-value]
+
+class _Penalised:
+    """Hands everything on to the study but its trials. It cannot be a copy: Optuna's brackets do not allow one."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._whole = study
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        return self.get_trials()
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        return _penalise(self._whole.get_trials(deepcopy=False), states)
 
     def _get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False) -> list[FrozenTrial]:
-        found = super()._get_trials(deepcopy=False, use_cache=use_cache)
-        return [trial for trial in map(_lesson, found) if states is None or trial.state in states]
+        return _penalise(self._whole._get_trials(deepcopy=False, use_cache=use_cache), states)
 
 
-def _lesson(trial: FrozenTrial) -> FrozenTrial:
-    if trial.state != TrialState.FAIL or DUPLICATE in trial.user_attrs:
-        return trial
-    lesson = copy.copy(trial)
-    lesson.state, lesson.values = TrialState.COMPLETE, [0.0]
-    return lesson
+def _penalise(trials: Iterable[FrozenTrial], states: Container[TrialState] | None) -> list[FrozenTrial]:
+    every = [_scored_0(trial) if trial.state == TrialState.FAIL and DUPLICATE not in trial.user_attrs else trial for trial in trials]
+    return [trial for trial in every if states is None or trial.state in states]
+
+
+def _scored_0(failed: FrozenTrial) -> FrozenTrial:
+    trial = copy.copy(failed)
+    trial.state, trial.values = TrialState.COMPLETE, [0.0]
+    return trial

@@ -84,15 +84,23 @@ class Ledger:
             self.close(ray_id, TrialState.COMPLETE, score=score)
             return False
         epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in USAGE if key in result}
-        recorded, key = self._recorded(trial), f"{studies.EPOCH}{epoch['epoch']}"
-        if epoch["epoch"] not in recorded.intermediate_values:
-            trial.report(epoch["validation_accuracy"], epoch["epoch"])
-        if key not in recorded.user_attrs:  # else an earlier attempt got as far, and what it recorded stands
-            trial.set_user_attr(key, epoch)  # last: with this line the disk has both
-        if epoch["epoch"] <= STOPPABLE * self.spec.epochs and trial.should_prune() and trial.number != 0:  # asked of 0 too, for its rungs
+        number, recorded = epoch["epoch"], self._recorded(trial)
+        pruned = recorded.user_attrs.get(studies.PRUNED_AT) == number
+        if f"{studies.EPOCH}{number}" not in recorded.user_attrs:  # else an earlier attempt got as far, and was judged as well as recorded
+            pruned = self._judge(trial, recorded, number, epoch["validation_accuracy"])
+            if pruned:
+                trial.set_user_attr(studies.PRUNED_AT, number)
+            trial.set_user_attr(f"{studies.EPOCH}{number}", epoch)  # last: with this line the disk has all that was decided on
+        if pruned:
             self.close(ray_id, TrialState.PRUNED)
             return False
         return not self.over
+
+    def _judge(self, trial: optuna.Trial, recorded: optuna.trial.FrozenTrial, epoch: int, accuracy: float) -> bool:
+        """Give Optuna's pruner an epoch that it has not seen; whether the trial is pruned."""
+        if epoch not in recorded.intermediate_values:
+            trial.report(accuracy, epoch)
+        return epoch <= STOPPABLE * self.spec.epochs and trial.should_prune() and trial.number != 0  # asked of 0 too, for its rungs
 
     def close(self, ray_id: str, state: TrialState, reason: str | None = None, score: float | None = None) -> None:
         """Tell the study how a trial ended."""

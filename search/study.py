@@ -25,9 +25,10 @@ from search.spec import SearchSpec
 from trainables.parts.epoch import Epoch
 
 JOURNAL = "study.journal"
-CONFIG, REASON, DIED = "config", "reason", "died"
+CONFIG, REASON, DIED, PRUNED_AT = "config", "reason", "died", "pruned_at"
 EPOCH = "epoch:"
-"""User attributes of a trial: its whole configuration, why it failed, how its worker died once, and each epoch's report."""
+"""User attributes of a trial: its whole configuration, why it failed, how its worker died once, the epoch after which it was pruned, and
+each epoch's report."""
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 
 FOLLOWED = (JournalOperation.SET_TRIAL_PARAM, JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE)
@@ -77,7 +78,10 @@ def open_study(spec: SearchSpec) -> optuna.Study:
     study.sampler = sampler(spec, there)
     points = [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]
     for point in points[there:]:  # all of them in a new study, what is missing in one that was cut short in the middle of this
-        study.enqueue_trial(point_of(spec, point))
+        params, config = _along(spec, point)
+        study.enqueue_trial(
+            params, user_attrs={CONFIG: config if point else trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()}
+        )
     return study
 
 
@@ -151,15 +155,20 @@ def configuration(spec: SearchSpec, trial: Any) -> dict[str, Any]:
 
 def point_of(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
     """The parameters that the space suggests where it is led along a configuration: the paper's, with `values` in its place."""
-    defaults = trainables.load(spec.regime).Config.from_dict({**values, **spec.fix}).to_dict()
-    trial = FixedTrial(defaults)
-    spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
-    return dict(trial.params)
+    return _along(spec, values)[0]
+
+
+def _along(spec: SearchSpec, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those parameters, and the configuration that the space makes of them."""
+    trial = FixedTrial(trainables.load(spec.regime).Config.from_dict({**values, **spec.fix}).to_dict())
+    config = configuration(spec, trial)
+    return dict(trial.params), config
 
 
 def ask(study: optuna.Study, spec: SearchSpec, found: dict[str, int] | None = None) -> optuna.Trial | None:
     """The next trial, its configuration in its attributes; None where the space holds nothing that was not run.
 
+    A point's configuration is in its attributes already: trial 0's has the paper's values also where the space sets others.
     A configuration that another trial has is closed at once with a reason: with one seed, it would only repeat that trial's curve.
     A sampler that goes on repeating itself is helped by a random configuration that is new. `found` is what `known` gives, for a caller
     that keeps it: what is asked is added.
@@ -172,8 +181,11 @@ def ask(study: optuna.Study, spec: SearchSpec, found: dict[str, int] | None = No
                 return None
             study.enqueue_trial(unseen)
         trial = study.ask()
-        config = configuration(spec, trial)
-        trial.set_user_attr(CONFIG, config)
+        config = trial.user_attrs.get(CONFIG)
+        if config is None or not trial.params:  # else it runs again, as it was: the space may be another one by now
+            suggested = configuration(spec, trial)
+            config = config or suggested
+            trial.set_user_attr(CONFIG, config)  # last: with this line the disk has the parameters too
         same = found.setdefault(_key(config), trial.number)
         if same == trial.number:
             return trial

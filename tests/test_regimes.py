@@ -311,7 +311,7 @@ def test_simclrs_rates_are_the_papers_as_torch_takes_them() -> None:
 def test_a_configuration_of_an_earlier_version_keeps_its_rates(regime: str) -> None:
     """It had one rate and one decay for either optimiser, as torch takes them."""
     kind = trainables.load(regime).Config
-    old = {"optimizer": "sgd", "momentum": 0.75, "learning_rate": 0.25, "head_learning_rate": 0.5, "weight_decay": 0.125}
+    old = {"optimizer": "sgd", "momentum": 0.75, "nesterov": True, "learning_rate": 0.25, "head_learning_rate": 0.5, "weight_decay": 0.125}
     config = kind.from_dict(old)
     assert (config.lr, config.head_lr, config.sgd_weight_decay) == (0.25, 0.5, 0.125)
     assert kind.from_dict(config.to_dict()) == config

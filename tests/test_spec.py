@@ -124,7 +124,17 @@ def test_times_are_read_in_their_units() -> None:
 
 
 def test_fix_takes_values_as_the_field_has_them() -> None:
-    argv = ["--regime", "baseline", *BASE, "--fix", "head_width=none", "nesterov=false", "dropout=0", "optimizer=sgd", "learning_rate=1e-3"]
+    argv = [
+        "--regime",
+        "baseline",
+        *BASE,
+        "--fix",
+        "head_width=none",
+        "nesterov=false",
+        "dropout=0",
+        "optimizer=sgd",
+        "sgd_learning_rate=1e-3",
+    ]
     (found,) = arguments.command(arguments.parse(argv)).specs
     assert found.fix == {"head_width": None, "nesterov": False, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 1e-3}
 

@@ -1,7 +1,7 @@
 """Parameter groups with a learning rate each, and the optimisers that take them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -11,6 +11,10 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from trainables.parts.config import Hyperparameters, Momentum, Rate
 from trainables.parts.encoder import Encoder
+
+RATES = ("learning_rate", "head_learning_rate")
+OF_OLD = {"optimizer", "momentum", "nesterov", "weight_decay"}
+"""What every configuration of an earlier version had."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +37,15 @@ class Optimizer(Hyperparameters):
 
     @classmethod
     def upgraded(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Earlier versions had no rates of SGD's own: `learning_rate` was torch's lr for either optimiser, `weight_decay` either's."""
-        known = {field.name: field.default for field in fields(cls)}
+        """Earlier versions had no rates of SGD's own: `learning_rate` was torch's lr for either optimiser, `weight_decay` either's.
+
+        Only whole configurations are theirs; names that a user fixes, or a point of a space, are of this version.
+        """
         given = dict(values)
-        if given.get("optimizer", known["optimizer"]) != "sgd" or any(name.startswith("sgd_") for name in given):
+        if given.get("optimizer") != "sgd" or not set(given) >= OF_OLD or any(name.startswith("sgd_") for name in given):
             return given
-        momentum = given.get("momentum", known["momentum"])
-        for name in ("learning_rate", "head_learning_rate"):
-            if f"sgd_{name}" in known and name in given and isinstance(momentum, float | int) and momentum < 1:
-                given[f"sgd_{name}"] = given[name] / (1 - momentum)
-        if "weight_decay" in given:
-            given["sgd_weight_decay"] = given["weight_decay"]
-        return given
+        rates = {f"sgd_{name}": given[name] / (1 - given["momentum"]) for name in RATES if name in given}
+        return given | rates | {"sgd_weight_decay": given["weight_decay"]}
 
 
 @dataclass(frozen=True, kw_only=True)

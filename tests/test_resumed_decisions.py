@@ -1,0 +1,247 @@
+"""A search that is interrupted decides as one that never was: every sampler with every scheduler, and any order of events.
+
+Nothing trains here: trials play curves that their numbers tell, and the ledger is driven as Ray drives it.
+"""
+
+import itertools
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from optuna.trial import FrozenTrial, TrialState
+
+from search import study as studies
+from search.searcher import FAILED, FINISHED, Ledger
+from search.spec import Sampler, Scheduler, SearchSpec
+
+EPOCHS, TRIALS = 9, 12
+
+
+def spec(folder: Path, **values: Any) -> SearchSpec:
+    given = {"regime": "llrd", "data": "embedded", "model": "minilm", "name": "s", "results": str(folder), "grace": 1}
+    made = SearchSpec(**{**given, "epochs": EPOCHS, "trials": TRIALS, **values})
+    made.folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def accuracy(number: int, epoch: int) -> float:
+    """Of a trial after an epoch: it rises, and curves cross."""
+    draw = random.Random(number)
+    end, speed = draw.uniform(0.3, 0.95), draw.uniform(0.2, 1.5)
+    return round(end * (1 - 2.718 ** (-speed * epoch)) + random.Random(1000 * number + epoch).uniform(0, 0.02), 6)
+
+
+def report(number: int, epoch: int) -> dict[str, Any]:
+    nothing = {"train_loss": 1.0, "train_accuracy": None, "validation_loss": 1.0, "learning_rate": 1e-4, "steps": 3, "seconds": 0.1}
+    best = max(accuracy(number, step) for step in range(1, epoch + 1))
+    known = {"validation_accuracy": accuracy(number, epoch), "best_accuracy": best}
+    return {"epoch": epoch, "stage": "fine-tune", "micro_batch": 16, **nothing, **known}
+
+
+def resumed(made: SearchSpec) -> Ledger:
+    """As another process finds the search."""
+    study = studies.open_study(made)
+    studies.interrupt(study)
+    return Ledger(study, made)
+
+
+def play(made: SearchSpec, interrupt_after: int | None = None) -> list[FrozenTrial]:
+    """Trials one after the other; the process dies after so many reports."""
+    ledger, reports = resumed(made), 0
+    while not ledger.enough:
+        trial = ledger.ask("a")
+        assert trial is not None
+        for epoch in range(1, EPOCHS + 1):
+            goes_on = ledger.report("a", report(trial.number, epoch))
+            reports += 1
+            if reports == interrupt_after:
+                ledger = resumed(made)
+                break
+            if not goes_on:
+                break
+        else:
+            ledger.report("a", {FINISHED: True})
+    return studies.trials(ledger.study)
+
+
+def essence(trial: FrozenTrial) -> tuple[Any, ...]:
+    return trial.number, trial.state, trial.value, trial.user_attrs[studies.CONFIG], trial.intermediate_values, studies.epochs(trial)
+
+
+PAIRS = list(itertools.product(get_args(Sampler), get_args(Scheduler)))
+
+
+@pytest.mark.parametrize(("sampler", "scheduler"), PAIRS, ids=map("-".join, PAIRS))
+def test_every_sampler_runs_with_every_scheduler_and_resumes(sampler: str, scheduler: str, tmp_path: Path) -> None:
+    """`random` ends as if it had not been interrupted. The others begin anew to learn, so only what was asked before is the same."""
+    whole = play(spec(tmp_path / "whole", sampler=sampler, scheduler=scheduler))
+    moment = random.Random(f"{sampler} {scheduler}").randint(10, sum(len(trial.intermediate_values) for trial in whole) - 10)
+    cut = play(spec(tmp_path / "cut", sampler=sampler, scheduler=scheduler), moment)
+    assert len(whole) == len(cut) == TRIALS and {trial.state for trial in cut} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    ends = itertools.accumulate(len(trial.intermediate_values) for trial in whole)
+    same = TRIALS if sampler == "random" else 1 + sum(end < moment for end in ends)
+    assert [essence(trial) for trial in cut[:same]] == [essence(trial) for trial in whole[:same]]
+    assert scheduler == "none" or any(trial.state == TrialState.PRUNED for trial in whole)
+
+
+@pytest.mark.parametrize("regime", ["llrd", "supcon"])
+def test_a_trial_that_is_interrupted_late_completes_as_it_would_have(regime: str, tmp_path: Path) -> None:
+    """Three curves that complete, the third interrupted after epoch 9 of 10, or after its last stage's first, where it is below a rung."""
+    made = spec(tmp_path, regime=regime, epochs=10, grace=3)
+    ledger = resumed(made)
+    ends = (0.61, 0.89, 0.88)
+
+    def say(number: int, epoch: int) -> dict[str, Any]:
+        score = (0.5, 0.6, 0.7)[number] if epoch < 9 else 0.05  # as by another classifier
+        return {**report(number, epoch), "validation_accuracy": score, "best_accuracy": ends[number]}
+
+    for number in range(3):
+        assert ledger.ask("a") is not None
+        for epoch in range(1, 12 if number < 2 else 10):
+            assert ledger.report("a", say(number, epoch))
+        if number < 2:
+            ledger.report("a", {FINISHED: True})
+    ledger = resumed(made)
+    assert ledger.ask("b") is not None
+    for epoch in range(1, 12):
+        assert ledger.report("b", say(2, epoch)), epoch
+    ledger.report("b", {FINISHED: True})
+    assert [trial.state for trial in studies.trials(ledger.study)] == [TrialState.COMPLETE] * 3
+
+
+def test_what_was_to_be_pruned_when_the_process_died_is_pruned(tmp_path: Path) -> None:
+    """The decision is on the disk before it is acted on."""
+    made = spec(tmp_path, sampler="random")
+    path = made.folder / studies.JOURNAL
+    whole = play(made)
+    pruned = next(trial.number for trial in whole if trial.state == TrialState.PRUNED)
+    lines = path.read_bytes().splitlines(keepends=True)
+    places = [place for place, line in enumerate(lines) if studies.PRUNED_AT.encode() in line]
+    path.write_bytes(b"".join(lines[: places[0] + 2]))  # with the epoch, without the end
+    (left,) = (trial for trial in studies.trials(studies.read_study(made.folder)) if trial.number == pruned)
+    assert left.state == TrialState.RUNNING
+    assert [essence(trial) for trial in play(made)] == [essence(trial) for trial in whole]
+
+
+class Search(RuleBasedStateMachine):
+    """Ask, report, lose workers and die in any order, beside a search to which nothing happens but the same reports, each once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
+        self.ids = map(str, itertools.count())
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    @initialize(scheduler=st.sampled_from(get_args(Scheduler)))
+    def begin(self, scheduler: str) -> None:
+        self.made = spec(self.folder / "a", sampler="random", scheduler=scheduler)
+        self.ledger, self.calm = resumed(self.made), resumed(spec(self.folder / "b", sampler="random", scheduler=scheduler))
+        self.running: dict[str, tuple[int, int]] = {}  # Ray's id: number, epochs reported by this attempt
+        self.recorded: dict[int, int] = {}
+        self.deaths: dict[int, int] = {}
+        self.ended: dict[int, TrialState] = {}
+
+    @rule()
+    def ask(self) -> None:
+        if len(self.running) == 3 or self.ledger.enough:
+            return
+        ray_id = next(self.ids)
+        trial = self.ledger.ask(ray_id)
+        assert trial is not None and trial.number not in self.ended
+        self.running[ray_id] = (trial.number, 0)
+        if trial.number not in self.recorded:
+            again = self.calm.ask(str(trial.number))
+            assert again is not None and again.number == trial.number
+            assert again.user_attrs[studies.CONFIG] == trial.user_attrs[studies.CONFIG]
+            self.recorded[trial.number] = 0
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), epochs=st.integers(1, 4))
+    def report(self, data: st.DataObject, epochs: int) -> None:
+        ray_id = data.draw(st.sampled_from(sorted(self.running)))
+        for _ in range(epochs):
+            number, done = self.running[ray_id]
+            if done == EPOCHS:
+                assert not self.ledger.report(ray_id, {FINISHED: True})
+                self.calm.report(str(number), {FINISHED: True})
+                return self._end(ray_id, TrialState.COMPLETE)
+            goes_on = self.ledger.report(ray_id, report(number, done + 1))
+            if done + 1 > self.recorded[number]:
+                assert goes_on == self.calm.report(str(number), report(number, done + 1))
+                self.recorded[number] = done + 1
+            else:
+                assert goes_on, "what went on once goes on again"
+            if not goes_on:
+                return self._end(ray_id, TrialState.PRUNED)
+            self.running[ray_id] = (number, done + 1)
+        return None
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        ray_id = data.draw(st.sampled_from(sorted(self.running)))
+        for ledger, name in ((self.ledger, ray_id), (self.calm, str(self.running[ray_id][0]))):
+            ledger.report(name, {FAILED: f"FloatingPointError: in {self.running[ray_id]}"})
+        self._end(ray_id, TrialState.FAIL)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), died=st.booleans())
+    def lose(self, data: st.DataObject, died: bool) -> None:
+        """A worker dies, or Ray takes it away."""
+        ray_id = data.draw(st.sampled_from(sorted(self.running)))
+        number, _ = self.running[ray_id]
+        self.ledger.gone(ray_id, died)
+        self.deaths[number] = self.deaths.get(number, 0) + died
+        if self.deaths[number] == 2 and died:
+            self.calm.report(str(number), {FAILED: "its worker died twice"})
+            self._end(ray_id, TrialState.FAIL)
+        else:
+            del self.running[ray_id]
+
+    @rule()
+    def die(self) -> None:
+        self.ledger, self.running = resumed(self.made), {}
+
+    def _end(self, ray_id: str, state: TrialState) -> None:
+        self.ended[self.running.pop(ray_id)[0]] = state
+
+    @invariant()
+    def each_trial_is_there_once_in_its_state(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        found = {trial.number: trial for trial in self.ledger.study.get_trials(deepcopy=False) if trial.number in self.recorded}
+        assert sorted(found) == sorted(self.recorded)
+        running = {number for number, _ in self.running.values()}
+        for number, trial in found.items():
+            expected = self.ended.get(number, TrialState.RUNNING if number in running else TrialState.WAITING)
+            assert trial.state == expected
+            assert sorted(trial.intermediate_values) == list(range(1, self.recorded[number] + 1))
+            calm = self.calm.study.get_trials(deepcopy=False)[number]
+            rungs = {key: value for key, value in trial.system_attrs.items() if "rung" in key}
+            assert rungs == {key: value for key, value in calm.system_attrs.items() if "rung" in key}
+
+
+def machine(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        Search,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+        ),
+    )
+
+
+def test_no_order_of_events_loses_doubles_or_judges_a_trial_twice() -> None:
+    machine(examples=6, steps=30)
+
+
+@pytest.mark.slow
+def test_no_order_of_events_does_so_in_many_tries() -> None:
+    machine(examples=60, steps=60)
