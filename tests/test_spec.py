@@ -70,6 +70,8 @@ def test_a_damaged_spec_file_is_one_line(text: str) -> None:
         ["--regime", "baseline", "--fix", "nonsense=1"],
         ["--regime", "baseline", "--fix", "dropout"],
         ["--regime", "baseline", "--fix", "optimizer=adam"],
+        ["--regime", "baseline", "--fix", "optimizer=sgd", "learning_rate=1e-3"],
+        ["--regime", "baseline", "--fix", "optimizer=adamw", "sgd_weight_decay=0"],
         ["--regime", "baseline", "--time-budget", "soon"],
         ["--regime", "baseline", "--trial-timeout", "0"],
         ["--regime", "baseline", "--gpus-per-trial", "half"],
@@ -136,7 +138,7 @@ def test_fix_takes_values_as_the_field_has_them() -> None:
         "sgd_learning_rate=1e-3",
     ]
     (found,) = arguments.command(arguments.parse(argv)).specs
-    assert found.fix == {"head_width": None, "nesterov": False, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 1e-3}
+    assert found.fix == {"head_width": None, "nesterov": False, "dropout": 0.0, "optimizer": "sgd", "sgd_learning_rate": 1e-3}
 
 
 def test_all_means_every_regime_under_one_name() -> None:
