@@ -9,10 +9,10 @@ trained; run again, the program goes on where it stopped.
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,9 @@ def configurations(regime: str, count: int, seed: int) -> list[dict[str, Any]]:
     return [configuration(spec, study.ask()) for _ in range(count)]
 
 
-def train(regime: str, number: int, config: dict[str, Any]) -> dict[str, Any]:
+def train(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     """One configuration's row: `judge` is the best accuracy of the first stage, `final` the last stage's."""
+    regime, number, config = job
     precision = resolve_precision("auto", gpu=False)
     row = {
         "regime": regime,
@@ -131,12 +132,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(args.processes, context, _begin, (args.data, args.model)) as pool, args.out.open("a") as file:
-        for done in as_completed([pool.submit(train, *job) for job in jobs]):
-            rows.append(done.result())
-            file.write(json.dumps(rows[-1]) + "\n")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with context.Pool(args.processes, _begin, (args.data, args.model)) as pool, args.out.open("a") as file:  # ended at once by ^C
+        for row in pool.imap_unordered(train, jobs):
+            rows.append(row)
+            file.write(json.dumps(row) + "\n")
             file.flush()
-            print(f"{rows[-1]['regime']} {rows[-1]['number']}: {rows[-1]['final']}", flush=True)
+            print(f"{row['regime']} {row['number']}: {row['final']}", flush=True)
     asked = [(regime, config) for regime, configs in plans.items() for config in configs]
     print(table(sorted((row for row in rows if (row["regime"], row["config"]) in asked), key=lambda row: row["regime"])))
     return 0
