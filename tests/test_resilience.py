@@ -60,16 +60,23 @@ class Running:
     def left(self) -> list[str]:
         """What is still there of it: processes, after a moment to go, and files."""
         _, alive = psutil.wait_procs(self.children, timeout=10)
-        return [process.name() for process in alive] + [path.name for path in self.temporary.glob("regimen-*")]
+        return [process.name() for process in alive] + folders(self.temporary)
+
+
+def folders(temporary: Path) -> list[str]:
+    """Names of the folders that searches made for temporary files."""
+    return [path.name for path in temporary.glob("regimen-*") if path.name not in tiny.STRANGERS]
 
 
 @pytest.fixture
 def temporary(tmp_path: Path) -> Iterator[Path]:
-    """A short path: Ray puts sockets below it, whose names may have 107 characters."""
+    """A short path: Ray puts sockets below it, whose names may have 107 characters. What a user keeps there outlives every search."""
     folder = Path(f"/tmp/r{os.getpid()}-{time.monotonic_ns() % 10**6}")
     folder.mkdir()
+    tiny.write_strangers(folder)
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    assert tiny.harmed(folder) == []
+    shutil.rmtree(folder)
 
 
 def outcome(folder: Path) -> list[tuple[Any, ...]]:
@@ -156,7 +163,7 @@ def test_a_search_whose_driver_is_killed_goes_on_and_removes_what_it_left(
     search = Running("killed", searched, temporary).until_epochs(70)
     search.process.kill()
     search.process.wait()
-    assert [path.name for path in temporary.glob("regimen-*")]
+    assert folders(temporary)
     before = [trial for trial in outcome(search.folder) if trial[1] == "COMPLETE"]
     assert before
     done = run("search.run", "--resume", "killed", "--results", str(searched.results), TMPDIR=str(temporary))
