@@ -188,33 +188,53 @@ def _stay_on_loopback() -> None:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What there is to run trials on."""
+class Node:
+    """A computer with its cores and GPUs."""
 
     cpus: float
-    gpus: float
+    gpus: float = 0
+
+    def slots(self, cpus: float, gpus: float) -> int:
+        """Trials of this size that it takes side by side. A share of a GPU is one card's: of 0.4 two go on each, not five on two."""
+        cores = math.floor(self.cpus / cpus + 1e-9)
+        return min(cores, int(self.gpus) * math.floor(1 / gpus + 1e-9)) if gpus else cores
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to run trials on, node by node: no trial is divided among nodes."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def gpus(self) -> float:
+        """Of all nodes."""
+        return sum(node.gpus for node in self.nodes)
 
 
 def this_machine() -> Machine:
     """What a cluster that is started here will have."""
     import torch  # takes seconds, in which Ray can start
+    from ray._private.utils import get_num_cpus  # as Ray counts: a container may have fewer cores than its machine
 
-    return Machine(os.cpu_count() or 1, torch.cuda.device_count())
+    return Machine((Node(get_num_cpus(), torch.cuda.device_count()),))
 
 
 def connected() -> Machine:
     """What the cluster that is connected has."""
-    have = ray.cluster_resources()
-    return Machine(have.get("CPU", 0), have.get("GPU", 0))
+    found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return Machine(tuple(Node(has.get("CPU", 0), has.get("GPU", 0)) for has in found))
 
 
 def resources(have: Machine, cpus: float, gpus: float, max_concurrent: int | None) -> Resources:
-    """Slots for trials of this size. Raises ValueError where not even one fits."""
+    """Slots for trials of this size. Raises ValueError where not even one fits: Ray would wait for a node that takes it."""
+    if gpus > 1:
+        raise ValueError(f"gpus_per_trial is at most 1, because a trial trains on one GPU; got {gpus:g}")
     if gpus > have.gpus:
-        raise ValueError(f"gpus_per_trial is at most {have.gpus:g}, the GPUs that are here; got {gpus:g}")
-    if cpus > have.cpus:
-        raise ValueError(f"cpus_per_trial is at most {have.cpus:g}, the cores that are here; got {cpus:g}")
-    slots = math.floor(have.cpus / cpus + 1e-9)
-    if gpus:
-        slots = min(slots, math.floor(have.gpus / gpus + 1e-9))
+        raise ValueError(f"gpus_per_trial is 0 where there is no GPU; got {gpus:g}")
+    slots = sum(node.slots(cpus, gpus) for node in have.nodes)
+    if slots == 0:
+        most = max((node.cpus for node in have.nodes if node.gpus or not gpus), default=0)
+        where = "the largest node with a GPU" if gpus else "the largest node"
+        raise ValueError(f"cpus_per_trial is at most {most:g}, the cores of {where}; got {cpus:g}")
     return Resources(cpus, gpus, min(slots, max_concurrent or slots))
