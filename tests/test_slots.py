@@ -78,7 +78,7 @@ def test_a_trial_that_no_node_takes_is_refused(cpus: float, gpus: float, said: s
 
 
 def test_a_gpu_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ValueError, match="^gpus_per_trial is 0 where there is no GPU; got"):
+    with pytest.raises(ValueError, match="gpus_per_trial is 0 where there is no GPU"):
         resources(machine((8, 0)), 1, 0.5, None)
 
 
@@ -87,20 +87,18 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 
 CLUSTER = """
 import json, logging, os, sys, time
-from search import cluster, scratch, worker
+from search import scratch, worker
 from search.cluster import connected, resources
 with scratch.temporary_folder() as folder:
-    cluster._stay_on_loopback()
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"
+    os.environ["RAY_TMPDIR"] = str(folder)
+    (folder / "ray").mkdir()
     import ray
-    from ray._private import ray_constants
     from ray.cluster_utils import Cluster
-    ray_constants.ENABLE_RAY_CLUSTER = True
     with scratch.marked(folder):
         made = Cluster()
         for cpus, gpus in json.loads(sys.argv[1]):
             head = {"temp_dir": str(folder), "include_dashboard": False} if made.head_node is None else {}
-            made.add_node(num_cpus=cpus, num_gpus=gpus, node_ip_address="127.0.0.1", object_store_memory=100 * 2**20, **head)
+            made.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=100 * 2**20, **head)
     ray.init(address=made.address, log_to_driver=False, logging_level=logging.ERROR)
 
     def whose():
