@@ -79,13 +79,13 @@ def reason(error: BaseException) -> str:
 
 def _tidy() -> None:
     """Give back what the worker's trial before took: each is a thread of its own, with memory that the next one would not find."""
-    torch.cuda.empty_cache()  # to the other trials on the card; nothing where there is none
     if gc.get_freeze_count():
         gc.collect()  # optimiser and schedule hold each other, and with that a model's weights several times over
         with contextlib.suppress(AttributeError, OSError):  # where malloc is not glibc's
             ctypes.CDLL(None).malloc_trim(0)
     else:
         gc.freeze()  # what was imported stays: a collection need not look at it, and takes milliseconds instead of 0.2 s
+    torch.cuda.empty_cache()  # what was freed just now goes to the card's other trials; nothing happens where there is no card
 
 
 def trial(params: dict[str, Any], job: Job, seed: int) -> None:

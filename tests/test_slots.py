@@ -176,7 +176,6 @@ def test_a_task_on_a_gpu_has_a_process_of_its_own_and_one_on_a_cpu_a_warm_one(un
     [
         ([], "error: torch cannot use the GPUs that Ray has ("),
         (["--gpus-per-trial", "0.5"], "error: torch cannot use the GPUs that Ray has ("),
-        (["--gpus-per-trial", "2"], "error: gpus_per_trial is at most 1, because a trial trains on one GPU; got 2"),
         (["--cpus-per-trial", "3", "--gpus-per-trial", "0"], "error: cpus_per_trial is at most 2, the cores of the largest node; got 3"),
     ],
 )
