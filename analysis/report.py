@@ -4,8 +4,8 @@ Writes one HTML page, `report.html`, the same without figures as Markdown, `repo
 `report_figures/`, and every number that is drawn as CSV: `report_NAME.csv`, a file for each of `analysis.tables`, all of them in RESULTS.
 """
 
-import os
 import re
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +24,8 @@ from analysis.text import cell, plain
 
 TITLE = "Regimen: what the searches found"
 USER_ERROR = 2
+HEAD = '<svg xmlns="http://www.w3.org/2000/svg" style="background: white; color: black; font-family: sans-serif" '
+"""How a figure's file begins."""
 
 
 def report(results: Path, out: Path | None = None) -> Path:
@@ -64,22 +66,25 @@ def _write_figures(folder: Path, parts: Sequence[Section]) -> None:
         drawings = [drawing for block in section.blocks if isinstance(block, Figures) for drawing in block.drawings]
         for place, drawing in enumerate(drawings, 1):
             path = folder / f"{number}-{place:02d}-{re.sub('[^a-z0-9]+', '-', drawing.title.lower())[:40].strip('-')}.svg"
-            head = '<svg xmlns="http://www.w3.org/2000/svg" style="background: white; color: black; font-family: sans-serif" '
-            _write(path, drawing.svg.replace("<svg ", head, 1))
+            _write(path, drawing.svg.replace("<svg ", HEAD, 1))
             written.add(path)
     for old in set(folder.glob("*.svg")) - written:
-        old.unlink()
+        if old.is_file() and old.read_text(encoding="utf-8", errors="replace").startswith(HEAD):  # no other program's figure does
+            old.unlink()
 
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all: beside its place first, then renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with beside.open("x", encoding="utf-8") as file:  # made here, or refused: nobody else's is written over, or removed
+        try:
+            file.write(text)
+            file.close()
+            beside.replace(path)
+        except BaseException:
+            beside.unlink()
+            raise
 
 
 def main(argv: Sequence[str] | None = None) -> int:

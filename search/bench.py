@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from search.card import cards
 from search.cluster import Resources, connected, resources
 from search.memory import measure_share
 from search.prepare import PAPERS_MODEL, Prepared, resolve_precision
@@ -28,13 +29,15 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Bench:
     """Send data and weights to the object store, and settle what a trial of these searches takes."""
     spec, have = specs[0], connected()
     gpu = have.gpus > 0 and spec.gpus_per_trial != 0
-    precision = resolve_precision(spec.precision, gpu=gpu)
     wanted = spec.gpus_per_trial if spec.gpus_per_trial is not None else (1.0 if gpu else 0.0)
     fits = resources(have, spec.cpus_per_trial, wanted, spec.max_concurrent)
+    found = cards() if gpu else []
+    precision = resolve_precision(spec.precision, gpu=gpu, native=all(card.bf16 for card in found))
     data, pretrained = share(prepared.data, prepared.small)
     job = Job(spec.regime, data, pretrained, spec.epochs, precision, fits.device, fits.threads)
     if gpu and spec.gpus_per_trial is None:
-        needed = max(measure_share(one, prepared.data, replace(job, regime=one.regime)) for one in specs)
+        free = min(card.free for card in found)
+        needed = max(measure_share(one, prepared.data, replace(job, regime=one.regime), free) for one in specs)
         fits = resources(have, spec.cpus_per_trial, needed, spec.max_concurrent)
     tags = {
         "data": spec.data,

@@ -1,20 +1,16 @@
 """A Ray cluster for the length of a command: quiet, on loopback, and gone afterwards; or the user's own."""
 
 import contextlib
-import fcntl
 import logging
 import math
 import os
 import secrets
 import select
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -26,11 +22,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import psutil
 import ray
 
+from search import scratch
 from search.exit_codes import FAILED, RECORDED
 
-PREFIX, LOCK, MARK = "regimen-", ".lock", "REGIMEN_TEMPORARY"
-"""Of the folders for Ray's files under the system's temporary one; the file in each that its process holds locked; and the variable
-that names it to the processes that use it."""
 VITAL, AGENTS = ("raylet", "gcs_server"), ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 """Ray's processes that it does not go on without: our children, and theirs; the raylet ends with either agent."""
 PRELOADED = ["torch", "transformers.modeling_utils", "ray.tune", "optuna"]
@@ -65,9 +59,8 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
     Raises ValueError where none answers, OSError where none can be started. A cluster of our own listens on loopback alone.
     """
     with contextlib.ExitStack() as stack:
-        own = None if address else str(stack.enter_context(temporary_folder()))
+        own = None if address else stack.enter_context(scratch.temporary_folder())
         if own:
-            os.environ[MARK] = own
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray leaves one in the home folder
             _stay_on_loopback()
         stack.callback(_shut_down)
@@ -76,14 +69,15 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
         if own:
             stack.enter_context(_watched(started))  # from before there is anything to watch: half started, Ray would wait for a minute
         try:
-            ray.init(
-                address=address or "local",
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _temp_dir=own,
-                _system_config=_settings(workers) if own else None,
-            )
+            with scratch.marked(own) if own else contextlib.nullcontext():
+                ray.init(
+                    address=address or "local",
+                    include_dashboard=None if address else False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _temp_dir=str(own) if own else None,
+                    _system_config=_settings(workers) if own else None,
+                )
         except SystemExit as ended:  # Ray's own answer to SIGTERM while it starts
             raise KeyboardInterrupt from ended
         except Exception as error:  # Ray raises its own, Python's, and those of what it is made of
@@ -120,35 +114,13 @@ def end_at_once(code: int, why: str = "") -> NoReturn:
     """End this process, and a cluster of our own: say `why`, kill Ray's processes, remove their files."""
     _ending.acquire()  # and never released: another thread that comes here waits for the end; a further signal, in this one, does not
     os.write(2, why.encode())  # first, because without its raylet Ray ends this process too, and says nothing that helps
-    for folder in _temporary:
-        _end(folder)
+    scratch.remove_all()
     os._exit(code)
 
 
 def whole() -> bool:
     """Whether Ray's own processes, where we started them, are alive: if not, workers die too, and their trials are not to blame."""
     return all(_alive(process) for process in _vital)
-
-
-def _end(folder: Path) -> None:
-    """Kill the processes that a temporary folder belongs to, and remove it."""
-    killed = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(Exception):  # of a process that ends at this moment, anything may be unreadable
-            if process.pid != os.getpid() and _uses(process, str(folder)):
-                process.kill()
-                killed.append(process)
-    psutil.wait_procs(killed, timeout=3)
-    for path in folder.glob("[!.]*"):
-        shutil.rmtree(path, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)  # its lock last: without one, nobody would know that the folder may be removed
-
-
-def _uses(process: psutil.Process, folder: str) -> bool:
-    """Ray's processes have the folder in their environment, or, where they wrote their title over that, their logs in it."""
-    if process.name().startswith("ray::") and any(file.path.startswith(folder) for file in process.open_files()):
-        return True
-    return process.environ().get(MARK) == folder
 
 
 @contextlib.contextmanager
@@ -203,33 +175,8 @@ def _find_vital() -> Iterator[tuple[psutil.Process, str]]:
                         yield agent, agent.name()
 
 
-_temporary: set[Path] = set()
 _ending = threading.RLock()
 _vital: dict[psutil.Process, str] = {}
-
-
-@contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder for files that nobody needs afterwards. What killed processes left is ended too: nobody holds its lock."""
-    parent = Path(tempfile.gettempdir())
-    for folder in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError), (folder / LOCK).open("w" if _forsaken(folder) else "r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _end(folder)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    _temporary.add(folder)
-    try:
-        with (folder / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield folder
-    finally:
-        _end(folder)
-        _temporary.discard(folder)
-
-
-def _forsaken(folder: Path) -> bool:
-    """A folder without a lock: what the last breath of a process wrote after its files were removed. A new one gets its lock at once."""
-    return not (folder / LOCK).exists() and time.time() - folder.stat().st_mtime > 10
 
 
 def _stay_on_loopback() -> None:
@@ -241,33 +188,53 @@ def _stay_on_loopback() -> None:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What there is to run trials on."""
+class Node:
+    """A computer with its cores and GPUs."""
 
     cpus: float
-    gpus: float
+    gpus: float = 0
+
+    def slots(self, cpus: float, gpus: float) -> int:
+        """Trials of this size that it takes side by side. A share of a GPU is one card's: of 0.4 two go on each, not five on two."""
+        cores = math.floor(self.cpus / cpus + 1e-9)
+        return min(cores, int(self.gpus) * math.floor(1 / gpus + 1e-9)) if gpus else cores
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to run trials on, node by node: no trial is divided among nodes."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def gpus(self) -> float:
+        """Of all nodes."""
+        return sum(node.gpus for node in self.nodes)
 
 
 def this_machine() -> Machine:
     """What a cluster that is started here will have."""
     import torch  # takes seconds, in which Ray can start
+    from ray._private.utils import get_num_cpus  # as Ray counts: a container may have fewer cores than its machine
 
-    return Machine(os.cpu_count() or 1, torch.cuda.device_count())
+    return Machine((Node(get_num_cpus(), torch.cuda.device_count()),))
 
 
 def connected() -> Machine:
     """What the cluster that is connected has."""
-    have = ray.cluster_resources()
-    return Machine(have.get("CPU", 0), have.get("GPU", 0))
+    found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return Machine(tuple(Node(has.get("CPU", 0), has.get("GPU", 0)) for has in found))
 
 
 def resources(have: Machine, cpus: float, gpus: float, max_concurrent: int | None) -> Resources:
-    """Slots for trials of this size. Raises ValueError where not even one fits."""
+    """Slots for trials of this size. Raises ValueError where not even one fits: Ray would wait for a node that takes it."""
+    if gpus > 1:
+        raise ValueError(f"gpus_per_trial is at most 1, because a trial trains on one GPU; got {gpus:g}")
     if gpus > have.gpus:
-        raise ValueError(f"gpus_per_trial is at most {have.gpus:g}, the GPUs that are here; got {gpus:g}")
-    if cpus > have.cpus:
-        raise ValueError(f"cpus_per_trial is at most {have.cpus:g}, the cores that are here; got {cpus:g}")
-    slots = math.floor(have.cpus / cpus + 1e-9)
-    if gpus:
-        slots = min(slots, math.floor(have.gpus / gpus + 1e-9))
+        raise ValueError(f"gpus_per_trial is 0 where there is no GPU; got {gpus:g}")
+    slots = sum(node.slots(cpus, gpus) for node in have.nodes)
+    if slots == 0:
+        most = max((node.cpus for node in have.nodes if node.gpus or not gpus), default=0)
+        where = "the largest node with a GPU" if gpus else "the largest node"
+        raise ValueError(f"cpus_per_trial is at most {most:g}, the cores of {where}; got {cpus:g}")
     return Resources(cpus, gpus, min(slots, max_concurrent or slots))

@@ -1,6 +1,7 @@
 """How much of a GPU a trial needs: measured on the most expensive configuration that the space has."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from search import worker
 from search.spec import SearchSpec
 from search.study import configuration
 from search.worker import Job
+from trainables.parts.step import out_of_memory
 from trainables.parts.tokens import Data, Tokens
 
 STEPS = 3
@@ -47,26 +49,35 @@ def longest(tokens: Tokens, sentences: int) -> Tokens:
     return Tokens(ids, offsets, tokens.labels[rows], tokens.pad)
 
 
-def measure_share(spec: SearchSpec, data: Data, job: Job) -> float:
-    """The share of a GPU for one trial: a whole number of trials fits on the card."""
+def measure_share(spec: SearchSpec, data: Data, job: Job, free: float) -> float:
+    """The share of a GPU for one trial, of whose memory `free` bytes are free: a whole number of trials fits on it.
+
+    Raises ValueError where the space's most expensive trial does not fit at all, OSError where it breaks for another reason.
+    """
     config = most_expensive(spec)
     worst = Data(longest(data.train, STEPS * int(config.get("batch_size", 64))), longest(data.validation, 256), data.labels)
-    peak, total = ray.get(_peak.options(num_gpus=1).remote(Job(**{**vars(job), "data": ray.put(worst), "epochs": 1}), config, spec.seed))
-    return share(peak, total)
+    peak = worker.task(_peak, spec.cpus_per_trial, 1.0)
+    try:
+        return share(ray.get(peak.remote(replace(job, data=ray.put(worst), epochs=1), config, spec.seed)), free)
+    except ray.exceptions.RayError as error:
+        what = f"the most expensive trial of '{spec.regime}' does not run on a GPU: {worker.reason(error)}"
+        if out_of_memory(getattr(error, "cause", None) or error):
+            raise ValueError(
+                f"{what}; use a smaller --model, or --gpus-per-trial 1, with which only trials that are too large fail"
+            ) from error
+        raise OSError(what) from error
 
 
-def share(peak: float, total: float) -> float:
-    """The share of a card of `total` bytes for a trial whose tensors take `peak` bytes: 1 over how many fit."""
-    fit = math.floor(total / (MARGIN * peak + CONTEXT))
-    if fit < 1:
-        raise ValueError(
-            f"the space's largest trial needs {peak / 2**30:.1f} GiB, and the GPU has {total / 2**30:.1f}; use --fix batch_size=..."
-        )
-    return 1 / fit
+def share(peak: float, free: float) -> float:
+    """The share of a card for a trial whose tensors take `peak` bytes: 1 over how many fit into what is free.
+
+    One does, because it ran: it divides its mini-batches where memory is short, and then takes all that there is. `free` was read by a
+    process whose own context is gone by now.
+    """
+    return 1 / max(1, math.floor((free + CONTEXT) / (MARGIN * peak + CONTEXT)))
 
 
-@ray.remote(max_calls=1)
-def _peak(job: Job, config: dict[str, Any], seed: int) -> tuple[int, int]:
+def _peak(job: Job, config: dict[str, Any], seed: int) -> int:
     for _ in worker.begin(job, config, seed):
         pass
-    return torch.cuda.max_memory_reserved(), torch.cuda.get_device_properties(0).total_memory
+    return torch.cuda.max_memory_reserved()

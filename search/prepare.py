@@ -105,9 +105,13 @@ def prepare(data: str, model: str, *, text_column: str | None = None, label_colu
     )
 
 
-def resolve_precision(choice: str, *, gpu: bool) -> Precision:
-    """The precision that `auto` means: bf16 on a GPU, and on a CPU that multiplies bfloat16 in hardware."""
-    if choice == "auto":
+def resolve_precision(choice: str, *, gpu: bool, native: bool | None = None) -> Precision:
+    """The precision that `auto` means: bf16 where the hardware multiplies it. `native` says whether the workers' GPUs do; None: as this
+    machine's own."""
+    if choice != "auto":
+        return "fp32" if choice == "fp32" else "bf16"
+    if gpu:
+        hardware = torch.cuda.is_bf16_supported(including_emulation=False) if native is None else native
+    else:
         hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return "bf16" if gpu or hardware else "fp32"
-    return "fp32" if choice == "fp32" else "bf16"
+    return "bf16" if hardware else "fp32"

@@ -25,6 +25,8 @@ METRICS = (
     "seconds",
     *USAGE,
 )
+OWN = ("regimen.", "version.", "mlflow.runName", "mlflow.parentRunId", "mlflow.user", "mlflow.source.")
+"""How names of tags begin that a run has from `Recorder.start`, or from MLflow itself."""
 MAX_METRICS = 1000
 MAX_VALUE = 5000
 MAX_NAME = 500
@@ -228,10 +230,14 @@ class Recorder:
         self.check()
         self.client.set_terminated(run, status, end_time=_milliseconds(ended))
 
-    def delete(self, run: str) -> None:
-        """Take a run away."""
+    def delete(self, run: Any) -> None:
+        """Take away a run of this search that a request made which was received twice. One that anybody else wrote a tag on stays.
+
+        The proof is in its tags: the identity by which it was found, and no name that `start` does not write. MLflow can restore it.
+        """
         self.check()
-        self.client.delete_run(run)
+        if all(name in self.tags or name.startswith(OWN) for name in run.data.tags):
+            self.client.delete_run(run.info.run_id)
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-import os
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,15 @@ def write(path: Path, text: str) -> None:
     """Write a file whole or not at all: beside its place first, then renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = text.encode("utf-8")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with beside.open("xb") as file:  # made here, or refused: nobody else's is written over, or removed
+        try:
+            file.write(content)
+            file.close()
+            beside.replace(path)
+        except BaseException:
+            beside.unlink()
+            raise
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:

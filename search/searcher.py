@@ -22,8 +22,8 @@ from search.progress import duration
 from search.spec import SearchSpec
 from search.usage import USAGE
 
-FINISHED, FAILED = "finished", "failed"
-"""Keys of a trial's last report: it came to its end, or the reason why it did not."""
+FINISHED, FAILED, LOST = "finished", "failed", "lost"
+"""Keys of a trial's last report: it came to its end, or the reason why it did not, or why its worker is lost with it."""
 
 STOPPABLE = 2 / 3
 """Share of the budget in which a trial may be stopped: later it would save little, and lose a score at full budget."""
@@ -39,6 +39,8 @@ class Ledger:
         self.study, self.spec, self.stopping = study, spec, stopping
         self.open: dict[str, optuna.Trial] = {}
         self.known = studies.known(study)
+        self.lost_workers: dict[str, str] = {}
+        """Why a trial's worker is about to end, where it said so."""
         self.exhausted = False
         self.failures: list[str] = []
         """Reasons of the trials that ended in this process, as long as all of them failed."""
@@ -79,6 +81,9 @@ class Ledger:
         if FAILED in result:
             self.close(ray_id, TrialState.FAIL, result[FAILED])
             return False
+        if LOST in result:
+            self.lost_workers[ray_id] = result[LOST]
+            return True
         if FINISHED in result:
             score = studies.epochs(self._recorded(trial))[-1]["best_accuracy"]
             self.close(ray_id, TrialState.COMPLETE, score=score)
@@ -121,8 +126,9 @@ class Ledger:
         if ray_id not in self.open or (died and not cluster.whole()):  # with Ray gone the next process finds it running, and repeats it
             return
         trial = self.open[ray_id]
+        why = self.lost_workers.pop(ray_id, "its worker died twice: killed, or out of memory")
         if died and studies.DIED in self._recorded(trial).user_attrs:
-            self.close(ray_id, TrialState.FAIL, "its worker died twice: killed, or out of memory")
+            self.close(ray_id, TrialState.FAIL, why)
             return
         if died:
             trial.set_user_attr(studies.DIED, True)

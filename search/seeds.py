@@ -25,7 +25,7 @@ class Run:
 
 def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
     """Queue a run. `trial` is its number in the study, for telling runs apart."""
-    remote = worker.train.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
+    remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2)
     return Run(trial, seed, config, *remote.remote(job, config, seed))
 
 
@@ -45,6 +45,6 @@ def test(runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared
     """The runs' scores on the test split, which workers get here and nowhere else."""
     whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
     labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
-    remote = worker.test.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
+    remote = worker.task(worker.test, resources.cpus, resources.gpus)
     found: list[dict[str, float]] = ray.get([remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split) for run in runs])
     return found

@@ -1,9 +1,11 @@
 """MLflow's sqlite file, made whole or not at all."""
 
 import fcntl
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 
 def path_of(uri: str) -> Path | None:
@@ -19,11 +21,26 @@ def make(path: Path, fill: Callable[[str], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
+    with path.with_name(f".{path.name}.lock").open("a+", encoding="utf-8", errors="replace") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            for left in path.parent.glob(f".{path.name}.*.new*"):  # and its journal
-                left.unlink()
-            beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")  # MLflow keeps a store open by its address
-            fill(f"sqlite:///{beside}")
-            beside.rename(path)
+        if path.exists():
+            return
+        _remove_last(path, lock)
+        name = uuid.uuid4().hex  # a new one each time: MLflow keeps a store open by its address
+        lock.write(f"{name}\n")
+        lock.flush()
+        fill(f"sqlite:///{_beside(path, name)}")
+        _beside(path, name).rename(path)
+
+
+def _beside(path: Path, name: str) -> Path:
+    return path.with_name(f".{path.name}.{name}.new")
+
+
+def _remove_last(path: Path, lock: TextIO) -> None:
+    """Remove what was cut short last. The proof that it is ours: the lock file has its name, and nobody makes it any more."""
+    lock.seek(0)
+    last = lock.read().rpartition("\n")[0].rpartition("\n")[2]
+    if re.fullmatch("[0-9a-f]{32}", last):
+        for end in ("", "-journal", "-wal", "-shm"):
+            Path(f"{_beside(path, last)}{end}").unlink(missing_ok=True)

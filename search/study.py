@@ -31,6 +31,9 @@ EPOCH = "epoch:"
 each epoch's report."""
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 
+BEGINNING = b'{"op_code":'
+"""Of a journal's every line."""
+
 FOLLOWED = (JournalOperation.SET_TRIAL_PARAM, JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE)
 """Kinds of lines after which the configuration or the epoch that they belong to is written: the disk is waited for once, with that."""
 
@@ -86,12 +89,17 @@ def open_study(spec: SearchSpec) -> optuna.Study:
 
 
 def mend(path: Path) -> None:
-    """Cut off what a power loss left of a journal's last lines, and remove the lock of a process that was killed."""
+    """Cut off what a power loss left of a journal's last lines, and remove the lock of a process that was killed.
+
+    The proof: the caller holds the search's own lock, so nobody is writing. Raises ValueError where the file is something else.
+    """
     Path(f"{path}.lock").unlink(missing_ok=True)
     content = path.read_bytes() if path.exists() else b""
     end = content.rfind(b"\n") + 1
     while end and not _is_json(content[content.rfind(b"\n", 0, end - 1) + 1 : end]):
         end = content.rfind(b"\n", 0, end - 1) + 1
+    if end == 0 and content.strip(b"\0") and not content.startswith(BEGINNING[: len(content)]):
+        raise ValueError(f"'{path}' is no journal of a search; move it away")
     if end < len(content):
         os.truncate(path, end)
 

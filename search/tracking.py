@@ -188,7 +188,7 @@ class Tracker:
         for run in found:
             key = run.data.tags.get("regimen.key", "search")
             if key in runs:
-                self.recorder.delete(run.info.run_id)
+                self.recorder.delete(run)
             else:
                 runs[key] = _Run.read(run)
         self.parent = runs.pop("search", None)

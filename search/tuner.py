@@ -13,7 +13,8 @@ from ray.tune.execution import class_cache
 
 from search import study as studies
 from search import worker
-from search.cluster import Resources, temporary_folder
+from search.cluster import Resources
+from search.scratch import temporary_folder
 from search.searcher import Ledger, StudyScheduler, StudySearcher
 from search.spec import SearchSpec
 from search.stop import Stop

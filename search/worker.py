@@ -2,9 +2,10 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ import torch
 from ray import tune
 
 import trainables
-from search.searcher import FAILED, FINISHED
+from search.searcher import FAILED, FINISHED, LOST
 from search.usage import Meter
 from trainables.parts.classifier import Classifier
 from trainables.parts.encoder import Precision, Pretrained, state
 from trainables.parts.epoch import Epoch
 from trainables.parts.scores import paper_loss, scores
+from trainables.parts.step import cuda_is_lost
 from trainables.parts.tokens import Data, Tokens
 
 
@@ -83,10 +85,14 @@ def _tidy() -> None:
             ctypes.CDLL(None).malloc_trim(0)
     else:
         gc.freeze()  # what was imported stays: a collection need not look at it, and takes milliseconds instead of 0.2 s
+    torch.cuda.empty_cache()  # what was freed just now goes to the card's other trials; nothing happens where there is no card
 
 
 def trial(params: dict[str, Any], job: Job, seed: int) -> None:
-    """A trial of the search, as Ray Tune calls it. What goes wrong is reported with its reason, and the worker stays warm."""
+    """A trial of the search, as Ray Tune calls it. What goes wrong is reported with its reason, and the worker stays warm.
+
+    But for an error after which CUDA does nothing more in this process: that is raised, so that Tune replaces the worker.
+    """
     _tidy()
     try:
         epochs: Iterator[Epoch] = begin(job, params["config"], seed)
@@ -94,12 +100,24 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
         for epoch in epochs:
             tune.report(epoch.to_dict() | meter.read())
     except Exception as error:
-        tune.report({FAILED: reason(error), "validation_accuracy": 0.0})
+        lost = cuda_is_lost(error)
+        tune.report({LOST if lost else FAILED: reason(error), "validation_accuracy": 0.0})
+        if lost:
+            raise
     else:
         tune.report({FINISHED: True, "validation_accuracy": 0.0})
 
 
-@ray.remote(max_retries=1, num_returns=2)
+@functools.cache
+def task(function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1) -> Any:
+    """A function as a Ray task, which gets a second try where its worker dies.
+
+    On a GPU each call has a process of its own: an idle one would keep CUDA's context and memory, and, used again, stay on the card that
+    it began on. (Ray takes `max_calls` from the decorator only.) On a CPU workers stay warm, because their imports take seconds.
+    """
+    return ray.remote(num_cpus=cpus, num_gpus=gpus, num_returns=outputs, max_retries=1, max_calls=1 if gpus else 0)(function)
+
+
 def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Weights]:
     """A run to its end: its epochs with its predictions, and the weights that it leaves."""
     run = begin(job, config, seed)
@@ -134,7 +152,6 @@ def assemble(
     return model.eval()
 
 
-@ray.remote
 def test(
     job: Job,
     config: dict[str, Any],

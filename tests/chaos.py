@@ -100,6 +100,7 @@ class Figures:
                     "processes left",
                     "folders left",
                     "shared memory left",
+                    "a user's folders harmed",
                 ),
                 0,
             )
@@ -136,11 +137,12 @@ class Place:
         return self.work / "code"
 
     def fill(self) -> None:
-        """Put the code, the corpus and the model there."""
+        """Put the code, the corpus and the model there, and what a user keeps beside the searches' temporary folders."""
         for package in ("search", "trainables", "spaces", "analysis"):
             shutil.copytree(ROOT / package, self.code / package, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
         tiny.write_corpus(self.work / "corpus")
         tiny.write_model(self.work / "model")
+        tiny.write_strangers(self.temp)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -203,7 +205,8 @@ class Server:
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    """Kill -9 a process with its group. Once it was waited for, its number may be another's: then nothing is sent."""
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -217,6 +220,7 @@ class Session:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *argv], cwd=place.code, env=place.environment, stdout=out, stderr=out, start_new_session=True
             )
+        self.itself = psutil.Process(self.process.pid)
         self.began = time.monotonic()
         self.family: set[psutil.Process] = set()
         self.shared: set[str] = set()
@@ -243,7 +247,7 @@ class Session:
     def look(self) -> bool:
         """Note what it has started and how far it is; whether it still runs."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            self.family.update(psutil.Process(self.process.pid).children(recursive=True))
+            self.family.update(self.itself.children(recursive=True))
         if self.went_on is None and self.progress()[1] > self.had_epochs:
             self.went_on = self.elapsed
         return self.code is None
@@ -274,7 +278,7 @@ class Session:
         if kind in ("raylet", "gcs", "agent"):
             begins = {"raylet": "raylet", "gcs": "gcs_server", "agent": "ray::RuntimeEnv"}[kind]
             return self.named(lambda name: name.startswith(begins))
-        return [psutil.Process(self.process.pid)]
+        return [self.itself]
 
     def note_shared_memory(self) -> None:
         """Remember the files under /dev/shm that its processes have mapped."""
@@ -454,8 +458,7 @@ class Round:
             self.server.kill(back_after=20 * kill.share)
             self.server_was_killed = True
         elif kill.kind == "group":
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(session.process.pid, signal.SIGKILL)
+            kill_group(session.process)
         else:
             sent = {"int": signal.SIGINT, "term": signal.SIGTERM}.get(kill.kind, signal.SIGKILL)
             with contextlib.suppress(psutil.Error, IndexError):
@@ -568,7 +571,9 @@ class Round:
                 if Path(path).exists():
                     self.figures.blame("shared memory left", f"round {self.number}, {session.log}: {path}")
             session.destroy()
-        for folder in self.place.temp.glob("regimen-*"):
+        for harmed in tiny.harmed(self.place.temp):
+            self.figures.blame("a user's folders harmed", f"round {self.number}: {harmed}")
+        for folder in set(self.place.temp.glob("regimen-*")) - {self.place.temp / name for name in tiny.STRANGERS}:
             names = [str(path.relative_to(folder)) for path in folder.rglob("*")]
             self.figures.blame("folders left", f"round {self.number}: {folder}, {len(names)} files and folders, {names[:4]}")
             shutil.rmtree(folder, ignore_errors=True)

@@ -19,10 +19,12 @@ from torch.nn.functional import cross_entropy
 
 import trainables
 from trainables.parts import encoder as encoders
+from trainables.parts.classifier import vectors
 from trainables.parts.encoder import Encoder, Pretrained
 from trainables.parts.loop import Training, fit
 from trainables.parts.losses import nt_xent, supcon
-from trainables.parts.step import Objective, Passes, gradients, split
+from trainables.parts.step import Objective, Passes, cuda_is_lost, gradients, split
+from trainables.parts.step import out_of_memory as is_out_of_memory
 from trainables.parts.tokens import Batch, Data, Features, MiniBatches, Tokens
 
 TRAINED = [name for name in trainables.names() if name != "untuned"]
@@ -250,6 +252,59 @@ def test_one_sentence_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(MemoryError, match=r"^out of memory even at one sentence at a time$"):
         passes.backward(points(BATCH))
     assert seen == [16, 8, 4, 2, 1]
+
+
+# Evaluation
+
+
+@pytest.mark.parametrize("fits", [1, 3, 7])
+def test_evaluation_is_divided_where_memory_is_short(
+    fits: int, pretrained: Pretrained, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = pretrained.build()
+    whole, forward, sizes = vectors(encoder, data.validation), Encoder.forward, list[int]()
+
+    def short(self: Encoder, batch: Batch) -> Tensor:
+        sizes.append(len(batch.labels))
+        if len(batch.labels) > fits:
+            out_of_memory()
+        return forward(self, batch)
+
+    monkeypatch.setattr(Encoder, "forward", short)
+    assert torch.allclose(vectors(encoder, data.validation), whole, atol=1e-5)
+    assert max(sizes) > fits and sum(size for size in sizes if size <= fits) == len(data.validation)
+
+
+def test_evaluation_that_breaks_otherwise_is_not_tried_again(pretrained: Pretrained, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = list[Batch]()
+
+    def broken(self: Encoder, batch: Batch) -> Tensor:
+        calls.append(batch)
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(Encoder, "forward", broken)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        vectors(pretrained.build(), data.validation)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "lost", "memory"),
+    [
+        (RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported"), True, False),
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), True, False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(...)`"), True, False),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), True, False),
+        (RuntimeError("CUDA error: out of memory"), False, True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), False, True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), False, True),
+        (MemoryError("out of memory even at one sentence at a time"), False, True),
+        (FloatingPointError("the loss became nan in epoch 4"), False, False),
+        (ValueError("shapes do not match"), False, False),
+    ],
+)
+def test_what_ends_cuda_in_a_process_is_told_from_what_is_short_of_memory(error: Exception, lost: bool, memory: bool) -> None:
+    assert (cuda_is_lost(error), is_out_of_memory(error)) == (lost, memory)
 
 
 # Whole runs

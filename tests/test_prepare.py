@@ -10,7 +10,6 @@ import torch
 
 import trainables
 from search import memory
-from search.cluster import Machine, resources
 from search.prepare import default_sources, prepare, resolve_precision
 from search.spec import SearchSpec
 from trainables.parts.tokens import Tokens
@@ -54,22 +53,11 @@ def test_without_a_hub_the_defaults_are_what_comes_with_regimen_and_it_is_said(m
     assert default_sources("x", "y") == ("x", "y", [])
 
 
-def test_precision_is_as_asked_and_auto_takes_bf16_on_a_gpu() -> None:
-    assert [resolve_precision(choice, gpu=True) for choice in ("auto", "fp32", "bf16")] == ["bf16", "fp32", "bf16"]
-
-
-@pytest.mark.parametrize(
-    ("cpus", "gpus", "most", "slots"),
-    [(1, 0, None, 8), (0.5, 0, None, 16), (3, 0, None, 2), (1, 0, 3, 3), (1, 0.25, None, 8), (1, 0.5, None, 4)],
-)
-def test_slots_are_as_many_as_fit(cpus: float, gpus: float, most: int | None, slots: int) -> None:
-    assert resources(Machine(8, 2), cpus, gpus, most).slots == slots
-
-
-def test_trials_that_do_not_fit_are_refused() -> None:
-    for cpus, gpus in ((9, 0), (1, 3)):
-        with pytest.raises(ValueError, match="at most"):
-            resources(Machine(8, 2), cpus, gpus, None)
+@pytest.mark.parametrize("native", [True, False])
+def test_precision_is_as_asked_and_auto_takes_bf16_where_the_gpu_multiplies_it(native: bool) -> None:
+    """This machine may have no GPU: it is the workers' that count."""
+    found = [resolve_precision(choice, gpu=True, native=native) for choice in ("auto", "fp32", "bf16")]
+    assert found == ["bf16" if native else "fp32", "fp32", "bf16"]
 
 
 @pytest.mark.parametrize("name", trainables.names())
@@ -92,8 +80,14 @@ def test_the_longest_sentences_are_found_and_repeated(data) -> None:
     assert (few.ids[: few.lengths[0]] == data.train.ids[data.train.offsets[row] : data.train.offsets[row + 1]]).all()
 
 
-def test_a_share_of_a_card_is_one_over_how_many_trials_fit() -> None:
+def test_a_share_of_a_card_is_one_over_how_many_trials_fit_into_what_is_free() -> None:
     gib = 2**30
     assert memory.share(7.5 * gib, 80 * gib) == pytest.approx(1 / 9)  # 1.1 x 7.5 + 0.586 GiB = 8.84 GiB a trial
-    with pytest.raises(ValueError, match="batch_size"):
-        memory.share(100 * gib, 80 * gib)
+    assert memory.share(7.5 * gib, 30 * gib) == pytest.approx(1 / 3)
+
+
+def test_a_trial_that_ran_has_a_card_at_least_for_itself() -> None:
+    """It divided its mini-batches, and then took nearly all that there is: as more than one it does not fit."""
+    gib = 2**30
+    for peak in (75, 79.5, 100):
+        assert memory.share(peak * gib, 79 * gib) == 1

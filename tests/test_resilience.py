@@ -60,16 +60,23 @@ class Running:
     def left(self) -> list[str]:
         """What is still there of it: processes, after a moment to go, and files."""
         _, alive = psutil.wait_procs(self.children, timeout=10)
-        return [process.name() for process in alive] + [path.name for path in self.temporary.glob("regimen-*")]
+        return [process.name() for process in alive] + folders(self.temporary)
+
+
+def folders(temporary: Path) -> list[str]:
+    """Names of the folders that searches made for temporary files."""
+    return [path.name for path in temporary.glob("regimen-*") if path.name not in tiny.STRANGERS]
 
 
 @pytest.fixture
 def temporary(tmp_path: Path) -> Iterator[Path]:
-    """A short path: Ray puts sockets below it, whose names may have 107 characters."""
+    """A short path: Ray puts sockets below it, whose names may have 107 characters. What a user keeps there outlives every search."""
     folder = Path(f"/tmp/r{os.getpid()}-{time.monotonic_ns() % 10**6}")
     folder.mkdir()
+    tiny.write_strangers(folder)
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    assert tiny.harmed(folder) == []
+    shutil.rmtree(folder)
 
 
 def outcome(folder: Path) -> list[tuple[Any, ...]]:
@@ -156,7 +163,7 @@ def test_a_search_whose_driver_is_killed_goes_on_and_removes_what_it_left(
     search = Running("killed", searched, temporary).until_epochs(70)
     search.process.kill()
     search.process.wait()
-    assert [path.name for path in temporary.glob("regimen-*")]
+    assert folders(temporary)
     before = [trial for trial in outcome(search.folder) if trial[1] == "COMPLETE"]
     assert before
     done = run("search.run", "--resume", "killed", "--results", str(searched.results), TMPDIR=str(temporary))
@@ -208,6 +215,37 @@ def test_a_full_disk_ends_the_search_cleanly_and_loses_nothing(
     assert search.left() == []
     resume("full", searched)
     assert outcome(search.folder) == undisturbed
+
+
+LOSES_CUDA = """    assert not globals().get("LOST"), "the worker is used again"
+    marker = f"{config.draw}-was-here"
+    import pathlib
+    first = not (pathlib.Path("{folder}") / marker).exists()
+    (pathlib.Path("{folder}") / marker).touch()
+    if config.draw % 3 == 0 or (config.draw % 3 == 1 and first):
+        globals()["LOST"] = True
+        raise RuntimeError("CUDA error: device-side assert triggered")
+    began ="""
+
+
+def test_a_worker_that_lost_cuda_is_replaced_and_its_trial_tried_again(searched: Searched, temporary: Path, tmp_path: Path) -> None:
+    """In a copy of the code: as with CUDA, whatever is run in that process afterwards breaks. Some trials lose it always, some once."""
+    for package in ("search", "trainables", "spaces", "analysis"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "seen").mkdir()
+    source = (ROOT / "trainables" / "untuned.py").read_text()
+    loses = LOSES_CUDA.replace("{folder}", str(tmp_path / "seen"))
+    (tmp_path / "trainables" / "fragile.py").write_text(source.replace("    began =", loses, 1))
+    (tmp_path / "spaces" / "fragile.py").write_text((ROOT / "spaces" / "untuned.py").read_text().replace("10_000", "6"))
+    search = Running("lost", searched, temporary, "--regime", "fragile", "--trials", "6", cwd=tmp_path)
+    search.ends(0)
+    found = {trial.user_attrs[studies.CONFIG]["draw"]: trial for trial in studies.trials(studies.read_study(search.folder))}
+    assert {draw: trial.state.name for draw, trial in found.items()} == {
+        draw: "FAIL" if draw % 3 == 0 else "COMPLETE" for draw in range(1, 7)
+    }
+    assert {draw for draw, trial in found.items() if studies.DIED in trial.user_attrs} == {1, 3, 4, 6}
+    reasons = {draw: trial.user_attrs.get(studies.REASON) for draw, trial in found.items() if draw % 3 == 0}
+    assert reasons == dict.fromkeys((3, 6), "RuntimeError: CUDA error: device-side assert triggered")
 
 
 def test_three_first_trials_that_fail_for_one_reason_end_the_search(searched: Searched, temporary: Path, tmp_path: Path) -> None:

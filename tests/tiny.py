@@ -1,6 +1,8 @@
 """A tiny BERT and a toy corpus that it can learn: what the tests train and evaluate."""
 
 import json
+import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from itertools import product
@@ -87,3 +89,26 @@ def curve(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What epochs say that is the same each time: not how long they took, nor what else of the machine."""
     names = [field.name for field in fields(Epoch) if field.name != "seconds"]
     return [{name: epoch[name] for name in names} for epoch in epochs]
+
+
+STRANGERS = ("regimen-results-of-a-user", "regimen-abcdefgh", "regimen-locked_0", "regimen-linked_0")
+"""What a user keeps in the folder for temporary files, by names that begin like a search's own, or are like one to the letter."""
+
+
+def write_strangers(folder: Path) -> None:
+    """A user's folders in `folder`, an hour old: each with a file, one with an empty lock, one a link to a folder elsewhere."""
+    for name in STRANGERS:
+        place = folder / ("elsewhere" if name == "regimen-linked_0" else name)
+        place.mkdir()
+        (place / "thesis.txt").write_text("x")
+    (folder / "regimen-locked_0" / ".lock").touch()
+    (folder / "regimen-linked_0").symlink_to(folder / "elsewhere")
+    for name in STRANGERS:
+        os.utime(folder / name, (time.time() - 3600, time.time() - 3600))
+
+
+def harmed(folder: Path) -> list[str]:
+    """Which of them are not as they were."""
+    kept = [name for name in STRANGERS if (folder / name / "thesis.txt").is_file() and (folder / name / "thesis.txt").read_text() == "x"]
+    whole = (folder / "regimen-locked_0" / ".lock").is_file() and (folder / "regimen-linked_0").is_symlink()
+    return sorted(set(STRANGERS) - set(kept)) or ([] if whole else ["a lock or a link"])

@@ -65,7 +65,8 @@ def run(module: str, argv: Sequence[str], log: Path, look: Callable[[], None] = 
             ended = time.time()
             look()
         finally:
-            family |= _descendants(process.pid)
+            if process.poll() is None:  # else its number may be another's by now
+                family |= _descendants(process.pid)
             process.kill()
             for left in family:
                 with contextlib.suppress(psutil.Error):

@@ -17,6 +17,7 @@ from trainables.parts.config import Range, checked
 from trainables.parts.encoder import Encoder, empty, outlined, read_config, require_known
 from trainables.parts.head import Head
 from trainables.parts.quote import quoted, reason
+from trainables.parts.step import in_parts
 from trainables.parts.tokens import Batch, Tokens, by_length, tokenise
 
 WEIGHTS = "model.safetensors"
@@ -117,7 +118,7 @@ def vectors(encoder: Encoder, tokens: Tokens) -> Tensor:
     encoder.eval()
     out = torch.empty(len(tokens), encoder.width, device=encoder.device)
     for rows, batch in by_length(tokens):
-        out[torch.from_numpy(rows).to(encoder.device)] = encoder(batch.to(encoder.device))
+        out[torch.from_numpy(rows).to(encoder.device)] = in_parts(encoder, batch.to(encoder.device))
     encoder.train(training)
     return out
 

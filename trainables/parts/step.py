@@ -12,6 +12,10 @@ CAUSES = ("DefaultCPUAllocator", "std::bad_alloc", "CUDA error: out of memory", 
 """What a RuntimeError says where memory was short and torch has no class of its own for it."""
 
 
+LOST = ("CUDA error", "CUBLAS_STATUS_EXECUTION_FAILED", "CUDNN_STATUS_EXECUTION_FAILED")
+"""What an error says after which CUDA's context is not to be used again."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """What is minimised, cut where sentences meet: `forward` sees each by itself, `loss` sees all of a mini-batch."""
@@ -48,8 +52,7 @@ class Passes:
                     raise
             # Only out here is the error gone, and with its traceback the tensors of the pass that failed.
             self.size = halved(min(self.size, len(batch.labels)))
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
+            torch.cuda.empty_cache()
             restore(start, device)
 
 
@@ -96,6 +99,28 @@ def halved(size: int) -> int:
 def out_of_memory(error: Exception) -> bool:
     """Whether an error says that memory was short, on whichever device."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(cause in str(error) for cause in CAUSES)
+
+
+def cuda_is_lost(error: Exception) -> bool:
+    """Whether an error says that CUDA does nothing more in this process, as after a failed assertion or a wrong address on the device.
+
+    "To continue using CUDA, the process must be terminated and relaunched", says cudaError_t of each of those:
+    https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html. The few that would let it go on are taken for it too.
+    """
+    return any(sign in str(error) for sign in LOST) and not out_of_memory(error)
+
+
+def in_parts(forward: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
+    """A batch's outputs (B, ...), nothing random in them and without gradients; in parts, halved until they fit, where memory is short."""
+    size = len(batch.labels)
+    while True:
+        try:
+            return torch.cat([forward(part) for part in split(batch, size)])
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        size = halved(size)
+        torch.cuda.empty_cache()
 
 
 def random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
