@@ -65,7 +65,11 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
             signature=infer_signature(inputs, outputs),
             input_example=inputs,
             code_paths=[package.__path__[0] for package in (search, trainables)],
-            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")],
+            # Without a local build's mark, as in 2.13.0+cpu, which an index need not have.
+            pip_requirements=[
+                f"{name}=={version(name).partition('+')[0]}"
+                for name in ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
+            ],
             registered_model_name=register,
             tags=UNTOLD,
         )

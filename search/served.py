@@ -5,6 +5,7 @@ from typing import Any
 
 import mlflow
 import pandas
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 
 from search.predict import Predictor
@@ -18,8 +19,11 @@ class ServedClassifier(mlflow.pyfunc.PythonModel):
         self.predictor = Predictor(context.artifacts["model"])
 
     def predict(self, context: Any, model_input: pandas.DataFrame, params: dict[str, Any] | None = None) -> pandas.DataFrame:
-        """Classify the texts."""
-        rows = self.predictor.predict([str(text) for text in model_input["text"]])
+        """Classify the texts. What is no text, or blank, is the caller's mistake: HTTP 400."""
+        try:
+            rows = self.predictor.predict(model_input["text"].tolist())
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         return pandas.DataFrame(
             {
                 "label": [row["label"] for row in rows],

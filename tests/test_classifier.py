@@ -148,7 +148,7 @@ def test_what_was_trained_in_bf16_is_saved_with_its_weights(pretrained: Pretrain
 def test_saved_folder_holds_no_pickle(saved: tuple[Classifier, Path]) -> None:
     _, folder = saved
     assert {path.suffix for path in folder.iterdir()} <= {".json", ".safetensors", ".txt"}
-    assert len(load_file(folder / WEIGHTS)) == len(state(saved[0].encoder)) + 4
+    assert len(load_file(folder / WEIGHTS)) == len(state(saved[0].encoder)) + 4 + 1
 
 
 def test_saving_leaves_the_pretrained_model_as_it_was(pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path) -> None:
