@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(report(arguments.results, arguments.out))
     except (ValueError, OSError) as error:
         print(f"error: {plain(str(error))}", file=sys.stderr)
-        return USER_ERROR if isinstance(error, ValueError) else FAILED
+        return USER_ERROR if isinstance(error, ValueError | NotADirectoryError | FileExistsError) else FAILED
     return 0
 
 

@@ -3,10 +3,16 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from errno import EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+from pathlib import Path
 
 from search.exit_codes import FAILED, INTERRUPTED, OK, USER_ERROR
 from search.parser import refusal
+from trainables.parts.quote import quoted
+
+NOWHERE = (EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
+"""What the system says of a path that is wrong, and not of a machine that fails."""
 
 
 def ended(work: Callable[[], int]) -> int:
@@ -24,6 +30,17 @@ def ended(work: Callable[[], int]) -> int:
             print(refusal(error), file=sys.stderr)
     _drop_unwritten()
     return code
+
+
+@contextlib.contextmanager
+def at(path: Path) -> Iterator[None]:
+    """Use a path that the user named. Raises ValueError where it is wrong, as one below a file; what else fails is the machine's fault."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NOWHERE:
+            raise ValueError(f"{quoted(str(path))}: {error.strerror}") from error
+        raise
 
 
 def _drop_unwritten() -> None:

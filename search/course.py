@@ -16,7 +16,7 @@ from rich.console import Console
 
 import trainables
 from analysis import comparison, conditions
-from search import arguments, estimate, export, plan, results
+from search import arguments, estimate, export, onward, plan, results
 from search import study as studies
 from search.alone import alone
 from search.arguments import Command
@@ -115,8 +115,9 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: 
         note = (spec.folder / "table.md").read_text(encoding="utf-8")
         lacking = tracker.finish_within(PATIENCE, study, summary, note, interrupted=ending == Ending.INTERRUPTED)
         if lacking:
-            command = f"python -m search.sync {spec.name}{spec.results_flag}"
-            console.print(f"NOTE     MLflow lacks some of this ({lacking}); the rest is logged by: {command}", style="bold yellow")
+            console.print(
+                f"NOTE     MLflow lacks some of this ({lacking}); the rest is logged by: {onward.sync(spec)}", style="bold yellow"
+            )
     return Outcome(spec, summary, ending)
 
 
@@ -158,25 +159,15 @@ def _draw(spec: SearchSpec, console: Console) -> None:
     except OSError:
         raise
     except Exception as error:
-        again = f"python -m analysis.report {shlex.quote(str(spec.folder))}"
-        console.print(f"NOTE     the report was not drawn: {reason(error)}; again by: {again}", style="bold yellow")
+        console.print(f"NOTE     the report was not drawn: {reason(error)}; again by: {onward.report(spec)}", style="bold yellow")
 
 
 def _onward(spec: SearchSpec, summary: dict[str, Any]) -> str:
     """Where to look and how to go on, as Markdown below the table: MLflow shows both as the run's description."""
     if summary["best_trial"] is None:
         return ""
-    commands = "\n".join(_next(spec))
-    return f"\nFigures and errors: `report.html` among the artifacts. To go on:\n\n```sh\n{commands}\n```\n"
-
-
-def _next(spec: SearchSpec) -> list[str]:
-    """The commands that make a model of what a search found, for a shell."""
-    where = spec.results_flag
-    return [
-        f"python -m search.export {spec.name}{where} --out best.yaml",
-        f"python -m search.train best.yaml --seeds 5 --out model{where}{spec.store_flag}",
-    ]
+    commands = f"```sh\n{onward.export(spec)}\n{onward.train(spec)}\n```"
+    return f"\nFigures and errors: `report.html` among the artifacts. To go on:\n\n{commands}\n"
 
 
 def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:
@@ -244,7 +235,7 @@ def _report(console: Console, outcomes: list[Outcome], uri: str, *, quiet: bool)
             console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
     last = outcomes[-1].spec
     if outcomes[-1].ending == Ending.INTERRUPTED:
-        console.print(f"stopped. Go on with: python -m search.run --resume {last.name}{last.results_flag}")
+        console.print(f"stopped. Go on with: {onward.resume(last)}")
         return INTERRUPTED
     found = [outcome for outcome in outcomes if outcome.summary["best_validation"] is not None]
     if not found:
@@ -253,8 +244,8 @@ def _report(console: Console, outcomes: list[Outcome], uri: str, *, quiet: bool)
     best = max(found, key=lambda outcome: _chosen_by(outcome.summary)).spec
     console.print("next:")
     console.print(f"  {_browse(uri)}")
-    for command in _next(best):
-        console.print(f"  {command}")
+    console.print(f"  {onward.export(best)}")
+    console.print(f"  {onward.train(best)}")
     return OK
 
 

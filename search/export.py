@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 import trainables
 from search import study as studies
-from search.command import ended
+from search.command import at, ended
 from search.exit_codes import OK
 from search.parser import Parser
 from search.results import CONDITIONS, CONFIRMED, WINNER, chose, reported, tested, write
@@ -123,9 +123,9 @@ def read_export(path: Path) -> dict[str, Any]:
     machine cannot read it."""
     where = quoted(str(path))
     try:
-        with path.open("rb") as file:
+        with at(path), path.open("rb") as file:
             text = file.read(LONGEST + 1).decode("utf-8")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
     if len(text) > LONGEST:  # a device has no end
         raise ValueError(f"{where} is not a file that search.export wrote: it is longer than {LONGEST} bytes")
@@ -185,7 +185,8 @@ def _follow(args: argparse.Namespace) -> int:
     if args.out is None:
         sys.stdout.write(text)
     else:
-        write(args.out, text)
+        with at(args.out):
+            write(args.out, text)
         print(f"wrote {args.out}")
     return OK
 

@@ -157,11 +157,6 @@ class SearchSpec:
         return "" if self.results == "results" else f" --results {shlex.quote(self.results)}"
 
     @property
-    def store_flag(self) -> str:
-        """What a command has to say to log where this search does, for a shell; nothing where it does so by itself."""
-        return f" --tracking-uri {shlex.quote(self.tracking_uri)}" if self.tracking_uri else ""
-
-    @property
     def is_taken(self) -> bool:
         """The folder holds something. A hidden file is what a search leaves that was killed before its first word."""
         if not self.folder.is_dir():

@@ -6,7 +6,6 @@ The seeds are those that the search reports its winner on, in the same order: ne
 import argparse
 import json
 import os
-import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ import ray
 from rich.console import Console
 
 from analysis import comparison, conditions
+from search import onward, worker
 from search import seeds as seed_runs
-from search import worker
 from search.bench import facts
 from search.cluster import Resources, cluster, connected, resources
-from search.command import ended
+from search.command import at, ended
 from search.exit_codes import OK
 from search.export import read_export
 from search.model_card import model_card
@@ -235,7 +234,9 @@ def _check(out: Path, register: str | None) -> None:
         raise ValueError(f"{where}: its parent folder cannot be written")
     if register is not None and (not register.strip() or not register.isprintable() or set(register) & set("/:") or len(register) > 200):
         raise ValueError(f"--register is a name without '/' and ':', up to 200 characters; got {quoted(register)}")
-    if why := foreign(out):
+    with at(out):
+        why = foreign(out)
+    if why:
         raise ValueError(f"{where} exists and is not a model folder of search.train ({why}); choose another")
 
 
@@ -272,7 +273,7 @@ def _follow(args: argparse.Namespace) -> int:
     show_table(console, comparison.table([final.summary]))
     for line in conditions.remarks([final.summary]):
         console.print(f"  {line}", style="dim")
-    console.print(f"wrote {final.folder}\nnext:\n  python -m search.predict {shlex.quote(str(final.folder))} 'wake me at seven'")
+    console.print(f"wrote {final.folder}\nnext:\n  {onward.predict(final.folder)}")
     return OK
 
 
