@@ -128,7 +128,8 @@ def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
 def say_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
     """What runs, how much of it, and where."""
     prune = "no pruning" if spec.scheduler == "none" else f"{spec.scheduler} from epoch {spec.grace_epochs}"
-    confirm = f"best {spec.confirm_top} again on {several(spec.confirm_seeds, 'fresh seed')}" if spec.confirm_top else "no confirmation"
+    again = f"best {spec.confirm_top} again on {several(spec.confirm_seeds, 'seed')}, the winner on {spec.report_seeds} more"
+    confirm = again if spec.confirm_top else "no confirmation"
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     trials = f"{several(spec.trials, 'trial')} of {several(spec.epochs, 'epoch')}"
     say(console, "search", f"{spec.regime}: {trials}, {spec.sampler}, {prune}{budget}; {confirm}")
