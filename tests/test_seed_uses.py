@@ -1,10 +1,15 @@
 """Seeds have three uses that never meet: what is reported chose nothing, in the journal, the tables, the export and MLflow."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pandas
 import pytest
+import tiny
+from commands import Searched, run
 from hypothesis import given
 from hypothesis import strategies as st
 from test_study import CORPUS, epoch
@@ -134,3 +139,47 @@ def test_mlflows_parameters_are_what_no_resume_changes_and_tags_say_the_rest(tmp
     assert (parent["tags"]["regimen.trials"], parent["tags"]["regimen.report_seeds"]) == ("6", "5")
     assert not set(parent["params"]) & {name.removeprefix("regimen.") for name in settings(grown.spec)}
     assert parent["params"]["regime"] == "llrd" and parent["params"]["seed"] == "0"
+
+
+# From an earlier version's folder to a report
+
+
+def made_old(folder: Path) -> optuna.Study:
+    """Turn a search's journal into one of an earlier version, which tested the runs that chose the winner; and that was another trial."""
+    path = folder / studies.JOURNAL
+    new = ("reported", "tested", "predicted:")
+    lines = [line for line in path.read_text().splitlines() if not any(f'"user_attr":{{"{key}' in line for key in new)]
+    path.write_text("\n".join(lines) + "\n")
+    study = studies.read_study(folder)
+    confirmed = study.user_attrs[results.CONFIRMED]
+    (other,) = [number for number in map(int, confirmed) if number != study.user_attrs[results.WINNER]]
+    studies.remember(study, results.WINNER, other)
+    scores = {seed: {"accuracy": 0.5, "loss": 1.0, "paper_loss": 1.1} for seed in confirmed[str(other)]}
+    studies.remember(study, results.TESTED, {str(other): scores})
+    return study
+
+
+@pytest.mark.slow
+def test_a_folder_of_an_earlier_version_is_synced_and_a_resume_reports_its_new_winner(searched: Searched, tmp_path: Path) -> None:
+    shutil.copytree(searched.folder, tmp_path / "tiny")
+    first = studies.read_study(searched.folder).user_attrs
+    old = dict(made_old(tmp_path / "tiny").user_attrs)
+    assert results.REPORTED not in old and old[results.WINNER] != first[results.WINNER]
+    where = ["--results", str(tmp_path)]
+    assert run("search.sync", "tiny", *where).returncode == 0
+    assert "confirmed_validation_accuracy" not in run("search.export", "tiny", *where).stdout
+    done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
+    assert done.returncode == 0, done.stderr
+    assert "(n=2)" in done.stdout and "also chose" not in done.stdout
+    found = studies.read_study(tmp_path / "tiny").user_attrs
+    winner = str(first[results.WINNER])
+    assert found[results.CONFIRMED] == old[results.CONFIRMED] and str(found[results.WINNER]) == winner
+    assert {trial: set(seeds) for trial, seeds in found[results.REPORTED].items()} == {winner: {"1000", "1001"}}
+    for seed, epochs in found[results.REPORTED][winner].items():
+        assert tiny.curve(epochs) == tiny.curve(first[results.REPORTED][winner][seed])
+        assert found[results.TESTED][winner][seed] == first[results.TESTED][winner][seed]
+    summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())
+    assert summary["confirmed_seeds"] == [run["seed"] for run in summary["test"]] == [1000, 1001]
+    runs = [one["tags"] for one in everything(open_client(f"sqlite:///{tmp_path / 'mlflow.db'}")).values()]
+    kinds = [tags["regimen.kind"] for tags in runs if tags.get("regimen.search") == "tiny"]
+    assert kinds.count("confirmation") == 4 and kinds.count("report") == 2
