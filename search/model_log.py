@@ -67,11 +67,13 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
             signature=ModelSignature(anything, infer_signature(inputs, outputs).outputs),
             input_example=inputs,
             code_paths=[package.__path__[0] for package in (search, trainables)],
-            # Without a local build's mark, as in 2.13.0+cpu, which an index need not have.
-            pip_requirements=[
-                f"{name}=={version(name).partition('+')[0]}"
-                for name in ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
-            ],
+            pip_requirements=_requirements(),
             registered_model_name=register,
             tags=UNTOLD,
         )
+
+
+def _requirements() -> list[str]:
+    """What the served model needs, as an index has it: without the mark of a local build, as in 2.13.0+cpu."""
+    names = ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
+    return [f"{name}=={version(name).partition('+')[0]}" for name in names]
