@@ -23,7 +23,8 @@ def blocks(search: Search) -> list[Block]:
     made.append(
         Paragraph(
             f"Each parameter by itself: a dot is a trial at full budget, {_stopped(found)}and the star the best. A shaded end says that "
-            "the best lies there. Where the dots rise towards an end, look beyond it; where they are level, the parameter mattered little; but other parameters change with it, so a slope is a hint and no proof."
+            "the best lies there. Where the dots rise towards an end, look beyond it; where they are level, the "
+            "parameter mattered little; but other parameters change with it, so a slope is a hint and no proof."
         )
     )
     edge = dict(zip(at["parameter"], at["edge"]))
