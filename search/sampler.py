@@ -2,7 +2,7 @@
 
 import copy
 import zlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import Any, cast
 
 import optuna
@@ -17,18 +17,15 @@ DUPLICATE = "duplicate_of"
 """User attribute of a trial that was not run, because another has its configuration."""
 
 
-def sampler(spec: SearchSpec, space: Mapping[str, BaseDistribution], already: int) -> BaseSampler:
-    """The sampler of a search that has asked `already` times: one that goes on draws other numbers than it began with.
-
-    `space` has every name that may be suggested, with its distribution.
-    """
+def sampler(spec: SearchSpec, already: int) -> BaseSampler:
+    """The sampler of a search that has asked `already` times: one that goes on draws other numbers than it began with."""
     seed = (spec.seed + 7919 * already) % 2**32
     if spec.sampler == "tpe":
         return PenaliseFailures(TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True))
     if spec.sampler == "gp":
         return PenaliseFailures(GPSampler(seed=seed, warn_independent_sampling=False))
     if spec.sampler == "cmaes":
-        return PenaliseFailures(CmaEs(spec.seed, space, ByNumber(spec.seed)))
+        return PenaliseFailures(CmaEs(spec.seed))
     return ByNumber(spec.seed)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
@@ -79,7 +78,7 @@ def open_study(spec: SearchSpec) -> optuna.Study:
         load_if_exists=True,
     )
     there = len(study.get_trials(deepcopy=False))
-    study.sampler = sampler(spec, ranges(spec), there)
+    study.sampler = sampler(spec, there)
     points = [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]
     for point in points[there:]:  # all of them in a new study, what is missing in one that was cut short in the middle of this
         params, config = _along(spec, point)
@@ -160,17 +159,6 @@ def configuration(spec: SearchSpec, trial: Any) -> dict[str, Any]:
     suggested = spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
     config: dict[str, Any] = trainables.load(spec.regime).Config.from_dict({**suggested, **spec.fix}).to_dict()
     return config
-
-
-def ranges(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistribution]:
-    """Every name that the space suggests, with its distribution, conditional ones included: found by sampling the space."""
-    study = optuna.create_study(sampler=RandomSampler(seed=0))
-    found: dict[str, BaseDistribution] = {}
-    for _ in range(samples):
-        trial = study.ask()
-        spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
-        found |= trial.distributions
-    return found
 
 
 def point_of(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
