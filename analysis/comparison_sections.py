@@ -26,43 +26,55 @@ def comparison_blocks(searches: Mapping[str, Search]) -> tuple[Block, ...]:
 
 def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block]:
     """Which search is ahead, in a sentence and a picture; nothing where none was confirmed."""
-    means = {name: mean_interval(one["confirmed"]) for name, one in zip(labels, summaries) if one["confirmed"]}
-    if not means:
+    again = {name: one["confirmed"] for name, one in zip(labels, summaries) if one["confirmed"]}
+    if not again:
         return []
+    means = {name: mean_interval(values) for name, values in again.items()}
     first, *others = sorted(means, key=lambda name: -means[name].mean)
-    said = f"Highest on validation over fresh seeds: {first}, {means[first].percent}"
+    said = f"Highest mean on validation: {first}, {means[first].percent}"
     if others:
-        gap = 100 * (means[first].mean - means[others[0]].mean)
-        said += f", {gap:.1f} points above {others[0]}, {means[others[0]].percent}"
-        chance = duels.table(dict(zip(labels, (one["confirmed"] for one in summaries))))
-        row = chance[(chance["regime"] == first) & (chance["other"] == others[0])]
-        if len(row):
-            said += f"; with other seeds it would be ahead with a probability of {row['probability'].iloc[0]:.0%}"
+        found = duels.gap(again[first], again[others[0]])
+        said += f", {100 * found.value:.1f} points above {others[0]}, {means[others[0]].percent}. {_verdict(found, first)}"
+    else:
+        said += "."
+    if len(labels) == 1:
+        said += " It is the only search here: what it is held against is trial 0 and, where the data allow, the paper."
     drawing = Drawing(
         "Standings",
-        "Means over fresh seeds with their 95 % intervals (Student's t; none with one seed), cut where accuracy ends. Where intervals "
-        "overlap widely, more seeds are needed to tell the searches apart. Trial 0 is the paper's configuration, from one run.",
+        "Means over the confirmed runs with their 95 % intervals (Student's t; none with one seed), cut where accuracy ends. Where "
+        "intervals overlap widely, more seeds are needed to tell the searches apart. Trial 0 has the regime's defaults, from one run.",
         figures.standings(comparison.numbers(summaries), labels),
     )
-    alone = (
-        "" if len(labels) > 1 else " It is the only search here: what it is held against is trial 0 and, where the data allow, the paper."
-    )
-    return [Paragraph(f"{said}.{alone}"), Figures((drawing,))]
+    return [Paragraph(said), Figures((drawing,))]
+
+
+def _verdict(found: duels.Gap, first: str) -> str:
+    """What the seeds say of the difference between the two highest means."""
+    if found.half_width is None:
+        return "These runs show no spread over seeds, so nothing tells whether that is more than chance."
+    low, high = 100 * (found.value - found.half_width), 100 * (found.value + found.half_width)
+    interval = f"The 95 % interval of this difference over seeds is {low:+.1f} to {high:+.1f} points"
+    if found.exceeds:
+        return f"{interval}: {first} is ahead on these sentences."
+    return f"{interval}, so these runs do not tell which of the two is better."
 
 
 def _duels(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block]:
-    """The probability of each search's winner to be ahead of each other's."""
+    """The difference of each search's winner from each other's, with its interval."""
     split, scores = runs(summaries)
     found = duels.table(dict(zip(labels, scores)))
     if found.empty:
         return []
-    shown = found.assign(probability=[f"{100 * chance:.0f} %" for chance in found["probability"]])
-    matrix = shown.pivot(index="regime", columns="other", values="probability")
+    halves = [None if pandas.isna(half) else half for half in found["half_width"]]
+    gaps = [duels.Gap(value, half) for value, half in zip(found["difference"], halves)]
+    shown = found.assign(gap=[f"{gap}{' *' if gap.exceeds else ''}" for gap in gaps])
+    matrix = shown.pivot(index="regime", columns="other", values="gap")
     order = [name for name in labels if name in matrix.index]
     matrix = matrix.loc[order, order].fillna(comparison.NOTHING).reset_index().rename_axis(columns=None)
     caption = (
-        f"How probable is it that the row's mean {split} accuracy is above the column's? Bootstrap over the runs on fresh seeds; with two "
-        "or three it is coarse, and 100 % says only that no resample was the other way round."
+        f"The row's mean {split} accuracy minus the column's, in points, ± the 95 % interval over seeds (Welch's t; none where runs show "
+        "no spread). A star: the interval leaves 0 out. Among equal recipes up to one pair in twenty has a star. All runs answered the "
+        "same sentences: what others would change is not in it."
     )
     return [Table(caption, matrix)]
 

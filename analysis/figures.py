@@ -60,8 +60,8 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
     """Accuracies of each search, from `analysis.comparison.numbers`, with 95 % intervals, a row a search under its label."""
     figure, axes = panel("accuracy (%)", "", height=1.8 + 0.36 * len(numbers))
     looks = {
-        "confirmed": ("on fresh seeds, validation", "o", BLUE, -0.1),
-        "test": ("on fresh seeds, test", "s", VERMILION, 0.12),
+        "confirmed": ("confirmed, validation", "o", BLUE, -0.1),
+        "test": ("confirmed, test", "s", VERMILION, 0.12),
     }
     for key, (label, marker, colour, shift) in looks.items():
         known = numbers[f"{key}_mean"].notna()
