@@ -83,11 +83,20 @@ def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
 
 
 def cost(trials: pandas.DataFrame, confirmations: pandas.DataFrame) -> dict[str, float]:
-    """What a search took: `trials`, `epochs` and `hours` that its trials trained, `confirmation_hours`. Hours of one trial's share of the
-    machine, so two trials side by side take two of them in one hour."""
+    """What a search took: `trials`, `epochs` and `seconds` that its trials trained, `confirmation_seconds`. Seconds of one trial's share of
+    the machine, so two trials side by side take two of them in one second."""
     return {
         "trials": len(trials),
         "epochs": float(trials["epochs"].sum()),
-        "hours": float(trials["seconds"].sum()) / 3600,
-        "confirmation_hours": float(confirmations["seconds"].sum()) / 3600,
+        "seconds": float(trials["seconds"].sum()),
+        "confirmation_seconds": _spent(confirmations),
     }
+
+
+def _spent(epochs: pandas.DataFrame) -> float:
+    """Seconds that runs took, by their epochs' rows: from a run's begin to its last epoch's end where both are known, else its epochs'."""
+    if not {"began", "ended"} <= set(epochs):
+        return float(epochs["seconds"].sum())
+    runs = epochs.astype({"began": float, "ended": float}).groupby(["trial", "seed"])
+    whole = runs["ended"].max() - runs["began"].min()
+    return float(whole.fillna(runs["seconds"].sum()).sum())

@@ -9,6 +9,7 @@ from analysis.blocks import Block, Drawing, Figures, Notes, Paragraph, Table
 from analysis.intervals import mean_interval
 from analysis.read import Search
 from analysis.summary import Summary, runs
+from analysis.text import duration
 
 
 def comparison_blocks(searches: Mapping[str, Search]) -> tuple[Block, ...]:
@@ -84,19 +85,19 @@ def _cost(searches: Mapping[str, Search]) -> list[Block]:
     rows = []
     for name, search in searches.items():
         spent = budget.cost(search.trials, search.epochs[search.epochs["kind"].isin(("confirm", "report"))])
-        minutes = search.summary["seconds"] / 60
         rows.append(
             {
                 "regime": name,
                 "trials": f"{spent['trials']:.0f}",
                 "epochs": f"{spent['epochs']:.0f}",
-                "minutes": f"{minutes:.1f}",
-                "hours of trials": f"{spent['hours']:.2f}",
-                "hours of confirmation": f"{spent['confirmation_hours']:.2f}",
+                "time": duration(search.summary["seconds"]),
+                "time of trials": duration(spent["seconds"]),
+                "time of confirmation": duration(spent["confirmation_seconds"]),
             }
         )
     caption = (
-        "What it took: minutes from start to end; hours are those of each run, of which several go side by side. Energy is not measured."
+        "What it took: the time while the search ran, and the sums of its runs' own times, of which several go side by side. Energy is not "
+        "measured."
     )
     return [Table(caption, pandas.DataFrame(rows))]
 

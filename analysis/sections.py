@@ -11,6 +11,7 @@ from analysis.intervals import mean_interval
 from analysis.read import Search
 from analysis.rungs import rungs
 from analysis.summary import chose, label, ordered
+from analysis.text import duration
 
 VALIDATED = (
     ", and the mean cross-entropy on validation. When validation's rises while training's falls, the classifier grows too sure of itself."
@@ -92,7 +93,7 @@ def _about(search: Search) -> str:
     after = "".join(f" and {stage.last - stage.first + 1} of the {stage.name} stage" for stage in later)
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model {spec['model']}; {spec['trials']} trials asked for, "
-        f"{spec['epochs']} epochs{after} each, seed {spec['seed']}; {search.summary['seconds'] / 60:.1f} minutes.{found} "
+        f"{spec['epochs']} epochs{after} each, seed {spec['seed']}; {duration(search.summary['seconds'])}.{found} "
         "A trial's score is its best accuracy on validation, in its last stage."
     )
 

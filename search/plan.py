@@ -15,11 +15,11 @@ from rich.text import Text
 
 import spaces
 import trainables
-from analysis.text import visible
+from analysis.text import duration, visible
 from search.cluster import Resources
 from search.estimate import Estimate, Measured, estimate, warnings
 from search.prepare import Prepared
-from search.progress import duration, share, written
+from search.progress import share, written
 from search.spec import SearchSpec
 from search.study import _Fixed, point_of
 from trainables.parts.quote import quoted

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from analysis.text import duration
 from search import study as studies
 from search.cluster import Resources
 from search.spec import SearchSpec
@@ -24,14 +25,6 @@ CLOCK = 0.9
 """Seconds after which a view is drawn again in which only the times have changed: a second, less what a look may come early."""
 HEAD = 7
 """Lines of the live view that are not a trial's."""
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people read them: `48s`, `3m20s`, `2h05m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
 def sparkline(values: list[float]) -> str:

@@ -347,7 +347,7 @@ def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     )
     found = ranking.top_trials(trials, n=1)
     assert found.to_dict("list") == {
-        "trial": ["1", "0"], "validation": ["80.00", "50.00"], "seconds": ["1", "1"],
+        "trial": ["1", "0"], "validation": ["80.00", "50.00"], "time": ["1s", "1s"],
         "rate": ["0.000123", "0.0001"], "width": ["none", "10"],
     }  # fmt: skip
     assert list(ranking.top_trials(trials)["trial"]) == ["1", "2", "0"]

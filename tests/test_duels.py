@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import ttest_ind
 from test_analysis import TRIALS, Page, summary, write_search
 
-from analysis import budget, duels, report
+from analysis import budget, duels, report, text
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [([0.9, 0.8], [0.85, 0.7]), ([0.5, 0.6, 0.7], [0.6, 0.61, 0.6]), ([0.4, 0.4], [0.5, 0.4])])
+@pytest.mark.parametrize(("ours", "theirs"), [([0.9, 0.8], [0.85, 0.7]), ([0.5, 0.6, 0.7], [0.6, 0.65, 0.6]), ([0.4, 0.4], [0.5, 0.4])])
 def test_the_interval_of_a_difference_is_welchs(ours: list[float], theirs: list[float]) -> None:
     """Against SciPy, the smaller first: its interval holds the same bounds."""
     found = duels.gap(ours, theirs)
@@ -103,4 +103,25 @@ def test_winners_that_stopping_may_have_lost() -> None:
 def test_cost_adds_up() -> None:
     trials = pandas.DataFrame(TRIALS).assign(seconds=[1800.0, 900.0, 900.0, 0.0])
     found = budget.cost(trials, pandas.DataFrame({"seconds": [360.0, 360.0]}))
-    assert found == {"trials": 4, "epochs": 7, "hours": 1.0, "confirmation_hours": 0.2}
+    assert found == {"trials": 4, "epochs": 7, "seconds": 3600, "confirmation_seconds": 720}
+
+
+def test_confirmations_cost_what_passed_from_their_begin_to_their_end() -> None:
+    """Two epochs of 1 s in a run of 30 s, which was building its model before; of an older run only its epochs are known."""
+    rows = [(0, 1, 1.0, 100.0, 129.0), (0, 1, 1.0, 100.0, 130.0), (0, 2, 1.0, None, None), (0, 2, 1.0, None, None)]
+    found = pandas.DataFrame(rows, columns=["trial", "seed", "seconds", "began", "ended"])
+    assert budget.cost(pandas.DataFrame(TRIALS).assign(seconds=1.0), found)["confirmation_seconds"] == 30 + 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0s"), (0.004, "0.1s"), (0.3, "0.3s"), (0.97, "1s"), (59.6, "1m00s"), (200, "3m20s"), (3599.6, "1h00m"), (7199, "2h00m")],
+)
+def test_a_time_is_shown_in_its_unit(seconds: float, shown: str) -> None:
+    assert text.duration(seconds) == shown
+
+
+def test_what_a_short_search_took_is_not_nothing(tmp_path: Path) -> None:
+    folder = write_search(tmp_path / "one", found=summary(seconds=12.0))
+    report.report(folder)
+    assert "| baseline | 4 | 7 | 12s | 6s | 0s |" in (folder / "report.md").read_text()  # four trials of 1.5 s

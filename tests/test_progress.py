@@ -16,11 +16,12 @@ from rich.console import Console
 from test_study import epoch, spec
 
 import trainables
+from analysis.text import duration
 from search import course
 from search import study as studies
 from search.cluster import Resources
 from search.follow import following
-from search.progress import Progress, ago, differing, duration, sparkline
+from search.progress import Progress, ago, differing, sparkline
 from search.searcher import FAILED, FINISHED, Ledger
 from search.spec import SearchSpec
 
