@@ -58,7 +58,8 @@ def saved(trials: pandas.DataFrame) -> Saved | None:
     ended = len(stopped) + len(complete)
     spent = int(stopped["epochs"].sum() + complete["epochs"].sum())
     seconds, whole = float(stopped["seconds"].sum() + complete["seconds"].sum()), ended * float(complete["seconds"].mean())
-    return Saved(len(stopped), ended, spent, ended * int(complete["epochs"].max()), 1 - seconds / whole if whole else 0.0)
+    full = round(ended * complete["epochs"].mean())  # trials differ in how long their last stage is
+    return Saved(len(stopped), ended, spent, full, max(0.0, 1 - seconds / whole) if whole else 0.0)
 
 
 def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:

@@ -89,8 +89,7 @@ def _about(search: Search) -> str:
     spec, chosen = search.spec, winner(search)
     confirmed = "also on other seeds" if search.summary["winner_trial"] is not None else "so far; it was not confirmed on other seeds"
     found = f" The winner is trial {chosen}, the best {confirmed}." if chosen is not None else ""
-    later = curves.stages(curves.winner_curve(search.epochs, chosen))[1:]
-    after = "".join(f" and {stage.last - stage.first + 1} of the {stage.name} stage" for stage in later)
+    after = "".join(f" and {count} of the {stage} stage" for stage, count in curves.later_stages(search.trials, search.epochs).items())
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model {spec['model']}; {spec['trials']} trials asked for, "
         f"{spec['epochs']} epochs{after} each, seed {spec['seed']}; {duration(search.summary['seconds'])}.{found} "

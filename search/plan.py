@@ -74,7 +74,7 @@ def space_rows(spec: SearchSpec) -> list[dict[str, Any]]:
 def space_markdown(spec: SearchSpec) -> str:
     """The space as a Markdown table, for the search's folder and MLflow."""
     lines = [f"# The space of `{spec.regime}`", "", inspect.getdoc(trainables.load(spec.regime)) or "", ""]
-    lines += ["| hyperparameter | range | trial 0 (the paper's) | meaning |", "|---|---|---|---|"]
+    lines += ["| hyperparameter | range | trial 0 | meaning |", "|---|---|---|---|"]
     for row in space_rows(spec):
         cells = [str(row[key]).replace("|", "\\|").replace("\n", " ") for key in ("name", "range", "trial 0", "meaning")]
         lines.append(f"| {' | '.join(cells)} |")

@@ -333,6 +333,21 @@ def test_stages_are_spans_of_epochs() -> None:
     assert curves.stages(curve) == [("contrastive", 1, 2), ("classifier", 3, 5)]
 
 
+def test_stages_of_different_lengths_are_told_as_a_span() -> None:
+    """One trial solves for its classifier in an epoch, another takes three; one that was stopped does not count."""
+    lengths = {0: (2, 1), 1: (2, 3), 2: (1, 0)}
+    trials = pandas.DataFrame({"number": [0, 1, 2], "state": ["COMPLETE", "COMPLETE", "PRUNED"]})
+    rows = [
+        {"trial": trial, "kind": "search", "epoch": epoch, "stage": "contrastive" if epoch <= first else "classifier"}
+        for trial, (first, second) in lengths.items()
+        for epoch in range(1, first + second + 1)
+    ]
+    epochs = pandas.DataFrame(rows)
+    assert curves.later_stages(trials, epochs) == {"classifier": "1 to 3"}
+    assert curves.later_stages(trials.head(1), epochs) == {"classifier": "1"}
+    assert curves.later_stages(trials, epochs[epochs["stage"] == "contrastive"]) == {} == curves.later_stages(trials, epochs.head(0))
+
+
 def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     trials = pandas.DataFrame(
         {
@@ -552,6 +567,8 @@ def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
     table = rungs(trials, pandas.DataFrame(rows)).set_index("epoch")
     assert table["correlation"].round(9).tolist() == [-1, 1, 1]
     assert table["lost"].round(9).tolist() == [0.4, 0, 0]
+    longer = pandas.DataFrame([*rows, {"trial": 5, "kind": "search", "epoch": 4, "validation_accuracy": 0.4}])
+    assert rungs(trials, longer)["epoch"].tolist() == [1, 2, 3]  # at epoch 4 there is nothing to rank trial 5 against
     with pytest.raises(ValueError, match="three trials"):
         rungs(trials.head(2), pandas.DataFrame(rows))
 
