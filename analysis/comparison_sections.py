@@ -35,7 +35,8 @@ def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block
     said = f"Highest mean on validation: {first}, {means[first].percent}"
     if others:
         found = duels.gap(again[first], again[others[0]])
-        said += f", {100 * found.value:.1f} points above {others[0]}, {means[others[0]].percent}. {_verdict(found, first)}"
+        above = f"{100 * found.value:.1f} points above" if found.value > 1e-9 else "as high as"
+        said += f", {above} {others[0]}, {means[others[0]].percent}. {_verdict(found, first)}"
     else:
         said += "."
     if len(labels) == 1:
@@ -52,7 +53,7 @@ def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block
 def _verdict(found: duels.Gap, first: str) -> str:
     """What the seeds say of the difference between the two highest means."""
     if found.half_width is None:
-        return "These runs show no spread over seeds, so nothing tells whether that is more than chance."
+        return "These runs show no spread over seeds, so nothing tells which of the two is better."
     low, high = 100 * (found.value - found.half_width), 100 * (found.value + found.half_width)
     interval = f"The 95 % interval of this difference over seeds is {low:+.1f} to {high:+.1f} points"
     if found.exceeds:

@@ -393,6 +393,19 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (tmp_path / "report.html").read_text() == first
 
 
+def test_searches_of_one_name_and_regime_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    """A folder and its copies, one of them of another score."""
+    for folder, accuracy in {"first": 0.88, "copy": 0.88, "other": 0.93}.items():
+        found = summary(name="same", confirmed=[accuracy, accuracy + 0.01])
+        write_search(tmp_path / folder, found=found, name="same")
+    page = Page(report.report(tmp_path).read_text())
+    assert "Highest mean on validation: baseline (other), 93.5" in page.text
+    compared = (tmp_path / "report.md").read_text()
+    assert all(compared.count(f"| baseline ({folder}) | 84.9 |") == 1 for folder in ("first", "copy", "other"))
+    assert list(pandas.read_csv(tmp_path / "report_trials.csv")["search"].unique()) == ["copy", "first", "other"]
+    assert len(pandas.read_csv(tmp_path / "report_duels.csv")) == 6
+
+
 def test_figures_are_well_formed_and_share_no_ids(tmp_path: Path) -> None:
     text = report.report(write_search(tmp_path / "one", found=summary())).read_text()
     figures = _svgs(text)
