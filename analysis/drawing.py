@@ -23,6 +23,8 @@ from analysis.text import plain
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#808080"
 INK = "#010203"
 """Stands for the page's text colour until the SVG is written."""
+LEGEND = 5
+"""Characters an inch of a figure's width, up to which two of a legend's labels stand beside each other: more would be cut off."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "analysis",
@@ -63,7 +65,8 @@ def svg(figure: Figure, axes: Axes) -> str:
     handles, labels = axes.get_legend_handles_labels()
     with matplotlib.rc_context(STYLE):
         if handles:
-            figure.legend(handles, labels, loc="outside upper left", ncols=2)
+            beside = max(map(len, labels)) <= LEGEND * figure.get_figwidth()
+            figure.legend(handles, labels, loc="outside upper left", ncols=2 if beside else 1)
         for patch in (figure.patch, *(part.patch for part in figure.axes)):
             patch.set(facecolor="none", edgecolor="none")
         FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
