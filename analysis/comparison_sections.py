@@ -71,7 +71,7 @@ def _cost(searches: Mapping[str, Search]) -> list[Block]:
     """What each search took."""
     rows = []
     for name, search in searches.items():
-        spent = budget.cost(search.trials, search.epochs[search.epochs["kind"] == "confirm"])
+        spent = budget.cost(search.trials, search.epochs[search.epochs["kind"].isin(("confirm", "report"))])
         minutes = search.summary["seconds"] / 60
         rows.append(
             {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis import paper
-from analysis.summary import Summary, grouped, label, ordered
+from analysis.summary import Summary, chose, grouped, label, ordered
 
 
 def notes(summaries: Sequence[Summary]) -> list[str]:
@@ -23,7 +23,9 @@ def remarks(summaries: Sequence[Summary]) -> list[str]:
         return []
     found = [
         "Accuracies in percent; losses in nats. Trial 0 has the regime's defaults, for the paper's regimes the paper's values, on "
-        "the search's seed."
+        "the search's seed.",
+        "Every run keeps the weights of its best validation epoch, so its validation accuracy is a maximum over epochs; no test number is "
+        "selected.",
     ]
     return found + _uncompared(rows) + _differing(rows) + _seeds(rows) + _judgement(rows) + _batch_sizes(rows)
 
@@ -51,15 +53,27 @@ def _differing(rows: Sequence[Summary]) -> list[str]:
 def _seeds(rows: Sequence[Summary]) -> list[str]:
     """On how many seeds the confirmed and test numbers rest."""
     found = []
-    for n, who in grouped(rows, lambda one: len(one["confirmed"])):
+    for n, who in grouped(rows, lambda one: None if chose(one) else len(one["confirmed"])):
+        unused = "used neither by the search nor to choose the winner"
         if n == 0:
             found.append(f"{who}: not confirmed on fresh seeds. The best in a search is a maximum, and so too high.")
         elif n == 1:
-            found.append(f"{who}: confirmed on one fresh seed (n=1), so there is no interval.")
+            found.append(f"{who}: confirmed on one fresh seed (n=1), {unused}; there is no interval.")
         else:
-            few = " Two seeds say little of their spread, hence the width." if n == 2 else ""
-            found.append(f"{who}: means over n={n} fresh seeds that the search did not use, ± the 95 % interval of Student's t.{few}")
+            found.append(f"{who}: means over n={n} fresh seeds, {unused}, ± the 95 % interval of Student's t.{_few(n)}")
+    for n, who in grouped(rows, lambda one: len(one["confirmed"]) if chose(one) else None):
+        interval = ", ± the 95 % interval of Student's t" if n > 1 else ""
+        found.append(
+            f"{who}: its numbers come from n={n} runs that also chose the winner, as an earlier version of Regimen did{interval}. They are "
+            f"a little too high; --resume adds runs on fresh seeds.{_few(n)}"
+        )
+    for n, who in grouped(rows, lambda one: one.get("confirmed_failed") or None):
+        found.append(f"{who}: {n} of the winner's runs on fresh seeds failed and {'is' if n == 1 else 'are'} left out, which flatters it.")
     return found
+
+
+def _few(n: int) -> str:
+    return " Two seeds say little of their spread, hence the width." if n == 2 else ""
 
 
 def _judgement(rows: Sequence[Summary]) -> list[str]:

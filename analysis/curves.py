@@ -45,8 +45,10 @@ def winner_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFram
 
 
 def confirmations(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
-    """`trial` (the seed tells the runs of one configuration apart), `epoch`, `validation_accuracy`: one trial on fresh seeds."""
-    found = epochs[(epochs["kind"] == "confirm") & (epochs["trial"] == trial)].sort_values(["seed", "epoch"])
+    """`trial` (the seed tells the runs of one configuration apart), `epoch`, `validation_accuracy`: one trial on fresh seeds; of a
+    search by an earlier version, on those that also chose the winner."""
+    kind = "report" if (epochs["kind"] == "report").any() else "confirm"
+    found = epochs[(epochs["kind"] == kind) & (epochs["trial"] == trial)].sort_values(["seed", "epoch"])
     return pandas.DataFrame({"trial": found["seed"], "epoch": found["epoch"], "validation_accuracy": found["validation_accuracy"]})
 
 

@@ -24,18 +24,25 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
 
 
 def confirmed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
-    """Each trial that ran again: its score in the search and on every fresh seed, and the mean of all, the highest first, as text. Empty
-    where none did. A run's score is the best epoch of its last stage."""
-    again = epochs[epochs["kind"] == "confirm"]
-    if again.empty:
+    """Each trial that ran again, the highest mean first, as text: its score in the search and on the seeds of the choice, with the mean,
+    which chose the winner; then the winner's score on the seeds of the report and their mean. Empty where none ran again."""
+    choice = _scores(epochs[epochs["kind"] == "confirm"], "choice")
+    if choice.empty:
         return pandas.DataFrame()
-    last = again[again["stage"] == again.groupby(["trial", "seed"])["stage"].transform("last")]
-    scores = last.groupby(["trial", "seed"])["validation_accuracy"].max().unstack()
-    own = trials.set_index("number")["validation_accuracy"].reindex(scores.index)
-    table = pandas.concat([own.rename("in the search"), scores.rename(columns=lambda seed: f"seed {seed:.0f}")], axis=1)
-    table = table.assign(mean=table.mean(axis=1, skipna=False)).sort_values("mean", ascending=False, kind="stable")
+    own = trials.set_index("number")["validation_accuracy"].reindex(choice.index)
+    table = pandas.concat([own.rename("in the search"), choice], axis=1)
+    table = table.assign(**{"mean, chose": table.mean(axis=1, skipna=False)}).sort_values("mean, chose", ascending=False, kind="stable")
+    report = _scores(epochs[epochs["kind"] == "report"], "report")
+    if not report.empty:
+        table = table.join(report.assign(**{"mean, reported": report.mean(axis=1)}))
     shown = table.map(lambda score: "\N{EN DASH}" if pandas.isna(score) else f"{100 * score:.2f}")
     return shown.rename_axis("trial").reset_index().astype({"trial": int}).astype(str)
+
+
+def _scores(epochs: pandas.DataFrame, what: str) -> pandas.DataFrame:
+    """A row a trial and a column a seed: the best epoch of each run's last stage."""
+    last = epochs[epochs["stage"] == epochs.groupby(["trial", "seed"])["stage"].transform("last")]
+    return last.groupby(["trial", "seed"])["validation_accuracy"].max().unstack().rename(columns=lambda seed: f"{what}, seed {seed:.0f}")
 
 
 def endings(trials: pandas.DataFrame) -> pandas.DataFrame:

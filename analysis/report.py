@@ -23,9 +23,9 @@ from analysis.tables import tables
 from analysis.text import cell, plain
 
 TITLE = "Regimen: what the searches found"
-USER_ERROR = 2
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" style="background: white; color: black; font-family: sans-serif" '
 """How a figure's file begins."""
+FAILED, USER_ERROR = 1, 2
 
 
 def report(results: Path, out: Path | None = None) -> Path:
@@ -88,7 +88,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command: prints the page's path; 2 with one line on stderr where something is wrong with what was asked."""
+    """The command: prints the page's path, or one line on stderr; 2 where what was asked is wrong, 1 where the machine fails."""
     parser = Parser(prog="python -m analysis.report", description="Tables, plots and one HTML page from results.")
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"), metavar="RESULTS",
                         help="folder with searches, or one search's folder (default: results)")  # fmt: skip
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(report(arguments.results, arguments.out))
     except (ValueError, OSError) as error:
         print(f"error: {plain(str(error))}", file=sys.stderr)
-        return USER_ERROR
+        return USER_ERROR if isinstance(error, ValueError | NotADirectoryError | FileExistsError) else FAILED
     return 0
 
 

@@ -10,7 +10,7 @@ from analysis.comparison_sections import comparison_blocks
 from analysis.intervals import mean_interval
 from analysis.read import Search
 from analysis.rungs import rungs
-from analysis.summary import label, ordered
+from analysis.summary import chose, label, ordered
 
 VALIDATED = (
     ", and the mean cross-entropy on validation. When validation's rises while training's falls, the classifier grows too sure of itself."
@@ -48,7 +48,9 @@ def section(search: Search, title: str) -> Section:
     if len(again := ranking.confirmed(search.trials, search.epochs)):
         blocks.append(
             Table(
-                "The best of the search again on fresh seeds. The winner has the highest mean of those that are still its best.",
+                "The best of the search again. The winner has the highest mean, over the search and the seeds of the choice, of those that "
+                "are still its best. Only the winner is trained on the seeds of the report, which chose nothing: what is confirmed is "
+                "their mean.",
                 again,
             )
         )
@@ -66,10 +68,12 @@ def _chosen(search: Search) -> str | None:
     if not again or own.empty:
         return None
     mean, before = mean_interval(again), round(100 * own.iloc[0], 1)
+    seeds, advice = "fresh seeds", "expect what the fresh seeds say"
+    if chose(search.summary):
+        seeds, advice = "the seeds that also chose it", "expect a little less than on those seeds"
     return (
-        f"Selection: the winner scored {before:.1f} % in the search and {mean.percent} on fresh seeds, "
-        f"{round(100 * mean.mean, 1) - before:+.1f} points. "
-        "The best of many trials is partly the luckiest: expect what the fresh seeds say."
+        f"Selection: the winner scored {before:.1f} % in the search and {mean.percent} on {seeds}, "
+        f"{round(100 * mean.mean, 1) - before:+.1f} points. The best of many trials is partly the luckiest: {advice}."
     )
 
 
@@ -82,7 +86,7 @@ def winner(search: Search) -> int | None:
 
 def _about(search: Search) -> str:
     spec, chosen = search.spec, winner(search)
-    confirmed = "on fresh seeds" if search.summary["winner_trial"] is not None else "so far; it was not confirmed on fresh seeds"
+    confirmed = "also on other seeds" if search.summary["winner_trial"] is not None else "so far; it was not confirmed on other seeds"
     found = f" The winner is trial {chosen}, the best {confirmed}." if chosen is not None else ""
     later = curves.stages(curves.winner_curve(search.epochs, chosen))[1:]
     after = "".join(f" and {stage.last - stage.first + 1} of the {stage.name} stage" for stage in later)
@@ -151,7 +155,7 @@ def _contrastive(search: Search) -> str | None:
         return None
     beside = f" Table 8 of the paper has {published:.2f}, a sum as we read it." if search.summary["comparable"] and published else ""
     return (
-        f"Contrastive loss of the last epoch, of the winner's runs on fresh seeds: {loss['sum']:.2f} summed over its batches, "
+        f"Contrastive loss of the last epoch, of the winner's runs that are reported: {loss['sum']:.2f} summed over its batches, "
         f"{loss['mean']:.4f} a batch.{beside}"
     )
 

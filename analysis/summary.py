@@ -38,6 +38,11 @@ def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list
     return [(value, "all" if len(who) == everyone else ", ".join(who)) for value, who in groups.items()]
 
 
+def chose(summary: Summary) -> bool:
+    """Whether the runs that are reported also chose the winner: so did those of earlier versions, whose summaries do not say."""
+    return bool(summary["confirmed"]) and bool(summary.get("confirmed_runs_chose", True))
+
+
 def runs(summaries: Sequence[Summary]) -> tuple[str, list[list[float]]]:
     """What searches can be told apart by: accuracies of their winners' runs on fresh seeds, on the test split where all that were confirmed
     have met it, else on validation; with that split's name."""

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any, get_args
 
 import trainables
 from search.parser import Parser
-from search.spec import LEAST, PrecisionChoice, Sampler, Scheduler, SearchSpec, folder_of, valid_name
+from search.spec import LEAST, SAME, PrecisionChoice, Sampler, Scheduler, SearchSpec, folder_of, valid_name
 from trainables.parts.quote import quoted
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -35,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     """Every flag, with what it means, its unit, and what turns it off."""
     p = Parser(
         prog="python -m search.run",
-        description="Search the hyperparameters of a training regime, confirm the best on fresh seeds, and hold it against the paper.",
+        description="Search the hyperparameters of a training regime, run the best again to choose the winner, report it on seeds that "
+        "chose nothing, and hold it against the paper.",
     )
     p.add_argument("--regime", help=f"what to search: all, or one of {', '.join(trainables.names())}")
     p.add_argument("--trials", type=int, help="configurations to try (default: 50)")
@@ -76,7 +76,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="ADDR",
         help="a Ray cluster's address (default: RAY_ADDRESS, else a cluster of this machine's own)",
     )
-    p.add_argument("--confirm", metavar="KxS", help="run the best K again on S fresh seeds (default: 3x2)")
+    p.add_argument("--confirm", metavar="KxS", help="run the best K again on S seeds to choose the winner (default: 3x2)")
+    p.add_argument(
+        "--report-seeds", type=int, metavar="N", help="train and test the winner on N more seeds, which are what is reported (default: 3)"
+    )
     p.add_argument("--no-confirm", action="store_true", help="skip that, and the test split with it")
     p.add_argument(
         "--fix",
@@ -180,6 +183,7 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
         "cpus_per_trial",
         "max_concurrent",
         "address",
+        "report_seeds",
         "precision",
         "tracking_uri",
         "results",
@@ -230,29 +234,13 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
     if args.regime not in (None, spec.regime):
         raise ValueError(f"--resume goes on with regime '{spec.regime}'; got --regime {quoted(args.regime)}")
     for name, value in {**values, "data": args.data, "model": args.model}.items():
-        fixed = name in (
-            "data",
-            "model",
-            "epochs",
-            "seed",
-            "text_column",
-            "label_column",
-            "precision",
-            "cpus_per_trial",
-            "name",
-        )
-        if fixed and value is not None and value != getattr(spec, name):
+        if name in SAME and value is not None and value != getattr(spec, name):
             raise ValueError(
                 f"--resume goes on with {name} {quoted(getattr(spec, name))}, or old and new trials would not compare; got {quoted(value)}"
             )
     if args.fix:
         raise ValueError("--resume goes on with the space that the search had; --fix needs a new search")
     return replace(spec, **{**values, "results": "results" if args.results is None else args.results, "address": args.address})
-
-
-def results_flag(spec: SearchSpec) -> str:
-    """What a command about this search has to say of where it lies, for a shell; nothing where that is the default."""
-    return "" if spec.results == "results" else f" --results {shlex.quote(spec.results)}"
 
 
 def seconds(text: str) -> float:

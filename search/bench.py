@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import trainables
+from search import worker
 from search.card import cards
 from search.cluster import Resources, connected, resources
 from search.memory import measure_share
@@ -39,6 +41,8 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Bench:
         free = min(card.free for card in found)
         needed = max(measure_share(one, prepared.data, replace(job, regime=one.regime), free) for one in specs)
         fits = resources(have, spec.cpus_per_trial, needed, spec.max_concurrent)
+    if any(getattr(trainables.load(one.regime), "FROZEN", False) for one in specs):
+        job = replace(job, encoded=worker.task(worker.encode, fits.cpus, fits.gpus).remote(job))
     tags = {
         "data": spec.data,
         "data_fingerprint": prepared.corpus.fingerprint,

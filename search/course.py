@@ -16,7 +16,7 @@ from rich.console import Console
 
 import trainables
 from analysis import comparison, conditions
-from search import arguments, estimate, export, plan, results
+from search import arguments, estimate, export, onward, plan, results
 from search import study as studies
 from search.alone import alone
 from search.arguments import Command
@@ -115,9 +115,9 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: 
         note = (spec.folder / "table.md").read_text(encoding="utf-8")
         lacking = tracker.finish_within(PATIENCE, study, summary, note, interrupted=ending == Ending.INTERRUPTED)
         if lacking:
-            where = arguments.results_flag(spec)
-            command = f"python -m search.sync {spec.name}{where}"
-            console.print(f"NOTE     MLflow lacks some of this ({lacking}); the rest is logged by: {command}", style="bold yellow")
+            console.print(
+                f"NOTE     MLflow lacks some of this ({lacking}); the rest is logged by: {onward.sync(spec)}", style="bold yellow"
+            )
     return Outcome(spec, summary, ending)
 
 
@@ -141,7 +141,7 @@ def _try(spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console:
 def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, Any]:
     """Everything in the search's folder that is made from its study, but the report; returns the summary."""
     summary = results.write_results(study, spec, bench.facts, bench.prepared.corpus)
-    write(spec.folder / "table.md", comparison.note([summary]) + _onward(summary))
+    write(spec.folder / "table.md", comparison.note([summary]) + _onward(spec, summary))
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
     return summary
@@ -159,16 +159,15 @@ def _draw(spec: SearchSpec, console: Console) -> None:
     except OSError:
         raise
     except Exception as error:
-        again = f"python -m analysis.report {shlex.quote(str(spec.folder))}"
-        console.print(f"NOTE     the report was not drawn: {reason(error)}; again by: {again}", style="bold yellow")
+        console.print(f"NOTE     the report was not drawn: {reason(error)}; again by: {onward.report(spec)}", style="bold yellow")
 
 
-def _onward(summary: dict[str, Any]) -> str:
+def _onward(spec: SearchSpec, summary: dict[str, Any]) -> str:
     """Where to look and how to go on, as Markdown below the table: MLflow shows both as the run's description."""
     if summary["best_trial"] is None:
         return ""
-    commands = f"`python -m search.export {summary['name']} --out best.yaml`, then `python -m search.train best.yaml --seeds 5 --out model`"
-    return f"\nFigures and errors: `report.html` among the artifacts. To go on: {commands}.\n"
+    commands = f"```sh\n{onward.export(spec)}\n{onward.train(spec)}\n```"
+    return f"\nFigures and errors: `report.html` among the artifacts. To go on:\n\n{commands}\n"
 
 
 def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:
@@ -235,19 +234,18 @@ def _report(console: Console, outcomes: list[Outcome], uri: str, *, quiet: bool)
         if extra or not quiet:
             console.print(f"{name}: {counts} in {duration(outcome.summary['seconds'])}{extra}")
     last = outcomes[-1].spec
-    where = arguments.results_flag(last)
     if outcomes[-1].ending == Ending.INTERRUPTED:
-        console.print(f"stopped. Go on with: python -m search.run --resume {last.name}{where}")
+        console.print(f"stopped. Go on with: {onward.resume(last)}")
         return INTERRUPTED
     found = [outcome for outcome in outcomes if outcome.summary["best_validation"] is not None]
     if not found:
         console.print("no trial came to its end: nothing was found", style="bold red")
         return NOTHING_FOUND
-    best = max(found, key=lambda outcome: _validation(outcome.summary)).spec.name
+    best = max(found, key=lambda outcome: _chosen_by(outcome.summary)).spec
     console.print("next:")
     console.print(f"  {_browse(uri)}")
-    console.print(f"  python -m search.export {best}{where} --out best.yaml")
-    console.print("  python -m search.train best.yaml --seeds 5 --out model")
+    console.print(f"  {onward.export(best)}")
+    console.print(f"  {onward.train(best)}")
     return OK
 
 
@@ -261,7 +259,7 @@ def _browse(uri: str) -> str:
     return uri if scheme == "databricks" or uri == "databricks" else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
 
-def _validation(summary: dict[str, Any]) -> float:
-    """The mean over fresh seeds where there are any, else the best in the search."""
-    confirmed = summary["confirmed"]
-    return sum(confirmed) / len(confirmed) if confirmed else summary["best_validation"]
+def _chosen_by(summary: dict[str, Any]) -> float:
+    """What searches are chosen by: what chose their winners, else their best. What is reported chooses nothing."""
+    chosen: float | None = summary["choice_validation"]
+    return summary["best_validation"] if chosen is None else chosen

@@ -91,8 +91,9 @@ def estimate(spec: SearchSpec, measured: Measured, slots: int, ended: int = 0) -
         never = 1 if ended == 0 else 0  # trial 0 always goes to its end
         total = never * whole + (left - never) * mean_seconds(measured, rungs(spec), spec.reduction_factor)
         stopped = min(full, max(whole, total / slots))
-    runs = min(spec.confirm_top, spec.trials) * spec.confirm_seeds
-    return Estimate(left, full, stopped, math.ceil(runs / slots) * whole, min(slots, max(left, runs)) * measured.peak)
+    choice, report = min(spec.confirm_top, spec.trials) * spec.confirm_seeds, spec.report_seeds if spec.confirm_top else 0
+    waves = math.ceil(choice / slots) + math.ceil(report / slots)  # the report waits for the choice
+    return Estimate(left, full, stopped, waves * whole, min(slots, max(left, choice, report)) * measured.peak)
 
 
 def ended(spec: SearchSpec) -> int:

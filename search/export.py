@@ -1,5 +1,6 @@
 """python -m search.export: the winner of a search, or its best, as YAML that says everything that is needed to train it again."""
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from optuna.trial import FrozenTrial
 
 import trainables
 from search import study as studies
-from search.parser import Parser, refusal
-from search.results import CONDITIONS, CONFIRMED, WINNER, tested, write
+from search.command import at, ended
+from search.exit_codes import OK
+from search.parser import Parser
+from search.results import CONDITIONS, CONFIRMED, WINNER, chose, reported, tested, write
 from search.spec import SearchSpec, folder_of
 from search.versions import commit, versions
 from trainables.parts.config import Count, Range, checked
@@ -62,12 +65,6 @@ def export(folder: Path, top: int = 1) -> str:
 
 
 def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int) -> dict[str, Any]:
-    runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
-    scores: dict[str, Any] = {"search_validation_accuracy": trial.value}
-    if runs:
-        scores["confirmed_validation_accuracy"] = {int(seed): epochs[-1]["best_accuracy"] for seed, epochs in sorted(runs.items())}
-    if trial.number == study.user_attrs.get(WINNER) and tested(study):
-        scores["test"] = {int(seed): dict(found) for seed, found in tested(study).items()}
     conditions = study.user_attrs.get(CONDITIONS)
     if not conditions:
         raise ValueError(f"the journal of '{spec.name}' is damaged: it does not say on what data and model the trials ran")
@@ -90,10 +87,25 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
         "precision": conditions["precision"],
         "threads": conditions["threads"],
         "device": conditions["device"],
-        "scores": scores,
+        "scores": _scores(study, trial),
         "versions": versions(),
         "commit": commit(),
     }
+
+
+def _scores(study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
+    """A trial's accuracies: in the search, on the seeds that chose the winner, and for the winner those that chose nothing."""
+    runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
+    scores: dict[str, Any] = {"search_validation_accuracy": trial.value}
+    if runs:
+        scores["choice_validation_accuracy"] = {seed: runs[str(seed)][-1]["best_accuracy"] for seed in sorted(map(int, runs))}
+    if trial.number != study.user_attrs.get(WINNER):
+        return scores
+    if not chose(study):
+        scores["confirmed_validation_accuracy"] = {seed: epochs[-1]["best_accuracy"] for seed, epochs in reported(study).items()}
+    if tests := tested(study):
+        scores["test"] = {seed: dict(found) for seed, found in tests.items()}
+    return scores
 
 
 class _Loader(yaml.SafeLoader):
@@ -107,12 +119,13 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_export(path: Path) -> dict[str, Any]:
-    """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one."""
+    """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one, OSError where the
+    machine cannot read it."""
     where = quoted(str(path))
     try:
-        with path.open("rb") as file:
+        with at(path), path.open("rb") as file:
             text = file.read(LONGEST + 1).decode("utf-8")
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
     if len(text) > LONGEST:  # a device has no end
         raise ValueError(f"{where} is not a file that search.export wrote: it is longer than {LONGEST} bytes")
@@ -162,19 +175,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: standard output)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where searches are (default: results)")
     args = parser.parse_args(argv)
-    try:
-        if args.top < 1:
-            raise ValueError(f"--top is at least 1; got {args.top}")
-        text = export(folder_of(str(args.results), args.name), args.top)
-        if args.out is None:
-            sys.stdout.write(text)
-        else:
+    return ended(lambda: _follow(args))
+
+
+def _follow(args: argparse.Namespace) -> int:
+    if args.top < 1:
+        raise ValueError(f"--top is at least 1; got {args.top}")
+    text = export(folder_of(str(args.results), args.name), args.top)
+    if args.out is None:
+        sys.stdout.write(text)
+    else:
+        with at(args.out):
             write(args.out, text)
-            print(f"wrote {args.out}")
-    except (ValueError, OSError) as error:
-        print(refusal(error), file=sys.stderr)
-        return 2
-    return 0
+        print(f"wrote {args.out}")
+    return OK
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ def model_card(record: Mapping[str, Any]) -> str:
     """A model card with its YAML header: what it is, how it was trained, how good it is, how to use it."""
     summary, configuration = record["summary"], record["configuration"]
     validation = ", ".join(f"{value:.4f}" for value in summary["confirmed"])
+    best = summary["confirmed_seeds"].index(record["best_seed"])
     test = ", ".join(f"{scores['accuracy']:.4f}" for scores in summary["test"]) or "no test split"
     header = yaml.safe_dump({"pipeline_tag": "text-classification", "library_name": "regimen", **_base(summary["model"])})
     return f"""---
@@ -30,7 +31,8 @@ Regime `{summary["regime"]}` on {_code(summary["data"])}, from {_code(summary["m
 | validation | {validation} |
 | test | {test} |
 
-The weights are those of seed {record["best_seed"]}, the best on validation.
+No seed was used by the search, or to choose this configuration. The weights are those of seed {record["best_seed"]}, the best of
+{len(summary["confirmed"])} on validation, so its {summary["confirmed"][best]:.4f} is a maximum; no test number chose anything.
 
 ```python
 from transformers import AutoTokenizer

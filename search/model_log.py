@@ -52,9 +52,11 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
     """The model as code and files: MLflow executes `served.py` where it serves, and reads the folder; nothing is pickled."""
     import mlflow
     import pandas
-    from mlflow.models import infer_signature
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types.schema import AnyType, ColSpec, Schema
 
     inputs = pandas.DataFrame({"text": INPUT_EXAMPLE})
+    anything = Schema([ColSpec(AnyType(), "text")])  # of strings, MLflow would make the text "None" of null, and answer
     outputs = pandas.DataFrame({"label": ["alarm_set"] * 2, "score": [0.5] * 2, "scores": ["{}"] * 2})
     mlflow.set_tracking_uri(uri)
     with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run):
@@ -62,10 +64,16 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
             name="model",
             python_model=shutil.copy(served.__file__, scratch),  # MLflow records where the file was: not in somebody's home
             artifacts={"model": str(folder)},
-            signature=infer_signature(inputs, outputs),
+            signature=ModelSignature(anything, infer_signature(inputs, outputs).outputs),
             input_example=inputs,
             code_paths=[package.__path__[0] for package in (search, trainables)],
-            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")],
+            pip_requirements=_requirements(),
             registered_model_name=register,
             tags=UNTOLD,
         )
+
+
+def _requirements() -> list[str]:
+    """What the served model needs, as an index has it: without the mark of a local build, as in 2.13.0+cpu."""
+    names = ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
+    return [f"{name}=={version(name).partition('+')[0]}" for name in names]

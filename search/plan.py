@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import optuna
 import psutil
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import RandomSampler
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-import spaces
 import trainables
 from analysis.text import visible
 from search.cluster import Resources
@@ -21,24 +18,13 @@ from search.estimate import Estimate, Measured, estimate, warnings
 from search.prepare import Prepared
 from search.progress import duration, share, written
 from search.spec import SearchSpec
-from search.study import _Fixed, point_of
+from search.study import point_of, ranges
 from trainables.parts.quote import quoted
 
 HEADING = 9
 """Columns that the headings of the plan's lines take."""
 IMBALANCE = 10
 """Largest class over smallest, above which a user is told."""
-
-
-def ranges(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistribution]:
-    """Every name that the space suggests, with its distribution, conditional ones included: found by sampling the space."""
-    study = optuna.create_study(sampler=RandomSampler(seed=0))
-    found: dict[str, BaseDistribution] = {}
-    for _ in range(samples):
-        trial = study.ask()
-        spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
-        found |= trial.distributions
-    return found
 
 
 def describe(distribution: BaseDistribution) -> str:
@@ -128,7 +114,8 @@ def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
 def say_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
     """What runs, how much of it, and where."""
     prune = "no pruning" if spec.scheduler == "none" else f"{spec.scheduler} from epoch {spec.grace_epochs}"
-    confirm = f"best {spec.confirm_top} again on {several(spec.confirm_seeds, 'fresh seed')}" if spec.confirm_top else "no confirmation"
+    again = f"best {spec.confirm_top} again on {several(spec.confirm_seeds, 'seed')}, the winner on {spec.report_seeds} more"
+    confirm = again if spec.confirm_top else "no confirmation"
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     trials = f"{several(spec.trials, 'trial')} of {several(spec.epochs, 'epoch')}"
     say(console, "search", f"{spec.regime}: {trials}, {spec.sampler}, {prune}{budget}; {confirm}")

@@ -1,5 +1,6 @@
 """python -m search.predict: texts to JSON lines with a label and its scores, by a folder that search.train wrote."""
 
+import argparse
 import json
 import os
 import sys
@@ -8,13 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from search.parser import Parser, refusal
+from search.command import ended
+from search.exit_codes import OK
+from search.parser import Parser
 from trainables.parts.classifier import Classifier
 from trainables.parts.encoder import load_tokenizer
 from trainables.parts.quote import quoted
 from trainables.parts.tokens import encodable
 
 BATCH = 256
+
+
+def answerable(text: Any) -> str:
+    """A text as the model reads it. Raises ValueError for what has no intent: what is no text, and blanks."""
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"a text to classify is a string that is not blank; got {quoted(text)}")
+    return encodable(text)
 
 
 class Predictor:
@@ -28,8 +38,11 @@ class Predictor:
         self.tokenizer = load_tokenizer(str(folder))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """For each text: `text`, `label`, `score` (the label's probability) and `scores` (every label's)."""
-        found, texts = [], [encodable(text) for text in texts]
+        """For each text: `text`, `label`, `score` (the label's probability) and `scores` (every label's).
+
+        Raises ValueError where one is not `answerable`.
+        """
+        found, texts = [], [answerable(text) for text in texts]
         for text, row in zip(texts, self.model.predict(texts, self.tokenizer).tolist()):
             best = max(range(len(row)), key=row.__getitem__)
             scores = {label: round(score, 6) for label, score in zip(self.model.labels, row)}
@@ -49,17 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", metavar="DIR", help="a folder that search.train wrote")
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts to classify (default: the lines of standard input)")
     args = parser.parse_args(argv)
-    try:
-        predictor = Predictor(args.folder)
-        lines = (line.rstrip("\r\n") for line in sys.stdin)
-        for row in predictor.stream(args.texts or (line for line in lines if line.strip())):
-            print(json.dumps(row, ensure_ascii=False), flush=not args.texts)
-    except BrokenPipeError:  # `| head` has read enough
-        sys.stderr.close()
-    except (ValueError, OSError) as error:
-        print(refusal(error), file=sys.stderr)
-        return 2
-    return 0
+    return ended(lambda: _follow(args))
+
+
+def _follow(args: argparse.Namespace) -> int:
+    texts = [answerable(text) for text in args.texts]  # before the model is loaded, which takes seconds
+    predictor = Predictor(args.folder)
+    lines = (line.rstrip("\r\n") for line in sys.stdin)
+    for row in predictor.stream(texts or (line for line in lines if line.strip())):
+        print(json.dumps(row, ensure_ascii=False), flush=not texts)
+    return OK
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from analysis.text import cell
 from search import landscape
@@ -18,9 +19,13 @@ from search.usage import USAGE
 from trainables.parts.data import Corpus
 from trainables.parts.epoch import Epoch
 
-CONDITIONS, CONFIRMED, CONFIRM_FAILED, WINNER, TESTED = "conditions", "confirmed", "confirm_failed", "winner", "tested"
-"""Attributes of the study: what may not change between its trials, {trial: {seed: [epochs]}}, {trial: {seed: reason}}, the winner's
-number, {trial: {seed: scores}}."""
+CONDITIONS, WINNER, TESTED = "conditions", "winner", "tested"
+"""Attributes of the study: what may not change between its trials, the winner's number, {trial: {seed: scores}} on the test split."""
+CONFIRMED, CONFIRM_FAILED = "confirmed", "confirm_failed"
+"""The runs that choose the winner: {trial: {seed: [epochs]}}, and {trial: {seed: reason}} of those that broke."""
+REPORTED, REPORT_FAILED = "reported", "report_failed"
+"""The winner's runs that are reported and chose nothing, likewise. A journal of an earlier version has none of them: what it reported
+are the runs that chose the winner."""
 
 
 def write(path: Path, text: str) -> None:
@@ -67,29 +72,49 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
 
 
 def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
-    """A row an epoch: of the search's trials, then of the confirmations."""
+    """A row an epoch: of the search's trials, of the runs that chose the winner, and of those that are reported."""
     rows = [
         {"trial": trial.number, "seed": spec.seed, "kind": "search"} | epoch
         for trial in studies.trials(study)
         for epoch in studies.epochs(trial)
     ]
-    for number, seeds in study.user_attrs.get(CONFIRMED, {}).items():
-        rows += [{"trial": int(number), "seed": int(seed), "kind": "confirm"} | epoch for seed, run in seeds.items() for epoch in run]
+    for key, kind in ((CONFIRMED, "confirm"), (REPORTED, "report")):
+        for number, seeds in study.user_attrs.get(key, {}).items():
+            rows += [{"trial": int(number), "seed": int(seed), "kind": kind} | epoch for seed, run in seeds.items() for epoch in run]
     return rows
 
 
+def choice_score(study: optuna.Study, trial: FrozenTrial) -> float:
+    """What the winner is chosen by: the mean of a trial's score in the search and of its runs on the seeds of the choice."""
+    runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
+    found = [trial.value or 0.0, *(run[-1]["best_accuracy"] for run in runs.values())]
+    return sum(found) / len(found)
+
+
+def chose(study: optuna.Study) -> bool:
+    """Whether the runs that are reported also chose the winner, as in journals of earlier versions."""
+    return REPORTED not in study.user_attrs
+
+
+def reported(study: optuna.Study) -> dict[int, list[dict[str, Any]]]:
+    """The epochs of the winner's runs that are reported, by seed."""
+    attrs = study.user_attrs
+    runs = attrs.get(CONFIRMED if chose(study) else REPORTED, {}).get(str(attrs.get(WINNER)), {})
+    return {seed: runs[str(seed)] for seed in sorted(map(int, runs))}
+
+
 def predictions_of(trial: int, seed: int) -> str:
-    """The attribute of the study that has what a confirmation answered on validation: label indices and their probabilities, in order."""
+    """The attribute of the study that has what a reported run answered on validation: label indices and their probabilities, in order."""
     return f"predicted:{trial}:{seed}"
 
 
 def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]:
-    """A row a validation sentence and fresh seed of the winner; none where its answers are not known."""
+    """A row a validation sentence and reported run of the winner; none where its answers are not known."""
     attrs, rows = study.user_attrs, list[dict[str, Any]]()
     winner = attrs.get(WINNER)
     if winner is None:
         return rows
-    for seed in sorted(map(int, attrs.get(CONFIRMED, {}).get(str(winner), {}))):
+    for seed in reported(study):
         found = attrs.get(predictions_of(winner, seed))
         if found is None:  # of an earlier version
             continue
@@ -108,10 +133,10 @@ def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]
     return rows
 
 
-def tested(study: optuna.Study) -> dict[str, dict[str, float]]:
-    """The winner's test scores by seed; empty where there are none."""
-    found: dict[str, dict[str, float]] = study.user_attrs.get(TESTED, {}).get(str(study.user_attrs.get(WINNER)), {})
-    return dict(sorted(found.items(), key=lambda item: int(item[0])))
+def tested(study: optuna.Study) -> dict[int, dict[str, float]]:
+    """The test scores of the winner's reported runs by seed; empty where there are none."""
+    found = study.user_attrs.get(TESTED, {}).get(str(study.user_attrs.get(WINNER)), {})
+    return {seed: found[str(seed)] for seed in reported(study) if str(seed) in found}
 
 
 def last_contrastive_loss(runs: Iterable[list[dict[str, Any]]], epochs: int) -> dict[str, float] | None:
@@ -130,8 +155,7 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
     attrs, found = study.user_attrs, studies.trials(study)
     ranking, paper = studies.ranking(study), studies.paper_trial(study)
     winner = attrs.get(WINNER)
-    runs = dict(sorted(attrs.get(CONFIRMED, {}).get(str(winner), {}).items(), key=lambda item: int(item[0])))
-    config = study.get_trials(deepcopy=False)[winner].user_attrs[studies.CONFIG] if winner is not None else {}
+    runs, won = reported(study), study.get_trials(deepcopy=False)[winner] if winner is not None else None
     return {
         "name": spec.name,
         "regime": spec.regime,
@@ -142,10 +166,13 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
         "best_trial": ranking[0].number if ranking else None,
         "best_validation": ranking[0].value if ranking else None,
         "winner_trial": winner,
+        "choice_validation": choice_score(study, won) if won else None,
         "confirmed": [run[-1]["best_accuracy"] for run in runs.values()],
-        "confirmed_seeds": [int(seed) for seed in runs],
-        "test": [{"seed": int(seed)} | scores for seed, scores in tested(study).items()],
-        "batch_size": config.get("batch_size"),
+        "confirmed_seeds": list(runs),
+        "confirmed_runs_chose": bool(runs) and chose(study),
+        "confirmed_failed": len(attrs.get(REPORT_FAILED, {}).get(str(winner), {})),
+        "test": [{"seed": seed} | scores for seed, scores in tested(study).items()],
+        "batch_size": won.user_attrs[studies.CONFIG].get("batch_size") if won else None,
         "last_contrastive_loss": last_contrastive_loss(runs.values(), spec.epochs),
         **facts,
     }

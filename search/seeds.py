@@ -42,9 +42,14 @@ def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
 
 
 def test(runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared) -> list[dict[str, float]]:
-    """The runs' scores on the test split, which workers get here and nowhere else."""
+    """The runs' scores on the test split, which workers get here and nowhere else. Raises OSError where a worker breaks."""
     whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
     labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
     remote = worker.task(worker.test, resources.cpus, resources.gpus)
-    found: list[dict[str, float]] = ray.get([remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split) for run in runs])
+    try:
+        found: list[dict[str, float]] = ray.get(
+            [remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split) for run in runs]
+        )
+    except ray.exceptions.RayError as error:
+        raise OSError(f"a run cannot be tested: {worker.reason(error)}") from error
     return found

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import spaces
 import trainables
+from search import seed_uses
 from trainables.parts.config import checked
 from trainables.parts.quote import quoted, reason
 
@@ -18,6 +20,23 @@ Scheduler = Literal["asha", "hyperband", "median", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 LEAST = 0.001
 """Of a core, that a trial may take."""
+SAME = (
+    "regime",
+    "data",
+    "model",
+    "text_column",
+    "label_column",
+    "epochs",
+    "seed",
+    "name",
+    "fix",
+    "precision",
+    "max_tokens",
+    "cpus_per_trial",
+)
+"""Fields that stay as they are when a search goes on, or old and new trials would not compare."""
+PLACES = ("address", "tracking_uri", "results")
+"""Fields that say where a search runs and is recorded, not what it is."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -66,7 +85,9 @@ class SearchSpec:
     confirm_top: int = 3
     """How many of the best are run again; 0: none."""
     confirm_seeds: int = 2
-    """Fresh seeds for each of them."""
+    """Seeds for each of them: with the search's score, what the winner is chosen by."""
+    report_seeds: int = 3
+    """Seeds on which the winner is trained for what is reported, and tested: they choose nothing."""
     fix: dict[str, Any] = field(default_factory=dict)
     """Hyperparameters that are not searched, and their values."""
     precision: PrecisionChoice = "auto"
@@ -112,6 +133,9 @@ class SearchSpec:
             "top x seeds, both at least 1",
             f"{self.confirm_top}x{self.confirm_seeds}",
         )
+        _require(self.confirm_seeds <= seed_uses.MOST, "confirm_seeds", f"up to {seed_uses.MOST}", self.confirm_seeds)
+        most = seed_uses.MOST_REPORTED
+        _require(1 <= self.report_seeds <= most, "report_seeds", f"1 to {most}", self.report_seeds)
         if self.name is not None:
             valid_name(self.name)
         regime.Config.from_dict(self.fix)
@@ -128,6 +152,11 @@ class SearchSpec:
         return Path(self.results).expanduser().resolve() / self.name
 
     @property
+    def results_flag(self) -> str:
+        """What a command about this search has to say of where it lies, for a shell; nothing where that is the default."""
+        return "" if self.results == "results" else f" --results {shlex.quote(self.results)}"
+
+    @property
     def is_taken(self) -> bool:
         """The folder holds something. A hidden file is what a search leaves that was killed before its first word."""
         if not self.folder.is_dir():
@@ -138,7 +167,8 @@ class SearchSpec:
         """This spec with a name: its own, or the first free one made of regime and data. Raises ValueError where it is taken."""
         if self.name is not None:
             if self.is_taken:
-                raise ValueError(f"'{self.folder}' exists already; choose another --name, or go on with it: --resume {self.name}")
+                onward = f"--resume {self.name}{self.results_flag}"
+                raise ValueError(f"'{self.folder}' exists already; choose another --name, or go on with it: {onward}")
             return self
         slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(self.data).stem if "/" in self.data else self.data).strip("-")[:40] or "data"
         for number in range(1, 10**6):
@@ -153,14 +183,16 @@ class SearchSpec:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The spec of the search in `folder`. Raises ValueError where it holds none."""
+        """The spec of the search in `folder`. Raises ValueError where it holds none, OSError where it cannot be read."""
         try:
             return cls.from_json((folder / "spec.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             where = quoted(str(folder.parent))
             raise ValueError(f"no search {quoted(folder.name)} in {where}: it has no spec.json") from None
-        except (OSError, ValueError) as error:
+        except (IsADirectoryError, ValueError) as error:
             raise ValueError(f"no search can be read in {quoted(str(folder))}: {reason(error)}") from error
+        except OSError as error:
+            raise OSError(f"the search in {quoted(str(folder))} cannot be read: {reason(error)}") from error
 
     @classmethod
     def from_json(cls, text: str) -> Self:

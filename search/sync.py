@@ -1,6 +1,6 @@
 """python -m search.sync: log what MLflow lacks of a search, as where it did not answer while the search ran."""
 
-import sys
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,9 @@ from pathlib import Path
 from search import results
 from search import study as studies
 from search.alone import alone
-from search.parser import Parser, refusal
+from search.command import ended
+from search.exit_codes import OK
+from search.parser import Parser
 from search.recorder import connect, one_line, tracking_uri
 from search.spec import SearchSpec, folder_of
 from search.tracking import TAGS, Tracker, was_interrupted
@@ -17,7 +19,8 @@ from search.tracking import TAGS, Tracker, was_interrupted
 def sync(folder: Path, uri: str | None = None) -> str:
     """Log what MLflow, at `uri` or where the search logged to, lacks of the search in `folder`; returns what it lacked, in words.
 
-    Once more changes nothing. Raises ValueError where the folder holds no search, or one that is running, or MLflow does not answer.
+    Once more changes nothing. Raises ValueError where the folder holds no search, or one that is running, or no MLflow answers; OSError
+    where MLflow fails later, or the machine does.
     """
     folder = folder.expanduser().absolute()
     spec = replace(SearchSpec.read(folder), name=folder.name, results=str(folder.parent))
@@ -30,7 +33,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
         try:
             tracker.finish(study, results.summary(study, spec, {}), note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow each have their own
-            raise ValueError(f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}") from error
+            raise OSError(f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}") from error
     logged = tracker.recorder
     if not logged.started and not logged.logged:
         return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
@@ -44,12 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where searches are (default: results)")
     parser.add_argument("--tracking-uri", metavar="URI", help="an MLflow server or store (default: where the search logged to)")
     args = parser.parse_args(argv)
-    try:
-        print(sync(folder_of(str(args.results), args.name), args.tracking_uri))
-    except (ValueError, OSError) as error:
-        print(refusal(error), file=sys.stderr)
-        return 2
-    return 0
+    return ended(lambda: _follow(args))
+
+
+def _follow(args: argparse.Namespace) -> int:
+    print(sync(folder_of(str(args.results), args.name), args.tracking_uri))
+    return OK
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A search in MLflow: a parent run, a nested run a trial, and below a trial its runs on fresh seeds.
+"""A search in MLflow: a parent run, a nested run a trial, and below a trial its runs on other seeds.
 
 Everything here is a projection of the study: `sync` logs what MLflow does not have yet, and can be called at any time, any number
 of times, also by another process later. Only the driver logs.
@@ -22,8 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search import study as studies
 from search.recorder import OutOfTime, Recorder, log_paper, one_line, test_metrics
-from search.results import CONFIRMED, TESTED, WINNER
-from search.spec import SearchSpec
+from search.results import CONFIRMED, REPORTED, TESTED, WINNER
+from search.spec import PLACES, SAME, SearchSpec
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
@@ -54,6 +54,12 @@ def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
     if ENDING in study.user_attrs:
         return study.user_attrs[ENDING] in (None, "INTERRUPTED")
     return sum(trial.state.is_finished() for trial in studies.trials(study)) < spec.trials
+
+
+def settings(spec: SearchSpec) -> dict[str, str]:
+    """What may change when a search goes on, as tags: MLflow's parameters can't."""
+    values = {name: value for name, value in vars(spec).items() if name not in (*SAME, *PLACES)}
+    return {f"regimen.{name}": "default" if value is None else str(value) for name, value in values.items()}
 
 
 @dataclass
@@ -165,9 +171,10 @@ class Tracker:
             for trial in _trials(study):
                 self._sync_trial(parent, trial, live)
             attrs = study.user_attrs
-            for number, seeds in attrs.get(CONFIRMED, {}).items():
-                for seed, epochs in seeds.items():
-                    self._sync_confirmation(study, attrs, number, seed, epochs)
+            for kind, key in (("confirmation", CONFIRMED), ("report", REPORTED)):
+                for number, seeds in attrs.get(key, {}).items():
+                    for seed, epochs in seeds.items():
+                        self._sync_confirmation(study, attrs, kind, number, seed, epochs)
             if not self.papers:
                 log_paper(self.recorder)
                 self.papers = True
@@ -199,8 +206,9 @@ class Tracker:
             started = [trial.datetime_start.timestamp() for trial in _trials(study) if trial.datetime_start]
             self.parent = self._start(str(self.spec.name), "search", min(started, default=time.time()), {})
         if not self.parent.described:
-            self.recorder.params(self.parent.id, {name: value for name, value in vars(self.spec).items() if value not in (None, {})})
+            self.recorder.params(self.parent.id, {name: value for name in SAME if (value := getattr(self.spec, name)) not in (None, {})})
             self.parent.described = True
+        self._add(self.parent, {}, settings(self.spec))
         tags = self.recorder.tags
         if not self.parent.data and "data_fingerprint" in tags:
             self.recorder.dataset(self.parent.id, tags["data"], tags["data_fingerprint"], tags.get("data_rows", ""))
@@ -274,18 +282,18 @@ class Tracker:
             run.tags |= changed
 
     def _sync_confirmation(
-        self, study: optuna.Study, attrs: Mapping[str, Any], number: str, seed: str, epochs: list[dict[str, Any]]
+        self, study: optuna.Study, attrs: Mapping[str, Any], kind: str, number: str, seed: str, epochs: list[dict[str, Any]]
     ) -> None:
-        """A run on a fresh seed, nested in its trial's run; the winner's has test scores, which arrive later."""
+        """A run that chose the winner, or one of the winner's that is reported, nested in its trial's run; test scores arrive later."""
         key, above = f"trial {number} seed {seed}", self.runs.get(f"trial {number}")
         if above is None or (key in self.runs and self.runs[key].done):
             return
         trial = study.get_trials(deepcopy=False)[int(number)]
         began = trial.datetime_complete.timestamp() if trial.datetime_complete else above.last
-        name = f"{self.spec.regime} {int(number):03d} seed {seed}"
-        run = self._run(key, name, "confirmation", above, trial, int(seed), began, epochs)
-        winner, scores = attrs.get(WINNER), attrs.get(TESTED, {}).get(number, {}).get(seed)
-        if winner is None or (str(winner) == number and attrs.get("test_follows") and scores is None):
+        name = f"{self.spec.regime} {int(number):03d} {'report ' if kind == 'report' else ''}seed {seed}"
+        run = self._run(key, name, kind, above, trial, int(seed), began, epochs)
+        scores = attrs.get(TESTED, {}).get(number, {}).get(seed)
+        if kind == "report" and str(attrs.get(WINNER)) == number and attrs.get("test_follows") and scores is None:
             return
         figures = {"score": epochs[-1]["best_accuracy"], **test_metrics([scores] if scores else [])}
         self._end(run, "FINISHED", figures, {}, run.last)

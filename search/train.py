@@ -1,12 +1,15 @@
-"""python -m search.train: an exported configuration trained on several seeds; the best by validation becomes a model folder."""
+"""python -m search.train: an exported configuration trained on several seeds; the best by validation becomes a model folder.
 
+The seeds are those that the search reports its winner on, in the same order: neither the search nor the choice of the winner used them.
+"""
+
+import argparse
 import json
 import os
-import shlex
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +17,36 @@ import ray
 from rich.console import Console
 
 from analysis import comparison, conditions
+from search import onward, worker
 from search import seeds as seed_runs
-from search import worker
 from search.bench import facts
 from search.cluster import Resources, cluster, connected, resources
+from search.command import at, ended
+from search.exit_codes import OK
 from search.export import read_export
 from search.model_card import model_card
 from search.model_log import log_final
-from search.parser import Parser, refusal
+from search.parser import Parser
 from search.prepare import Prepared, prepare
-from search.recorder import connect, tracking_uri
+from search.recorder import connect, one_line, tracking_uri
 from search.results import last_contrastive_loss, write
+from search.seed_uses import MOST_REPORTED, report_seeds
 from search.show import Quiet, show_table
 from search.spec import SearchSpec, results_folder
 from search.tuner import share
 from search.versions import commit, versions
 from search.worker import Job, Weights
+from trainables.parts.classifier import WEIGHTS
 from trainables.parts.quote import quoted
 
-SCORES = "scores.json"
-MOST_SEEDS = 1000
+SCORES, CARD = "scores.json", "README.md"
+RECORD = {"curves": dict, "summary": dict, "best_seed": int, "configuration": dict}
+"""What a scores.json of ours holds, among other things."""
+FILES = (
+    *(SCORES, CARD, WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model", "chat_template.jinja"),
+)
+"""What is in a model's folder; a scores.json by an earlier version does not say."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,11 @@ def train(
     uri: str | None = None,
     results: str = "results",
 ) -> Final:
-    """Train an exported configuration on `seeds` seeds, write the best one's folder, log and if asked register it in MLflow."""
+    """Train an exported configuration on `seeds` seeds, write the best one's folder, log and if asked register it in MLflow.
+
+    The first seeds are those of the search's own report: there the curves are the same to the last bit. Raises ValueError for what the
+    user has to mend, OSError where the machine fails.
+    """
     data, model = document["data"], document["model"]
     prepared = prepare(
         data["source"],
@@ -90,8 +107,8 @@ def train(
         fits = resources(have, spec.cpus_per_trial, 1.0 if gpu and have.gpus else 0.0, None)
         data_ref, pretrained_ref = share(prepared.data, prepared.small)
         job = Job(spec.regime, data_ref, pretrained_ref, spec.epochs, document["precision"], fits.device, fits.threads)
-        first = document.get("seed") or 0
-        curves, tested, weights = _train_seeds(document["config"], range(first, first + seeds), job, prepared, fits, console)
+        numbers = report_seeds(document.get("seed") or 0, seeds)
+        curves, tested, weights = _train_seeds(document["config"], numbers, job, prepared, fits, console)
     summary = _summary(document, spec, prepared, curves, tested)
     classifier = worker.assemble(
         spec.regime,
@@ -111,8 +128,11 @@ def train(
         "versions": versions(),
         "commit": commit(),
     }
-    _write_folder(out, classifier, prepared, record)
-    log_final(client, store, record, curves, out, register)
+    out = _write_folder(out, classifier, prepared, record)
+    try:
+        log_final(client, store, record, curves, out, register)
+    except Exception as error:  # requests, sqlalchemy and mlflow each have their own
+        raise OSError(f"the model is in {quoted(str(out))}, but MLflow at '{store}' did not take all of it: {one_line(error)}") from error
     return Final(out, summary)
 
 
@@ -124,7 +144,7 @@ def _train_seeds(
     curves: dict[int, list[dict[str, Any]]] = {}
     for run, trained, reason in seed_runs.finished(runs):
         if reason:
-            raise ValueError(f"seed {run.seed} broke: {reason}")
+            raise OSError(f"the run on seed {run.seed} failed: {reason}")
         curves[run.seed] = trained.epochs
         console.print(f"seed {run.seed}: validation {trained.epochs[-1]['best_accuracy']:.4f}")
     tested = {} if prepared.test is None else dict(zip(seeds, seed_runs.test(runs, job, fits, prepared)))
@@ -154,8 +174,11 @@ def _summary(
         "best_trial": document.get("trial"),
         "best_validation": (document.get("scores") or {}).get("search_validation_accuracy"),
         "winner_trial": document.get("trial"),
+        "choice_validation": None,
         "confirmed": [epochs[-1]["best_accuracy"] for epochs in curves.values()],
         "confirmed_seeds": list(curves),
+        "confirmed_runs_chose": False,
+        "confirmed_failed": 0,
         "test": [{"seed": seed, **scores} for seed, scores in tested.items()],
         "batch_size": document["config"].get("batch_size"),
         "last_contrastive_loss": last_contrastive_loss(curves.values(), spec.epochs),
@@ -163,17 +186,42 @@ def _summary(
     }
 
 
-def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: Mapping[str, Any]) -> None:
-    """Write the model's folder beside its place, then rename it into it."""
+def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: dict[str, Any]) -> Path:
+    """Write the model's folder beside its place, then rename it into it, or to a name beside, where what is there is no longer ours."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         beside = Path(scratch) / "model"
         classifier.save(beside, prepared.tokenizer)
-        write(beside / SCORES, json.dumps(record, indent=2) + "\n")
-        write(beside / "README.md", model_card(record))
+        write(beside / CARD, model_card(record))
+        files = sorted({SCORES, *(path.name for path in beside.iterdir())})
+        write(beside / SCORES, json.dumps(record | {"files": files}, indent=2) + "\n")
+        if foreign(out):
+            out = next(free for number in count(2) if not (free := out.with_name(f"{out.name}-{number}")).exists())
         if out.exists():
             out.rename(Path(scratch) / "old")
         beside.rename(out)
+    return out
+
+
+def foreign(out: Path) -> str | None:
+    """What keeps a folder from being replaced, because it may be somebody's; None where search.train wrote all that is in it."""
+    if not out.exists():
+        return None
+    if not out.is_dir():
+        return "it is a file"
+    there = sorted(out.iterdir())
+    if not there:
+        return None
+    try:
+        record = json.loads((out / SCORES).read_text(encoding="utf-8"))
+        written = {*FILES, *map(str, record.get("files", []))}
+        ours = all(isinstance(record[name], kind) for name, kind in RECORD.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        ours = False
+    if not ours:
+        return f"its {SCORES} is none of search.train's, or missing"
+    others = [path.name for path in there if path.name not in written or path.is_dir()]
+    return f"search.train did not write {quoted(others[0])} in it" if others else None
 
 
 def _check(out: Path, register: str | None) -> None:
@@ -186,8 +234,10 @@ def _check(out: Path, register: str | None) -> None:
         raise ValueError(f"{where}: its parent folder cannot be written")
     if register is not None and (not register.strip() or not register.isprintable() or set(register) & set("/:") or len(register) > 200):
         raise ValueError(f"--register is a name without '/' and ':', up to 200 characters; got {quoted(register)}")
-    if out.exists() and not (out / SCORES).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{where} exists and is not a model folder of search.train; choose another")
+    with at(out):
+        why = foreign(out)
+    if why:
+        raise ValueError(f"{where} exists and is not a model folder of search.train ({why}); choose another")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -199,7 +249,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="what search.export wrote; of several configurations the first is trained",
     )
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="runs, the first with the search's seed (default: 5)")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="runs, on seeds that the search did not use (default: 5)")
     parser.add_argument("--out", type=Path, default=Path("model"), metavar="DIR", help="the model's folder (default: model)")
     parser.add_argument("--register", metavar="NAME", help="register the model in MLflow under this name")
     parser.add_argument(
@@ -209,24 +259,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--results", default="results", metavar="DIR", help="where the sqlite store is (default: results)")
     args = parser.parse_args(argv)
+    return ended(lambda: _follow(args))
+
+
+def _follow(args: argparse.Namespace) -> int:
     console = Quiet(highlight=False, soft_wrap=True, markup=False)
-    try:
-        if not 1 <= args.seeds <= MOST_SEEDS:
-            raise ValueError(f"--seeds is 1 to {MOST_SEEDS}; got {quoted(args.seeds)}")
-        document = read_export(args.file)
-        results_folder(args.results)
-        _check(args.out, args.register)
-        final = train(document, args.seeds, args.out, console, args.register, args.tracking_uri, args.results)
-    except (ValueError, OSError) as error:
-        print(refusal(error), file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    if not 1 <= args.seeds <= MOST_REPORTED:
+        raise ValueError(f"--seeds is 1 to {MOST_REPORTED}; got {quoted(args.seeds)}")
+    document = read_export(args.file)
+    results_folder(args.results)
+    _check(args.out, args.register)
+    final = train(document, args.seeds, args.out, console, args.register, args.tracking_uri, args.results)
     show_table(console, comparison.table([final.summary]))
     for line in conditions.remarks([final.summary]):
         console.print(f"  {line}", style="dim")
-    console.print(f"wrote {final.folder}\nnext:\n  python -m search.predict {shlex.quote(str(final.folder))} 'wake me at seven'")
-    return 0
+    console.print(f"wrote {final.folder}\nnext:\n  {onward.predict(final.folder)}")
+    return OK
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import functools
 import gc
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ from ray import tune
 import trainables
 from search.searcher import FAILED, FINISHED, LOST
 from search.usage import Meter
+from trainables.parts import frozen
 from trainables.parts.classifier import Classifier
 from trainables.parts.encoder import Precision, Pretrained, state
 from trainables.parts.epoch import Epoch
 from trainables.parts.scores import paper_loss, scores
 from trainables.parts.step import cuda_is_lost
-from trainables.parts.tokens import Data, Tokens
+from trainables.parts.tokens import Data, Features, Tokens
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Job:
     precision: Precision
     device: str
     threads: int
+    encoded: ray.ObjectRef | None = None
+    """What `encode` gives, where a regime of the search trains no part of the encoder."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,20 @@ def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
     data: Data = ray.get(job.data)
     pretrained: Pretrained = ray.get(job.pretrained)
     regime = trainables.load(job.regime)
+    if job.encoded is not None and getattr(regime, "FROZEN", False):
+        train, validation = ray.get(job.encoded)
+        data = replace(data, encoded=(train.to(job.device), validation.to(job.device)))
     encoder = pretrained.build(job.precision, job.device)
     return regime.train(regime.Config.from_dict(config), data, encoder, epochs=job.epochs, seed=seed)
+
+
+def encode(job: Job) -> tuple[Features, Features]:
+    """Train and validation as the pretrained encoder gives them, in main memory: once for all trials of a search."""
+    torch.set_num_threads(job.threads)
+    data: Data = ray.get(job.data)
+    pretrained: Pretrained = ray.get(job.pretrained)
+    train, validation = frozen.encode(pretrained.build(job.precision, job.device), data)
+    return train.to("cpu"), validation.to("cpu")
 
 
 def reason(error: BaseException) -> str:

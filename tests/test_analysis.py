@@ -12,7 +12,7 @@ from typing import Any
 import pandas
 import pytest
 
-from analysis import budget, comparison, curves, intervals, paper, ranking, report
+from analysis import budget, comparison, conditions, curves, intervals, paper, ranking, report
 from analysis.html_page import SCRIPT
 from analysis.markdown import markdown
 from analysis.rungs import rungs
@@ -40,10 +40,11 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "best_validation": 0.9,
         "winner_trial": 2,
         "confirmed": [0.89, 0.91],
-        "confirmed_seeds": [1, 2],
+        "confirmed_seeds": [1000, 1001],
+        "confirmed_runs_chose": False,
         "test": [
-            {"seed": 1, "accuracy": 0.88, "loss": 0.5, "paper_loss": 0.03},
-            {"seed": 2, "accuracy": 0.90, "loss": 0.7, "paper_loss": 0.05},
+            {"seed": 1000, "accuracy": 0.88, "loss": 0.5, "paper_loss": 0.03},
+            {"seed": 1001, "accuracy": 0.90, "loss": 0.7, "paper_loss": 0.05},
         ],
         "batch_size": 16,
         "test_size": 2974,
@@ -412,10 +413,11 @@ def test_two_stages_have_a_loss_each(tmp_path: Path) -> None:
     assert "285.50 summed" in page.text and "Table 8 of the paper has 285.79" in page.text
 
 
-def test_what_ran_again_is_listed_with_its_score_on_every_seed() -> None:
+def test_what_ran_again_is_listed_with_what_chose_the_winner_and_what_is_reported() -> None:
     """A run's score is the best of its last stage; a run that broke has none, and so no mean; what ran only in the search is not there."""
     runs = {(2, "search", 0): [("a", 0.9), ("b", 0.7)], (2, "confirm", 1): [("a", 0.9), ("b", 0.6), ("b", 0.5)]}
     runs |= {(2, "confirm", 2): [("a", 0.1), ("b", 0.8)], (0, "confirm", 1): [("a", 0.1), ("b", 0.9)]}
+    runs |= {(2, "report", 1000): [("a", 0.9), ("b", 0.62)], (2, "report", 1001): [("a", 0.9), ("b", 0.66)]}
     epochs = pandas.DataFrame(
         [
             {"trial": trial, "kind": kind, "seed": seed, "stage": stage, "validation_accuracy": accuracy}
@@ -423,12 +425,28 @@ def test_what_ran_again_is_listed_with_its_score_on_every_seed() -> None:
             for stage, accuracy in epochs
         ]
     )
-    found = ranking.confirmed(pandas.DataFrame({"number": [0, 1, 2], "validation_accuracy": [0.85, 0.95, 0.7]}), epochs)
-    assert found.to_dict("records") == [
-        {"trial": "2", "in the search": "70.00", "seed 1": "60.00", "seed 2": "80.00", "mean": "70.00"},
-        {"trial": "0", "in the search": "85.00", "seed 1": "90.00", "seed 2": "\N{EN DASH}", "mean": "\N{EN DASH}"},
+    trials, none = pandas.DataFrame({"number": [0, 1, 2], "validation_accuracy": [0.85, 0.95, 0.7]}), "\N{EN DASH}"
+    chosen = [
+        {"trial": "2", "in the search": "70.00", "choice, seed 1": "60.00", "choice, seed 2": "80.00", "mean, chose": "70.00"},
+        {"trial": "0", "in the search": "85.00", "choice, seed 1": "90.00", "choice, seed 2": none, "mean, chose": none},
     ]
-    assert ranking.confirmed(pandas.DataFrame({"number": []}), epochs[epochs["kind"] == "search"]).empty
+    reported = [
+        {"report, seed 1000": "62.00", "report, seed 1001": "66.00", "mean, reported": "64.00"},
+        {"report, seed 1000": none, "report, seed 1001": none, "mean, reported": none},
+    ]
+    assert ranking.confirmed(trials, epochs).to_dict("records") == [one | other for one, other in zip(chosen, reported)]
+    assert ranking.confirmed(trials, epochs[epochs["kind"] != "report"]).to_dict("records") == chosen  # of an earlier version
+    assert ranking.confirmed(trials, epochs[epochs["kind"] == "search"]).empty
+
+
+def test_numbers_from_runs_that_also_chose_the_winner_are_called_so() -> None:
+    """As summaries of earlier versions are, which do not say."""
+    old = {name: value for name, value in summary().items() if name != "confirmed_runs_chose"}
+    said, new = " ".join(conditions.remarks([old])), " ".join(conditions.remarks([summary(confirmed_failed=1)]))
+    assert "n=2 runs that also chose the winner" in said and "fresh seeds, used" not in said
+    assert "n=2 fresh seeds, used neither by the search nor to choose the winner" in new and "also chose" not in new
+    assert "1 of the winner's runs on fresh seeds failed and is left out" in new
+    assert all("its validation accuracy is a maximum over epochs; no test number is selected" in text for text in (said, new))
 
 
 def test_unfinished_search_is_reported_from_its_trials(tmp_path: Path) -> None:

@@ -649,7 +649,12 @@ def test_any_text_is_classified(hold: Hold, trained: Path) -> None:
             assert len(row["text"]) == len(line) and 0 <= row["score"] <= 1
             json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
 
-    hold(rule, st.lists(texts, max_size=5))
+    hold(rule, st.lists(texts.filter(str.strip), max_size=5))
+
+
+@pytest.mark.parametrize("text", ["", " \t\n", None, 3, 0.5, b"wake me", float("nan")])
+def test_what_has_no_intent_is_refused(trained: Path, text: Any) -> None:
+    assert result(lambda: predict.Predictor(trained).predict(["wake me", text])) is None
 
 
 # Real processes

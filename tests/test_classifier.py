@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from test_encoder import FAMILIES
 from torch import Tensor
 from torch.nn.functional import gelu
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from trainables.parts.classifier import WEIGHTS, Classifier, vectors
 from trainables.parts.encoder import Pretrained, load, load_tokenizer, state
@@ -147,13 +150,74 @@ def test_what_was_trained_in_bf16_is_saved_with_its_weights(pretrained: Pretrain
 def test_saved_folder_holds_no_pickle(saved: tuple[Classifier, Path]) -> None:
     _, folder = saved
     assert {path.suffix for path in folder.iterdir()} <= {".json", ".safetensors", ".txt"}
-    assert len(load_file(folder / WEIGHTS)) == len(state(saved[0].encoder)) + 4
+    assert len(load_file(folder / WEIGHTS)) == len(state(saved[0].encoder)) + 4 + 1
 
 
 def test_saving_leaves_the_pretrained_model_as_it_was(pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path) -> None:
     before = pretrained.config.to_dict()
     classifier(pretrained, data).save(tmp_path, tokenizer)
     assert pretrained.config.to_dict() == before
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> tuple[Classifier, Path]:
+    """A classifier on an encoder of each family, in its folder."""
+    folder = tmp_path_factory.mktemp(request.param)
+    torch.manual_seed(0)
+    AutoModel.from_config(FAMILIES[request.param]).save_pretrained(folder / "pretrained")
+    model = Classifier.new(load(str(folder / "pretrained")).build(), Head(), ("no", "yes", "maybe"))
+    model.save(folder / "model", tokenizer)
+    return model, folder / "model"
+
+
+def test_transformers_own_classifier_fails_instead_of_answering_with_a_random_head(exported: tuple[Classifier, Path]) -> None:
+    _, folder = exported
+    with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
+        AutoModelForSequenceClassification.from_pretrained(folder)
+    with pytest.raises(ValueError, match="Could not load model"):
+        pipeline("text-classification", model=str(folder))
+
+
+def test_whatever_the_family_the_folder_loads_as_encoder_and_as_classifier(exported: tuple[Classifier, Path]) -> None:
+    model, folder = exported
+    encoder, saved = AutoModel.from_pretrained(folder), model.encoder.transformer.state_dict()
+    assert all(torch.equal(tensor, encoder.state_dict()[name]) for name, tensor in saved.items())
+    loaded = Classifier.from_pretrained(folder).state_dict()
+    assert all(torch.equal(tensor, loaded[name]) for name, tensor in model.state_dict().items())
+    assert AutoConfig.from_pretrained(folder).id2label == {0: "no", 1: "yes", 2: "maybe"}
+
+
+def test_a_folder_of_an_earlier_version_still_loads(saved: tuple[Classifier, Path], data: Data) -> None:
+    """It has no tensor under a name of transformers' own head, and `architectures`."""
+    model, folder = saved
+    lose("classifier.bias")(folder)
+    rewrite(architectures=["BertModel"])(folder)
+    assert torch.equal(Classifier.from_pretrained(folder).logits(data.validation), model.logits(data.validation))
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_every_file_has_the_mode_that_the_user_lets_files_have(
+    pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        classifier(pretrained, data).save(tmp_path / "model", tokenizer)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()} == {0o666 & ~umask}
+
+
+def test_a_full_disk_is_an_oserror_of_one_line(saved: tuple[Classifier, Path], tokenizer: Any, tmp_path: Path) -> None:
+    model, folder = saved
+    sizes = sorted(path.stat().st_size for path in folder.iterdir())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[-2], before[1]))  # enough for all but the weights
+    try:
+        with pytest.raises(OSError, match=WEIGHTS) as error:
+            model.save(tmp_path / "full", tokenizer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(error.value)
 
 
 def truncate(folder: Path) -> None:

@@ -64,9 +64,9 @@ def test_a_mean_trial_is_one_of_which_a_share_goes_on_from_each_rung() -> None:
 
 
 def test_a_searchs_time_and_memory_by_hand() -> None:
-    """50 trials on two slots, the best 3 on 2 seeds: 25 rounds; 1 whole trial and 49 mean ones of 60.5 s; 3 rounds. Two GiB."""
+    """50 trials on two slots, 3 on 2 seeds, 1 on 3: 25 rounds; 1 whole trial and 49 mean ones of 60.5 s; 3 + 2 rounds. Two GiB."""
     found = estimate.estimate(spec(), TWO, slots=2)
-    assert (found.trials, found.full, found.confirmation, found.memory) == (50, 25 * 115.5, 3 * 115.5, 2 * GIB)
+    assert (found.trials, found.full, found.confirmation, found.memory) == (50, 25 * 115.5, 5 * 115.5, 2 * GIB)
     assert found.stopped == pytest.approx((115.5 + 49 * 60.5) / 2)
     unstopped = estimate.estimate(spec(scheduler="none", confirm_top=0), TWO, slots=4)
     assert unstopped == Estimate(50, 13 * 115.5, None, 0, 4 * GIB) and unstopped.likely == 13 * 115.5
@@ -168,7 +168,7 @@ def test_the_plan_is_wrapped_beside_its_headings_in_a_terminal_and_whole_lines_e
     assert [line.split()[0] for line in plain] == headings
     beside = [line for line in shown[True] if line[: plan.HEADING].strip() in headings or line.startswith(" " * plan.HEADING)]
     assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
-    assert "50 trials in 25m where none is stopped, 13m where one in 3 goes on from each rung; the confirmation 4m" in plain[6]
+    assert "50 trials in 25m where none is stopped, 13m where one in 3 goes on from each rung; the confirmation 6m" in plain[6]
     assert "1.0 GiB a trial, 4.0 GiB for those side by side; 20.0 GiB are free" in plain[7]
 
 

@@ -1,6 +1,7 @@
 """The contract of a regime, for every regime in the folder; and what each of them promises beyond it."""
 
 import copy
+import time
 from collections.abc import Generator
 from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
 from itertools import pairwise
@@ -21,6 +22,7 @@ from trainables.parts.classifier import Classifier, vectors
 from trainables.parts.config import Hyperparameters
 from trainables.parts.encoder import Encoder, Pretrained, state
 from trainables.parts.epoch import Epoch
+from trainables.parts.frozen import encode
 from trainables.parts.loop import Training, fit
 from trainables.parts.ridge import ridge
 from trainables.parts.scores import Scores, scores
@@ -358,6 +360,18 @@ def test_llrd_with_a_decay_of_zero_leaves_the_encoder_as_it_was(pretrained: Pret
 
 def test_probe_leaves_the_encoder_as_it_was(runs: dict[str, Run], pretrained: Pretrained) -> None:
     assert all(np.array_equal(array, pretrained.weights[name]) for name, array in state(runs["probe"].model.encoder).items())
+
+
+def test_probe_on_sentences_that_are_encoded_already_has_the_same_curve(runs: dict[str, Run], pretrained: Pretrained, data: Data) -> None:
+    epochs, model = run("probe", pretrained, replace(data, encoded=encode(pretrained.build(), data)))
+    assert curve(epochs) == curve(runs["probe"].epochs) and torch.equal(model.logits(data.validation), runs["probe"].logits)
+
+
+def test_probes_first_epoch_takes_as_long_as_its_encoding(pretrained: Pretrained, data: Data) -> None:
+    encoder, waits = pretrained.build(), []
+    encoder.register_forward_hook(lambda *_: waits.append(time.sleep(0.05)))
+    epochs, _ = finish(start("probe", encoder, data))
+    assert epochs[0].seconds >= 0.05 * len(waits) > 0 and epochs[1].seconds < 0.05 * len(waits)
 
 
 @pytest.mark.parametrize("regime", CONTRASTIVE)

@@ -166,7 +166,7 @@ def test_the_flags_are_the_documented_ones() -> None:
     flags = {option for action in arguments.parser()._actions for option in action.option_strings if option.startswith("--")}
     documented = """--help --regime --trials --data --text-column --label-column --model --epochs --seed --name --sampler --scheduler
         --grace --reduction-factor --gpus-per-trial --cpus-per-trial --max-concurrent --time-budget --trial-timeout --address
-        --confirm --no-confirm --fix --precision --tracking-uri --results --resume --dry-run --quiet"""
+        --confirm --report-seeds --no-confirm --fix --precision --tracking-uri --results --resume --dry-run --quiet"""
     assert flags == set(documented.split())
     assert all(action.help for action in arguments.parser()._actions)
 

@@ -6,11 +6,13 @@ Two-stage trials also tell what their classifier lost of what its judge saw. Eve
 trained; run again, the program goes on where it stopped.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import fields
@@ -27,6 +29,7 @@ from search.parser import Parser, refusal
 from search.prepare import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.study import configuration
+from tests.benchmarks import corpus
 from trainables.parts.frozen import encode
 from trainables.parts.ridge import ridge
 
@@ -100,6 +103,14 @@ def _begin(data: str, model: str) -> None:
     _prepared = prepare(data, model)
 
 
+def _some(args: argparse.Namespace, folder: Path) -> str:
+    """The data, or a folder with some of it."""
+    if args.sentences is None:
+        return str(args.data)
+    corpus.write(args.data, args.sentences, args.seed, folder)
+    return str(folder)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The program; returns its exit code."""
     trained = [name for name in trainables.names() if "dropout" in {field.name for field in fields(trainables.load(name).Config)}]
@@ -109,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--configurations", type=int, default=10, metavar="N", help="of each regime (default: 10)")
     p.add_argument("--data", default="embedded", metavar="SOURCE", help="as search.run has it (default: embedded)")
     p.add_argument("--model", default="minilm", metavar="SOURCE", help="as search.run has it (default: minilm)")
+    p.add_argument("--sentences", type=int, metavar="N", help="training sentences to use, drawn by the seed (default: all)")
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of the random draw (default: 0)")
     p.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="side by side, a thread each (default: a core each)"
@@ -133,7 +145,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with context.Pool(args.processes, _begin, (args.data, args.model)) as pool, args.out.open("a") as file:  # ended at once by ^C
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        context.Pool(args.processes, _begin, (_some(args, Path(folder)), args.model)) as pool,  # ended at once by ^C
+        args.out.open("a") as file,
+    ):
         for row in pool.imap_unordered(train, jobs):
             rows.append(row)
             file.write(json.dumps(row) + "\n")

@@ -10,7 +10,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import PretrainedConfig
+from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification, PretrainedConfig
+from transformers.initialization import no_init_weights
 
 from trainables.parts import head as heads
 from trainables.parts.config import Range, checked
@@ -70,13 +71,19 @@ class Classifier(nn.Module):
         config.id2label = dict(enumerate(self.labels))
         config.label2id = {label: index for index, label in enumerate(self.labels)}
         head = {field.name: getattr(self.config, field.name) for field in fields(Head)}
+        config.architectures = None  # transformers' pipelines fall back on it, where `_foreign_head` has kept them from its own classifier
         config.regimen = {"head": head, "max_tokens": self.max_tokens}
         config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         prefix = self.encoder.transformer.base_model_prefix
         weights = {f"{prefix}.{name}": tensor for name, tensor in self.encoder.transformer.state_dict().items()}
         weights |= {f"head.{name}": tensor for name, tensor in self.head.state_dict().items()}
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS, metadata={"format": "pt"})
+        weights |= _foreign_head(config)
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS, metadata={"format": "pt"})
+        except SafetensorError as error:  # a full disk, for one
+            raise OSError(f"{quoted(str(folder / WEIGHTS))} cannot be written: {reason(error)}") from error
+        (folder / WEIGHTS).chmod((folder / "config.json").stat().st_mode & 0o777)  # safetensors' own is 0600, whatever the umask
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -109,6 +116,21 @@ class Classifier(nn.Module):
         model = cls.new(Encoder(empty(config)), Head.from_dict(ours["head"]), labels)
         model.max_tokens = checked("max_tokens", ours.get("max_tokens"), Annotated[int, Range(3)])
         return model
+
+
+def _foreign_head(config: PretrainedConfig) -> dict[str, Tensor]:
+    """An empty tensor under a name that transformers' own classifier of this architecture has.
+
+    Its head is another than ours: `AutoModelForSequenceClassification`, and so `pipeline("text-classification")`, would fill it with noise
+    and answer with our labels. By the tensor's shape they fail instead; everything else passes over it.
+    """
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        return {}
+    with torch.device("meta"), no_init_weights():
+        other = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
+    ours = (f"{other.base_model_prefix}.", "head.")
+    theirs = [name for name, _ in other.named_parameters() if not name.startswith(ours)]
+    return {theirs[-1]: torch.empty(0)} if theirs else {}
 
 
 @torch.inference_mode()

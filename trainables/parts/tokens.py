@@ -83,6 +83,10 @@ class Features:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def to(self, device: str) -> "Features":
+        """The same vectors on a device."""
+        return Features(self.vectors.to(device), self.targets.to(device))
+
     def take(self, rows: np.ndarray) -> Batch:
         """The vectors `rows`."""
         index = torch.from_numpy(rows).to(self.vectors.device)
