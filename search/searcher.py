@@ -210,7 +210,10 @@ class StudyScheduler(FIFOScheduler):
         too long is found.
         """
         if self.ledger.spec.trial_timeout is not None:
-            self._end_overdue(tune_controller.get_live_trials(), self.ledger.spec.trial_timeout)
+            try:
+                self._end_overdue(tune_controller.get_live_trials(), self.ledger.spec.trial_timeout)
+            except OSError as error:
+                self.ledger.lost = error
 
     def _end_overdue(self, trials: Iterable[Trial], timeout: float) -> None:
         """Kill the workers of trials that run for longer than `timeout`: what hangs does not listen."""
