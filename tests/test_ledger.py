@@ -11,6 +11,8 @@ from typing import Any
 
 import optuna
 import pytest
+import tiny
+from commands import run
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -221,3 +223,15 @@ def test_a_journal_whose_points_have_parameters_only_goes_on(tmp_path: Path) -> 
         assert {name: config[name] for name in point} == point
     assert ledger.report("x0", report(0, 1))
     assert [trial.number for trial in studies.trials(ledger.study)] == list(range(len(points) + 1))
+
+
+@pytest.mark.slow
+def test_hyperband_with_tpe_runs_on_ray(model_folder: Path, tmp_path: Path) -> None:
+    """Two trials beyond those that tpe draws at random, whose brackets Optuna does not let anybody copy."""
+    corpus = tiny.write_corpus(tmp_path / "corpus")
+    budget = ["--trials", "12", "--epochs", "4", "--grace", "1", "--no-confirm", "--name", "s"]
+    sources = ["--data", str(corpus), "--model", str(model_folder), "--results", str(tmp_path)]
+    done = run("search.run", "--regime", "baseline", "--sampler", "tpe", "--scheduler", "hyperband", *budget, *sources)
+    assert done.returncode == 0 and "Traceback" not in done.stdout + done.stderr, done.stderr
+    states = [trial.state for trial in studies.trials(studies.read_study(tmp_path / "s"))]
+    assert len(states) == 12 and set(states) <= {TrialState.COMPLETE, TrialState.PRUNED} and TrialState.PRUNED in states
