@@ -101,9 +101,11 @@ def _equal_budget(trials: Mapping[str, pandas.DataFrame]) -> list[Block]:
     ]
     drawing = Drawing(
         "What more trials buy",
-        "The best score on validation to expect of so many trials, each drawn from those that the search ran, and one standard deviation "
-        "around it. At the same number of trials the higher line wins; where lines cross, the winner depends on the budget; a line that "
-        "still climbs at its end had too few trials. Trials stopped early count with their best epoch.",
+        "The best score on validation to expect of so many trials, each drawn from those that the search ran; in four cases of five the "
+        "best lies in the band. At the same number of trials the higher line wins; where lines cross, the winner depends on the budget; a "
+        "line that still climbs at its end had too few trials. Trials stopped early count with their best epoch, or, where they were "
+        "stopped before the last stage, in which scores are made, with the search's lowest score at full budget. Failed trials without "
+        "a score count with 0.",
         figures.expected_best(budgets),
     )
     return [Paragraph(f"The best score to expect: {'; '.join(halves)}."), Figures((drawing,))]

@@ -7,9 +7,11 @@ Text and axes take the colour of the page's text (`currentColor`). Series have c
 import hashlib
 import io
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import pandas
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -65,6 +67,12 @@ def svg(figure: Figure, axes: Axes) -> str:
             patch.set(facecolor="none", edgecolor="none")
         FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return _inline(out.getvalue())
+
+
+def at_the_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:
+    """Ticks at the lower edge, for what has a place but no value."""
+    if len(x):
+        axes.plot(x, [0.02] * len(x), "|", color=GREY, markersize=7, transform=axes.get_xaxis_transform(), label=label or None)
 
 
 def _inline(document: str) -> str:

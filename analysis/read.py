@@ -10,6 +10,7 @@ import pandas
 
 from analysis.errors import read_predictions
 from analysis.files import checked, read_csv, read_json, whole
+from analysis.scores import final_scores
 from analysis.space import Space, read_space
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
@@ -61,7 +62,7 @@ class Search:
 
     spec: Mapping[str, Any]
     trials: pandas.DataFrame
-    """A row a trial; hyperparameters are text in `config.*`, missing where they are none."""
+    """A row a trial; hyperparameters are text in `config.*`, missing where they are none; `score` is what `analysis.scores` gives."""
     epochs: pandas.DataFrame
     """A row a reported epoch."""
     summary: Mapping[str, Any]
@@ -100,6 +101,7 @@ def search(folder: Path) -> Search:
         raise ValueError(f"'{folder / TRIALS}' is damaged: it has a trial twice")
     if trials.loc[trials["state"] == "COMPLETE", "validation_accuracy"].isna().any():
         raise ValueError(f"'{folder / TRIALS}' is damaged: a COMPLETE trial has no validation_accuracy")
+    trials = trials.assign(score=final_scores(trials, epochs))
     summary = _summary(folder / SUMMARY) if finished else provisional(spec, trials)
     importances = read_csv(folder / IMPORTANCES, ("importance", "trials"), ("name",), needed=False)
     space, predictions = read_space(folder / SPACE), read_predictions(folder / PREDICTIONS)

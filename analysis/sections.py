@@ -174,12 +174,13 @@ def _of_all_trials(search: Search) -> list[Drawing]:
             )
         )
     best, pruned = curves.best_so_far(search.trials), _pruned(search.trials)
+    unscored = " (a tick at the bottom where it was stopped before the last stage, in which scores are made)"
     if len(best) or len(pruned):
         found.append(
             Drawing(
                 "Best so far",
                 "Each dot is a trial's score, each cross the best epoch of a trial that was stopped"
-                f"{', of the stage that it was in, by another classifier' if len(stages) > 1 else ''}. Where the line is flat at the "
+                f"{unscored if pruned['score'].isna().any() else ''}. Where the line is flat at the "
                 "end, more trials would probably have gained little; where it still climbs, the search was short.",
                 figures.best_so_far(best, pruned),
             )
@@ -188,7 +189,7 @@ def _of_all_trials(search: Search) -> list[Drawing]:
 
 
 def _pruned(trials: pandas.DataFrame) -> pandas.DataFrame:
-    return trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()][["number", "best_accuracy"]]
+    return trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()][["number", "score"]]
 
 
 def _of_the_winner(search: Search) -> list[Drawing]:

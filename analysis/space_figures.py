@@ -7,7 +7,7 @@ import pandas
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from analysis.drawing import BLUE, GREY, INK, VERMILION, name, panel, svg
+from analysis.drawing import BLUE, GREY, INK, VERMILION, at_the_bottom, name, panel, svg
 from analysis.space import Choices, Range, Space
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -87,6 +87,7 @@ def parallel(found: pandas.DataFrame, space: Space, best: int | None) -> str:
 def _points(axes: Axes, found: pandas.DataFrame, best: int | None) -> None:
     pruned, complete = found[found["state"] == "PRUNED"], found[found["state"] == "COMPLETE"]
     axes.plot(pruned["x"], pruned["y"], "x", color=GREY, markersize=4, alpha=0.8)
+    at_the_bottom(axes, pruned[pruned["y"].isna()]["x"])
     axes.plot(complete["x"], complete["y"], "o", color=BLUE, markersize=4)
     own = complete[complete["number"] == best]
     axes.plot(own["x"], own["y"], "*", color=VERMILION, markersize=13, markeredgecolor=INK, markeredgewidth=0.6)

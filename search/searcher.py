@@ -21,7 +21,7 @@ from search import cluster
 from search import study as studies
 from search.progress import duration
 from search.spec import SearchSpec
-from search.usage import USAGE
+from search.usage import BESIDE
 
 FINISHED, FAILED, LOST = "finished", "failed", "lost"
 """Keys of a trial's last report: it came to its end, or the reason why it did not, or why its worker is lost with it."""
@@ -107,7 +107,7 @@ class Ledger:
 
         The pruner is asked of trial 0 too, because it records the rungs.
         """
-        epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in USAGE if key in result}
+        epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in BESIDE if key in result}
         number = epoch["epoch"]
         trial.report(epoch["validation_accuracy"], number)
         trial.set_user_attr(f"{studies.EPOCH}{number}", epoch)
