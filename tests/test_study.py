@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 import trainables
 from search import results
 from search import study as studies
+from search.journal import mend
 from search.searcher import FAILED, FINISHED, Ledger
 from search.spec import SearchSpec
 from trainables.parts.data import Corpus, Split
@@ -301,11 +302,16 @@ def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(tmp_path: Path) ->
     path = made.folder / studies.JOURNAL
     content = path.read_bytes()
     assert len(content) > 4096
+    asked = {trial.number: (trial.params, trial.user_attrs[studies.CONFIG]) for trial in studies.trials(ledger.study)}
     for cut in range(len(content) - 4096, len(content)):
         path.write_bytes(content[:cut])
-        before = len(studies.trials(studies.read_study(made.folder)))
-        studies.mend(path)
-        assert len(studies.trials(studies.read_study(made.folder))) == before
+        before = len(studies.read_study(made.folder).get_trials(deepcopy=False))
+        mend(path)
+        left = studies.read_study(made.folder)
+        assert len(left.get_trials(deepcopy=False)) == before
+        for trial in studies.trials(left):
+            assert (trial.params, trial.user_attrs[studies.CONFIG]) == asked[trial.number]
+            assert sorted(trial.intermediate_values) == [one["epoch"] for one in studies.epochs(trial)]
     for tail in (b"\0" * 700, b'{"op_code":8,"wor', b"\xff\xfe\n", b"[1]\n"):  # what a power loss may leave in the file's last block
         path.write_bytes(content + tail)
         study = studies.open_study(made)
