@@ -58,7 +58,8 @@ def saved(trials: pandas.DataFrame) -> Saved | None:
     ended = len(stopped) + len(complete)
     spent = int(stopped["epochs"].sum() + complete["epochs"].sum())
     seconds, whole = float(stopped["seconds"].sum() + complete["seconds"].sum()), ended * float(complete["seconds"].mean())
-    return Saved(len(stopped), ended, spent, ended * int(complete["epochs"].max()), 1 - seconds / whole if whole else 0.0)
+    full = round(ended * complete["epochs"].mean())  # trials differ in how long their last stage is
+    return Saved(len(stopped), ended, spent, full, max(0.0, 1 - seconds / whole) if whole else 0.0)
 
 
 def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
@@ -83,11 +84,20 @@ def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
 
 
 def cost(trials: pandas.DataFrame, confirmations: pandas.DataFrame) -> dict[str, float]:
-    """What a search took: `trials`, `epochs` and `hours` that its trials trained, `confirmation_hours`. Hours of one trial's share of the
-    machine, so two trials side by side take two of them in one hour."""
+    """What a search took: `trials`, `epochs` and `seconds` that its trials trained, `confirmation_seconds`. Seconds of one trial's share of
+    the machine, so two trials side by side take two of them in one second."""
     return {
         "trials": len(trials),
         "epochs": float(trials["epochs"].sum()),
-        "hours": float(trials["seconds"].sum()) / 3600,
-        "confirmation_hours": float(confirmations["seconds"].sum()) / 3600,
+        "seconds": float(trials["seconds"].sum()),
+        "confirmation_seconds": _spent(confirmations),
     }
+
+
+def _spent(epochs: pandas.DataFrame) -> float:
+    """Seconds that runs took, by their epochs' rows: from a run's begin to its last epoch's end where both are known, else its epochs'."""
+    if not {"began", "ended"} <= set(epochs):
+        return float(epochs["seconds"].sum())
+    runs = epochs.astype({"began": float, "ended": float}).groupby(["trial", "seed"])
+    whole = runs["ended"].max() - runs["began"].min()
+    return float(whole.fillna(runs["seconds"].sum()).sum())

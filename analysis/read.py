@@ -1,7 +1,7 @@
 """The searches that a folder of results holds, with their files checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -84,7 +84,14 @@ def searches(results: Path) -> list[Search]:
     folders = [results] if _is_search(results) else sorted(path for path in results.iterdir() if path.is_dir() and _is_search(path))
     if not folders:
         raise ValueError(f"no search in '{results}': neither it nor a folder in it has a {SPEC}")
-    return [search(folder) for folder in folders]
+    found = [search(folder) for folder in folders]
+    if len({one.summary["name"] for one in found}) < len(found):  # a folder was copied: its own name tells it from the other
+        return [_called(folder.name, one) for folder, one in zip(folders, found)]
+    return found
+
+
+def _called(name: str, search: Search) -> Search:
+    return replace(search, spec={**search.spec, "name": name}, summary={**search.summary, "name": name})
 
 
 def search(folder: Path) -> Search:

@@ -1,79 +1,139 @@
-"""CMA-ES (https://arxiv.org/abs/1604.00772) over a space with conditional parameters.
+"""CMA-ES for spaces with conditional parameters and choices. It writes nothing into the journal, and unpickles nothing.
 
-Optuna's own searches only what every trial was given, which in a conditional space is soon nothing, and keeps its optimizer in the
-journal as a pickle; a results folder can come from anybody, and a pickle can run anything. Here the dimension is that of all numbers which
-the space can suggest, and the optimizer is made anew for each question: the finished trials are told to it in the order of their numbers.
-So a search that was interrupted asks as one that was not.
+Optuna's own takes only the numeric parameters that every trial has, stops for good where their number changes, and keeps its optimizer
+in the journal as a pickle.
 """
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import optuna
-from cmaes import CMA
+from cmaes import CatCMA
+from numpy.typing import NDArray
 from optuna._transform import _SearchSpaceTransform
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-PROPOSED = "cmaes:proposed"
-"""System attribute of a trial: the point that it was proposed at, in the unit box. It may not have asked for all of its coordinates."""
-SIGMA = 0.3
-"""First standard deviation, of a range of 1, around its middle."""
+SIGMA = 1 / 6
+"""Initial standard deviation as a share of each range, as in Optuna's CmaEsSampler."""
+FINEST = 0.01
+"""Smallest standard deviation, about: finer steps make no difference to an accuracy, and end in duplicates."""
+ENQUEUED = "fixed_params"
+"""Optuna's system attribute of a trial that was enqueued with its parameters."""
+
+SPARE_NUMBERS = {name: FloatDistribution(0, 1) for name in ("spare number 1", "spare number 2")}
+SPARE_CHOICE = {"spare choice": CategoricalDistribution([False, True])}
+"""CatCMA needs two numbers and a choice. Where a space has fewer, it gets these, which no trial uses."""
+
+Point = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""What CatCMA proposes and is told: numbers as a point in the unit cube, and for each choice a row with one True."""
 
 
 class CmaEs(BaseSampler):
-    """Proposes every number of a space by CMA-ES, and leaves choices to `independent`."""
+    """CatCMA (Hamano et al., 2024, https://arxiv.org/abs/2405.09962): CMA-ES for the numbers, and probabilities for the choices.
 
-    def __init__(self, seed: int, space: Mapping[str, BaseDistribution], independent: BaseSampler) -> None:
-        self.seed, self.independent = seed, independent
-        self.space = {name: space[name] for name in sorted(space) if not isinstance(space[name], CategoricalDistribution)}
-        self.space = {name: distribution for name, distribution in self.space.items() if not distribution.single()}
+    The sampler has no state. For each trial it rebuilds the optimizer from the finished trials, in the order of their numbers, and draws
+    with a seed from its own and the trial's number. So a search that goes on proposes what it would have proposed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All numbers, whether or not this trial will ask for them."""
-        return self.space
+        """Every parameter that a trial has had so far, with its latest range."""
+        latest: dict[str, BaseDistribution] = {}
+        for earlier in study.get_trials(deepcopy=False):
+            latest |= earlier.distributions
+        return {name: latest[name] for name in sorted(latest) if not latest[name].single()}
 
     def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
-        """A value for each of them."""
-        if not search_space or trial.params or "fixed_params" in trial.system_attrs:  # nothing to propose, or proposed by somebody
+        """A value for each parameter of `search_space`, also for those that the trial will not have."""
+        if not search_space:
             return {}
-        box = _SearchSpaceTransform(search_space, transform_0_1=True)
-        ended = [other for other in study.get_trials(deepcopy=False) if other.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-        optimizer = self._optimizer(len(search_space), trial.number)
-        for first in range(0, len(ended) - optimizer.population_size + 1, optimizer.population_size):
-            generation = ended[first : first + optimizer.population_size]
-            optimizer.tell([(_point(other, box, search_space, optimizer.mean), -_score(other)) for other in generation])
-        point = optimizer.ask()
-        study._storage.set_trial_system_attr(trial._trial_id, PROPOSED, [float(number) for number in point])
-        return box.untransform(point[: len(search_space)])
+        encoding = Encoding(search_space)
+        params = encoding.params(self._draw(self._optimizer(study, encoding), trial))
+        return {name: params[name] for name in search_space}
 
     def sample_independent(self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
-        """A choice."""
-        return self.independent.sample_independent(study, trial, param_name, param_distribution)
+        """A random value, for a parameter that no trial has had yet."""
+        return RandomSampler(self._seed(trial, param_name)).sample_independent(study, trial, param_name, param_distribution)
 
-    def _optimizer(self, dimension: int, number: int) -> CMA:
-        """A fresh one, whose random numbers depend on the seed and the trial's number. It takes two dimensions or more: one may be idle."""
-        seed = zlib.crc32(f"{self.seed} {number}".encode())
-        size = max(2, dimension)
-        return CMA(np.full(size, 0.5), SIGMA, bounds=np.tile([0.0, 1.0], (size, 1)), seed=seed)
+    def _optimizer(self, study: optuna.Study, encoding: "Encoding") -> CatCMA:
+        """The optimizer, told every full generation.
+
+        It starts around the best enqueued trial. It is not told enqueued trials: one far from the mean would blow up the step size.
+        A parameter that a trial did not have is told as it was drawn, so that it changes at random and not towards a constant.
+        """
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        enqueued = [trial for trial in finished if ENQUEUED in trial.system_attrs]
+        proposed = [trial for trial in finished if ENQUEUED not in trial.system_attrs]
+        optimizer = encoding.optimizer(next(iter(ranked(enqueued, study.direction)), None))
+        size = optimizer.population_size
+        for start in range(0, len(proposed) - size + 1, size):
+            generation = ranked(proposed[start : start + size], study.direction)
+            points = [encoding.point(trial, self._draw(optimizer, trial)) for trial in generation]
+            optimizer.tell([(point, rank) for rank, point in enumerate(points)])
+        return optimizer
+
+    def _draw(self, optimizer: CatCMA, trial: FrozenTrial) -> Point:
+        """The trial's own draw: from the same distribution always the same."""
+        optimizer.reseed_rng(self._seed(trial))
+        return optimizer.ask()
+
+    def _seed(self, trial: FrozenTrial, name: str = "") -> int:
+        return zlib.crc32(f"{self.seed} {trial.number} {name}".encode())
 
 
-def _point(trial: FrozenTrial, box: _SearchSpaceTransform, space: Mapping[str, BaseDistribution], mean: np.ndarray) -> np.ndarray:
-    """Where a trial lies in the unit box. One that was not proposed here lies at the mean in what it was not asked for."""
-    proposed = trial.system_attrs.get(PROPOSED)
-    if isinstance(proposed, Sequence) and len(proposed) == len(mean):
-        return np.asarray(proposed, dtype=float)
-    values = box.untransform(mean[: len(space)]) | {name: trial.params[name] for name in space if name in trial.params}
-    point = mean.copy()
-    point[: len(space)] = np.clip(box.transform(values), 0.0, 1.0)  # a range of an earlier version may have been wider
-    return point
+class Encoding:
+    """Parameters as CatCMA has them, and back."""
+
+    def __init__(self, space: dict[str, BaseDistribution]) -> None:
+        self.numbers = {name: found for name, found in space.items() if isinstance(found, FloatDistribution | IntDistribution)}
+        self.choices = {name: found for name, found in space.items() if isinstance(found, CategoricalDistribution)}
+        if len(self.numbers) < 2:
+            self.numbers |= SPARE_NUMBERS
+        self.choices = self.choices or SPARE_CHOICE
+        self.sizes = [len(found.choices) for found in self.choices.values()]
+        self.cube = _SearchSpaceTransform(dict(self.numbers), transform_0_1=True)
+
+    def optimizer(self, start: FrozenTrial | None) -> CatCMA:
+        """A new one, around `start` or the middle of the ranges."""
+        middle = np.full(len(self.numbers), 0.5), np.zeros((len(self.sizes), max(self.sizes)), dtype=bool)
+        mean, _ = self.point(start, middle) if start else middle
+        return CatCMA(mean, SIGMA, np.array(self.sizes), bounds=self.cube.bounds, min_eigenvalue=FINEST**2)
+
+    def point(self, trial: FrozenTrial, drawn: Point) -> Point:
+        """The trial's parameters, and what is `drawn` for those that it does not have. Values outside today's ranges are clipped."""
+        params = self.params(drawn) | trial.params
+        numbers = {name: min(max(params[name], found.low), found.high) for name, found in self.numbers.items()}
+        rows = np.zeros_like(drawn[1])
+        for row, (name, found) in zip(rows, self.choices.items()):
+            row[found.choices.index(params[name])] = True
+        return self.cube.transform(numbers), rows
+
+    def params(self, point: Point) -> dict[str, Any]:
+        """Every parameter's value."""
+        numbers, rows = point
+        chosen = {name: found.choices[row.argmax()] for row, (name, found) in zip(rows, self.choices.items())}
+        return self.cube.untransform(numbers) | chosen
 
 
-def _score(trial: FrozenTrial) -> float:
-    """Only ranks count. A pruned trial has the best that it reached: less than it would have reached, but few trials come to their end."""
-    found = trial.value if trial.state == TrialState.COMPLETE else max(trial.intermediate_values.values(), default=0.0)
-    return found if found is not None and math.isfinite(found) else 0.0
+def ranked(trials: Iterable[FrozenTrial], direction: StudyDirection) -> list[FrozenTrial]:
+    """The best first, and of equals the earlier."""
+    sign = -1 if direction == StudyDirection.MAXIMIZE else 1
+    return sorted(trials, key=lambda trial: math.inf if math.isnan(score(trial)) else sign * score(trial))
+
+
+def score(trial: FrozenTrial) -> float:
+    """A finished trial's value; a pruned one's last report, which is a low one as a rule; NaN where it has neither.
+
+    Most trials of a search are pruned. Without them CMA-ES would learn nothing of what does not work.
+    """
+    if trial.state == TrialState.COMPLETE:
+        return float(trial.values[0])
+    return math.nan if trial.last_step is None else trial.intermediate_values[trial.last_step]

@@ -16,6 +16,7 @@ from rich.console import Console
 
 import trainables
 from analysis import comparison, conditions
+from analysis.text import duration
 from search import arguments, estimate, export, onward, plan, results
 from search import study as studies
 from search.alone import alone
@@ -26,7 +27,7 @@ from search.confirm import confirm
 from search.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
 from search.follow import following
 from search.prepare import Prepared, prepare, resolve_precision
-from search.progress import Progress, duration
+from search.progress import Progress
 from search.recorder import connect, tracking_uri
 from search.results import CONDITIONS, write
 from search.show import Quiet, show_table

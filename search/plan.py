@@ -5,26 +5,40 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import optuna
 import psutil
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import RandomSampler
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+import spaces
 import trainables
-from analysis.text import visible
+from analysis.text import duration, visible
 from search.cluster import Resources
 from search.estimate import Estimate, Measured, estimate, warnings
 from search.prepare import Prepared
-from search.progress import duration, share, written
+from search.progress import share, written
 from search.spec import SearchSpec
-from search.study import point_of, ranges
+from search.study import _Fixed, point_of
 from trainables.parts.quote import quoted
 
 HEADING = 9
 """Columns that the headings of the plan's lines take."""
 IMBALANCE = 10
 """Largest class over smallest, above which a user is told."""
+
+
+def ranges(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistribution]:
+    """Every name that the space suggests, with its distribution, conditional ones included: found by sampling the space."""
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    found: dict[str, BaseDistribution] = {}
+    for _ in range(samples):
+        trial = study.ask()
+        spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
+        found |= trial.distributions
+    return found
 
 
 def describe(distribution: BaseDistribution) -> str:
@@ -60,7 +74,7 @@ def space_rows(spec: SearchSpec) -> list[dict[str, Any]]:
 def space_markdown(spec: SearchSpec) -> str:
     """The space as a Markdown table, for the search's folder and MLflow."""
     lines = [f"# The space of `{spec.regime}`", "", inspect.getdoc(trainables.load(spec.regime)) or "", ""]
-    lines += ["| hyperparameter | range | trial 0 (the paper's) | meaning |", "|---|---|---|---|"]
+    lines += ["| hyperparameter | range | trial 0 | meaning |", "|---|---|---|---|"]
     for row in space_rows(spec):
         cells = [str(row[key]).replace("|", "\\|").replace("\n", " ") for key in ("name", "range", "trial 0", "meaning")]
         lines.append(f"| {' | '.join(cells)} |")

@@ -2,7 +2,7 @@
 
 import copy
 import zlib
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from typing import Any, cast
 
 import optuna
@@ -17,18 +17,17 @@ DUPLICATE = "duplicate_of"
 """User attribute of a trial that was not run, because another has its configuration."""
 
 
-def sampler(spec: SearchSpec, space: Mapping[str, BaseDistribution]) -> BaseSampler:
-    """The sampler of a search. `space` has every name that may be suggested, with its distribution.
+def sampler(spec: SearchSpec) -> BaseSampler:
+    """The sampler of a search: what it proposes depends on the seed, the trial's number and what the study holds.
 
-    What it proposes depends on the seed, the trial's number and what the study holds. So a resumed search proposes what it would have
-    proposed.
+    So a resumed search proposes what it would have proposed.
     """
     if spec.sampler == "tpe":
         return PenaliseFailures(lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True), spec.seed)
     if spec.sampler == "gp":
         return PenaliseFailures(lambda seed: GPSampler(seed=seed, warn_independent_sampling=False), spec.seed)
     if spec.sampler == "cmaes":
-        return PenaliseFailures(lambda seed: CmaEs(seed, space, ByNumber(spec.seed)), spec.seed)
+        return PenaliseFailures(lambda _: CmaEs(spec.seed), spec.seed)  # it has a seed for each trial itself
     return ByNumber(spec.seed)
 
 

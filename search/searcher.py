@@ -17,9 +17,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from analysis.text import duration
 from search import cluster
 from search import study as studies
-from search.progress import duration
 from search.spec import SearchSpec
 from search.usage import BESIDE
 

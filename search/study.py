@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
@@ -53,7 +52,7 @@ def open_study(spec: SearchSpec) -> optuna.Study:
         load_if_exists=True,
     )
     there = len(study.get_trials(deepcopy=False))
-    study.sampler = sampler(spec, ranges(spec) if spec.sampler == "cmaes" else {})  # takes 0.1 s
+    study.sampler = sampler(spec)
     points = [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]
     for point in points[there:]:  # all of them in a new study, what is missing in one that was cut short in the middle of this
         study.enqueue_trial(point_of(spec, point), user_attrs={CONFIG: _whole(spec, point)})
@@ -115,17 +114,6 @@ def configuration(spec: SearchSpec, trial: Any) -> dict[str, Any]:
     suggested = spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
     config: dict[str, Any] = trainables.load(spec.regime).Config.from_dict({**suggested, **spec.fix}).to_dict()
     return config
-
-
-def ranges(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistribution]:
-    """Every name that the space suggests, with its distribution, conditional ones included: found by sampling the space."""
-    study = optuna.create_study(sampler=RandomSampler(seed=0))
-    found: dict[str, BaseDistribution] = {}
-    for _ in range(samples):
-        trial = study.ask()
-        spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
-        found |= trial.distributions
-    return found
 
 
 def point_of(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:

@@ -333,6 +333,21 @@ def test_stages_are_spans_of_epochs() -> None:
     assert curves.stages(curve) == [("contrastive", 1, 2), ("classifier", 3, 5)]
 
 
+def test_stages_of_different_lengths_are_told_as_a_span() -> None:
+    """One trial solves for its classifier in an epoch, another takes three; one that was stopped does not count."""
+    lengths = {0: (2, 1), 1: (2, 3), 2: (1, 0)}
+    trials = pandas.DataFrame({"number": [0, 1, 2], "state": ["COMPLETE", "COMPLETE", "PRUNED"]})
+    rows = [
+        {"trial": trial, "kind": "search", "epoch": epoch, "stage": "contrastive" if epoch <= first else "classifier"}
+        for trial, (first, second) in lengths.items()
+        for epoch in range(1, first + second + 1)
+    ]
+    epochs = pandas.DataFrame(rows)
+    assert curves.later_stages(trials, epochs) == {"classifier": "1 to 3"}
+    assert curves.later_stages(trials.head(1), epochs) == {"classifier": "1"}
+    assert curves.later_stages(trials, epochs[epochs["stage"] == "contrastive"]) == {} == curves.later_stages(trials, epochs.head(0))
+
+
 def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     trials = pandas.DataFrame(
         {
@@ -347,7 +362,7 @@ def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     )
     found = ranking.top_trials(trials, n=1)
     assert found.to_dict("list") == {
-        "trial": ["1", "0"], "validation": ["80.00", "50.00"], "seconds": ["1", "1"],
+        "trial": ["1", "0"], "validation": ["80.00", "50.00"], "time": ["1s", "1s"],
         "rate": ["0.000123", "0.0001"], "width": ["none", "10"],
     }  # fmt: skip
     assert list(ranking.top_trials(trials)["trial"]) == ["1", "2", "0"]
@@ -376,6 +391,19 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
     first = text
     report.report(tmp_path)
     assert (tmp_path / "report.html").read_text() == first
+
+
+def test_searches_of_one_name_and_regime_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    """A folder and its copies, one of them of another score."""
+    for folder, accuracy in {"first": 0.88, "copy": 0.88, "other": 0.93}.items():
+        found = summary(name="same", confirmed=[accuracy, accuracy + 0.01])
+        write_search(tmp_path / folder, found=found, name="same")
+    page = Page(report.report(tmp_path).read_text())
+    assert "Highest mean on validation: baseline (other), 93.5" in page.text
+    compared = (tmp_path / "report.md").read_text()
+    assert all(compared.count(f"| baseline ({folder}) | 84.9 |") == 1 for folder in ("first", "copy", "other"))
+    assert list(pandas.read_csv(tmp_path / "report_trials.csv")["search"].unique()) == ["copy", "first", "other"]
+    assert len(pandas.read_csv(tmp_path / "report_duels.csv")) == 6
 
 
 def test_figures_are_well_formed_and_share_no_ids(tmp_path: Path) -> None:
@@ -552,6 +580,8 @@ def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
     table = rungs(trials, pandas.DataFrame(rows)).set_index("epoch")
     assert table["correlation"].round(9).tolist() == [-1, 1, 1]
     assert table["lost"].round(9).tolist() == [0.4, 0, 0]
+    longer = pandas.DataFrame([*rows, {"trial": 5, "kind": "search", "epoch": 4, "validation_accuracy": 0.4}])
+    assert rungs(trials, longer)["epoch"].tolist() == [1, 2, 3]  # at epoch 4 there is nothing to rank trial 5 against
     with pytest.raises(ValueError, match="three trials"):
         rungs(trials.head(2), pandas.DataFrame(rows))
 

@@ -28,7 +28,6 @@ import pytest
 import tiny
 import yaml
 from markdown_it import MarkdownIt
-from optuna.distributions import FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from packaging.requirements import Requirement
@@ -41,7 +40,6 @@ from analysis.text import cell, visible
 from search import export, run, sampler, worker
 from search.cmaes import CmaEs
 from search.model_card import model_card
-from search.sampler import ByNumber
 from search.show import Quiet
 from search.spec import SearchSpec
 
@@ -136,24 +134,20 @@ def evolve(journal: Path, trials: int, sampled_by: Any, number: int = 0) -> optu
     return study
 
 
-def cmaes(seed: int) -> CmaEs:
-    return CmaEs(seed, {"x": FloatDistribution(-5, 5), "y": FloatDistribution(1e-5, 1, log=True)}, ByNumber(seed))
-
-
 @pytest.mark.parametrize(("optunas_own", "runs"), [(False, False), (True, True)])
 def test_a_pickle_in_a_journal_is_never_loaded(tmp_path: Path, optunas_own: bool, runs: bool) -> None:
     """Optuna's own sampler loads it, which shows that it lies where one looks."""
     marker, journal = tmp_path / "owned", tmp_path / "journal"
-    study = evolve(journal, 2, cmaes(0))
+    study = evolve(journal, 2, CmaEs(0))
     trial = study.ask()
     study._storage.set_trial_system_attr(trial._trial_id, "cma:optimizer:0", pickle.dumps(Bomb(marker)).hex())
     study.tell(trial, quadratic(trial))
-    evolve(journal, 3, optuna.samplers.CmaEsSampler(seed=1) if optunas_own else cmaes(1))
+    evolve(journal, 3, optuna.samplers.CmaEsSampler(seed=1) if optunas_own else CmaEs(1))
     assert marker.exists() is runs
 
 
 def test_a_search_by_cmaes_uses_it(tmp_path: Path) -> None:
-    found = sampler.sampler(SearchSpec(regime="baseline", data="embedded", model="minilm", sampler="cmaes"), {})
+    found = sampler.sampler(SearchSpec(regime="baseline", data="embedded", model="minilm", sampler="cmaes"))
     assert isinstance(getattr(found, "inner", found), CmaEs)
 
 

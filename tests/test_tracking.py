@@ -755,3 +755,33 @@ def test_a_search_whose_server_is_away_for_a_while(tmp_path: Path, model_folder:
     finally:
         process.kill()
         server.kill()
+
+
+@pytest.mark.slow
+def test_a_real_searchs_times_are_those_of_the_clock(tmp_path: Path, model_folder: Path) -> None:
+    """Every run lies within its search, a run on another seed after its trial's end, and a run's time covers its epochs' own."""
+    results_folder = tmp_path / "results"
+    sources = ["--data", str(tiny.write_corpus(tmp_path / "corpus")), "--model", str(model_folder), "--results", str(results_folder)]
+    argv = ["--regime", "baseline", "--trials", "3", "--epochs", "3", "--confirm", "1x2", "--report-seeds", "1", "--name", "timed"]
+    before = time.time()
+    done = run("search.run", *argv, *sources)
+    after = time.time()
+    assert done.returncode == 0, done.stderr
+    client = open_client(f"sqlite:///{results_folder / 'mlflow.db'}")
+    found = {one["tags"].get("regimen.key"): one for one in check(client, studies.read_study(results_folder / "timed")).values()
+             if "regimen.id" in one["tags"]}  # fmt: skip
+    times = {key: (one["info"]["start_time"] / 1000, one["info"]["end_time"] / 1000) for key, one in found.items()}
+    began, ended = times[None]
+    assert before < began < ended < after
+    summary = json.loads((results_folder / "timed" / "summary.json").read_text())
+    assert ended - began == pytest.approx(summary["seconds"], abs=0.5)
+    assert all(began - 0.01 <= first <= last <= ended + 0.01 for first, last in times.values())
+    winner = f"trial {summary['winner_trial']}"
+    again = [key for key in times if key and "seed" in key]
+    assert len(again) == 3 and all(times[key][0] >= times[winner][1] for key in again)
+    epochs = pandas.read_csv(results_folder / "timed" / "epochs.csv")
+    trials = pandas.read_csv(results_folder / "timed" / "trials.csv").set_index("number")
+    own = epochs[epochs["kind"] == "search"].groupby("trial")["seconds"].sum()
+    for number, seconds in trials["seconds"].items():
+        first, last = times[f"trial {number}"]
+        assert own[number] < seconds <= last - first + 0.01

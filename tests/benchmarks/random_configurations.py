@@ -7,6 +7,7 @@ trained; run again, the program goes on where it stopped.
 """
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ from optuna.samplers import RandomSampler
 
 import trainables
 from analysis.intervals import wilson
+from search.exit_codes import INTERRUPTED, OK, USER_ERROR
 from search.parser import Parser, refusal
 from search.prepare import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
@@ -133,31 +135,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
     except ValueError as error:
         print(refusal(f"--out {args.out} is not a file of this program: {error}"), file=sys.stderr)
-        return 2
-    plans = {regime: configurations(regime, args.configurations, args.seed) for regime in args.regimes}
-    there = [(row["regime"], row["config"]) for row in rows]
+        return USER_ERROR
+    on = f"{args.data}, {args.sentences or 'all'} sentences, {args.model}"
     jobs = [
-        (regime, number, plans[regime][number])
-        for number in range(args.configurations)
+        (regime, number, config)
         for regime in args.regimes
-        if (regime, plans[regime][number]) not in there
+        for number, config in enumerate(configurations(regime, args.configurations, args.seed))
     ]
+    known = [(row["regime"], row["config"]) for row in rows if row["on"] == on]
+    missing = sorted((job for job in jobs if (job[0], job[2]) not in known), key=lambda job: job[1])
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("spawn")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
+        contextlib.suppress(KeyboardInterrupt),
         tempfile.TemporaryDirectory() as folder,
-        context.Pool(args.processes, _begin, (_some(args, Path(folder)), args.model)) as pool,  # ended at once by ^C
+        multiprocessing.get_context("spawn").Pool(args.processes, _begin, (_some(args, Path(folder)), args.model)) as pool,
         args.out.open("a") as file,
     ):
-        for row in pool.imap_unordered(train, jobs):
-            rows.append(row)
-            file.write(json.dumps(row) + "\n")
+        for row in pool.imap_unordered(train, missing):
+            rows.append(row | {"on": on})
+            file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
             print(f"{row['regime']} {row['number']}: {row['final']}", flush=True)
-    asked = [(regime, config) for regime, configs in plans.items() for config in configs]
-    print(table(sorted((row for row in rows if (row["regime"], row["config"]) in asked), key=lambda row: row["regime"])))
-    return 0
+    found = [row for row in rows if row["on"] == on and (row["regime"], row["number"], row["config"]) in jobs]
+    print(table(sorted(found, key=lambda row: row["regime"])))
+    return OK if len(found) == len(jobs) else INTERRUPTED
 
 
 if __name__ == "__main__":
