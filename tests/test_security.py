@@ -147,7 +147,7 @@ def test_a_pickle_in_a_journal_is_never_loaded(tmp_path: Path, optunas_own: bool
 
 
 def test_a_search_by_cmaes_uses_it(tmp_path: Path) -> None:
-    found = sampler.sampler(SearchSpec(regime="baseline", data="embedded", model="minilm", sampler="cmaes"), 0)
+    found = sampler.sampler(SearchSpec(regime="baseline", data="embedded", model="minilm", sampler="cmaes"))
     assert isinstance(getattr(found, "inner", found), CmaEs)
 
 
