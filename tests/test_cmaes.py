@@ -223,16 +223,15 @@ def test_trials_of_other_ranges_are_clipped() -> None:
 @pytest.mark.parametrize("regime", ["untuned", "llrd"])
 @pytest.mark.filterwarnings("error")
 def test_odd_scores_do_no_harm(regime: str, scores: list[float]) -> None:
-    """Proposals stay in their ranges, and do not shrink to one point. Optuna makes failures of NaN."""
+    """Every proposal lies in its range, else Optuna would not take it, and they do not shrink to one point. NaN is a failure to Optuna."""
     watched, values = Watched(0), itertools.cycle(scores)
 
     def objective(trial: optuna.Trial) -> float:
         spaces.load(regime).space(trial)
         return next(values)
 
-    later = searched(watched, objective, 120).trials[20:]
+    later = searched(watched, objective, 80).trials[20:]
     assert sum(map(watched.proposed, later)) >= 0.9 * len(later)
-    assert all(trial.distributions[name]._contains(value) for trial in later for name, value in trial.params.items() if name != "schedule")
     name = "draw" if regime == "untuned" else "dropout"
     assert len({trial.params[name] for trial in later}) > 5
 
@@ -289,11 +288,10 @@ def test_equal_scores_keep_their_order() -> None:
 )
 def test_parameters_come_back_from_their_encoding(space: dict[str, BaseDistribution]) -> None:
     """Also from spaces that are too small for the library."""
-    encoding, random = Encoding(space), RandomSampler(0)
-    study = optuna.create_study(sampler=random)
+    encoding, study = Encoding(space), optuna.create_study(sampler=RandomSampler(0))
     drawn = encoding.optimizer(None).ask()
     for _ in range(50):
-        trial = study.trials[study.ask(space).number]
+        trial = create_trial(state=TrialState.RUNNING, params=study.ask(space).params, distributions=space)
         point = encoding.point(trial, drawn)
         assert {name: encoding.params(point)[name] for name in space} == pytest.approx(trial.params)
         assert ((point[0] >= 0) & (point[0] <= 1)).all() and (point[1].sum(axis=1) == 1).all()
