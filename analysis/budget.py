@@ -5,22 +5,33 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
+BAND = (0.1, 0.9)
+"""The quantiles between which the best of n trials lies in four cases of five."""
+
 
 def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """`trials` (n = 1, 2, ... as many as ended), `expected` and `deviation`: mean and standard deviation of the best validation accuracy
-    of n trials, drawn with replacement from those that ended.
+    """`trials` (n = 1, 2, ... as many as ended), `expected`, `low` and `high`: mean, 10 % and 90 % quantiles of the best score of n trials,
+    drawn with replacement from those that ended.
 
-    With the N scores in rising order, the best of n is the i-th with probability (i / N)^n - ((i - 1) / N)^n: Dodge et al., "Show Your
-    Work", 2019, https://arxiv.org/abs/1909.03004. A trial that was stopped early counts with its best epoch, one that failed before its
-    first with 0. The formula takes trials as drawn alike; a sampler that learns is better later on, so for few trials this flatters it.
+    With the N scores in rising order, the best of n is at most the i-th with probability (i / N)^n: Dodge et al., "Show Your Work", 2019,
+    https://arxiv.org/abs/1909.03004. The formula takes trials as drawn alike; a sampler that learns is better later on, so for few trials
+    this flatters it.
     """
-    ended = trials[trials["state"] != "RUNNING"]
-    scores = np.sort(ended["validation_accuracy"].fillna(ended["best_accuracy"]).fillna(0.0).to_numpy(dtype=float))
-    n = np.arange(1, len(scores) + 1)
-    chance = np.diff((np.arange(len(scores) + 1) / max(1, len(scores))) ** n[:, None], axis=1)
-    expected = chance @ scores
-    deviation = np.sqrt(np.clip(chance @ scores**2 - expected**2, 0.0, None))
-    return pandas.DataFrame({"trials": n, "expected": expected, "deviation": deviation})
+    scores = np.sort(_counted(trials[trials["state"] != "RUNNING"]))
+    number = len(scores)
+    n = np.arange(1, number + 1)
+    chance = np.diff((np.arange(number + 1) / max(1, number)) ** n[:, None], axis=1)
+    low, high = (scores[np.ceil(number * share ** (1 / n) - 1e-9).astype(int) - 1] for share in BAND)
+    return pandas.DataFrame({"trials": n, "expected": chance @ scores, "low": low, "high": high})
+
+
+def _counted(ended: pandas.DataFrame) -> np.ndarray:
+    """What each trial counts with: its score, 0 where it failed without one. A trial that was stopped before the last stage, where scores
+    are made, counts with the lowest score at full budget. None counts with more than the best at full budget, which is what a search
+    finds."""
+    complete = ended.loc[ended["state"] == "COMPLETE", "score"]
+    score = ended["score"].mask(ended["score"].isna() & (ended["state"] == "PRUNED"), complete.min()).fillna(0.0)
+    return score.clip(upper=complete.max() if len(complete) else None).to_numpy(dtype=float)
 
 
 class Saved(NamedTuple):
@@ -47,7 +58,8 @@ def saved(trials: pandas.DataFrame) -> Saved | None:
     ended = len(stopped) + len(complete)
     spent = int(stopped["epochs"].sum() + complete["epochs"].sum())
     seconds, whole = float(stopped["seconds"].sum() + complete["seconds"].sum()), ended * float(complete["seconds"].mean())
-    return Saved(len(stopped), ended, spent, ended * int(complete["epochs"].max()), 1 - seconds / whole if whole else 0.0)
+    full = round(ended * complete["epochs"].mean())  # trials differ in how long their last stage is
+    return Saved(len(stopped), ended, spent, full, max(0.0, 1 - seconds / whole) if whole else 0.0)
 
 
 def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
@@ -55,6 +67,7 @@ def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
 
     A trial that stood at a when it was stopped is given, in turn, what each trial at full budget gained from that epoch on; the share of
     these that takes it above the best score is its chance. Trials at full budget were let on because they did well, so this is a guess.
+    Where it was stopped before the last stage, a is its first stage's accuracy, and the gain leads from there to the last stage's.
     """
     complete = trials[(trials["state"] == "COMPLETE") & trials["validation_accuracy"].notna()].set_index("number")["validation_accuracy"]
     stopped = trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()]
@@ -71,11 +84,20 @@ def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
 
 
 def cost(trials: pandas.DataFrame, confirmations: pandas.DataFrame) -> dict[str, float]:
-    """What a search took: `trials`, `epochs` and `hours` that its trials trained, `confirmation_hours`. Hours of one trial's share of the
-    machine, so two trials side by side take two of them in one hour."""
+    """What a search took: `trials`, `epochs` and `seconds` that its trials trained, `confirmation_seconds`. Seconds of one trial's share of
+    the machine, so two trials side by side take two of them in one second."""
     return {
         "trials": len(trials),
         "epochs": float(trials["epochs"].sum()),
-        "hours": float(trials["seconds"].sum()) / 3600,
-        "confirmation_hours": float(confirmations["seconds"].sum()) / 3600,
+        "seconds": float(trials["seconds"].sum()),
+        "confirmation_seconds": _spent(confirmations),
     }
+
+
+def _spent(epochs: pandas.DataFrame) -> float:
+    """Seconds that runs took, by their epochs' rows: from a run's begin to its last epoch's end where both are known, else its epochs'."""
+    if not {"began", "ended"} <= set(epochs):
+        return float(epochs["seconds"].sum())
+    runs = epochs.astype({"began": float, "ended": float}).groupby(["trial", "seed"])
+    whole = runs["ended"].max() - runs["began"].min()
+    return float(whole.fillna(runs["seconds"].sum()).sum())

@@ -9,6 +9,7 @@ from analysis.blocks import Block, Drawing, Figures, Notes, Paragraph, Table
 from analysis.intervals import mean_interval
 from analysis.read import Search
 from analysis.summary import Summary, runs
+from analysis.text import duration
 
 
 def comparison_blocks(searches: Mapping[str, Search]) -> tuple[Block, ...]:
@@ -26,43 +27,56 @@ def comparison_blocks(searches: Mapping[str, Search]) -> tuple[Block, ...]:
 
 def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block]:
     """Which search is ahead, in a sentence and a picture; nothing where none was confirmed."""
-    means = {name: mean_interval(one["confirmed"]) for name, one in zip(labels, summaries) if one["confirmed"]}
-    if not means:
+    again = {name: one["confirmed"] for name, one in zip(labels, summaries) if one["confirmed"]}
+    if not again:
         return []
+    means = {name: mean_interval(values) for name, values in again.items()}
     first, *others = sorted(means, key=lambda name: -means[name].mean)
-    said = f"Highest on validation over fresh seeds: {first}, {means[first].percent}"
+    said = f"Highest mean on validation: {first}, {means[first].percent}"
     if others:
-        gap = 100 * (means[first].mean - means[others[0]].mean)
-        said += f", {gap:.1f} points above {others[0]}, {means[others[0]].percent}"
-        chance = duels.table(dict(zip(labels, (one["confirmed"] for one in summaries))))
-        row = chance[(chance["regime"] == first) & (chance["other"] == others[0])]
-        if len(row):
-            said += f"; with other seeds it would be ahead with a probability of {row['probability'].iloc[0]:.0%}"
+        found = duels.gap(again[first], again[others[0]])
+        above = f"{100 * found.value:.1f} points above" if found.value > 1e-9 else "as high as"
+        said += f", {above} {others[0]}, {means[others[0]].percent}. {_verdict(found, first)}"
+    else:
+        said += "."
+    if len(labels) == 1:
+        said += " It is the only search here: what it is held against is trial 0 and, where the data allow, the paper."
     drawing = Drawing(
         "Standings",
-        "Means over fresh seeds with their 95 % intervals (Student's t; none with one seed), cut where accuracy ends. Where intervals "
-        "overlap widely, more seeds are needed to tell the searches apart. Trial 0 is the paper's configuration, from one run.",
+        "Means over the confirmed runs with their 95 % intervals (Student's t; none with one seed), cut where accuracy ends. Where "
+        "intervals overlap widely, more seeds are needed to tell the searches apart. Trial 0 has the regime's defaults, from one run.",
         figures.standings(comparison.numbers(summaries), labels),
     )
-    alone = (
-        "" if len(labels) > 1 else " It is the only search here: what it is held against is trial 0 and, where the data allow, the paper."
-    )
-    return [Paragraph(f"{said}.{alone}"), Figures((drawing,))]
+    return [Paragraph(said), Figures((drawing,))]
+
+
+def _verdict(found: duels.Gap, first: str) -> str:
+    """What the seeds say of the difference between the two highest means."""
+    if found.half_width is None:
+        return "These runs show no spread over seeds, so nothing tells which of the two is better."
+    low, high = 100 * (found.value - found.half_width), 100 * (found.value + found.half_width)
+    interval = f"The 95 % interval of this difference over seeds is {low:+.1f} to {high:+.1f} points"
+    if found.exceeds:
+        return f"{interval}: {first} is ahead on these sentences."
+    return f"{interval}, so these runs do not tell which of the two is better."
 
 
 def _duels(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block]:
-    """The probability of each search's winner to be ahead of each other's."""
+    """The difference of each search's winner from each other's, with its interval."""
     split, scores = runs(summaries)
     found = duels.table(dict(zip(labels, scores)))
     if found.empty:
         return []
-    shown = found.assign(probability=[f"{100 * chance:.0f} %" for chance in found["probability"]])
-    matrix = shown.pivot(index="regime", columns="other", values="probability")
+    halves = [None if pandas.isna(half) else half for half in found["half_width"]]
+    gaps = [duels.Gap(value, half) for value, half in zip(found["difference"], halves)]
+    shown = found.assign(gap=[f"{gap}{' *' if gap.exceeds else ''}" for gap in gaps])
+    matrix = shown.pivot(index="regime", columns="other", values="gap")
     order = [name for name in labels if name in matrix.index]
     matrix = matrix.loc[order, order].fillna(comparison.NOTHING).reset_index().rename_axis(columns=None)
     caption = (
-        f"How probable is it that the row's mean {split} accuracy is above the column's? Bootstrap over the runs on fresh seeds; with two "
-        "or three it is coarse, and 100 % says only that no resample was the other way round."
+        f"The row's mean {split} accuracy minus the column's, in points, ± the 95 % interval over seeds (Welch's t; none where runs show "
+        "no spread). A star: the interval leaves 0 out. Among equal recipes up to one pair in twenty has a star. All runs answered the "
+        "same sentences: what others would change is not in it."
     )
     return [Table(caption, matrix)]
 
@@ -72,19 +86,19 @@ def _cost(searches: Mapping[str, Search]) -> list[Block]:
     rows = []
     for name, search in searches.items():
         spent = budget.cost(search.trials, search.epochs[search.epochs["kind"].isin(("confirm", "report"))])
-        minutes = search.summary["seconds"] / 60
         rows.append(
             {
                 "regime": name,
                 "trials": f"{spent['trials']:.0f}",
                 "epochs": f"{spent['epochs']:.0f}",
-                "minutes": f"{minutes:.1f}",
-                "hours of trials": f"{spent['hours']:.2f}",
-                "hours of confirmation": f"{spent['confirmation_hours']:.2f}",
+                "time": duration(search.summary["seconds"]),
+                "time of trials": duration(spent["seconds"]),
+                "time of confirmation": duration(spent["confirmation_seconds"]),
             }
         )
     caption = (
-        "What it took: minutes from start to end; hours are those of each run, of which several go side by side. Energy is not measured."
+        "What it took: the time while the search ran, and the sums of its runs' own times, of which several go side by side. Energy is not "
+        "measured."
     )
     return [Table(caption, pandas.DataFrame(rows))]
 
@@ -101,9 +115,11 @@ def _equal_budget(trials: Mapping[str, pandas.DataFrame]) -> list[Block]:
     ]
     drawing = Drawing(
         "What more trials buy",
-        "The best score on validation to expect of so many trials, each drawn from those that the search ran, and one standard deviation "
-        "around it. At the same number of trials the higher line wins; where lines cross, the winner depends on the budget; a line that "
-        "still climbs at its end had too few trials. Trials stopped early count with their best epoch.",
+        "The best score on validation to expect of so many trials, each drawn from those that the search ran; in four cases of five the "
+        "best lies in the band. At the same number of trials the higher line wins; where lines cross, the winner depends on the budget; a "
+        "line that still climbs at its end had too few trials. Trials stopped early count with their best epoch, or, where they were "
+        "stopped before the last stage, in which scores are made, with the search's lowest score at full budget. Failed trials without "
+        "a score count with 0.",
         figures.expected_best(budgets),
     )
     return [Paragraph(f"The best score to expect: {'; '.join(halves)}."), Figures((drawing,))]

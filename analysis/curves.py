@@ -52,6 +52,15 @@ def confirmations(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFra
     return pandas.DataFrame({"trial": found["seed"], "epoch": found["epoch"], "validation_accuracy": found["validation_accuracy"]})
 
 
+def later_stages(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> dict[str, str]:
+    """How many epochs the trials at full budget took in each stage after the first, by its name: `20`, or `1 to 20` where they differ."""
+    complete = trials[trials["state"] == "COMPLETE"]["number"]
+    own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete)].sort_values("epoch", kind="stable")
+    counts = own.groupby(["stage", "trial"], sort=False).size().groupby("stage", sort=False).agg(["min", "max"])
+    spans = [(str(name), f"{low}" if low == high else f"{low} to {high}") for name, low, high in counts.itertuples(name=None)]
+    return dict(spans[1:])
+
+
 def stages(curve: pandas.DataFrame) -> list[Stage]:
     """The stages of one trial's curve, in order."""
     spans = curve.groupby("stage", sort=False)["epoch"].agg(["min", "max"])

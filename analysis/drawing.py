@@ -7,9 +7,12 @@ Text and axes take the colour of the page's text (`currentColor`). Series have c
 import hashlib
 import io
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import pandas
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -67,6 +70,12 @@ def svg(figure: Figure, axes: Axes) -> str:
     return _inline(out.getvalue())
 
 
+def at_the_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:
+    """Ticks at the lower edge, for what has a place but no value."""
+    if len(x):
+        axes.plot(x, [0.02] * len(x), "|", color=GREY, markersize=7, transform=axes.get_xaxis_transform(), label=label or None)
+
+
 def _inline(document: str) -> str:
     """An SVG document as an element of an HTML page: no size and no fonts of its own, ids that other figures don't have."""
     svg = document[document.index("<svg") :].replace(INK, "currentColor")
@@ -80,5 +89,31 @@ def _inline(document: str) -> str:
 
 
 def name(text: str, longest: int = 40) -> str:
-    """A text of the user's as a figure shows it: matplotlib reads no formula in it, and hides no line for its underscore."""
-    return plain(text)[:longest].lstrip("_").replace("$", r"\$")
+    """A text of the user's as a figure shows it, with an ellipsis in its middle where it is longer: matplotlib reads no formula in it, and
+    hides no line for its underscore."""
+    return _drawn(_cut(plain(text), longest))
+
+
+def names(texts: Sequence[str], longest: int = 40) -> list[str]:
+    """The same of several, of which different ones stay different: those that would look alike are numbered."""
+    different = dict.fromkeys(texts)
+    alike = Counter(_cut(plain(text), longest) for text in different)
+    count: Counter[str] = Counter()
+    shown = {}
+    for text in different:
+        short = _cut(plain(text), longest)
+        count[short] += 1
+        shown[text] = _drawn(f"{short} ({count[short]})" if alike[short] > 1 else short)
+    return [shown[text] for text in texts]
+
+
+def _cut(text: str, longest: int) -> str:
+    """Labels often differ in their ends only, so the middle goes."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 3
+    return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def _drawn(text: str) -> str:
+    return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")

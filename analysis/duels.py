@@ -1,44 +1,61 @@
-"""Does one search's winner beat another's, or is it the seeds? And by how much choosing the best of many flatters it."""
+"""Is one search's winner ahead of another's, or is it the seeds? The difference of their means, with its interval."""
 
+import math
 from collections.abc import Mapping, Sequence
-from itertools import product
+from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import pandas
-
-MOST = 100_000
-"""Resamples up to which all of them are counted; beyond, as many are drawn."""
+from scipy.special import stdtrit
 
 
-def beats(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The probability that the mean of `ours` is above that of `theirs`, by the bootstrap over seeds; a tie counts half.
+@dataclass(frozen=True)
+class Gap:
+    """One mean minus another, as fractions."""
 
-    Each side is drawn again from its own runs, with replacement, as many as it has (Efron, 1979). With two seeds a side there are only
-    three different means, so the answer is coarse. Raises ValueError for a side without runs.
+    value: float
+    half_width: float | None
+    """Of its 95 % interval over seeds; None where the runs show no spread."""
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether the interval leaves 0 out: so it does in at most one of twenty pairs of equal recipes."""
+        return self.half_width is not None and abs(self.value) > self.half_width
+
+    def __str__(self) -> str:
+        """In percentage points: `+4.0 ± 1.5`."""
+        return f"{100 * self.value:+.1f}" + ("" if self.half_width is None else f" ± {100 * self.half_width:.1f}")
+
+
+def gap(ours: Sequence[float], theirs: Sequence[float]) -> Gap:
+    """The mean of `ours` minus that of `theirs`, by Welch's t: the runs are taken as independent and normal, their spreads may differ.
+
+    half width = t(0.975, df) sqrt(s1^2 / n1 + s2^2 / n2), with Welch and Satterthwaite's degrees of freedom where both sides have as
+    many runs, and the smaller side's n - 1 elsewhere, because few runs beside many make Welch's too narrow. A single run has no spread.
+    Raises ValueError for a side without runs.
     """
     if not len(ours) or not len(theirs):
-        raise ValueError("a bootstrap needs at least one run on each side")
-    first, second = _means(ours), np.sort(_means(theirs))
-    below = np.searchsorted(second, first, side="left")
-    up_to = np.searchsorted(second, first, side="right")
-    return float((below + up_to).mean() / (2 * len(second)))
-
-
-def _means(runs: Sequence[float]) -> np.ndarray:
-    """The means of all resamples, or of many; rounded, so that equal ones are equal whatever order their runs were added in."""
-    values, n = np.asarray(runs, dtype=float), len(runs)
-    every = n**n <= MOST
-    draws = np.array(list(product(range(n), repeat=n))) if every else np.random.default_rng(0).integers(n, size=(MOST, n))
-    return np.round(values[draws].mean(axis=1), 12)
+        raise ValueError("a difference needs at least one run on each side")
+    value = float(np.mean(ours) - np.mean(theirs))
+    sizes = [len(ours), len(theirs)]
+    if min(sizes) < 2:
+        return Gap(value, None)
+    parts = [float(np.var(runs, ddof=1)) / len(runs) for runs in (ours, theirs)]
+    if sum(parts) < 1e-18:  # equal runs, but for rounding
+        return Gap(value, None)
+    welch = sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, sizes))
+    freedom = welch if len(ours) == len(theirs) else min(sizes) - 1
+    return Gap(value, float(stdtrit(freedom, 0.975)) * math.sqrt(sum(parts)))
 
 
 def table(runs: Mapping[str, Sequence[float]]) -> pandas.DataFrame:
-    """A row a pair: `regime`, `other`, `probability`, `n` and `n_other`. Searches with a single run are left out: it has no spread."""
-    several = {name: values for name, values in runs.items() if len(values) > 1}
+    """A row an ordered pair: `regime`, `other`, `difference` of their means, its `half_width`, `n` and `n_other`. Searches without a run
+    are left out."""
+    known = {name: values for name, values in runs.items() if len(values)}
     rows = [
-        {"regime": ours, "other": theirs, "probability": beats(a, b), "n": len(a), "n_other": len(b)}
-        for ours, a in several.items()
-        for theirs, b in several.items()
-        if ours != theirs
+        {"regime": ours, "other": theirs, "difference": found.value, "half_width": found.half_width, "n": len(a), "n_other": len(b)}
+        for (ours, a), (theirs, b) in permutations(known.items(), 2)
+        for found in [gap(a, b)]
     ]
-    return pandas.DataFrame(rows, columns=["regime", "other", "probability", "n", "n_other"])
+    return pandas.DataFrame(rows, columns=["regime", "other", "difference", "half_width", "n", "n_other"])

@@ -3,7 +3,7 @@
 import pandas
 from matplotlib.patches import Rectangle
 
-from analysis.drawing import BLUE, GREY, INK, VERMILION, name, panel, svg
+from analysis.drawing import BLUE, GREY, INK, VERMILION, names, panel, svg
 from analysis.errors import MOST
 
 
@@ -18,7 +18,7 @@ def matrix(shares: pandas.DataFrame) -> str:
                 axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, alpha=0.1 + 0.7 * share, linewidth=0))
             if share >= 0.05 and row != column:
                 axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=INK)
-    labels = [name(str(label), 24) for label in shares.index]
+    labels = names([str(label) for label in shares.index], 24)
     axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.set_xlim(-0.5, len(labels) - 0.5)
@@ -45,7 +45,7 @@ def classes(found: pandas.DataFrame) -> str:
     figure, axes = panel("accuracy (%)", "", height=1.0 + 0.26 * len(worst))
     low, high = 100 * (worst["accuracy"] - worst["low"]), 100 * (worst["high"] - worst["accuracy"])
     axes.errorbar(100 * worst["accuracy"], range(len(worst)), xerr=[low, high], fmt="o", color=BLUE, markersize=4, capsize=2)
-    labels = [f"{name(str(label), 24)} ({n})" for label, n in zip(worst["label"], worst["sentences"])]
+    labels = [f"{label} ({n})" for label, n in zip(names([str(label) for label in worst["label"]], 24), worst["sentences"])]
     axes.set_yticks(range(len(worst)), labels, fontsize=8)
     axes.set_ylim(len(worst) - 0.5, -0.5)
     axes.set_xlim(-2, 102)

@@ -7,7 +7,7 @@ import pandas
 from matplotlib.axes import Axes
 
 from analysis.curves import Stage
-from analysis.drawing import BLUE, GREEN, GREY, INK, VERMILION, name, panel, svg
+from analysis.drawing import BLUE, GREEN, GREY, INK, VERMILION, at_the_bottom, names, panel, svg
 
 STATE_LOOKS = {
     "PRUNED": {"label": "stopped early", "color": GREY, "alpha": 0.7, "linewidth": 0.8},
@@ -32,10 +32,12 @@ def learning_curves(curves: pandas.DataFrame, winner: int | None, stages: Sequen
 
 
 def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame) -> str:
-    """Scores and the best of them so far over trials; `pruned` (`number`, `best_accuracy`) are trials without a score."""
+    """Scores and the best of them so far over trials; `pruned` (`number`, `score`) are trials that were stopped early."""
     figure, axes = panel("trial, in the order of asking", "validation accuracy (%)")
-    if len(pruned):
-        axes.plot(pruned["number"], 100 * pruned["best_accuracy"], "x", color=GREY, markersize=5, label="stopped early")
+    scored = pruned[pruned["score"].notna()]
+    if len(scored):
+        axes.plot(scored["number"], 100 * scored["score"], "x", color=GREY, markersize=5, label="stopped early")
+    at_the_bottom(axes, pruned[pruned["score"].isna()]["number"], "stopped early, no score")
     if len(best):
         axes.plot(best["number"], 100 * best["score"], "o", color=BLUE, markersize=4, label="full budget")
         axes.step(best["number"], 100 * best["best"], where="post", color=VERMILION, linewidth=2, label="best so far")
@@ -46,12 +48,12 @@ def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame) -> str:
 
 
 def expected_best(budgets: Mapping[str, pandas.DataFrame]) -> str:
-    """Expected best score over the number of trials, a line and a band of one standard deviation for each name."""
+    """Expected best score over the number of trials, a line and a band between quantiles for each name."""
     figure, axes = panel("trials", "expected best accuracy (%)")
-    for (style, colour), (text, budget) in zip(cycle(product(("-", "--", "-.", ":"), (BLUE, VERMILION, GREEN, GREY))), budgets.items()):
-        low, high = budget["expected"] - budget["deviation"], budget["expected"] + budget["deviation"]
-        axes.fill_between(budget["trials"], 100 * low, 100 * high.clip(upper=1.0), color=colour, alpha=0.25, linewidth=0)
-        axes.plot(budget["trials"], 100 * budget["expected"], style, color=colour, linewidth=1.8, label=name(text))
+    looks = cycle(product(("-", "--", "-.", ":"), (BLUE, VERMILION, GREEN, GREY)))
+    for (style, colour), text, budget in zip(looks, names(list(budgets)), budgets.values()):
+        axes.fill_between(budget["trials"], 100 * budget["low"], 100 * budget["high"], color=colour, alpha=0.25, linewidth=0)
+        axes.plot(budget["trials"], 100 * budget["expected"], style, color=colour, linewidth=1.8, label=text)
     return svg(figure, axes)
 
 
@@ -59,8 +61,8 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
     """Accuracies of each search, from `analysis.comparison.numbers`, with 95 % intervals, a row a search under its label."""
     figure, axes = panel("accuracy (%)", "", height=1.8 + 0.36 * len(numbers))
     looks = {
-        "confirmed": ("on fresh seeds, validation", "o", BLUE, -0.1),
-        "test": ("on fresh seeds, test", "s", VERMILION, 0.12),
+        "confirmed": ("confirmed, validation", "o", BLUE, -0.1),
+        "test": ("confirmed, test", "s", VERMILION, 0.12),
     }
     for key, (label, marker, colour, shift) in looks.items():
         known = numbers[f"{key}_mean"].notna()
@@ -77,7 +79,7 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
         if known.any():
             axes.plot(100 * numbers[key][known], [row for row, there in enumerate(known) if there], marker, color=colour,
                       markersize=9 if marker == "|" else 5, markeredgewidth=2 if marker == "|" else 0.8, label=label)  # fmt: skip
-    axes.set_yticks(range(len(numbers)), [name(label) for label in labels])
+    axes.set_yticks(range(len(numbers)), names(labels))
     axes.set_ylim(len(numbers) - 0.5, -0.5)
     axes.set_xlim(max(-1.0, axes.get_xlim()[0]), min(101.0, axes.get_xlim()[1]))
     return svg(figure, axes)

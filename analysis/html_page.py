@@ -55,7 +55,10 @@ for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const head = button.parentElement, body = head.closest("table").tBodies[0];
     const falling = head.getAttribute("aria-sort") === "descending" ? 1 : -1;
-    const number = cell => parseFloat(cell.replace(/,/g, ""));
+    const number = cell => {
+      const time = cell.match(/^(?:(\\d+)h)?(?:(\\d+)m)?(?:([\\d.]+)s)?$/);
+      return cell && time ? 3600 * (time[1] || 0) + 60 * (time[2] || 0) + 1 * (time[3] || 0) : parseFloat(cell.replace(/,/g, ""));
+    };
     const rows = [...body.rows].map(row => [row, row.cells[head.cellIndex].textContent]);
     rows.sort(([, a], [, b]) => {
       const x = number(a), y = number(b);
@@ -68,7 +71,8 @@ for (const button of document.querySelectorAll("th button")) {
   });
 }
 """
-"""Sorts a table by the column whose head is pressed: by the number that a cell begins with, else by its text; cells without one last."""
+"""Sorts a table by the column whose head is pressed: by the time that a cell is (`3m20s`) or the number that it begins with, else by its
+text; cells without one last."""
 DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'; base-uri 'none'; form-action 'none'"
 """What a browser may do for the page: apply its styles, run this script, and nothing else, should anything slip through the escaping."""

@@ -2,6 +2,8 @@
 
 import pandas
 
+from analysis.text import duration
+
 CONFIG = "config."
 """What the columns of hyperparameters begin with."""
 
@@ -18,7 +20,7 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
     table = {
         "trial": [f"{number:.0f}" for number in shown["number"]],
         "validation": [f"{100 * score:.2f}" for score in shown["validation_accuracy"]],
-        "seconds": [f"{seconds:.0f}" for seconds in shown["seconds"]],
+        "time": [duration(seconds) for seconds in shown["seconds"]],
     }
     return pandas.DataFrame(table | {name.removeprefix(CONFIG): [short(cell) for cell in shown[name]] for name in fields})
 

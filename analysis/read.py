@@ -1,7 +1,7 @@
 """The searches that a folder of results holds, with their files checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -10,6 +10,7 @@ import pandas
 
 from analysis.errors import read_predictions
 from analysis.files import checked, read_csv, read_json, whole
+from analysis.scores import final_scores
 from analysis.space import Space, read_space
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
@@ -61,7 +62,7 @@ class Search:
 
     spec: Mapping[str, Any]
     trials: pandas.DataFrame
-    """A row a trial; hyperparameters are text in `config.*`, missing where they are none."""
+    """A row a trial; hyperparameters are text in `config.*`, missing where they are none; `score` is what `analysis.scores` gives."""
     epochs: pandas.DataFrame
     """A row a reported epoch."""
     summary: Mapping[str, Any]
@@ -83,7 +84,14 @@ def searches(results: Path) -> list[Search]:
     folders = [results] if _is_search(results) else sorted(path for path in results.iterdir() if path.is_dir() and _is_search(path))
     if not folders:
         raise ValueError(f"no search in '{results}': neither it nor a folder in it has a {SPEC}")
-    return [search(folder) for folder in folders]
+    found = [search(folder) for folder in folders]
+    if len({one.summary["name"] for one in found}) < len(found):  # a folder was copied: its own name tells it from the other
+        return [_called(folder.name, one) for folder, one in zip(folders, found)]
+    return found
+
+
+def _called(name: str, search: Search) -> Search:
+    return replace(search, spec={**search.spec, "name": name}, summary={**search.summary, "name": name})
 
 
 def search(folder: Path) -> Search:
@@ -100,6 +108,7 @@ def search(folder: Path) -> Search:
         raise ValueError(f"'{folder / TRIALS}' is damaged: it has a trial twice")
     if trials.loc[trials["state"] == "COMPLETE", "validation_accuracy"].isna().any():
         raise ValueError(f"'{folder / TRIALS}' is damaged: a COMPLETE trial has no validation_accuracy")
+    trials = trials.assign(score=final_scores(trials, epochs))
     summary = _summary(folder / SUMMARY) if finished else provisional(spec, trials)
     importances = read_csv(folder / IMPORTANCES, ("importance", "trials"), ("name",), needed=False)
     space, predictions = read_space(folder / SPACE), read_predictions(folder / PREDICTIONS)

@@ -17,13 +17,15 @@ from analysis.text import plain
 
 
 def rungs(trials: pandas.DataFrame, epochs: pandas.DataFrame, keep: float = 1 / 3) -> pandas.DataFrame:
-    """One row an epoch: `epoch`, `correlation`, `correlation_better_half`, `lost` (accuracy), `n` trials. `trials` and `epochs` are as in
-    trials.csv and epochs.csv; only trials at full budget count. Raises ValueError where fewer than three are."""
+    """One row an epoch that all trials at full budget reported: `epoch`, `correlation`, `correlation_better_half`, `lost` (accuracy), `n`
+    trials. `trials` and `epochs` are as in trials.csv and epochs.csv; only trials at full budget count. Raises ValueError where fewer
+    than three are."""
     score = trials[trials["state"] == "COMPLETE"].set_index("number")["validation_accuracy"]
     if len(score) < 3:
         raise ValueError(f"three trials at full budget are needed to rank them; here are {len(score)}")
     own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(score.index)]
-    curves = own.pivot(index="trial", columns="epoch", values="validation_accuracy").loc[score.index]
+    curves = own.pivot(index="trial", columns="epoch", values="validation_accuracy").reindex(score.index)
+    curves = curves.dropna(axis="columns")  # where one has ended, the others can't be ranked with it
     better = score[score.rank(ascending=False, method="first") <= math.ceil(len(score) / 2)].index
     rows = []
     for epoch in curves.columns:

@@ -11,6 +11,7 @@ from analysis.intervals import mean_interval
 from analysis.read import Search
 from analysis.rungs import rungs
 from analysis.summary import chose, label, ordered
+from analysis.text import duration
 
 VALIDATED = (
     ", and the mean cross-entropy on validation. When validation's rises while training's falls, the classifier grows too sure of itself."
@@ -88,11 +89,10 @@ def _about(search: Search) -> str:
     spec, chosen = search.spec, winner(search)
     confirmed = "also on other seeds" if search.summary["winner_trial"] is not None else "so far; it was not confirmed on other seeds"
     found = f" The winner is trial {chosen}, the best {confirmed}." if chosen is not None else ""
-    later = curves.stages(curves.winner_curve(search.epochs, chosen))[1:]
-    after = "".join(f" and {stage.last - stage.first + 1} of the {stage.name} stage" for stage in later)
+    after = "".join(f" and {count} of the {stage} stage" for stage, count in curves.later_stages(search.trials, search.epochs).items())
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model {spec['model']}; {spec['trials']} trials asked for, "
-        f"{spec['epochs']} epochs{after} each, seed {spec['seed']}; {search.summary['seconds'] / 60:.1f} minutes.{found} "
+        f"{spec['epochs']} epochs{after} each, seed {spec['seed']}; {duration(search.summary['seconds'])}.{found} "
         "A trial's score is its best accuracy on validation, in its last stage."
     )
 
@@ -174,12 +174,13 @@ def _of_all_trials(search: Search) -> list[Drawing]:
             )
         )
     best, pruned = curves.best_so_far(search.trials), _pruned(search.trials)
+    unscored = " (a tick at the bottom where it was stopped before the last stage, in which scores are made)"
     if len(best) or len(pruned):
         found.append(
             Drawing(
                 "Best so far",
                 "Each dot is a trial's score, each cross the best epoch of a trial that was stopped"
-                f"{', of the stage that it was in, by another classifier' if len(stages) > 1 else ''}. Where the line is flat at the "
+                f"{unscored if pruned['score'].isna().any() else ''}. Where the line is flat at the "
                 "end, more trials would probably have gained little; where it still climbs, the search was short.",
                 figures.best_so_far(best, pruned),
             )
@@ -188,7 +189,7 @@ def _of_all_trials(search: Search) -> list[Drawing]:
 
 
 def _pruned(trials: pandas.DataFrame) -> pandas.DataFrame:
-    return trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()][["number", "best_accuracy"]]
+    return trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()][["number", "score"]]
 
 
 def _of_the_winner(search: Search) -> list[Drawing]:

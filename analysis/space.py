@@ -92,10 +92,9 @@ def _parameter(path: Path, name: str, entry: Any) -> Range | Choices:
 
 def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     """A row a trial and parameter that it was given: `parameter`, `number`, `state`, `value` (text), `place` (0 to 1 in the range, on its
-    scale), `score` (at full budget its score, stopped early its best epoch's). Trials without a score are left out."""
+    scale), `score` (NaN where it was stopped before the last stage). Only trials at full budget and those that were stopped early."""
     columns = ["parameter", "number", "state", "value", "place", "score"]
-    score = trials["validation_accuracy"].fillna(trials["best_accuracy"])
-    known = trials[score.notna() & trials["state"].isin(["COMPLETE", "PRUNED"])]
+    known = trials[trials["best_accuracy"].notna() & trials["state"].isin(["COMPLETE", "PRUNED"])]
     asked = known["suggested"].fillna("").str.split() if "suggested" in known else None
     frames = []
     for name, parameter in space.items():
@@ -105,7 +104,7 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
         value = own[CONFIG + name].fillna("").astype(str)
         place = value.map(parameter.place).astype(float)
         frame = pandas.DataFrame({"number": own["number"].astype(int), "state": own["state"], "value": value, "place": place})
-        frames.append(frame.assign(parameter=name, score=score[own.index])[columns])
+        frames.append(frame.assign(parameter=name, score=own["score"])[columns])
     return pandas.concat(frames, ignore_index=True).dropna(subset="place") if frames else pandas.DataFrame(columns=columns)
 
 

@@ -7,7 +7,7 @@ import pandas
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from analysis.drawing import BLUE, GREY, INK, VERMILION, name, panel, svg
+from analysis.drawing import BLUE, GREY, INK, VERMILION, at_the_bottom, name, names, panel, svg
 from analysis.space import Choices, Range, Space
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -29,7 +29,7 @@ def importances(found: pandas.DataFrame) -> str:
     """Bars, the most important on top; `name` and `importance` (a share of 1)."""
     figure, axes = panel("share of the scores' variance (%)", "", height=max(2.0, 0.6 + 0.26 * len(found)))
     axes.barh(range(len(found)), 100 * found["importance"], color=BLUE, height=0.6)
-    axes.set_yticks(range(len(found)), [name(text) for text in found["name"]])
+    axes.set_yticks(range(len(found)), names(list(found["name"])))
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     return svg(figure, axes)
@@ -79,7 +79,7 @@ def parallel(found: pandas.DataFrame, space: Space, best: int | None) -> str:
         y = np.column_stack([lines.to_numpy(dtype=float), np.full(len(lines), np.nan)]).ravel()
         if len(lines):
             axes.plot(x, y, marker="o", markersize=2.5, label=label, **look)
-    axes.set_xticks(range(len(order)), [name(one, 24) for one in order], rotation=30, ha="right")
+    axes.set_xticks(range(len(order)), names(order, 24), rotation=30, ha="right")
     axes.set_yticks(TICKS[::2], ["low", "middle", "high"])
     return svg(figure, axes)
 
@@ -87,6 +87,7 @@ def parallel(found: pandas.DataFrame, space: Space, best: int | None) -> str:
 def _points(axes: Axes, found: pandas.DataFrame, best: int | None) -> None:
     pruned, complete = found[found["state"] == "PRUNED"], found[found["state"] == "COMPLETE"]
     axes.plot(pruned["x"], pruned["y"], "x", color=GREY, markersize=4, alpha=0.8)
+    at_the_bottom(axes, pruned[pruned["y"].isna()]["x"])
     axes.plot(complete["x"], complete["y"], "o", color=BLUE, markersize=4)
     own = complete[complete["number"] == best]
     axes.plot(own["x"], own["y"], "*", color=VERMILION, markersize=13, markeredgecolor=INK, markeredgewidth=0.6)
@@ -99,7 +100,7 @@ def _scale(kind: Range | Choices) -> str:
 def _ticks(axes: Axes, side: str, kind: Range | Choices) -> None:
     """Values where the places are: five of a range, all of a list."""
     if isinstance(kind, Choices):
-        places, texts = [kind.place(value) for value in kind.values], [name(value, 14) or "none" for value in kind.values]
+        places, texts = [kind.place(value) for value in kind.values], names([value or "none" for value in kind.values], 14)
     else:
         low, high = (np.log(x) if kind.log else x for x in (kind.low, kind.high))
         values = [low + place * (high - low) for place in TICKS]

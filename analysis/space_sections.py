@@ -22,9 +22,9 @@ def blocks(search: Search) -> list[Block]:
         made.append(Figures(tuple(drawings)))
     made.append(
         Paragraph(
-            "Each parameter by itself: a dot is a trial at full budget, a cross one that was stopped early, with its best epoch, and the "
-            "star the best. A shaded end says that the best lies there. Where the dots rise towards an end, look beyond it; where they are "
-            "level, the parameter mattered little; but other parameters change with it, so a slope is a hint and no proof."
+            f"Each parameter by itself: a dot is a trial at full budget, {_stopped(found)}and the star the best. A shaded end says that "
+            "the best lies there. Where the dots rise towards an end, look beyond it; where they are level, the "
+            "parameter mattered little; but other parameters change with it, so a slope is a hint and no proof."
         )
     )
     edge = dict(zip(at["parameter"], at["edge"]))
@@ -37,6 +37,16 @@ def blocks(search: Search) -> list[Block]:
         for name, own in ((str(name), own) for name, own in found.groupby("parameter", sort=False))
     ]
     return [*made, Figures(tuple(panels))]
+
+
+def _stopped(found: pandas.DataFrame) -> str:
+    """How trials that were stopped early are drawn; nothing where none was."""
+    pruned = found[found["state"] == "PRUNED"]["score"]
+    if pruned.empty:
+        return ""
+    if pruned.isna().all():
+        return "a tick at the bottom one that was stopped before the last stage, in which scores are made, "
+    return "a cross one that was stopped early, with its best epoch, "
 
 
 def _edges(at: pandas.DataFrame) -> list[Block]:

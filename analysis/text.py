@@ -1,4 +1,4 @@
-"""Text from files that anybody may have written, made harmless for who looks at it."""
+"""Text for people: what anybody may have written into files, made harmless for who looks at it, and times in their right unit."""
 
 import re
 
@@ -15,6 +15,17 @@ def visible(text: str) -> str:
 def plain(text: str) -> str:
     """The same in one line."""
     return visible(" ".join(text.split()))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them: `0.3s`, `48s`, `3m20s`, `2h05m`. What took any time is never shown as none."""
+    if 0 < seconds < 0.95:
+        return f"{max(0.1, seconds):.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes = round(seconds / 60)
+    return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def cell(text: str) -> str:

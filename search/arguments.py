@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     """Every flag, with what it means, its unit, and what turns it off."""
     p = Parser(
         prog="python -m search.run",
-        description="Search the hyperparameters of a training regime, confirm the best on fresh seeds, and hold it against the paper.",
+        description="Search the hyperparameters of a training regime, run the best again to choose the winner, report it on seeds that "
+        "chose nothing, and hold it against the paper.",
     )
     p.add_argument("--regime", help=f"what to search: all, or one of {', '.join(trainables.names())}")
     p.add_argument("--trials", type=int, help="configurations to try (default: 50)")

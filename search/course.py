@@ -16,6 +16,7 @@ from rich.console import Console
 
 import trainables
 from analysis import comparison, conditions
+from analysis.text import duration
 from search import arguments, estimate, export, onward, plan, results
 from search import study as studies
 from search.alone import alone
@@ -26,13 +27,13 @@ from search.confirm import confirm
 from search.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
 from search.follow import following
 from search.prepare import Prepared, prepare, resolve_precision
-from search.progress import Progress, duration
+from search.progress import Progress
 from search.recorder import connect, tracking_uri
 from search.results import CONDITIONS, write
 from search.show import Quiet, show_table
 from search.spec import SearchSpec
 from search.stop import Stop
-from search.tracking import ENDING, Tracker, identify
+from search.tracking import Tracker, conclude, identify
 from search.tuner import Ending, tune_study
 from search.worker import Job, reason
 
@@ -104,7 +105,7 @@ def search(spec: SearchSpec, bench: Bench, client: Any, console: Console, stop: 
         try:
             with following(lambda: tracker.sync(study), every=1.0):
                 ending = _try(spec, study, job, bench, console, stop)
-            studies.remember(study, ENDING, ending.name)
+            conclude(study, ending.name)
             studies.remember(study, "seconds", study.user_attrs.get("seconds", 0.0) + time.monotonic() - began)
             summary = _record(spec, study, bench)
             _draw(spec, console)

@@ -11,6 +11,7 @@ import search
 import trainables
 from search import served
 from search.recorder import Recorder, test_metrics
+from search.usage import BEGAN, ENDED
 
 INPUT_EXAMPLE = ["wake me at seven", "what's the weather like in oslo"]
 UNTOLD = {
@@ -32,15 +33,16 @@ def log_final(
     """A parent run with the model and the mean scores, and a nested run a seed with its curve."""
     summary, configuration = record["summary"], record["configuration"]
     recorder = Recorder(client, {"regimen.regime": summary["regime"], "data": summary["data"], "model": summary["model"]})
-    parent = recorder.start(f"{summary['name']} final", "final")
+    parent = recorder.start(f"{summary['name']} final", "final", began=min(epochs[0][BEGAN] for epochs in runs.values()))
     recorder.params(parent, {**configuration["config"], "epochs": configuration["epochs"], "seeds": len(runs)})
     tested = {scores["seed"]: scores for scores in summary["test"]}
     for seed, epochs in runs.items():
-        run = recorder.start(f"{summary['regime']} final seed {seed}", "final-seed", parent=parent)
+        run = recorder.start(f"{summary['regime']} final seed {seed}", "final-seed", parent=parent, began=epochs[0][BEGAN])
         recorder.params(run, {**configuration["config"], "epochs": configuration["epochs"], "seed": seed})
         recorder.epochs(run, epochs)
-        recorder.metrics(run, {"score": epochs[-1]["best_accuracy"], **test_metrics([tested[seed]] if seed in tested else [])})
-        recorder.end(run)
+        figures = {"score": epochs[-1]["best_accuracy"], **test_metrics([tested[seed]] if seed in tested else [])}
+        recorder.metrics(run, figures, epochs[-1][ENDED])
+        recorder.end(run, ended=epochs[-1][ENDED])
     validation = summary["confirmed"]
     recorder.metrics(parent, {"validation_accuracy": sum(validation) / len(validation), **test_metrics(summary["test"])})
     client.log_artifact(parent, str(folder / "scores.json"))
@@ -67,11 +69,13 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
             signature=ModelSignature(anything, infer_signature(inputs, outputs).outputs),
             input_example=inputs,
             code_paths=[package.__path__[0] for package in (search, trainables)],
-            # Without a local build's mark, as in 2.13.0+cpu, which an index need not have.
-            pip_requirements=[
-                f"{name}=={version(name).partition('+')[0]}"
-                for name in ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
-            ],
+            pip_requirements=_requirements(),
             registered_model_name=register,
             tags=UNTOLD,
         )
+
+
+def _requirements() -> list[str]:
+    """What the served model needs, as an index has it: without the mark of a local build, as in 2.13.0+cpu."""
+    names = ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
+    return [f"{name}=={version(name).partition('+')[0]}" for name in names]

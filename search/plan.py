@@ -15,11 +15,11 @@ from rich.text import Text
 
 import spaces
 import trainables
-from analysis.text import visible
+from analysis.text import duration, visible
 from search.cluster import Resources
 from search.estimate import Estimate, Measured, estimate, warnings
 from search.prepare import Prepared
-from search.progress import duration, share, written
+from search.progress import share, written
 from search.spec import SearchSpec
 from search.study import _Fixed, point_of
 from trainables.parts.quote import quoted
@@ -74,7 +74,7 @@ def space_rows(spec: SearchSpec) -> list[dict[str, Any]]:
 def space_markdown(spec: SearchSpec) -> str:
     """The space as a Markdown table, for the search's folder and MLflow."""
     lines = [f"# The space of `{spec.regime}`", "", inspect.getdoc(trainables.load(spec.regime)) or "", ""]
-    lines += ["| hyperparameter | range | trial 0 (the paper's) | meaning |", "|---|---|---|---|"]
+    lines += ["| hyperparameter | range | trial 0 | meaning |", "|---|---|---|---|"]
     for row in space_rows(spec):
         cells = [str(row[key]).replace("|", "\\|").replace("\n", " ") for key in ("name", "range", "trial 0", "meaning")]
         lines.append(f"| {' | '.join(cells)} |")

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from analysis.text import duration
 from search import study as studies
 from search.cluster import Resources
 from search.spec import SearchSpec
@@ -26,14 +27,6 @@ HEAD = 7
 """Lines of the live view that are not a trial's."""
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people read them: `48s`, `3m20s`, `2h05m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-
-
 def sparkline(values: list[float]) -> str:
     """Accuracies from 0 to 1 as a row of blocks."""
     return "".join(SPARKS[min(7, int(8 * value))] for value in values)
@@ -44,12 +37,17 @@ def ago(seconds: float) -> str:
     return f"{duration(60 * (seconds // 60)).removesuffix('00s')} ago" if seconds >= 60 else "just now"
 
 
-def differing(config: dict[str, Any], paper: dict[str, Any]) -> str:
-    """The fields of a configuration that are not the paper's, as `--fix` takes them but for their digits."""
+def classifier_epochs(config: dict[str, Any]) -> int:
+    """Epochs of a classifier stage of its own, which comes after the budget: one where the classifier is solved for, 0 without a stage."""
+    return 1 if config.get("classifier") == "ridge" else int(config.get("head_epochs", 0))
+
+
+def differing(config: dict[str, Any], first: dict[str, Any]) -> str:
+    """The fields of a configuration that are not trial 0's, as `--fix` takes them but for their digits."""
     return " ".join(
         f"{name}={value:.2g}" if isinstance(value, float) else f"{name}={written(value)}"
         for name, value in config.items()
-        if value != paper.get(name)
+        if value != first.get(name)
     )
 
 
@@ -185,20 +183,19 @@ class Progress:
         if best is None:
             return _one_line("best so far: none yet")
         since = ago((datetime.now() - best.datetime_complete).total_seconds()) if best.datetime_complete else ""
-        rest = f"  trial {best.number}, {since}  {differing(best.user_attrs[studies.CONFIG], self.paper) or 'as in the paper'}"
+        rest = f"  trial {best.number}, {since}  {differing(best.user_attrs[studies.CONFIG], self.paper) or 'as trial 0'}"
         return _one_line(f"best so far: {best.value:.4f}", "bold green").append(rest, style="not bold default")
 
     def _running(self, running: list[FrozenTrial]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
         for column, width in (("trial", 5), ("epoch", 6), ("accuracy", 8), ("", SPARKLINE)):
             table.add_column(column, min_width=width, no_wrap=True)
-        table.add_column("differs from the paper", ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column("differs from trial 0", ratio=1, no_wrap=True, overflow="ellipsis")
         for trial in running:
             config, accuracies = trial.user_attrs[studies.CONFIG], [epoch["validation_accuracy"] for epoch in studies.epochs(trial)]
-            budget = self.spec.epochs + config.get("head_epochs", 0)  # a classifier stage of its own comes after the budget
             table.add_row(
                 str(trial.number),
-                f"{len(accuracies)}/{budget}",
+                f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(config)}",
                 f"{accuracies[-1]:.4f}" if accuracies else "",
                 sparkline(accuracies[-SPARKLINE:]),
                 differing(config, self.paper),

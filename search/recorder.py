@@ -6,13 +6,12 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from analysis import paper
 from search import sqlite_file
-from search.usage import USAGE
+from search.usage import USAGE, ends
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
 METRICS = (
@@ -183,7 +182,7 @@ class Recorder:
         from mlflow.entities import Metric
 
         start = time.time() if began is None else began
-        new = [(epoch, start + gone) for epoch, gone in zip(epochs, accumulate(e["seconds"] for e in epochs)) if epoch["epoch"] > after]
+        new = [(epoch, ended) for epoch, ended in zip(epochs, ends(epochs, start)) if epoch["epoch"] > after]
         names = (*METRICS, "epoch")
         batch = MAX_METRICS // len(names)  # an epoch is in one call: whole in MLflow, or not there
         for first in range(0, len(new), batch):

@@ -15,7 +15,7 @@ from analysis.text import cell
 from search import landscape
 from search import study as studies
 from search.spec import SearchSpec
-from search.usage import USAGE
+from search.usage import BESIDE, spent
 from trainables.parts.data import Corpus
 from trainables.parts.epoch import Epoch
 
@@ -62,9 +62,9 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "state": trial.state.name,
             "reason": trial.user_attrs.get(studies.REASON),
             "validation_accuracy": trial.value if trial.state.name == "COMPLETE" else None,
-            "best_accuracy": max((epoch["best_accuracy"] for epoch in epochs), default=None),
+            "best_accuracy": epochs[-1]["best_accuracy"] if epochs else None,  # of its last stage: another one's has another judge
             "epochs": len(epochs),
-            "seconds": round(sum(epoch["seconds"] for epoch in epochs), 3),
+            "seconds": round(spent(epochs), 3),
             "suggested": " ".join(trial.params),
         }
         rows.append(row | {f"config.{name}": value for name, value in trial.user_attrs[studies.CONFIG].items()})
@@ -183,7 +183,7 @@ def write_results(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any
     rows = trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     write_csv(spec.folder / "trials.csv", rows, columns)
-    write_csv(spec.folder / "epochs.csv", epoch_rows(study, spec), ["trial", "seed", "kind", *Epoch.__dataclass_fields__, *USAGE])
+    write_csv(spec.folder / "epochs.csv", epoch_rows(study, spec), ["trial", "seed", "kind", *Epoch.__dataclass_fields__, *BESIDE])
     write(spec.folder / "space.json", json.dumps(landscape.ranges(study), indent=2) + "\n")
     write_csv(spec.folder / "importances.csv", landscape.importances(study), ["name", "importance", "trials"])
     if predictions := prediction_rows(study, corpus):

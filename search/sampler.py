@@ -25,7 +25,7 @@ def sampler(spec: SearchSpec, already: int) -> BaseSampler:
     if spec.sampler == "gp":
         return PenaliseFailures(GPSampler(seed=seed, warn_independent_sampling=False))
     if spec.sampler == "cmaes":
-        return PenaliseFailures(CmaEs(seed))
+        return PenaliseFailures(CmaEs(spec.seed))
     return ByNumber(spec.seed)
 
 

@@ -16,11 +16,11 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from analysis.text import duration
 from search import cluster
 from search import study as studies
-from search.progress import duration
 from search.spec import SearchSpec
-from search.usage import USAGE
+from search.usage import BESIDE
 
 FINISHED, FAILED, LOST = "finished", "failed", "lost"
 """Keys of a trial's last report: it came to its end, or the reason why it did not, or why its worker is lost with it."""
@@ -88,7 +88,7 @@ class Ledger:
             score = studies.epochs(self._recorded(trial))[-1]["best_accuracy"]
             self.close(ray_id, TrialState.COMPLETE, score=score)
             return False
-        epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in USAGE if key in result}
+        epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in BESIDE if key in result}
         number, recorded = epoch["epoch"], self._recorded(trial)
         pruned = recorded.user_attrs.get(studies.PRUNED_AT) == number
         if f"{studies.EPOCH}{number}" not in recorded.user_attrs:  # else an earlier attempt got as far, and was judged as well as recorded

@@ -250,7 +250,7 @@ def visible(found: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def epochs(trial: FrozenTrial) -> list[dict[str, Any]]:
-    """What the trial reported, in order: `trainables.parts.epoch.Epoch` as dictionaries, in each what is known of `search.usage.USAGE`."""
+    """What the trial reported, in order: `trainables.parts.epoch.Epoch` as dictionaries, in each what is known of `search.usage.BESIDE`."""
     numbers = sorted(int(key.removeprefix(EPOCH)) for key in trial.user_attrs if key.startswith(EPOCH))
     return [trial.user_attrs[f"{EPOCH}{number}"] for number in numbers]
 

@@ -24,12 +24,15 @@ from search import study as studies
 from search.recorder import OutOfTime, Recorder, log_paper, one_line, test_metrics
 from search.results import CONFIRMED, REPORTED, TESTED, WINNER
 from search.spec import PLACES, SAME, SearchSpec
+from search.usage import BEGAN, ends
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
 FIGURES = "report_figures/*.svg"
 TAGS, ENDING = "tags", "ending"
 """Attributes of the study: what stands on every run of the search, and how the search ended last."""
+FIRST_BEGAN, LAST_ENDED = "first_began", "last_ended"
+"""Attributes of the study: when its first process began and its last one ended, in seconds since 1970. Earlier versions have neither."""
 IDENTITY = "regimen.id"
 """The tag by which a search's runs are found, whatever folder it lies in and however often its name was used."""
 LOOK = 10.0
@@ -46,7 +49,15 @@ def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
     every = {**tags, IDENTITY: known.get(IDENTITY) or uuid.uuid4().hex}
     studies.remember(study, TAGS, every)
     studies.remember(study, ENDING, None)
+    if FIRST_BEGAN not in study.user_attrs and not studies.trials(study):
+        studies.remember(study, FIRST_BEGAN, time.time())
     return every
+
+
+def conclude(study: optuna.Study, ending: str) -> None:
+    """Remember in the study how its search ended, and when."""
+    studies.remember(study, LAST_ENDED, time.time())
+    studies.remember(study, ENDING, ending)
 
 
 def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
@@ -76,7 +87,7 @@ class _Run:
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     last: float = 0.0
-    """When its last epoch ended."""
+    """When its last epoch ended, or the run itself."""
     done: bool = False
     """Nothing is to be added."""
 
@@ -101,6 +112,7 @@ class Tracker:
         self.certain = False
         self.papers = False
         self.sent: set[tuple[str, str, str]] = set()
+        self.ended = 0.0
         self.lock = threading.Lock()
 
     def sync(self, study: optuna.Study, *, within: float = LOOK) -> None:
@@ -167,6 +179,7 @@ class Tracker:
             if not self.certain:
                 self._find()
                 self.certain = True
+            self.ended = study.user_attrs.get(LAST_ENDED, 0.0)
             parent = self._parent(study, live)
             for trial in _trials(study):
                 self._sync_trial(parent, trial, live)
@@ -204,7 +217,8 @@ class Tracker:
     def _parent(self, study: optuna.Study, live: bool) -> _Run:
         if self.parent is None:
             started = [trial.datetime_start.timestamp() for trial in _trials(study) if trial.datetime_start]
-            self.parent = self._start(str(self.spec.name), "search", min(started, default=time.time()), {})
+            began = study.user_attrs.get(FIRST_BEGAN) or min(started, default=time.time())
+            self.parent = self._start(str(self.spec.name), "search", began, {})
         if not self.parent.described:
             self.recorder.params(self.parent.id, {name: value for name in SAME if (value := getattr(self.spec, name)) not in (None, {})})
             self.parent.described = True
@@ -239,7 +253,7 @@ class Tracker:
             self.recorder.params(run.id, values)
             run.described = True
         run.epochs = self.recorder.epochs(run.id, epochs, run.epochs, run.began)
-        run.last = run.began + sum(epoch["seconds"] for epoch in epochs)
+        run.last = max([run.began, *ends(epochs, run.began)[-1:]])
         return run
 
     def _sync_trial(self, parent: _Run, trial: FrozenTrial, live: bool) -> None:
@@ -248,6 +262,7 @@ class Tracker:
             return
         epochs = studies.epochs(trial)
         began = trial.datetime_start.timestamp() if trial.datetime_start else parent.began
+        began = min([began, *(epoch[BEGAN] for epoch in epochs if BEGAN in epoch)])  # Optuna forgets the start of an earlier attempt
         run = self._run(key, f"{self.spec.regime} {trial.number:03d}", "trial", parent, trial, self.spec.seed, began, epochs)
         if trial.state.is_finished():
             self._end_trial(run, trial, epochs)
@@ -267,8 +282,9 @@ class Tracker:
     def _end(self, run: _Run, status: str, figures: Mapping[str, float | None], tags: Mapping[str, str], ended: float) -> None:
         """Bring a run to its end, of which it may have a part."""
         self._add(run, figures, tags)
+        run.last = max(run.last, ended)
         if run.status != status:
-            self.recorder.end(run.id, status, ended)
+            self.recorder.end(run.id, status, run.last)
             run.status = status
         run.done = True
 
@@ -289,7 +305,8 @@ class Tracker:
         if above is None or (key in self.runs and self.runs[key].done):
             return
         trial = study.get_trials(deepcopy=False)[int(number)]
-        began = trial.datetime_complete.timestamp() if trial.datetime_complete else above.last
+        after = trial.datetime_complete.timestamp() if trial.datetime_complete else above.last
+        began = epochs[0].get(BEGAN, after)
         name = f"{self.spec.regime} {int(number):03d} {'report ' if kind == 'report' else ''}seed {seed}"
         run = self._run(key, name, kind, above, trial, int(seed), began, epochs)
         scores = attrs.get(TESTED, {}).get(number, {}).get(seed)
@@ -332,7 +349,7 @@ class Tracker:
                 run.status = "KILLED"
         status = "KILLED" if interrupted else "FINISHED"
         if parent.status != status:
-            self.recorder.end(parent.id, status, max([parent.last, *(run.last for run in self.runs.values())]))
+            self.recorder.end(parent.id, status, max([self.ended, parent.last, *(run.last for run in self.runs.values())]))
             parent.status = status
 
 

@@ -34,6 +34,7 @@ from search.seed_uses import MOST_REPORTED, report_seeds
 from search.show import Quiet, show_table
 from search.spec import SearchSpec, results_folder
 from search.tuner import share
+from search.usage import spent
 from search.versions import commit, versions
 from search.worker import Job, Weights
 from trainables.parts.classifier import WEIGHTS
@@ -169,7 +170,7 @@ def _summary(
         "regime": spec.regime,
         "epochs": spec.epochs,
         "states": {"COMPLETE": len(curves), "PRUNED": 0, "FAIL": 0},
-        "seconds": sum(epoch["seconds"] for epochs in curves.values() for epoch in epochs),
+        "seconds": sum(map(spent, curves.values())),
         "paper_config_validation": None,
         "best_trial": document.get("trial"),
         "best_validation": (document.get("scores") or {}).get("search_validation_accuracy"),

@@ -5,6 +5,7 @@ import ctypes
 import functools
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,10 +109,11 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
 
     But for an error after which CUDA does nothing more in this process: that is raised, so that Tune replaces the worker.
     """
+    began = time.time()
     _tidy()
     try:
         epochs: Iterator[Epoch] = begin(job, params["config"], seed)
-        meter = Meter(job.device)
+        meter = Meter(job.device, began)
         for epoch in epochs:
             tune.report(epoch.to_dict() | meter.read())
     except Exception as error:
@@ -135,8 +137,9 @@ def task(function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 
 
 def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Weights]:
     """A run to its end: its epochs with its predictions, and the weights that it leaves."""
+    began = time.time()
     run = begin(job, config, seed)
-    epochs, meter = [], Meter(job.device)
+    epochs, meter = [], Meter(job.device, began)
     while True:
         try:
             epochs.append(next(run).to_dict() | meter.read())

@@ -333,6 +333,21 @@ def test_stages_are_spans_of_epochs() -> None:
     assert curves.stages(curve) == [("contrastive", 1, 2), ("classifier", 3, 5)]
 
 
+def test_stages_of_different_lengths_are_told_as_a_span() -> None:
+    """One trial solves for its classifier in an epoch, another takes three; one that was stopped does not count."""
+    lengths = {0: (2, 1), 1: (2, 3), 2: (1, 0)}
+    trials = pandas.DataFrame({"number": [0, 1, 2], "state": ["COMPLETE", "COMPLETE", "PRUNED"]})
+    rows = [
+        {"trial": trial, "kind": "search", "epoch": epoch, "stage": "contrastive" if epoch <= first else "classifier"}
+        for trial, (first, second) in lengths.items()
+        for epoch in range(1, first + second + 1)
+    ]
+    epochs = pandas.DataFrame(rows)
+    assert curves.later_stages(trials, epochs) == {"classifier": "1 to 3"}
+    assert curves.later_stages(trials.head(1), epochs) == {"classifier": "1"}
+    assert curves.later_stages(trials, epochs[epochs["stage"] == "contrastive"]) == {} == curves.later_stages(trials, epochs.head(0))
+
+
 def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     trials = pandas.DataFrame(
         {
@@ -347,7 +362,7 @@ def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     )
     found = ranking.top_trials(trials, n=1)
     assert found.to_dict("list") == {
-        "trial": ["1", "0"], "validation": ["80.00", "50.00"], "seconds": ["1", "1"],
+        "trial": ["1", "0"], "validation": ["80.00", "50.00"], "time": ["1s", "1s"],
         "rate": ["0.000123", "0.0001"], "width": ["none", "10"],
     }  # fmt: skip
     assert list(ranking.top_trials(trials)["trial"]) == ["1", "2", "0"]
@@ -376,6 +391,19 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
     first = text
     report.report(tmp_path)
     assert (tmp_path / "report.html").read_text() == first
+
+
+def test_searches_of_one_name_and_regime_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    """A folder and its copies, one of them of another score."""
+    for folder, accuracy in {"first": 0.88, "copy": 0.88, "other": 0.93}.items():
+        found = summary(name="same", confirmed=[accuracy, accuracy + 0.01])
+        write_search(tmp_path / folder, found=found, name="same")
+    page = Page(report.report(tmp_path).read_text())
+    assert "Highest mean on validation: baseline (other), 93.5" in page.text
+    compared = (tmp_path / "report.md").read_text()
+    assert all(compared.count(f"| baseline ({folder}) | 84.9 |") == 1 for folder in ("first", "copy", "other"))
+    assert list(pandas.read_csv(tmp_path / "report_trials.csv")["search"].unique()) == ["copy", "first", "other"]
+    assert len(pandas.read_csv(tmp_path / "report_duels.csv")) == 6
 
 
 def test_figures_are_well_formed_and_share_no_ids(tmp_path: Path) -> None:
@@ -407,7 +435,6 @@ def test_two_stages_have_a_loss_each(tmp_path: Path) -> None:
     assert "How the paper is read" in page.text and "Answer 10" in page.text
     assert "3 epochs and 2 of the fine-tune stage each" in page.text
     assert "Trial 0's contrastive stage reached 90.0 % by the classifier that judges it, and its fine-tune stage 40.0 %" in page.text
-    assert "of the stage that it was in, by another classifier" in page.text
     assert "loss, contrastive" in page.text and "loss, fine-tune" in page.text
     assert "contrastive (epochs 1 to 1), then fine-tune (epochs 2 to 3)" in page.text
     assert "285.50 summed" in page.text and "Table 8 of the paper has 285.79" in page.text
@@ -553,24 +580,25 @@ def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
     table = rungs(trials, pandas.DataFrame(rows)).set_index("epoch")
     assert table["correlation"].round(9).tolist() == [-1, 1, 1]
     assert table["lost"].round(9).tolist() == [0.4, 0, 0]
+    longer = pandas.DataFrame([*rows, {"trial": 5, "kind": "search", "epoch": 4, "validation_accuracy": 0.4}])
+    assert rungs(trials, longer)["epoch"].tolist() == [1, 2, 3]  # at epoch 4 there is nothing to rank trial 5 against
     with pytest.raises(ValueError, match="three trials"):
         rungs(trials.head(2), pandas.DataFrame(rows))
 
 
 def scored(*scores: float, state: str = "COMPLETE") -> pandas.DataFrame:
     """Trials with these scores."""
-    return pandas.DataFrame(
-        {"number": range(len(scores)), "state": state, "validation_accuracy": scores, "best_accuracy": scores, "epochs": 3}
-    )
+    return pandas.DataFrame({"number": range(len(scores)), "state": state, "score": scores, "epochs": 3})
 
 
 @pytest.mark.parametrize("scores", [(0.2, 0.9, 0.4, 0.7), (0.5, 0.5, 0.5, 0.9), (0.3, 0.3), (0.6,)])
 def test_expected_best_is_the_mean_over_all_draws(scores: tuple[float, ...]) -> None:
     found = budget.expected_best(scored(*scores))
     assert list(found["trials"]) == list(range(1, len(scores) + 1))
-    for n, expected, deviation in found.itertuples(index=False, name=None):
+    for n, expected, low, high in found.itertuples(index=False, name=None):
         best = pandas.Series([max(draw) for draw in product(scores, repeat=n)])
-        assert (expected, deviation) == pytest.approx((best.mean(), best.std(ddof=0)), abs=1e-7)
+        assert expected == pytest.approx(best.mean(), abs=1e-7)
+        assert [low, high] == list(best.quantile(budget.BAND, interpolation="inverted_cdf"))
 
 
 def test_expected_best_crosses_where_it_should() -> None:
@@ -582,8 +610,52 @@ def test_expected_best_crosses_where_it_should() -> None:
 def test_expected_best_takes_what_each_trial_reached() -> None:
     """Stopped early: its best epoch; failed: nothing; running: left out."""
     trials = pandas.DataFrame([*TRIALS, {"number": 4, "state": "RUNNING", "best_accuracy": 0.99, "epochs": 2}])
+    trials = trials.assign(score=trials["validation_accuracy"].fillna(trials["best_accuracy"]))
     assert budget.expected_best(trials)["expected"].iloc[0] == pytest.approx((0.85 + 0.4 + 0.9 + 0) / 4)
     assert budget.expected_best(trials.head(0)).empty
+
+
+@pytest.mark.parametrize("scores", [(0.0, 0.02, 0.9), (0.5,), (0.1, 0.1), tuple(0.01 * number**1.4 for number in range(25))])
+def test_the_band_of_the_expected_best_lies_within_what_was_found(scores: tuple[float, ...]) -> None:
+    found = budget.expected_best(scored(*scores))
+    assert found[["expected", "low", "high"]].min(axis=None) >= min(scores) - 1e-9
+    assert found[["expected", "low", "high"]].max(axis=None) <= max(scores) + 1e-9
+    assert (found["low"] <= found["high"]).all()
+
+
+def two_stages(folder: Path) -> Path:
+    """Two trials at full budget, which a ridge classifier judged at 0.90 and 0.88 and which scored 0.80 and 0.83; one that was stopped in
+    its first stage at 0.86, one that failed there at 0.89, and one that failed in its last stage, where it was at 0.5."""
+    curves = {0: [0.7, 0.90, 0.6, 0.80], 1: [0.6, 0.88, 0.83, 0.81], 2: [0.86], 3: [0.89], 4: [0.2, 0.3, 0.5]}
+    states = ["COMPLETE", "COMPLETE", "PRUNED", "FAIL", "FAIL"]
+    final = [0.80, 0.83, None, None, None]
+    trials = [
+        {"number": number, "state": states[number], "validation_accuracy": final[number], "best_accuracy": max(curve), "epochs": len(curve),
+         "suggested": "batch_size"}
+        for number, curve in curves.items()
+    ]  # fmt: skip
+    write_search(folder, trials, summary("supcon", best_trial=1, winner_trial=1, best_validation=0.83), regime="supcon", epochs=2)
+    rows = [
+        {"trial": number, "seed": 0, "kind": "search", "epoch": epoch, "stage": "contrastive" if epoch < 3 else "classifier",
+         "validation_accuracy": accuracy, "seconds": 1.0}
+        for number, curve in curves.items()
+        for epoch, accuracy in enumerate(curve, 1)
+    ]  # fmt: skip
+    _write_csv(folder / "epochs.csv", EPOCH_FIELDS.split(), rows)
+    (folder / "space.json").write_text('{"batch_size": {"low": 8, "high": 32, "log": true}}')
+    return folder
+
+
+def test_a_first_stages_accuracy_is_no_score(tmp_path: Path) -> None:
+    """One metric in a figure: what stopped before the last stage counts with the lowest score, and no expected best is above the best."""
+    folder = two_stages(tmp_path / "one")
+    page = Page(report.report(folder).read_text())
+    assert pandas.read_csv(folder / "report_trials.csv")["score"].fillna(-1).tolist() == [0.80, 0.83, -1, -1, 0.5]
+    found = pandas.read_csv(folder / "report_budget.csv")
+    assert found["expected"].iloc[0] == pytest.approx((0.80 + 0.83 + 0.80 + 0 + 0.5) / 5)
+    assert found[["expected", "low", "high"]].max(axis=None) == 0.83
+    assert pandas.read_csv(folder / "report_slices.csv")["score"].fillna(-1).tolist() == [0.80, 0.83, -1]
+    assert page.text.count("a tick at the bottom") == 2 and "by another classifier." not in page.text
 
 
 def test_epochs_that_stopping_early_saved() -> None:

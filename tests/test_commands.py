@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import pytest
 import tiny
 import torch
 from commands import ROOT
+from packaging.version import Version
 from test_seed_uses import NEW, journal
 
-from search import export, onward, predict, sync, train
+from search import export, model_log, onward, predict, sync, train
 from search.recorder import EXPERIMENT
 from search.spec import SearchSpec
 from trainables.parts.classifier import Classifier
@@ -106,6 +108,12 @@ def test_an_interrupt_ends_a_command_with_130(place: Path) -> None:
         assert '"label"' in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130 and "Traceback" not in process.stderr.read()
+
+
+def test_a_served_model_needs_what_an_index_has() -> None:
+    """Not a local build, as 2.13.0+cpu."""
+    found = dict(line.split("==") for line in model_log._requirements())
+    assert found["torch"] == Version(version("torch")).public and all(Version(number).local is None for number in found.values())
 
 
 # What is there is kept
@@ -200,7 +208,7 @@ def test_every_printed_command_does_what_it_says_where_nothing_is_at_its_default
     assert spec.results == "the results"
     assert "and has them now" not in paste(onward.sync(spec), here)
     assert "report.html" in paste(onward.report(spec), here)
-    assert "next:" in paste(onward.resume(spec), here)
+    assert "nothing was run" in paste(f"{onward.resume(spec)} --dry-run", here)
     client = mlflow.MlflowClient(tracking_uri=uri)
     runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
     assert sorted(run.data.tags["regimen.kind"] for run in runs) == sorted(

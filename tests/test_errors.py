@@ -1,5 +1,6 @@
 """Where a model errs: predictions whose confusions, intervals and calibration are counted out."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from scipy.stats import binomtest
 from test_analysis import Page, summary, write_search
 
-from analysis import errors, intervals, report
+from analysis import drawing, error_figures, errors, intervals, report
 
 LABELS = list("abcd")
 
@@ -111,6 +112,25 @@ def test_all_right_all_wrong_and_nothing(answers: list[tuple[str, str, float]], 
     found = predictions(*answers)
     assert len(errors.confusions(found)) == pairs and errors.matrix(found).shape == (size, size)
     assert errors.calibration(found)["n"].sum() == len(answers) and len(errors.classes(found)) == len({label for label, *_ in answers})
+
+
+LONG = [f"datetime_query_for_a_{end}" for end in ("place_today", "place_tomorrow", "face_today")] + ["a", "_a", "a b", "a  b"]
+
+
+@pytest.mark.parametrize("longest", [4, 24, 40])
+def test_different_labels_look_different(longest: int) -> None:
+    """Long ones that share their beginnings, one with an underscore that matplotlib would hide, and blanks that a page draws as one."""
+    shown = [label.strip() for label in drawing.names(LONG, longest)]
+    assert len(set(shown)) == len(LONG) and drawing.names(LONG[:2] * 2, 24) == drawing.names(LONG[:2], 24) * 2
+    assert all("…" in label for label, whole in zip(shown, LONG) if len(whole) > longest)
+    assert all(label == whole for label, whole in zip(shown[:3], LONG) if len(whole) <= longest)
+
+
+def test_no_two_classes_share_a_name_in_a_figure() -> None:
+    found = predictions((LONG[0], LONG[1], 0.9), (LONG[1], LONG[2], 0.9), (LONG[2], LONG[0], 0.9))
+    for svg in (error_figures.matrix(errors.matrix(found)), error_figures.classes(errors.classes(found))):
+        texts = re.findall(r">([^<>]*…[^<>]*)<", svg)
+        assert len(set(texts)) == 3 and all(re.search("…", label) for label in texts)
 
 
 def with_predictions(folder: Path, found: pandas.DataFrame, **changes: Any) -> Path:

@@ -16,11 +16,12 @@ from rich.console import Console
 from test_study import epoch, spec
 
 import trainables
+from analysis.text import duration
 from search import course
 from search import study as studies
 from search.cluster import Resources
 from search.follow import following
-from search.progress import Progress, ago, differing, duration, sparkline
+from search.progress import Progress, ago, classifier_epochs, differing, sparkline
 from search.searcher import FAILED, FINISHED, Ledger
 from search.spec import SearchSpec
 
@@ -129,6 +130,14 @@ def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
         assert "10/30" in lines[-1]  # those of the classifier stage are still to come
 
 
+@pytest.mark.parametrize(
+    ("config", "epochs"),
+    [({"classifier": "ridge", "head_epochs": 20}, 1), ({"classifier": "gradient", "head_epochs": 20}, 20), ({"dropout": 0.1}, 0)],
+)
+def test_a_classifier_that_is_solved_for_takes_one_epoch(config: dict[str, Any], epochs: int) -> None:
+    assert classifier_epochs(config) == epochs
+
+
 @pytest.mark.usefixtures("hasty")
 def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
     """A search that is resumed at 398 trials, and sees two end in an hour: half a day is left for the 24 that are lacking."""
@@ -146,7 +155,7 @@ def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
     progress = Progress(terminal(), study, made, trainables.load("llrd").Config().to_dict(), HERE)
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
     best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
-    assert progress._best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  as in the paper"
+    assert progress._best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  as trial 0"
     assert progress._best([]).plain == "best so far: none yet"
     assert [ago(seconds) for seconds in (0, 59, 61, 7500)] == ["just now", "just now", "1m ago", "2h05m ago"]
 

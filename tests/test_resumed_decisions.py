@@ -243,9 +243,9 @@ def machine(examples: int, steps: int) -> None:
 
 
 def test_no_order_of_events_loses_doubles_or_judges_a_trial_twice() -> None:
-    machine(examples=6, steps=30)
+    machine(examples=4, steps=15)
 
 
 @pytest.mark.slow
 def test_no_order_of_events_does_so_in_many_tries() -> None:
-    machine(examples=60, steps=60)
+    machine(examples=40, steps=50)

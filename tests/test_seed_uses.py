@@ -17,6 +17,7 @@ from test_tracking import Search, everything
 
 from search import results
 from search import study as studies
+from search.course import _chosen_by
 from search.export import _scores
 from search.recorder import open_client
 from search.seed_uses import MOST, MOST_REPORTED, choice_seeds, report_seeds
@@ -139,6 +140,13 @@ def test_mlflows_parameters_are_what_no_resume_changes_and_tags_say_the_rest(tmp
     assert (parent["tags"]["regimen.trials"], parent["tags"]["regimen.report_seeds"]) == ("6", "5")
     assert not set(parent["params"]) & {name.removeprefix("regimen.") for name in settings(grown.spec)}
     assert parent["params"]["regime"] == "llrd" and parent["params"]["seed"] == "0"
+
+
+def test_a_search_is_recommended_by_what_chose_its_winner_and_not_by_what_is_reported(tmp_path: Path) -> None:
+    """What is reported would else be the highest of several, and too high."""
+    found = results.summary(journal(tmp_path / "results", reported=NEW).study, journal(tmp_path / "other", reported=NEW).spec, {})
+    assert _chosen_by(found | {"confirmed": [0.99]}) == _chosen_by(found) == found["choice_validation"]
+    assert _chosen_by(found | {"choice_validation": None}) == found["best_validation"]
 
 
 # From an earlier version's folder to a report

@@ -34,7 +34,7 @@ from search.recorder import connect, open_client
 from search.searcher import FAILED, FINISHED, Ledger
 from search.sync import main, sync
 from search.tracking import Tracker
-from search.usage import CPU, GPU, GPU_MEMORY, MEMORY, USAGE
+from search.usage import BEGAN, CPU, ENDED, GPU, GPU_MEMORY, MEMORY, USAGE
 
 TAGS = {"data": "toy", "data_fingerprint": "f00d", "data_rows": "3 train", "model_fingerprint": "m"}
 NAMES = (*recorder.METRICS, "epoch")
@@ -101,8 +101,9 @@ def points(found: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
 def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
     """What MLflow has to have of a study: the points of each run, by its key."""
     every = {f"trial {trial.number}": points(studies.epochs(trial)) for trial in tracking._trials(study)}
-    for number, seeds in study.user_attrs.get(results.CONFIRMED, {}).items():
-        every |= {f"trial {number} seed {seed}": points(found) for seed, found in seeds.items()}
+    for kind in (results.CONFIRMED, results.REPORTED):
+        for number, seeds in study.user_attrs.get(kind, {}).items():
+            every |= {f"trial {number} seed {seed}": points(found) for seed, found in seeds.items()}
     return every
 
 
@@ -230,6 +231,55 @@ def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(sea
     rows = pandas.read_csv(search.spec.folder / "epochs.csv").set_index(["trial", "kind", "seed", "epoch"])
     assert list(rows[CPU].loc[:, "search", :, 3].fillna(-1)) == [-1, 103, 203] and rows[MEMORY].loc[2, "confirm", 2, 3] == 203
     assert rows[GPU].count() == rows[GPU_MEMORY].count() == 3 + 3  # of trial 2, and of its seed 2
+
+
+def timed(began: float, *ended: float) -> list[dict[str, Any]]:
+    """A run's epochs with their times."""
+    return [epoch(step, 0.1 * step) | {BEGAN: began, ENDED: end} for step, end in enumerate(ended, 1)]
+
+
+def test_runs_begin_and_end_when_they_did(search: Search, sqlite: str, fresh: Path) -> None:
+    """A search of two processes, an hour apart: a trial that was interrupted after an epoch, and two runs on other seeds long after it.
+    Whatever MLflow lost, it has the same times again."""
+    now = time.time()
+    search.ledger.ask("0")
+    search.ledger.report("0", timed(now - 7200, now - 7150)[0])
+    studies.interrupt(search.study)
+    studies.remember(search.study, tracking.FIRST_BEGAN, now - 7260)
+    again = Search(Path(search.spec.results))  # as another process
+    assert again.study.user_attrs[tracking.FIRST_BEGAN] == now - 7260
+    again.ledger.ask("0")
+    for one in timed(now - 100, now - 60, now - 50, now - 40):
+        again.ledger.report("0", one)
+    again.end(0)
+    closed = again.study.get_trials(deepcopy=False)[0].datetime_complete
+    assert closed is not None
+    studies.remember(again.study, results.CONFIRMED, {"0": {"1": timed(now + 5, now + 17, now + 19)}})
+    studies.remember(again.study, results.REPORTED, {"0": {"1000": timed(now + 20, now + 31, now + 32)}})
+    studies.remember(again.study, results.WINNER, 0)
+    tracking.conclude(again.study, "DONE")
+    studies.remember(again.study, tracking.LAST_ENDED, now + 40)
+    expected = {
+        None: (now - 7260, now + 40, []),
+        "trial 0": (now - 7200, closed.timestamp(), [now - 7150, now - 50, now - 40]),
+        "trial 0 seed 1": (now + 5, now + 19, [now + 17, now + 19]),
+        "trial 0 seed 1000": (now + 20, now + 32, [now + 31, now + 32]),
+    }
+    path = Path(sqlite.removeprefix("sqlite:///"))
+    for _ in range(2):
+        assert again.finish(again.tracker(sqlite)) is None
+        found = {
+            one["tags"].get("regimen.key"): one for one in check(open_client(sqlite), again.study).values() if "regimen.id" in one["tags"]
+        }
+        for key, (began, ended, epochs) in expected.items():
+            info = found[key]["info"]
+            assert (info["start_time"] / 1000, info["end_time"] / 1000) == pytest.approx((began, ended), abs=0.002), key
+            at = sorted(stamp / 1000 for name, _, _, stamp in found[key]["history"] if name == "epoch")
+            assert at == pytest.approx(epochs, abs=0.002), key
+        path.unlink()
+        shutil.copyfile(fresh, path)
+    rows = results.trial_rows(again.study)
+    assert rows[0]["seconds"] == pytest.approx(50 + 60, abs=0.01)  # not the hour between the processes
 
 
 @pytest.mark.parametrize("received", [True, False])
@@ -705,3 +755,33 @@ def test_a_search_whose_server_is_away_for_a_while(tmp_path: Path, model_folder:
     finally:
         process.kill()
         server.kill()
+
+
+@pytest.mark.slow
+def test_a_real_searchs_times_are_those_of_the_clock(tmp_path: Path, model_folder: Path) -> None:
+    """Every run lies within its search, a run on another seed after its trial's end, and a run's time covers its epochs' own."""
+    results_folder = tmp_path / "results"
+    sources = ["--data", str(tiny.write_corpus(tmp_path / "corpus")), "--model", str(model_folder), "--results", str(results_folder)]
+    argv = ["--regime", "baseline", "--trials", "3", "--epochs", "3", "--confirm", "1x2", "--report-seeds", "1", "--name", "timed"]
+    before = time.time()
+    done = run("search.run", *argv, *sources)
+    after = time.time()
+    assert done.returncode == 0, done.stderr
+    client = open_client(f"sqlite:///{results_folder / 'mlflow.db'}")
+    found = {one["tags"].get("regimen.key"): one for one in check(client, studies.read_study(results_folder / "timed")).values()
+             if "regimen.id" in one["tags"]}  # fmt: skip
+    times = {key: (one["info"]["start_time"] / 1000, one["info"]["end_time"] / 1000) for key, one in found.items()}
+    began, ended = times[None]
+    assert before < began < ended < after
+    summary = json.loads((results_folder / "timed" / "summary.json").read_text())
+    assert ended - began == pytest.approx(summary["seconds"], abs=0.5)
+    assert all(began - 0.01 <= first <= last <= ended + 0.01 for first, last in times.values())
+    winner = f"trial {summary['winner_trial']}"
+    again = [key for key in times if key and "seed" in key]
+    assert len(again) == 3 and all(times[key][0] >= times[winner][1] for key in again)
+    epochs = pandas.read_csv(results_folder / "timed" / "epochs.csv")
+    trials = pandas.read_csv(results_folder / "timed" / "trials.csv").set_index("number")
+    own = epochs[epochs["kind"] == "search"].groupby("trial")["seconds"].sum()
+    for number, seconds in trials["seconds"].items():
+        first, last = times[f"trial {number}"]
+        assert own[number] < seconds <= last - first + 0.01

@@ -6,11 +6,14 @@ Two-stage trials also tell what their classifier lost of what its judge saw. Eve
 trained; run again, the program goes on where it stopped.
 """
 
+import argparse
+import contextlib
 import json
 import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import fields
@@ -23,10 +26,12 @@ from optuna.samplers import RandomSampler
 
 import trainables
 from analysis.intervals import wilson
+from search.exit_codes import INTERRUPTED, OK, USER_ERROR
 from search.parser import Parser, refusal
 from search.prepare import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.study import configuration
+from tests.benchmarks import corpus
 from trainables.parts.frozen import encode
 from trainables.parts.ridge import ridge
 
@@ -100,6 +105,14 @@ def _begin(data: str, model: str) -> None:
     _prepared = prepare(data, model)
 
 
+def _some(args: argparse.Namespace, folder: Path) -> str:
+    """The data, or a folder with some of it."""
+    if args.sentences is None:
+        return str(args.data)
+    corpus.write(args.data, args.sentences, args.seed, folder)
+    return str(folder)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The program; returns its exit code."""
     trained = [name for name in trainables.names() if "dropout" in {field.name for field in fields(trainables.load(name).Config)}]
@@ -109,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--configurations", type=int, default=10, metavar="N", help="of each regime (default: 10)")
     p.add_argument("--data", default="embedded", metavar="SOURCE", help="as search.run has it (default: embedded)")
     p.add_argument("--model", default="minilm", metavar="SOURCE", help="as search.run has it (default: minilm)")
+    p.add_argument("--sentences", type=int, metavar="N", help="training sentences to use, drawn by the seed (default: all)")
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of the random draw (default: 0)")
     p.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="side by side, a thread each (default: a core each)"
@@ -121,27 +135,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
     except ValueError as error:
         print(refusal(f"--out {args.out} is not a file of this program: {error}"), file=sys.stderr)
-        return 2
-    plans = {regime: configurations(regime, args.configurations, args.seed) for regime in args.regimes}
-    there = [(row["regime"], row["config"]) for row in rows]
+        return USER_ERROR
+    on = f"{args.data}, {args.sentences or 'all'} sentences, {args.model}"
     jobs = [
-        (regime, number, plans[regime][number])
-        for number in range(args.configurations)
+        (regime, number, config)
         for regime in args.regimes
-        if (regime, plans[regime][number]) not in there
+        for number, config in enumerate(configurations(regime, args.configurations, args.seed))
     ]
+    known = [(row["regime"], row["config"]) for row in rows if row["on"] == on]
+    missing = sorted((job for job in jobs if (job[0], job[2]) not in known), key=lambda job: job[1])
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("spawn")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with context.Pool(args.processes, _begin, (args.data, args.model)) as pool, args.out.open("a") as file:  # ended at once by ^C
-        for row in pool.imap_unordered(train, jobs):
-            rows.append(row)
-            file.write(json.dumps(row) + "\n")
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        tempfile.TemporaryDirectory() as folder,
+        multiprocessing.get_context("spawn").Pool(args.processes, _begin, (_some(args, Path(folder)), args.model)) as pool,
+        args.out.open("a") as file,
+    ):
+        for row in pool.imap_unordered(train, missing):
+            rows.append(row | {"on": on})
+            file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
             print(f"{row['regime']} {row['number']}: {row['final']}", flush=True)
-    asked = [(regime, config) for regime, configs in plans.items() for config in configs]
-    print(table(sorted((row for row in rows if (row["regime"], row["config"]) in asked), key=lambda row: row["regime"])))
-    return 0
+    found = [row for row in rows if row["on"] == on and (row["regime"], row["number"], row["config"]) in jobs]
+    print(table(sorted(found, key=lambda row: row["regime"])))
+    return OK if len(found) == len(jobs) else INTERRUPTED
 
 
 if __name__ == "__main__":
