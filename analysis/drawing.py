@@ -49,7 +49,7 @@ def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[F
         axes = figure.add_subplot()
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
         axes.grid(visible=True)
     return figure, axes
 
@@ -63,11 +63,20 @@ def svg(figure: Figure, axes: Axes) -> str:
     handles, labels = axes.get_legend_handles_labels()
     with matplotlib.rc_context(STYLE):
         if handles:
-            figure.legend(handles, labels, loc="outside upper left", ncols=2)
+            _legend(figure, handles, labels)
         for patch in (figure.patch, *(part.patch for part in figure.axes)):
             patch.set(facecolor="none", edgecolor="none")
         FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return _inline(out.getvalue())
+
+
+def _legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """Two columns above the axes, or one where two are wider than the figure, which would cut the second's names."""
+    for columns in (2, 1):
+        legend = figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def at_the_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:

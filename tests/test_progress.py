@@ -17,7 +17,7 @@ from test_study import epoch, spec
 
 import trainables
 from analysis.text import duration
-from search import course
+from search import course, plan
 from search import study as studies
 from search.cluster import Resources
 from search.follow import following
@@ -136,6 +136,23 @@ def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
 )
 def test_a_classifier_that_is_solved_for_takes_one_epoch(config: dict[str, Any], epochs: int) -> None:
     assert classifier_epochs(config) == epochs
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"epochs": 9}, "asha from epoch 3"),
+        ({"epochs": 3}, "asha from epoch 2"),
+        ({"epochs": 2}, "no pruning (asha from epoch 2 is too late)"),
+        ({"epochs": 9, "grace": 7}, "no pruning (asha from epoch 7 is too late)"),
+        ({"epochs": 9, "scheduler": "none"}, "no pruning;"),
+    ],
+)
+def test_the_plan_says_from_when_trials_are_pruned(values: dict[str, Any], said: str, tmp_path: Path) -> None:
+    out = io.StringIO()
+    made = spec(tmp_path, **{"scheduler": "asha", **values})
+    plan.say_plan(Console(file=out, width=200), made, HERE, "bf16")
+    assert said in out.getvalue()
 
 
 @pytest.mark.usefixtures("hasty")
