@@ -44,7 +44,8 @@ def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block
     drawing = Drawing(
         "Standings",
         "Means over the confirmed runs with their 95 % intervals (Student's t; none with one seed), cut where accuracy ends. Where "
-        "intervals overlap widely, more seeds are needed to tell the searches apart. Trial 0 has the regime's defaults, from one run.",
+        "intervals overlap widely, more seeds are needed to tell the searches apart. Trial 0 has the regime's defaults, or what --fix "
+        "set in their place, from one run.",
         figures.standings(comparison.numbers(summaries), labels),
     )
     return [Paragraph(said), Figures((drawing,))]

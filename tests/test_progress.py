@@ -162,9 +162,10 @@ def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
     progress = Progress(terminal(), study, made, {}, HERE)
     assert progress.eta(398) == "time left unknown"
     progress.began -= 3600
-    assert (round(3600 * progress.rate(400), 2), progress.eta(400)) == (2.0, "12h00m left")
-    limited = Progress(terminal(), study, spec(tmp_path, name="t", time_budget=7200.0), {}, HERE)
-    assert limited.eta(398) == "2h00m left"
+    assert (round(3600 * progress.rate(400), 2), progress.eta(400)) == (2.0, "12h00m of trials left")
+    limited = Progress(terminal(), study, spec(tmp_path, name="t", trials=424, time_budget=7200.0), {}, HERE)
+    assert limited.eta(398) == "2h00m of trials left"
+    assert progress.eta(424) == "no trials left"  # and the confirmation begins
 
 
 def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
