@@ -23,6 +23,8 @@ from analysis.text import plain
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#808080"
 INK = "#010203"
 """Stands for the page's text colour until the SVG is written."""
+LEGEND = 5
+"""Characters an inch of a figure's width, up to which two of a legend's labels stand beside each other: more would be cut off."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "analysis",
@@ -63,20 +65,12 @@ def svg(figure: Figure, axes: Axes) -> str:
     handles, labels = axes.get_legend_handles_labels()
     with matplotlib.rc_context(STYLE):
         if handles:
-            _legend(figure, handles, labels)
+            beside = max(map(len, labels)) <= LEGEND * figure.get_figwidth()
+            figure.legend(handles, labels, loc="outside upper left", ncols=2 if beside else 1)
         for patch in (figure.patch, *(part.patch for part in figure.axes)):
             patch.set(facecolor="none", edgecolor="none")
         FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return _inline(out.getvalue())
-
-
-def _legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """Two columns above the axes, or one where two are wider than the figure, which would cut the second's names."""
-    for columns in (2, 1):
-        legend = figure.legend(handles, labels, loc="outside upper left", ncols=columns)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            return
-        legend.remove()
 
 
 def at_the_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:

@@ -2,7 +2,7 @@
 
 import copy
 import zlib
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, cast
 
 import optuna
@@ -17,15 +17,17 @@ DUPLICATE = "duplicate_of"
 """User attribute of a trial that was not run, because another has its configuration."""
 
 
-def sampler(spec: SearchSpec, already: int) -> BaseSampler:
-    """The sampler of a search that has asked `already` times: one that goes on draws other numbers than it began with."""
-    seed = (spec.seed + 7919 * already) % 2**32
+def sampler(spec: SearchSpec) -> BaseSampler:
+    """The sampler of a search: what it proposes depends on the seed, the trial's number and what the study holds.
+
+    So a resumed search proposes what it would have proposed.
+    """
     if spec.sampler == "tpe":
-        return PenaliseFailures(TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True))
+        return PenaliseFailures(lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True), spec.seed)
     if spec.sampler == "gp":
-        return PenaliseFailures(GPSampler(seed=seed, warn_independent_sampling=False))
+        return PenaliseFailures(lambda seed: GPSampler(seed=seed, warn_independent_sampling=False), spec.seed)
     if spec.sampler == "cmaes":
-        return PenaliseFailures(CmaEs(spec.seed))
+        return PenaliseFailures(lambda _: CmaEs(spec.seed), spec.seed)  # it has a seed for each trial itself
     return ByNumber(spec.seed)
 
 
@@ -41,15 +43,23 @@ class ByNumber(RandomSampler):
 
     def sample_independent(self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
         """One value."""
-        self._rng.rng.seed(zlib.crc32(f"{self.seed} {trial.number} {param_name}".encode()))
+        self._rng.rng.seed(_hash(self.seed, trial.number, param_name))
         return super().sample_independent(study, trial, param_name, param_distribution)
 
 
-class PenaliseFailures(BaseSampler):
-    """A sampler that sees a failed trial as one that scored 0, so that it learns to stay away; Optuna's own do not look at failures."""
+def _hash(*parts: object) -> int:
+    return zlib.crc32(" ".join(map(str, parts)).encode())
 
-    def __init__(self, inner: BaseSampler) -> None:
-        self.inner = inner
+
+class PenaliseFailures(BaseSampler):
+    """A sampler that sees a failed trial as one that scored 0, so that it learns to stay away; Optuna's own do not look at failures.
+
+    `make` makes it of a seed. It is made anew for each trial: what it knows, it then has from the study alone.
+    """
+
+    def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
+        self.make, self.seed = make, seed
+        self.inner = make(seed)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the sampler does."""
@@ -64,7 +74,8 @@ class PenaliseFailures(BaseSampler):
         return self.inner.sample_independent(penalised(study), trial, param_name, param_distribution)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """As the sampler does."""
+        """As the sampler does, which is another one from here on."""
+        self.inner = self.make(_hash(self.seed, trial.number))
         self.inner.before_trial(penalised(study), trial)
 
     def after_trial(self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:

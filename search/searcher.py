@@ -5,6 +5,7 @@ that is not written. The scheduler asks Optuna's pruner, which reads the rungs f
 driver died, needs no state of Ray's.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -74,7 +75,7 @@ class Ledger:
         return trial
 
     def report(self, ray_id: str, result: dict[str, Any]) -> bool:
-        """Write what a trial reported; whether it goes on. The paper's configuration is never stopped: others are held against it."""
+        """Write what a trial reported, with all that follows from it; whether the trial goes on."""
         trial = self.open.get(ray_id)
         if trial is None:
             return False
@@ -84,35 +85,41 @@ class Ledger:
         if LOST in result:
             self.lost_workers[ray_id] = result[LOST]
             return True
+        recorded = studies.epochs(self._recorded(trial))
         if FINISHED in result:
-            score = studies.epochs(self._recorded(trial))[-1]["best_accuracy"]
-            self.close(ray_id, TrialState.COMPLETE, score=score)
+            if recorded:
+                self.close(ray_id, TrialState.COMPLETE, score=recorded[-1]["best_accuracy"])
+            else:
+                self.close(ray_id, TrialState.FAIL, "it ended without an epoch")
             return False
-        epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in BESIDE if key in result}
-        number, recorded = epoch["epoch"], self._recorded(trial)
-        pruned = recorded.user_attrs.get(studies.PRUNED_AT) == number
-        if f"{studies.EPOCH}{number}" not in recorded.user_attrs:  # else an earlier attempt got as far, and was judged as well as recorded
-            pruned = self._judge(trial, recorded, number, epoch["validation_accuracy"])
-            if pruned:
-                trial.set_user_attr(studies.PRUNED_AT, number)
-            trial.set_user_attr(f"{studies.EPOCH}{number}", epoch)  # last: with this line the disk has all that was decided on
-        if pruned:
-            self.close(ray_id, TrialState.PRUNED)
+        if not math.isfinite(result["validation_accuracy"] + result["best_accuracy"]):
+            self.close(ray_id, TrialState.FAIL, f"its accuracy was not a number in epoch {result['epoch']}")
             return False
+        if all(epoch["epoch"] != result["epoch"] for epoch in recorded):  # else an earlier attempt got as far, and was let on
+            with studies.entry(self.study):
+                if self._prunes(trial, result):
+                    self.close(ray_id, TrialState.PRUNED)
+                    return False
         return not self.over
 
-    def _judge(self, trial: optuna.Trial, recorded: optuna.trial.FrozenTrial, epoch: int, accuracy: float) -> bool:
-        """Give Optuna's pruner an epoch that it has not seen; whether the trial is pruned."""
-        if epoch not in recorded.intermediate_values:
-            trial.report(accuracy, epoch)
-        return epoch <= STOPPABLE * self.spec.epochs and trial.should_prune() and trial.number != 0  # asked of 0 too, for its rungs
+    def _prunes(self, trial: optuna.Trial, result: dict[str, Any]) -> bool:
+        """Record an epoch; whether Optuna's pruner ends the trial with it. Trial 0 never is: others are held against it.
+
+        The pruner is asked of trial 0 too, because it records the rungs.
+        """
+        epoch = {key: result[key] for key in studies.EPOCH_FIELDS} | {key: result[key] for key in BESIDE if key in result}
+        number = epoch["epoch"]
+        trial.report(epoch["validation_accuracy"], number)
+        trial.set_user_attr(f"{studies.EPOCH}{number}", epoch)
+        return number <= STOPPABLE * self.spec.epochs and trial.should_prune() and trial.number != 0
 
     def close(self, ray_id: str, state: TrialState, reason: str | None = None, score: float | None = None) -> None:
         """Tell the study how a trial ended."""
         trial = self.open.pop(ray_id)
-        if reason is not None:
-            trial.set_user_attr(studies.REASON, reason)
-        self.study.tell(trial, values=score, state=state)
+        with studies.entry(self.study):
+            if reason is not None:
+                trial.set_user_attr(studies.REASON, reason)
+            self.study.tell(trial, values=score, state=state)
         if state == TrialState.FAIL:
             self.failures.append(str(reason))
         else:
@@ -130,10 +137,11 @@ class Ledger:
         if died and studies.DIED in self._recorded(trial).user_attrs:
             self.close(ray_id, TrialState.FAIL, why)
             return
-        if died:
-            trial.set_user_attr(studies.DIED, True)
         del self.open[ray_id]
-        studies.requeue(self.study, trial.number)
+        with studies.entry(self.study):
+            if died:
+                trial.set_user_attr(studies.DIED, True)
+            studies.requeue(self.study, trial.number)
 
     def _recorded(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
         return self.study._storage.get_trial(trial._trial_id)
@@ -202,7 +210,10 @@ class StudyScheduler(FIFOScheduler):
         too long is found.
         """
         if self.ledger.spec.trial_timeout is not None:
-            self._end_overdue(tune_controller.get_live_trials(), self.ledger.spec.trial_timeout)
+            try:
+                self._end_overdue(tune_controller.get_live_trials(), self.ledger.spec.trial_timeout)
+            except OSError as error:
+                self.ledger.lost = error
 
     def _end_overdue(self, trials: Iterable[Trial], timeout: float) -> None:
         """Kill the workers of trials that run for longer than `timeout`: what hangs does not listen."""

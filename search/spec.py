@@ -33,8 +33,11 @@ SAME = (
     "precision",
     "max_tokens",
     "cpus_per_trial",
+    "scheduler",
+    "grace",
+    "reduction_factor",
 )
-"""Fields that stay as they are when a search goes on, or old and new trials would not compare."""
+"""Fields that stay as they are when a search goes on, or old and new trials would not compare, nor the rungs that they are pruned at."""
 PLACES = ("address", "tracking_uri", "results")
 """Fields that say where a search runs and is recorded, not what it is."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

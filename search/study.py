@@ -2,9 +2,9 @@
 
 import json
 import logging
-import os
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,20 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner,
 from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import get_lock_file
-from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 import spaces
 import trainables
+from search.journal import Storage, mend
 from search.sampler import DUPLICATE, sampler
 from search.spec import SearchSpec
 from trainables.parts.epoch import Epoch
 
 JOURNAL = "study.journal"
-CONFIG, REASON, DIED, PRUNED_AT = "config", "reason", "died", "pruned_at"
+CONFIG, REASON, DIED = "config", "reason", "died"
 EPOCH = "epoch:"
-"""User attributes of a trial: its whole configuration, why it failed, how its worker died once, the epoch after which it was pruned, and
-each epoch's report."""
+"""User attributes of a trial: its whole configuration, why it failed, how its worker died once, and each epoch's report."""
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
-
-BEGINNING = b'{"op_code":'
-"""Of a journal's every line."""
-
-FOLLOWED = (JournalOperation.SET_TRIAL_PARAM, JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE)
-"""Kinds of lines after which the configuration or the epoch that they belong to is written: the disk is waited for once, with that."""
 
 REPETITIONS = 10
 """Duplicates in a row after which a sampler is taken to be stuck."""
@@ -43,24 +35,6 @@ REPETITIONS = 10
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 logging.getLogger("optuna").setLevel(logging.ERROR)
-
-
-class Journal(JournalFileBackend):
-    """The study's file, which a failed write leaves as it was: on a full disk nothing is lost, and nothing is torn."""
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write all of `logs`, or raise OSError and write none. They are on the disk then, but for lines that another one follows."""
-        size = os.path.getsize(self._file_path)
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        try:
-            with get_lock_file(self._lock), open(self._file_path, "ab") as file:
-                file.write(lines.encode())
-                file.flush()
-                if logs[-1]["op_code"] not in FOLLOWED:
-                    os.fsync(file.fileno())
-        except OSError:
-            os.truncate(self._file_path, size)
-            raise
 
 
 def open_study(spec: SearchSpec) -> optuna.Study:
@@ -72,43 +46,24 @@ def open_study(spec: SearchSpec) -> optuna.Study:
     mend(path)
     study = optuna.create_study(
         study_name=spec.name,
-        storage=JournalStorage(Journal(str(path))),
+        storage=Storage(path),
         pruner=_pruner(spec),
         direction="maximize",
         load_if_exists=True,
     )
     there = len(study.get_trials(deepcopy=False))
-    study.sampler = sampler(spec, there)
+    study.sampler = sampler(spec)
     points = [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]
     for point in points[there:]:  # all of them in a new study, what is missing in one that was cut short in the middle of this
-        params, config = _along(spec, point)
-        study.enqueue_trial(
-            params, user_attrs={CONFIG: config if point else trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()}
-        )
+        study.enqueue_trial(point_of(spec, point), user_attrs={CONFIG: _whole(spec, point)})
     return study
 
 
-def mend(path: Path) -> None:
-    """Cut off what a power loss left of a journal's last lines, and remove the lock of a process that was killed.
-
-    The proof: the caller holds the search's own lock, so nobody is writing. Raises ValueError where the file is something else.
-    """
-    Path(f"{path}.lock").unlink(missing_ok=True)
-    content = path.read_bytes() if path.exists() else b""
-    end = content.rfind(b"\n") + 1
-    while end and not _is_json(content[content.rfind(b"\n", 0, end - 1) + 1 : end]):
-        end = content.rfind(b"\n", 0, end - 1) + 1
-    if end == 0 and content.strip(b"\0") and not content.startswith(BEGINNING[: len(content)]):
-        raise ValueError(f"'{path}' is no journal of a search; move it away")
-    if end < len(content):
-        os.truncate(path, end)
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
+def entry(study: optuna.Study) -> AbstractContextManager[None]:
+    """All changes of this block are written to the journal at once, and nobody sees them before."""
+    storage = study._storage
+    assert isinstance(storage, Storage), "a study that was opened to be read only"
+    return storage.entry()
 
 
 def read_study(folder: Path) -> optuna.Study:
@@ -163,14 +118,20 @@ def configuration(spec: SearchSpec, trial: Any) -> dict[str, Any]:
 
 def point_of(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
     """The parameters that the space suggests where it is led along a configuration: the paper's, with `values` in its place."""
-    return _along(spec, values)[0]
+    trial = _along(spec, values)
+    configuration(spec, trial)
+    return dict(trial.params)
 
 
-def _along(spec: SearchSpec, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Those parameters, and the configuration that the space makes of them."""
-    trial = FixedTrial(trainables.load(spec.regime).Config.from_dict({**values, **spec.fix}).to_dict())
-    config = configuration(spec, trial)
-    return dict(trial.params), config
+def _whole(spec: SearchSpec, point: dict[str, Any]) -> dict[str, Any]:
+    """A point's configuration: the paper's without change, or what the space makes of the point, which has the last word."""
+    suggested = configuration(spec, _along(spec, point)) if point else {}
+    config: dict[str, Any] = trainables.load(spec.regime).Config.from_dict({**suggested, **point, **spec.fix}).to_dict()
+    return config
+
+
+def _along(spec: SearchSpec, values: dict[str, Any]) -> FixedTrial:
+    return FixedTrial(trainables.load(spec.regime).Config.from_dict({**values, **spec.fix}).to_dict())
 
 
 def ask(study: optuna.Study, spec: SearchSpec, found: dict[str, int] | None = None) -> optuna.Trial | None:
@@ -182,24 +143,30 @@ def ask(study: optuna.Study, spec: SearchSpec, found: dict[str, int] | None = No
     that keeps it: what is asked is added.
     """
     found = known(study) if found is None else found
-    for attempt in range(REPETITIONS + 1):
-        if attempt == REPETITIONS:
-            unseen = _unseen(spec, found)
-            if unseen is None:
-                return None
-            study.enqueue_trial(unseen)
-        trial = study.ask()
-        config = trial.user_attrs.get(CONFIG)
-        if config is None or not trial.params:  # else it runs again, as it was: the space may be another one by now
-            suggested = configuration(spec, trial)
-            config = config or suggested
-            trial.set_user_attr(CONFIG, config)  # last: with this line the disk has the parameters too
-        same = found.setdefault(_key(config), trial.number)
-        if same == trial.number:
-            return trial
-        trial.set_user_attr(DUPLICATE, same)
-        trial.set_user_attr(REASON, f"same configuration as trial {same}")
-        study.tell(trial, state=TrialState.FAIL)
+    with entry(study):
+        for _ in range(REPETITIONS):
+            trial = _next(study, spec, found)
+            if trial is not None:
+                return trial
+        unseen = _unseen(spec, found)
+        if unseen is None:
+            return None
+        study.enqueue_trial(unseen)
+        return _next(study, spec, found)
+
+
+def _next(study: optuna.Study, spec: SearchSpec, found: dict[str, int]) -> optuna.Trial | None:
+    """The next trial of the queue or the sampler, or None where that was a duplicate."""
+    trial = study.ask()
+    if not (CONFIG in trial.user_attrs and trial.params):  # else it runs again, as it was: the space may be another one by now
+        suggested = configuration(spec, trial)
+        trial.set_user_attr(CONFIG, trial.user_attrs.get(CONFIG, suggested))
+    same = found.setdefault(_key(trial.user_attrs[CONFIG]), trial.number)
+    if same == trial.number:
+        return trial
+    trial.set_user_attr(DUPLICATE, same)
+    trial.set_user_attr(REASON, f"same configuration as trial {same}")
+    study.tell(trial, state=TrialState.FAIL)
     return None
 
 
@@ -228,8 +195,9 @@ def _unseen(spec: SearchSpec, found: Mapping[str, int], draws: int = 2000) -> di
 
 def interrupt(study: optuna.Study) -> None:
     """Queue what a search left running, to be run again."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        requeue(study, trial.number)
+    with entry(study):
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            requeue(study, trial.number)
 
 
 def requeue(study: optuna.Study, number: int) -> None:

@@ -6,7 +6,7 @@ from spaces.parts.contrastive import POINTS, contrastive
 
 __all__ = ["POINTS", "space"]
 
-SGD = {"learning_rate": (1e-3, 0.2)}
+SGD = {"learning_rate": (1e-3, 0.1)}
 """Down to the paper's rate."""
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import product
@@ -12,7 +13,7 @@ from typing import Any
 import pandas
 import pytest
 
-from analysis import budget, comparison, conditions, curves, drawing, figures, intervals, paper, ranking, report
+from analysis import budget, comparison, conditions, curves, figures, intervals, paper, ranking, report
 from analysis.html_page import SCRIPT
 from analysis.markdown import markdown
 from analysis.rungs import rungs
@@ -406,12 +407,21 @@ def test_searches_of_one_name_and_regime_are_told_apart_by_their_folders(tmp_pat
     assert len(pandas.read_csv(tmp_path / "report_duels.csv")) == 6
 
 
+@pytest.mark.parametrize(("length", "beside"), [(8, True), (26, False), (40, False)])
+def test_no_label_of_a_legend_is_cut_off(length: int, beside: bool) -> None:
+    """Long ones stand below each other: beside each other the second would end outside the figure."""
+    budgets = {f"{letter}{'n' * (length - 1)}": budget.expected_best(scored(0.5, 0.6)) for letter in "xy"}
+    found = figures.expected_best(budgets)
+    x, y = (re.findall(rf' x="([0-9.]+)"[^>]*>{name[:8]}', found)[0] for name in budgets)
+    assert (float(x) < float(y)) == beside
+
+
 def test_figures_are_well_formed_and_share_no_ids(tmp_path: Path) -> None:
     text = report.report(write_search(tmp_path / "one", found=summary())).read_text()
-    figures = _svgs(text)
-    assert len(figures) == 6
+    drawn = _svgs(text)
+    assert len(drawn) == 6
     names: list[str] = []
-    for figure in figures:
+    for figure in drawn:
         root = ET.fromstring(figure)
         own = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
         used = [value[1:] for element in root.iter() for name, value in element.attrib.items() if name.endswith("href")]
@@ -455,16 +465,6 @@ def test_captions_say_what_is_drawn(tmp_path: Path) -> None:
     assert "The mean cross-entropy on validation; no loss was minimised over batches." in text and "too sure of itself" not in text
     assert "Could trials have been stopped early?" in text and "What did stopping early do?" not in text
     assert "Before the last stage it is another classifier's. Only the 5 trials at full budget" in text
-
-
-@pytest.mark.parametrize("longest", [3, 26, 40])
-def test_a_legend_is_as_wide_as_its_figure_at_most(longest: int) -> None:
-    figure, axes = drawing.panel("trials", "accuracy (%)")
-    for number in range(3):
-        axes.plot([1, 2], [1, number], label=f"{number}" * longest)
-    drawing.svg(figure, axes)
-    (legend,) = figure.legends
-    assert legend.get_window_extent().width <= figure.bbox.width
 
 
 def test_epochs_are_whole_numbers_on_every_axis() -> None:

@@ -78,7 +78,7 @@ def suggested(study: optuna.Study, regime: str) -> optuna.Trial:
 def test_cmaes_proposes_nearly_every_trial(regime: str) -> None:
     """After the enqueued points, as a search begins. Optuna's own proposed 5 of 50 in `baseline`, and then none."""
     watched = Watched(0)
-    study = optuna.create_study(sampler=samplers.PenaliseFailures(watched), direction="maximize")
+    study = optuna.create_study(sampler=samplers.PenaliseFailures(lambda _: watched, 0), direction="maximize")
     points = [{}, *getattr(spaces.load(regime), "POINTS", [])]
     for point in points:
         study.enqueue_trial(point_of(SearchSpec(regime=regime, data="embedded", model="minilm"), point))
@@ -95,7 +95,9 @@ def test_cmaes_proposes_in_hyperbands_brackets(regime: str) -> None:
     """Each bracket is a study of its own, with fewer trials to learn names from."""
     watched = Watched(0)
     pruner = HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3)
-    study = optuna.create_study(study_name="s", sampler=samplers.PenaliseFailures(watched), pruner=pruner, direction="maximize")
+    study = optuna.create_study(
+        study_name="s", sampler=samplers.PenaliseFailures(lambda _: watched, 0), pruner=pruner, direction="maximize"
+    )
     for number in range(TRIALS):
         trial = suggested(study, regime)
         trial.report(0.01 * (number % 7), 1)

@@ -52,15 +52,22 @@ def test_sizes_are_of_the_mark_and_times_of_the_trials_since_the_one_before() ->
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_the_disk_has_all_that_was_written_before_the_search_goes_on(sampler: str, tmp_path: Path) -> None:
-    """Lines for which the disk is not waited for are never the last ones when something was asked, reported or closed."""
+def test_the_disk_is_waited_for_once_and_has_all_before_the_search_goes_on(
+    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for a question, a report or an end, whatever these write."""
     made = spec(tmp_path, sampler=sampler, grace=1)
-    ledger = Ledger(studies.open_study(made), made)
+    ledger, sizes, wait = Ledger(studies.open_study(made), made), [], os.fsync
+
+    def fsync(file: int) -> None:
+        wait(file)
+        sizes.append(os.fstat(file).st_size)
 
     def on_disk() -> bool:
-        last = json.loads((made.folder / studies.JOURNAL).read_text().splitlines()[-1])
-        return last["op_code"] not in studies.FOLLOWED
+        waited = [sizes.pop() for _ in list(sizes)]
+        return waited == [(made.folder / studies.JOURNAL).stat().st_size]
 
+    monkeypatch.setattr(os, "fsync", fsync)
     for number in range(14):
         assert ledger.ask(str(number)) is not None and on_disk()
         for step in (1, 2, 3):

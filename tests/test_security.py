@@ -147,7 +147,7 @@ def test_a_pickle_in_a_journal_is_never_loaded(tmp_path: Path, optunas_own: bool
 
 
 def test_a_search_by_cmaes_uses_it(tmp_path: Path) -> None:
-    found = sampler.sampler(SearchSpec(regime="baseline", data="embedded", model="minilm", sampler="cmaes"), 0)
+    found = sampler.sampler(SearchSpec(regime="baseline", data="embedded", model="minilm", sampler="cmaes"))
     assert isinstance(getattr(found, "inner", found), CmaEs)
 
 
@@ -504,7 +504,7 @@ def test_nothing_that_is_recorded_is_a_pickle(recorded: Recorded) -> None:
     named_so = [path for path in files if path.suffix in (".pkl", ".pickle", ".joblib", ".bin", ".pt", ".pth", ".pyc")]
     assert named_so == [] and not [path for path in files if is_pickle(path.read_bytes())]
     journal = (recorded.results / "marked" / "study.journal").read_text()
-    assert "cma:generation" in journal and "cma:optimizer" not in journal
+    assert "cma:" not in journal
     (description,) = recorded.results.rglob("MLmodel")
     flavor = yaml.safe_load(description.read_text())["flavors"]["python_function"]
     assert Path(flavor["model_code_path"]).name == "served.py" and "python_model" not in flavor

@@ -206,6 +206,7 @@ def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
     (made.folder / "spec.json").write_text(made.to_json())
     (grown,) = arguments.command(arguments.parse(["--resume", "old", "--results", str(tmp_path), "--trials", "9"])).specs
     assert grown.trials == 9 and json.loads(grown.to_json())["name"] == "old"
-    for change in (["--epochs", "3"], ["--data", "massive"], ["--seed", "4"], ["--regime", "llrd"], ["--fix", "dropout=0"]):
+    changes = ("--epochs 3", "--data massive", "--seed 4", "--regime llrd", "--fix dropout=0", "--scheduler median", "--grace 1")
+    for change in map(str.split, changes):
         with pytest.raises(ValueError, match="--resume"):
             arguments.command(arguments.parse(["--resume", "old", "--results", str(tmp_path), *change]))

@@ -11,14 +11,14 @@ from typing import Any
 import psutil
 from ray.tune.execution.tune_controller import TuneController
 
-from search import cluster, course, progress, searcher, study, tracking
+from search import cluster, course, journal, progress, searcher, tracking
 from search.run import main
 
 PARTS: dict[str, tuple[Any, str]] = {
     "Ray Tune's loop": (TuneController, "step"),
     "ask": (searcher.StudySearcher, "suggest"),
     "record a report": (searcher.StudyScheduler, "on_trial_result"),
-    "write the journal": (study.Journal, "append_logs"),
+    "write the journal": (journal.Journal, "write"),
     "Ray Tune's own records": (TuneController, "checkpoint"),
     "MLflow": (tracking.Tracker, "sync"),
     "terminal": (progress.Progress, "look"),
