@@ -44,7 +44,8 @@ def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block
     drawing = Drawing(
         "Standings",
         "Means over the confirmed runs with their 95 % intervals (Student's t; none with one seed), cut where accuracy ends. Where "
-        "intervals overlap widely, more seeds are needed to tell the searches apart. Trial 0 has the regime's defaults, from one run.",
+        "intervals overlap widely, more seeds are needed to tell the searches apart. Trial 0 has the regime's defaults, or what --fix "
+        "set in their place, from one run.",
         figures.standings(comparison.numbers(summaries), labels),
     )
     return [Paragraph(said), Figures((drawing,))]
@@ -91,7 +92,7 @@ def _cost(searches: Mapping[str, Search]) -> list[Block]:
                 "regime": name,
                 "trials": f"{spent['trials']:.0f}",
                 "epochs": f"{spent['epochs']:.0f}",
-                "time": duration(search.summary["seconds"]),
+                "time": duration(search.summary["seconds"]) if search.finished else comparison.NOTHING,
                 "time of trials": duration(spent["seconds"]),
                 "time of confirmation": duration(spent["confirmation_seconds"]),
             }
@@ -110,7 +111,7 @@ def _equal_budget(trials: Mapping[str, pandas.DataFrame]) -> list[Block]:
         return []
     expected = {name: 100 * found["expected"] for name, found in budgets.items() if len(found) > 1}
     halves = [
-        f"{name} {best.iloc[-1]:.1f} % of {len(best)} trials, {best.iloc[len(best) // 2 - 1]:.1f} % of half as many"
+        f"{name} {best.iloc[-1]:.1f} % of {len(best)} trials, {best.iloc[len(best) // 2 - 1]:.1f} % of {len(best) // 2}"
         for name, best in expected.items()
     ]
     drawing = Drawing(

@@ -51,7 +51,7 @@ def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[F
         axes = figure.add_subplot()
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
         axes.grid(visible=True)
     return figure, axes
 

@@ -5,6 +5,7 @@ import pandas
 from analysis import error_figures, errors
 from analysis.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
 from analysis.read import Search
+from analysis.summary import chose
 
 PAIRS = 10
 TEXT = 60
@@ -16,12 +17,13 @@ def blocks(search: Search) -> list[Block]:
     found = search.predictions
     if found.empty:
         return []
-    right, seeds = (found["label"] == found["predicted"]).mean(), found["seed"].nunique()
+    right, n = (found["label"] == found["predicted"]).mean(), found["seed"].nunique()
+    seeds = f"{n} {'' if chose(search.summary) else 'fresh '}seed{'s' * (n > 1)}{' that also chose it' * chose(search.summary)}"
     bins = errors.calibration(found)
     made: list[Block] = [
         Heading("Where does the winner still err?"),
         Paragraph(
-            f"Of {found['row'].nunique()} validation sentences {100 * right:.1f} % were right, over {seeds} fresh seed{'s' * (seeds > 1)}; "
+            f"Of {found['row'].nunique()} validation sentences {100 * right:.1f} % were right, over {seeds}; "
             "where mistakes are counted, each seed's counts. The test split is left alone: what is looked at here is what one mends "
             "next, and a test that was looked at is none."
         ),

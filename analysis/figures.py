@@ -104,10 +104,10 @@ def learning_rate(curve: pandas.DataFrame) -> str:
 
 
 def accuracy_curve(curve: pandas.DataFrame, stages: Sequence[Stage], again: pandas.DataFrame) -> str:
-    """Training and validation accuracy of one trial over epochs, and of `again`, the same on fresh seeds (`trial` tells them apart);
+    """Training and validation accuracy of one trial over epochs, and of `again`, the same on other seeds (`trial` tells them apart);
     a dotted line between stages."""
     figure, axes = panel("epoch", "accuracy (%)")
-    _lines(axes, again, label="validation, fresh seeds", color=VERMILION, alpha=0.45, linewidth=1.0)
+    _lines(axes, again, label="validation, other seeds", color=VERMILION, alpha=0.45, linewidth=1.0)
     _pair(axes, curve, "accuracy", 100)
     _divide(axes, stages)
     return svg(figure, axes)

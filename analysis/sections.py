@@ -16,6 +16,11 @@ from analysis.text import duration
 VALIDATED = (
     ", and the mean cross-entropy on validation. When validation's rises while training's falls, the classifier grows too sure of itself."
 )
+TRAINED = (
+    "On training it is measured while dropout is on, so it may lie below validation's; when training still rises and validation does "
+    "not, the trial overfits."
+)
+UNTRAINED = "On validation only: no predictions were made in training."
 FEW = 5
 """Trials at full budget below which nothing is said of how early they can be judged."""
 
@@ -90,9 +95,10 @@ def _about(search: Search) -> str:
     confirmed = "also on other seeds" if search.summary["winner_trial"] is not None else "so far; it was not confirmed on other seeds"
     found = f" The winner is trial {chosen}, the best {confirmed}." if chosen is not None else ""
     after = "".join(f" and {count} of the {stage} stage" for stage, count in curves.later_stages(search.trials, search.epochs).items())
+    time = f"; {duration(search.summary['seconds'])}" if search.finished else ""
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model {spec['model']}; {spec['trials']} trials asked for, "
-        f"{spec['epochs']} epochs{after} each, seed {spec['seed']}; {duration(search.summary['seconds'])}.{found} "
+        f"{spec['epochs']} epochs{after} each, seed {spec['seed']}{time}.{found} "
         "A trial's score is its best accuracy on validation, in its last stage."
     )
 
@@ -128,19 +134,26 @@ def _stopping(search: Search) -> list[Block]:
         blocks.append(
             Paragraph(
                 f"Stopping early: {found.stopped} of {found.ended} trials were stopped; {found.spent} epochs were trained instead of "
-                f"{found.full}, and {found.time:.0%} of the time was saved.{lost}"
+                f"{found.full}, and {100 * found.time:.0f} % of the time was saved.{lost}"
             )
         )
     if (search.trials["state"] == "COMPLETE").sum() >= FEW and len(ranks := rungs(search.trials, search.epochs)) > 1:
         drawing = Drawing(
             "How early can a trial be judged?",
-            "Spearman's rank correlation of the accuracy after each epoch with the score in the end. Where it is near 1, stopping there "
-            "loses little; where it is low, ranks are still open. Only trials at full budget are in it, so where others were stopped it is "
-            "lower than it would be over all.",
+            f"Spearman's rank correlation of the accuracy after each epoch with the score in the end.{_another_judge(search)} Only the "
+            f"{ranks['n'].iloc[0]} trials at full budget are in it, so where others were stopped it is lower than it would be over all. "
+            "Where it is near 1, stopping there loses little; where it is low, ranks are still open.",
             figures.rungs(ranks),
         )
         blocks.append(Figures((drawing,)))
-    return [Heading("What did stopping early do?"), *blocks] if blocks else []
+    asked = "What did stopping early do?" if found else "Could trials have been stopped early?"
+    return [Heading(asked), *blocks] if blocks else []
+
+
+def _another_judge(search: Search) -> str:
+    """That early accuracies are not the score's; nothing where there is one stage."""
+    two = curves.later_stages(search.trials, search.epochs)
+    return " Before the last stage it is another classifier's." if two else ""
 
 
 def _about_so_many(number: float) -> str:
@@ -201,8 +214,7 @@ def _of_the_winner(search: Search) -> list[Drawing]:
     found = [
         Drawing(
             "The winner: accuracy",
-            "On training it is measured while dropout is on, so it may lie below validation's; when training still rises and "
-            f"validation does not, the trial overfits.{_stages(stages)}",
+            f"{TRAINED if curve['train_accuracy'].notna().any() else UNTRAINED}{_stages(stages)}",
             figures.accuracy_curve(curve, stages, curves.confirmations(search.epochs, winner(search))),
         )
     ]
@@ -212,8 +224,7 @@ def _of_the_winner(search: Search) -> list[Drawing]:
             found.append(
                 Drawing(
                     f"The winner: loss, {stage.name}",
-                    "Mean over the epoch's batches of the loss that is minimised"
-                    f"{VALIDATED if part['validation_loss'].notna().any() else '.'}",
+                    _losses(part),
                     figures.loss_curve(part),
                 )
             )
@@ -226,6 +237,14 @@ def _of_the_winner(search: Search) -> list[Drawing]:
             )
         )
     return found
+
+
+def _losses(part: pandas.DataFrame) -> str:
+    """What is drawn of the losses of one stage."""
+    trained, validated = (part[name].notna().any() for name in ("train_loss", "validation_loss"))
+    if not trained:
+        return "The mean cross-entropy on validation; no loss was minimised over batches."
+    return f"Mean over the epoch's batches of the loss that is minimised{VALIDATED if validated else '.'}"
 
 
 def _stages(stages: Sequence[curves.Stage]) -> str:

@@ -104,7 +104,7 @@ def _ticks(axes: Axes, side: str, kind: Range | Choices) -> None:
     else:
         low, high = (np.log(x) if kind.log else x for x in (kind.low, kind.high))
         values = [low + place * (high - low) for place in TICKS]
-        places, texts = list(TICKS), [f"{np.exp(value) if kind.log else value:.2g}" for value in values]
+        places, texts = list(TICKS), [f"{np.exp(value) if kind.log else value:.3g}" for value in values]
     (axes.set_xticks if side == "x" else axes.set_yticks)(places, texts)
 
 

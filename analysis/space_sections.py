@@ -97,11 +97,13 @@ def _contour(search: Search, found: pandas.DataFrame, best: int | None) -> list[
     if len(both) < 2:
         return []
     x, y = two
+    numbers = all(numeric(search.space, name) for name in two)
     return [
         Drawing(
             f"{x} and {y}",
-            "The two most important parameters that are numbers, together: a dot is a trial at full budget, lighter ones scored higher. "
-            "A ridge that runs aslant says that one can be traded for the other. Colours between dots are interpolated, not measured.",
+            f"{'The two most important parameters that are numbers,' if numbers else 'Two important parameters'} together: a dot is a "
+            "trial at full budget, lighter ones scored higher. A ridge that runs aslant says that one can be traded for the other."
+            f"{' Colours between dots are interpolated, not measured.' if numbers else ''}",
             space_figures.contour(both, x, y, search.space, best),
         )
     ]

@@ -20,6 +20,7 @@ from search.cluster import Resources
 from search.estimate import Estimate, Measured, estimate, warnings
 from search.prepare import Prepared
 from search.progress import share, written
+from search.searcher import STOPPABLE
 from search.spec import SearchSpec
 from search.study import _Fixed, point_of
 from trainables.parts.quote import quoted
@@ -127,13 +128,20 @@ def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
 
 def say_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
     """What runs, how much of it, and where."""
-    prune = "no pruning" if spec.scheduler == "none" else f"{spec.scheduler} from epoch {spec.grace_epochs}"
     again = f"best {spec.confirm_top} again on {several(spec.confirm_seeds, 'seed')}, the winner on {spec.report_seeds} more"
     confirm = again if spec.confirm_top else "no confirmation"
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     trials = f"{several(spec.trials, 'trial')} of {several(spec.epochs, 'epoch')}"
-    say(console, "search", f"{spec.regime}: {trials}, {spec.sampler}, {prune}{budget}; {confirm}")
+    say(console, "search", f"{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {confirm}")
     say(console, "machine", f"{several(resources.slots, 'trial')} at a time, {share(resources)}, {precision}")
+
+
+def _pruning(spec: SearchSpec) -> str:
+    """From when trials may be stopped, or that none is: near its end none is any more."""
+    if spec.scheduler == "none":
+        return "no pruning"
+    begins = f"{spec.scheduler} from epoch {spec.grace_epochs}"
+    return begins if spec.grace_epochs <= STOPPABLE * spec.epochs else f"no pruning ({begins} is too late)"
 
 
 def say_estimate(console: Console, spec: SearchSpec, measured: Measured, resources: Resources, ended: int, rows: int) -> Estimate:

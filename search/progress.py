@@ -127,11 +127,13 @@ class Progress:
         return (ended - self.before) / max(1e-9, self._elapsed)
 
     def eta(self, ended: int) -> str:
-        """Time to the end at the rate so far, in words; with a time budget, no more than is left of it."""
+        """Time to the end of the last trial at the rate so far, in words; with a time budget, no more than is left of it."""
+        if ended >= self.spec.trials:
+            return "no trials left"
         rate, budget = self.rate(ended), self.spec.time_budget
         ends = [(self.spec.trials - ended) / rate] if rate > 0 else []
         ends += [budget - self._elapsed] if budget is not None else []
-        return f"{duration(max(0.0, min(ends)))} left" if ends else "time left unknown"
+        return f"{duration(max(0.0, min(ends)))} of trials left" if ends else "time left unknown"
 
     @property
     def _elapsed(self) -> float:

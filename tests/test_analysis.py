@@ -450,6 +450,29 @@ def test_two_stages_have_a_loss_each(tmp_path: Path) -> None:
     assert "285.50 summed" in page.text and "Table 8 of the paper has 285.79" in page.text
 
 
+def test_captions_say_what_is_drawn(tmp_path: Path) -> None:
+    """The winner's last stage is one epoch of a classifier that is solved for, so nothing is measured on training. None was stopped."""
+    complete = [dict(TRIALS[0], number=number, epochs=2) for number in range(5)]
+    folder = write_search(tmp_path / "one", complete, summary("supcon", winner_trial=4, best_trial=4), regime="supcon", epochs=1)
+    epochs = pandas.read_csv(folder / "epochs.csv").assign(train_accuracy=None)
+    first = epochs["epoch"] == 1
+    epochs["stage"] = first.map({True: "contrastive", False: "classifier"})
+    epochs.loc[first, "validation_loss"] = epochs.loc[~first, "train_loss"] = None
+    epochs["validation_accuracy"] += 0.01 * epochs["trial"]
+    epochs.to_csv(folder / "epochs.csv", index=False)
+    text = Page(report.report(folder).read_text()).text
+    assert "On validation only: no predictions were made in training." in text and "dropout is on" not in text
+    assert "The mean cross-entropy on validation; no loss was minimised over batches." in text and "too sure of itself" not in text
+    assert "Could trials have been stopped early?" in text and "What did stopping early do?" not in text
+    assert "Before the last stage it is another classifier's. Only the 5 trials at full budget" in text
+
+
+def test_epochs_are_whole_numbers_on_every_axis() -> None:
+    one = pandas.DataFrame({"epoch": [3], "train_loss": [None], "validation_loss": [0.74]})
+    ticks = [element.text for element in ET.fromstring(figures.loss_curve(one)).iter() if element.tag.endswith("text")]
+    assert "3" in ticks and not {"2.9", "2.95", "3.00", "3.05"} & set(ticks)
+
+
 def test_what_ran_again_is_listed_with_what_chose_the_winner_and_what_is_reported() -> None:
     """A run's score is the best of its last stage; a run that broke has none, and so no mean; what ran only in the search is not there."""
     runs = {(2, "search", 0): [("a", 0.9), ("b", 0.7)], (2, "confirm", 1): [("a", 0.9), ("b", 0.6), ("b", 0.5)]}
@@ -490,6 +513,8 @@ def test_unfinished_search_is_reported_from_its_trials(tmp_path: Path) -> None:
     running = [{"number": 4, "state": "RUNNING", "epochs": 1, "config.head_width": 10}]
     page = Page(report.report(write_search(tmp_path / "one", TRIALS + running)).read_text())
     assert "has not come to its end" in page.text and "90.00" in page.text and "paper test" not in page.text
+    assert "seed 0. The winner is trial 2" in page.text  # its trials' times are known, its own is not
+    assert "| baseline | 5 | 8 | \N{EN DASH} | 8s |" in (tmp_path / "one" / "report.md").read_text()
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -679,7 +704,8 @@ def test_report_says_what_budget_and_stopping_did(tmp_path: Path) -> None:
     write_search(tmp_path / "a", found=summary(name="a"))
     write_search(tmp_path / "b", found=summary("supcon", name="b$x_1$"), regime="supcon")
     page = Page(report.report(tmp_path).read_text())
-    assert "1 of 3 trials were stopped; 7 epochs were trained instead of 9, and 0% of the time was saved" in page.text
+    assert "1 of 3 trials were stopped; 7 epochs were trained instead of 9, and 0 % of the time was saved" in page.text
+    assert "85.4 % of 4 trials, 73.4 % of 2;" in page.text
     assert page.text.count("What more trials buy") == 1
     table = pandas.read_csv(tmp_path / "report_budget.csv")
     assert list(table.groupby("search").size()) == [4, 4] and table["expected"].iloc[0] == pytest.approx(0.5375)

@@ -35,6 +35,17 @@ def test_equal_recipes_are_seldom_called_ahead(n: int, other: int, spread: float
     assert called / cases <= 0.05 + 2 * (0.05 * 0.95 / cases) ** 0.5
 
 
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_the_first_of_many_equal_recipes_is_seldom_called_ahead_of_the_second(n: int) -> None:
+    """The report holds the highest of all means against the next, which are nearer to each other than two at random."""
+    generator, cases = np.random.default_rng(0), 2000
+    called = 0
+    for _ in range(cases):
+        runs = sorted(0.8 + 0.005 * generator.standard_normal((7, n)), key=np.mean)
+        called += duels.gap(list(runs[-1]), list(runs[-2])).exceeds
+    assert called / cases <= 0.05
+
+
 def test_a_recipe_that_is_better_is_called_ahead() -> None:
     generator = np.random.default_rng(0)
     called = [duels.gap(0.82 + 0.005 * generator.standard_normal(5), 0.8 + 0.005 * generator.standard_normal(5)) for _ in range(500)]

@@ -143,6 +143,8 @@ def test_the_report_shows_where_the_winner_errs(tmp_path: Path) -> None:
     folder = with_predictions(tmp_path / "one", SIX)
     page = Page(report.report(folder).read_text())
     assert "Of 6 validation sentences 50.0 % were right, over 1 fresh seed;" in page.text and "text 2; text 1" in page.text
+    old = Page(report.report(with_predictions(tmp_path / "old", SIX, confirmed_runs_chose=True)).read_text())
+    assert "50.0 % were right, over 1 seed that also chose it;" in old.text
     error = (abs(0.9 - 1) + abs(0.6 - 0) + abs(0.8 - 0) + abs(0.7 - 0) + abs(0.3 - 1) + 0) / 6
     assert f"Expected calibration error: {100 * error:.1f} points" in page.text
     assert pandas.read_csv(folder / "report_confusions.csv")["count"].tolist() == [2, 1]

@@ -168,6 +168,18 @@ def test_the_report_says_when_ranges_were_wide_enough(tmp_path: Path) -> None:
     assert "the ranges were wide enough" in Page(report.report(folder).read_text()).text
 
 
+def test_two_parameters_of_which_one_is_a_choice_are_not_called_numbers(tmp_path: Path) -> None:
+    folder = searched(tmp_path / "one", [0.5, 0.6, 0.7, 0.8, 0.9], [1e-5, 1e-4, 3e-4, 4e-4, 9e-4])
+    said = Page(report.report(folder).read_text()).text
+    assert "Two important parameters together" in said and "that are numbers" not in said and "interpolated" not in said
+    trials = pandas.read_csv(folder / "trials.csv", dtype=str)
+    trials.assign(**{"config.width": ["8", "9", "30", "12", "20"], "suggested": "learning_rate width"}).to_csv(folder / "trials.csv")
+    spaces = {"learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}, "width": {"low": 8, "high": 32, "log": False}}
+    (folder / "space.json").write_text(json.dumps(spaces))
+    said = Page(report.report(folder).read_text()).text
+    assert "The two most important parameters that are numbers" in said and "interpolated" in said
+
+
 @pytest.mark.parametrize("scores", [[0.5], [None], [0.5] * 6, [None] * 3])
 def test_one_trial_ties_and_none_at_full_budget(tmp_path: Path, scores: list[float | None]) -> None:
     folder = searched(tmp_path / "one", scores, [1e-4] * len(scores))

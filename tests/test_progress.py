@@ -17,7 +17,7 @@ from test_study import epoch, spec
 
 import trainables
 from analysis.text import duration
-from search import course
+from search import course, plan
 from search import study as studies
 from search.cluster import Resources
 from search.follow import following
@@ -138,6 +138,23 @@ def test_a_classifier_that_is_solved_for_takes_one_epoch(config: dict[str, Any],
     assert classifier_epochs(config) == epochs
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"epochs": 9}, "asha from epoch 3"),
+        ({"epochs": 3}, "asha from epoch 2"),
+        ({"epochs": 2}, "no pruning (asha from epoch 2 is too late)"),
+        ({"epochs": 9, "grace": 7}, "no pruning (asha from epoch 7 is too late)"),
+        ({"epochs": 9, "scheduler": "none"}, "no pruning;"),
+    ],
+)
+def test_the_plan_says_from_when_trials_are_pruned(values: dict[str, Any], said: str, tmp_path: Path) -> None:
+    out = io.StringIO()
+    made = spec(tmp_path, **{"scheduler": "asha", **values})
+    plan.say_plan(Console(file=out, width=200), made, HERE, "bf16")
+    assert said in out.getvalue()
+
+
 @pytest.mark.usefixtures("hasty")
 def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
     """A search that is resumed at 398 trials, and sees two end in an hour: half a day is left for the 24 that are lacking."""
@@ -145,9 +162,10 @@ def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
     progress = Progress(terminal(), study, made, {}, HERE)
     assert progress.eta(398) == "time left unknown"
     progress.began -= 3600
-    assert (round(3600 * progress.rate(400), 2), progress.eta(400)) == (2.0, "12h00m left")
-    limited = Progress(terminal(), study, spec(tmp_path, name="t", time_budget=7200.0), {}, HERE)
-    assert limited.eta(398) == "2h00m left"
+    assert (round(3600 * progress.rate(400), 2), progress.eta(400)) == (2.0, "12h00m of trials left")
+    limited = Progress(terminal(), study, spec(tmp_path, name="t", trials=424, time_budget=7200.0), {}, HERE)
+    assert limited.eta(398) == "2h00m of trials left"
+    assert progress.eta(424) == "no trials left"  # and the confirmation begins
 
 
 def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
