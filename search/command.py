@@ -4,14 +4,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from errno import EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+from errno import EBUSY, EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 from pathlib import Path
 
 from search.exit_codes import FAILED, INTERRUPTED, OK, USER_ERROR
 from search.parser import refusal
 from trainables.parts.quote import quoted
 
-NOWHERE = (EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
+NOWHERE = (EBUSY, EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
 """What the system says of a path that is wrong, and not of a machine that fails."""
 
 

@@ -239,3 +239,9 @@ def answers(command: str, folder: Path) -> bool:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+def test_a_path_that_is_its_own_folder_is_the_users_mistake(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system calls it busy."""
+    monkeypatch.chdir(place)
+    assert export.main(["s", "--out", "new/.."]) == 2
