@@ -195,6 +195,8 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
         values["gpus_per_trial"] = None
     elif args.gpus_per_trial is not None:
         values["gpus_per_trial"] = _number("--gpus-per-trial", args.gpus_per_trial, "auto or a number")
+        if values["gpus_per_trial"] > 1:
+            raise ValueError(f"--gpus-per-trial is auto or from 0 to 1, because a trial trains on one GPU; got {args.gpus_per_trial}")
     for name in ("time_budget", "trial_timeout"):
         if getattr(args, name) is not None:
             values[name] = seconds(getattr(args, name))

@@ -321,6 +321,13 @@ def test_a_configuration_of_an_earlier_version_keeps_its_rates(regime: str) -> N
     assert (adamw.lr, adamw.head_lr, adamw.weight_decay) == (0.25, 0.5, 0.125)
 
 
+@pytest.mark.parametrize(("name", "value"), [("momentum", "x"), ("momentum", 1.0), ("momentum", None), ("head_learning_rate", "fast")])
+def test_a_damaged_configuration_of_an_earlier_version_is_refused(name: str, value: object) -> None:
+    old = {"optimizer": "sgd", "momentum": 0.75, "nesterov": True, "head_learning_rate": 0.5, "weight_decay": 0.125}
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        trainables.load("probe").Config.from_dict(old | {name: value})
+
+
 def test_each_regime_of_the_papers_table_is_there() -> None:
     assert set(PAPER) <= set(REGIMES)
 

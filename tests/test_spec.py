@@ -75,6 +75,7 @@ def test_a_damaged_spec_file_is_one_line(text: str) -> None:
         ["--regime", "baseline", "--time-budget", "soon"],
         ["--regime", "baseline", "--trial-timeout", "0"],
         ["--regime", "baseline", "--gpus-per-trial", "half"],
+        ["--regime", "baseline", "--gpus-per-trial", "2"],
         ["--regime", "baseline", "--epochs", "0"],
         ["--regime", "baseline", "--model", "no/such/model/anywhere"],
         ["--resume", "never-run"],

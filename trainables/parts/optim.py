@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from trainables.parts.config import Hyperparameters, Momentum, Rate
+from trainables.parts.config import Hyperparameters, Momentum, Rate, checked
 from trainables.parts.encoder import Encoder
 
 RATES = ("learning_rate", "head_learning_rate")
@@ -44,7 +44,8 @@ class Optimizer(Hyperparameters):
         given = dict(values)
         if given.get("optimizer") != "sgd" or not set(given) >= OF_OLD or any(name.startswith("sgd_") for name in given):
             return given
-        rates = {f"sgd_{name}": given[name] / (1 - given["momentum"]) for name in RATES if name in given}
+        kept = 1 - checked("momentum", given["momentum"], Momentum)
+        rates = {f"sgd_{name}": checked(name, given[name], Rate) / kept for name in RATES if name in given}
         return given | rates | {"sgd_weight_decay": given["weight_decay"]}
 
 
