@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def test_a_command_that_is_asked_for_what_is_not_there_ends_with_2_and_one_line(
 def test_an_interrupt_ends_a_command_with_130(place: Path) -> None:
     command = [sys.executable, "-m", "search.predict", "model"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=place, env=ENVIRONMENT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs, as these tests may be one, ignore it
+    streams = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
+    with subprocess.Popen(command, cwd=place, env=ENVIRONMENT, preexec_fn=heard, **streams) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write("wake me\n" * predict.BATCH)
         process.stdin.flush()
