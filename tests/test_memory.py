@@ -298,6 +298,8 @@ def test_evaluation_that_breaks_otherwise_is_not_tried_again(pretrained: Pretrai
         (RuntimeError("CUDA error: out of memory"), False, True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), False, True),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), False, True),
+        (RuntimeError("could not create a primitive"), False, True),
+        (RuntimeError("could not execute a primitive"), False, True),
         (MemoryError("out of memory even at one sentence at a time"), False, True),
         (FloatingPointError("the loss became nan in epoch 4"), False, False),
         (ValueError("shapes do not match"), False, False),

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from trainables.parts.tokens import Batch
 
-CAUSES = ("DefaultCPUAllocator", "std::bad_alloc", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+CAUSES = (
+    "DefaultCPUAllocator",
+    "std::bad_alloc",
+    "could not create a primitive",  # oneDNN, whose message keeps no reason; halving does no harm where it was another
+    "could not execute a primitive",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 """What a RuntimeError says where memory was short and torch has no class of its own for it."""
 
 
