@@ -1,4 +1,7 @@
-"""How sure a number is: Student t over seeds, the binomial of a test set, and both together for a difference."""
+"""How sure a number is:
+
+Student t over seeds, the binomial of a test set, and both together for a difference.
+"""
 
 import math
 from collections.abc import Sequence
@@ -42,7 +45,8 @@ class Difference:
     exceeds: bool
     """Whether the difference is larger than its noise."""
     n: int
-    """Our seeds. With one, the spread from seed to seed is unknown and `noise` is too small: a table must say so."""
+    """Our seeds. With one, the spread from seed to seed is unknown and `noise` is too small: a
+    table must say so."""
 
     def __str__(self) -> str:
         """In percentage points: `+2.5 ± 1.9`."""
@@ -52,40 +56,52 @@ class Difference:
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """The mean of `values` and its Student t interval. Raises ValueError for no values.
 
-    half width = t(level, n - 1) s / sqrt(n), with s the sample standard deviation: the values are taken as independent and normal.
+    half width = t(level, n - 1) s / sqrt(n), with s the sample standard deviation: the values are
+    taken as independent and normal.
     """
     if not values:
         raise ValueError("an interval needs at least one value; got none")
-    half_width = None if len(values) < 2 else _t(len(values), level) * _deviation(values) / math.sqrt(len(values))
+    half_width = (
+        None
+        if len(values) < 2
+        else _t(len(values), level) * _deviation(values) / math.sqrt(len(values))
+    )
     return Interval(float(np.mean(values)), half_width, len(values))
 
 
 def binomial_half_width(p: float, n: int, level: float = 0.95) -> float:
-    """Half width of the normal interval for a share `p` of `n` test sentences: z sqrt(p (1 - p) / n)."""
+    """Half width of the normal interval for a share `p` of `n` test sentences: z sqrt(p (1 - p) /
+    n)."""
     return float(ndtri((1 + level) / 2)) * math.sqrt(p * (1 - p) / n)
 
 
 def wilson(p: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval for a share `p` of `n`, which keeps its level near 0 and 1 and for few (https://doi.org/10.2307/2276774).
+    """Wilson's interval for a share `p` of `n`, which keeps its level near 0 and 1 and for few
+    (https://doi.org/10.2307/2276774).
 
     Raises ValueError for n below 1.
     """
     if n < 1:
         raise ValueError(f"an interval needs at least one sentence; got {n}")
     z = float(ndtri((1 + level) / 2))
-    middle, half = (p + z**2 / (2 * n)) / (1 + z**2 / n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    middle, half = (
+        (p + z**2 / (2 * n)) / (1 + z**2 / n),
+        z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n),
+    )
     # At shares of 0 and 1 an end is the share itself; rounding must not put it on the wrong side.
     return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
 def difference(ours: Sequence[float], published: float, test_size: int) -> Difference:
-    """Our mean test accuracy over seeds minus a published one, with the 95 % half width of that difference.
+    """Our mean test accuracy over seeds minus a published one, with the 95 % half width of that
+    difference.
 
     noise^2 = (t s / sqrt(n))^2 + (t s)^2 + (z sqrt(m (1 - m) / N))^2 + (z sqrt(p (1 - p) / N))^2
 
-    with n our seeds, s their standard deviation, m their mean, p the published accuracy, N = `test_size`, and t and z the 97.5 %
-    points of Student's t with n - 1 degrees of freedom and of the normal. In words: our seeds, the published run's one seed, the
-    sampling of the test sentences in our number and in theirs. What is assumed:
+    with n our seeds, s their standard deviation, m their mean, p the published accuracy, N =
+    `test_size`, and t and z the 97.5 % points of Student's t with n - 1 degrees of freedom and of
+    the normal. In words: our seeds, the published run's one seed, the sampling of the test
+    sentences in our number and in theirs. What is assumed:
 
     - The published run's spread over seeds is unknown, and taken as ours. With n = 1 ours is unknown too: both terms are 0.
     - The four are independent. The two test terms are not quite, where both used the same sentences: then both erred on many of

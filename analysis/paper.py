@@ -1,15 +1,17 @@
-"""The published table that every search is held against, as data, and how we read what the paper leaves open.
+"""The published table that every search is held against, as data, and how we read what the paper
+leaves open.
 
-Source: "A Deep Dive into BERT and Contrastive Learning", Zheng, del Rosario, Nguyen, Liu, Tran; UC San Diego. Numbers are as
-printed there; whatever is inferred is a footnote, and is shown with every comparison that rests on it.
+Source: "A Deep Dive into BERT and Contrastive Learning", Zheng, del Rosario, Nguyen, Liu, Tran; UC
+San Diego. Numbers are as printed there; whatever is inferred is a footnote, and is shown with every
+comparison that rests on it.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 CITATION = (
-    '"A Deep Dive into BERT and Contrastive Learning" (Hargen Zheng, Nathaniel del Rosario, Chuong Nguyen, Ziyue Liu, Adam Tran; '
-    "University of California, San Diego)"
+    '"A Deep Dive into BERT and Contrastive Learning" (Hargen Zheng, Nathaniel del Rosario, Chuong'
+    " Nguyen, Ziyue Liu, Adam Tran; University of California, San Diego)"
 )
 ENCODER = "bert-base-uncased"
 """What we take the paper's BERT to be: see the footnote `encoder`."""
@@ -45,7 +47,8 @@ TABLE_7 = (
     Row(7, "simclr", "Test set with SimCLR", 0.0030572, 0.8074916, 256),
 )
 TABLE_8 = {"supcon": 285.7891606, "simclr": 119.4280379}
-"""Contrastive training loss of the last epoch, by regime: epoch 10 and epoch 13. See the footnote `contrastive-loss`."""
+"""Contrastive training loss of the last epoch, by regime: epoch 10 and epoch 13. See the footnote
+`contrastive-loss`."""
 
 HYPERPARAMETERS: dict[str, dict[str, int | float | str | bool]] = {
     "baseline": {
@@ -112,7 +115,8 @@ HYPERPARAMETERS: dict[str, dict[str, int | float | str | bool]] = {
         "momentum": 0.99,
     },
 }
-"""Tables 1 to 6 by regime, each cell as printed, under our names of the fields. What a table does not have is not here."""
+"""Tables 1 to 6 by regime, each cell as printed, under our names of the fields. What a table does
+not have is not here."""
 
 
 @dataclass(frozen=True)
@@ -135,61 +139,72 @@ CONTRASTIVE = ("supcon", "simclr")
 FOOTNOTES = (
     Footnote(
         "encoder",
-        "The paper does not name its BERT, only its width of 768; its text has eleven transformer layers.",
+        "The paper does not name its BERT, only its width of 768; its text has eleven transformer"
+        " layers.",
         f"We read {ENCODER}, which has twelve.",
     ),
     Footnote(
         "data",
-        "The paper does not name MASSIVE's language, and of the splits only the size of the test split.",
+        "The paper does not name MASSIVE's language, and of the splits only the size of the test"
+        " split.",
         "We read English, with MASSIVE's own splits: "
         f"{SIZES['train']:,} train, {SIZES['validation']:,} validation, {SIZES['test']:,} test.",
     ),
     Footnote(
         "single-run",
-        "Each published number is one training; seeds and the way the epoch was chosen are not given.",
-        "Their spread is unknown: where a difference is judged, we take it to be that of our own seeds.",
+        "Each published number is one training; seeds and the way the epoch was chosen are not"
+        " given.",
+        "Their spread is unknown: where a difference is judged, we take it to be that of our own"
+        " seeds.",
     ),
     Footnote(
         "loss",
-        "The paper calls its test loss an average that times 2,974 gives the total, but as mean cross-entropies its numbers are far "
-        "too small for its accuracies.",
-        "Inferred: they fit the batch means of the cross-entropy, summed over test batches and divided by the number of test examples, "
-        "with batches of 256 (rows 1, 7), 16 (rows 2 to 5) and 64 (row 6); row 1 so gives 4.116, and ln 60 is 4.094. We report the "
-        "mean cross-entropy, and the paper's quantity at the winner's batch size.",
+        "The paper calls its test loss an average that times 2,974 gives the total, but as mean"
+        " cross-entropies its numbers are far too small for its accuracies.",
+        "Inferred: they fit the batch means of the cross-entropy, summed over test batches and"
+        " divided by the number of test examples, with batches of 256 (rows 1, 7), 16 (rows 2 to 5)"
+        " and 64 (row 6); row 1 so gives 4.116, and ln 60 is 4.094. We report the mean"
+        " cross-entropy, and the paper's quantity at the winner's batch size.",
     ),
     Footnote(
         "percent",
-        'The text has an accuracy of "0.00975%" before fine-tuning, Table 7 has 0.0097512, which is 0.975 %.',
+        'The text has an accuracy of "0.00975%" before fine-tuning, Table 7 has 0.0097512, which is'
+        " 0.975 %.",
         "The table holds.",
         ("untuned",),
     ),
     Footnote(
         "cosine",
-        "Table 1 has cosine annealing with T_max 10 and no unit, and the text speaks of a rate that is reset periodically.",
+        "Table 1 has cosine annealing with T_max 10 and no unit, and the text speaks of a rate that"
+        " is reset periodically.",
         "We read one half-cosine over the ten epochs, stepped at every batch.",
         ("baseline",),
     ),
     Footnote(
         "dropout",
-        "Tables 2 to 4 give no dropout; section 3.1 has 0.9 before the classifier for the model that they change.",
+        "Tables 2 to 4 give no dropout; section 3.1 has 0.9 before the classifier for the model"
+        " that they change.",
         "We read 0.9 for all of them.",
         ("llrd", "warmup", "llrd_warmup"),
     ),
     Footnote(
         "llrd-rates",
-        "Table 2 has one rate for the classifier, the text has 0.01 for its first layer and 0.009 for its second; the decay starts at "
-        "the pooling layer and ends at about 2e-5.",
-        "We read both rates for this regime, one for both layers in the others, and 0.9 once per level from the pooler's level down.",
+        "Table 2 has one rate for the classifier, the text has 0.01 for its first layer and 0.009"
+        " for its second; the decay starts at the pooling layer and ends at about 2e-5.",
+        "We read both rates for this regime, one for both layers in the others, and 0.9 once per"
+        " level from the pooler's level down.",
         ("llrd", "llrd_warmup"),
     ),
     Footnote(
         "cls",
-        "Section 3.1 classifies [CLS] of the last hidden layer, section 3.2 speaks of the pooling layer's output.",
+        "Section 3.1 classifies [CLS] of the last hidden layer, section 3.2 speaks of the pooling"
+        " layer's output.",
         "We read [CLS] of the last hidden state, without the pooler.",
     ),
     Footnote(
         "activation",
-        'The two linear layers of the classifier are called an "unlinear bottleneck"; no activation is named.',
+        'The two linear layers of the classifier are called an "unlinear bottleneck"; no activation'
+        " is named.",
         "We read ReLU between them; no activation at all is in the search space.",
     ),
     Footnote(
@@ -206,18 +221,21 @@ FOOTNOTES = (
     Footnote(
         "length",
         "The longest input is not given.",
-        "We cut at 64 tokens where nothing else is asked for; nothing in MASSIVE English is longer.",
+        "We cut at 64 tokens where nothing else is asked for; nothing in MASSIVE English is"
+        " longer.",
     ),
     Footnote(
         "temperature",
         "The temperature of the contrastive losses is not given.",
-        "Trial 0 has the values of the methods' own papers, 0.07 for SupCon and 0.5 for SimCLR; the search varies them.",
+        "Trial 0 has the values of the methods' own papers, 0.07 for SupCon and 0.5 for SimCLR; the"
+        " search varies them.",
         CONTRASTIVE,
     ),
     Footnote(
         "views",
         "The only augmentation is dropout, applied twice to one [CLS] vector.",
-        'That is views="head_dropout"; two passes through the encoder, as in SimCSE, are views="encoder_dropout" in the space.',
+        'That is views="head_dropout"; two passes through the encoder, as in SimCSE, are'
+        ' views="encoder_dropout" in the space.',
         CONTRASTIVE,
     ),
     Footnote(
@@ -246,19 +264,22 @@ FOOTNOTES = (
     ),
     Footnote(
         "simclr-accuracy",
-        "Times 2,974, the other accuracies of Table 7 are whole numbers of correct utterances; SimCLR's is 2,401.48.",
+        "Times 2,974, the other accuracies of Table 7 are whole numbers of correct utterances;"
+        " SimCLR's is 2,401.48.",
         "We take it as printed: the paper does not say how it came about.",
         ("simclr",),
     ),
     Footnote(
         "contrastive-loss",
         "Table 8 has 285.79 for SupCon and 119.43 for SimCLR, without saying over what.",
-        "Inferred: a sum over the batches of the last epoch, 180 of 64 sentences and 45 of 256. We report sum and mean.",
+        "Inferred: a sum over the batches of the last epoch, 180 of 64 sentences and 45 of 256. We"
+        " report sum and mean.",
         CONTRASTIVE,
     ),
     Footnote(
         "which-baseline",
-        "Answer 10 has neither contrastive regime above the baseline, yet Table 7 has SupCon at 0.874 and row 2 at 0.849.",
+        "Answer 10 has neither contrastive regime above the baseline, yet Table 7 has SupCon at"
+        " 0.874 and row 2 at 0.849.",
         "We take the baseline that is meant to be row 5, layer-wise decay with warm-up.",
         CONTRASTIVE,
     ),

@@ -4,19 +4,25 @@ from collections.abc import Callable, Sequence
 
 import pandas
 
-from analysis import comparison, duels, errors
-from analysis.budget import expected_best
-from analysis.curves import best_so_far
-from analysis.read import Search
+from analysis.budget.numbers import expected_best
+from analysis.comparison import duels
+from analysis.comparison import numbers as comparison
+from analysis.hyperparameters.numbers import edges, slices
+from analysis.mistakes import numbers as errors
+from analysis.read.folder import Search
+from analysis.read.summary import label, ordered, runs
 from analysis.rungs import rungs
-from analysis.space import edges, slices
-from analysis.summary import label, ordered, runs
+from analysis.trials.numbers import best_so_far
 
 
 def tables(found: Sequence[Search]) -> dict[str, pandas.DataFrame]:
-    """By name: `comparison` (a row a search), `duels` (a row a pair), and under each other for all searches `trials`, `epochs`, `budget`
-    (the best to expect of so many trials), `slices` (a row a trial and parameter), `edges` (the best trial's values), `importances`,
-    `rungs` (how early trials can be judged), and of the winner's errors `confusions`, `classes` and `calibration`."""
+    """By name:
+
+    `comparison` (a row a search), `duels` (a row a pair), and under each other for all searches
+    `trials`, `epochs`, `budget` (the best to expect of so many trials), `slices` (a row a trial and
+    parameter), `edges` (the best trial's values), `importances`, `rungs` (how early trials can be
+    judged), and of the winner's errors `confusions`, `classes` and `calibration`.
+    """
     summaries = ordered([search.summary for search in found])
     _, scores = runs(summaries)
     per_search: dict[str, Callable[[Search], pandas.DataFrame]] = {
@@ -24,7 +30,9 @@ def tables(found: Sequence[Search]) -> dict[str, pandas.DataFrame]:
         "epochs": lambda search: search.epochs,
         "budget": lambda search: expected_best(search.trials),
         "slices": lambda search: slices(search.trials, search.space),
-        "edges": lambda search: edges(slices(search.trials, search.space), search.space, search.summary["best_trial"]),
+        "edges": lambda search: edges(
+            slices(search.trials, search.space), search.space, search.summary["best_trial"]
+        ),
         "importances": lambda search: search.importances,
         "rungs": _rungs,
         "confusions": _confusions,
@@ -38,7 +46,9 @@ def tables(found: Sequence[Search]) -> dict[str, pandas.DataFrame]:
     }
 
 
-def _stacked(found: Sequence[Search], made: Callable[[Search], pandas.DataFrame]) -> pandas.DataFrame:
+def _stacked(
+    found: Sequence[Search], made: Callable[[Search], pandas.DataFrame]
+) -> pandas.DataFrame:
     """One table of all searches, which a first column names."""
     frames = []
     for search in found:
@@ -57,7 +67,9 @@ def _rungs(search: Search) -> pandas.DataFrame:
     try:
         return rungs(search.trials, search.epochs)
     except ValueError:  # too few trials to rank
-        return pandas.DataFrame(columns=["epoch", "correlation", "correlation_better_half", "lost", "n"])
+        return pandas.DataFrame(
+            columns=["epoch", "correlation", "correlation_better_half", "lost", "n"]
+        )
 
 
 def _confusions(search: Search) -> pandas.DataFrame:

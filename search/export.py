@@ -1,4 +1,5 @@
-"""python -m search.export: the winner of a search, or its best, as YAML that says everything that is needed to train it again."""
+"""python -m search.export: the winner of a search, or its best, as YAML that says everything that
+is needed to train it again."""
 
 import argparse
 import json
@@ -12,18 +13,26 @@ import yaml
 from optuna.trial import FrozenTrial
 
 import trainables
-from search import study as studies
-from search.command import at, ended
-from search.exit_codes import OK
-from search.parser import Parser
-from search.results import CONDITIONS, CONFIRMED, WINNER, chose, reported, tested, write
+from search.command import OK, Parser, at, ended
+from search.outputs.provenance import commit, versions
+from search.outputs.tables import CONDITIONS, CONFIRMED, WINNER, chose, reported, tested, write
 from search.spec import SearchSpec, folder_of
-from search.versions import commit, versions
+from search.study import study as studies
 from trainables.parts.config import Count, Range, checked
-from trainables.parts.encoder import Precision
+from trainables.parts.model.encoder import Precision
 from trainables.parts.quote import quoted, reason
 
-KEYS = ("regime", "config", "epochs", "data", "model", "max_tokens", "precision", "threads", "device")
+KEYS = (
+    "regime",
+    "config",
+    "epochs",
+    "data",
+    "model",
+    "max_tokens",
+    "precision",
+    "threads",
+    "device",
+)
 KINDS = {
     "config": dict,
     "data": dict,
@@ -50,7 +59,8 @@ LONGEST = 10**6
 
 
 def export(folder: Path, top: int = 1) -> str:
-    """The winner (the best by validation where nothing was confirmed), and the next `top` - 1, as a stream of YAML documents.
+    """The winner (the best by validation where nothing was confirmed), and the next `top` - 1, as a
+    stream of YAML documents.
 
     Raises ValueError where the folder holds no search, or the search no trial that came to its end.
     """
@@ -61,13 +71,20 @@ def export(folder: Path, top: int = 1) -> str:
     if not ranking:
         raise ValueError(f"no trial of '{spec.name}' came to its end: there is nothing to export")
     documents = [_document(study, spec, trial, rank) for rank, trial in enumerate(ranking[:top], 1)]
-    return "---\n".join(yaml.safe_dump(document, sort_keys=False, allow_unicode=True) for document in documents)
+    return "---\n".join(
+        yaml.safe_dump(document, sort_keys=False, allow_unicode=True) for document in documents
+    )
 
 
-def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int) -> dict[str, Any]:
+def _document(
+    study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int
+) -> dict[str, Any]:
     conditions = study.user_attrs.get(CONDITIONS)
     if not conditions:
-        raise ValueError(f"the journal of '{spec.name}' is damaged: it does not say on what data and model the trials ran")
+        raise ValueError(
+            f"the journal of '{spec.name}' is damaged: it does not say on what data and model the"
+            " trials ran"
+        )
     return {
         "search": spec.name,
         "rank": rank,
@@ -94,22 +111,28 @@ def _document(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: i
 
 
 def _scores(study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
-    """A trial's accuracies: in the search, on the seeds that chose the winner, and for the winner those that chose nothing."""
+    """A trial's accuracies: in the search, on the seeds that chose the winner, and for the winner
+    those that chose nothing."""
     runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
     scores: dict[str, Any] = {"search_validation_accuracy": trial.value}
     if runs:
-        scores["choice_validation_accuracy"] = {seed: runs[str(seed)][-1]["best_accuracy"] for seed in sorted(map(int, runs))}
+        scores["choice_validation_accuracy"] = {
+            seed: runs[str(seed)][-1]["best_accuracy"] for seed in sorted(map(int, runs))
+        }
     if trial.number != study.user_attrs.get(WINNER):
         return scores
     if not chose(study):
-        scores["confirmed_validation_accuracy"] = {seed: epochs[-1]["best_accuracy"] for seed, epochs in reported(study).items()}
+        scores["confirmed_validation_accuracy"] = {
+            seed: epochs[-1]["best_accuracy"] for seed, epochs in reported(study).items()
+        }
     if tests := tested(study):
         scores["test"] = {seed: dict(found) for seed, found in tests.items()}
     return scores
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as search.export writes it: plain values, and none that stands for another, which could multiply without end."""
+    """YAML as search.export writes it: plain values, and none that stands for another, which could
+    multiply without end."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Refuse what is an alias."""
@@ -119,8 +142,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_export(path: Path) -> dict[str, Any]:
-    """The first configuration of a file that search.export wrote. Raises ValueError with one line where it is not one, OSError where the
-    machine cannot read it."""
+    """The first configuration of a file that search.export wrote.
+
+    Raises ValueError with one line where it is not one, OSError where the machine cannot read it.
+    """
     where = quoted(str(path))
     try:
         with at(path), path.open("rb") as file:
@@ -128,10 +153,13 @@ def read_export(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
     if len(text) > LONGEST:  # a device has no end
-        raise ValueError(f"{where} is not a file that search.export wrote: it is longer than {LONGEST} bytes")
+        raise ValueError(
+            f"{where} is not a file that search.export wrote: it is longer than {LONGEST} bytes"
+        )
     try:
         document = next(iter(yaml.load_all(text, _Loader)), None)
-    except Exception as error:  # besides its own errors, PyYAML lets through whatever a wrong value makes Python raise
+    except Exception as error:
+        # besides its own errors, PyYAML lets through whatever a wrong value makes Python raise
         raise ValueError(f"{where} cannot be read as YAML: {reason(error)}") from error
     try:
         return _checked(document)
@@ -152,7 +180,9 @@ def _checked(document: Any) -> dict[str, Any]:
         raise ValueError(f"it holds what JSON cannot: {reason(error)}") from error
     for name, kind in KINDS.items():
         section, _, key = name.partition(".")
-        checked(name, (document.get(section) or {}).get(key) if key else document.get(section), kind)
+        checked(
+            name, (document.get(section) or {}).get(key) if key else document.get(section), kind
+        )
     spec = SearchSpec(
         name=document.get("search"),
         regime=document["regime"],
@@ -171,9 +201,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(prog="python -m search.export", description=__doc__)
     parser.add_argument("name", metavar="NAME", help="of the search")
-    parser.add_argument("--top", type=int, default=1, metavar="N", help="how many configurations, the best first (default: 1)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: standard output)")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where searches are (default: results)")
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many configurations, the best first (default: 1)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write (default: standard output)"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where searches are (default: results)",
+    )
     args = parser.parse_args(argv)
     return ended(lambda: _follow(args))
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
-from search.exit_codes import FAILED, INTERRUPTED, RECORDED, USER_ERROR
-from search.parser import refusal
+from search.command import FAILED, INTERRUPTED, RECORDED, USER_ERROR, refusal
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    # Ray takes a moment to import, in which a user may think better of it; and some of what it imports swallows an interrupt.
+    # Ray takes a moment to import, in which a user may think better of it; and some of what it
+    # imports swallows an interrupt.
     before = {number: signal.signal(number, lambda *_: os._exit(INTERRUPTED)) for number in SIGNALS}
     try:
         with contextlib.ExitStack() as stack:
@@ -32,17 +32,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _follow(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
-    """Start Ray while a thread imports the rest: either takes seconds. What went wrong is said before `stack` takes Ray down again."""
+    """Start Ray while a thread imports the rest: either takes seconds.
+
+    What went wrong is said before `stack` takes Ray down again.
+    """
     try:
         from search import arguments
 
         args = arguments.parse(argv)
-        from search.cluster import cluster
-        from search.stop import Stop
+        from search.cluster.start import cluster
+        from search.signals import Stop
 
         stop = Stop()
         stack.enter_context(stop.handles())
-        importing = ThreadPoolExecutor(1).submit(import_module, "search.course")
+        importing = ThreadPoolExecutor(1).submit(import_module, "search.session")
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
             stack.enter_context(cluster(address, 0 if address else arguments.workers(args)))
@@ -60,4 +63,5 @@ if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # nobody reads any more
             stream.flush()
-    os._exit(code)  # all is done and recorded; what Python would still take down, threads and libraries, takes a second and may crash
+    # Everything is recorded. Python's own shutdown of threads and libraries takes a second and may crash.
+    os._exit(code)

@@ -1,55 +1,26 @@
-"""Configurations trained to their end on given seeds, side by side as they fit, and tested."""
+"""What seeds are for: searching, choosing among the best, and reporting. The three never meet.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+A score that took part in a choice is too high on average: the choice prefers what was lucky. So
+what is reported comes from seeds that chose nothing.
+"""
 
-import ray
-
-from search import worker
-from search.cluster import Resources
-from search.prepare import Prepared
-from search.worker import Job, Trained
+MOST = 999
+"""Seeds for the choice, and so the distance from the search's seed to the first that is
+reported."""
+MOST_REPORTED = 1000
 
 
-@dataclass(frozen=True)
-class Run:
-    """One configuration on one seed, under way or done; its weights stay in the object store until they are needed."""
-
-    trial: int
-    seed: int
-    config: dict[str, Any]
-    trained: ray.ObjectRef
-    weights: ray.ObjectRef
+def choice_seeds(seed: int, count: int) -> range:
+    """The seeds on which the best of a search with this seed run again, to choose the winner."""
+    if not 1 <= count <= MOST:
+        raise ValueError(f"seeds for the choice are 1 to {MOST}; got {count}")
+    return range(seed + 1, seed + 1 + count)
 
 
-def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
-    """Queue a run. `trial` is its number in the study, for telling runs apart."""
-    remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2)
-    return Run(trial, seed, config, *remote.remote(job, config, seed))
-
-
-def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
-    """Each run as soon as it is done, with what it reports; or with nothing and the reason, where it broke."""
-    waiting = {run.trained: run for run in runs}
-    while waiting:
-        (done,), _ = ray.wait(list(waiting), num_returns=1)
-        run = waiting.pop(done)
-        try:
-            yield run, ray.get(done), None
-        except ray.exceptions.RayError as error:
-            yield run, Trained([], [], []), worker.reason(error)
-
-
-def test(runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared) -> list[dict[str, float]]:
-    """The runs' scores on the test split, which workers get here and nowhere else. Raises OSError where a worker breaks."""
-    whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
-    labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
-    remote = worker.task(worker.test, resources.cpus, resources.gpus)
-    try:
-        found: list[dict[str, float]] = ray.get(
-            [remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split) for run in runs]
-        )
-    except ray.exceptions.RayError as error:
-        raise OSError(f"a run cannot be tested: {worker.reason(error)}") from error
-    return found
+def report_seeds(seed: int, count: int) -> range:
+    """The seeds on which the winner is trained for what is reported, in the search and by
+    `search.train`: the same, in one order."""
+    if not 1 <= count <= MOST_REPORTED:
+        raise ValueError(f"seeds for the report are 1 to {MOST_REPORTED}; got {count}")
+    first = seed + MOST + 1
+    return range(first, first + count)

@@ -1,26 +1,26 @@
-"""python -m search.sync: log what MLflow lacks of a search, as where it did not answer while the search ran."""
+"""python -m search.sync: log what MLflow lacks of a search, as where it did not answer while the
+search ran."""
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from search import results
-from search import study as studies
-from search.alone import alone
-from search.command import ended
-from search.exit_codes import OK
-from search.parser import Parser
-from search.recorder import connect, one_line, tracking_uri
+from search.command import OK, Parser, ended
+from search.outputs import tables as results
 from search.spec import SearchSpec, folder_of
-from search.tracking import TAGS, Tracker, was_interrupted
+from search.study import study as studies
+from search.study.lock import alone
+from search.tracking.recorder import connect, one_line, tracking_uri
+from search.tracking.tracker import TAGS, Tracker, was_interrupted
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
-    """Log what MLflow, at `uri` or where the search logged to, lacks of the search in `folder`; returns what it lacked, in words.
+    """Log what MLflow, at `uri` or where the search logged to, lacks of the search in `folder`;
+    returns what it lacked, in words.
 
-    Once more changes nothing. Raises ValueError where the folder holds no search, or one that is running, or no MLflow answers; OSError
-    where MLflow fails later, or the machine does.
+    Once more changes nothing. Raises ValueError where the folder holds no search, or one that is
+    running, or no MLflow answers; OSError where MLflow fails later, or the machine does.
     """
     folder = folder.expanduser().absolute()
     spec = replace(SearchSpec.read(folder), name=folder.name, results=str(folder.parent))
@@ -31,21 +31,41 @@ def sync(folder: Path, uri: str | None = None) -> str:
         table = folder / "table.md"
         note = table.read_text(encoding="utf-8") if table.is_file() else None
         try:
-            tracker.finish(study, results.summary(study, spec, {}), note, interrupted=was_interrupted(study, spec))
+            tracker.finish(
+                study,
+                results.summary(study, spec, {}),
+                note,
+                interrupted=was_interrupted(study, spec),
+            )
         except Exception as error:  # requests, sqlalchemy and mlflow each have their own
-            raise OSError(f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}") from error
+            raise OSError(
+                f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
+            ) from error
     logged = tracker.recorder
     if not logged.started and not logged.logged:
         return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
-    return f"MLflow at '{store}' lacked {logged.started} runs and {logged.logged} epochs of '{spec.name}', and has them now"
+    return (
+        f"MLflow at '{store}' lacked {logged.started} runs and {logged.logged} epochs of"
+        f" '{spec.name}', and has them now"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(prog="python -m search.sync", description=__doc__)
     parser.add_argument("name", metavar="NAME", help="of the search")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where searches are (default: results)")
-    parser.add_argument("--tracking-uri", metavar="URI", help="an MLflow server or store (default: where the search logged to)")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where searches are (default: results)",
+    )
+    parser.add_argument(
+        "--tracking-uri",
+        metavar="URI",
+        help="an MLflow server or store (default: where the search logged to)",
+    )
     args = parser.parse_args(argv)
     return ended(lambda: _follow(args))
 

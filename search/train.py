@@ -1,6 +1,8 @@
-"""python -m search.train: an exported configuration trained on several seeds; the best by validation becomes a model folder.
+"""python -m search.train: an exported configuration trained on several seeds; the best by
+validation becomes a model folder.
 
-The seeds are those that the search reports its winner on, in the same order: neither the search nor the choice of the winner used them.
+The seeds are those that the search reports its winner on, in the same order: neither the search nor
+the choice of the winner used them.
 """
 
 import argparse
@@ -16,43 +18,61 @@ from typing import Any
 import ray
 from rich.console import Console
 
-from analysis import comparison, conditions
-from search import onward, worker
-from search import seeds as seed_runs
-from search.bench import facts
-from search.cluster import Resources, cluster, connected, resources
-from search.command import at, ended
-from search.exit_codes import OK
+from analysis.comparison import conditions
+from analysis.comparison import numbers as comparison
+from search.cluster.start import Resources, cluster, connected, resources
+from search.command import OK, Parser, at, ended
+from search.context import facts
 from search.export import read_export
-from search.model_card import model_card
-from search.model_log import log_final
-from search.parser import Parser
-from search.prepare import Prepared, prepare
-from search.recorder import connect, one_line, tracking_uri
-from search.results import last_contrastive_loss, write
-from search.seed_uses import MOST_REPORTED, report_seeds
-from search.show import Quiet, show_table
+from search.final.mlflow_model import log_final
+from search.final.model_card import model_card
+from search.inputs import Prepared, prepare
+from search.outputs.provenance import commit, versions
+from search.outputs.tables import last_contrastive_loss, write
+from search.seeds import MOST_REPORTED, report_seeds
 from search.spec import SearchSpec, results_folder
-from search.tuner import share
-from search.usage import spent
-from search.versions import commit, versions
-from search.worker import Job, Weights
-from trainables.parts.classifier import WEIGHTS
+from search.terminal import next_commands as onward
+from search.terminal.console import Quiet, show_table
+from search.tracking.recorder import connect, one_line, tracking_uri
+from search.trials import full_runs as seed_runs
+from search.trials import worker
+from search.trials.system_metrics import spent
+from search.trials.tuner import share
+from search.trials.worker import Job, Weights
+from trainables.parts.model.classifier import WEIGHTS
 from trainables.parts.quote import quoted
 
 SCORES, CARD = "scores.json", "README.md"
 RECORD = {"curves": dict, "summary": dict, "best_seed": int, "configuration": dict}
 """What a scores.json of ours holds, among other things."""
 FILES = (
-    *(SCORES, CARD, WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model", "chat_template.jinja"),
+    *(
+        SCORES,
+        CARD,
+        WEIGHTS,
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+    ),
+    *(
+        "vocab.txt",
+        "vocab.json",
+        "merges.txt",
+        "spiece.model",
+        "spm.model",
+        "sentencepiece.bpe.model",
+        "chat_template.jinja",
+    ),
 )
 """What is in a model's folder; a scores.json by an earlier version does not say."""
 
 
 @dataclass(frozen=True)
 class Final:
-    """A final training's result: the folder of the best seed's model, and the row of the comparison table."""
+    """A final training's result: the folder of the best seed's model, and the row of the comparison
+    table."""
 
     folder: Path
     summary: dict[str, Any]
@@ -67,10 +87,11 @@ def train(
     uri: str | None = None,
     results: str = "results",
 ) -> Final:
-    """Train an exported configuration on `seeds` seeds, write the best one's folder, log and if asked register it in MLflow.
+    """Train an exported configuration on `seeds` seeds, write the best one's folder, log and if
+    asked register it in MLflow.
 
-    The first seeds are those of the search's own report: there the curves are the same to the last bit. Raises ValueError for what the
-    user has to mend, OSError where the machine fails.
+    The first seeds are those of the search's own report: there the curves are the same to the last
+    bit. Raises ValueError for what the user has to mend, OSError where the machine fails.
     """
     data, model = document["data"], document["model"]
     prepared = prepare(
@@ -102,14 +123,25 @@ def train(
         have, gpu = connected(), document["device"] == "cuda"
         if gpu and not have.gpus:
             console.print(
-                "NOTE     the search ran on a GPU, and there is none here: curves will differ a little",
+                "NOTE     the search ran on a GPU, and there is none here: curves will differ a"
+                " little",
                 style="bold yellow",
             )
         fits = resources(have, spec.cpus_per_trial, 1.0 if gpu and have.gpus else 0.0, None)
         data_ref, pretrained_ref = share(prepared.data, prepared.small)
-        job = Job(spec.regime, data_ref, pretrained_ref, spec.epochs, document["precision"], fits.device, fits.threads)
+        job = Job(
+            spec.regime,
+            data_ref,
+            pretrained_ref,
+            spec.epochs,
+            document["precision"],
+            fits.device,
+            fits.threads,
+        )
         numbers = report_seeds(document.get("seed") or 0, seeds)
-        curves, tested, weights = _train_seeds(document["config"], numbers, job, prepared, fits, console)
+        curves, tested, weights = _train_seeds(
+            document["config"], numbers, job, prepared, fits, console
+        )
     summary = _summary(document, spec, prepared, curves, tested)
     classifier = worker.assemble(
         spec.regime,
@@ -133,14 +165,23 @@ def train(
     try:
         log_final(client, store, record, curves, out, register)
     except Exception as error:  # requests, sqlalchemy and mlflow each have their own
-        raise OSError(f"the model is in {quoted(str(out))}, but MLflow at '{store}' did not take all of it: {one_line(error)}") from error
+        raise OSError(
+            f"the model is in {quoted(str(out))}, but MLflow at '{store}' did not take all of it:"
+            f" {one_line(error)}"
+        ) from error
     return Final(out, summary)
 
 
 def _train_seeds(
-    config: dict[str, Any], seeds: Sequence[int], job: Job, prepared: Prepared, fits: Resources, console: Console
+    config: dict[str, Any],
+    seeds: Sequence[int],
+    job: Job,
+    prepared: Prepared,
+    fits: Resources,
+    console: Console,
 ) -> tuple[dict[int, list[dict[str, Any]]], dict[int, dict[str, float]], Weights]:
-    """Every seed's epochs and, where there is a test split, its test scores; and the weights of the best on validation."""
+    """Every seed's epochs and, where there is a test split, its test scores; and the weights of the
+    best on validation."""
     runs = [seed_runs.start(job, fits, 0, seed, config) for seed in seeds]
     curves: dict[int, list[dict[str, Any]]] = {}
     for run, trained, reason in seed_runs.finished(runs):
@@ -148,7 +189,9 @@ def _train_seeds(
             raise OSError(f"the run on seed {run.seed} failed: {reason}")
         curves[run.seed] = trained.epochs
         console.print(f"seed {run.seed}: validation {trained.epochs[-1]['best_accuracy']:.4f}")
-    tested = {} if prepared.test is None else dict(zip(seeds, seed_runs.test(runs, job, fits, prepared)))
+    tested = (
+        {} if prepared.test is None else dict(zip(seeds, seed_runs.test(runs, job, fits, prepared)))
+    )
     best = next(run for run in runs if run.seed == best_seed(curves))
     return {seed: curves[seed] for seed in seeds}, tested, ray.get(best.weights)
 
@@ -188,7 +231,8 @@ def _summary(
 
 
 def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: dict[str, Any]) -> Path:
-    """Write the model's folder beside its place, then rename it into it, or to a name beside, where what is there is no longer ours."""
+    """Write the model's folder beside its place, then rename it into it, or to a name beside, where
+    what is there is no longer ours."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         beside = Path(scratch) / "model"
@@ -197,7 +241,11 @@ def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: dict[s
         files = sorted({SCORES, *(path.name for path in beside.iterdir())})
         write(beside / SCORES, json.dumps(record | {"files": files}, indent=2) + "\n")
         if foreign(out):
-            out = next(free for number in count(2) if not (free := out.with_name(f"{out.name}-{number}")).exists())
+            out = next(
+                free
+                for number in count(2)
+                if not (free := out.with_name(f"{out.name}-{number}")).exists()
+            )
         if out.exists():
             out.rename(Path(scratch) / "old")
         beside.rename(out)
@@ -205,7 +253,8 @@ def _write_folder(out: Path, classifier: Any, prepared: Prepared, record: dict[s
 
 
 def foreign(out: Path) -> str | None:
-    """What keeps a folder from being replaced, because it may be somebody's; None where search.train wrote all that is in it."""
+    """What keeps a folder from being replaced, because it may be somebody's; None where
+    search.train wrote all that is in it."""
     if not out.exists():
         return None
     if not out.is_dir():
@@ -226,19 +275,30 @@ def foreign(out: Path) -> str | None:
 
 
 def _check(out: Path, register: str | None) -> None:
-    """Refuse, before anything is trained, what would be refused after it: a folder that is not an earlier training's, a bad name."""
+    """Refuse, before anything is trained, what would be refused after it: a folder that is not an
+    earlier training's, a bad name."""
     where = f"--out {quoted(str(out))}"
     if out.name in ("", ".."):
         raise ValueError(f"{where} has no name of its own; choose a folder with one")
     there = next(parent for parent in out.absolute().parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise ValueError(f"{where}: its parent folder cannot be written")
-    if register is not None and (not register.strip() or not register.isprintable() or set(register) & set("/:") or len(register) > 200):
-        raise ValueError(f"--register is a name without '/' and ':', up to 200 characters; got {quoted(register)}")
+    if register is not None and (
+        not register.strip()
+        or not register.isprintable()
+        or set(register) & set("/:")
+        or len(register) > 200
+    ):
+        raise ValueError(
+            "--register is a name without '/' and ':', up to 200 characters; got"
+            f" {quoted(register)}"
+        )
     with at(out):
         why = foreign(out)
     if why:
-        raise ValueError(f"{where} exists and is not a model folder of search.train ({why}); choose another")
+        raise ValueError(
+            f"{where} exists and is not a model folder of search.train ({why}); choose another"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -250,15 +310,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="what search.export wrote; of several configurations the first is trained",
     )
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="runs, on seeds that the search did not use (default: 5)")
-    parser.add_argument("--out", type=Path, default=Path("model"), metavar="DIR", help="the model's folder (default: model)")
-    parser.add_argument("--register", metavar="NAME", help="register the model in MLflow under this name")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="runs, on seeds that the search did not use (default: 5)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("model"),
+        metavar="DIR",
+        help="the model's folder (default: model)",
+    )
+    parser.add_argument(
+        "--register", metavar="NAME", help="register the model in MLflow under this name"
+    )
     parser.add_argument(
         "--tracking-uri",
         metavar="URI",
         help="an MLflow server or store (default: MLFLOW_TRACKING_URI, else sqlite in --results)",
     )
-    parser.add_argument("--results", default="results", metavar="DIR", help="where the sqlite store is (default: results)")
+    parser.add_argument(
+        "--results",
+        default="results",
+        metavar="DIR",
+        help="where the sqlite store is (default: results)",
+    )
     args = parser.parse_args(argv)
     return ended(lambda: _follow(args))
 
@@ -270,7 +349,9 @@ def _follow(args: argparse.Namespace) -> int:
     document = read_export(args.file)
     results_folder(args.results)
     _check(args.out, args.register)
-    final = train(document, args.seeds, args.out, console, args.register, args.tracking_uri, args.results)
+    final = train(
+        document, args.seeds, args.out, console, args.register, args.tracking_uri, args.results
+    )
     show_table(console, comparison.table([final.summary]))
     for line in conditions.remarks([final.summary]):
         console.print(f"  {line}", style="dim")

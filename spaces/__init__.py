@@ -1,8 +1,9 @@
 """The search spaces, one file a regime, under the regime's name.
 
-A space is a function `space(trial) -> dict` in Optuna's define-by-run style: it suggests values and returns them by name.
-Each name is a field of the regime's `Config`; a field that a space leaves out keeps its default. Conditional parameters are plain `if`s.
-A space may also have `POINTS`: configurations in common use that a search tries right after the paper's own.
+A space is a function `space(trial) -> dict` in Optuna's define-by-run style: it suggests values and
+returns them by name. Each name is a field of the regime's `Config`; a field that a space leaves out
+keeps its default. Conditional parameters are plain `if`s. A space may also have `POINTS`:
+configurations in common use that a search tries right after the paper's own.
 """
 
 from importlib import import_module

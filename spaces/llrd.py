@@ -1,4 +1,5 @@
-"""The space of `llrd`: fine-tuning, with the decay over layers and over the classifier's two layers."""
+"""The space of `llrd`: fine-tuning, with the decay over layers and over the classifier's two
+layers."""
 
 from typing import Any
 

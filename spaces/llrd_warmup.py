@@ -1,4 +1,5 @@
-"""The space of `llrd_warmup`: fine-tuning, with the decay over layers, the warm-up's share and the schedule after it."""
+"""The space of `llrd_warmup`: fine-tuning, with the decay over layers, the warm-up's share and the
+schedule after it."""
 
 from typing import Any
 

@@ -9,4 +9,10 @@ from spaces.parts.rates import batch_size
 
 def space(trial: Any) -> dict[str, Any]:
     """Suggest values for fields of `trainables.probe.Config`."""
-    return head(trial) | optimizer(trial, "head_learning_rate") | schedule(trial) | warmup(trial) | batch_size(trial, 16, 32, 64, 128)
+    return (
+        head(trial)
+        | optimizer(trial, "head_learning_rate")
+        | schedule(trial)
+        | warmup(trial)
+        | batch_size(trial, 16, 32, 64, 128)
+    )

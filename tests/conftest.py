@@ -1,4 +1,5 @@
-"""Every test runs on one thread and without a network; a tiny model and a tiny corpus are made once."""
+"""Every test runs on one thread and without a network; a tiny model and a tiny corpus are made
+once."""
 
 import gc
 import os
@@ -9,17 +10,19 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 from pathlib import Path
 
-import commands
 import pytest
-import tiny
 import torch
 
-from trainables.parts import encoder
-from trainables.parts.encoder import Pretrained
-from trainables.parts.tokens import Data
+from tests import processes as commands
+from tests import tiny
+from trainables.parts.data.tokens import Data
+from trainables.parts.model import encoder
+from trainables.parts.model.encoder import Pretrained
 
 torch.set_num_threads(1)
-gc.set_threshold(100_000)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
+gc.set_threshold(
+    100_000
+)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +45,8 @@ def data(model_folder: Path) -> Data:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The development data beside the checkout; a user's checkout has none, and the test is skipped."""
+    """The development data beside the checkout; a user's checkout has none, and the test is
+    skipped."""
     folder = Path(__file__).parent.parent.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"needs the development data in {folder}, which is not part of a checkout")

@@ -14,11 +14,14 @@ HEAVY = {"ray", "optuna", "mlflow"}
 
 
 def sources(*patterns: str) -> list[str]:
-    return sorted(str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern))
+    return sorted(
+        str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)
+    )
 
 
 def imports(source: str) -> Iterator[str]:
-    """The modules that a file imports anywhere in it, with the names that it takes from our packages."""
+    """The modules that a file imports anywhere in it, with the names that it takes from our
+    packages."""
     for node in ast.walk(ast.parse((ROOT / source).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -40,14 +43,24 @@ def within(name: str, *parents: str) -> bool:
 
 def test_the_imports_of_a_file_are_found() -> None:
     """Guards the tests below: they would pass on files that seem to import nothing."""
-    assert {"trainables.parts.tokens", "trainables.parts.fine_tune.fine_tune", "dataclasses"} <= set(imports("trainables/baseline.py"))
-    assert "datasets" in packages("trainables/parts/sources.py")
-    assert {"optuna", "trainables", "spaces"} <= {name for file in sources("search/*.py") for name in packages(file)}
+    assert {
+        "trainables.parts.data.tokens",
+        "trainables.parts.training.fine_tune.fine_tune",
+        "dataclasses",
+    } <= set(imports("trainables/baseline.py"))
+    assert "datasets" in packages("trainables/parts/data/sources.py")
+    assert {"optuna", "trainables", "spaces"} <= {
+        name for file in sources("search/**/*.py") for name in packages(file)
+    }
 
 
 @pytest.mark.parametrize("source", sources("analysis/**/*.py"))
 def test_analysis_imports_nothing_of_ours_and_no_training(source: str) -> None:
-    foreign = {name for name in imports(source) if within(name, *(OURS - {"analysis"}), *HEAVY, "torch", "transformers")}
+    foreign = {
+        name
+        for name in imports(source)
+        if within(name, *(OURS - {"analysis"}), *HEAVY, "torch", "transformers")
+    }
     assert foreign == set()
 
 
@@ -74,5 +87,9 @@ def test_spaces_know_neither_regimes_nor_search(source: str) -> None:
 
 def test_no_file_is_a_drawer_for_everything() -> None:
     names = {"utils.py", "util.py", "helpers.py", "common.py", "misc.py"}
-    found = [source for source in sources(*(f"{package}/**/*.py" for package in OURS)) if Path(source).name in names]
+    found = [
+        source
+        for source in sources(*(f"{package}/**/*.py" for package in OURS))
+        if Path(source).name in names
+    ]
     assert found == []

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from transformers import AutoModel, BertConfig, BertTokenizerFast
 
-from trainables.parts.epoch import Epoch
-from trainables.parts.tokens import Data, tokenise
+from trainables.parts.data.tokens import Data, tokenise
+from trainables.parts.training.epoch import Epoch
 
 VERBS = {
     "alarm_set": ("wake", "alarm", "morning"),
@@ -23,7 +23,9 @@ VERBS = {
 }
 OPENINGS = ("please", "hey", "can you", "now", "could we", "tell me", "i want", "olly")
 ENDINGS = ("today", "for me", "at home")
-LETTERS = [prefix + letter for prefix in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz0123456789"]
+LETTERS = [
+    prefix + letter for prefix in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz0123456789"
+]
 
 
 def sentences() -> list[tuple[str, str]]:
@@ -36,20 +38,28 @@ def sentences() -> list[tuple[str, str]]:
 
 
 def split_rows() -> dict[str, list[tuple[str, str]]]:
-    """The sentences in three splits, every label in each: of five rows three train, one validates, one tests."""
+    """The sentences in three splits, every label in each: of five rows three train, one validates,
+    one tests."""
     rows = sentences()
     part = {3: "validation", 4: "test"}
-    return {name: [row for i, row in enumerate(rows) if part.get(i % 5, "train") == name] for name in ("train", "validation", "test")}
+    return {
+        name: [row for i, row in enumerate(rows) if part.get(i % 5, "train") == name]
+        for name in ("train", "validation", "test")
+    }
 
 
 def vocabulary() -> list[str]:
-    """Special tokens, letters (so that every Latin word can be spelt), and the words of the sentences."""
+    """Special tokens, letters (so that every Latin word can be spelt), and the words of the
+    sentences."""
     words = sorted({word for text, _ in sentences() for word in text.split() if len(word) > 1})
     return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *words]
 
 
 def write_model(folder: Path, layers: int = 2) -> Path:
-    """A BERT of random weights, 32 wide, and its tokenizer, as a Hugging Face folder. Weights are large enough that vectors differ."""
+    """A BERT of random weights, 32 wide, and its tokenizer, as a Hugging Face folder.
+
+    Weights are large enough that vectors differ.
+    """
     words = vocabulary()
     config = BertConfig(
         vocab_size=len(words),
@@ -62,7 +72,9 @@ def write_model(folder: Path, layers: int = 2) -> Path:
     )
     torch.manual_seed(0)
     AutoModel.from_config(config).save_pretrained(folder)
-    BertTokenizerFast(vocab={word: index for index, word in enumerate(words)}).save_pretrained(folder)
+    BertTokenizerFast(vocab={word: index for index, word in enumerate(words)}).save_pretrained(
+        folder
+    )
     return folder
 
 
@@ -72,7 +84,9 @@ def tokenised(tokenizer: Any) -> Data:
     index = {label: number for number, label in enumerate(labels)}
     splits = {}
     for name, rows in split_rows().items():
-        splits[name], _ = tokenise([text for text, _ in rows], [index[label] for _, label in rows], tokenizer, 64)
+        splits[name], _ = tokenise(
+            [text for text, _ in rows], [index[label] for _, label in rows], tokenizer, 64
+        )
     return Data(splits["train"], splits["validation"], labels)
 
 
@@ -86,17 +100,25 @@ def write_corpus(folder: Path) -> Path:
 
 
 def curve(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What epochs say that is the same each time: not how long they took, nor what else of the machine."""
+    """What epochs say that is the same each time: not how long they took, nor what else of the
+    machine."""
     names = [field.name for field in fields(Epoch) if field.name != "seconds"]
     return [{name: epoch[name] for name in names} for epoch in epochs]
 
 
-STRANGERS = ("regimen-results-of-a-user", "regimen-abcdefgh", "regimen-locked_0", "regimen-linked_0")
-"""What a user keeps in the folder for temporary files, by names that begin like a search's own, or are like one to the letter."""
+STRANGERS = (
+    "regimen-results-of-a-user",
+    "regimen-abcdefgh",
+    "regimen-locked_0",
+    "regimen-linked_0",
+)
+"""What a user keeps in the folder for temporary files, by names that begin like a search's own, or
+are like one to the letter."""
 
 
 def write_strangers(folder: Path) -> None:
-    """A user's folders in `folder`, an hour old: each with a file, one with an empty lock, one a link to a folder elsewhere."""
+    """A user's folders in `folder`, an hour old: each with a file, one with an empty lock, one a
+    link to a folder elsewhere."""
     for name in STRANGERS:
         place = folder / ("elsewhere" if name == "regimen-linked_0" else name)
         place.mkdir()
@@ -109,6 +131,13 @@ def write_strangers(folder: Path) -> None:
 
 def harmed(folder: Path) -> list[str]:
     """Which of them are not as they were."""
-    kept = [name for name in STRANGERS if (folder / name / "thesis.txt").is_file() and (folder / name / "thesis.txt").read_text() == "x"]
-    whole = (folder / "regimen-locked_0" / ".lock").is_file() and (folder / "regimen-linked_0").is_symlink()
+    kept = [
+        name
+        for name in STRANGERS
+        if (folder / name / "thesis.txt").is_file()
+        and (folder / name / "thesis.txt").read_text() == "x"
+    ]
+    whole = (folder / "regimen-locked_0" / ".lock").is_file() and (
+        folder / "regimen-linked_0"
+    ).is_symlink()
     return sorted(set(STRANGERS) - set(kept)) or ([] if whole else ["a lock or a link"])

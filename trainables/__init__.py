@@ -1,12 +1,16 @@
-"""The regimes. The folder is the registry: a file `NAME.py` here, and one of the same name in `spaces/`, is a regime.
+"""The regimes.
+
+The folder is the registry: a file `NAME.py` here, and one of the same name in `spaces/`, is a
+regime.
 
 Each regime module has:
 
 - a docstring: the idea, its source, and what differs from the other regimes;
 - `EPOCHS`: the budget that its source used; and `MAX_EPOCHS` where a larger one means nothing;
-- `Config`: a frozen dataclass of hyperparameters whose defaults are the source's values; it builds on `trainables.parts.head.Head`,
-  from which a trained classifier is put together again;
-- `FROZEN = True` where no part of the encoder is trained: a search then encodes its sentences once for all trials (`Data.encoded`);
+- `Config`: a frozen dataclass of hyperparameters; its defaults are the source's values. It builds on
+  `trainables.parts.model.head.Head`, from which a trained classifier is put together again;
+- `FROZEN = True` where no part of the encoder is trained: a search then encodes its sentences once
+  for all trials (`Data.encoded`);
 - `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each epoch
   and returns the trained `Classifier`.
 """

@@ -1,19 +1,21 @@
-"""Fine-tuning: encoder and classifier trained together, one learning rate for both, cosine annealing.
+"""Fine-tuning: encoder and classifier trained together, one learning rate for both, cosine
+annealing.
 
-Source: the paper's section 3.1 and Table 1 (row 2 of Table 7). The regime that the others are variations of. The paper's scheduler
-(CosineAnnealing, T_max 10 epochs, eta_min 1e-6) is read as one half-cosine over all steps of the budget.
+Source: the paper's section 3.1 and Table 1 (row 2 of Table 7). The regime that the others are
+variations of. The paper's scheduler (CosineAnnealing, T_max 10 epochs, eta_min 1e-6) is read as one
+half-cosine over all steps of the budget.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.classifier import Classifier
 from trainables.parts.config import Rate
-from trainables.parts.encoder import Encoder
-from trainables.parts.epoch import Epoch
-from trainables.parts.fine_tune import FineTune, fine_tune
-from trainables.parts.tokens import Data
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.fine_tune import FineTune, fine_tune
 
 EPOCHS = 10
 
@@ -28,6 +30,8 @@ class Config(FineTune):
     """Where the cosine ends: eta_min."""
 
 
-def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+def train(
+    config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
+) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
     return (yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed))

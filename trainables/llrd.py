@@ -1,18 +1,20 @@
-"""Layer-wise learning-rate decay: the lower a layer, the smaller its learning rate; the classifier's is a hundred times larger.
+"""Layer-wise learning-rate decay: the lower a layer, the smaller its learning rate; the
+classifier's is a hundred times larger.
 
-Source: the paper's section 3.2 and Table 2 (row 3 of Table 7); https://arxiv.org/abs/1801.06146 ("discriminative fine-tuning").
-Differs from `baseline` in the rates by layer and in a schedule that stays constant.
+Source: the paper's section 3.2 and Table 2 (row 3 of Table 7); https://arxiv.org/abs/1801.06146
+("discriminative fine-tuning"). Differs from `baseline` in the rates by layer and in a schedule that
+stays constant.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from trainables.parts.classifier import Classifier
 from trainables.parts.config import Rate, Share
-from trainables.parts.encoder import Encoder
-from trainables.parts.epoch import Epoch
-from trainables.parts.fine_tune import FineTune, fine_tune
-from trainables.parts.tokens import Data
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.fine_tune import FineTune, fine_tune
 
 EPOCHS = 10
 
@@ -29,7 +31,9 @@ class Config(FineTune):
     """Factor from the classifier's first linear layer to its second: 1e-2 and 9e-3 in the paper."""
 
 
-def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+def train(
+    config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
+) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
     rates = {"layerwise_decay": config.layerwise_decay, "head_decay": config.head_decay}
     return (yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed, **rates))

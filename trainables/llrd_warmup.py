@@ -1,19 +1,19 @@
 """Layer-wise learning-rate decay and warm-up together: the paper's best regime.
 
-Source: the paper's section 3.2 and Table 4 (row 5 of Table 7, 88.2 %). `llrd` with the schedule of `warmup`, and one rate for
-both linear layers of the classifier.
+Source: the paper's section 3.2 and Table 4 (row 5 of Table 7, 88.2 %). `llrd` with the schedule of
+`warmup`, and one rate for both linear layers of the classifier.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.classifier import Classifier
 from trainables.parts.config import Rate, Share
-from trainables.parts.encoder import Encoder
-from trainables.parts.epoch import Epoch
-from trainables.parts.fine_tune import FineTune, fine_tune
-from trainables.parts.tokens import Data
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.fine_tune import FineTune, fine_tune
 
 EPOCHS = 10
 
@@ -32,6 +32,12 @@ class Config(FineTune):
     """Share of the steps in which the rate rises."""
 
 
-def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+def train(
+    config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
+) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
-    return (yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed, layerwise_decay=config.layerwise_decay))
+    return (
+        yield from fine_tune(
+            config, data, encoder, epochs=epochs, seed=seed, layerwise_decay=config.layerwise_decay
+        )
+    )

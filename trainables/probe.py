@@ -1,7 +1,8 @@
 """Linear probing: the encoder stays as it was pretrained, and only the classifier is trained.
 
-Ours, not the paper's: the cheapest regime that learns, and what the contrastive regimes' first stage has to beat.
-See https://arxiv.org/abs/1610.01644. Sentences are encoded once, so an epoch takes milliseconds.
+Ours, not the paper's: the cheapest regime that learns, and what the contrastive regimes' first
+stage has to beat. See https://arxiv.org/abs/1610.01644. Sentences are encoded once, so an epoch
+takes milliseconds.
 """
 
 from collections.abc import Generator
@@ -9,15 +10,15 @@ from dataclasses import dataclass
 
 import torch
 
-from trainables.parts.classifier import Classifier
 from trainables.parts.config import Count, Dropout, Rate
-from trainables.parts.encoder import Encoder
-from trainables.parts.epoch import Epoch
-from trainables.parts.frozen import fit_head
-from trainables.parts.head import Head
-from trainables.parts.loop import Training
-from trainables.parts.optim import HeadRate
-from trainables.parts.tokens import Data
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.head import Head
+from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.frozen import fit_head
+from trainables.parts.training.loop import Training
+from trainables.parts.training.optim import HeadRate
 
 EPOCHS = 20
 FROZEN = True
@@ -30,14 +31,17 @@ class Config(Head, HeadRate, Training):
     dropout: Dropout = 0.1
     """Probability that a unit of the sentence vector is zeroed before the classifier."""
     head_width: Count | None = None
-    """Units of the layer between the sentence vector and the intents; none: one linear layer only."""
+    """Units of the layer between the sentence vector and the intents; none: one linear layer
+    only."""
     batch_size: Count = 64
     """Sentences in a mini-batch."""
     head_learning_rate: Rate = 1e-2
     """AdamW's peak rate of the classifier."""
 
 
-def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+def train(
+    config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
+) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)

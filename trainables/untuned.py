@@ -1,6 +1,8 @@
-"""Nothing is trained: a pretrained encoder under a classifier with random weights, the floor that every regime must leave.
+"""Nothing is trained: a pretrained encoder under a classifier with random weights, the floor that
+every regime must leave.
 
-Source: row 1 of the paper's Table 7. There is one configuration; what varies is the draw of the random classifier.
+Source: row 1 of the paper's Table 7. There is one configuration; what varies is the draw of the
+random classifier.
 """
 
 import time
@@ -9,13 +11,13 @@ from dataclasses import dataclass
 
 import torch
 
-from trainables.parts.classifier import Classifier
 from trainables.parts.config import Count
-from trainables.parts.encoder import Encoder
-from trainables.parts.epoch import Epoch
-from trainables.parts.head import Head
-from trainables.parts.scores import scores
-from trainables.parts.tokens import Data
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.head import Head
+from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.scores import scores
 
 EPOCHS = MAX_EPOCHS = 1
 """One evaluation, whatever budget is asked for."""
@@ -28,10 +30,13 @@ class Config(Head):
     draw: Count = 1
     """Which random classifier: with the seed, it decides the weights."""
     batch_size: Count = 256
-    """Sentences in a batch of the test split: enters only the paper's definition of the loss, which fits 256 here."""
+    """Sentences in a batch of the test split: enters only the paper's definition of the loss, which
+    fits 256 here."""
 
 
-def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+def train(
+    config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
+) -> Generator[Epoch, None, Classifier]:
     """Yield the one Epoch there is, whatever the budget; return the classifier as it was drawn."""
     began = time.perf_counter()
     torch.manual_seed(seed * 1_000_003 + config.draw)

@@ -1,19 +1,21 @@
-"""Warm-up: the learning rate rises in a straight line for the first fifth of the steps, then falls in one to zero.
+"""Warm-up: the learning rate rises in a straight line for the first fifth of the steps, then falls
+in one to zero.
 
-Source: the paper's section 3.2 and Table 3 (row 4 of Table 7). The text gives a peak of 1e-5, the table 1e-4: the table is the
-default, and the other lies in the search range. Differs from `baseline` in the schedule alone.
+Source: the paper's section 3.2 and Table 3 (row 4 of Table 7). The text gives a peak of 1e-5, the
+table 1e-4: the table is the default, and the other lies in the search range. Differs from
+`baseline` in the schedule alone.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.classifier import Classifier
 from trainables.parts.config import Share
-from trainables.parts.encoder import Encoder
-from trainables.parts.epoch import Epoch
-from trainables.parts.fine_tune import FineTune, fine_tune
-from trainables.parts.tokens import Data
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.fine_tune import FineTune, fine_tune
 
 EPOCHS = 10
 
@@ -28,6 +30,8 @@ class Config(FineTune):
     """Share of the steps in which the rate rises: 2 epochs of 10."""
 
 
-def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, Classifier]:
+def train(
+    config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
+) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
     return (yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed))

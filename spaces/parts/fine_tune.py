@@ -6,12 +6,24 @@ from spaces.parts.head import head
 from spaces.parts.optimizer import optimizer
 from spaces.parts.rates import batch_size
 
-# Rates of the lists that BERT's authors tried on every task: https://github.com/google-research/bert (release of 24 smaller models).
+# Rates of the lists that BERT's authors tried on every task:
+# https://github.com/google-research/bert (release of 24 smaller models).
 POINTS = [
-    {"dropout": 0.1, "head_width": None, "learning_rate": rate, "head_learning_rate": 1e-3, "batch_size": 32} for rate in (1e-4, 3e-4)
+    {
+        "dropout": 0.1,
+        "head_width": None,
+        "learning_rate": rate,
+        "head_learning_rate": 1e-3,
+        "batch_size": 32,
+    }
+    for rate in (1e-4, 3e-4)
 ]
 
 
 def fine_tune(trial: Any) -> dict[str, Any]:
     """Suggest the head, the optimiser with its rates and the mini-batch's size."""
-    return head(trial) | optimizer(trial, "learning_rate", "head_learning_rate") | batch_size(trial, 16, 32, 64)
+    return (
+        head(trial)
+        | optimizer(trial, "learning_rate", "head_learning_rate")
+        | batch_size(trial, 16, 32, 64)
+    )

@@ -10,5 +10,7 @@ def head(trial: Any) -> dict[str, Any]:
         "head_width": trial.suggest_categorical("head_width", [None, 10, 32, 64, 128, 256]),
     }
     if values["head_width"] is not None:
-        values["head_activation"] = trial.suggest_categorical("head_activation", ["none", "relu", "gelu", "tanh"])
+        values["head_activation"] = trial.suggest_categorical(
+            "head_activation", ["none", "relu", "gelu", "tanh"]
+        )
     return values

@@ -5,11 +5,13 @@ from typing import Any
 ADAMW = {"learning_rate": (1e-5, 1e-3), "head_learning_rate": (1e-4, 3e-2)}
 """Peak rates. Both of the paper's for the encoder, 1e-4 and 1e-5, lie inside."""
 SGD = {"learning_rate": (5e-3, 0.1), "head_learning_rate": (1e-2, 0.3)}
-"""Effective peak rates: MiniLM learns at 0.01 to 0.1, and diverges at 0.3 where nothing warms it up; a classifier at 0.9."""
+"""Effective peak rates: MiniLM learns at 0.01 to 0.1, and diverges at 0.3 where nothing warms it
+up; a classifier at 0.9."""
 
 
 def optimizer(trial: Any, *rates: str, sgd: dict[str, tuple[float, float]] = SGD) -> dict[str, Any]:
-    """Suggest the optimiser and the fields that only it has, `rates` among them: from the ranges of ADAMW, or those of `sgd`."""
+    """Suggest the optimiser and the fields that only it has, `rates` among them: from the ranges of
+    ADAMW, or those of `sgd`."""
     values = {"optimizer": trial.suggest_categorical("optimizer", ["sgd", "adamw"])}
     if values["optimizer"] == "adamw":
         values["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.1)
@@ -18,7 +20,9 @@ def optimizer(trial: Any, *rates: str, sgd: dict[str, tuple[float, float]] = SGD
     values["momentum"] = trial.suggest_float("momentum", 0.0, 0.99)
     if values["momentum"] > 0:
         values["nesterov"] = trial.suggest_categorical("nesterov", [False, True])
-    return values | {f"sgd_{name}": trial.suggest_float(f"sgd_{name}", *sgd[name], log=True) for name in rates}
+    return values | {
+        f"sgd_{name}": trial.suggest_float(f"sgd_{name}", *sgd[name], log=True) for name in rates
+    }
 
 
 def schedule(trial: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Sequence
 
 Curve = list[tuple[float, float]]
-"""(seconds since the process's start, validation accuracy) of every epoch that any trial reported."""
+"""(seconds since the process's start, validation accuracy) of every epoch that any trial
+reported."""
 
 
 def reached(curve: Curve, target: float) -> float | None:
@@ -31,4 +32,8 @@ def median_of(ratios: Sequence[float | None]) -> str:
     """The median ratio and the range, and of how many pairs: `4.2 (3.1..6.0), n=3 of 3`."""
     known = [value for value in ratios if value is not None]
     count = f"n={len(known)} of {len(ratios)}"
-    return f"{statistics.median(known):.2f} ({min(known):.2f}..{max(known):.2f}), {count}" if known else f"none, {count}"
+    return (
+        f"{statistics.median(known):.2f} ({min(known):.2f}..{max(known):.2f}), {count}"
+        if known
+        else f"none, {count}"
+    )

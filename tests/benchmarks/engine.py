@@ -1,7 +1,9 @@
-"""A training step, part by part: through transformers with autocast, and through the layers of `trainables.parts.bert`.
+"""A training step, part by part: through transformers with autocast, and through the layers of
+`trainables.parts.model.bert`.
 
-One thread, the two sides alternating on the same mini-batches; milliseconds of processor time, median and the middle half, and the share
-of it that the real tokens' products (`tests.benchmarks.work`) would take at this thread's best rate.
+One thread, the two sides alternating on the same mini-batches; milliseconds of processor time,
+median and the middle half, and the share of it that the real tokens' products
+(`tests.benchmarks.work`) would take at this thread's best rate.
 """
 
 import time
@@ -16,13 +18,13 @@ from torch.nn.functional import cross_entropy
 
 import spaces
 import trainables
-from search.parser import Parser
-from search.prepare import Prepared, prepare, resolve_precision
+from search.command import Parser
+from search.inputs import Prepared, prepare, resolve_precision
 from tests.benchmarks.work import Shape, training_flop
-from trainables.parts import optim
-from trainables.parts.classifier import Classifier
-from trainables.parts.encoder import Precision
-from trainables.parts.tokens import Batch, MiniBatches
+from trainables.parts.data.tokens import Batch, MiniBatches
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Precision
+from trainables.parts.training import optim
 
 SIDES = {"transformers": False, "ours": True}
 PARTS = ("forward", "backward", "gradient check", "optimiser")
@@ -39,7 +41,9 @@ class Side:
 
     def step(self, batch: Batch) -> None:
         """One step of `loop.fit`, its parts timed."""
-        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        parameters = [
+            parameter for group in self.optimizer.param_groups for parameter in group["params"]
+        ]
         self.optimizer.zero_grad()
         loss = self._timed("forward", lambda: cross_entropy(self.model(batch), batch.labels))
         self._timed("backward", loss.backward)
@@ -55,18 +59,26 @@ class Side:
 
 def side(prepared: Prepared, precision: Precision, batch_size: int, ours: bool) -> Side:
     """A fresh classifier and its optimiser, the second of the baseline's points in common use."""
-    config = trainables.load("baseline").Config.from_dict({**spaces.load("baseline").POINTS[1], "batch_size": batch_size})
+    config = trainables.load("baseline").Config.from_dict(
+        {**spaces.load("baseline").POINTS[1], "batch_size": batch_size}
+    )
     torch.manual_seed(0)
     encoder = prepared.small.build(precision)
     encoder.has_berts_layers = encoder.has_berts_layers and ours
     model = Classifier.new(encoder, config, prepared.data.labels).train()
-    groups = optim.parameter_groups(encoder, model.head, learning_rate=config.lr, head_learning_rate=config.head_lr)
+    groups = optim.parameter_groups(
+        encoder, model.head, learning_rate=config.lr, head_learning_rate=config.head_lr
+    )
     return Side(model, optim.build(config, groups))
 
 
 def lengths(batch: Batch) -> list[int]:
     """Real tokens of each sentence."""
-    return [batch.inputs.shape[1]] * len(batch.inputs) if batch.mask is None else batch.mask.sum(dim=1).tolist()
+    return (
+        [batch.inputs.shape[1]] * len(batch.inputs)
+        if batch.mask is None
+        else batch.mask.sum(dim=1).tolist()
+    )
 
 
 def best_rate(dtype: torch.dtype) -> float:
@@ -86,31 +98,59 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(prog="python -m tests.benchmarks.engine", description=__doc__)
     parser.add_argument("--data", default="embedded", help="as in search.run (default: embedded)")
     parser.add_argument("--model", default="minilm", help="as in search.run (default: minilm)")
-    parser.add_argument("--batch-size", type=int, nargs="+", default=[16, 64], help="sentences in a mini-batch (default: 16 64)")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of products (default: what a search takes)")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        nargs="+",
+        default=[16, 64],
+        help="sentences in a mini-batch (default: 16 64)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="of products (default: what a search takes)",
+    )
     parser.add_argument("--steps", type=int, default=40, help="measured steps (default: 40)")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     prepared = prepare(arguments.data, arguments.model)
     precision = resolve_precision(arguments.precision, gpu=False)
     rate = best_rate(torch.bfloat16 if precision == "bf16" else torch.float32)
-    print(f"{arguments.model}, {precision}, {rate / 1e9:.0f} GFLOP/s a thread at best; ms of processor time a step, median (middle half)")
+    print(
+        f"{arguments.model}, {precision}, {rate / 1e9:.0f} GFLOP/s a thread at best; ms of"
+        " processor time a step, median (middle half)"
+    )
     for batch_size in arguments.batch_size:
         mini_batches = MiniBatches(prepared.data.train, batch_size, seed=0)
-        batches = list(islice((batch for _ in repeat(0) for batch in mini_batches.epoch(1)), arguments.steps + WARM_UP))
+        batches = list(
+            islice(
+                (batch for _ in repeat(0) for batch in mini_batches.epoch(1)),
+                arguments.steps + WARM_UP,
+            )
+        )
         sides = {name: side(prepared, precision, batch_size, ours) for name, ours in SIDES.items()}
         for batch in batches:
             for one in sides.values():
                 one.step(batch)
-        products = median(training_flop(lengths(batch), Shape.of(prepared.small.config)) / rate for batch in batches[WARM_UP:])
+        products = median(
+            training_flop(lengths(batch), Shape.of(prepared.small.config)) / rate
+            for batch in batches[WARM_UP:]
+        )
         totals = {}
         for name, one in sides.items():
-            parts = {part: [1000 * second for second in seconds[WARM_UP:]] for part, seconds in one.seconds.items()}
+            parts = {
+                part: [1000 * second for second in seconds[WARM_UP:]]
+                for part, seconds in one.seconds.items()
+            }
             total = [sum(step) for step in zip(*parts.values())]
             low, totals[name], high = quantiles(total, n=4)
             listed = ", ".join(f"{part} {median(values):.1f}" for part, values in parts.items())
             share = f"products {100 * 1000 * products / totals[name]:.0f} %"
-            print(f"batch {batch_size:4d}  {name:12s} {totals[name]:6.1f} ({low:.1f}-{high:.1f}): {listed}; {share}")
+            print(
+                f"batch {batch_size:4d}  {name:12s} {totals[name]:6.1f} ({low:.1f}-{high:.1f}):"
+                f" {listed}; {share}"
+            )
         print(f"batch {batch_size:4d}  ratio {totals['ours'] / totals['transformers']:.3f}")
 
 

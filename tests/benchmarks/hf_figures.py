@@ -1,4 +1,5 @@
-"""What is told of a turn, and the table over all turns of all sides: arithmetic on what was recorded."""
+"""What is told of a turn, and the table over all turns of all sides: arithmetic on what was
+recorded."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,14 @@ from tests.benchmarks.sides import REGIMEN
 from tests.benchmarks.trials import Trials, paired
 
 
-def figures(ran: Ran, found: Trials, tokens: int, flop: int, peaks: Mapping[str, float], precision: str) -> dict[str, float]:
-    """What is told of a turn. `tokens` and `flop` are those of one trial's whole training; times are in seconds, memory in bytes."""
+def figures(
+    ran: Ran, found: Trials, tokens: int, flop: int, peaks: Mapping[str, float], precision: str
+) -> dict[str, float]:
+    """What is told of a turn.
+
+    `tokens` and `flop` are those of one trial's whole training; times are in seconds, memory in
+    bytes.
+    """
     done = found.complete
     last = max(trial.ended for trial in done if trial.ended is not None)
     search = last - found.asked
@@ -29,7 +36,14 @@ def figures(ran: Ran, found: Trials, tokens: int, flop: int, peaks: Mapping[str,
         "tokens_a_second": tokens * len(done) / search,
     }
     work = flop * len(done) / search  # FLOP a second
-    return told | ({"efficiency": work / max(peaks.values()), "efficiency_of_precision": work / peaks[precision]} if peaks else {})
+    return told | (
+        {
+            "efficiency": work / max(peaks.values()),
+            "efficiency_of_precision": work / peaks[precision],
+        }
+        if peaks
+        else {}
+    )
 
 
 ROWS = (
@@ -60,14 +74,27 @@ Turns = Mapping[str, Mapping[int, dict[str, float]]]
 
 def sides_table(turns: Turns, shares: Mapping[str, str]) -> str:
     """A column a side, a row a figure: the median over the repeats and their range."""
-    rows = [["", *turns], ["trials", *(shares[name] for name in turns)], ["turns", *(str(len(told)) for told in turns.values())]]
+    rows = [
+        ["", *turns],
+        ["trials", *(shares[name] for name in turns)],
+        ["turns", *(str(len(told)) for told in turns.values())],
+    ]
     for title, key, factor in ROWS:
-        rows.append([title, *(spread([factor * one[key] for one in told.values() if key in one]) for told in turns.values())])
+        rows.append(
+            [
+                title,
+                *(
+                    spread([factor * one[key] for one in told.values() if key in one])
+                    for told in turns.values()
+                ),
+            ]
+        )
     return report.table(rows)
 
 
 def ratios(turns: Turns, other: str, key: str) -> list[float]:
-    """Regimen's figure over another side's, for each repeat that both came through; of seconds the inverse, so that more is faster."""
+    """Regimen's figure over another side's, for each repeat that both came through; of seconds the
+    inverse, so that more is faster."""
     found = []
     for repeat, ours in turns.get(REGIMEN, {}).items():
         theirs = turns[other].get(repeat)
@@ -89,13 +116,23 @@ def ratios_table(turns: Turns) -> str:
 
 
 def accuracy_line(name: str, ours: Sequence[Trials], theirs: Sequence[Trials]) -> str:
-    """Regimen's accuracy minus another side's: trials of one learning rate and one seed are a pair."""
-    pairs = [difference for one, other in zip(ours, theirs) for difference in paired(one.complete, other.complete)]
+    """Regimen's accuracy minus another side's: trials of one learning rate and one seed are a
+    pair."""
+    pairs = [
+        difference
+        for one, other in zip(ours, theirs)
+        for difference in paired(one.complete, other.complete)
+    ]
     if not pairs:
         return f"accuracy, regimen minus {name}: no pairs"
     found = mean_interval(pairs)
     if found.half_width is None:
-        return f"accuracy, regimen minus {name}: {100 * found.mean:+.2f} points (one pair: no interval)"
+        return (
+            f"accuracy, regimen minus {name}: {100 * found.mean:+.2f} points (one pair: no"
+            " interval)"
+        )
     agree = "they agree within noise" if abs(found.mean) <= found.half_width else "THEY DIFFER"
     interval = f"{100 * found.mean:+.2f} ± {100 * found.half_width:.2f} points"
-    return f"accuracy, regimen minus {name}: {interval} (95 %, n={found.n} pairs of trials): {agree}"
+    return (
+        f"accuracy, regimen minus {name}: {interval} (95 %, n={found.n} pairs of trials): {agree}"
+    )

@@ -1,8 +1,11 @@
-"""python -m tests.benchmarks.hf_search FILE.json: `Trainer.hyperparameter_search` over a list of learning rates or over a regime's space.
+"""python -m tests.benchmarks.hf_search FILE.json:
 
-transformers' own Ray backend serves both as it is. Over a list, Ray's grid search gives the list; over a space, Ray's `OptunaSearch` asks
-Optuna's TPE with the very function that Regimen searches. A trial is an actor on `threads` cores, `slots` run at a time, nothing is stopped
-early. The Optuna backend trains in one process, a trial after the other, on all threads.
+`Trainer.hyperparameter_search` over a list of learning rates or over a regime's space.
+
+transformers' own Ray backend serves both as it is. Over a list, Ray's grid search gives the list;
+over a space, Ray's `OptunaSearch` asks Optuna's TPE with the very function that Regimen searches. A
+trial is an actor on `threads` cores, `slots` run at a time, nothing is stopped early. The Optuna
+backend trains in one process, a trial after the other, on all threads.
 """
 
 import sys
@@ -20,11 +23,11 @@ from transformers import Trainer
 
 import spaces
 import trainables
-from search import study as studies
 from search.spec import SearchSpec
+from search.study import study as studies
 from tests.benchmarks.hf_plan import HfSearch
 from tests.benchmarks.hf_trainer import RegimeTrainer, SentenceClassifier, build, stamp
-from trainables.parts import encoder
+from trainables.parts.model import encoder
 
 
 def search(plan: HfSearch) -> None:
@@ -39,8 +42,13 @@ def over_rates(plan: HfSearch) -> None:
     """Each learning rate of the list once, with a plain Trainer."""
     source, labels = encoder._folder(plan.model), plan.labels
     config = trainables.load(plan.regime).Config.from_dict(plan.fix)
-    arguments = {"weight_decay": config.weight_decay, "per_device_train_batch_size": config.batch_size}
-    trainer = _trainer(plan, Trainer, lambda: SentenceClassifier(source, config, labels), **arguments)
+    arguments = {
+        "weight_decay": config.weight_decay,
+        "per_device_train_batch_size": config.batch_size,
+    }
+    trainer = _trainer(
+        plan, Trainer, lambda: SentenceClassifier(source, config, labels), **arguments
+    )
 
     def space(_: Any) -> dict[str, Any]:
         stamp(plan.events, "asked")
@@ -52,13 +60,30 @@ def over_rates(plan: HfSearch) -> None:
 
 def over_space(plan: HfSearch) -> None:
     """As many trials as asked for, proposed by TPE, with the regime's optimiser and schedule."""
-    spec = SearchSpec(regime=plan.regime, data=plan.data, model=plan.model, epochs=plan.epochs, seed=plan.seed, fix=plan.fix)
+    spec = SearchSpec(
+        regime=plan.regime,
+        data=plan.data,
+        model=plan.model,
+        epochs=plan.epochs,
+        seed=plan.seed,
+        fix=plan.fix,
+    )
     source, labels, regime = encoder._folder(plan.model), plan.labels, trainables.load(plan.regime)
-    sampler, space = optuna.samplers.TPESampler(seed=plan.seed), partial(suggested, spec)  # a partial, because OptunaSearch pickles it
+    sampler, space = (
+        optuna.samplers.TPESampler(seed=plan.seed),
+        partial(suggested, spec),
+    )  # a partial, because OptunaSearch pickles it
 
     def model(trial: Any) -> SentenceClassifier:
-        """Of a trial, which is a dictionary with Ray and Optuna's own with Optuna; and of none, when the Trainer is made."""
-        asked = {"config": spec.fix} if trial is None else trial if isinstance(trial, dict) else space(trial)
+        """Of a trial, which is a dictionary with Ray and Optuna's own with Optuna; and of none,
+        when the Trainer is made."""
+        asked = (
+            {"config": spec.fix}
+            if trial is None
+            else trial
+            if isinstance(trial, dict)
+            else space(trial)
+        )
         return SentenceClassifier(source, regime.Config.from_dict(asked["config"]), labels)
 
     trainer = _trainer(plan, RegimeTrainer, model, max_grad_norm=0)
@@ -66,19 +91,39 @@ def over_space(plan: HfSearch) -> None:
         torch.set_num_threads(plan.threads)
         stamp(plan.events, "asked")
         pruner = optuna.pruners.NopPruner()
-        trainer.hyperparameter_search(hp_space=space, n_trials=plan.trials, backend="optuna", sampler=sampler, pruner=pruner, **_goal())
+        trainer.hyperparameter_search(
+            hp_space=space,
+            n_trials=plan.trials,
+            backend="optuna",
+            sampler=sampler,
+            pruner=pruner,
+            **_goal(),
+        )
         return
-    points = [studies.point_of(spec, point) for point in getattr(spaces.load(plan.regime), "POINTS", [])] if plan.points else []
-    proposes = OptunaSearch(space, metric="objective", mode="max", sampler=sampler, points_to_evaluate=points)
+    points = (
+        [studies.point_of(spec, point) for point in getattr(spaces.load(plan.regime), "POINTS", [])]
+        if plan.points
+        else []
+    )
+    proposes = OptunaSearch(
+        space, metric="objective", mode="max", sampler=sampler, points_to_evaluate=points
+    )
     _start_ray(plan)
     stamp(plan.events, "asked")
-    trainer.hyperparameter_search(hp_space=lambda _: {}, n_trials=plan.trials, search_alg=proposes, **_tune(plan))
+    trainer.hyperparameter_search(
+        hp_space=lambda _: {}, n_trials=plan.trials, search_alg=proposes, **_tune(plan)
+    )
 
 
 def suggested(spec: SearchSpec, trial: Any) -> dict[str, Any]:
-    """The configuration that the regime's space suggests, and what of it is an argument of Trainer's."""
+    """The configuration that the regime's space suggests, and what of it is an argument of
+    Trainer's."""
     config = studies.configuration(spec, trial)
-    return {"config": config, "per_device_train_batch_size": config["batch_size"], "learning_rate": config["learning_rate"]}
+    return {
+        "config": config,
+        "per_device_train_batch_size": config["batch_size"],
+        "learning_rate": config["learning_rate"],
+    }
 
 
 def _trainer(plan: HfSearch, kind: type[Trainer], model: Any, **arguments: Any) -> Trainer:
@@ -103,13 +148,23 @@ def _goal() -> dict[str, Any]:
 
 def _start_ray(plan: HfSearch) -> None:
     temporary = tempfile.mkdtemp(prefix="ray-")
-    ray.init(num_cpus=plan.slots * plan.threads, include_dashboard=False, log_to_driver=False, _temp_dir=temporary)
+    ray.init(
+        num_cpus=plan.slots * plan.threads,
+        include_dashboard=False,
+        log_to_driver=False,
+        _temp_dir=temporary,
+    )
 
 
 def _tune(plan: HfSearch) -> dict[str, Any]:
-    """What `tune.run` is given: a trial's share, no progress table; everything else is its default, its loggers too."""
+    """What `tune.run` is given: a trial's share, no progress table; everything else is its default,
+    its loggers too."""
     reuse = {"reuse_actors": True} if plan.reuse else {}
-    share = {"resources_per_trial": {"cpu": plan.threads}, "storage_path": tempfile.mkdtemp(), "verbose": 0}
+    share = {
+        "resources_per_trial": {"cpu": plan.threads},
+        "storage_path": tempfile.mkdtemp(),
+        "verbose": 0,
+    }
     return {"backend": "ray", **share, **reuse, **_goal()}
 
 

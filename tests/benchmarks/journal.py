@@ -6,11 +6,12 @@ from pathlib import Path
 
 import optuna
 
-from search import study as studies
+from search.study import study as studies
 
 
 class Watch:
-    """Looks at a search's folder; `seen` has (seconds since 1970, validation accuracy) of each epoch, in the order of their coming."""
+    """Looks at a search's folder; `seen` has (seconds since 1970, validation accuracy) of each
+    epoch, in the order of their coming."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,12 +1,15 @@
-"""python -m tests.benchmarks.overhead: what a trial costs beside training, where it goes, and how it grows with the search.
+"""python -m tests.benchmarks.overhead: what a trial costs beside training, where it goes, and how
+it grows with the search.
 
-A search whose regime trains nothing: a trial builds its model, sleeps `--seconds` in three epochs and reports each. All else is
-search.run's own: Ray Tune with warm workers, the journal on the disk, ASHA's pruner, MLflow in an sqlite file, confirmation left out. The
-regime is put into a copy of the packages, `--code` names another tree to copy them from, as one of an earlier version is.
+A search whose regime trains nothing: a trial builds its model, sleeps `--seconds` in three epochs
+and reports each. All else is search.run's own: Ray Tune with warm workers, the journal on the disk,
+ASHA's pruner, MLflow in an sqlite file, confirmation left out. The regime is put into a copy of the
+packages, `--code` names another tree to copy them from, as one of an earlier version is.
 
-Dead time of a slot is what a trial does not sleep: from the last trial's end to this one's beginning, building the model, and reports until
-they are answered. The first ten trials, in which workers start, are left out of it. Times of the driver's parts overlap: MLflow and the
-terminal have threads of their own, and the loop contains asking and recording.
+Dead time of a slot is what a trial does not sleep: from the last trial's end to this one's
+beginning, building the model, and reports until they are answered. The first ten trials, in which
+workers start, are left out of it. Times of the driver's parts overlap: MLflow and the terminal have
+threads of their own, and the loop contains asking and recording.
 """
 
 import argparse
@@ -22,9 +25,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from search.parser import Parser
+from search.command import Parser
 from search.spec import Sampler
-from search.study import JOURNAL
+from search.study.study import JOURNAL
 from tests.benchmarks import program, report
 from tests.benchmarks.overhead_figures import WARM, Size, Slots, sizes, slots
 from tests.benchmarks.process import FOREIGN, ROOT
@@ -36,14 +39,44 @@ PACKAGES = ("search", "trainables", "spaces", "analysis")
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags. Raises ValueError for values that make no sense."""
     cores = os.cpu_count() or 1
-    p = Parser(prog="python -m tests.benchmarks.overhead", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--trials", type=int, default=500, metavar="N", help=f"at least {2 * WARM} (default: 500)")
-    p.add_argument("--seconds", type=float, default=0.0, metavar="S", help="that a trial sleeps (default: 0)")
-    p.add_argument("--slots", type=int, default=cores, metavar="N", help=f"trials at a time (default: a core each, {cores})")
+    p = Parser(
+        prog="python -m tests.benchmarks.overhead",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "--trials", type=int, default=500, metavar="N", help=f"at least {2 * WARM} (default: 500)"
+    )
+    p.add_argument(
+        "--seconds", type=float, default=0.0, metavar="S", help="that a trial sleeps (default: 0)"
+    )
+    p.add_argument(
+        "--slots",
+        type=int,
+        default=cores,
+        metavar="N",
+        help=f"trials at a time (default: a core each, {cores})",
+    )
     p.add_argument("--sampler", choices=get_args(Sampler), default="tpe", help="default: tpe")
-    p.add_argument("--data", default="embedded", metavar="SOURCE", help="as search.run has it (default: embedded)")
-    p.add_argument("--model", default="minilm", metavar="SOURCE", help="that each trial builds (default: minilm)")
-    p.add_argument("--code", type=Path, default=ROOT, metavar="DIR", help="a checkout, whose search is measured (default: this one)")
+    p.add_argument(
+        "--data",
+        default="embedded",
+        metavar="SOURCE",
+        help="as search.run has it (default: embedded)",
+    )
+    p.add_argument(
+        "--model",
+        default="minilm",
+        metavar="SOURCE",
+        help="that each trial builds (default: minilm)",
+    )
+    p.add_argument(
+        "--code",
+        type=Path,
+        default=ROOT,
+        metavar="DIR",
+        help="a checkout, whose search is measured (default: this one)",
+    )
     p.add_argument("--out", metavar="FILE", help="every raw number as JSON")
     args = p.parse_args(argv)
     if args.trials < 2 * WARM:
@@ -54,14 +87,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise ValueError(f"--slots is from 1 to {cores}, the cores that are here; got {args.slots}")
     for package in PACKAGES:
         if not (args.code / package).is_dir():
-            raise ValueError(f"--code is a checkout with the folders {', '.join(PACKAGES)}; '{args.code}' has no {package}")
+            raise ValueError(
+                f"--code is a checkout with the folders {', '.join(PACKAGES)}; '{args.code}' has no"
+                f" {package}"
+            )
     return args
 
 
 class Benchmark:
     """One search in a copy of the code, and the table that is made of what it wrote down."""
 
-    def __init__(self, args: argparse.Namespace, out: Path | None, facts: dict[str, Any], work: Path) -> None:
+    def __init__(
+        self, args: argparse.Namespace, out: Path | None, facts: dict[str, Any], work: Path
+    ) -> None:
         self.args, self.out, self.facts, self.work = args, out, facts, work
         self.began = self.ended = 0.0
         self.failed = "it was stopped"
@@ -69,32 +107,68 @@ class Benchmark:
     def run(self) -> None:
         """The search, to its end."""
         code = self._copy()
-        argv = ["--regime", REGIME, "--name", NAME, "--trials", str(self.args.trials), "--sampler", self.args.sampler, "--no-confirm"]
-        argv += ["--max-concurrent", str(self.args.slots), "--gpus-per-trial", "0", "--results", str(self.work / "results")]
+        argv = [
+            "--regime",
+            REGIME,
+            "--name",
+            NAME,
+            "--trials",
+            str(self.args.trials),
+            "--sampler",
+            self.args.sampler,
+            "--no-confirm",
+        ]
+        argv += [
+            "--max-concurrent",
+            str(self.args.slots),
+            "--gpus-per-trial",
+            "0",
+            "--results",
+            str(self.work / "results"),
+        ]
         argv += ["--data", self.args.data, "--model", self.args.model]
-        own = {"OVERHEAD_SECONDS": str(self.args.seconds), "OVERHEAD_WORKERS": str(self.work / "workers.jsonl"), "PYTHONPATH": str(code)}
-        own |= {"OVERHEAD_DRIVER": str(self.work / "driver.json"), "OVERHEAD_JOURNAL": str(self.work / "results" / NAME / JOURNAL)}
+        own = {
+            "OVERHEAD_SECONDS": str(self.args.seconds),
+            "OVERHEAD_WORKERS": str(self.work / "workers.jsonl"),
+            "PYTHONPATH": str(code),
+        }
+        own |= {
+            "OVERHEAD_DRIVER": str(self.work / "driver.json"),
+            "OVERHEAD_JOURNAL": str(self.work / "results" / NAME / JOURNAL),
+        }
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         self.began = time.monotonic()
         with (self.work / "log").open("wb") as log:
             command = [sys.executable, str(code / "overhead_driver.py"), *argv]
-            process = subprocess.Popen(command, cwd=code, env={**kept, **own}, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, cwd=code, env={**kept, **own}, stdout=log, stderr=subprocess.STDOUT
+            )
             try:
                 process.wait()
             finally:
-                process.terminate()  # where this one is interrupted: it ends in good order, its workers with it
+                # where this one is interrupted: it ends in good order, its workers with it
+                process.terminate()
                 process.wait()
         self.ended = time.monotonic()
         said = (self.work / "log").read_text(encoding="utf-8", errors="replace").split("\n")
-        self.failed = "" if process.returncode == 0 else next((line for line in reversed(said) if line.strip()), "it said nothing")
+        self.failed = (
+            ""
+            if process.returncode == 0
+            else next((line for line in reversed(said) if line.strip()), "it said nothing")
+        )
         if process.returncode == 2:
             raise ValueError(self.failed.removeprefix("error: "))
 
     def _copy(self) -> Path:
-        """The packages with one more regime and the program that times them: the folder is the registry."""
+        """The packages with one more regime and the program that times them: the folder is the
+        registry."""
         code, here = self.work / "code", Path(__file__).parent
         for package in PACKAGES:
-            shutil.copytree(self.args.code / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                self.args.code / package,
+                code / package,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
         shutil.copy(here / "overhead_regime.py", code / "trainables" / f"{REGIME}.py")
         shutil.copy(code / "spaces" / "llrd_warmup.py", code / "spaces" / f"{REGIME}.py")
         shutil.copy(here / "overhead_driver.py", code)
@@ -106,28 +180,71 @@ class Benchmark:
             print(f"the search did not come to its end: {self.failed}", file=sys.stderr)
             return False
         driver = json.loads((self.work / "driver.json").read_text())
-        lines = [json.loads(line) for line in (self.work / "workers.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line) for line in (self.work / "workers.jsonl").read_text().splitlines()
+        ]
         trials, count, seconds = driver["trials"], self.args.slots, self.args.seconds
         found, grown = slots(lines, count, seconds), sizes(driver["asked"])
         first, last = min(line["began"] for line in lines), max(line["ended"] for line in lines)
-        ideal = f", {(last - first) * count / seconds / len(lines):.3f} times the ideal" if seconds else ""
-        print(f"{len(lines)} trials of {seconds:g} s on {count} slots ({found.workers} workers), sampler {self.args.sampler}")
-        print(f"  {trials['began'] - self.began:.1f} s to the first question, {first - trials['began']:.1f} s more to the first trial")
-        print(f"  {last - first:.1f} s of trials{ideal}; after the first {WARM}, {found.trial:.3f} s a trial")
-        print(f"  {self.ended - last:.1f} s to the end: tables, the report, and what MLflow lacks\n")
-        print(slots_table(found), driver_table(driver, len(lines)), sizes_table(grown), report.ending(self.facts), sep="\n\n")
-        figures = {"began": self.began, "ended": self.ended, "slots": asdict(found), "sizes": [asdict(size) for size in grown]}
+        ideal = (
+            f", {(last - first) * count / seconds / len(lines):.3f} times the ideal"
+            if seconds
+            else ""
+        )
+        print(
+            f"{len(lines)} trials of {seconds:g} s on {count} slots ({found.workers} workers),"
+            f" sampler {self.args.sampler}"
+        )
+        print(
+            f"  {trials['began'] - self.began:.1f} s to the first question,"
+            f" {first - trials['began']:.1f} s more to the first trial"
+        )
+        print(
+            f"  {last - first:.1f} s of trials{ideal}; after the first {WARM}, {found.trial:.3f} s"
+            " a trial"
+        )
+        print(
+            f"  {self.ended - last:.1f} s to the end: tables, the report, and what MLflow lacks\n"
+        )
+        print(
+            slots_table(found),
+            driver_table(driver, len(lines)),
+            sizes_table(grown),
+            report.ending(self.facts),
+            sep="\n\n",
+        )
+        figures = {
+            "began": self.began,
+            "ended": self.ended,
+            "slots": asdict(found),
+            "sizes": [asdict(size) for size in grown],
+        }
         report.save(self.out, {**self.facts, **figures, "driver": driver, "workers": lines})
         return True
 
 
 def slots_table(found: Slots) -> str:
     """Where a slot's time goes."""
-    rows = [["a slot's dead time, ms a trial", "median", "mean", "90 %"], ["all of it", "", f"{1e3 * found.dead:.1f}", ""]]
-    parts = {"from one trial to the next": found.between, "building the model": found.building, "reports, all of a trial": found.reports}
+    rows = [
+        ["a slot's dead time, ms a trial", "median", "mean", "90 %"],
+        ["all of it", "", f"{1e3 * found.dead:.1f}", ""],
+    ]
+    parts = {
+        "from one trial to the next": found.between,
+        "building the model": found.building,
+        "reports, all of a trial": found.reports,
+    }
     for name, values in parts.items():
         tenth = statistics.quantiles(values, n=10)[-1]
-        rows.append([f"  {name}", *(f"{1e3 * value:.1f}" for value in (statistics.median(values), statistics.mean(values), tenth))])
+        rows.append(
+            [
+                f"  {name}",
+                *(
+                    f"{1e3 * value:.1f}"
+                    for value in (statistics.median(values), statistics.mean(values), tenth)
+                ),
+            ]
+        )
     return report.table(rows)
 
 
@@ -135,18 +252,44 @@ def driver_table(driver: dict[str, Any], trials: int) -> str:
     """What the driver does for a trial."""
     rows = [["the driver, a trial", "calls", "wall ms", "processor ms"]]
     for name, (calls, wall, cpu) in driver["parts"].items():
-        rows.append([name, f"{calls / trials:.2f}", f"{1e3 * wall / trials:.2f}", f"{1e3 * cpu / trials:.2f}"])
+        rows.append(
+            [
+                name,
+                f"{calls / trials:.2f}",
+                f"{1e3 * wall / trials:.2f}",
+                f"{1e3 * cpu / trials:.2f}",
+            ]
+        )
     rows.append(["the whole process", "", "", f"{1e3 * driver['trials']['driver'] / trials:.2f}"])
-    rows.append(["Ray's own processes", "", "", f"{1e3 * driver['trials']['services'] / trials:.2f}"])
+    rows.append(
+        ["Ray's own processes", "", "", f"{1e3 * driver['trials']['services'] / trials:.2f}"]
+    )
     return report.table(rows)
 
 
 def sizes_table(grown: Sequence[Size]) -> str:
     """How the driver grows."""
-    rows = [["trials", "journal MB", "driver MB", "a question ms", "reports ms", "MLflow ms", "driver ms"]]
+    rows = [
+        [
+            "trials",
+            "journal MB",
+            "driver MB",
+            "a question ms",
+            "reports ms",
+            "MLflow ms",
+            "driver ms",
+        ]
+    ]
     for size in grown:
         times = (size.ask, size.record, size.mlflow, size.driver)
-        rows.append([f"{size.trials:,}", f"{size.journal / 1e6:.2f}", f"{size.rss / 1e6:.0f}", *(f"{1e3 * value:.1f}" for value in times)])
+        rows.append(
+            [
+                f"{size.trials:,}",
+                f"{size.journal / 1e6:.2f}",
+                f"{size.rss / 1e6:.0f}",
+                *(f"{1e3 * value:.1f}" for value in times),
+            ]
+        )
     return report.table(rows)
 
 
@@ -155,7 +298,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def prepare(work: Path) -> Benchmark:
         args = parse(argv)
-        return Benchmark(args, report.out_file(args.out), report.conditions("tests.benchmarks.overhead", argv), work)
+        return Benchmark(
+            args,
+            report.out_file(args.out),
+            report.conditions("tests.benchmarks.overhead", argv),
+            work,
+        )
 
     return program.run(prepare)
 

@@ -1,4 +1,5 @@
-"""search.run with clocks in it: what its process does for a trial, how often and how long, and what it has grown to."""
+"""search.run with clocks in it: what its process does for a trial, how often and how long, and what
+it has grown to."""
 
 import functools
 import json
@@ -11,8 +12,13 @@ from typing import Any
 import psutil
 from ray.tune.execution.tune_controller import TuneController
 
-from search import cluster, course, journal, progress, searcher, tracking
+from search import session as course
+from search.cluster import start as cluster
 from search.run import main
+from search.study import journal
+from search.terminal import progress
+from search.tracking import tracker as tracking
+from search.trials import ray_adapters as searcher
 
 PARTS: dict[str, tuple[Any, str]] = {
     "Ray Tune's loop": (TuneController, "step"),
@@ -26,7 +32,8 @@ PARTS: dict[str, tuple[Any, str]] = {
     "report": (course, "_draw"),
     "MLflow at the end": (tracking.Tracker, "finish_within"),
 }
-"""Where each part is entered. Asking and recording are in the loop, writing in both; MLflow and terminal have threads of their own."""
+"""Where each part is entered. Asking and recording are in the loop, writing in both; MLflow and
+terminal have threads of their own."""
 
 
 class Clocks:
@@ -62,9 +69,14 @@ class Clocks:
 
     def _note(self, began: float, took: float) -> None:
         """Where the search stands after a question that a trial was the answer to."""
-        sizes = {"rss": psutil.Process().memory_info().rss, "journal": os.path.getsize(self.journal)}
+        sizes = {
+            "rss": psutil.Process().memory_info().rss,
+            "journal": os.path.getsize(self.journal),
+        }
         parts = {part: list(spent) for part, spent in self.parts.items()}
-        self.asked.append({"at": began, "took": took, "cpu": time.process_time(), "parts": parts, **sizes})
+        self.asked.append(
+            {"at": began, "took": took, "cpu": time.process_time(), "parts": parts, **sizes}
+        )
 
     def _around_trials(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -73,7 +85,11 @@ class Clocks:
             try:
                 return function(*args, **kwargs)
             finally:
-                self.trials = {"began": began, "ended": time.monotonic(), "driver": time.process_time() - driver}
+                self.trials = {
+                    "began": began,
+                    "ended": time.monotonic(),
+                    "driver": time.process_time() - driver,
+                }
                 self.trials["services"] = _services() - services
 
         return timed
@@ -81,7 +97,11 @@ class Clocks:
 
 def _services() -> float:
     """Processor seconds that Ray's own processes have had."""
-    own = [process for process in psutil.Process().children(recursive=True) if process.name() in (*cluster.VITAL, *cluster.AGENTS)]
+    own = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.name() in (*cluster.VITAL, *cluster.AGENTS)
+    ]
     return sum(process.cpu_times().user + process.cpu_times().system for process in own)
 
 

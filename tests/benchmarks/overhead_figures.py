@@ -23,7 +23,8 @@ class Slots:
     dead: float
     """Of a slot's time, what a trial does not sleep, on average."""
     between: list[float]
-    """From a trial's end to the beginning of the next one in its worker, without building the model."""
+    """From a trial's end to the beginning of the next one in its worker, without building the
+    model."""
     building: list[float]
     reports: list[float]
     """All reports of a trial together, each until it is answered."""
@@ -58,7 +59,8 @@ def marks(trials: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Size:
-    """The driver when a search has so many trials; times are seconds a trial since the size before."""
+    """The driver when a search has so many trials; times are seconds a trial since the size
+    before."""
 
     trials: int
     journal: int
@@ -80,9 +82,20 @@ def sizes(asked: Sequence[Mapping[str, Any]]) -> list[Size]:
     for mark in marks(len(asked)):
         first, last, span = asked[before - 1], asked[mark - 1], mark - before
         record, mlflow = (
-            (last["parts"][part][index] - first["parts"][part][index]) / span for part, index in (("record a report", 1), ("MLflow", 2))
+            (last["parts"][part][index] - first["parts"][part][index]) / span
+            for part, index in (("record a report", 1), ("MLflow", 2))
         )
         ask = statistics.median(one["took"] for one in asked[max(0, mark - NEAR) : mark])
-        found.append(Size(mark, last["journal"], last["rss"], ask, record, mlflow, (last["cpu"] - first["cpu"]) / span))
+        found.append(
+            Size(
+                mark,
+                last["journal"],
+                last["rss"],
+                ask,
+                record,
+                mlflow,
+                (last["cpu"] - first["cpu"]) / span,
+            )
+        )
         before = mark
     return found

@@ -7,14 +7,20 @@ from collections.abc import Generator
 from typing import Any
 
 from trainables.llrd_warmup import Config
-from trainables.parts.encoder import Encoder, Pretrained
-from trainables.parts.epoch import Epoch
-from trainables.parts.tokens import Data
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.encoder import Encoder, Pretrained
+from trainables.parts.training.epoch import Epoch
 
 __all__ = ["EPOCHS", "Config", "train"]
 
 EPOCHS = 3
-UNKNOWN: dict[str, Any] = {"train_loss": None, "train_accuracy": None, "validation_loss": None, "learning_rate": 0.0, "steps": 0}
+UNKNOWN: dict[str, Any] = {
+    "train_loss": None,
+    "train_accuracy": None,
+    "validation_loss": None,
+    "learning_rate": 0.0,
+    "steps": 0,
+}
 
 _build, _building = Pretrained.build, [0.0]
 
@@ -29,11 +35,16 @@ def _timed(self: Pretrained, *args: Any, **kwargs: Any) -> Encoder:
 Pretrained.build = _timed  # type: ignore[method-assign]
 
 
-def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int) -> Generator[Epoch, None, None]:
-    """Yield epochs of sleep. Every trial is better than all before it, so that none is stopped and all take equally long.
+def train(
+    config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
+) -> Generator[Epoch, None, None]:
+    """Yield epochs of sleep.
 
-    A trial leaves one line: its process, seconds that building its model took, when it began and ended, how long each report took to be
-    answered, and the processor seconds that its process has had.
+    Every trial is better than all before it, so that none is stopped and all take equally long.
+
+    A trial leaves one line: its process, seconds that building its model took, when it began and
+    ended, how long each report took to be answered, and the processor seconds that its process has
+    had.
     """
     seconds = float(os.environ["OVERHEAD_SECONDS"]) / epochs
     began, reports = time.monotonic(), []
@@ -42,9 +53,22 @@ def train(config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: in
             time.sleep(seconds)
             accuracy = time.time() / 1e10
             told = time.monotonic()
-            yield Epoch(epoch=number, stage="untuned", validation_accuracy=accuracy, best_accuracy=accuracy, seconds=seconds, **UNKNOWN)
+            yield Epoch(
+                epoch=number,
+                stage="untuned",
+                validation_accuracy=accuracy,
+                best_accuracy=accuracy,
+                seconds=seconds,
+                **UNKNOWN,
+            )
             reports.append(time.monotonic() - told)
     finally:
-        line = {"pid": os.getpid(), "building": _building[0], "began": began, "ended": time.monotonic(), "reports": reports}
+        line = {
+            "pid": os.getpid(),
+            "building": _building[0],
+            "began": began,
+            "ended": time.monotonic(),
+            "reports": reports,
+        }
         with open(os.environ["OVERHEAD_WORKERS"], "a") as file:
             file.write(json.dumps({**line, "cpu": time.process_time()}) + "\n")

@@ -1,7 +1,7 @@
 """python -m tests.benchmarks.peak: what this machine's matrix units do at most, all cores at once.
 
-Each core multiplies large square matrices of its own on one thread, all cores at the same time. The best of several sizes and rounds is
-the peak: what comes near it is limited by the machine.
+Each core multiplies large square matrices of its own on one thread, all cores at the same time. The
+best of several sizes and rounds is the peak: what comes near it is limited by the machine.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from search.parser import Parser
+from search.command import Parser
 
 SIZES = (1024, 2048, 4096)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -29,22 +29,28 @@ PATIENCE = 120.0
 
 
 def measure() -> dict[str, float]:
-    """FLOP a second of all cores together, by precision; in a process of its own, which the workers can copy quickly."""
+    """FLOP a second of all cores together, by precision; in a process of its own, which the workers
+    can copy quickly."""
     argv = [sys.executable, "-m", "tests.benchmarks.peak", "--json"]
-    done = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
 def best(rates: Sequence[Sequence[float]]) -> float:
-    """The highest sum over the processes; `rates` has a row a process, and in each row a measurement at the same place."""
+    """The highest sum over the processes; `rates` has a row a process, and in each row a
+    measurement at the same place."""
     return max(sum(together) for together in zip(*rates))
 
 
 def _measure() -> dict[str, float]:
     cores = os.cpu_count() or 1
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=spawn, initializer=_begin, initargs=(spawn.Barrier(cores),)) as pool:
+    with ProcessPoolExecutor(
+        cores, mp_context=spawn, initializer=_begin, initargs=(spawn.Barrier(cores),)
+    ) as pool:
         found = list(pool.map(_rates, range(cores)))  # the barrier keeps each process at one task
     return {name: best([one[name] for one in found]) for name in DTYPES}
 

@@ -17,7 +17,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 NOT_WORKERS = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
 FOREIGN = ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""Variables that would change what is measured: where records go, whose cluster it is, and the threads that Ray gives to a trial."""
+"""Variables that would change what is measured: where records go, whose cluster it is, and the
+threads that Ray gives to a trial."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,30 @@ class Ran:
     """How many processes trained."""
 
 
-def run(module: str, argv: Sequence[str], log: Path, look: Callable[[], None] = lambda: None, every: float = 1.0) -> Ran:
-    """`python -m module argv...`, to its end; `look` is called every so many seconds. What it says is in `log`.
+def run(
+    module: str,
+    argv: Sequence[str],
+    log: Path,
+    look: Callable[[], None] = lambda: None,
+    every: float = 1.0,
+) -> Ran:
+    """`python -m module argv...`, to its end; `look` is called every so many seconds.
 
-    Raises RuntimeError with its last line where it does not end with 0. Whatever it leaves running is ended.
+    What it says is in `log`.
+
+    Raises RuntimeError with its last line where it does not end with 0. Whatever it leaves running
+    is ended.
     """
-    temporary = tempfile.mkdtemp(prefix="side-")  # of its own, and short: Ray's sockets lie below it
+    temporary = tempfile.mkdtemp(
+        prefix="side-"
+    )  # of its own, and short: Ray's sockets lie below it
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    own = {"TMPDIR": temporary, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TOKENIZERS_PARALLELISM": "false"}
+    own = {
+        "TMPDIR": temporary,
+        "PYTHONPATH": str(ROOT),
+        "NO_COLOR": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     own["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # else Ray leaves one in the home folder
     family: set[psutil.Process] = set()
     pss = rss = 0
@@ -49,7 +66,11 @@ def run(module: str, argv: Sequence[str], log: Path, look: Callable[[], None] = 
     began = time.time()
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *argv], cwd=ROOT, env={**kept, **own}, stdout=out, stderr=subprocess.STDOUT
+            [sys.executable, "-m", module, *argv],
+            cwd=ROOT,
+            env={**kept, **own},
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
         try:
             while process.poll() is None:
@@ -72,7 +93,9 @@ def run(module: str, argv: Sequence[str], log: Path, look: Callable[[], None] = 
                 with contextlib.suppress(psutil.Error):
                     left.kill()
             process.wait()
-            psutil.wait_procs(family, timeout=5)  # before its files are removed: what still runs would make new ones
+            psutil.wait_procs(
+                family, timeout=5
+            )  # before its files are removed: what still runs would make new ones
             shutil.rmtree(temporary, ignore_errors=True)
     if process.returncode != 0:
         raise RuntimeError(f"{module} ended with {process.returncode}: {_last_line(log)}")
@@ -97,5 +120,9 @@ def _trains(process: psutil.Process) -> bool:
 
 
 def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [
+        line.strip()
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+        if line.strip()
+    ]
     return lines[-1][:300] if lines else "it said nothing"

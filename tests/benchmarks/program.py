@@ -1,4 +1,5 @@
-"""How a benchmark that takes minutes runs: in a folder of its own, with exit codes as search.run has them, and ending well on ^C."""
+"""How a benchmark that takes minutes runs: in a folder of its own, with exit codes as search.run
+has them, and ending well on ^C."""
 
 import shutil
 import signal
@@ -8,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from search.exit_codes import FAILED, INTERRUPTED, OK, USER_ERROR
-from search.parser import refusal
+from search.command import FAILED, INTERRUPTED, OK, USER_ERROR, refusal
 
 
 def run(prepare: Callable[[Path], Any]) -> int:
     """`prepare(folder)` gives what has `run()` and `tell()`; returns the exit code.
 
-    `tell` prints what was measured, also where ^C or SIGTERM cut it short, and says whether all of it was. A ValueError is bad input.
+    `tell` prints what was measured, also where ^C or SIGTERM cut it short, and says whether all of
+    it was. A ValueError is bad input.
     """
     before = signal.signal(signal.SIGTERM, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))

@@ -1,4 +1,5 @@
-"""A search of Regimen's over configurations that are given: a journal in which they wait, for `search.run --resume` to go on with."""
+"""A search of Regimen's over configurations that are given: a journal in which they wait, for
+`search.run --resume` to go on with."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,13 +9,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from search.spec import SearchSpec
-from search.study import JOURNAL
+from search.study.study import JOURNAL
 
 
 def enqueue(spec: SearchSpec, configurations: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the search's folder, and return the arguments of `search.run` that run it.
 
-    A configuration has the hyperparameters that `spec.fix` leaves to be searched; the search runs them in this order, and no others.
+    A configuration has the hyperparameters that `spec.fix` leaves to be searched; the search runs
+    them in this order, and no others.
     """
     assert spec.trials == len(configurations) and spec.name is not None
     spec.folder.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""How a benchmark ends: an aligned table, what it was measured with, and every raw number as JSON."""
+"""How a benchmark ends: an aligned table, what it was measured with, and every raw number as
+JSON."""
 
 import json
 import os
@@ -12,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from search.results import write
-from search.versions import commit, versions
+from search.outputs.provenance import commit, versions
+from search.outputs.tables import write
 
 
 def say(line: str) -> None:
@@ -22,21 +23,32 @@ def say(line: str) -> None:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells, the first row a header, in columns as wide as their widest cell; all but the first are set to the right."""
+    """Rows of cells, the first row a header, in columns as wide as their widest cell; all but the
+    first are set to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
-        first, *rest = (cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths)))
+        first, *rest = (
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths))
+        )
         lines.append("  ".join([first, *rest]).rstrip())
     return "\n".join(lines)
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
-    """The median and in brackets the range, to so many digits: `12.1 (11.8..12.5)`; a dash for no values."""
+    """The median and in brackets the range, to so many digits:
+
+    `12.1 (11.8..12.5)`; a dash for no values.
+    """
     if not values:
         return "-"
     middle = number(statistics.median(values), digits)
-    return middle if len(values) == 1 else f"{middle} ({number(min(values), digits)}..{number(max(values), digits)})"
+    return (
+        middle
+        if len(values) == 1
+        else f"{middle} ({number(min(values), digits)}..{number(max(values), digits)})"
+    )
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -72,7 +84,9 @@ def processor() -> str:
     """Its name as the system has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        return next(
+            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
@@ -85,13 +99,19 @@ def ending(facts: dict[str, Any]) -> str:
         [
             f"command    {facts['command']}",
             f"versions   {numbers}; commit {facts['commit'] or 'unknown'}",
-            f"processor  {facts['processor']}, {facts['cores']} cores; load before the first measurement (1, 5, 15 minutes) {load}",
+            (
+                f"processor  {facts['processor']}, {facts['cores']} cores; load before the first"
+                f" measurement (1, 5, 15 minutes) {load}"
+            ),
         ]
     )
 
 
 def out_file(path: str | None) -> Path | None:
-    """Where raw numbers go. Raises ValueError where no file can be made there, before anything is measured."""
+    """Where raw numbers go.
+
+    Raises ValueError where no file can be made there, before anything is measured.
+    """
     if path is None:
         return None
     file = Path(path).expanduser().resolve()

@@ -1,4 +1,5 @@
-"""The sides of the comparison with Hugging Face, each by its own means: the same learning rates with the same everything else."""
+"""The sides of the comparison with Hugging Face, each by its own means: the same learning rates
+with the same everything else."""
 
 import math
 import os
@@ -53,15 +54,24 @@ class Share:
     threads: int
 
     def __str__(self) -> str:
-        return f"{self.slots} at a time, {self.threads} thread{'s' if self.threads > 1 else ''} each"
+        return (
+            f"{self.slots} at a time, {self.threads} thread{'s' if self.threads > 1 else ''} each"
+        )
 
 
 def turn(name: str, task: Task, share: Share, folder: Path) -> tuple[Ran, Trials]:
-    """Run a side. Raises RuntimeError, OSError or ValueError where it fails or leaves out a trial."""
+    """Run a side.
+
+    Raises RuntimeError, OSError or ValueError where it fails or leaves out a trial.
+    """
     folder.mkdir()
     if name == REGIMEN:
         spec = regimen_spec(task, share, folder)
-        ran = process.run("search.run", enqueue(spec, [{"learning_rate": r, "head_learning_rate": r} for r in task.rates]), folder / "log")
+        ran = process.run(
+            "search.run",
+            enqueue(spec, [{"learning_rate": r, "head_learning_rate": r} for r in task.rates]),
+            folder / "log",
+        )
         found = trials.of_study(spec.folder)
     else:
         plan = hf_plan(name, task, share, folder)
@@ -116,13 +126,17 @@ def hf_plan(name: str, task: Task, share: Share, folder: Path) -> HfSearch:
 def rates(count: int, seed: int) -> list[float]:
     """`count` learning rates in equal factors over `RATES`, in an order that the seed decides."""
     low, high = map(math.log, RATES)
-    found = [float(f"{math.exp(low + (high - low) * (place + 0.5) / count):.4g}") for place in range(count)]
+    found = [
+        float(f"{math.exp(low + (high - low) * (place + 0.5) / count):.4g}")
+        for place in range(count)
+    ]
     random.Random(seed).shuffle(found)
     return found
 
 
 def probe(name: str, task: Task, folder: Path) -> tuple[Share, list[dict[str, Any]]]:
-    """The better of a one-thread trial on each core and one trial on all of them, and what both did, in epochs a minute while trials train.
+    """The better of a one-thread trial on each core and one trial on all of them, and what both
+    did, in epochs a minute while trials train.
 
     Where neither could be measured it is the first.
     """
@@ -132,7 +146,9 @@ def probe(name: str, task: Task, folder: Path) -> tuple[Share, list[dict[str, An
         one: dict[str, Any] = asdict(share)
         try:
             _, search = turn(name, task, share, folder / f"probe-{name}-{share.slots}")
-            seconds = statistics.mean(seconds for trial in search.complete for seconds in trial.seconds)
+            seconds = statistics.mean(
+                seconds for trial in search.complete for seconds in trial.seconds
+            )
             one["epochs_a_minute"] = 60 * share.slots / seconds
         except (OSError, RuntimeError, ValueError) as error:
             one["error"] = str(error)

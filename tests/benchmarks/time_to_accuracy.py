@@ -1,13 +1,17 @@
-"""python -m tests.benchmarks.time_to_accuracy: how soon a search holds a good configuration, Hugging Face's and Regimen's.
+"""python -m tests.benchmarks.time_to_accuracy: how soon a search holds a good configuration,
+Hugging Face's and Regimen's.
 
-For each seed, `Trainer.hyperparameter_search` runs its trials over a regime's space; then Regimen searches the same space with its own
-defaults (ASHA, TPE, its starting points) for as long as that took. Both ask the very same function for configurations, and make head,
-parameter groups and schedule of them alike, so nothing has to be left out of the space. Hugging Face's side is what its users have: TPE, no
-stopping, no starting points, by default Ray with a one-thread trial on each core; both sides use the precision that suits the hardware.
+For each seed, `Trainer.hyperparameter_search` runs its trials over a regime's space; then Regimen
+searches the same space with its own defaults (ASHA, TPE, its starting points) for as long as that
+took. Both ask the very same function for configurations, and make head, parameter groups and
+schedule of them alike, so nothing has to be left out of the space. Hugging Face's side is what its
+users have: TPE, no stopping, no starting points, by default Ray with a one-thread trial on each
+core; both sides use the precision that suits the hardware.
 
-Seconds count from the process's start, imports and all, until any trial's epoch reports the target: the best accuracy of Hugging
-Face's whole search of that seed; and the best of all searches here, less half a point. An epoch of Regimen's counts from when it
-stands in the journal, looked for twice a second; one of Hugging Face's from its own evaluation. Only what was found within the time of
+Seconds count from the process's start, imports and all, until any trial's epoch reports the target:
+the best accuracy of Hugging Face's whole search of that seed; and the best of all searches here,
+less half a point. An epoch of Regimen's counts from when it stands in the journal, looked for twice
+a second; one of Hugging Face's from its own evaluation. Only what was found within the time of
 Hugging Face's whole search counts, and the best accuracy within it is told too.
 """
 
@@ -20,15 +24,15 @@ from pathlib import Path
 from typing import Any
 
 import trainables
-from search import study as studies
-from search.parser import Parser
-from search.prepare import prepare, resolve_precision
+from search.command import Parser
+from search.inputs import prepare, resolve_precision
+from search.study import study as studies
 from tests.benchmarks import corpus, process, program, report, trials
 from tests.benchmarks.curve import Curve, best, median_of, ratio, reached, told
 from tests.benchmarks.hf_plan import HfSearch
 from tests.benchmarks.journal import Watch
 from tests.benchmarks.report import say
-from trainables.parts.fine_tune import FineTune
+from trainables.parts.training.fine_tune import FineTune
 
 NEAR = 0.005
 """How far below the best known accuracy the second target is."""
@@ -39,29 +43,83 @@ MANY = 10_000
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags. Raises ValueError for values that make no sense."""
     p = Parser(
-        prog="python -m tests.benchmarks.time_to_accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tests.benchmarks.time_to_accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    regimes = [name for name in trainables.names() if issubclass(trainables.load(name).Config, FineTune)]
-    p.add_argument("--regime", choices=regimes, default="baseline", help="whose space is searched (default: baseline)")
-    p.add_argument("--data", default="embedded", metavar="SOURCE", help="as search.run has it (default: embedded)")
-    p.add_argument("--model", default="minilm", metavar="SOURCE", help="a hub name, a local folder, or minilm (default: minilm)")
-    p.add_argument("--trials", type=int, default=8, metavar="N", help="of Hugging Face's search (default: 8)")
-    p.add_argument("--epochs", type=int, default=4, metavar="N", help="of a trial on both sides (default: 4)")
-    p.add_argument("--seeds", type=int, default=3, metavar="N", help="how often it is done, each with its own seed (default: 3)")
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="the first of them (default: 0)")
-    p.add_argument("--sentences", type=int, metavar="N", help="training sentences to use, drawn by the first seed (default: all)")
-    p.add_argument("--fix", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="not to be searched, on both sides")
+    regimes = [
+        name for name in trainables.names() if issubclass(trainables.load(name).Config, FineTune)
+    ]
+    p.add_argument(
+        "--regime",
+        choices=regimes,
+        default="baseline",
+        help="whose space is searched (default: baseline)",
+    )
+    p.add_argument(
+        "--data",
+        default="embedded",
+        metavar="SOURCE",
+        help="as search.run has it (default: embedded)",
+    )
+    p.add_argument(
+        "--model",
+        default="minilm",
+        metavar="SOURCE",
+        help="a hub name, a local folder, or minilm (default: minilm)",
+    )
+    p.add_argument(
+        "--trials", type=int, default=8, metavar="N", help="of Hugging Face's search (default: 8)"
+    )
+    p.add_argument(
+        "--epochs", type=int, default=4, metavar="N", help="of a trial on both sides (default: 4)"
+    )
+    p.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often it is done, each with its own seed (default: 3)",
+    )
+    p.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the first of them (default: 0)"
+    )
+    p.add_argument(
+        "--sentences",
+        type=int,
+        metavar="N",
+        help="training sentences to use, drawn by the first seed (default: all)",
+    )
+    p.add_argument(
+        "--fix",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="not to be searched, on both sides",
+    )
     p.add_argument(
         "--hf-backend",
         choices=["ray", "optuna"],
         default="ray",
-        help="Ray with Optuna's TPE and a one-thread trial on each core; or Optuna, one trial at a time on all cores (default: ray)",
+        help=(
+            "Ray with Optuna's TPE and a one-thread trial on each core; or Optuna, one trial at a"
+            " time on all cores (default: ray)"
+        ),
     )
-    p.add_argument("--hf-reuse", action="store_true", help="keep Ray's actors from trial to trial there, which is off by default")
     p.add_argument(
-        "--hf-points", action="store_true", help="let it try the regime's points in common use first, as Regimen does (ray only)"
+        "--hf-reuse",
+        action="store_true",
+        help="keep Ray's actors from trial to trial there, which is off by default",
     )
-    p.add_argument("--out", metavar="FILE", help="every raw number as JSON, written after each search")
+    p.add_argument(
+        "--hf-points",
+        action="store_true",
+        help="let it try the regime's points in common use first, as Regimen does (ray only)",
+    )
+    p.add_argument(
+        "--out", metavar="FILE", help="every raw number as JSON, written after each search"
+    )
     args = p.parse_args(argv)
     for name in ("trials", "epochs", "seeds"):
         if getattr(args, name) < 1:
@@ -74,7 +132,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def fixed(regime: str, items: Sequence[str]) -> dict[str, Any]:
-    """What --fix names, as values. Raises ValueError for a field that the regime has not, or a value that it can't take."""
+    """What --fix names, as values.
+
+    Raises ValueError for a field that the regime has not, or a value that it can't take.
+    """
     config, found = trainables.load(regime).Config, {}
     for item in items:
         name, equals, text = item.partition("=")
@@ -87,15 +148,25 @@ def fixed(regime: str, items: Sequence[str]) -> dict[str, Any]:
 class Benchmark:
     """The run: both searches for each seed, and what they come to."""
 
-    def __init__(self, args: argparse.Namespace, out: Path | None, conditions: dict[str, Any], work: Path) -> None:
+    def __init__(
+        self, args: argparse.Namespace, out: Path | None, conditions: dict[str, Any], work: Path
+    ) -> None:
         self.args, self.out, self.work = args, out, work
         (work / "data").mkdir()
         read = corpus.write(args.data, args.sentences, args.seed, work / "data")
         prepare(str(work / "data"), args.model)  # raises where model and data don't fit
         self.labels, self.fix = len(read.labels), fixed(args.regime, args.fix)
         self.bf16 = resolve_precision("auto", gpu=False) == "bf16"
-        self.facts: dict[str, Any] = {**conditions, "sentences": len(read.train), "bf16": self.bf16, "searches": []}
-        say(f"{len(read.train)} training sentences, {len(read.validation)} for validation; {'bf16' if self.bf16 else 'fp32'}")
+        self.facts: dict[str, Any] = {
+            **conditions,
+            "sentences": len(read.train),
+            "bf16": self.bf16,
+            "searches": [],
+        }
+        say(
+            f"{len(read.train)} training sentences, {len(read.validation)} for validation;"
+            f" {'bf16' if self.bf16 else 'fp32'}"
+        )
 
     def run(self) -> None:
         """Both sides for each seed in turn. What fails is told, and the rest goes on."""
@@ -136,29 +207,73 @@ class Benchmark:
         ran = process.run("tests.benchmarks.hf_search", [str(file)], self.work / f"hf-{seed}.log")
         found = trials.of_events(Path(plan.events))
         curve = [
-            (event["at"] - ran.began, event["accuracy"]) for event in trials.read_events(Path(plan.events)) if event["event"] == "epoch"
+            (event["at"] - ran.began, event["accuracy"])
+            for event in trials.read_events(Path(plan.events))
+            if event["event"] == "epoch"
         ]
-        entry["hf"] = {"seconds": ran.ended - ran.began, "curve": curve, "trials": [asdict(trial) for trial in found.trials]}
+        entry["hf"] = {
+            "seconds": ran.ended - ran.began,
+            "curve": curve,
+            "trials": [asdict(trial) for trial in found.trials],
+        }
         if len(found.complete) != self.args.trials:
-            raise RuntimeError(f"{len(found.complete)} of {self.args.trials} trials came to their end")
+            raise RuntimeError(
+                f"{len(found.complete)} of {self.args.trials} trials came to their end"
+            )
         top = best(curve) or 0.0
-        say(f"seed {seed}: Hugging Face: {len(found.complete)} trials in {ran.ended - ran.began:.0f} s, best {100 * top:.1f} %")
+        say(
+            f"seed {seed}: Hugging Face: {len(found.complete)} trials in"
+            f" {ran.ended - ran.began:.0f} s, best {100 * top:.1f} %"
+        )
 
     def regimen(self, seed: int, entry: dict[str, Any]) -> None:
         """Its search, for as long as the other took."""
         if "hf" not in entry:
             raise RuntimeError("there is no time to hold it against")
         budget, results = entry["hf"]["seconds"], self.work / f"results-{seed}"
-        sources = ["--data", str(self.work / "data"), "--model", self.args.model, "--results", str(results), "--name", "benchmark"]
-        amount = ["--trials", str(MANY), "--epochs", str(self.args.epochs), "--seed", str(seed), "--time-budget", f"{budget:.0f}s"]
-        argv = ["--regime", self.args.regime, *sources, *amount, "--no-confirm", "--gpus-per-trial", "0"]
+        sources = [
+            "--data",
+            str(self.work / "data"),
+            "--model",
+            self.args.model,
+            "--results",
+            str(results),
+            "--name",
+            "benchmark",
+        ]
+        amount = [
+            "--trials",
+            str(MANY),
+            "--epochs",
+            str(self.args.epochs),
+            "--seed",
+            str(seed),
+            "--time-budget",
+            f"{budget:.0f}s",
+        ]
+        argv = [
+            "--regime",
+            self.args.regime,
+            *sources,
+            *amount,
+            "--no-confirm",
+            "--gpus-per-trial",
+            "0",
+        ]
         argv += ["--fix", *self.args.fix] if self.args.fix else []
         watch = Watch(results / "benchmark")
-        ran = process.run("search.run", argv, self.work / f"regimen-{seed}.log", watch.look, every=0.5)
+        ran = process.run(
+            "search.run", argv, self.work / f"regimen-{seed}.log", watch.look, every=0.5
+        )
         curve = [(at - ran.began, accuracy) for at, accuracy in watch.seen]
-        states = Counter(trial.state.name for trial in studies.trials(studies.read_study(results / "benchmark")))
+        states = Counter(
+            trial.state.name for trial in studies.trials(studies.read_study(results / "benchmark"))
+        )
         entry["regimen"] = {"seconds": ran.ended - ran.began, "curve": curve, "states": states}
-        say(f"seed {seed}: Regimen: {dict(states)}, best {100 * (best(curve, budget) or 0):.1f} % in the same {budget:.0f} s")
+        say(
+            f"seed {seed}: Regimen: {dict(states)}, best {100 * (best(curve, budget) or 0):.1f} %"
+            f" in the same {budget:.0f} s"
+        )
 
     def tell(self) -> bool:
         """Print what there is; whether every search came through."""
@@ -168,25 +283,44 @@ class Benchmark:
         self.facts["best_known"], self.facts["outcomes"] = known, found
         report.save(self.out, self.facts)
         print(f"\n{table(found)}\n")
-        print(f"targets: Hugging Face's best of that seed, and {100 * (known - NEAR):.2f} %, the best of all less {100 * NEAR:g} points")
+        print(
+            f"targets: Hugging Face's best of that seed, and {100 * (known - NEAR):.2f} %, the best"
+            f" of all less {100 * NEAR:g} points"
+        )
         for title, key in (("Hugging Face's best", "best"), ("near the best known", "near")):
-            print(f"times as soon there as Hugging Face, {title}: {median_of([one[key]['ratio'] for one in found])}; median (range)")
+            print(
+                f"times as soon there as Hugging Face, {title}:"
+                f" {median_of([one[key]['ratio'] for one in found])}; median (range)"
+            )
         print(report.ending(self.facts))
         return len(whole) == self.args.seeds
 
 
 def best_known(entries: Sequence[dict[str, Any]]) -> float:
     """The highest accuracy of all searches, within the time that each has."""
-    return max((best(entry[side]["curve"], entry["hf"]["seconds"]) or 0.0 for entry in entries for side in ("hf", "regimen")), default=0.0)
+    return max(
+        (
+            best(entry[side]["curve"], entry["hf"]["seconds"]) or 0.0
+            for entry in entries
+            for side in ("hf", "regimen")
+        ),
+        default=0.0,
+    )
 
 
 def outcome(entry: dict[str, Any], near: float) -> dict[str, Any]:
     """What one seed's two searches come to."""
-    length, curves = entry["hf"]["seconds"], {side: _within(entry[side]["curve"], entry["hf"]["seconds"]) for side in ("hf", "regimen")}
+    length, curves = (
+        entry["hf"]["seconds"],
+        {side: _within(entry[side]["curve"], entry["hf"]["seconds"]) for side in ("hf", "regimen")},
+    )
     top = {side: best(curve) for side, curve in curves.items()}
     told: dict[str, Any] = {"seed": entry["seed"], "seconds": length, "top": top}
     for name, target in {"best": top["hf"], "near": near}.items():
-        times = {side: None if target is None else reached(curve, target) for side, curve in curves.items()}
+        times = {
+            side: None if target is None else reached(curve, target)
+            for side, curve in curves.items()
+        }
         told[name] = {"target": target, **times, "ratio": ratio(times["hf"], times["regimen"])}
     return told
 
@@ -208,7 +342,10 @@ def table(found: Sequence[dict[str, Any]]) -> str:
     ]
     for one in found:
         cells = [str(one["seed"]), f"{one['seconds']:.0f}"]
-        cells += [f"{100 * one['top'][side]:.2f}" if one["top"][side] is not None else "-" for side in sides[:2]]
+        cells += [
+            f"{100 * one['top'][side]:.2f}" if one["top"][side] is not None else "-"
+            for side in sides[:2]
+        ]
         for key in ("best", "near"):
             cells += [told(one[key][side], one["seconds"]) for side in sides[:2]]
             cells.append("-" if one[key]["ratio"] is None else f"{one[key]['ratio']:.2f}")
@@ -217,11 +354,17 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 where every search came through, 1 where one failed, 2 for bad input, 130 after ^C; what was measured is told."""
+    """Returns 0 where every search came through, 1 where one failed, 2 for bad input, 130 after ^C;
+    what was measured is told."""
 
     def prepared(work: Path) -> Benchmark:
         args = parse(argv)
-        return Benchmark(args, report.out_file(args.out), report.conditions("tests.benchmarks.time_to_accuracy", argv), work)
+        return Benchmark(
+            args,
+            report.out_file(args.out),
+            report.conditions("tests.benchmarks.time_to_accuracy", argv),
+            work,
+        )
 
     return program.run(prepared)
 

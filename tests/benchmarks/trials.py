@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from search import study as studies
+from search.study import study as studies
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ class Trials:
 
 
 def of_events(path: Path) -> Trials:
-    """What Hugging Face's side wrote, a JSON object a line. Raises ValueError where it did not get as far as its first trial."""
+    """What Hugging Face's side wrote, a JSON object a line.
+
+    Raises ValueError where it did not get as far as its first trial.
+    """
     events = read_events(path)
     asked = [event["at"] for event in events if event["event"] == "asked"]
     if not asked:
@@ -51,7 +54,15 @@ def of_events(path: Path) -> Trials:
         ended = [event["at"] for event in own if event["event"] == "end"]
         accuracies = [epoch["accuracy"] for epoch in epochs]
         seconds = [epoch["seconds"] for epoch in epochs]
-        found.append(Trial(begin["learning_rate"], seconds, accuracies, ended[0] if ended else None, begin["threads"]))
+        found.append(
+            Trial(
+                begin["learning_rate"],
+                seconds,
+                accuracies,
+                ended[0] if ended else None,
+                begin["threads"],
+            )
+        )
     return Trials(min(asked), found)
 
 
@@ -62,7 +73,10 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 
 def of_study(folder: Path) -> Trials:
-    """What Regimen's journal holds. Raises ValueError where it did not get as far as its first trial."""
+    """What Regimen's journal holds.
+
+    Raises ValueError where it did not get as far as its first trial.
+    """
     study = studies.read_study(folder)
     threads = study.user_attrs.get("conditions", {}).get("threads")
     found = []
@@ -72,7 +86,10 @@ def of_study(folder: Path) -> Trials:
             began.append(trial.datetime_start.timestamp())
         done = trial.datetime_complete if trial.state == TrialState.COMPLETE else None
         epochs = studies.epochs(trial)
-        seconds, accuracies = [epoch["seconds"] for epoch in epochs], [epoch["validation_accuracy"] for epoch in epochs]
+        seconds, accuracies = (
+            [epoch["seconds"] for epoch in epochs],
+            [epoch["validation_accuracy"] for epoch in epochs],
+        )
         rate = trial.user_attrs[studies.CONFIG]["learning_rate"]
         found.append(Trial(rate, seconds, accuracies, done.timestamp() if done else None, threads))
     if not began:
@@ -83,11 +100,16 @@ def of_study(folder: Path) -> Trials:
 def paired(ours: Sequence[Trial], theirs: Iterable[Trial]) -> list[float]:
     """Our last accuracy minus theirs, for each learning rate that both have."""
     last = by_rate(theirs)
-    return [trial.accuracies[-1] - last[key] for trial, key in ((trial, _key(trial)) for trial in ours) if key in last]
+    return [
+        trial.accuracies[-1] - last[key]
+        for trial, key in ((trial, _key(trial)) for trial in ours)
+        if key in last
+    ]
 
 
 def by_rate(trials: Iterable[Trial]) -> Mapping[str, float]:
-    """The last accuracy by learning rate, which stands for the whole configuration where nothing else differs."""
+    """The last accuracy by learning rate, which stands for the whole configuration where nothing
+    else differs."""
     return {_key(trial): trial.accuracies[-1] for trial in trials}
 
 

@@ -1,22 +1,26 @@
-"""python -m tests.benchmarks.vs_hf_trainer: one search, by Hugging Face's `Trainer.hyperparameter_search` and by Regimen.
+"""python -m tests.benchmarks.vs_hf_trainer: one search, by Hugging Face's
+`Trainer.hyperparameter_search` and by Regimen.
 
-Every side tries the same learning rates with the same everything: encoder, [CLS] -> dropout 0.1 -> linear head, AdamW with weight decay
-0.01, gradients clipped at norm 1 (Trainer's default), a linear schedule, batch size, epochs, seed and sentences, judged on validation every
-epoch; none stops a trial early. Two differences are left: Trainer decays no biases and norms, and each side shuffles in its own way.
+Every side tries the same learning rates with the same everything: encoder, [CLS] -> dropout 0.1 ->
+linear head, AdamW with weight decay 0.01, gradients clipped at norm 1 (Trainer's default), a linear
+schedule, batch size, epochs, seed and sentences, judged on validation every epoch; none stops a
+trial early. Two differences are left: Trainer decays no biases and norms, and each side shuffles in
+its own way.
 
     hf-fp32        Trainer as it is, transformers' Ray backend
     hf-bf16        the same with bf16=True
     hf-bf16-reuse  and with Ray's actors kept from trial to trial, which is off by default
     regimen        search.run over the same list, without confirmation
 
-Each side is a process of its own and has all cores, and no GPU. A short probe finds whether it does better with one trial on all of
-them or with a one-thread trial on each. Then the sides take turns, `--repeats` times, so that what else the machine does meets all; each
-repeat has a seed of its own.
+Each side is a process of its own and has all cores, and no GPU. A short probe finds whether it does
+better with one trial on all of them or with a one-thread trial on each. Then the sides take turns,
+`--repeats` times, so that what else the machine does meets all; each repeat has a seed of its own.
 
-Start-up is from the process's start to the moment in which it asks for its first trial (imports, data, Ray); the search is from there to
-the last trial's end, workers' starts and imports included; trials an hour are those of the search. Efficiency is the time in which the
-matrix units could have multiplied what training on the real tokens needs (work.py), divided by the search's time; validation takes
-time, and counts as no work.
+Start-up is from the process's start to the moment in which it asks for its first trial (imports,
+data, Ray); the search is from there to the last trial's end, workers' starts and imports included;
+trials an hour are those of the search. Efficiency is the time in which the matrix units could have
+multiplied what training on the real tokens needs (work.py), divided by the search's time;
+validation takes time, and counts as no work.
 """
 
 import argparse
@@ -26,8 +30,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from search.parser import Parser
-from search.prepare import prepare, resolve_precision
+from search.command import Parser
+from search.inputs import prepare, resolve_precision
 from tests.benchmarks import corpus, peak, program, report
 from tests.benchmarks.hf_figures import accuracy_line, figures, ratios_table, sides_table
 from tests.benchmarks.process import Ran
@@ -42,30 +46,79 @@ PROBED = 400
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags. Raises ValueError for values that make no sense."""
-    p = Parser(prog="python -m tests.benchmarks.vs_hf_trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--data", default="embedded", metavar="SOURCE", help="as search.run has it (default: embedded)")
-    p.add_argument("--model", default="minilm", metavar="SOURCE", help="a hub name, a local folder, or minilm (default: minilm)")
-    p.add_argument("--batch-size", type=int, default=16, metavar="N", help="sentences in a mini-batch (default: 16)")
-    p.add_argument("--trials", type=int, default=4, metavar="N", help="learning rates to try (default: 4)")
+    p = Parser(
+        prog="python -m tests.benchmarks.vs_hf_trainer",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "--data",
+        default="embedded",
+        metavar="SOURCE",
+        help="as search.run has it (default: embedded)",
+    )
+    p.add_argument(
+        "--model",
+        default="minilm",
+        metavar="SOURCE",
+        help="a hub name, a local folder, or minilm (default: minilm)",
+    )
+    p.add_argument(
+        "--batch-size",
+        type=int,
+        default=16,
+        metavar="N",
+        help="sentences in a mini-batch (default: 16)",
+    )
+    p.add_argument(
+        "--trials", type=int, default=4, metavar="N", help="learning rates to try (default: 4)"
+    )
     p.add_argument("--epochs", type=int, default=2, metavar="N", help="of a trial (default: 2)")
-    p.add_argument("--repeats", type=int, default=3, metavar="N", help="turns of each side (default: 3)")
-    p.add_argument("--sentences", type=int, metavar="N", help="training sentences to use, drawn by the seed (default: all)")
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="of the first turn; each later one has the next (default: 0)")
+    p.add_argument(
+        "--repeats", type=int, default=3, metavar="N", help="turns of each side (default: 3)"
+    )
+    p.add_argument(
+        "--sentences",
+        type=int,
+        metavar="N",
+        help="training sentences to use, drawn by the seed (default: all)",
+    )
+    p.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the first turn; each later one has the next (default: 0)",
+    )
     default = ["hf-fp32", "hf-bf16", REGIMEN]
-    p.add_argument("--sides", nargs="+", choices=SIDES, default=default, help=f"who takes part (default: {' '.join(default)})")
+    p.add_argument(
+        "--sides",
+        nargs="+",
+        choices=SIDES,
+        default=default,
+        help=f"who takes part (default: {' '.join(default)})",
+    )
     p.add_argument(
         "--hf-sampling",
         choices=["random", "group_by_length"],
         default="random",
-        help="Trainer's train_sampling_strategy: random, its default, or like lengths together, which pads less (default: random)",
+        help=(
+            "Trainer's train_sampling_strategy: random, its default, or like lengths together,"
+            " which pads less (default: random)"
+        ),
     )
     p.add_argument(
         "--share",
         choices=["probe", "trials", "threads"],
         default="probe",
-        help="a one-thread trial on each core (trials), one trial on all (threads), or each side's better one by a probe (default: probe)",
+        help=(
+            "a one-thread trial on each core (trials), one trial on all (threads), or each side's"
+            " better one by a probe (default: probe)"
+        ),
     )
-    p.add_argument("--out", metavar="FILE", help="every raw number as JSON, written after each turn")
+    p.add_argument(
+        "--out", metavar="FILE", help="every raw number as JSON, written after each turn"
+    )
     args = p.parse_args(argv)
     for name in ("batch_size", "trials", "epochs", "repeats"):
         if getattr(args, name) < 1:
@@ -79,14 +132,28 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 class Benchmark:
     """The run: prepares what all share, probes, lets the sides take turns, and tells."""
 
-    def __init__(self, args: argparse.Namespace, out: Path | None, conditions: dict[str, Any], work: Path) -> None:
+    def __init__(
+        self, args: argparse.Namespace, out: Path | None, conditions: dict[str, Any], work: Path
+    ) -> None:
         self.args, self.out, self.work = args, out, work
         read = corpus.write(args.data, args.sentences, args.seed, folder(work / "data"))
         prepared = prepare(str(work / "data"), args.model)
         lengths, shape = prepared.data.train.lengths, Shape.of(prepared.pretrained.config)
-        self.tokens, self.flop = args.epochs * int(lengths.sum()), args.epochs * training_flop(lengths, shape)
+        self.tokens, self.flop = (
+            args.epochs * int(lengths.sum()),
+            args.epochs * training_flop(lengths, shape),
+        )
         listed = rates(args.trials, args.seed)
-        self.task = Task(work / "data", args.model, len(read.labels), listed, args.epochs, args.batch_size, args.seed, args.hf_sampling)
+        self.task = Task(
+            work / "data",
+            args.model,
+            len(read.labels),
+            listed,
+            args.epochs,
+            args.batch_size,
+            args.seed,
+            args.hf_sampling,
+        )
         self.sentences = len(lengths)
         self.turns: dict[str, dict[int, tuple[Ran, Trials]]] = {name: {} for name in args.sides}
         self.shares: dict[str, Share] = {}
@@ -102,8 +169,9 @@ class Benchmark:
             "turns": [],
         }
         say(
-            f"{self.sentences} training sentences of {lengths.mean():.1f} tokens, {self.facts['validation']} for validation; "
-            f"learning rates {', '.join(f'{rate:g}' for rate in listed)}"
+            f"{self.sentences} training sentences of {lengths.mean():.1f} tokens,"
+            f" {self.facts['validation']} for validation; learning rates"
+            f" {', '.join(f'{rate:g}' for rate in listed)}"
         )
 
     def run(self) -> None:
@@ -123,15 +191,21 @@ class Benchmark:
             return Share(cores, 1) if self.args.share == "trials" else Share(1, cores)
         small = self.work / "small"
         if not small.exists():
-            corpus.write(str(self.work / "data"), min(PROBED, self.sentences), self.args.seed, folder(small))
+            corpus.write(
+                str(self.work / "data"), min(PROBED, self.sentences), self.args.seed, folder(small)
+            )
         task = replace(self.task, data=small, rates=rates(cores, 0), epochs=1)
-        say(f"probe of {name}: {cores} trials of one epoch over {min(PROBED, self.sentences)} sentences, each way")
+        say(
+            f"probe of {name}: {cores} trials of one epoch over {min(PROBED, self.sentences)}"
+            " sentences, each way"
+        )
         chosen, found = probe(name, task, self.work)
         self.facts["probes"][name] = found
         self.keep()
         for one in found:
             say(
-                f"  {Share(one['slots'], one['threads'])}: {one.get('error') or format(one['epochs_a_minute'], '.1f') + ' epochs a minute'}"
+                f"  {Share(one['slots'], one['threads'])}:"
+                f" {one.get('error') or format(one['epochs_a_minute'], '.1f') + ' epochs a minute'}"
             )
         return chosen
 
@@ -142,14 +216,22 @@ class Benchmark:
         except Exception as error:  # of whatever kind: the comparison is worth having without it
             say(f"the peak was not measured: {error}")
             return
-        say("peak: " + ", ".join(f"{name} {rate / 1e12:.2f} TFLOP/s" for name, rate in found.items()))
+        say(
+            "peak: "
+            + ", ".join(f"{name} {rate / 1e12:.2f} TFLOP/s" for name, rate in found.items())
+        )
         self.facts["peaks"].append(found)
         self.keep()
 
     def take_turn(self, name: str, repeat: int) -> None:
         """One side's search."""
         task = replace(self.task, seed=self.args.seed + repeat)
-        entry: dict[str, Any] = {"side": name, "repeat": repeat, "seed": task.seed, "share": asdict(self.shares[name])}
+        entry: dict[str, Any] = {
+            "side": name,
+            "repeat": repeat,
+            "seed": task.seed,
+            "share": asdict(self.shares[name]),
+        }
         try:
             ran, found = turn(name, task, self.shares[name], self.work / f"{name}-{repeat}")
         except (OSError, RuntimeError, ValueError) as error:
@@ -157,31 +239,56 @@ class Benchmark:
             say(f"repeat {repeat + 1}, {name}: FAILED: {error}")
         else:
             self.turns[name][repeat] = ran, found
-            entry |= {"process": asdict(ran), "asked": found.asked, "trials": [asdict(trial) for trial in found.trials]}
+            entry |= {
+                "process": asdict(ran),
+                "asked": found.asked,
+                "trials": [asdict(trial) for trial in found.trials],
+            }
             entry["figures"] = told = figures(ran, found, self.tokens, self.flop, {}, "")
-            say(f"repeat {repeat + 1}, {name}: {told['trials_an_hour']:.1f} trials an hour, {told['epoch']:.2f} s an epoch")
+            say(
+                f"repeat {repeat + 1}, {name}: {told['trials_an_hour']:.1f} trials an hour,"
+                f" {told['epoch']:.2f} s an epoch"
+            )
         self.facts["turns"].append(entry)
         self.keep()
 
     def tell(self) -> bool:
         """Print the tables of what there is; whether every side came through every turn."""
-        peaks = {name: max(one[name] for one in self.facts["peaks"]) for name in peak.DTYPES} if self.facts["peaks"] else {}
+        peaks = (
+            {name: max(one[name] for one in self.facts["peaks"]) for name in peak.DTYPES}
+            if self.facts["peaks"]
+            else {}
+        )
         precision = {name: "fp32" if name.endswith("fp32") else "bf16" for name in self.turns}
         precision[REGIMEN] = resolve_precision("auto", gpu=False)
         told = {
-            name: {repeat: figures(*one, self.tokens, self.flop, peaks, precision[name]) for repeat, one in turns.items()}
+            name: {
+                repeat: figures(*one, self.tokens, self.flop, peaks, precision[name])
+                for repeat, one in turns.items()
+            }
             for name, turns in self.turns.items()
         }
         self.facts["figures"], self.facts["best_peaks"] = told, peaks
         self.keep()
-        rates_ = ", ".join(f"{name} {rate / 1e12:.2f} TFLOP/s" for name, rate in peaks.items()) or "not measured"
+        rates_ = (
+            ", ".join(f"{name} {rate / 1e12:.2f} TFLOP/s" for name, rate in peaks.items())
+            or "not measured"
+        )
         print(f"\n{sides_table(told, {name: str(share) for name, share in self.shares.items()})}\n")
         if against := ratios_table(told):
             print(f"{against}\n")
         for name in [name for name in self.turns if name != REGIMEN and REGIMEN in self.turns]:
             both = sorted(self.turns[name].keys() & self.turns[REGIMEN].keys())
-            print(accuracy_line(name, *([self.turns[side][repeat][1] for repeat in both] for side in (REGIMEN, name))))
-        print(f"cells: median (range) over the turns; peak, the best of {len(self.facts['peaks'])} measurements: {rates_}")
+            print(
+                accuracy_line(
+                    name,
+                    *([self.turns[side][repeat][1] for repeat in both] for side in (REGIMEN, name)),
+                )
+            )
+        print(
+            f"cells: median (range) over the turns; peak, the best of {len(self.facts['peaks'])}"
+            f" measurements: {rates_}"
+        )
         print(report.ending(self.facts))
         return all(len(turns) == self.args.repeats for turns in self.turns.values())
 
@@ -197,11 +304,17 @@ def folder(path: Path) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 where every side came through, 1 where one failed, 2 for bad input, 130 after ^C; what was measured is told."""
+    """Returns 0 where every side came through, 1 where one failed, 2 for bad input, 130 after ^C;
+    what was measured is told."""
 
     def prepare(work: Path) -> Benchmark:
         args = parse(argv)
-        return Benchmark(args, report.out_file(args.out), report.conditions("tests.benchmarks.vs_hf_trainer", argv), work)
+        return Benchmark(
+            args,
+            report.out_file(args.out),
+            report.conditions("tests.benchmarks.vs_hf_trainer", argv),
+            work,
+        )
 
     return program.run(prepare)
 

@@ -1,8 +1,9 @@
 """What training has to multiply at least: the matrix products of real tokens, padding left out.
 
-Per token and layer a forward pass is 2 (4 D^2 + 2 D F) FLOP in the linear maps and 4 T D in attention, with D the width, F the
-feed-forward layer's, T the tokens of the token's own sentence; the backward pass is twice the forward one. Embeddings, norms, dropout, the
-classifier and the optimiser are left out, and so is validation: they take time, and count as none of the work.
+Per token and layer a forward pass is 2 (4 D^2 + 2 D F) FLOP in the linear maps and 4 T D in
+attention, with D the width, F the feed-forward layer's, T the tokens of the token's own sentence;
+the backward pass is twice the forward one. Embeddings, norms, dropout, the classifier and the
+optimiser are left out, and so is validation: they take time, and count as none of the work.
 """
 
 from collections.abc import Iterable
@@ -24,7 +25,10 @@ class Shape:
         names = ("num_hidden_layers", "hidden_size", "intermediate_size")
         missing = [name for name in names if not isinstance(getattr(config, name, None), int)]
         if missing:
-            raise ValueError(f"model is one whose config.json has {', '.join(names)}, as BERT's; this one has no {missing[0]}")
+            raise ValueError(
+                f"model is one whose config.json has {', '.join(names)}, as BERT's; this one has no"
+                f" {missing[0]}"
+            )
         return cls(*(getattr(config, name) for name in names))
 
 

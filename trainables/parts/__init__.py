@@ -1,1 +1,4 @@
-"""What regimes are made of: plain PyTorch, one idea a file. Nothing here knows of Ray, Optuna or MLflow."""
+"""What regimes are made of: plain PyTorch, one idea a file.
+
+Nothing here knows of Ray, Optuna or MLflow.
+"""

@@ -1,4 +1,5 @@
-"""Hyperparameters as frozen dataclasses that check themselves: types, ranges, choices and unknown names."""
+"""Hyperparameters as frozen dataclasses that check themselves: types, ranges, choices and unknown
+names."""
 
 import ast
 import inspect
@@ -25,7 +26,11 @@ class Range:
         return self.low <= value and (value < self.high if self.open_above else value <= self.high)
 
     def __str__(self) -> str:
-        return f"{self.low:g} to {'below ' if self.open_above else ''}{self.high:g}" if self.high < math.inf else f"at least {self.low:g}"
+        return (
+            f"{self.low:g} to {'below ' if self.open_above else ''}{self.high:g}"
+            if self.high < math.inf
+            else f"at least {self.low:g}"
+        )
 
 
 Rate = Annotated[float, Range(0, 10)]
@@ -44,7 +49,8 @@ Temperature = Annotated[float, Range(1e-3, 100)]
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """The base of every Config: values are checked when it is made, and a wrong one is a ValueError of one line."""
+    """The base of every Config: values are checked when it is made, and a wrong one is a ValueError
+    of one line."""
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
@@ -52,19 +58,26 @@ class Hyperparameters:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build from names and values. Raises ValueError for a name that is not a field, or a value that it can't take."""
+        """Build from names and values.
+
+        Raises ValueError for a name that is not a field, or a value that it can't take.
+        """
         for name in values:
             cls._require(name)
         return cls(**cls.upgraded(values))
 
     @classmethod
     def upgraded(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Names and values as this version has them, where an earlier version of Regimen wrote them."""
+        """Names and values as this version has them, where an earlier version of Regimen wrote
+        them."""
         return dict(values)
 
     @classmethod
     def parse(cls, name: str, text: str) -> Any:
-        """The value that `text` means for the field `name`, as typed on a command line. Raises ValueError."""
+        """The value that `text` means for the field `name`, as typed on a command line.
+
+        Raises ValueError.
+        """
         cls._require(name)
         kind = get_type_hints(cls, include_extras=True)[name]
         value: Any = text
@@ -78,7 +91,8 @@ class Hyperparameters:
 
     @classmethod
     def describe(cls) -> dict[str, str]:
-        """What each field means: the docstring under it, read from the source of the class that declares it."""
+        """What each field means: the docstring under it, read from the source of the class that
+        declares it."""
         meanings: dict[str, str] = {}
         for owner in reversed(cls.__mro__):
             if owner is object:
@@ -86,7 +100,11 @@ class Hyperparameters:
             body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
             assert isinstance(body, ast.ClassDef)
             for node, after in zip(body.body, body.body[1:]):
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(after, ast.Expr):
+                if (
+                    isinstance(node, ast.AnnAssign)
+                    and isinstance(node.target, ast.Name)
+                    and isinstance(after, ast.Expr)
+                ):
                     meanings[node.target.id] = inspect.cleandoc(ast.literal_eval(after.value))
         return meanings
 
@@ -98,7 +116,9 @@ class Hyperparameters:
     def _require(cls, name: str) -> None:
         known = [field.name for field in fields(cls)]
         if name not in known:
-            raise ValueError(f"unknown hyperparameter {quoted(name)}; choose one of: {', '.join(known)}")
+            raise ValueError(
+                f"unknown hyperparameter {quoted(name)}; choose one of: {', '.join(known)}"
+            )
 
 
 def _none(text: str) -> None:
@@ -117,7 +137,8 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the type `kind` (an int becomes a float where one is wanted), or ValueError with rule and value."""
+    """`value` as the type `kind` (an int becomes a float where one is wanted), or ValueError with
+    rule and value."""
     if get_origin(kind) in (Union, UnionType):
         options = get_args(kind)
         if value is None and NoneType in options:
@@ -127,13 +148,17 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     kind = kind.__origin__ if limits else kind
     if choices := _choices(kind):
         if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
-            raise ValueError(f"{name} is one of {', '.join(map(str, choices))}; got {quoted(value)}")
+            raise ValueError(
+                f"{name} is one of {', '.join(map(str, choices))}; got {quoted(value)}"
+            )
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < sys.float_info.max else math.copysign(math.inf, value)
     kind = get_origin(kind) or kind  # dict[str, Any] is a dict
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{name} is a{'n' if kind is int else ''} {kind.__name__}; got {quoted(value)}")
+        raise ValueError(
+            f"{name} is a{'n' if kind is int else ''} {kind.__name__}; got {quoted(value)}"
+        )
     for limit in limits:
         if value not in limit:
             raise ValueError(f"{name} is {limit}; got {quoted(value)}")

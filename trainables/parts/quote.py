@@ -1,4 +1,5 @@
-"""What a message says of a user's value or of a library's error: on one line, printable, and short."""
+"""What a message says of a user's value or of a library's error: on one line, printable, and
+short."""
 
 import reprlib
 from collections.abc import Iterable
@@ -11,7 +12,8 @@ _short.maxstring = _short.maxother = LIMIT
 
 
 def quoted(value: object) -> str:
-    """Text between quotes, else as Python writes the value: what is long loses its middle, what is nested is never walked whole."""
+    """Text between quotes, else as Python writes the value: what is long loses its middle, what is
+    nested is never walked whole."""
     return f"'{printable(value)}'" if isinstance(value, str) else printable(_short.repr(value))
 
 
@@ -27,7 +29,8 @@ def reason(error: BaseException) -> str:
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
-    """Text in which line breaks and what else is not for reading are escaped, and the middle is left out where it is long."""
+    """Text in which line breaks and what else is not for reading are escaped, and the middle is
+    left out where it is long."""
     if len(text) > limit:
         text = f"{text[: limit // 2]}...{text[-(limit // 2 - 3) :]}"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

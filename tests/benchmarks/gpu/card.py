@@ -1,4 +1,5 @@
-"""The card itself: its name, its software, and what its matrix units do at most on large bfloat16 products."""
+"""The card itself: its name, its software, and what its matrix units do at most on large bfloat16
+products."""
 
 import platform
 import statistics
@@ -41,9 +42,16 @@ class Card:
     def run(self, place: Place) -> Facts:
         """Measure."""
         properties = torch.cuda.get_device_properties(0) if place.device == "cuda" else None
-        versions = {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
+        versions = {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
         if properties:
-            versions |= {"cuda": str(torch.version.cuda), "capability": f"{properties.major}.{properties.minor}"}
+            versions |= {
+                "cuda": str(torch.version.cuda),
+                "capability": f"{properties.major}.{properties.minor}",
+            }
         name, memory = (properties.name, properties.total_memory) if properties else ("cpu", 0)
         return Facts(name, memory, matrix_rates(place.device), versions)
 

@@ -1,4 +1,5 @@
-"""A trial's course through a measurement: warm-up, wait for the others, be timed step by step, and stop.
+"""A trial's course through a measurement: warm-up, wait for the others, be timed step by step, and
+stop.
 
 Times are seconds on the machine's monotonic clock, which all its processes share.
 """
@@ -15,7 +16,8 @@ from tests.benchmarks.gpu.profiled import STEPS, Profile, profiled
 from tests.benchmarks.work import Shape, training_flop
 
 WARM_STEPS, WARM_SECONDS, LEAST = 40, 2.0, 5
-"""The warm-up is over after so many steps, or after so many seconds and the least steps: it loads kernels and fills the allocator."""
+"""The warm-up is over after so many steps, or after so many seconds and the least steps: it loads
+kernels and fills the allocator."""
 
 
 class Over(Exception):
@@ -48,7 +50,10 @@ class Run:
 
 
 class Stopwatch:
-    """Marks on the device's own time line. On a card they are events, so that nothing has to wait for it."""
+    """Marks on the device's own time line.
+
+    On a card they are events, so that nothing has to wait for it.
+    """
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -71,17 +76,23 @@ class Stopwatch:
         if self.device != "cuda":
             return self.marks
         drain(self.device)
-        return [self.began + self.marks[0].elapsed_time(mark) / 1000 for mark in self.marks]  # elapsed_time is in milliseconds
+        return [
+            self.began + self.marks[0].elapsed_time(mark) / 1000 for mark in self.marks
+        ]  # elapsed_time is in milliseconds
 
 
 class Course:
-    """`begin_step` is called at the beginning of every step, and raises `Over` when enough of them were timed.
+    """`begin_step` is called at the beginning of every step, and raises `Over` when enough of them
+    were timed.
 
-    `release` says that the trial is warm, and returns the time at which the window begins, once that has come. The steps that are
-    timed lie in the window of `seconds`; those that are profiled come after it.
+    `release` says that the trial is warm, and returns the time at which the window begins, once
+    that has come. The steps that are timed lie in the window of `seconds`; those that are profiled
+    come after it.
     """
 
-    def __init__(self, device: str, release: Callable[[], float], seconds: float, *, profiled: bool) -> None:
+    def __init__(
+        self, device: str, release: Callable[[], float], seconds: float, *, profiled: bool
+    ) -> None:
         self.device = device
         self.release = release
         self.seconds = seconds
@@ -103,7 +114,11 @@ class Course:
         """Those that lie in the window."""
         times = self._watch.times() if self._watch else []
         spans = zip(times, times[1:], self._lengths)
-        return [_step(began, ended, lengths, shape) for began, ended, lengths in spans if ended <= self._end]
+        return [
+            _step(began, ended, lengths, shape)
+            for began, ended, lengths in spans
+            if ended <= self._end
+        ]
 
     def _stages(self) -> Generator[None, np.ndarray, None]:
         """Goes on by one `yield` at the beginning of each step."""

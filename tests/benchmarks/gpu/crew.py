@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Self
 from tests.benchmarks.gpu.place import READY, Failed, Job, Setting, serve
 
 START_SECONDS = 90.0
-"""In which a process has to have started, imported everything and come to the end of its warm-up."""
+"""In which a process has to have started, imported everything and come to the end of its
+warm-up."""
 AHEAD = 0.2
 """Seconds between the word that all are ready and the beginning."""
 
@@ -24,7 +25,8 @@ class Worker(NamedTuple):
 
 
 class Crew:
-    """Processes of one setting, started when they are first needed and used again; one that dies is replaced."""
+    """Processes of one setting, started when they are first needed and used again; one that dies is
+    replaced."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -33,19 +35,28 @@ class Crew:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for worker in self.workers:
             _send(worker, None)
         for worker in self.workers:
             worker.process.join(0 if error else 10)
             _end(worker)
 
-    def run(self, jobs: Sequence[Job], seconds: float, start_seconds: float = START_SECONDS) -> list[Any]:
+    def run(
+        self, jobs: Sequence[Job], seconds: float, start_seconds: float = START_SECONDS
+    ) -> list[Any]:
         """Each job in a process of its own, side by side; answers or `Failed`, in order.
 
-        A job may take `start_seconds` until it is ready, and `seconds` after that; then its process is ended.
+        A job may take `start_seconds` until it is ready, and `seconds` after that; then its process
+        is ended.
 
-        Those that say they are ready begin at one moment, when all have; where one fails before that, none begins.
+        Those that say they are ready begin at one moment, when all have; where one fails before
+        that, none begins.
         """
         self.workers = [worker for worker in self.workers if worker.process.is_alive()]
         while len(self.workers) < len(jobs):

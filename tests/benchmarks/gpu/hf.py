@@ -1,4 +1,7 @@
-"""The reference: Hugging Face's `Trainer` on the same sentences, one training at a time, with its own defaults."""
+"""The reference:
+
+Hugging Face's `Trainer` on the same sentences, one training at a time, with its own defaults.
+"""
 
 import tempfile
 from dataclasses import dataclass
@@ -25,7 +28,8 @@ class _Lead(TrainerCallback):
     def __init__(self, course: Course) -> None:
         self.course = course
         self.collated: list[np.ndarray] = []
-        """Lengths of the mini-batches that were made and not trained on yet: Trainer makes the next one ahead."""
+        """Lengths of the mini-batches that were made and not trained on yet: Trainer makes the next
+        one ahead."""
 
     def collate(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """A mini-batch padded to its longest sentence."""
@@ -35,7 +39,11 @@ class _Lead(TrainerCallback):
         ids = np.zeros(real.shape, dtype=np.int64)
         ids[real] = np.concatenate([row["input_ids"] for row in rows])
         labels = torch.tensor([row["labels"] for row in rows])
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(real.astype(np.int64)), "labels": labels}
+        return {
+            "input_ids": torch.from_numpy(ids),
+            "attention_mask": torch.from_numpy(real.astype(np.int64)),
+            "labels": labels,
+        }
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Trainer calls this before a step's forward pass."""
@@ -44,7 +52,8 @@ class _Lead(TrainerCallback):
 
 @dataclass(frozen=True)
 class HuggingFace:
-    """`Trainer` at a batch size, in bfloat16 where the trials have it; fused AdamW, shuffled, padded to the longest of a mini-batch."""
+    """`Trainer` at a batch size, in bfloat16 where the trials have it; fused AdamW, shuffled,
+    padded to the longest of a mini-batch."""
 
     batch_size: int
     seconds: float
@@ -75,9 +84,15 @@ class HuggingFace:
                 remove_unused_columns=False,
             )
             model = BertForSequenceClassification(config)
-            trainer = Trainer(model, arguments, data_collator=lead.collate, train_dataset=rows, callbacks=[lead])
+            trainer = Trainer(
+                model, arguments, data_collator=lead.collate, train_dataset=rows, callbacks=[lead]
+            )
             try:
                 trainer.train()
             except Over:
                 free, total = torch.cuda.mem_get_info() if cuda else (0, 0)
-        return Run(lead.course.steps(Shape.of(config)), torch.cuda.max_memory_allocated() if cuda else 0, total - free)
+        return Run(
+            lead.course.steps(Shape.of(config)),
+            torch.cuda.max_memory_allocated() if cuda else 0,
+            total - free,
+        )

@@ -1,4 +1,5 @@
-"""NVIDIA's multi-process service, which lets the kernels of several processes run side by side; a daemon of this program's own.
+"""NVIDIA's multi-process service, which lets the kernels of several processes run side by side; a
+daemon of this program's own.
 
 https://docs.nvidia.com/deploy/mps/appendix-tools-and-interface-reference.html
 """
@@ -35,32 +36,50 @@ class Daemon:
         """What it answers. Raises Unavailable where it does not."""
         try:
             done = subprocess.run(
-                [self.program], input=f"{command}\n", env=os.environ | self.environment, capture_output=True, text=True, timeout=SECONDS
+                [self.program],
+                input=f"{command}\n",
+                env=os.environ | self.environment,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"{PROGRAM} does not answer: {error}") from error
         return done.stdout.strip()
 
     def serves(self) -> bool:
-        """Whether any process has become its client. One that finds no daemon goes on without it, and does not tell."""
+        """Whether any process has become its client.
+
+        One that finds no daemon goes on without it, and does not tell.
+        """
         return bool(self.tell("get_server_list"))
 
 
 @contextlib.contextmanager
 def daemon() -> Iterator[Daemon]:
-    """A daemon for as long as this lasts. Raises Unavailable where the driver has none, or it does not start."""
+    """A daemon for as long as this lasts.
+
+    Raises Unavailable where the driver has none, or it does not start.
+    """
     program = shutil.which(PROGRAM, path=os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS]))
     if program is None:
         raise Unavailable(f"there is no {PROGRAM}")
     folder = Path(tempfile.mkdtemp(prefix="mps-", dir="/tmp"))  # short: its sockets lie there
-    environment = {"CUDA_MPS_PIPE_DIRECTORY": str(folder / "pipe"), "CUDA_MPS_LOG_DIRECTORY": str(folder / "log")}
+    environment = {
+        "CUDA_MPS_PIPE_DIRECTORY": str(folder / "pipe"),
+        "CUDA_MPS_LOG_DIRECTORY": str(folder / "log"),
+    }
     for place in environment.values():
         Path(place).mkdir()
     said = folder / "said"
     try:
         with said.open("wb") as out:
             process = subprocess.Popen(
-                [program, "-f"], env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                [program, "-f"],
+                env=os.environ | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
             )
         found = Daemon(program, environment)
         try:

@@ -1,4 +1,5 @@
-"""A process that measures: what it is told at its start, and how it serves one job after the other."""
+"""A process that measures: what it is told at its start, and how it serves one job after the
+other."""
 
 import gc
 import signal
@@ -11,12 +12,13 @@ import torch
 
 from tests.benchmarks.gpu import sentences
 from tests.benchmarks.gpu.course import Over
-from trainables.parts.encoder import Precision, Pretrained
+from trainables.parts.model.encoder import Precision, Pretrained
 
 READY = "ready"
 Determinism = Literal["search", "unfilled", "strict", "none"]
-"""search: as `search.worker.begin` has it. unfilled: the same, but torch does not fill new tensors before they are written. strict: that,
-and errors instead of warnings, which is also what makes attention's backward deterministic. none: torch's own defaults."""
+"""search: as `search.trials.worker.begin` has it. unfilled: the same, but torch does not fill new
+tensors before they are written. strict: that, and errors instead of warnings, which is also what
+makes attention's backward deterministic. none: torch's own defaults."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,16 @@ class Setting:
     width: int
     determinism: Determinism
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables that the process starts with: some are read as soon as anything looks for a card."""
+    """Variables that the process starts with: some are read as soon as anything looks for a
+    card."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job runs. `release` says that it is ready, and returns the common beginning once that has come."""
+    """Where a job runs.
+
+    `release` says that it is ready, and returns the common beginning once that has come.
+    """
 
     device: str
     precision: Precision
@@ -56,7 +62,10 @@ class Failed:
 
 
 def serve(connection: Any, setting: Setting) -> None:
-    """Run the jobs that come, and answer each with what it gave; None is the end. The process is set up as a search's workers are."""
+    """Run the jobs that come, and answer each with what it gave; None is the end.
+
+    The process is set up as a search's workers are.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is the program's to act on
     torch.set_num_threads(1)
     if setting.determinism != "none":
@@ -87,5 +96,7 @@ def _answer(job: Job, place: Place) -> Any:
         return job.run(place)
     except (MemoryError, torch.OutOfMemoryError) as error:
         return Failed(f"out of memory: {' '.join(str(error).split())[:120]}")
-    except Exception as error:  # whatever it is, it belongs into the row, and the next job may go well
+    except (
+        Exception
+    ) as error:  # whatever it is, it belongs into the row, and the next job may go well
         return Failed(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")

@@ -1,6 +1,8 @@
-"""What a few steps consist of: kernels, their time on the card, and how often and long the program waits for it.
+"""What a few steps consist of: kernels, their time on the card, and how often and long the program
+waits for it.
 
-A process that was profiled stays slower by some 10 % (https://github.com/pytorch/pytorch/issues/144455): nothing is timed in it after that.
+A process that was profiled stays slower by some 10 %
+(https://github.com/pytorch/pytorch/issues/144455): nothing is timed in it after that.
 """
 
 import contextlib
@@ -35,20 +37,31 @@ class Profile:
 @contextlib.contextmanager
 def profiled(device: str) -> Iterator[Callable[[], Profile]]:
     """Profiles `STEPS` steps; what it yields gives the findings afterwards."""
-    with profile(activities=[ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU]) as found:
+    with profile(
+        activities=[ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU]
+    ) as found:
         yield lambda: summary(found)
 
 
 def summary(found: profile) -> Profile:
     """A finished profile of `STEPS` steps in a few numbers."""
     averages = found.key_averages()
-    kernels = [event for event in averages if event.device_type == DeviceType.CUDA and not event.is_user_annotation]
+    kernels = [
+        event
+        for event in averages
+        if event.device_type == DeviceType.CUDA and not event.is_user_annotation
+    ]
     kernels.sort(key=lambda event: event.self_device_time_total, reverse=True)
     waits = [event for event in averages if event.key in WAITS]
     return Profile(
         kernels=sum(event.count for event in kernels) / STEPS,
-        kernel_ms=sum(event.self_device_time_total for event in kernels) / 1000 / STEPS,  # microseconds
+        kernel_ms=sum(event.self_device_time_total for event in kernels)
+        / 1000
+        / STEPS,  # microseconds
         waits=sum(event.count for event in waits) / STEPS,
         wait_ms=sum(event.self_cpu_time_total for event in waits) / 1000 / STEPS,
-        longest=[(event.key[:100], event.count / STEPS, event.self_device_time_total / 1000 / STEPS) for event in kernels[:LONGEST]],
+        longest=[
+            (event.key[:100], event.count / STEPS, event.self_device_time_total / 1000 / STEPS)
+            for event in kernels[:LONGEST]
+        ],
     )

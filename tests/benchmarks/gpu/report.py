@@ -52,7 +52,11 @@ class Report:
 
     def _times(self, row: Row, what: str) -> float | None:
         """Throughput over that of `what` alone at the same batch size."""
-        found = [other for other in [*self.rows, row] if (other.what, other.batch_size, other.packed) == (what, row.batch_size, 1)]
+        found = [
+            other
+            for other in [*self.rows, row]
+            if (other.what, other.batch_size, other.packed) == (what, row.batch_size, 1)
+        ]
         alone = found[0].sentences_per_s if found else None
         return row.sentences_per_s / alone if alone and row.sentences_per_s else None
 
@@ -72,24 +76,45 @@ def head(args: argparse.Namespace, argv: Sequence[str], card: Facts) -> dict[str
         "determinism": args.determinism,
         "bf16_flop_per_s": card.rate,
         "bf16_flop_per_s_rounds": card.rates,
-        "shape": {name: getattr(config, name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")},
-        "tokens_a_sentence": {"mean": float(drawn.mean()), "max": int(drawn.max()), "counts": sentences.LENGTHS},
+        "shape": {
+            name: getattr(config, name)
+            for name in ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")
+        },
+        "tokens_a_sentence": {
+            "mean": float(drawn.mean()),
+            "max": int(drawn.max()),
+            "counts": sentences.LENGTHS,
+        },
         "seconds": args.seconds,
     }
 
 
 def say_head(facts: dict[str, Any]) -> None:
-    shape, tokens, rounds = facts["shape"], facts["tokens_a_sentence"], facts["bf16_flop_per_s_rounds"]
+    shape, tokens, rounds = (
+        facts["shape"],
+        facts["tokens_a_sentence"],
+        facts["bf16_flop_per_s_rounds"],
+    )
     say(facts["command"])
-    say(f"{facts['device']}, {facts['device_bytes'] / 2**30:.1f} GiB; {facts['cores']} cores; {facts['machine']}")
+    say(
+        f"{facts['device']}, {facts['device_bytes'] / 2**30:.1f} GiB; {facts['cores']} cores;"
+        f" {facts['machine']}"
+    )
     say(", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
     low, high = min(rounds) / 1e12, max(rounds) / 1e12
-    say(f"bf16 matrix products: {facts['bf16_flop_per_s'] / 1e12:.1f} TFLOP/s (median of {len(rounds)}, {low:.1f} to {high:.1f})")
     say(
-        f"BERT of {shape['num_hidden_layers']} layers, {shape['hidden_size']} wide, {shape['vocab_size']} tokens in use; "
-        f"{facts['precision']}; determinism: {facts['determinism']}"
+        f"bf16 matrix products: {facts['bf16_flop_per_s'] / 1e12:.1f} TFLOP/s (median of"
+        f" {len(rounds)}, {low:.1f} to {high:.1f})"
     )
-    say(f"tokens a sentence: mean {tokens['mean']:.2f}, at most {tokens['max']}; windows of {facts['seconds']:g} s")
+    say(
+        f"BERT of {shape['num_hidden_layers']} layers, {shape['hidden_size']} wide,"
+        f" {shape['vocab_size']} tokens in use; {facts['precision']}; determinism:"
+        f" {facts['determinism']}"
+    )
+    say(
+        f"tokens a sentence: mean {tokens['mean']:.2f}, at most {tokens['max']}; windows of"
+        f" {facts['seconds']:g} s"
+    )
     say(HEADER)
 
 

@@ -13,7 +13,10 @@ from tests.benchmarks.gpu.profiled import Profile
 
 @dataclass
 class Row:
-    """The figures of one cell. Throughputs are sums over the trials; a cell that failed has none and says why."""
+    """The figures of one cell.
+
+    Throughputs are sums over the trials; a cell that failed has none and says why.
+    """
 
     what: str
     """The loss, or "HF Trainer"."""
@@ -33,7 +36,8 @@ class Row:
     """Real ones: padding is not counted."""
     sentences_per_s: float | None = None
     efficiency: float | None = None
-    """Time that the matrix products of the real tokens would take at the card's measured bf16 rate, divided by the time taken."""
+    """Time that the matrix products of the real tokens would take at the card's measured bf16 rate,
+    divided by the time taken."""
     peak_bytes: int | None = None
     """Of the trial with the most, its tensors only."""
     card_bytes: int | None = None
@@ -63,7 +67,12 @@ def fill(row: Row, answers: Sequence[Run | Failed], rate: float) -> Row:
         return row
     milliseconds = 1000 * np.array([step.ended - step.began for run in runs for step in run.steps])
     low, middle, high = np.percentile(milliseconds, [10, 50, 90])
-    row.steps, row.step_ms, row.step_ms_p10, row.step_ms_p90 = len(milliseconds), float(middle), float(low), float(high)
+    row.steps, row.step_ms, row.step_ms_p10, row.step_ms_p90 = (
+        len(milliseconds),
+        float(middle),
+        float(low),
+        float(high),
+    )
     row.step_ms_mean = float(milliseconds.mean())
     row.tokens_per_s = sum(speed(run.steps, "tokens") for run in runs)
     row.sentences_per_s = sum(speed(run.steps, "sentences") for run in runs)
@@ -75,13 +84,15 @@ def fill(row: Row, answers: Sequence[Run | Failed], rate: float) -> Row:
 
 
 def speed(steps: Sequence[Step], what: str) -> float:
-    """How much of `what` a second a trial did, from the beginning of its first step in the window to the end of its last."""
+    """How much of `what` a second a trial did, from the beginning of its first step in the window
+    to the end of its last."""
     done: int = sum(getattr(step, what) for step in steps)
     return done / (steps[-1].ended - steps[0].began)
 
 
 HEADER = (
-    f"{'':<14}{'batch':>6}{'packed':>7} {'MPS':<4}{'step ms':>8} {'(p10-p90)':<14}{'steps':>6}{'tokens/s':>10}{'sent./s':>9}"
+    f"{'':<14}{'batch':>6}{'packed':>7} {'MPS':<4}{'step ms':>8}"
+    f" {'(p10-p90)':<14}{'steps':>6}{'tokens/s':>10}{'sent./s':>9}"
     f"{'effic.':>8}{'peak GiB':>9}{'card GiB':>9}{'x alone':>8}{'x HF':>7}"
 )
 
@@ -92,9 +103,14 @@ def line(row: Row) -> str:
     if row.failed:
         return f"{begin}FAILED: {row.failed}"
     spread = f"({row.step_ms_p10:.2f}-{row.step_ms_p90:.2f})"
-    text = f"{begin}{row.step_ms:>8.2f} {spread:<14}{row.steps:>6}{row.tokens_per_s:>10.0f}{row.sentences_per_s:>9.0f}"
+    text = (
+        f"{begin}{row.step_ms:>8.2f}"
+        f" {spread:<14}{row.steps:>6}{row.tokens_per_s:>10.0f}{row.sentences_per_s:>9.0f}"
+    )
     gib = [f"{(number or 0) / 2**30:.2f}" for number in (row.peak_bytes, row.card_bytes)]
-    times = ["-" if number is None else f"{number:.2f}" for number in (row.times_alone, row.times_hf)]
+    times = [
+        "-" if number is None else f"{number:.2f}" for number in (row.times_alone, row.times_hf)
+    ]
     text += f"{row.efficiency:>8.2%}{gib[0]:>9}{gib[1]:>9}{times[0]:>8}{times[1]:>7}"
     if row.divided:
         text += f"  memory was short {row.divided} times, mini-batches divided"
@@ -106,5 +122,11 @@ def profile_line(row: Row) -> str:
     found = row.profile
     assert found is not None and row.step_ms_mean is not None
     share = found.kernel_ms / row.step_ms_mean
-    busy = f"{found.kernels:.0f} kernels a step, {found.kernel_ms:.2f} of {row.step_ms_mean:.2f} ms: the card is busy {share:.0%}"
-    return f"{'':<14}{busy}; the program waits for it {found.waits:.1f} times a step, {found.wait_ms:.2f} ms while profiled"
+    busy = (
+        f"{found.kernels:.0f} kernels a step, {found.kernel_ms:.2f} of {row.step_ms_mean:.2f} ms:"
+        f" the card is busy {share:.0%}"
+    )
+    return (
+        f"{'':<14}{busy}; the program waits for it {found.waits:.1f} times a step,"
+        f" {found.wait_ms:.2f} ms while profiled"
+    )

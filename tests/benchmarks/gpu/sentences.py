@@ -1,14 +1,48 @@
-"""Short sentences and a BERT of random numbers, in the shape of real ones: nothing has to be downloaded."""
+"""Short sentences and a BERT of random numbers, in the shape of real ones: nothing has to be
+downloaded."""
 
 import numpy as np
 import torch
 from transformers import AutoModel, BertConfig
 
-from trainables.parts.encoder import Encoder, Pretrained, state
-from trainables.parts.tokens import Tokens
+from trainables.parts.data.tokens import Tokens
+from trainables.parts.model.encoder import Encoder, Pretrained, state
 
-LENGTHS = (0, 0, 0, 32, 236, 469, 705, 931, 1064, 976, 815, 614, 415, 328, 255, 146, 105, 70, 43, 38, 23, 11, 9, 9, 5, 4, 0, 1, 0, 0, 1)
-"""How many of 7,305 English sentences of MASSIVE have 0, 1, 2, ... tokens under bert-base-uncased's tokenizer, [CLS] and [SEP] included."""
+LENGTHS = (
+    0,
+    0,
+    0,
+    32,
+    236,
+    469,
+    705,
+    931,
+    1064,
+    976,
+    815,
+    614,
+    415,
+    328,
+    255,
+    146,
+    105,
+    70,
+    43,
+    38,
+    23,
+    11,
+    9,
+    9,
+    5,
+    4,
+    0,
+    1,
+    0,
+    0,
+    1,
+)
+"""How many of 7,305 English sentences of MASSIVE have 0, 1, 2, ... tokens under bert-base-uncased's
+tokenizer, [CLS] and [SEP] included."""
 VOCABULARY = 4138
 """Different tokens in these sentences: what the embedding table is cut to in a search."""
 INTENTS = 60
@@ -29,7 +63,8 @@ def sentences(count: int, seed: int) -> Tokens:
 
 
 def bert(layers: int, width: int, vocabulary: int = VOCABULARY) -> BertConfig:
-    """BERT's config; 12 layers of width 768 are `BertConfig()`'s own defaults, with its heads of 64 and its fourfold feed-forward width."""
+    """BERT's config; 12 layers of width 768 are `BertConfig()`'s own defaults, with its heads of 64
+    and its fourfold feed-forward width."""
     return BertConfig(
         vocab_size=vocabulary,
         num_hidden_layers=layers,
@@ -43,4 +78,9 @@ def bert(layers: int, width: int, vocabulary: int = VOCABULARY) -> BertConfig:
 def pretrained(config: BertConfig) -> Pretrained:
     """Random weights in that shape, as a search holds a model."""
     torch.manual_seed(0)
-    return Pretrained("random", config, state(Encoder(AutoModel.from_config(config))), "embeddings.word_embeddings.weight")
+    return Pretrained(
+        "random",
+        config,
+        state(Encoder(AutoModel.from_config(config))),
+        "embeddings.word_embeddings.weight",
+    )

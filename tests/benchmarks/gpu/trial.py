@@ -1,4 +1,5 @@
-"""One trial as a search trains it, for a window of time: a regime's own `train` on sentences that tell when a step takes them."""
+"""One trial as a search trains it, for a window of time: a regime's own `train` on sentences that
+tell when a step takes them."""
 
 import warnings
 from collections.abc import Callable
@@ -12,12 +13,13 @@ from tests.benchmarks.gpu.course import Course, Over, Run
 from tests.benchmarks.gpu.place import Place
 from tests.benchmarks.gpu.sentences import INTENTS, sentences
 from tests.benchmarks.work import Shape
-from trainables.parts.tokens import Batch, Data, Tokens
+from trainables.parts.data.tokens import Batch, Data, Tokens
 
 LOSSES = {"cross-entropy": "baseline", "supcon": "supcon", "simclr": "simclr"}
 """The regime whose first stage minimises the loss."""
 FASTEST = 1e-3
-"""Seconds of the shortest step that is reckoned with: one epoch has to outlast the window, because validation is not timed."""
+"""Seconds of the shortest step that is reckoned with: one epoch has to outlast the window, because
+validation is not timed."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Watched(Tokens):
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each sentence, (N,); known already, since a benchmark's epoch is far longer than a search's."""
+        """Tokens of each sentence, (N,); known already, since a benchmark's epoch is far longer
+        than a search's."""
         return self.known
 
     def take(self, rows: np.ndarray) -> Batch:
@@ -69,7 +72,9 @@ class Trial:
 
     def _data(self, course: Course) -> Data:
         plain = sentences(round(self.batch_size * (self.seconds + 5) / FASTEST), self.seed)
-        train = Watched(plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, course.begin_step)
+        train = Watched(
+            plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, course.begin_step
+        )
         return Data(train, sentences(16, self.seed), tuple(map(str, range(INTENTS))))
 
 

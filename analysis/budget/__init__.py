@@ -1,0 +1,1 @@
+"""What did the budget of a search buy?"""

@@ -1,0 +1,1 @@
+"""Which search is best, and how sure is that?"""

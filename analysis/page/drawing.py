@@ -1,0 +1,144 @@
+"""How figures are drawn: one look, as SVG text for a page that may be light or dark.
+
+Text and axes take the colour of the page's text (`currentColor`). Series have colours from Okabe
+and Ito's palette (https://jfly.uni-koeln.de/color/) with a contrast of 3 or more on white and on
+near-black, and differ in line style too.
+"""
+
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import pandas
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.text import plain
+
+BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#808080"
+INK = "#010203"
+"""Stands for the page's text colour until the SVG is written."""
+LEGEND = 5
+"""Characters an inch of a figure's width, up to which two of a legend's labels stand beside each
+other: more would be cut off."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "analysis",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GREY,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+
+def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, by their labels; sizes in inches, though a page scales it."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
+        axes.grid(visible=True)
+    return figure, axes
+
+
+def svg(figure: Figure, axes: Axes) -> str:
+    """The figure as an <svg> element without a size of its own, with a legend above it and ids that
+    no other figure has.
+
+    Written by the canvas itself: `savefig` draws a figure twice, once to lay it out.
+    """
+    out = io.StringIO()
+    handles, labels = axes.get_legend_handles_labels()
+    with matplotlib.rc_context(STYLE):
+        if handles:
+            beside = max(map(len, labels)) <= LEGEND * figure.get_figwidth()
+            figure.legend(handles, labels, loc="outside upper left", ncols=2 if beside else 1)
+        for patch in (figure.patch, *(part.patch for part in figure.axes)):
+            patch.set(facecolor="none", edgecolor="none")
+        FigureCanvasSVG(figure).print_svg(
+            out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        )
+    return _inline(out.getvalue())
+
+
+def at_the_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:
+    """Ticks at the lower edge, for what has a place but no value."""
+    if len(x):
+        axes.plot(
+            x,
+            [0.02] * len(x),
+            "|",
+            color=GREY,
+            markersize=7,
+            transform=axes.get_xaxis_transform(),
+            label=label or None,
+        )
+
+
+def _inline(document: str) -> str:
+    """An SVG document as an element of an HTML page: no size and no fonts of its own, ids that
+    other figures don't have."""
+    svg = document[document.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(
+        r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>",
+        r'<svg \1 xmlns:xlink="http://www.w3.org/1999/xlink">',
+        svg,
+        count=1,
+    )
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*</defs>", "", svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r" font-family: [^;]*;", "", svg)
+    own = hashlib.sha256(svg.encode()).hexdigest()[:8]
+    return re.sub(
+        r'(\bid="|#)((?:[mp]|C[0-9a-f]+_[0-9a-f]+_)[0-9a-f]{10})\b', rf"\g<1>f{own}-\g<2>", svg
+    )
+
+
+def name(text: str, longest: int = 40) -> str:
+    """A text of the user's as a figure shows it, with an ellipsis in its middle where it is longer:
+    matplotlib reads no formula in it, and hides no line for its underscore."""
+    return _drawn(_cut(plain(text), longest))
+
+
+def names(texts: Sequence[str], longest: int = 40) -> list[str]:
+    """The same of several, of which different ones stay different: those that would look alike are
+    numbered."""
+    different = dict.fromkeys(texts)
+    alike = Counter(_cut(plain(text), longest) for text in different)
+    count: Counter[str] = Counter()
+    shown = {}
+    for text in different:
+        short = _cut(plain(text), longest)
+        count[short] += 1
+        shown[text] = _drawn(f"{short} ({count[short]})" if alike[short] > 1 else short)
+    return [shown[text] for text in texts]
+
+
+def _cut(text: str, longest: int) -> str:
+    """Labels often differ in their ends only, so the middle goes."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 3
+    return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def _drawn(text: str) -> str:
+    return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")

@@ -1,0 +1,1 @@
+"""A results folder, read with every file checked."""

@@ -1,0 +1,1 @@
+"""How did the trials of a search go?"""

@@ -1,0 +1,1 @@
+"""Final training: the model folder, its card, MLflow's model, and prediction."""

@@ -1,0 +1,148 @@
+"""From a spec to what trials need: the data read, checked and tokenised once, the pretrained
+weights loaded once."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainables.parts.data import corpus as corpora
+from trainables.parts.data.corpus import Corpus
+from trainables.parts.data.tokens import Data, Tokens, tokenise
+from trainables.parts.model import encoder as encoders
+from trainables.parts.model.encoder import Precision, Pretrained
+
+PAPERS_MODEL = "bert-base-uncased"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that a search, a confirmation or a final training reads.
+
+    `data` and `small` go to the workers; `test` does not.
+    """
+
+    corpus: Corpus
+    tokenizer: Any
+    pretrained: Pretrained
+    """The whole model."""
+    small: Pretrained
+    """The model over the tokens that occur in train and validation."""
+    vocabulary: np.ndarray
+    """Those tokens' ids, int32 (V',)."""
+    data: Data
+    """Train and validation, in the small model's ids."""
+    test: Tokens | None
+    """In the whole model's ids; for the winner alone."""
+    notes: tuple[str, ...] = field(default=())
+    """What a user should know, a line each."""
+
+    @property
+    def model_fingerprint(self) -> str:
+        """Sixteen hex digits that change with any weight."""
+        digest = hashlib.sha256()
+        for name in sorted(self.pretrained.weights):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(self.pretrained.weights[name]).data)
+        return digest.hexdigest()[:16]
+
+    @property
+    def why_not_comparable(self) -> str | None:
+        """Why results on this data are not held against the paper's, or None where they can be."""
+        if self.corpus.test is None:
+            return "the data has no test split"
+        return (
+            None
+            if self.corpus.is_massive_english
+            else "the data is not MASSIVE English, on which the paper's numbers were measured"
+        )
+
+
+def default_sources(data: str | None, model: str | None) -> tuple[str, str, list[str]]:
+    """Data and model for what the user did not name, and a banner where the usual ones cannot be
+    had.
+
+    The usual ones are the paper's: MASSIVE English and bert-base-uncased, from the hub or its
+    cache; the others come with Regimen.
+    """
+    banner = []
+    if data is None:
+        data = "massive"
+        try:
+            corpora.read(data)
+        except ValueError:
+            data = "embedded"
+            banner.append(
+                "MASSIVE English is not to be had (no hub, not cached): using the embedded corpus;"
+                " nothing is held against the paper"
+            )
+    if model is None:
+        model = PAPERS_MODEL
+        try:
+            encoders.load(model)
+        except ValueError:
+            model = encoders.MINILM
+            banner.append(
+                f"{PAPERS_MODEL} is not to be had (no hub, not cached): using the packaged MiniLM"
+            )
+    return data, model, banner
+
+
+def prepare(
+    data: str,
+    model: str,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    max_tokens: int = 64,
+) -> Prepared:
+    """Read, check, load and tokenise.
+
+    Raises ValueError with one line for anything that is wrong with data or model.
+    """
+    corpus = corpora.read(data, text_column=text_column, label_column=label_column)
+    tokenizer = encoders.load_tokenizer(model)
+    pretrained = encoders.load(model)
+    limit = min(max_tokens, pretrained.longest or max_tokens)
+    notes = list(corpus.notes)
+    tokens: dict[str, Tokens] = {}
+    for name, split in corpus.splits.items():
+        tokens[name], cut = tokenise(split.texts, split.labels, tokenizer, limit)
+        if cut:
+            notes.append(
+                f"{cut} of {len(split)} {name} texts are longer than {limit} tokens and were cut"
+            )
+    vocabulary = pretrained.vocabulary(tokens["train"], tokens["validation"])
+    small = pretrained.cut(vocabulary)
+    pad = small.config.pad_token_id
+    train, validation = (
+        tokens[name].renumbered(vocabulary, pad) for name in ("train", "validation")
+    )
+    return Prepared(
+        corpus,
+        tokenizer,
+        pretrained,
+        small,
+        vocabulary,
+        Data(train, validation, corpus.labels),
+        tokens.get("test"),
+        tuple(notes),
+    )
+
+
+def resolve_precision(choice: str, *, gpu: bool, native: bool | None = None) -> Precision:
+    """The precision that `auto` means: bf16 where the hardware multiplies it.
+
+    `native` says whether the workers' GPUs do; None: as this machine's own.
+    """
+    if choice != "auto":
+        return "fp32" if choice == "fp32" else "bf16"
+    if gpu:
+        hardware = (
+            torch.cuda.is_bf16_supported(including_emulation=False) if native is None else native
+        )
+    else:
+        hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if hardware else "fp32"

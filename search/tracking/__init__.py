@@ -1,0 +1,1 @@
+"""A search in MLflow, as a projection of its study."""

@@ -1,0 +1,57 @@
+"""MLflow's sqlite file, made whole or not at all."""
+
+import fcntl
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+
+def path_of(uri: str) -> Path | None:
+    """The file of an sqlite store; None for another kind of store."""
+    return (
+        Path(uri.removeprefix("sqlite:///").partition("?")[0])
+        if uri.startswith("sqlite:///")
+        else None
+    )
+
+
+def make(path: Path, fill: Callable[[str], object]) -> None:
+    """Have `fill` make the store at an address beside `path`, and move it there, unless there is
+    one already.
+
+    MLflow takes seconds to make one, a table after the other, and never opens one again that was
+    cut short in this.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return
+    with path.with_name(f".{path.name}.lock").open(
+        "a+", encoding="utf-8", errors="replace"
+    ) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            return
+        _remove_last(path, lock)
+        name = uuid.uuid4().hex  # a new one each time: MLflow keeps a store open by its address
+        lock.write(f"{name}\n")
+        lock.flush()
+        fill(f"sqlite:///{_beside(path, name)}")
+        _beside(path, name).rename(path)
+
+
+def _beside(path: Path, name: str) -> Path:
+    return path.with_name(f".{path.name}.{name}.new")
+
+
+def _remove_last(path: Path, lock: TextIO) -> None:
+    """Remove what was cut short last.
+
+    The proof that it is ours: the lock file has its name, and nobody makes it any more.
+    """
+    lock.seek(0)
+    last = lock.read().rpartition("\n")[0].rpartition("\n")[2]
+    if re.fullmatch("[0-9a-f]{32}", last):
+        for end in ("", "-journal", "-wal", "-shm"):
+            Path(f"{_beside(path, last)}{end}").unlink(missing_ok=True)

@@ -1,0 +1,65 @@
+"""Configurations trained to their end on given seeds, side by side as they fit, and tested."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from search.cluster.start import Resources
+from search.inputs import Prepared
+from search.trials import worker
+from search.trials.worker import Job, Trained
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration on one seed, under way or done; its weights stay in the object store until
+    they are needed."""
+
+    trial: int
+    seed: int
+    config: dict[str, Any]
+    trained: ray.ObjectRef
+    weights: ray.ObjectRef
+
+
+def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
+    """Queue a run. `trial` is its number in the study, for telling runs apart."""
+    remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2)
+    return Run(trial, seed, config, *remote.remote(job, config, seed))
+
+
+def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
+    """Each run as soon as it is done, with what it reports; or with nothing and the reason, where
+    it broke."""
+    waiting = {run.trained: run for run in runs}
+    while waiting:
+        (done,), _ = ray.wait(list(waiting), num_returns=1)
+        run = waiting.pop(done)
+        try:
+            yield run, ray.get(done), None
+        except ray.exceptions.RayError as error:
+            yield run, Trained([], [], []), worker.reason(error)
+
+
+def test(
+    runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared
+) -> list[dict[str, float]]:
+    """The runs' scores on the test split, which workers get here and nowhere else.
+
+    Raises OSError where a worker breaks.
+    """
+    whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
+    labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
+    remote = worker.task(worker.test, resources.cpus, resources.gpus)
+    try:
+        found: list[dict[str, float]] = ray.get(
+            [
+                remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split)
+                for run in runs
+            ]
+        )
+    except ray.exceptions.RayError as error:
+        raise OSError(f"a run cannot be tested: {worker.reason(error)}") from error
+    return found

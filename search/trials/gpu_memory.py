@@ -1,0 +1,106 @@
+"""How much of a GPU a trial needs: measured on the most expensive configuration that the space
+has."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+
+from search.spec import SearchSpec
+from search.study.study import configuration
+from search.trials import worker
+from search.trials.worker import Job
+from trainables.parts.data.tokens import Data, Tokens
+from trainables.parts.training.step import out_of_memory
+
+STEPS = 3
+CONTEXT = 600 * 2**20
+"""Bytes that a process takes on a card beside its tensors: CUDA's context and its libraries'
+workspaces."""
+MARGIN = 1.1
+
+
+class _Expensive:
+    """A trial that suggests what costs most: the largest number, the last choice."""
+
+    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
+        return high
+
+    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
+        return high
+
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
+        numbers = [
+            choice
+            for choice in choices
+            if isinstance(choice, int | float) and not isinstance(choice, bool)
+        ]
+        return max(numbers) if numbers else choices[-1]
+
+
+def most_expensive(spec: SearchSpec) -> dict[str, Any]:
+    """The configuration at the space's most expensive corner."""
+    return configuration(spec, _Expensive())
+
+
+def longest(tokens: Tokens, sentences: int) -> Tokens:
+    """The longest sentences of a split, repeated as needed: the worst mini-batches that it can
+    give."""
+    order = np.argsort(-tokens.lengths, kind="stable")
+    rows = np.resize(order[: min(sentences, len(order))], sentences)
+    ids = np.concatenate(
+        [tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows]
+    )
+    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[rows])])
+    return Tokens(ids, offsets, tokens.labels[rows], tokens.pad)
+
+
+def measure_share(spec: SearchSpec, data: Data, job: Job, free: float) -> float:
+    """The share of a GPU for one trial, of whose memory `free` bytes are free: a whole number of
+    trials fits on it.
+
+    Raises ValueError where the space's most expensive trial does not fit at all, OSError where it
+    breaks for another reason.
+    """
+    config = most_expensive(spec)
+    worst = Data(
+        longest(data.train, STEPS * int(config.get("batch_size", 64))),
+        longest(data.validation, 256),
+        data.labels,
+    )
+    peak = worker.task(_peak, spec.cpus_per_trial, 1.0)
+    try:
+        return share(
+            ray.get(peak.remote(replace(job, data=ray.put(worst), epochs=1), config, spec.seed)),
+            free,
+        )
+    except ray.exceptions.RayError as error:
+        what = (
+            f"the most expensive trial of '{spec.regime}' does not run on a GPU:"
+            f" {worker.reason(error)}"
+        )
+        if out_of_memory(getattr(error, "cause", None) or error):
+            raise ValueError(
+                f"{what}; use a smaller --model, or --gpus-per-trial 1, with which only trials that"
+                " are too large fail"
+            ) from error
+        raise OSError(what) from error
+
+
+def share(peak: float, free: float) -> float:
+    """The share of a card for a trial whose tensors take `peak` bytes: 1 over how many fit into
+    what is free.
+
+    One does, because it ran: it divides its mini-batches where memory is short, and then takes all
+    that there is. `free` was read by a process whose own context is gone by now.
+    """
+    return 1 / max(1, math.floor((free + CONTEXT) / (MARGIN * peak + CONTEXT)))
+
+
+def _peak(job: Job, config: dict[str, Any], seed: int) -> int:
+    for _ in worker.begin(job, config, seed):
+        pass
+    return torch.cuda.max_memory_reserved()

@@ -1,0 +1,84 @@
+"""The arithmetic of the benchmark that trains random configurations, and that it goes on where it
+stopped."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from tests.benchmarks import random_configurations as program
+from tests.processes import ROOT
+
+
+@pytest.mark.parametrize(
+    ("floor", "final", "expected"),
+    [
+        (0.0, 0.25, True),
+        (0.0, 0.24, False),
+        (0.6, 0.7, True),
+        (0.6, 0.69, False),
+        (0.6, None, False),
+    ],
+)
+def test_a_configuration_has_learned_a_quarter_of_what_was_lacking(
+    floor: float, final: float | None, expected: bool
+) -> None:
+    assert program.learned({"floor": floor, "final": final}) is expected
+
+
+def test_configurations_are_a_draw_of_each_regime_by_itself() -> None:
+    found = program.configurations("llrd", 5, 0)
+    assert (
+        found == program.configurations("llrd", 6, 0)[:5]
+        and len({json.dumps(config) for config in found}) == 5
+    )
+    assert [config["dropout"] for config in found] != [
+        config["dropout"] for config in program.configurations("warmup", 5, 0)
+    ]
+
+
+@pytest.mark.slow
+def test_it_trains_what_is_missing(tmp_path: Path, model_folder: Path) -> None:
+    sources = [
+        "--data",
+        str(tiny.write_corpus(tmp_path / "corpus")),
+        "--model",
+        str(model_folder),
+        "--out",
+        str(tmp_path / "rows.jsonl"),
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.random_configurations",
+        *sources,
+        "--processes",
+        "1",
+        "--regimes",
+        "probe",
+        "supcon",
+    ]
+    first, second = (
+        subprocess.run(
+            [*command, "--configurations", count],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for count in ("1", "2")
+    )
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert sorted((row["regime"], row["number"]) for row in rows) == [
+        ("probe", 0),
+        ("probe", 1),
+        ("supcon", 0),
+        ("supcon", 1),
+    ]
+    assert (
+        "supcon 0" in first.stdout and "supcon 0" not in second.stdout and "of 2 |" in second.stdout
+    )
+    assert all(row["final"] == row["judge"] for row in rows if row["regime"] == "supcon")

@@ -1,0 +1,217 @@
+"""How many trials run side by side: counted as Ray places them, node by node and card by card."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+
+from search.cluster.start import Machine, Node, resources
+from tests.processes import ROOT, Searched, run
+
+UNEQUAL = ((2, 0), (2, 1), (1, 1))
+"""Cores and GPUs of three nodes."""
+
+
+def machine(*nodes: tuple[float, float]) -> Machine:
+    return Machine(tuple(Node(*node) for node in nodes))
+
+
+def by_hand(node: tuple[float, float], cpus: float, gpus: float) -> int:
+    """The slow definition: trials are put on the node, each on the first card with room, in
+    thousandths, until one finds none."""
+    cores, cards = round(1000 * node[0]), [1000] * int(node[1])
+    for placed in range(10_000):
+        free = next((card for card, room in enumerate(cards) if room >= round(1000 * gpus)), None)
+        if cores < round(1000 * cpus) or (gpus and free is None):
+            return placed
+        cores -= round(1000 * cpus)
+        if free is not None:
+            cards[free] -= round(1000 * gpus)
+    raise AssertionError("no end")
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [((8, 2),), ((2, 2),), UNEQUAL, ((2, 0), (2, 0), (1, 0)), ((16, 8), (4, 0), (3, 1), (0, 1))],
+)
+def test_slots_are_as_many_as_find_a_place(nodes: tuple[tuple[float, float], ...]) -> None:
+    for cpus, gpus in product((0.25, 0.5, 1, 1.5, 2, 3), (0, 0.1, 0.25, 0.3, 0.4, 0.5, 0.6, 1)):
+        expected = sum(by_hand(node, cpus, gpus) for node in nodes)
+        if expected and gpus <= sum(node[1] for node in nodes):
+            assert resources(machine(*nodes), cpus, gpus, None).slots == expected, (cpus, gpus)
+            assert resources(machine(*nodes), cpus, gpus, 2).slots == min(expected, 2)
+        else:
+            with pytest.raises(ValueError):
+                resources(machine(*nodes), cpus, gpus, None)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus", "slots"),
+    [
+        (((8, 2),), 1, 0.4, 4),
+        (UNEQUAL, 1, 0.5, 3),
+        (((2, 0), (2, 0), (1, 0)), 2, 0, 2),
+        (((8, 2),), 3, 0, 2),
+        (((1, 0),), 0.1, 0, 10),
+        (((8, 1),), 1, 1 / 7, 7),
+    ],
+)
+def test_shares_are_not_added_up_over_cards_and_nodes(
+    nodes: tuple[tuple[float, float], ...], cpus: float, gpus: float, slots: int
+) -> None:
+    assert resources(machine(*nodes), cpus, gpus, None).slots == slots
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "said"),
+    [
+        (3, 0, "cpus_per_trial is at most 2, the cores of the largest node; got 3"),
+        (4, 0.5, "cpus_per_trial is at most 2, the cores of the largest node with a GPU; got 4"),
+        (1, 2, "gpus_per_trial is at most 1, because a trial trains on one GPU; got 2"),
+    ],
+)
+def test_a_trial_that_no_node_takes_is_refused(cpus: float, gpus: float, said: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        resources(machine((2, 0), (2, 1)), cpus, gpus, None)
+    assert str(refused.value) == said
+
+
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="gpus_per_trial is 0 where there is no GPU"):
+        resources(machine((8, 0)), 1, 0.5, None)
+
+
+# A real cluster, whose GPUs are there for Ray alone
+
+
+CLUSTER = """
+import json, logging, os, sys, time
+from search.cluster import scratch
+from search.trials import worker
+from search.cluster.start import connected, resources
+with scratch.temporary_folder() as folder:
+    os.environ["RAY_TMPDIR"] = str(folder)
+    (folder / "ray").mkdir()
+    import ray
+    from ray.cluster_utils import Cluster
+    with scratch.marked(folder):
+        made = Cluster()
+        for cpus, gpus in json.loads(sys.argv[1]):
+            head = {"temp_dir": str(folder), "include_dashboard": False}
+            head = head if made.head_node is None else {}
+            made.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=100 * 2**20, **head)
+    ray.init(address=made.address, log_to_driver=False, logging_level=logging.ERROR)
+
+    def whose():
+        time.sleep(0.2)
+        return os.getpid(), [int(card) for card in ray.get_gpu_ids()]
+
+    def tell(**found):
+        print(json.dumps(found), flush=True)
+
+    @ray.remote
+    class Trial:
+        def there(self):
+            return True
+
+    counted = {}
+    for cpus, gpus in ((1, 0.5), (2, 0), (1, 0.4)):
+        trials = [Trial.options(num_cpus=cpus, num_gpus=gpus).remote() for _ in range(8)]
+        first = resources(connected(), cpus, gpus, None).slots
+        pending = [trial.there.remote() for trial in trials]
+        ready, _ = ray.wait(pending, num_returns=first, timeout=60)
+        more, _ = ray.wait([trial.there.remote() for trial in trials], num_returns=8, timeout=2)
+        counted[f"{cpus} {gpus}"] = [first, len(ready), len(more)]
+        for trial in trials:
+            ray.kill(trial)
+    on_gpus = ray.get([worker.task(whose, 1, 0.5).remote() for _ in range(6)])
+    on_cpus = [ray.get(worker.task(whose, 1, 0).remote()) for _ in range(4)]
+    tell(address=made.address, slots=counted, on_gpus=on_gpus, on_cpus=on_cpus)
+    sys.stdin.read()
+    ray.shutdown()
+    made.shutdown()
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One that runs, and what it said of itself."""
+
+    found: dict[str, Any]
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def unequal() -> Iterator[Cluster]:
+    environment = {"RAY_AUTH_TOKEN": "a" * 64, "RAY_USAGE_STATS_ENABLED": "0", "TMPDIR": "/tmp"}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    argv = [sys.executable, "-c", CLUSTER, json.dumps(UNEQUAL)]
+    with subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **environment}, **pipes) as process:
+        assert process.stdin and process.stdout
+        try:
+            line = process.stdout.readline()
+            assert line, "the cluster did not start"
+            yield Cluster(json.loads(line), environment)
+        finally:
+            process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            process.kill()
+
+
+@pytest.mark.slow
+def test_ray_runs_as_many_as_were_counted(unequal: Cluster) -> None:
+    assert unequal.found["slots"] == {"1 0.5": [3, 3, 3], "2 0": [2, 2, 2], "1 0.4": [3, 3, 3]}
+
+
+@pytest.mark.slow
+def test_a_task_on_a_gpu_has_a_process_of_its_own_and_one_on_a_cpu_a_warm_one(
+    unequal: Cluster,
+) -> None:
+    """A process that was used again would keep the memory of its first card, and compute there."""
+    assert len({process for process, _ in unequal.found["on_gpus"]}) == 6
+    assert all(len(cards) == 1 for _, cards in unequal.found["on_gpus"])
+    assert len({process for process, _ in unequal.found["on_cpus"]}) < 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "error: torch cannot use the GPUs that Ray has ("),
+        (["--gpus-per-trial", "0.5"], "error: torch cannot use the GPUs that Ray has ("),
+        (
+            ["--cpus-per-trial", "3", "--gpus-per-trial", "0"],
+            "error: cpus_per_trial is at most 2, the cores of the largest node; got 3",
+        ),
+    ],
+)
+def test_what_the_cluster_cannot_do_is_one_line(
+    flags: list[str], said: str, unequal: Cluster, searched: Searched
+) -> None:
+    address = unequal.found["address"]
+    argv = [
+        "search.run",
+        "--regime",
+        "untuned",
+        "--trials",
+        "1",
+        "--no-confirm",
+        "--name",
+        "no",
+        "--address",
+        address,
+        *flags,
+    ]
+    done = run(*argv, *searched.sources, timeout=120, **unequal.environment, PYTHONPATH=str(ROOT))
+    assert done.returncode == 2 and done.stderr.startswith(said) and done.stderr.count("\n") == 1, (
+        done.stderr
+    )
+    assert not (searched.results / "no").exists()

@@ -1,0 +1,52 @@
+"""Which processes a search can't go on without."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from search.cluster import start as cluster
+
+
+def test_a_process_that_has_only_the_raylets_name_is_not_taken_for_it(tmp_path: Path) -> None:
+    """A worker has it between fork and exec, and may end whenever it likes."""
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("needs bash")
+    raylet = tmp_path / "raylet"
+    shutil.copy(bash, raylet)
+    with subprocess.Popen([str(raylet), "-c", f"{raylet} -c 'sleep 60; :' & wait"]) as process:
+        try:
+            parent, deadline = psutil.Process(process.pid), time.monotonic() + 10
+            while not (found := [child for child in parent.children() if child.name() == "raylet"]):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert [(one.pid, name) for one, name in cluster._find_vital()] == [
+                (process.pid, "raylet")
+            ]
+        finally:
+            for child in parent.children(recursive=True):
+                child.kill()
+            process.kill()
+    assert found
+
+
+AFTERWARDS = """
+import os, signal
+from search.cluster.start import cluster
+signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+with cluster():
+    pass
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.slow
+def test_signals_are_still_ours_when_ray_has_gone() -> None:
+    """Its C++ sets SIGTERM to the default as it leaves."""
+    done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "asked\n"), done.stderr

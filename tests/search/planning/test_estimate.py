@@ -1,0 +1,344 @@
+"""What a search is said to take before it begins: the arithmetic, the measurement, and what a dry
+run prints of both."""
+
+import io
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import trainables
+from search.cluster.start import Resources
+from search.inputs import Prepared, prepare
+from search.planning import estimate
+from search.planning.estimate import Estimate, Measured, Stage
+from search.run import main
+from search.spec import SearchSpec
+from search.study.study import JOURNAL, point_of
+from search.terminal import plan
+from tests import tiny
+from tests.search.terminal.test_progress import grown
+
+GIB = 2**30
+ONE = Measured(1.0, (Stage(10, 5.0, 5.0),), GIB, 256)
+TWO = Measured(1.0, (Stage(10, 12.0, 10.0), Stage(20, 3.0, 0.5)), GIB, 256)
+"""A trial of one stage, 51 s; and one of two: 1 + 12 + 9 * 10 + 3 + 19 * 0.5 = 115.5 s."""
+
+
+def spec(**values: Any) -> SearchSpec:
+    return SearchSpec(**{"regime": "supcon", "data": "embedded", "model": "minilm", **values})
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Prepared:
+    return prepare(str(tiny.write_corpus(tmp_path_factory.mktemp("corpus"))), str(model_folder))
+
+
+def test_a_trials_seconds_are_those_of_its_stages_up_to_where_it_ends() -> None:
+    assert [ONE.seconds(), ONE.seconds(1), ONE.seconds(3)] == [51, 6, 16]
+    assert [TWO.seconds(), TWO.seconds(1), TWO.seconds(3), TWO.seconds(10), TWO.seconds(12)] == [
+        115.5,
+        13,
+        33,
+        103,
+        106.5,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"epochs": 10}, [3]),  # the next would be 9, beyond two thirds
+        ({"epochs": 27, "grace": 2}, [2, 6, 18]),
+        ({"epochs": 8, "grace": 1, "reduction_factor": 2}, [1, 2, 4]),
+        ({"epochs": 2}, []),
+        ({"epochs": 10, "scheduler": "none"}, []),
+        ({"epochs": 10, "scheduler": "median"}, []),
+    ],
+)
+def test_rungs_are_those_at_which_the_search_stops_trials(
+    values: dict[str, Any], found: list[int]
+) -> None:
+    assert estimate.rungs(spec(**values)) == found
+
+
+def test_a_mean_trial_is_one_of_which_a_share_goes_on_from_each_rung() -> None:
+    assert estimate.mean_seconds(ONE, [], 3) == 51
+    assert estimate.mean_seconds(TWO, [3], 3) == pytest.approx(2 / 3 * 33 + 1 / 3 * 115.5)
+    assert estimate.mean_seconds(ONE, [1, 2], 2) == pytest.approx(
+        1 / 2 * 6 + 1 / 4 * 11 + 1 / 4 * 51
+    )
+
+
+def test_a_searchs_time_and_memory_by_hand() -> None:
+    """50 trials on two slots, 3 on 2 seeds, 1 on 3: 25 rounds; 1 whole trial and 49 mean ones of
+    60.5 s; 3 + 2 rounds. Two GiB."""
+    found = estimate.estimate(spec(), TWO, slots=2)
+    assert (found.trials, found.full, found.confirmation, found.memory) == (
+        50,
+        25 * 115.5,
+        5 * 115.5,
+        2 * GIB,
+    )
+    assert found.stopped == pytest.approx((115.5 + 49 * 60.5) / 2)
+    unstopped = estimate.estimate(spec(scheduler="none", confirm_top=0), TWO, slots=4)
+    assert (
+        unstopped == Estimate(50, 13 * 115.5, None, 0, 4 * GIB) and unstopped.likely == 13 * 115.5
+    )
+
+
+def test_a_resumed_search_counts_what_is_left_and_a_small_one_its_longest_trial() -> None:
+    found = estimate.estimate(spec(), TWO, slots=2, ended=40)
+    assert (found.trials, found.full) == (10, 5 * 115.5)
+    assert found.stopped == pytest.approx(10 * 60.5 / 2)
+    assert estimate.estimate(spec(confirm_top=0), TWO, slots=2, ended=50) == Estimate(
+        0, 0, None, 0, 0
+    )
+    small = estimate.estimate(spec(trials=3, confirm_top=0), TWO, slots=8)
+    assert (small.full, small.stopped, small.memory) == (115.5, 115.5, 3 * GIB)
+
+
+def test_what_a_resumed_search_has_behind_it_is_read_from_its_journal_which_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    made, _ = grown(tmp_path)
+    before = (made.folder / JOURNAL).read_bytes()
+    assert estimate.ended(made) == 2  # one complete, one failed; the third was running
+    assert (made.folder / JOURNAL).read_bytes() == before and [
+        path.name for path in made.folder.iterdir()
+    ] == [JOURNAL]
+    assert (
+        estimate.ended(spec(name="never-begun", results=str(tmp_path))) == 0
+        and not (tmp_path / "never-begun").exists()
+    )
+
+
+def test_stages_keep_their_own_length_or_follow_the_budget() -> None:
+    once, twice = (
+        {"contrastive": [1.0], "classifier": [3.0, 1.0, 1.0]},
+        {
+            "contrastive": [2.0, 1.0],
+            "classifier": [4.0, 0.5, 1.5],
+        },
+    )
+    assert estimate.stages(once, twice, epochs=10, scale=3) == (Stage(10, 6, 3), Stage(3, 12, 3))
+    assert estimate.stages({"untuned": [1.0]}, {"untuned": [1.5]}, epochs=1, scale=2) == (
+        Stage(1, 3, 3),
+    )
+    assert estimate.stages({"fine-tune": [1.0]}, {"fine-tune": [1.0, 2.0]}, epochs=1, scale=1) == (
+        Stage(1, 1, 2),
+    )
+
+
+def test_what_does_not_fit_is_said_with_a_way_out() -> None:
+    def said(available: int, **values: Any) -> list[str]:
+        made = spec(**values)
+        return estimate.warnings(made, TWO, estimate.estimate(made, TWO, 4), 4, available)
+
+    assert said(4 * GIB) == []
+    assert said(3 * GIB) == [
+        "4 trials at a time need more memory than is free: --max-concurrent 3 would fit"
+    ]
+    assert said(GIB // 2) == [
+        "4 trials at a time need more memory than is free: not even one trial fits"
+    ]
+    half = estimate.estimate(spec(), TWO, 4).likely / 2
+    assert said(4 * GIB, time_budget=half) == [
+        "--time-budget will end the search after about 25 of 50 trials"
+    ]
+    assert said(4 * GIB, time_budget=2.1 * half) == []
+    assert said(4 * GIB, trial_timeout=60.0) == [
+        "--trial-timeout is shorter than trial 0, which would fail"
+    ]
+
+
+def test_the_slice_has_whole_mini_batches_and_the_lengths_of_the_whole(prepared: Prepared) -> None:
+    data = prepared.data
+    part = estimate.spread(data, 64)
+    assert len(part.train) == 64 and part.labels == data.labels
+    assert len(part.validation) == round(64 / len(data.train) * len(data.validation))
+    assert part.train.lengths.mean() == pytest.approx(data.train.lengths.mean(), rel=0.1)
+    rows = {
+        tuple(data.train.ids[start:end])
+        for start, end in zip(data.train.offsets, data.train.offsets[1:])
+    }
+    assert {
+        tuple(part.train.ids[start:end])
+        for start, end in zip(part.train.offsets, part.train.offsets[1:])
+    } <= rows
+    every = estimate.spread(data, 1600)
+    assert len(every.train) == len(data.train) and len(every.validation) == len(data.validation)
+    assert len(estimate.spread(data, 10_000).train) == len(data.train)
+
+
+@pytest.mark.parametrize(
+    ("regime", "lengths"),
+    [("baseline", [10]), ("supcon", [10, 20]), ("probe", [20]), ("untuned", [1])],
+)
+def test_an_epochs_estimate_is_near_what_it_takes(
+    regime: str, lengths: list[int], prepared: Prepared
+) -> None:
+    """Within a factor of five, for other work may come between: the quickest of three epochs on all
+    the data, and what some of it said."""
+    made = spec(regime=regime)
+    threads = torch.get_num_threads()
+    found = estimate.measure(made, prepared, Resources(1, 0, 2), "fp32", seconds=0)
+    assert torch.get_num_threads() == threads and 64 <= found.sentences <= len(prepared.data.train)
+    assert found.peak > 100 * 2**20 and found.start > 0
+    module = trainables.load(regime)
+    lasted, last = dict[str, list[float]](), time.perf_counter()
+    for epoch in module.train(
+        module.Config.from_dict(point_of(made, {})),
+        prepared.data,
+        prepared.small.build(),
+        epochs=3,
+        seed=0,
+    ):
+        lasted.setdefault(epoch.stage, []).append(time.perf_counter() - last)
+        last = time.perf_counter()
+    assert [stage.epochs for stage in found.stages] == lengths
+    real, said = min(next(iter(lasted.values()))), min(found.stages[0].first, found.stages[0].later)
+    assert real / 5 < said < 5 * real
+
+
+def test_a_label_with_hardly_any_rows_is_told_and_one_without_is_left_to_the_datas_notes() -> None:
+    labels = ["often", "seldom", "never"]
+    assert plan.imbalance(labels, np.array([100, 10, 0])) == []
+    (line,) = plan.imbalance(labels, np.array([101, 10, 0]))
+    assert (
+        "'often' (101 training rows)" in line
+        and "'seldom' (10 training rows)" in line
+        and "over 10 times" in line
+    )
+
+
+def test_the_plan_is_wrapped_beside_its_headings_in_a_terminal_and_whole_lines_elsewhere(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan.psutil, "virtual_memory", lambda: SimpleNamespace(available=20 * GIB))
+    made = spec(data="d" * 70, time_budget=60.0)
+    shown = {}
+    for terminal in (True, False):
+        out = io.StringIO()
+        console = Console(
+            file=out,
+            width=80,
+            force_terminal=terminal,
+            color_system=None,
+            soft_wrap=True,
+            highlight=False,
+        )
+        plan.say_data(console, prepared, made)
+        plan.say_plan(console, made, Resources(1, 0.25, 4), "bf16")
+        plan.say_estimate(console, made, TWO, Resources(1, 0.25, 4), 0, 1440)
+        plan.say_space(console, made)
+        shown[terminal] = out.getvalue().splitlines()
+    assert all(len(line) <= 80 for line in shown[True])
+    headings = [
+        "data",
+        "labels",
+        "tokens",
+        "model",
+        "search",
+        "machine",
+        "time",
+        "memory",
+        "basis",
+        "note",
+    ]
+    plain = shown[False][: len(headings)]
+    assert [line.split()[0] for line in plain] == headings
+    beside = [
+        line
+        for line in shown[True]
+        if line[: plan.HEADING].strip() in headings or line.startswith(" " * plan.HEADING)
+    ]
+    assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
+    assert (
+        "50 trials in 25m where none is stopped, 13m where one in 3 goes on from each rung; the"
+        " confirmation 6m" in plain[6]
+    )
+    assert "1.0 GiB a trial, 4.0 GiB for those side by side; 20.0 GiB are free" in plain[7]
+
+
+def test_a_dry_run_says_time_memory_and_what_does_not_fit_and_writes_nothing(
+    tmp_path: Path,
+    model_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    corpus, results = tiny.write_corpus(tmp_path / "corpus"), tmp_path / "results"
+    before = sorted(tmp_path.rglob("*"))
+    argv = [
+        "--regime",
+        "baseline",
+        "--data",
+        str(corpus),
+        "--model",
+        str(model_folder),
+        "--results",
+        str(results),
+        "--dry-run",
+    ]
+    assert main([*argv, "--time-budget", "1s", "--address", "10.1.2.3:6379"]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        "tokens   median",
+        "labels   4, ",
+        "where none is stopped",
+        "GiB a trial",
+        "basis    trial 0 takes",
+    ):
+        assert words in said
+    assert "--time-budget will end the search after about" in said
+    assert "planned for this machine; the cluster at 10.1.2.3:6379 may have more" in said
+    assert sorted(tmp_path.rglob("*")) == before
+    assert main(argv) == 0
+    assert (
+        "--time-budget" not in (said := capsys.readouterr().out)
+        and "planned for this machine" not in said
+    )
+
+
+def test_a_dry_run_says_that_trial_0_fails_where_it_does(
+    tmp_path: Path,
+    model_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def train(*_: Any, **__: Any) -> Any:
+        raise FloatingPointError("the loss became nan in epoch 1")
+
+    monkeypatch.setattr(trainables.load("baseline"), "train", train)
+    corpus = tiny.write_corpus(tmp_path / "corpus")
+    argv = [
+        "--regime",
+        "baseline",
+        "--data",
+        str(corpus),
+        "--model",
+        str(model_folder),
+        "--results",
+        str(tmp_path / "results"),
+    ]
+    assert main([*argv, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "trial 0 fails on a few sentences: FloatingPointError: the loss became nan in epoch 1"
+        in said
+    )
+    assert "where none is stopped" not in said and "nothing was run" in said
+
+
+def test_a_dry_run_that_prints_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--regime", "baseline", "--dry-run", "--quiet"]) == 2
+    assert (
+        capsys.readouterr().err
+        == "error: --dry-run and --quiet exclude each other: a dry run does nothing but print\n"
+    )

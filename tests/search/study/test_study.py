@@ -1,0 +1,533 @@
+"""The study as the ledger: what is asked, what is recorded, what may not be run twice."""
+
+import random
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+import trainables
+from search.outputs import tables as results
+from search.spec import SearchSpec
+from search.study import study as studies
+from search.study.journal import mend
+from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from trainables.parts.data.corpus import Corpus, Split
+
+CORPUS = Corpus("toy", Split((), ()), Split(("yes", "no", "=1+1"), (0, 1, 1)), None, ("a", "b"), ())
+"""Nothing to train on, and three sentences to err on."""
+
+
+def spec(folder: Path, **values: Any) -> SearchSpec:
+    made = SearchSpec(
+        **{
+            "regime": "llrd",
+            "data": "embedded",
+            "model": "minilm",
+            "name": "s",
+            "results": str(folder),
+            "epochs": 9,
+            "trials": 30,
+            **values,
+        }
+    )
+    made.folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def epoch(number: int, accuracy: float, best: float | None = None) -> dict[str, Any]:
+    losses = {"train_loss": 1.0, "train_accuracy": None, "validation_loss": 1.0}
+    scores = {"validation_accuracy": accuracy, "best_accuracy": accuracy if best is None else best}
+    return {
+        "epoch": number,
+        "stage": "fine-tune",
+        **losses,
+        **scores,
+        "learning_rate": 1e-4,
+        "steps": 3,
+        "seconds": 0.1,
+        "micro_batch": 16,
+    }
+
+
+@pytest.mark.parametrize("name", trainables.names())
+def test_trial_0_is_the_papers_configuration(name: str, tmp_path: Path) -> None:
+    made = spec(tmp_path, regime=name)
+    trial = studies.ask(studies.open_study(made), made)
+    assert trial is not None and trial.number == 0
+    assert trial.user_attrs[studies.CONFIG] == trainables.load(name).Config().to_dict()
+
+
+def test_fixed_values_stand_in_every_trial_and_are_never_suggested(tmp_path: Path) -> None:
+    made = spec(tmp_path, fix={"dropout": 0.3, "optimizer": "sgd"}, sampler="random")
+    study = studies.open_study(made)
+    for _ in range(12):
+        trial = studies.ask(study, made)
+        assert trial is not None
+        assert (
+            trial.user_attrs[studies.CONFIG]["dropout"],
+            trial.user_attrs[studies.CONFIG]["optimizer"],
+        ) == (0.3, "sgd")
+        assert "dropout" not in trial.params and "momentum" in trial.params
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "random"])
+def test_every_sampler_proposes_after_results(sampler: str, tmp_path: Path) -> None:
+    """Two trials from what was learned: before ten have ended they are drawn at random."""
+    made = spec(tmp_path, sampler=sampler, scheduler="none", regime="supcon")
+    study = studies.open_study(made)
+    ledger = Ledger(study, made)
+    for number in range(12):
+        assert ledger.ask(f"r{number}") is not None
+        ledger.report(f"r{number}", epoch(1, number / 20))
+        ledger.report(f"r{number}", {FINISHED: True})
+    assert [trial.state for trial in studies.trials(study)] == [TrialState.COMPLETE] * 12
+
+
+def test_a_configuration_is_not_run_twice_and_an_exhausted_space_ends_the_search(
+    tmp_path: Path,
+) -> None:
+    """Only the schedule is left to search: three configurations, whatever the sampler repeats."""
+    fixed = {
+        name: value
+        for name, value in trainables.load("llrd").Config().to_dict().items()
+        if name != "schedule"
+    }
+    made = spec(tmp_path, fix=fixed)
+    study = studies.open_study(made)
+    ledger = Ledger(study, made)
+    asked = 0
+    while ledger.ask(f"r{asked}") is not None:
+        ledger.report(f"r{asked}", epoch(1, 0.5))
+        ledger.report(f"r{asked}", {FINISHED: True})
+        asked += 1
+    assert asked == 3 and ledger.exhausted
+    assert {trial.user_attrs[studies.CONFIG]["schedule"] for trial in studies.trials(study)} == {
+        "constant",
+        "linear",
+        "cosine",
+    }
+
+
+def test_states_are_honest(tmp_path: Path) -> None:
+    made = spec(tmp_path, grace=1)
+    study = studies.open_study(made)
+    ledger = Ledger(study, made)
+    for ray_id in "abcdef":
+        ledger.ask(ray_id)
+    assert ledger.report("a", epoch(1, 0.1))  # the paper's configuration goes on, however bad
+    for number, ray_id in enumerate("bc"):
+        assert ledger.report(ray_id, epoch(1, 0.8 + 0.1 * number))
+    assert not ledger.report("d", epoch(1, 0.05))
+    ledger.report("e", {FAILED: "FloatingPointError: the loss became nan in epoch 1"})
+    ledger.gone("f", died=True)
+    ledger.ask("f")
+    ledger.gone("f", died=True)
+    ledger.report("a", epoch(2, 0.7))
+    ledger.report("a", epoch(3, 0.6, best=0.7))
+    ledger.report("a", {FINISHED: True})
+    found = studies.trials(study)
+    assert [trial.state.name for trial in found] == [
+        "COMPLETE",
+        "RUNNING",
+        "RUNNING",
+        "PRUNED",
+        "FAIL",
+        "FAIL",
+    ]
+    assert found[0].value == 0.7
+    assert (
+        "nan" in found[4].user_attrs[studies.REASON]
+        and "worker died" in found[5].user_attrs[studies.REASON]
+    )
+
+
+def test_every_epoch_is_in_the_journal_before_the_answer(tmp_path: Path) -> None:
+    """A second reader of the file sees the epoch as soon as the report returns."""
+    made = spec(tmp_path)
+    study = studies.open_study(made)
+    ledger = Ledger(study, made)
+    ledger.ask("a")
+    for number in range(1, 4):
+        ledger.report("a", epoch(number, number / 10))
+        (trial,) = studies.trials(studies.read_study(made.folder))
+        assert studies.epochs(trial)[-1] == epoch(number, number / 10)
+
+
+def test_asha_stops_what_a_slow_reading_of_it_stops(tmp_path: Path) -> None:
+    """Oracle: at rung r a trial goes on if it is in the best third of those that reached r so far,
+    or the best while they are under 3."""
+    made = spec(tmp_path, sampler="random", grace=1)
+    ledger = Ledger(studies.open_study(made), made)
+    draw = random.Random(0)
+    seen: dict[int, list[float]] = {1: [], 3: []}
+    stopped = []
+    for number in range(25):
+        ledger.ask(str(number))
+        for step in range(1, 10):
+            accuracy = round(draw.random(), 6)
+            expected = True
+            if step in seen:
+                seen[step].append(accuracy)
+                rank = sorted(seen[step], reverse=True).index(accuracy)
+                expected = rank < max(1, len(seen[step]) // 3)
+            goes_on = ledger.report(str(number), epoch(step, accuracy))
+            assert goes_on == (expected or number == 0)
+            if not goes_on:
+                stopped.append(number)
+                break
+    assert 10 < len(stopped) < 25
+
+
+def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
+    tmp_path: Path,
+) -> None:
+    made = spec(tmp_path, scheduler="none")
+    ledger = Ledger(studies.open_study(made), made)
+    for ray_id in "abc":
+        ledger.ask(ray_id)
+    for ray_id in "ac":
+        ledger.report(ray_id, epoch(1, 0.5))
+    ledger.report("c", {FINISHED: True})
+    before = {trial.number: trial for trial in studies.trials(ledger.study)}
+    study = studies.open_study(made)  # as another process would, after the first one died
+    studies.interrupt(study)
+    assert [trial.number for trial in studies.trials(study)] == [2]
+    again = Ledger(study, made)
+    for ray_id, number in (("x", 0), ("y", 1)):
+        trial = again.ask(ray_id)
+        assert trial is not None and trial.number == number
+        assert trial.user_attrs[studies.CONFIG] == before[number].user_attrs[studies.CONFIG]
+        again.report(ray_id, epoch(1, 0.5))
+        again.report(ray_id, epoch(2, 0.6))
+        again.report(ray_id, {FINISHED: True})
+    found = studies.trials(study)
+    assert [(trial.number, trial.state, trial.value) for trial in found] == [
+        (number, TrialState.COMPLETE, value) for number, value in ((0, 0.6), (1, 0.6), (2, 0.5))
+    ]
+    assert found[2].user_attrs == before[2].user_attrs
+    assert [one["epoch"] for one in studies.epochs(found[0])] == [1, 2]
+
+
+def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path) -> None:
+    """A search that is interrupted after every third report decides at each rung as one that never
+    was."""
+
+    def decisions(folder: Path, interrupted: bool) -> list[tuple[int, int, bool]]:
+        made = spec(folder, sampler="random", grace=1)
+        ledger, draw, reports, found = (
+            Ledger(studies.open_study(made), made),
+            random.Random(1),
+            0,
+            [],
+        )
+        for number in range(20):
+            curve = [round(draw.random(), 6) for _ in range(9)]
+            asked = ledger.ask(str(number))
+            assert asked is not None and asked.number == number
+            step = 0
+            while step < 6:
+                goes_on = ledger.report(str(number), epoch(step + 1, curve[step]))
+                found.append((number, step + 1, goes_on))
+                step, reports = step + 1, reports + 1
+                if not goes_on:
+                    break
+                if interrupted and reports % 3 == 0:
+                    study = studies.open_study(made)
+                    studies.interrupt(study)
+                    ledger = Ledger(study, made)
+                    again = ledger.ask(str(number))
+                    assert again is not None and again.number == number
+                    for known in range(step):
+                        assert ledger.report(str(number), epoch(known + 1, curve[known]))
+            else:
+                ledger.report(str(number), {FINISHED: True})
+        return found
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert decisions(tmp_path / "a", interrupted=False) == decisions(
+        tmp_path / "b", interrupted=True
+    )
+
+
+@pytest.mark.parametrize("moment", range(1, 40, 3))
+def test_a_random_search_that_is_cut_anywhere_tries_what_it_would_have_tried(
+    moment: int, tmp_path: Path
+) -> None:
+    """The journal is cut after `moment` of its last lines, as if the process had died there."""
+    made = spec(tmp_path, sampler="random", scheduler="none")
+    whole = studies.open_study(made)
+    ledger = Ledger(whole, made)
+    for number in range(8):
+        ledger.ask(str(number))
+    expected = [trial.user_attrs[studies.CONFIG] for trial in studies.trials(whole)]
+    path = made.folder / studies.JOURNAL
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-moment]))
+    study = studies.open_study(made)
+    studies.interrupt(study)
+    again = Ledger(study, made)
+    for number in range(8):
+        again.ask(str(number))
+    assert [trial.user_attrs[studies.CONFIG] for trial in studies.trials(study)] == expected
+
+
+def test_a_worker_that_dies_is_given_one_more_and_then_the_trial_fails(tmp_path: Path) -> None:
+    made = spec(tmp_path)
+    ledger = Ledger(studies.open_study(made), made)
+    ledger.ask("a")
+    ledger.report("a", epoch(1, 0.5))
+    ledger.gone("a", died=True)
+    again = ledger.ask("b")
+    assert again is not None and again.number == 0
+    ledger.gone("b", died=True)
+    (trial,) = studies.trials(ledger.study)
+    assert trial.state == TrialState.FAIL and "died twice" in trial.user_attrs[studies.REASON]
+    assert studies.epochs(trial) == [epoch(1, 0.5)]
+
+
+def test_three_first_failures_for_one_reason_end_the_search(tmp_path: Path) -> None:
+    made = spec(tmp_path)
+    ledger = Ledger(studies.open_study(made), made)
+    for ray_id in "abcd":
+        ledger.ask(ray_id)
+    for ray_id in "ab":
+        ledger.report(ray_id, {FAILED: "OSError: no such file"})
+    assert ledger.hopeless is None and ledger.report("d", epoch(1, 0.1))
+    ledger.report("c", {FAILED: "OSError: no such file"})
+    assert ledger.hopeless == "OSError: no such file" and not ledger.report("d", epoch(2, 0.1))
+
+
+@pytest.mark.parametrize("reasons", [("a", "b", "a"), ("a", "a", None), (None, "a", "a", "a")])
+def test_failures_for_different_reasons_or_after_a_success_do_not(
+    reasons: tuple[str | None, ...], tmp_path: Path
+) -> None:
+    made = spec(tmp_path)
+    ledger = Ledger(studies.open_study(made), made)
+    for number, reason in enumerate(reasons):
+        ledger.ask(str(number))
+        if reason is None:
+            ledger.report(str(number), epoch(1, 0.1))
+        ledger.report(str(number), {FINISHED: True} if reason is None else {FAILED: reason})
+    assert ledger.hopeless is None
+
+
+@pytest.mark.parametrize("name", ["tpe", pytest.param("gp", marks=pytest.mark.slow)])
+def test_a_sampler_learns_to_stay_away_from_what_fails(name: str, tmp_path: Path) -> None:
+    """Trials whose layers decay little fail, half of the range: of the later proposals fewer are
+    there than random ones would be."""
+
+    def share(sampler: str) -> float:
+        made = spec(tmp_path, sampler=sampler, scheduler="none", name=f"s-{sampler}")
+        ledger, proposed = Ledger(studies.open_study(made), made), []
+        for number in range(40):
+            trial = ledger.ask(str(number))
+            assert trial is not None
+            proposed.append(trial.user_attrs[studies.CONFIG]["layerwise_decay"] > 0.75)
+            if proposed[-1]:
+                ledger.report(
+                    str(number),
+                    {FAILED: f"FloatingPointError: the loss became nan in epoch {number}"},
+                )
+            else:
+                ledger.report(str(number), epoch(1, 0.5 + number % 7 / 100))
+                ledger.report(str(number), {FINISHED: True})
+        assert {trial.state for trial in studies.trials(ledger.study)} == {
+            TrialState.COMPLETE,
+            TrialState.FAIL,
+        }
+        return sum(proposed[15:]) / 25
+
+    assert share(name) < share("random") / 2
+
+
+@pytest.mark.slow
+def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(tmp_path: Path) -> None:
+    made = spec(tmp_path, scheduler="none", sampler="random")
+    ledger = Ledger(studies.open_study(made), made)
+    for number in range(2):
+        ledger.ask(str(number))
+        for step in range(1, 4):
+            ledger.report(str(number), epoch(step, 0.1 * step))
+        ledger.report(str(number), {FINISHED: True})
+    path = made.folder / studies.JOURNAL
+    content = path.read_bytes()
+    assert len(content) > 4096
+    asked = {
+        trial.number: (trial.params, trial.user_attrs[studies.CONFIG])
+        for trial in studies.trials(ledger.study)
+    }
+    for cut in range(len(content) - 4096, len(content)):
+        path.write_bytes(content[:cut])
+        before = len(studies.read_study(made.folder).get_trials(deepcopy=False))
+        mend(path)
+        left = studies.read_study(made.folder)
+        assert len(left.get_trials(deepcopy=False)) == before
+        for trial in studies.trials(left):
+            assert (trial.params, trial.user_attrs[studies.CONFIG]) == asked[trial.number]
+            assert sorted(trial.intermediate_values) == [
+                one["epoch"] for one in studies.epochs(trial)
+            ]
+    for tail in (
+        b"\0" * 700,
+        b'{"op_code":8,"wor',
+        b"\xff\xfe\n",
+        b"[1]\n",
+    ):  # what a power loss may leave in the file's last block
+        path.write_bytes(content + tail)
+        study = studies.open_study(made)
+        again = Ledger(study, made)
+        assert len(studies.trials(study)) == 2 and again.ask("next") is not None
+        assert len(studies.trials(studies.read_study(made.folder))) == 3
+        path.write_bytes(content)
+
+
+def test_a_killed_processs_lock_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    made = spec(tmp_path)
+    Ledger(studies.open_study(made), made).ask("a")
+    Path(f"{made.folder / studies.JOURNAL}.lock").symlink_to(made.folder / studies.JOURNAL)
+    began = time.monotonic()
+    assert Ledger(studies.open_study(made), made).ask("b") is not None
+    assert time.monotonic() - began < 5  # Optuna itself waits for 30 seconds
+
+
+def test_a_write_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    """The file may not grow beyond a few bytes more: the system writes a part, then refuses, as on
+    a full disk."""
+    made = spec(tmp_path)
+    study = studies.open_study(made)
+    path = made.folder / studies.JOURNAL
+    content = path.read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) + 20, before[1]))
+    try:
+        with pytest.raises(OSError):
+            studies.remember(study, "key", "x" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == content
+    studies.remember(study, "key", "y")
+    assert studies.read_study(made.folder).user_attrs["key"] == "y"
+
+
+def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
+    made = spec(tmp_path, scheduler="none")
+    study = studies.open_study(made)
+    ledger = Ledger(study, made)
+    for number, accuracy in enumerate((0.2, 0.9, 0.4)):
+        ledger.ask(str(number))
+        ledger.report(str(number), epoch(1, accuracy))
+        ledger.report(str(number), {FINISHED: True})
+    facts = {
+        "comparable": False,
+        "why_not": "x",
+        "test_size": None,
+        "validation_size": 5,
+        "encoder_is_papers": False,
+    }
+    first = results.write_results(study, made, facts, CORPUS)
+    before = {path.name: path.read_text() for path in made.folder.glob("*.csv")}
+    for path in made.folder.glob("*.csv"):
+        path.unlink()
+    assert results.write_results(studies.read_study(made.folder), made, facts, CORPUS) == first
+    assert {path.name: path.read_text() for path in made.folder.glob("*.csv")} == before
+    assert (first["best_trial"], first["best_validation"], first["paper_config_validation"]) == (
+        1,
+        0.9,
+        0.2,
+    )
+
+
+def test_predictions_are_the_winners_on_its_fresh_seeds(tmp_path: Path) -> None:
+    """Not another trial's, nor a seed's whose answers an older journal does not have; and no text
+    is a formula."""
+    made = spec(tmp_path)
+    study = studies.open_study(made)
+    assert results.prediction_rows(study, CORPUS) == []
+    studies.remember(study, results.CONFIRMED, {"1": {"2": [], "10": [], "3": []}, "0": {"2": []}})
+    for trial, seed, answers in ((1, 10, [0, 0, 1]), (1, 2, [1, 1, 1]), (0, 2, [0, 0, 0])):
+        studies.remember(
+            study,
+            results.predictions_of(trial, seed),
+            {"predicted": answers, "confidence": [0.9, 0.8, 0.7]},
+        )
+    assert results.prediction_rows(study, CORPUS) == []
+    studies.remember(study, results.WINNER, 1)
+    found = results.prediction_rows(study, CORPUS)
+    assert [
+        (row["seed"], row["row"], row["text"], row["label"], row["predicted"], row["confidence"])
+        for row in found
+    ] == [
+        (2, 0, "yes", "a", "b", 0.9),
+        (2, 1, "no", "b", "b", 0.8),
+        (2, 2, "'=1+1", "b", "b", 0.7),
+        (10, 0, "yes", "a", "a", 0.9),
+        (10, 1, "no", "b", "a", 0.8),
+        (10, 2, "'=1+1", "b", "b", 0.7),
+    ]
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "best.yaml"
+    results.write(target, "old")
+    with pytest.raises(UnicodeEncodeError):
+        results.write(target, "new \ud800")
+    assert target.read_text() == "old"
+
+
+@pytest.mark.slow
+def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path) -> None:
+    """54 configurations, and a sampler drawn to one of them: all are run before the space is called
+    exhausted."""
+    free = ("schedule", "head_width", "batch_size")
+    fixed = {
+        name: value
+        for name, value in trainables.load("llrd").Config().to_dict().items()
+        if name not in free
+    }
+    made = spec(tmp_path, fix=fixed)
+    ledger = Ledger(studies.open_study(made), made)
+    asked = 0
+    while (trial := ledger.ask(str(asked))) is not None:
+        accuracy = 0.9 if trial.user_attrs[studies.CONFIG]["schedule"] == "linear" else 0.1
+        ledger.report(str(asked), epoch(1, accuracy))
+        if str(asked) in ledger.open:
+            ledger.report(str(asked), {FINISHED: True})
+        asked += 1
+    assert asked == 54
+
+
+@pytest.mark.parametrize(("scheduler", "first"), [("asha", 3), ("hyperband", 3), ("median", 3)])
+def test_no_trial_is_stopped_before_its_grace(scheduler: str, first: int, tmp_path: Path) -> None:
+    made = spec(tmp_path, scheduler=scheduler, grace=first, sampler="random")
+    ledger = Ledger(studies.open_study(made), made)
+    stopped = []
+    for number in range(12):
+        ledger.ask(str(number))
+        for step in range(1, 10):
+            if not ledger.report(str(number), epoch(step, 0.9 - number / 20)):
+                stopped.append(step)
+                break
+        else:
+            ledger.report(str(number), {FINISHED: True})
+    assert stopped and min(stopped) == first
+
+
+def test_a_trial_that_was_being_asked_when_the_driver_died_keeps_the_papers_values(
+    tmp_path: Path,
+) -> None:
+    made = spec(tmp_path)
+    study = studies.open_study(made)
+    study.ask().suggest_float("dropout", 0.0, 0.9, step=0.05)  # and no further
+    study = studies.open_study(made)
+    studies.interrupt(study)
+    ledger = Ledger(study, made)
+    configs = [
+        trial.user_attrs[studies.CONFIG]
+        for trial in (ledger.ask(ray_id) for ray_id in "abc")
+        if trial
+    ]
+    assert trainables.load("llrd").Config().to_dict() in configs

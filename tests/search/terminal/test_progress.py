@@ -1,0 +1,367 @@
+"""What the terminal shows, from a study that grows."""
+
+import io
+import os
+import random
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState, create_trial
+from rich.console import Console
+
+import trainables
+from analysis.text import duration
+from search import session as course
+from search.cluster.start import Resources
+from search.polling import following
+from search.spec import SearchSpec
+from search.study import study as studies
+from search.terminal import plan
+from search.terminal.progress import Progress, ago, classifier_epochs, differing, sparkline
+from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from tests import tiny
+from tests.processes import run
+from tests.search.study.test_study import epoch, spec
+
+HERE = Resources(cpus=1, gpus=0, slots=2)
+
+
+def grown(folder: Path) -> tuple[SearchSpec, Any]:
+    """A study with a complete, a failed and a running trial."""
+    made = spec(folder, trials=4)
+    study = studies.open_study(made)
+    ledger = Ledger(study, made)
+    for ray_id in "abc":
+        ledger.ask(ray_id)
+        ledger.report(ray_id, epoch(1, 0.5))
+    ledger.report("a", {FINISHED: True})
+    ledger.report("b", {FAILED: "FloatingPointError: the loss became nan in epoch 2"})
+    return made, study
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the disk: hundreds of trials are written at once."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+
+
+def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]:
+    """A study of 400 trials of ten epochs, some of them running, with a configuration of many long
+    names."""
+    made = spec(folder, **{"regime": "supcon", "epochs": 10, "trials": 500, **values})
+    study = studies.open_study(made)
+    numbers = random.Random(0)
+    config = (
+        trainables.load("supcon")
+        .Config(learning_rate=0.00123, batch_size=128, head_width=None, views="encoder_dropout")
+        .to_dict()
+    )
+    trials = []
+    for number in range(400):
+        scores = [numbers.random() for _ in range(10)]
+        epochs = {f"{studies.EPOCH}{at}": epoch(at, score) for at, score in enumerate(scores, 1)}
+        ended = (
+            {} if number >= 400 - running else {"state": TrialState.COMPLETE, "value": max(scores)}
+        )
+        trials.append(
+            create_trial(
+                **{"state": TrialState.RUNNING, **ended},
+                user_attrs={studies.CONFIG: config, **epochs},
+            )
+        )
+    study.add_trials(trials)
+    return made, study
+
+
+def shown(progress: Progress) -> list[str]:
+    """The lines of one look."""
+    out = io.StringIO()
+    progress.console.file = out
+    progress.console.print(progress._view(studies.trials(progress.study)))
+    return out.getvalue().splitlines()
+
+
+def terminal(width: int = 80, height: int = 24) -> Console:
+    return Console(
+        file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None
+    )
+
+
+def test_plain_lines_tell_each_ended_trial_once(tmp_path: Path) -> None:
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {}, HERE)
+    progress.told.clear()
+    progress.look()
+    progress.look()
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "trial 0: 0.5000" in lines[0] and "[2/4]" in lines[0]
+    assert "trial 1: failed: FloatingPointError: the loss became nan" in lines[1]
+
+
+def test_the_live_view_has_what_one_looks_for_within_80_columns(tmp_path: Path) -> None:
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
+    with Progress(console, study, made, {"dropout": 0.9}, HERE) as progress:
+        progress.look()
+    seen = out.getvalue()
+    head = (
+        "llrd",
+        "time left unknown",
+        "2/4 trials",
+        "1 running, 1 complete, 0 pruned, 1 failed",
+        "2 at a time, 1 CPU each",
+    )
+    for words in (*head, "best so far: 0.5000  trial 0, just now", "1/9", "0.5000    ▅"):
+        assert words in seen
+
+
+@pytest.fixture(scope="module")
+def crowds(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[SearchSpec, Any]]:
+    """Crowded studies with a long name, by how many trials run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        return {
+            running: crowded(tmp_path_factory.mktemp("crowd"), running, name="n" * 80)
+            for running in (2, 60)
+        }
+
+
+@pytest.mark.parametrize("width", [80, 50, 140])
+@pytest.mark.parametrize("running", [2, 60])
+def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
+    width: int, running: int, crowds: dict[int, tuple[SearchSpec, Any]]
+) -> None:
+    made, study = crowds[running]
+    gpus = Resources(cpus=0.25, gpus=0.03125, slots=running)
+    progress = Progress(terminal(width), study, made, {}, gpus)
+    progress.before -= 100
+    lines = shown(progress)
+    assert len(lines) <= 24 and all(len(line) <= width for line in lines)
+    assert (
+        lines[0].startswith("supcon  nnn")
+        and lines[0].endswith(" left")
+        and ("…" in lines[0]) == (width < 110)
+    )
+    assert lines[1].endswith(f" {400 - running}/500 trials")
+    assert all(line.rstrip().endswith("…") for line in lines[-min(running, 16) :])
+    if running == 60:
+        assert "the first 16 of 60 that run:" in lines[5] and len(lines) == 23
+    if width >= 80:
+        assert lines[2] == f"{running} running, {400 - running} complete, 0 pruned, 0 failed"
+        assert lines[3].endswith(
+            f"trials an hour, {running} at a time, 0.25 CPU and 0.031 GPU each"
+        )
+        assert "10/30" in lines[-1]  # those of the classifier stage are still to come
+
+
+@pytest.mark.parametrize(
+    ("config", "epochs"),
+    [
+        ({"classifier": "ridge", "head_epochs": 20}, 1),
+        ({"classifier": "gradient", "head_epochs": 20}, 20),
+        ({"dropout": 0.1}, 0),
+    ],
+)
+def test_a_classifier_that_is_solved_for_takes_one_epoch(
+    config: dict[str, Any], epochs: int
+) -> None:
+    assert classifier_epochs(config) == epochs
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"epochs": 9}, "asha from epoch 3"),
+        ({"epochs": 3}, "asha from epoch 2"),
+        ({"epochs": 2}, "no pruning (asha from epoch 2 is too late)"),
+        ({"epochs": 9, "grace": 7}, "no pruning (asha from epoch 7 is too late)"),
+        ({"epochs": 9, "scheduler": "none"}, "no pruning;"),
+    ],
+)
+def test_the_plan_says_from_when_trials_are_pruned(
+    values: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    out = io.StringIO()
+    made = spec(tmp_path, **{"scheduler": "asha", **values})
+    plan.say_plan(Console(file=out, width=200), made, HERE, "bf16")
+    assert said in out.getvalue()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
+    """A search that is resumed at 398 trials, and sees two end in an hour: half a day is left for
+    the 24 that are lacking."""
+    made, study = crowded(tmp_path, 2, trials=424)
+    progress = Progress(terminal(), study, made, {}, HERE)
+    assert progress.eta(398) == "time left unknown"
+    progress.began -= 3600
+    assert (round(3600 * progress.rate(400), 2), progress.eta(400)) == (
+        2.0,
+        "12h00m of trials left",
+    )
+    limited = Progress(
+        terminal(), study, spec(tmp_path, name="t", trials=424, time_budget=7200.0), {}, HERE
+    )
+    assert limited.eta(398) == "2h00m of trials left"
+    assert progress.eta(424) == "no trials left"  # and the confirmation begins
+
+
+def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
+    made, study = grown(tmp_path)
+    progress = Progress(terminal(), study, made, trainables.load("llrd").Config().to_dict(), HERE)
+    (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
+    best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
+    assert progress._best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  as trial 0"
+    assert progress._best([]).plain == "best so far: none yet"
+    assert [ago(seconds) for seconds in (0, 59, 61, 7500)] == [
+        "just now",
+        "just now",
+        "1m ago",
+        "2h05m ago",
+    ]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_has_not_changed_is_drawn_once_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, study = grown(tmp_path)
+    drawn: list[float] = []
+    with Progress(terminal(), study, made, {}, HERE) as progress:
+        monkeypatch.setattr(progress, "_view", lambda trials: drawn.append(0) or "")
+        for _ in range(5):
+            progress.look()
+        assert len(drawn) == 1
+        progress.began -= 1
+        progress.look()
+        assert len(drawn) == 2
+
+
+@pytest.mark.parametrize(("terminal", "quiet"), [(True, False), (True, True), (False, True)])
+def test_why_trials_fail_is_told_once_also_where_nothing_else_is(
+    terminal: bool, quiet: bool, tmp_path: Path
+) -> None:
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    progress = Progress(
+        Console(file=out, width=80, force_terminal=terminal), study, made, {}, HERE, quiet
+    )
+    assert (progress.live is None) == quiet
+    progress.told.clear()
+    progress.look()
+    progress.told.clear()
+    progress.look()
+    (line,) = [line for line in out.getvalue().splitlines() if line.startswith("[")]
+    assert "trial 1: failed: FloatingPointError: the loss became nan in epoch 2" in line
+    assert not quiet or out.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("sqlite:////a b/mlflow.db", "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("https://me:secret@tracker.example/x", "https://tracker.example/x"),
+        (
+            "postgresql://me:secret@db.example/mlflow",
+            'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"',
+        ),
+        ("databricks", "databricks"),
+    ],
+)
+def test_the_way_to_mlflows_pages_is_a_command_or_an_address(
+    uri: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert course._browse(uri) == told
+
+
+def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path: Path) -> None:
+    """Its summary is damaged."""
+    made, out = spec(tmp_path), io.StringIO()
+    made.folder.mkdir(parents=True, exist_ok=True)
+    (made.folder / "spec.json").write_text(made.to_json())
+    (made.folder / "summary.json").write_text("{")
+    course._draw(made, Console(file=out, soft_wrap=True))
+    assert (
+        out.getvalue().startswith("NOTE     the report was not drawn: ValueError: ")
+        and out.getvalue().count("\n") == 1
+    )
+
+
+@pytest.mark.slow
+def test_quiet_prints_the_table_and_the_next_commands_and_nothing_else(
+    tmp_path: Path, model_folder: Path
+) -> None:
+    """Also where all regimes are searched, and where a search goes on."""
+    sources = ["--data", str(tiny.write_corpus(tmp_path / "corpus")), "--model", str(model_folder)]
+    where = ["--results", str(tmp_path / "results"), "--quiet"]
+    every = run(
+        "search.run",
+        "--regime",
+        "all",
+        "--trials",
+        "1",
+        "--epochs",
+        "1",
+        "--no-confirm",
+        "--name",
+        "q",
+        *sources,
+        *where,
+    )
+    more = run("search.run", "--resume", "q-untuned", "--trials", "2", *where)
+    for done, regimes in ((every, trainables.names()), (more, ["untuned"])):
+        assert (done.returncode, done.stderr) == (0, "")
+        table, _, following = done.stdout.partition("next:\n")
+        header, *rows = [line.split()[0] for line in table.splitlines() if line.strip()]
+        assert header == "regime" and sorted(rows) == regimes
+        assert [line.split()[:3] for line in following.splitlines()] == [
+            ["mlflow", "ui", "--backend-store-uri"],
+            ["python", "-m", "search.export"],
+            ["python", "-m", "search.train"],
+        ]
+
+
+def test_no_color_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    with Progress(
+        Console(file=out, width=80, force_terminal=True), study, made, {}, HERE
+    ) as progress:
+        progress.look()
+    assert "\x1b[32m" not in out.getvalue() and "\x1b[1;32m" not in out.getvalue()
+
+
+def test_times_values_and_curves_are_written_as_people_do() -> None:
+    assert [duration(seconds) for seconds in (4.4, 59.6, 200, 7500)] == [
+        "4s",
+        "1m00s",
+        "3m20s",
+        "2h05m",
+    ]
+    assert (
+        differing({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1})
+        == "a=0.00012 b=none"
+    )
+    assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
+
+
+def test_a_look_that_fails_for_a_while_does_not_stop_what_is_looked_at() -> None:
+    looks: list[float] = []
+
+    def look() -> None:
+        looks.append(time.monotonic())
+        if len(looks) < 3:
+            raise ConnectionError("down")
+
+    with following(look, every=0.01):
+        time.sleep(0.2)
+    assert len(looks) > 3

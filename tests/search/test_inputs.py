@@ -1,0 +1,120 @@
+"""What a search is given: data and model prepared once, defaults where nothing is named, and never
+the test split."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import trainables
+from search.inputs import default_sources, prepare, resolve_precision
+from search.spec import SearchSpec
+from search.trials import gpu_memory as memory
+from tests import tiny
+from trainables.parts.data.tokens import Tokens
+
+
+def test_what_workers_get_is_the_same_with_and_without_a_test_split(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    whole, without = tiny.write_corpus(tmp_path / "whole"), tiny.write_corpus(tmp_path / "without")
+    (whole / "test.jsonl").write_text(
+        '{"text": "guitar umbrella noodles zebra", "label": "alarm_set"}\n'
+    )
+    (without / "test.jsonl").unlink()
+    one, other = prepare(str(whole), str(model_folder)), prepare(str(without), str(model_folder))
+    assert one.test is not None and other.test is None
+    assert pickle.dumps((one.data, one.small)) == pickle.dumps((other.data, other.small)).replace(
+        b"without", b"whole"
+    )
+
+
+def test_the_small_model_sees_train_and_validation_as_the_whole_one_does(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    found = prepare(str(tiny.write_corpus(tmp_path / "c")), str(model_folder))
+    rows = np.arange(7)
+    tokens = found.data.validation
+    original = Tokens(
+        found.vocabulary[tokens.ids], tokens.offsets, tokens.labels, found.tokenizer.pad_token_id
+    )
+    with torch.inference_mode():
+        small = found.small.build().eval()(tokens.take(rows))
+        whole = found.pretrained.build().eval()(original.take(rows))
+    assert torch.equal(small, whole)
+
+
+def test_texts_that_are_cut_are_counted(model_folder: Path, tmp_path: Path) -> None:
+    corpus = tiny.write_corpus(tmp_path / "c")
+    with (corpus / "train.jsonl").open("a") as file:
+        file.write('{"text": "' + "please " * 50 + '", "label": "alarm_set"}\n')
+    found = prepare(str(corpus), str(model_folder), max_tokens=20)
+    assert any("1 of" in note and "20 tokens" in note for note in found.notes)
+    assert found.data.train.lengths.max() == 20
+
+
+def test_without_a_hub_the_defaults_are_what_comes_with_regimen_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    data, model, banner = default_sources(None, None)
+    assert (data, model) == ("embedded", "minilm")
+    assert len(banner) == 2 and "nothing is held against the paper" in banner[0]
+    assert default_sources("x", "y") == ("x", "y", [])
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_precision_is_as_asked_and_auto_takes_bf16_where_the_gpu_multiplies_it(
+    native: bool,
+) -> None:
+    """This machine may have no GPU: it is the workers' that count."""
+    found = [
+        resolve_precision(choice, gpu=True, native=native) for choice in ("auto", "fp32", "bf16")
+    ]
+    assert found == ["bf16" if native else "fp32", "fp32", "bf16"]
+
+
+@pytest.mark.parametrize("name", trainables.names())
+def test_the_most_expensive_configuration_is_a_configuration(name: str) -> None:
+    spec = SearchSpec(regime=name, data="embedded", model="minilm")
+    config = memory.most_expensive(spec)
+    assert trainables.load(name).Config.from_dict(config).to_dict() == config
+    if name in ("supcon", "simclr"):
+        assert (config["batch_size"], config["views"], config["projection"]) == (
+            256,
+            "encoder_dropout",
+            "mlp",
+        )
+
+
+def test_the_longest_sentences_are_found_and_repeated(data) -> None:
+    found = memory.longest(data.train, 500)
+    assert len(found) == 500
+    by_hand = sorted(data.train.lengths, reverse=True)
+    assert sorted(found.lengths, reverse=True)[0] == by_hand[0]
+    few = memory.longest(data.train, 5)
+    assert few.lengths.tolist() == by_hand[:5]
+    row = int(np.argsort(-data.train.lengths, kind="stable")[0])
+    assert (
+        few.ids[: few.lengths[0]]
+        == data.train.ids[data.train.offsets[row] : data.train.offsets[row + 1]]
+    ).all()
+
+
+def test_a_share_of_a_card_is_one_over_how_many_trials_fit_into_what_is_free() -> None:
+    gib = 2**30
+    assert memory.share(7.5 * gib, 80 * gib) == pytest.approx(
+        1 / 9
+    )  # 1.1 x 7.5 + 0.586 GiB = 8.84 GiB a trial
+    assert memory.share(7.5 * gib, 30 * gib) == pytest.approx(1 / 3)
+
+
+def test_a_trial_that_ran_has_a_card_at_least_for_itself() -> None:
+    """It divided its mini-batches, and then took nearly all that there is: as more than one it does
+    not fit."""
+    gib = 2**30
+    for peak in (75, 79.5, 100):
+        assert memory.share(peak * gib, 79 * gib) == 1

@@ -1,0 +1,296 @@
+"""Seeds have three uses that never meet: what is reported chose nothing, in the journal, the
+tables, the export and MLflow."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.export import _scores
+from search.outputs import tables as results
+from search.seeds import MOST, MOST_REPORTED, choice_seeds, report_seeds
+from search.session import _chosen_by
+from search.spec import SearchSpec
+from search.study import study as studies
+from search.sync import sync
+from search.tracking.recorder import open_client
+from search.tracking.tracker import settings
+from tests import tiny
+from tests.processes import Searched, run
+from tests.search.study.test_study import CORPUS, epoch
+from tests.search.tracking.test_tracker import Search, everything
+
+OLD = {"1": {"1": 0.91, "2": 0.93}, "0": {"1": 0.5, "2": 0.5}}
+NEW = {"1": {"1000": 0.80, "1001": 0.82}}
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(1, MOST), st.integers(1, MOST_REPORTED))
+def test_the_three_uses_are_disjoint(seed: int, choice: int, report: int) -> None:
+    uses = [{seed}, set(choice_seeds(seed, choice)), set(report_seeds(seed, report))]
+    assert [len(use) for use in uses] == [1, choice, report] and len(
+        set.union(*uses)
+    ) == 1 + choice + report
+    assert all(0 <= number < 2**32 for use in uses for number in use)  # what numpy takes
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(1, MOST), st.integers(1, MOST))
+def test_more_seeds_are_the_same_and_others(seed: int, few: int, many: int) -> None:
+    few, many = sorted((few, many))
+    for use in (choice_seeds, report_seeds):
+        assert list(use(seed, many))[:few] == list(use(seed, few))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"confirm_seeds": 1000}, "confirm_seeds is up to 999; got 1000"),
+        ({"report_seeds": 0}, "report_seeds is 1 to 1000; got 0"),
+    ],
+)
+def test_counts_for_which_there_is_no_room_are_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        SearchSpec(regime="baseline", data="embedded", model="minilm", **values)
+
+
+def test_a_spec_of_an_earlier_version_has_the_default() -> None:
+    values = (
+        SearchSpec(regime="baseline", data="embedded", model="minilm")
+        .to_json()
+        .replace('  "report_seeds": 3,\n', "")
+    )
+    assert "report_seeds" not in values and SearchSpec.from_json(values).report_seeds == 3
+
+
+# What a journal reports
+
+
+def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Search:
+    """Three trials, of which trial 1 was chosen by the runs in `OLD`; without `reported`, a journal
+    of an earlier version."""
+    search = Search(folder)
+    search.epochs(0, 1, 2)
+    search.end(0, 1, 2)
+    runs = {
+        trial: {seed: [epoch(1, score)] for seed, score in seeds.items()}
+        for trial, seeds in OLD.items()
+    }
+    studies.remember(search.study, results.CONFIRMED, runs)
+    studies.remember(search.study, results.WINNER, 1)
+    studies.remember(
+        search.study,
+        results.CONDITIONS,
+        {"data": "f", "model": "m", "precision": "fp32", "threads": 1, "device": "cpu"},
+    )
+    tested = OLD if reported is None else reported
+    scores = {
+        seed: {"accuracy": score - 0.01, "loss": 1.0, "paper_loss": 1.1}
+        for seed, score in tested.get("1", {}).items()
+    }
+    studies.remember(search.study, results.TESTED, {"1": scores})
+    for seed in tested.get("1", {}):
+        studies.remember(
+            search.study,
+            results.predictions_of(1, int(seed)),
+            {"predicted": [0, 0, 1], "confidence": [0.9, 0.8, 0.7]},
+        )
+    if reported is not None:
+        runs = {
+            trial: {seed: [epoch(1, score)] for seed, score in seeds.items()}
+            for trial, seeds in reported.items()
+        }
+        studies.remember(search.study, results.REPORTED, runs)
+    return search
+
+
+def test_only_runs_that_chose_nothing_are_reported(tmp_path: Path) -> None:
+    search = journal(tmp_path / "results", reported=NEW)
+    found = results.summary(search.study, search.spec, {})
+    assert (found["confirmed"], found["confirmed_seeds"], found["confirmed_runs_chose"]) == (
+        [0.80, 0.82],
+        [1000, 1001],
+        False,
+    )
+    assert [(run["seed"], run["accuracy"]) for run in found["test"]] == [
+        (1000, pytest.approx(0.79)),
+        (1001, pytest.approx(0.81)),
+    ]
+    own = search.study.get_trials()[1].value or 0.0
+    assert found["choice_validation"] == pytest.approx((own + 0.91 + 0.93) / 3)
+    assert {row["seed"] for row in results.prediction_rows(search.study, CORPUS)} == {1000, 1001}
+    rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
+    kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
+    assert kinds == {"search": {0}, "confirm": {1, 2}, "report": {1000, 1001}}
+    scores = _scores(search.study, search.study.get_trials()[1])
+    assert scores["choice_validation_accuracy"] == {1: 0.91, 2: 0.93} and scores[
+        "confirmed_validation_accuracy"
+    ] == {1000: 0.8, 1001: 0.82}
+    assert set(scores["test"]) == {1000, 1001}
+    assert set(_scores(search.study, search.study.get_trials()[0])) == {
+        "search_validation_accuracy",
+        "choice_validation_accuracy",
+    }
+
+
+def test_a_new_search_that_has_no_report_yet_reports_nothing(tmp_path: Path) -> None:
+    search = journal(tmp_path / "results", reported={})
+    found = results.summary(search.study, search.spec, {})
+    assert (
+        found["confirmed"] == found["test"] == []
+        and not found["confirmed_runs_chose"]
+        and found["winner_trial"] == 1
+    )
+
+
+def test_a_journal_of_an_earlier_version_says_that_its_runs_chose_the_winner(
+    tmp_path: Path,
+) -> None:
+    search = journal(tmp_path / "results", reported=None)
+    found = results.summary(search.study, search.spec, {})
+    assert (found["confirmed"], found["confirmed_seeds"], found["confirmed_runs_chose"]) == (
+        [0.91, 0.93],
+        [1, 2],
+        True,
+    )
+    assert len(found["test"]) == 2 and {
+        row["seed"] for row in results.prediction_rows(search.study, CORPUS)
+    } == {1, 2}
+    scores = _scores(search.study, search.study.get_trials()[1])
+    assert "confirmed_validation_accuracy" not in scores and set(scores["test"]) == set(
+        scores["choice_validation_accuracy"]
+    ) == {1, 2}
+
+
+@pytest.mark.slow
+def test_mlflow_tells_the_runs_that_chose_from_those_that_are_reported(tmp_path: Path) -> None:
+    search = journal(tmp_path / "results", reported=NEW)
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    search.finish(search.tracker(store))
+    found = {
+        one["tags"]["regimen.key"]: one
+        for one in everything(open_client(store)).values()
+        if "regimen.key" in one["tags"]
+    }
+    kinds = {key: one["tags"]["regimen.kind"] for key, one in found.items() if "seed" in key}
+    choice = {f"trial {trial} seed {seed}": "confirmation" for trial in (0, 1) for seed in (1, 2)}
+    assert kinds == choice | {f"trial 1 seed {seed}": "report" for seed in (1000, 1001)}
+    tested = {
+        key
+        for key, one in found.items()
+        if "test_accuracy" in {name for name, *_ in one["history"]}
+    }
+    assert tested == {"trial 1 seed 1000", "trial 1 seed 1001"}
+    assert found["trial 1 seed 1000"]["info"]["run_name"] == "llrd 001 report seed 1000"
+    parent = next(
+        one
+        for one in everything(open_client(store)).values()
+        if one["tags"]["regimen.kind"] == "search"
+    )
+    assert {name: value for name, _, value, _ in parent["history"]}[
+        "confirmed_validation_accuracy"
+    ] == pytest.approx(0.81)
+
+
+@pytest.mark.slow
+def test_mlflows_parameters_are_what_no_resume_changes_and_tags_say_the_rest(
+    tmp_path: Path,
+) -> None:
+    """MLflow never changes a parameter: what a search may be resumed with is a tag, which
+    follows."""
+    search = journal(tmp_path / "results", reported=NEW)
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    search.finish(search.tracker(store))
+    grown = Search(tmp_path / "results", trials=6, report_seeds=5)
+    sync(grown.spec.folder, store)
+    (parent,) = [
+        one
+        for one in everything(open_client(store)).values()
+        if one["tags"]["regimen.kind"] == "search"
+    ]
+    assert (parent["tags"]["regimen.trials"], parent["tags"]["regimen.report_seeds"]) == ("6", "5")
+    assert not set(parent["params"]) & {
+        name.removeprefix("regimen.") for name in settings(grown.spec)
+    }
+    assert parent["params"]["regime"] == "llrd" and parent["params"]["seed"] == "0"
+
+
+def test_a_search_is_recommended_by_what_chose_its_winner_and_not_by_what_is_reported(
+    tmp_path: Path,
+) -> None:
+    """What is reported would else be the highest of several, and too high."""
+    found = results.summary(
+        journal(tmp_path / "results", reported=NEW).study,
+        journal(tmp_path / "other", reported=NEW).spec,
+        {},
+    )
+    assert (
+        _chosen_by(found | {"confirmed": [0.99]}) == _chosen_by(found) == found["choice_validation"]
+    )
+    assert _chosen_by(found | {"choice_validation": None}) == found["best_validation"]
+
+
+# From an earlier version's folder to a report
+
+
+def made_old(folder: Path) -> optuna.Study:
+    """Turn a search's journal into one of an earlier version, which tested the runs that chose the
+    winner; and that was another trial."""
+    path = folder / studies.JOURNAL
+    new = ("reported", "tested", "predicted:")
+    lines = [
+        line
+        for line in path.read_text().splitlines()
+        if not any(f'"user_attr":{{"{key}' in line for key in new)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    study = studies.read_study(folder)
+    confirmed = study.user_attrs[results.CONFIRMED]
+    (other,) = [
+        number for number in map(int, confirmed) if number != study.user_attrs[results.WINNER]
+    ]
+    studies.remember(study, results.WINNER, other)
+    scores = {
+        seed: {"accuracy": 0.5, "loss": 1.0, "paper_loss": 1.1} for seed in confirmed[str(other)]
+    }
+    studies.remember(study, results.TESTED, {str(other): scores})
+    return study
+
+
+@pytest.mark.slow
+def test_a_folder_of_an_earlier_version_is_synced_and_a_resume_reports_its_new_winner(
+    searched: Searched, tmp_path: Path
+) -> None:
+    shutil.copytree(searched.folder, tmp_path / "tiny")
+    first = studies.read_study(searched.folder).user_attrs
+    old = dict(made_old(tmp_path / "tiny").user_attrs)
+    assert results.REPORTED not in old and old[results.WINNER] != first[results.WINNER]
+    where = ["--results", str(tmp_path)]
+    assert run("search.sync", "tiny", *where).returncode == 0
+    assert "confirmed_validation_accuracy" not in run("search.export", "tiny", *where).stdout
+    done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
+    assert done.returncode == 0, done.stderr
+    assert "(n=2)" in done.stdout and "also chose" not in done.stdout
+    found = studies.read_study(tmp_path / "tiny").user_attrs
+    winner = str(first[results.WINNER])
+    assert (
+        found[results.CONFIRMED] == old[results.CONFIRMED] and str(found[results.WINNER]) == winner
+    )
+    assert {trial: set(seeds) for trial, seeds in found[results.REPORTED].items()} == {
+        winner: {"1000", "1001"}
+    }
+    for seed, epochs in found[results.REPORTED][winner].items():
+        assert tiny.curve(epochs) == tiny.curve(first[results.REPORTED][winner][seed])
+        assert found[results.TESTED][winner][seed] == first[results.TESTED][winner][seed]
+    summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())
+    assert summary["confirmed_seeds"] == [run["seed"] for run in summary["test"]] == [1000, 1001]
+    runs = [
+        one["tags"]
+        for one in everything(open_client(f"sqlite:///{tmp_path / 'mlflow.db'}")).values()
+    ]
+    kinds = [tags["regimen.kind"] for tags in runs if tags.get("regimen.search") == "tiny"]
+    assert kinds.count("confirmation") == 4 and kinds.count("report") == 2

@@ -1,0 +1,86 @@
+"""What a run takes of its machine: measured in percent and megabytes, and only what the machine can
+tell."""
+
+import time
+
+import psutil
+import pytest
+import torch
+
+from search.trials.system_metrics import (
+    BEGAN,
+    CPU,
+    ENDED,
+    GPU,
+    GPU_MEMORY,
+    MEMORY,
+    Meter,
+    ends,
+    spent,
+)
+
+
+def test_a_busy_process_is_told_from_an_idle_one() -> None:
+    meter = Meter("cpu", time.time())
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    busy = meter.read()
+    time.sleep(0.1)
+    idle = meter.read()
+    assert busy.keys() == idle.keys() == {CPU, MEMORY, BEGAN, ENDED}  # no card, no figures of one
+    assert 0 <= idle[CPU] < busy[CPU] <= 110  # one thread, on a machine that others use too
+
+
+def test_memory_is_that_of_the_process_in_megabytes() -> None:
+    meter = Meter("cpu", time.time())
+    before = meter.read()[MEMORY]
+    taken = torch.ones(25_000_000)  # 100 MB
+    assert meter.read()[MEMORY] - before == pytest.approx(4e-6 * len(taken), abs=10)
+    assert before < psutil.virtual_memory().total / 1e6
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_of_a_card_there_is_the_epochs_peak_and_what_nvml_tells(
+    told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card by hearsay: each epoch's peak is 1 GB below the last, once that is forgotten."""
+    peaks = [3_000_000_000]
+
+    def utilization() -> int:
+        if not told:
+            raise ModuleNotFoundError("nvidia-ml-py does not seem to be installed")
+        return 87
+
+    monkeypatch.setattr(
+        torch.cuda, "reset_peak_memory_stats", lambda: peaks.append(peaks[-1] - 1_000_000_000)
+    )
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: peaks[-1])
+    monkeypatch.setattr(torch.cuda, "utilization", utilization)
+    meter = Meter("cuda", time.time())
+    found = [meter.read(), meter.read()]
+    assert [one[GPU_MEMORY] for one in found] == [2000, 1000]
+    assert [one.get(GPU) for one in found] == [87 if told else None] * 2
+
+
+def test_a_runs_time_is_all_that_it_took_and_nothing_between_two_attempts() -> None:
+    """Building takes 10 s and an epoch 2; interrupted after two epochs, the run goes on 1,000 s
+    later, and repeats both."""
+    first = [{"seconds": 2.0, BEGAN: 100.0, ENDED: ended} for ended in (112.0, 114.0)]
+    second = [{"seconds": 2.0, BEGAN: 1114.0, ENDED: ended} for ended in (1130.0, 1132.0)]
+    assert spent(first) == 14 and spent(first + second) == 14 + 18 and spent([]) == 0
+    assert ends(first + second, 0.0) == [112, 114, 1130, 1132]
+
+
+def test_of_an_earlier_version_epochs_seconds_are_all_that_is_known() -> None:
+    old = [{"seconds": 2.0}, {"seconds": 3.0}]
+    assert spent(old) == 5 and ends(old, 100.0) == [102, 105]
+    assert spent([*old, {"seconds": 2.0, BEGAN: 1000.0, ENDED: 1020.0}]) == 25
+
+
+def test_a_meter_tells_when_the_run_began_and_the_epoch_ended() -> None:
+    before = time.time()
+    meter = Meter("cpu", before - 5)
+    found = [meter.read(), meter.read()]
+    assert {one[BEGAN] for one in found} == {round(before - 5, 3)}
+    assert before - 0.001 <= found[0][ENDED] <= found[1][ENDED] <= time.time() + 0.001

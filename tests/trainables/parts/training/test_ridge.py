@@ -1,0 +1,106 @@
+"""The ridge classifier against scikit-learn's, and against refitting without each sentence in
+turn."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import RidgeClassifier
+from torch.nn.functional import cross_entropy
+
+from trainables.parts.training.ridge import PENALTIES, ridge
+
+
+def clouds(
+    sentences: int, width: int, intents: int, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vectors (N, D) float32 in overlapping clouds, one an intent, and their labels (N,)."""
+    random = torch.Generator().manual_seed(seed)
+    labels = torch.arange(sentences) % intents
+    centres = torch.randn(intents, width, generator=random)
+    return 3 + 2 * (centres[labels] + torch.randn(sentences, width, generator=random)), labels
+
+
+def standardised(vectors: torch.Tensor, by: torch.Tensor) -> np.ndarray:
+    return (
+        (vectors.double() - by.double().mean(dim=0)) / by.double().std(dim=0, correction=0)
+    ).numpy()
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize(
+    ("sentences", "width", "intents"),
+    [(60, 5, 3), (60, 5, 2), (20, 40, 4)],
+    ids=["tall", "two intents", "wide"],
+)
+def test_outputs_are_scikit_learns(
+    sentences: int, width: int, intents: int, penalty: float
+) -> None:
+    train, labels = clouds(sentences, width, intents)
+    new, truth = clouds(30, width, intents, seed=1)
+    found = ridge(train, labels, intents, (penalty,))
+    reference = RidgeClassifier(alpha=penalty).fit(standardised(train, train), labels)
+    expected = reference.decision_function(standardised(new, train))
+    outputs = (new.double() @ found.weight.T + found.bias).numpy()
+    np.testing.assert_allclose(outputs[:, 1] if intents == 2 else outputs, expected, atol=1e-9)
+    assert found.accuracy(new, truth) == pytest.approx(
+        reference.score(standardised(new, train), truth)
+    )
+
+
+@pytest.mark.parametrize("penalty", [0.1, 100.0])
+@pytest.mark.parametrize("width", [4, 30])
+def test_what_is_left_out_is_what_a_fit_without_it_says(penalty: float, width: int) -> None:
+    train, labels = clouds(24, width, 3)
+    x = standardised(train, train)
+    found = ridge(train, labels, 3, (penalty,))
+    for row in range(len(x)):
+        others = np.arange(len(x)) != row
+        expected = (
+            RidgeClassifier(alpha=penalty)
+            .fit(x[others], labels[others])
+            .decision_function(x[row : row + 1])
+        )
+        np.testing.assert_allclose(found.left_out[row : row + 1].numpy(), expected, atol=1e-8)
+
+
+def test_the_penalty_is_the_one_that_is_right_most_often_about_what_it_has_not_seen() -> None:
+    """Few sentences in many dimensions: a small penalty learns them by heart."""
+    train, labels = clouds(40, 60, 8)
+    x = standardised(train, train)
+
+    def right(penalty: float) -> int:
+        fits = ((row, np.arange(len(x)) != row) for row in range(len(x)))
+        return sum(
+            RidgeClassifier(alpha=penalty).fit(x[o], labels[o]).predict(x[row : row + 1])[0]
+            == labels[row]
+            for row, o in fits
+        )
+
+    counts = {penalty: right(penalty) for penalty in PENALTIES}
+    assert len(set(counts.values())) > 1
+    assert ridge(train, labels, 8).penalty == max(
+        PENALTIES, key=lambda penalty: (counts[penalty], penalty)
+    )
+
+
+def test_no_other_factor_makes_better_logits_of_what_was_left_out() -> None:
+    train, labels = clouds(60, 5, 3)
+    found = ridge(train, labels, 3)
+    losses = {
+        factor: cross_entropy(factor * found.left_out, labels).item()
+        for factor in np.geomspace(0.05, 400, 200)
+    }
+    assert (
+        cross_entropy(found.scale(labels) * found.left_out, labels).item()
+        <= min(losses.values()) + 1e-6
+    )
+    assert min(losses.values()) < math.log(3)
+
+
+def test_a_component_that_never_changes_and_a_label_without_a_sentence_do_no_harm() -> None:
+    train, labels = torch.eye(4).repeat(3, 1), torch.arange(4).repeat(3)
+    train[:, 0] = 1.0
+    found = ridge(train, labels, 5)
+    assert torch.isfinite(found.weight).all() and found.accuracy(train, labels) == 1.0

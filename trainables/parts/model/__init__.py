@@ -1,0 +1,1 @@
+"""The encoder and the classifier on top of it."""

@@ -1,0 +1,1 @@
+"""How the encoder and the classifier are trained."""

@@ -1,0 +1,62 @@
+"""Cross-entropy fine-tuning of the encoder and the classifier together: rows 2 to 5 of the paper's
+Table 7."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from trainables.parts.config import Count
+from trainables.parts.data.tokens import Data, MiniBatches
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.head import Head
+from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.loop import Training, fit
+from trainables.parts.training.optim import Rates, parameter_groups
+from trainables.parts.training.scores import scores
+from trainables.parts.training.step import Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTune(Head, Rates, Training):
+    """What all four fine-tuning regimes have."""
+
+    batch_size: Count = 16
+    """Sentences in a mini-batch."""
+
+
+def fine_tune(
+    config: FineTune,
+    data: Data,
+    encoder: Encoder,
+    *,
+    epochs: int,
+    seed: int,
+    layerwise_decay: float = 1.0,
+    head_decay: float = 1.0,
+) -> Generator[Epoch, None, Classifier]:
+    """Train all parameters by cross-entropy, judged on validation after each epoch."""
+    torch.manual_seed(seed)
+    model = Classifier.new(encoder, config, data.labels)
+    truth = torch.from_numpy(data.validation.labels.copy())
+
+    yield from fit(
+        model,
+        config,
+        parameter_groups(
+            encoder,
+            model.head,
+            learning_rate=config.lr,
+            head_learning_rate=config.head_lr,
+            layerwise_decay=layerwise_decay,
+            head_decay=head_decay,
+        ),
+        MiniBatches(data.train, config.batch_size, seed),
+        Objective(model, cross_entropy),
+        lambda: scores(model.logits(data.validation), truth),
+        stage="fine-tune",
+        epochs=epochs,
+    )
+    return model
