@@ -131,8 +131,8 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
     row a search under its label."""
     figure, axes = panel("accuracy (%)", "", height=1.8 + 0.36 * len(numbers))
     looks = {
-        "confirmed": ("confirmed, validation", "o", BLUE, -0.1),
-        "test": ("confirmed, test", "s", VERMILION, 0.12),
+        "confirmed_accuracy": ("confirmed, validation", "o", BLUE, -0.1),
+        "test_accuracy": ("confirmed, test", "s", VERMILION, 0.12),
     }
     for key, (label, marker, colour, shift) in looks.items():
         known = numbers[f"{key}_mean"].notna()
@@ -155,7 +155,7 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
                 label=label,
             )
     for key, (label, marker, colour) in {
-        "trial_0_validation": ("trial 0, validation", "|", GREEN),
+        "paper_config_validation_accuracy": ("trial 0, validation", "|", GREEN),
         "paper_test_accuracy": ("the paper, test", "D", INK),
     }.items():
         known = numbers[key].notna()

@@ -105,7 +105,7 @@ def section(search: Search, title: str) -> Section:
 def _chosen(search: Search) -> str | None:
     """By how much choosing the best of many flattered the winner; nothing where it was not
     confirmed."""
-    again, trial = search.summary["confirmed"], search.summary["winner_trial"]
+    again, trial = search.summary["confirmed_accuracy"], search.summary["winner_trial"]
     own = search.trials[
         (search.trials["number"] == trial) & search.trials["validation_accuracy"].notna()
     ]["validation_accuracy"]
@@ -273,7 +273,7 @@ def _of_all_trials(search: Search) -> list[Drawing]:
 
 
 def _pruned(trials: pandas.DataFrame) -> pandas.DataFrame:
-    return trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()][
+    return trials[(trials["state"] == "PRUNED") & trials["best_validation_accuracy"].notna()][
         ["number", "score"]
     ]
 

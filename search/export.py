@@ -51,7 +51,7 @@ KINDS = {
     "trial": int | None,
     "seed": int | None,
     "scores": dict | None,
-    "scores.search_validation_accuracy": float | None,
+    "scores.best_validation_accuracy": float | None,
 }
 """What an export has to hold, a section before what is in it."""
 LONGEST = 10**6
@@ -114,16 +114,16 @@ def _scores(study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
     """A trial's accuracies: in the search, on the seeds that chose the winner, and for the winner
     those that chose nothing."""
     runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
-    scores: dict[str, Any] = {"search_validation_accuracy": trial.value}
+    scores: dict[str, Any] = {"best_validation_accuracy": trial.value}
     if runs:
-        scores["choice_validation_accuracy"] = {
-            seed: runs[str(seed)][-1]["best_accuracy"] for seed in sorted(map(int, runs))
+        scores["choice_accuracy"] = {
+            seed: runs[str(seed)][-1]["best_validation_accuracy"] for seed in sorted(map(int, runs))
         }
     if trial.number != study.user_attrs.get(WINNER):
         return scores
     if not chose(study):
-        scores["confirmed_validation_accuracy"] = {
-            seed: epochs[-1]["best_accuracy"] for seed, epochs in reported(study).items()
+        scores["confirmed_accuracy"] = {
+            seed: epochs[-1]["best_validation_accuracy"] for seed, epochs in reported(study).items()
         }
     if tests := tested(study):
         scores["test"] = {seed: dict(found) for seed, found in tests.items()}

@@ -316,7 +316,9 @@ def _report(console: Console, outcomes: list[Outcome], uri: str, *, quiet: bool)
     if outcomes[-1].ending == Ending.INTERRUPTED:
         console.print(f"stopped. Go on with: {onward.resume(last)}")
         return INTERRUPTED
-    found = [outcome for outcome in outcomes if outcome.summary["best_validation"] is not None]
+    found = [
+        outcome for outcome in outcomes if outcome.summary["best_validation_accuracy"] is not None
+    ]
     if not found:
         console.print("no trial came to its end: nothing was found", style="bold red")
         return NOTHING_FOUND
@@ -350,5 +352,5 @@ def _chosen_by(summary: dict[str, Any]) -> float:
 
     What is reported chooses nothing.
     """
-    chosen: float | None = summary["choice_validation"]
-    return summary["best_validation"] if chosen is None else chosen
+    chosen: float | None = summary["choice_accuracy"]
+    return summary["best_validation_accuracy"] if chosen is None else chosen

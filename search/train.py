@@ -188,7 +188,9 @@ def _train_seeds(
         if reason:
             raise OSError(f"the run on seed {run.seed} failed: {reason}")
         curves[run.seed] = trained.epochs
-        console.print(f"seed {run.seed}: validation {trained.epochs[-1]['best_accuracy']:.4f}")
+        console.print(
+            f"seed {run.seed}: validation {trained.epochs[-1]['best_validation_accuracy']:.4f}"
+        )
     tested = (
         {} if prepared.test is None else dict(zip(seeds, seed_runs.test(runs, job, fits, prepared)))
     )
@@ -198,7 +200,7 @@ def _train_seeds(
 
 def best_seed(curves: Mapping[int, list[dict[str, Any]]]) -> int:
     """The seed with the highest validation accuracy; the lowest of equals."""
-    return max(curves, key=lambda seed: (curves[seed][-1]["best_accuracy"], -seed))
+    return max(curves, key=lambda seed: (curves[seed][-1]["best_validation_accuracy"], -seed))
 
 
 def _summary(
@@ -214,12 +216,14 @@ def _summary(
         "epochs": spec.epochs,
         "states": {"COMPLETE": len(curves), "PRUNED": 0, "FAIL": 0},
         "seconds": sum(map(spent, curves.values())),
-        "paper_config_validation": None,
+        "paper_config_validation_accuracy": None,
         "best_trial": document.get("trial"),
-        "best_validation": (document.get("scores") or {}).get("search_validation_accuracy"),
+        "best_validation_accuracy": (document.get("scores") or {}).get("best_validation_accuracy"),
         "winner_trial": document.get("trial"),
-        "choice_validation": None,
-        "confirmed": [epochs[-1]["best_accuracy"] for epochs in curves.values()],
+        "choice_accuracy": None,
+        "confirmed_accuracy": [
+            epochs[-1]["best_validation_accuracy"] for epochs in curves.values()
+        ],
         "confirmed_seeds": list(curves),
         "confirmed_runs_chose": False,
         "confirmed_failed": 0,

@@ -49,7 +49,7 @@ def train(
         train_accuracy=None,
         validation_loss=found.loss,
         validation_accuracy=found.accuracy,
-        best_accuracy=found.accuracy,
+        best_validation_accuracy=found.accuracy,
         learning_rate=0.0,
         steps=0,
         seconds=time.perf_counter() - began,

@@ -89,7 +89,7 @@ def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
     complete = trials[
         (trials["state"] == "COMPLETE") & trials["validation_accuracy"].notna()
     ].set_index("number")["validation_accuracy"]
-    stopped = trials[(trials["state"] == "PRUNED") & trials["best_accuracy"].notna()]
+    stopped = trials[(trials["state"] == "PRUNED") & trials["best_validation_accuracy"].notna()]
     own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete.index)]
     if complete.empty or stopped.empty or own.empty:
         return None
@@ -97,7 +97,9 @@ def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
         axis=1
     )
     chances = []
-    for epoch, reached in stopped[["epochs", "best_accuracy"]].itertuples(index=False, name=None):
+    for epoch, reached in stopped[["epochs", "best_validation_accuracy"]].itertuples(
+        index=False, name=None
+    ):
         if epoch in so_far:
             gains = complete - so_far[epoch]
             chances.append(float((reached + gains.dropna() > complete.max()).mean()))

@@ -78,7 +78,7 @@ def _differing(rows: Sequence[Summary]) -> list[str]:
 def _seeds(rows: Sequence[Summary]) -> list[str]:
     """On how many seeds the confirmed and test numbers rest."""
     found = []
-    for n, who in grouped(rows, lambda one: None if chose(one) else len(one["confirmed"])):
+    for n, who in grouped(rows, lambda one: None if chose(one) else len(one["confirmed_accuracy"])):
         unused = "used neither by the search nor to choose the winner"
         if n == 0:
             found.append(
@@ -94,7 +94,7 @@ def _seeds(rows: Sequence[Summary]) -> list[str]:
                 f"{who}: means over n={n} fresh seeds, {unused}, ± the 95 % interval of Student's"
                 f" t.{_few(n)}"
             )
-    for n, who in grouped(rows, lambda one: len(one["confirmed"]) if chose(one) else None):
+    for n, who in grouped(rows, lambda one: len(one["confirmed_accuracy"]) if chose(one) else None):
         interval = ", ± the 95 % interval of Student's t" if n > 1 else ""
         found.append(
             f"{who}: its numbers come from n={n} runs that also chose the winner, as an earlier"

@@ -21,7 +21,7 @@ COLUMNS = {
     "paper": "paper test",
     "trial_0": "trial 0 val",
     "best": "best in search",
-    "confirmed": "confirmed val",
+    "confirmed_accuracy": "confirmed val",
     "test": "test",
     "difference": "difference to paper",
     "exceeds": "exceeds noise",
@@ -59,7 +59,10 @@ def numbers(summaries: Sequence[Summary]) -> pandas.DataFrame:
 
 def _numbers(summary: Summary) -> dict[str, Any]:
     runs = summary["test"]
-    confirmed, test = _interval(summary["confirmed"]), _interval([run["accuracy"] for run in runs])
+    confirmed, test = (
+        _interval(summary["confirmed_accuracy"]),
+        _interval([run["test_accuracy"] for run in runs]),
+    )
     published = paper.row(summary["regime"]) if summary["comparable"] else None
     gap = _difference(summary, published)
     contrastive = summary["last_contrastive_loss"] or {}
@@ -67,19 +70,19 @@ def _numbers(summary: Summary) -> dict[str, Any]:
         **{key: summary[key] for key in ("name", "regime", "data", "model", "comparable")},
         "paper_test_accuracy": published.test_accuracy if published else math.nan,
         "paper_test_loss": published.test_loss if published else math.nan,
-        "trial_0_validation": _float(summary["paper_config_validation"]),
-        "best_validation": _float(summary["best_validation"]),
-        "confirmed_mean": confirmed.mean,
-        "confirmed_half_width": _float(confirmed.half_width),
-        "confirmed_n": confirmed.n,
-        "test_mean": test.mean,
-        "test_half_width": _float(test.half_width),
-        "test_n": test.n,
+        "paper_config_validation_accuracy": _float(summary["paper_config_validation_accuracy"]),
+        "best_validation_accuracy": _float(summary["best_validation_accuracy"]),
+        "confirmed_accuracy_mean": confirmed.mean,
+        "confirmed_accuracy_half_width": _float(confirmed.half_width),
+        "confirmed_accuracy_n": confirmed.n,
+        "test_accuracy_mean": test.mean,
+        "test_accuracy_half_width": _float(test.half_width),
+        "test_accuracy_n": test.n,
         "difference": gap.value if gap else math.nan,
         "difference_noise": gap.noise if gap else math.nan,
         "difference_exceeds": gap.exceeds if gap else None,
-        "loss": _mean(run["loss"] for run in runs),
-        "loss_paper_definition": _mean(run["paper_loss"] for run in runs),
+        "test_loss": _mean(run["test_loss"] for run in runs),
+        "test_loss_paper": _mean(run["test_loss_paper"] for run in runs),
         "batch_size": _float(summary["batch_size"]),
         "last_contrastive_loss_sum": _float(contrastive.get("sum")),
         "last_contrastive_loss_mean": _float(contrastive.get("mean")),
@@ -94,27 +97,27 @@ def _cells(regime: str, found: Mapping[str, Any]) -> dict[str, str]:
         found["difference"],
         found["difference_noise"],
         bool(found["difference_exceeds"]),
-        found["test_n"],
+        found["test_accuracy_n"],
     )
     known = not math.isnan(gap.value)
     return {
         "regime": regime,
         "paper": _percent(found["paper_test_accuracy"]),
-        "trial_0": _percent(found["trial_0_validation"]),
-        "best": _percent(found["best_validation"]),
-        "confirmed": _spread(found, "confirmed"),
-        "test": _spread(found, "test"),
+        "trial_0": _percent(found["paper_config_validation_accuracy"]),
+        "best": _percent(found["best_validation_accuracy"]),
+        "confirmed_accuracy": _spread(found, "confirmed_accuracy"),
+        "test": _spread(found, "test_accuracy"),
         "difference": str(gap) if known else NOTHING,
         "exceeds": ("yes" if gap.exceeds else "no") if known else NOTHING,
-        "loss": _text(found["loss"], ".3f"),
-        "paper_loss": _text(found["loss_paper_definition"], ".5f"),
+        "loss": _text(found["test_loss"], ".3f"),
+        "paper_loss": _text(found["test_loss_paper"], ".5f"),
     }
 
 
 def _difference(summary: Summary, published: paper.Row | None) -> Difference | None:
     if published is None or not summary["test"]:
         return None
-    accuracies = [run["accuracy"] for run in summary["test"]]
+    accuracies = [run["test_accuracy"] for run in summary["test"]]
     return difference(
         accuracies, published.test_accuracy, summary["test_size"] or paper.SIZES["test"]
     )

@@ -34,7 +34,11 @@ def comparison_blocks(searches: Mapping[str, Search]) -> tuple[Block, ...]:
 
 def _standing(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Block]:
     """Which search is ahead, in a sentence and a picture; nothing where none was confirmed."""
-    again = {name: one["confirmed"] for name, one in zip(labels, summaries) if one["confirmed"]}
+    again = {
+        name: one["confirmed_accuracy"]
+        for name, one in zip(labels, summaries)
+        if one["confirmed_accuracy"]
+    }
     if not again:
         return []
     means = {name: mean_interval(values) for name, values in again.items()}

@@ -107,7 +107,9 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     that were stopped early.
     """
     columns = ["parameter", "number", "state", "value", "place", "score"]
-    known = trials[trials["best_accuracy"].notna() & trials["state"].isin(["COMPLETE", "PRUNED"])]
+    known = trials[
+        trials["best_validation_accuracy"].notna() & trials["state"].isin(["COMPLETE", "PRUNED"])
+    ]
     asked = known["suggested"].fillna("").str.split() if "suggested" in known else None
     frames = []
     for name, parameter in space.items():

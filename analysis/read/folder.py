@@ -37,19 +37,19 @@ SUMMARY_FIELDS: dict[str, Any] = {
     "epochs": int,
     "states": dict,
     "seconds": NUMBER,
-    "paper_config_validation": (*NUMBER, NoneType),
+    "paper_config_validation_accuracy": (*NUMBER, NoneType),
     "best_trial": (int, NoneType),
-    "best_validation": (*NUMBER, NoneType),
+    "best_validation_accuracy": (*NUMBER, NoneType),
     "winner_trial": (int, NoneType),
-    "confirmed": list,
+    "confirmed_accuracy": list,
     "test": list,
     "batch_size": (int, NoneType),
     "test_size": (int, NoneType),
     "last_contrastive_loss": (dict, NoneType),
 }
-RUN_FIELDS = {"accuracy": NUMBER, "loss": NUMBER, "paper_loss": NUMBER}
+RUN_FIELDS = {"test_accuracy": NUMBER, "test_loss": NUMBER, "test_loss_paper": NUMBER}
 """Of one run in `test`."""
-TRIAL_COLUMNS = ("number", "validation_accuracy", "best_accuracy", "epochs", "seconds")
+TRIAL_COLUMNS = ("number", "validation_accuracy", "best_validation_accuracy", "epochs", "seconds")
 EPOCH_COLUMNS = (
     "trial",
     "seed",
@@ -159,10 +159,10 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> dict[str, 
         "why_not": "the search has not come to its end",
         "states": {state: int((trials["state"] == state).sum()) for state in STATES},
         "seconds": float(trials["seconds"].sum()),
-        "paper_config_validation": scores.get(0),
+        "paper_config_validation_accuracy": scores.get(0),
         "best_trial": best,
-        "best_validation": None if best is None else scores[best],
-        "confirmed": [],
+        "best_validation_accuracy": None if best is None else scores[best],
+        "confirmed_accuracy": [],
         "test": [],
     }
 
@@ -173,8 +173,8 @@ def _is_search(folder: Path) -> bool:
 
 def _summary(path: Path) -> Mapping[str, Any]:
     summary = checked(path, read_json(path), SUMMARY_FIELDS)
-    for score in summary["confirmed"]:
-        checked(path, {"confirmed": score}, {"confirmed": NUMBER})
+    for score in summary["confirmed_accuracy"]:
+        checked(path, {"confirmed_accuracy": score}, {"confirmed_accuracy": NUMBER})
     for run in summary["test"]:
         checked(path, run, RUN_FIELDS)
     checked(path, summary["states"], {state: int for state in summary["states"]})

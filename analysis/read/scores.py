@@ -14,7 +14,7 @@ def final_scores(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.S
     """
     own = epochs[epochs["kind"] == "search"]
     if own["stage"].nunique() < 2:
-        return trials["validation_accuracy"].fillna(trials["best_accuracy"])
+        return trials["validation_accuracy"].fillna(trials["best_validation_accuracy"])
     last = own[own["stage"] == own.sort_values("epoch")["stage"].iloc[-1]]
     return trials["validation_accuracy"].fillna(
         trials["number"].map(last.groupby("trial")["validation_accuracy"].max())

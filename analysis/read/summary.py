@@ -45,14 +45,14 @@ def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list
 def chose(summary: Summary) -> bool:
     """Whether the runs that are reported also chose the winner: so did those of earlier versions,
     whose summaries do not say."""
-    return bool(summary["confirmed"]) and bool(summary.get("confirmed_runs_chose", True))
+    return bool(summary["confirmed_accuracy"]) and bool(summary.get("confirmed_runs_chose", True))
 
 
 def runs(summaries: Sequence[Summary]) -> tuple[str, list[list[float]]]:
     """What searches can be told apart by: accuracies of their winners' runs on fresh seeds, on the
     test split where all that were confirmed have met it, else on validation; with that split's
     name."""
-    confirmed = [one for one in summaries if one["confirmed"]]
+    confirmed = [one for one in summaries if one["confirmed_accuracy"]]
     if confirmed and all(one["test"] for one in confirmed):
-        return "test", [[run["accuracy"] for run in one["test"]] for one in summaries]
-    return "validation", [list(one["confirmed"]) for one in summaries]
+        return "test", [[run["test_accuracy"] for run in one["test"]] for one in summaries]
+    return "validation", [list(one["confirmed_accuracy"]) for one in summaries]

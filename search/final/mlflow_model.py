@@ -57,12 +57,12 @@ def log_final(
         )
         recorder.epochs(run, epochs)
         figures = {
-            "score": epochs[-1]["best_accuracy"],
+            "score": epochs[-1]["best_validation_accuracy"],
             **test_metrics([tested[seed]] if seed in tested else []),
         }
         recorder.metrics(run, figures, epochs[-1][ENDED])
         recorder.end(run, ended=epochs[-1][ENDED])
-    validation = summary["confirmed"]
+    validation = summary["confirmed_accuracy"]
     recorder.metrics(
         parent,
         {"validation_accuracy": sum(validation) / len(validation), **test_metrics(summary["test"])},

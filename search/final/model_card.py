@@ -16,9 +16,11 @@ def model_card(record: Mapping[str, Any]) -> str:
     """A model card with its YAML header: what it is, how it was trained, how good it is, how to use
     it."""
     summary, configuration = record["summary"], record["configuration"]
-    validation = ", ".join(f"{value:.4f}" for value in summary["confirmed"])
+    validation = ", ".join(f"{value:.4f}" for value in summary["confirmed_accuracy"])
     best = summary["confirmed_seeds"].index(record["best_seed"])
-    test = ", ".join(f"{scores['accuracy']:.4f}" for scores in summary["test"]) or "no test split"
+    test = (
+        ", ".join(f"{scores['test_accuracy']:.4f}" for scores in summary["test"]) or "no test split"
+    )
     header = yaml.safe_dump(
         {
             "pipeline_tag": "text-classification",
@@ -39,7 +41,7 @@ Regime `{summary["regime"]}` on {_code(summary["data"])}, from {_code(summary["m
 | test | {test} |
 
 No seed was used by the search, or to choose this configuration. The weights are those of seed {record["best_seed"]}, the best of
-{len(summary["confirmed"])} on validation, so its {summary["confirmed"][best]:.4f} is a maximum; no test number chose anything.
+{len(summary["confirmed_accuracy"])} on validation, so its {summary["confirmed_accuracy"][best]:.4f} is a maximum; no test number chose anything.
 
 ```python
 from transformers import AutoTokenizer

@@ -68,8 +68,8 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "state": trial.state.name,
             "reason": trial.user_attrs.get(studies.REASON),
             "validation_accuracy": trial.value if trial.state.name == "COMPLETE" else None,
-            "best_accuracy": (
-                epochs[-1]["best_accuracy"] if epochs else None
+            "best_validation_accuracy": (
+                epochs[-1]["best_validation_accuracy"] if epochs else None
             ),  # of its last stage: another one's has another judge
             "epochs": len(epochs),
             "seconds": round(spent(epochs), 3),
@@ -104,7 +104,7 @@ def choice_score(study: optuna.Study, trial: FrozenTrial) -> float:
     """What the winner is chosen by: the mean of a trial's score in the search and of its runs on
     the seeds of the choice."""
     runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
-    found = [trial.value or 0.0, *(run[-1]["best_accuracy"] for run in runs.values())]
+    found = [trial.value or 0.0, *(run[-1]["best_validation_accuracy"] for run in runs.values())]
     return sum(found) / len(found)
 
 
@@ -203,14 +203,14 @@ def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> 
             for state in ("COMPLETE", "PRUNED", "FAIL")
         },
         "seconds": attrs.get("seconds", 0.0),
-        "paper_config_validation": (
+        "paper_config_validation_accuracy": (
             paper.value if paper is not None and paper.state.name == "COMPLETE" else None
         ),
         "best_trial": ranking[0].number if ranking else None,
-        "best_validation": ranking[0].value if ranking else None,
+        "best_validation_accuracy": ranking[0].value if ranking else None,
         "winner_trial": winner,
-        "choice_validation": choice_score(study, won) if won else None,
-        "confirmed": [run[-1]["best_accuracy"] for run in runs.values()],
+        "choice_accuracy": choice_score(study, won) if won else None,
+        "confirmed_accuracy": [run[-1]["best_validation_accuracy"] for run in runs.values()],
         "confirmed_seeds": list(runs),
         "confirmed_runs_chose": bool(runs) and chose(study),
         "confirmed_failed": len(attrs.get(REPORT_FAILED, {}).get(str(winner), {})),

@@ -19,7 +19,7 @@ METRICS = (
     "train_accuracy",
     "validation_loss",
     "validation_accuracy",
-    "best_accuracy",
+    "best_validation_accuracy",
     "learning_rate",
     "seconds",
     *USAGE,
@@ -331,10 +331,9 @@ def _respelt(uri: str) -> str:
 
 def test_metrics(scores: Sequence[Mapping[str, float]]) -> dict[str, float | None]:
     """Means over seeds of what a run has on the test split, under their names in MLflow."""
-    names = {"test_accuracy": "accuracy", "test_loss": "loss", "test_loss_paper": "paper_loss"}
     return {
-        name: sum(found[key] for found in scores) / len(scores) if scores else None
-        for name, key in names.items()
+        name: sum(found[name] for found in scores) / len(scores) if scores else None
+        for name in ("test_accuracy", "test_loss", "test_loss_paper")
     }
 
 

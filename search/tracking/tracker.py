@@ -457,7 +457,10 @@ class Tracker:
             and scores is None
         ):
             return
-        figures = {"score": epochs[-1]["best_accuracy"], **test_metrics([scores] if scores else [])}
+        figures = {
+            "score": epochs[-1]["best_validation_accuracy"],
+            **test_metrics([scores] if scores else []),
+        }
         self._end(run, "FINISHED", figures, {}, run.last)
 
     def _results(self, parent: _Run, summary: Mapping[str, Any], note: str | None) -> None:
@@ -465,11 +468,11 @@ class Tracker:
 
         A search that grew finds something else at a later time.
         """
-        confirmed = summary["confirmed"]
+        confirmed = summary["confirmed_accuracy"]
         figures = {
-            "trial_0_validation_accuracy": summary["paper_config_validation"],
-            "best_validation_accuracy": summary["best_validation"],
-            "confirmed_validation_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
+            "trial_0_validation_accuracy": summary["paper_config_validation_accuracy"],
+            "best_validation_accuracy": summary["best_validation_accuracy"],
+            "confirmed_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
             **test_metrics(summary["test"]),
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])

@@ -145,7 +145,11 @@ class _Confirmation:
         return seed_runs.start(self.job, self.resources, trial, seed, config)
 
     def _say(self, run: Run, epochs: list[dict[str, Any]], reason: str | None) -> None:
-        how = f"failed: {reason}" if reason else f"validation {epochs[-1]['best_accuracy']:.4f}"
+        how = (
+            f"failed: {reason}"
+            if reason
+            else f"validation {epochs[-1]['best_validation_accuracy']:.4f}"
+        )
         self.say(f"  trial {run.trial}, seed {run.seed}: {how}")
 
     def _has(self, key: str, trial: int, seed: int) -> bool:

@@ -100,11 +100,13 @@ class Ledger:
         recorded = studies.epochs(self._recorded(trial))
         if FINISHED in result:
             if recorded:
-                self.close(ray_id, TrialState.COMPLETE, score=recorded[-1]["best_accuracy"])
+                self.close(
+                    ray_id, TrialState.COMPLETE, score=recorded[-1]["best_validation_accuracy"]
+                )
             else:
                 self.close(ray_id, TrialState.FAIL, "it ended without an epoch")
             return False
-        if not math.isfinite(result["validation_accuracy"] + result["best_accuracy"]):
+        if not math.isfinite(result["validation_accuracy"] + result["best_validation_accuracy"]):
             self.close(
                 ray_id, TrialState.FAIL, f"its accuracy was not a number in epoch {result['epoch']}"
             )

@@ -215,7 +215,7 @@ def test(
     logits, truth = model.logits(split), torch.from_numpy(split.labels.copy())
     found = scores(logits, truth)
     return {
-        "accuracy": found.accuracy,
-        "loss": found.loss,
-        "paper_loss": paper_loss(logits, truth, config.get("batch_size", 16)),
+        "test_accuracy": found.accuracy,
+        "test_loss": found.loss,
+        "test_loss_paper": paper_loss(logits, truth, config.get("batch_size", 16)),
     }

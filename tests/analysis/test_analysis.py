@@ -26,7 +26,7 @@ from analysis.trials import ranking
 
 EPOCH_FIELDS = (
     "trial seed kind epoch stage train_loss train_accuracy validation_loss validation_accuracy"
-    " best_accuracy learning_rate steps seconds"
+    " best_validation_accuracy learning_rate steps seconds"
 )
 
 
@@ -43,16 +43,16 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "epochs": 3,
         "states": {"COMPLETE": 2, "PRUNED": 1, "FAIL": 1},
         "seconds": 90.0,
-        "paper_config_validation": 0.85,
+        "paper_config_validation_accuracy": 0.85,
         "best_trial": 2,
-        "best_validation": 0.9,
+        "best_validation_accuracy": 0.9,
         "winner_trial": 2,
-        "confirmed": [0.89, 0.91],
+        "confirmed_accuracy": [0.89, 0.91],
         "confirmed_seeds": [1000, 1001],
         "confirmed_runs_chose": False,
         "test": [
-            {"seed": 1000, "accuracy": 0.88, "loss": 0.5, "paper_loss": 0.03},
-            {"seed": 1001, "accuracy": 0.90, "loss": 0.7, "paper_loss": 0.05},
+            {"seed": 1000, "test_accuracy": 0.88, "test_loss": 0.5, "test_loss_paper": 0.03},
+            {"seed": 1001, "test_accuracy": 0.90, "test_loss": 0.7, "test_loss_paper": 0.05},
         ],
         "batch_size": 16,
         "test_size": 2974,
@@ -66,16 +66,22 @@ TRIALS = [
         "number": 0,
         "state": "COMPLETE",
         "validation_accuracy": 0.85,
-        "best_accuracy": 0.85,
+        "best_validation_accuracy": 0.85,
         "epochs": 3,
         "config.head_width": 10,
     },
-    {"number": 1, "state": "PRUNED", "best_accuracy": 0.4, "epochs": 1, "config.head_width": 10},
+    {
+        "number": 1,
+        "state": "PRUNED",
+        "best_validation_accuracy": 0.4,
+        "epochs": 1,
+        "config.head_width": 10,
+    },
     {
         "number": 2,
         "state": "COMPLETE",
         "validation_accuracy": 0.9,
-        "best_accuracy": 0.9,
+        "best_validation_accuracy": 0.9,
         "epochs": 3,
         "config.head_width": None,
     },
@@ -111,7 +117,7 @@ def write_search(
         {
             "reason": None,
             "validation_accuracy": None,
-            "best_accuracy": None,
+            "best_validation_accuracy": None,
             "seconds": 1.5,
             "config.batch_size": 16,
         }
@@ -336,7 +342,8 @@ def test_a_regime_searched_twice_is_told_apart_by_name() -> None:
 
 def test_one_seed_is_stated() -> None:
     one = summary(
-        confirmed=[0.9], test=[{"seed": 1, "accuracy": 0.89, "loss": 0.5, "paper_loss": 0.03}]
+        confirmed_accuracy=[0.9],
+        test=[{"seed": 1, "test_accuracy": 0.89, "test_loss": 0.5, "test_loss_paper": 0.03}],
     )
     (row,) = comparison.table([one]).to_dict("records")
     assert (row["test"], row["difference to paper"], row["exceeds noise"]) == (
@@ -346,15 +353,15 @@ def test_one_seed_is_stated() -> None:
     )
     said = "\n".join(comparison.notes([one]))
     assert "no interval" in said and "too small" in said
-    assert math.isnan(comparison.numbers([one])["test_half_width"][0])
+    assert math.isnan(comparison.numbers([one])["test_accuracy_half_width"][0])
 
 
 def test_nothing_confirmed_and_nothing_found() -> None:
     nothing: dict[str, Any] = {
-        "confirmed": [],
+        "confirmed_accuracy": [],
         "test": [],
-        "best_validation": None,
-        "paper_config_validation": None,
+        "best_validation_accuracy": None,
+        "paper_config_validation_accuracy": None,
         "batch_size": None,
         "winner_trial": None,
     }
@@ -401,8 +408,8 @@ def test_numbers_are_the_raw_ones() -> None:
     assert (
         row["difference"] == pytest.approx(0.89 - 0.8739072) and row["difference_exceeds"] is False
     )
-    assert (row["loss"], row["loss_paper_definition"]) == (pytest.approx(0.6), pytest.approx(0.04))
-    assert (row["test_n"], row["last_contrastive_loss_sum"], row["PRUNED"]) == (2, 180.0, 1)
+    assert (row["test_loss"], row["test_loss_paper"]) == (pytest.approx(0.6), pytest.approx(0.04))
+    assert (row["test_accuracy_n"], row["last_contrastive_loss_sum"], row["PRUNED"]) == (2, 180.0, 1)
 
 
 def test_markdown_escapes_what_would_be_markup() -> None:
@@ -545,7 +552,7 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_searches_of_one_name_and_regime_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     """A folder and its copies, one of them of another score."""
     for folder, accuracy in {"first": 0.88, "copy": 0.88, "other": 0.93}.items():
-        found = summary(name="same", confirmed=[accuracy, accuracy + 0.01])
+        found = summary(name="same", confirmed_accuracy=[accuracy, accuracy + 0.01])
         write_search(tmp_path / folder, found=found, name="same")
     page = Page(report.report(tmp_path).read_text())
     assert "Highest mean on validation: baseline (other), 93.5" in page.text
@@ -768,9 +775,9 @@ def test_all_failed_one_trial_and_none(tmp_path: Path, finished: bool) -> None:
     nothing = summary(
         best_trial=None,
         winner_trial=None,
-        best_validation=None,
-        paper_config_validation=None,
-        confirmed=[],
+        best_validation_accuracy=None,
+        paper_config_validation_accuracy=None,
+        confirmed_accuracy=[],
         test=[],
     )
     failed = [row | {"state": "FAIL", "validation_accuracy": None, "epochs": 0} for row in TRIALS]
@@ -858,8 +865,12 @@ def test_no_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ("summary.json", '{"name": "on', "damaged"),
         ("summary.json", "[]", "not an object"),
         ("summary.json", "{}", "has no 'name'"),
-        ("summary.json", json.dumps(summary(test=[{"seed": 1}])), "has no 'accuracy'"),
-        ("summary.json", json.dumps(summary(confirmed=["high"])), "'confirmed' is 'high'"),
+        ("summary.json", json.dumps(summary(test=[{"seed": 1}])), "has no 'test_accuracy'"),
+        (
+            "summary.json",
+            json.dumps(summary(confirmed_accuracy=["high"])),
+            "'confirmed_accuracy' is 'high'",
+        ),
         ("summary.json", json.dumps(summary(comparable=1)), "'comparable' is 1"),
         ("spec.json", None, "has no spec.json"),
         ("spec.json", "\udcff", "damaged"),
@@ -868,22 +879,22 @@ def test_no_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ("trials.csv", "number,state\n0,COMPLETE\n", "no column"),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_accuracy,epochs,seconds\n0,COMP",
+            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n0,COMP",
             "state is one of",
         ),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_accuracy,epochs,seconds\n0,COMPLETE,,high,,,\n",
+            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n0,COMPLETE,,high,,,\n",
             "validation_accuracy",
         ),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_accuracy,epochs,seconds\n0,COMPLETE,,,,,\n",
+            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n0,COMPLETE,,,,,\n",
             "no validation_accuracy",
         ),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_accuracy,epochs,seconds\n0,FAIL,,,,,\n0,FAIL,,,,,\n",
+            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n0,FAIL,,,,,\n0,FAIL,,,,,\n",
             "twice",
         ),
         ("trials.csv", 'number,state\n"0,1\n2', "damaged"),
@@ -972,9 +983,11 @@ def test_expected_best_crosses_where_it_should() -> None:
 def test_expected_best_takes_what_each_trial_reached() -> None:
     """Stopped early: its best epoch; failed: nothing; running: left out."""
     trials = pandas.DataFrame(
-        [*TRIALS, {"number": 4, "state": "RUNNING", "best_accuracy": 0.99, "epochs": 2}]
+        [*TRIALS, {"number": 4, "state": "RUNNING", "best_validation_accuracy": 0.99, "epochs": 2}]
     )
-    trials = trials.assign(score=trials["validation_accuracy"].fillna(trials["best_accuracy"]))
+    trials = trials.assign(
+        score=trials["validation_accuracy"].fillna(trials["best_validation_accuracy"])
+    )
     assert budget.expected_best(trials)["expected"].iloc[0] == pytest.approx(
         (0.85 + 0.4 + 0.9 + 0) / 4
     )
@@ -1013,7 +1026,7 @@ def two_stages(folder: Path) -> Path:
             "number": number,
             "state": states[number],
             "validation_accuracy": final[number],
-            "best_accuracy": max(curve),
+            "best_validation_accuracy": max(curve),
             "epochs": len(curve),
             "suggested": "batch_size",
         }
@@ -1022,7 +1035,7 @@ def two_stages(folder: Path) -> Path:
     write_search(
         folder,
         trials,
-        summary("supcon", best_trial=1, winner_trial=1, best_validation=0.83),
+        summary("supcon", best_trial=1, winner_trial=1, best_validation_accuracy=0.83),
         regime="supcon",
         epochs=2,
     )

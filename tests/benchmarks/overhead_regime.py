@@ -57,7 +57,7 @@ def train(
                 epoch=number,
                 stage="untuned",
                 validation_accuracy=accuracy,
-                best_accuracy=accuracy,
+                best_validation_accuracy=accuracy,
                 seconds=seconds,
                 **UNKNOWN,
             )

@@ -83,7 +83,7 @@ def train(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     first = [epoch.validation_accuracy for epoch in epochs if epoch.stage == epochs[0].stage]
     return row | {
         "judge": max(first),
-        "final": epochs[-1].best_accuracy,
+        "final": epochs[-1].best_validation_accuracy,
         "seconds": round(sum(epoch.seconds for epoch in epochs), 1),
     }
 

@@ -501,15 +501,15 @@ def test_a_mistyped_command_is_one_line(
         ("spec.json", '"\x1b[31m"'),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_accuracy,epochs,seconds\n1e25,FAIL,,,,,\n",
+            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n1e25,FAIL,,,,,\n",
         ),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_accuracy,epochs,seconds\n-1,FAIL,,,,,\n",
+            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n-1,FAIL,,,,,\n",
         ),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_accuracy,epochs,seconds\n0,\x1b[31m,,,,,\n",
+            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n0,\x1b[31m,,,,,\n",
         ),
         ("epochs.csv", "trial,epoch\n0,1\n"),
         ("epochs.csv", "\0\0\0\0"),

@@ -89,7 +89,7 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
     )
     tested = OLD if reported is None else reported
     scores = {
-        seed: {"accuracy": score - 0.01, "loss": 1.0, "paper_loss": 1.1}
+        seed: {"test_accuracy": score - 0.01, "test_loss": 1.0, "test_loss_paper": 1.1}
         for seed, score in tested.get("1", {}).items()
     }
     studies.remember(search.study, results.TESTED, {"1": scores})
@@ -111,29 +111,34 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
 def test_only_runs_that_chose_nothing_are_reported(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported=NEW)
     found = results.summary(search.study, search.spec, {})
-    assert (found["confirmed"], found["confirmed_seeds"], found["confirmed_runs_chose"]) == (
+    assert (
+        found["confirmed_accuracy"],
+        found["confirmed_seeds"],
+        found["confirmed_runs_chose"],
+    ) == (
         [0.80, 0.82],
         [1000, 1001],
         False,
     )
-    assert [(run["seed"], run["accuracy"]) for run in found["test"]] == [
+    assert [(run["seed"], run["test_accuracy"]) for run in found["test"]] == [
         (1000, pytest.approx(0.79)),
         (1001, pytest.approx(0.81)),
     ]
     own = search.study.get_trials()[1].value or 0.0
-    assert found["choice_validation"] == pytest.approx((own + 0.91 + 0.93) / 3)
+    assert found["choice_accuracy"] == pytest.approx((own + 0.91 + 0.93) / 3)
     assert {row["seed"] for row in results.prediction_rows(search.study, CORPUS)} == {1000, 1001}
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
     assert kinds == {"search": {0}, "confirm": {1, 2}, "report": {1000, 1001}}
     scores = _scores(search.study, search.study.get_trials()[1])
-    assert scores["choice_validation_accuracy"] == {1: 0.91, 2: 0.93} and scores[
-        "confirmed_validation_accuracy"
-    ] == {1000: 0.8, 1001: 0.82}
+    assert scores["choice_accuracy"] == {1: 0.91, 2: 0.93} and scores["confirmed_accuracy"] == {
+        1000: 0.8,
+        1001: 0.82,
+    }
     assert set(scores["test"]) == {1000, 1001}
     assert set(_scores(search.study, search.study.get_trials()[0])) == {
-        "search_validation_accuracy",
-        "choice_validation_accuracy",
+        "best_validation_accuracy",
+        "choice_accuracy",
     }
 
 
@@ -141,7 +146,7 @@ def test_a_new_search_that_has_no_report_yet_reports_nothing(tmp_path: Path) -> 
     search = journal(tmp_path / "results", reported={})
     found = results.summary(search.study, search.spec, {})
     assert (
-        found["confirmed"] == found["test"] == []
+        found["confirmed_accuracy"] == found["test"] == []
         and not found["confirmed_runs_chose"]
         and found["winner_trial"] == 1
     )
@@ -152,7 +157,11 @@ def test_a_journal_of_an_earlier_version_says_that_its_runs_chose_the_winner(
 ) -> None:
     search = journal(tmp_path / "results", reported=None)
     found = results.summary(search.study, search.spec, {})
-    assert (found["confirmed"], found["confirmed_seeds"], found["confirmed_runs_chose"]) == (
+    assert (
+        found["confirmed_accuracy"],
+        found["confirmed_seeds"],
+        found["confirmed_runs_chose"],
+    ) == (
         [0.91, 0.93],
         [1, 2],
         True,
@@ -161,8 +170,8 @@ def test_a_journal_of_an_earlier_version_says_that_its_runs_chose_the_winner(
         row["seed"] for row in results.prediction_rows(search.study, CORPUS)
     } == {1, 2}
     scores = _scores(search.study, search.study.get_trials()[1])
-    assert "confirmed_validation_accuracy" not in scores and set(scores["test"]) == set(
-        scores["choice_validation_accuracy"]
+    assert "confirmed_accuracy" not in scores and set(scores["test"]) == set(
+        scores["choice_accuracy"]
     ) == {1, 2}
 
 
@@ -192,7 +201,7 @@ def test_mlflow_tells_the_runs_that_chose_from_those_that_are_reported(tmp_path:
         if one["tags"]["regimen.kind"] == "search"
     )
     assert {name: value for name, _, value, _ in parent["history"]}[
-        "confirmed_validation_accuracy"
+        "confirmed_accuracy"
     ] == pytest.approx(0.81)
 
 
@@ -229,9 +238,11 @@ def test_a_search_is_recommended_by_what_chose_its_winner_and_not_by_what_is_rep
         {},
     )
     assert (
-        _chosen_by(found | {"confirmed": [0.99]}) == _chosen_by(found) == found["choice_validation"]
+        _chosen_by(found | {"confirmed_accuracy": [0.99]})
+        == _chosen_by(found)
+        == found["choice_accuracy"]
     )
-    assert _chosen_by(found | {"choice_validation": None}) == found["best_validation"]
+    assert _chosen_by(found | {"choice_accuracy": None}) == found["best_validation_accuracy"]
 
 
 # From an earlier version's folder to a report
@@ -255,7 +266,8 @@ def made_old(folder: Path) -> optuna.Study:
     ]
     studies.remember(study, results.WINNER, other)
     scores = {
-        seed: {"accuracy": 0.5, "loss": 1.0, "paper_loss": 1.1} for seed in confirmed[str(other)]
+        seed: {"test_accuracy": 0.5, "test_loss": 1.0, "test_loss_paper": 1.1}
+        for seed in confirmed[str(other)]
     }
     studies.remember(study, results.TESTED, {str(other): scores})
     return study
@@ -271,7 +283,7 @@ def test_a_folder_of_an_earlier_version_is_synced_and_a_resume_reports_its_new_w
     assert results.REPORTED not in old and old[results.WINNER] != first[results.WINNER]
     where = ["--results", str(tmp_path)]
     assert run("search.sync", "tiny", *where).returncode == 0
-    assert "confirmed_validation_accuracy" not in run("search.export", "tiny", *where).stdout
+    assert "confirmed_accuracy" not in run("search.export", "tiny", *where).stdout
     done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
     assert done.returncode == 0, done.stderr
     assert "(n=2)" in done.stdout and "also chose" not in done.stdout

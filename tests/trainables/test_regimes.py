@@ -142,7 +142,7 @@ def test_best_accuracy_is_the_highest_of_its_stage_so_far(
     best: dict[str, float] = {}
     for epoch in runs[regime].epochs:
         best[epoch.stage] = max(best.get(epoch.stage, 0.0), epoch.validation_accuracy)
-        assert epoch.best_accuracy == best[epoch.stage]
+        assert epoch.best_validation_accuracy == best[epoch.stage]
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -162,7 +162,11 @@ def test_what_epochs_report_is_finite_and_within_bounds(regime: str, runs: dict[
             and epoch.steps >= 0
             and epoch.learning_rate >= 0
         )
-        accuracies = [epoch.validation_accuracy, epoch.best_accuracy, epoch.train_accuracy or 0.0]
+        accuracies = [
+            epoch.validation_accuracy,
+            epoch.best_validation_accuracy,
+            epoch.train_accuracy or 0.0,
+        ]
         assert all(0 <= accuracy <= 1 for accuracy in accuracies)
 
 
@@ -173,11 +177,11 @@ def test_returned_classifier_is_the_best_of_the_last_stage(
     found = scores(runs[regime].logits, torch.from_numpy(data.validation.labels))
     last = runs[regime].epochs[-1]
     assert isinstance(runs[regime].model, Classifier) and runs[regime].model.labels == data.labels
-    assert found.accuracy == last.best_accuracy
+    assert found.accuracy == last.best_validation_accuracy
     of_stage = [epoch for epoch in runs[regime].epochs if epoch.stage == last.stage]
-    best = [epoch for epoch in of_stage if epoch.validation_accuracy == last.best_accuracy][
-        -1
-    ]  # of equals the later
+    best = [
+        epoch for epoch in of_stage if epoch.validation_accuracy == last.best_validation_accuracy
+    ][-1]  # of equals the later
     assert found.loss == pytest.approx(best.validation_loss, rel=1e-6)
 
 
@@ -275,7 +279,8 @@ def test_the_same_holds_in_bf16(regime: str, pretrained: Pretrained, data: Data)
     assert curve(first) == curve(second) and torch.equal(logits, other.logits(data.validation))
     assert logits.dtype == torch.float32 and torch.isfinite(logits).all()
     assert (
-        scores(logits, torch.from_numpy(data.validation.labels)).accuracy == first[-1].best_accuracy
+        scores(logits, torch.from_numpy(data.validation.labels)).accuracy
+        == first[-1].best_validation_accuracy
     )
 
 
@@ -307,7 +312,7 @@ def test_it_learns_sentences_that_can_be_told_apart(
     """Better than all but a thousandth of the classifiers that guess."""
     epochs, _ = run(regime, taught, data, epochs=6, **SENSIBLE)
     guess = binom.ppf(0.999, len(data.validation), 1 / len(data.labels)) / len(data.validation)
-    assert epochs[-1].best_accuracy > guess
+    assert epochs[-1].best_validation_accuracy > guess
 
 
 # The paper's values: Tables 1 to 6
@@ -577,7 +582,7 @@ def test_a_ridge_classifier_has_the_accuracy_of_the_best_epochs_judge(
     )
     assert [epoch.stage for epoch in epochs] == ["contrastive"] * 3 + ["classifier"]
     assert (
-        epochs[-1].best_accuracy
+        epochs[-1].best_validation_accuracy
         == epochs[-1].validation_accuracy
         == max(epoch.validation_accuracy for epoch in epochs[:3])
     )

@@ -100,9 +100,11 @@ def test_the_report_says_who_is_ahead_and_how_surely(tmp_path: Path) -> None:
     for name, other in {"near": [0.85, 0.93], "far": [0.45, 0.451], "one": [0.95]}.items():
         write_search(
             tmp_path / name / "one",
-            found=summary(confirmed=[0.80, 0.90] if name == "near" else [0.85, 0.851]),
+            found=summary(confirmed_accuracy=[0.80, 0.90] if name == "near" else [0.85, 0.851]),
         )
-        write_search(tmp_path / name / "two", found=summary("llrd", confirmed=other), regime="llrd")
+        write_search(
+            tmp_path / name / "two", found=summary("llrd", confirmed_accuracy=other), regime="llrd"
+        )
     said = {
         name: Page(report.report(tmp_path / name).read_text()).text
         for name in ("near", "far", "one")
@@ -134,7 +136,7 @@ def test_the_report_says_who_is_ahead_and_how_surely(tmp_path: Path) -> None:
 def test_the_winner_is_held_against_its_own_fresh_seeds(tmp_path: Path) -> None:
     page = Page(
         report.report(
-            write_search(tmp_path / "one", found=summary(confirmed=[0.84, 0.86]))
+            write_search(tmp_path / "one", found=summary(confirmed_accuracy=[0.84, 0.86]))
         ).read_text()
     )
     assert (
@@ -164,7 +166,7 @@ def test_winners_that_stopping_may_have_lost() -> None:
             "number": [0, 1, 2, 3],
             "state": ["COMPLETE", "COMPLETE", "PRUNED", "PRUNED"],
             "validation_accuracy": [0.8, 0.7, None, None],
-            "best_accuracy": [0.8, 0.7, 0.5, 0.1],
+            "best_validation_accuracy": [0.8, 0.7, 0.5, 0.1],
             "epochs": [2, 2, 1, 1],
         }
     )

@@ -164,7 +164,7 @@ def searched(folder: Path, scores: list[float | None], rates: list[float], **cha
             "number": number,
             "state": "PRUNED" if score is None else "COMPLETE",
             "validation_accuracy": score,
-            "best_accuracy": 0.3 if score is None else score,
+            "best_validation_accuracy": 0.3 if score is None else score,
             "epochs": 1 if score is None else 3,
             "suggested": "learning_rate width" if number % 2 == 0 else "learning_rate",
             "config.learning_rate": rate,
@@ -181,7 +181,7 @@ def searched(folder: Path, scores: list[float | None], rates: list[float], **cha
     found = summary(
         best_trial=number,
         winner_trial=number,
-        best_validation=best and best["validation_accuracy"],
+        best_validation_accuracy=best and best["validation_accuracy"],
         **changes,
     )
     write_search(folder, trials, found)
@@ -253,7 +253,7 @@ def test_one_trial_ties_and_none_at_full_budget(tmp_path: Path, scores: list[flo
 def test_a_search_of_failed_trials_has_no_scores_to_place(tmp_path: Path) -> None:
     folder = searched(tmp_path / "one", [0.5, 0.6], [1e-4] * 2)
     trials = pandas.read_csv(folder / "trials.csv", dtype=str).assign(
-        state="FAIL", validation_accuracy=None, best_accuracy=None
+        state="FAIL", validation_accuracy=None, best_validation_accuracy=None
     )
     trials.to_csv(folder / "trials.csv", index=False)
     report.report(folder)

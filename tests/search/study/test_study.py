@@ -40,7 +40,10 @@ def spec(folder: Path, **values: Any) -> SearchSpec:
 
 def epoch(number: int, accuracy: float, best: float | None = None) -> dict[str, Any]:
     losses = {"train_loss": 1.0, "train_accuracy": None, "validation_loss": 1.0}
-    scores = {"validation_accuracy": accuracy, "best_accuracy": accuracy if best is None else best}
+    scores = {
+        "validation_accuracy": accuracy,
+        "best_validation_accuracy": accuracy if best is None else best,
+    }
     return {
         "epoch": number,
         "stage": "fine-tune",
@@ -434,7 +437,11 @@ def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
         path.unlink()
     assert results.write_results(studies.read_study(made.folder), made, facts, CORPUS) == first
     assert {path.name: path.read_text() for path in made.folder.glob("*.csv")} == before
-    assert (first["best_trial"], first["best_validation"], first["paper_config_validation"]) == (
+    assert (
+        first["best_trial"],
+        first["best_validation_accuracy"],
+        first["paper_config_validation_accuracy"],
+    ) == (
         1,
         0.9,
         0.2,

@@ -89,7 +89,12 @@ class Search:
         studies.remember(self.study, results.CONFIRMED, {str(number): runs})
         studies.remember(self.study, results.WINNER, number)
         scores = {
-            seed: {"seed": int(seed), "accuracy": 0.5, "loss": 1.0, "paper_loss": 1.1}
+            seed: {
+                "seed": int(seed),
+                "test_accuracy": 0.5,
+                "test_loss": 1.0,
+                "test_loss_paper": 1.1,
+            }
             for seed in runs
         }
         studies.remember(self.study, results.TESTED, {str(number): scores})
@@ -1020,7 +1025,7 @@ def test_a_search_whose_server_is_away_for_a_while(
             one for one, found in before.items() if found["tags"]["regimen.kind"] == "search"
         ]
         assert "best.yaml" in {item.path for item in client.list_artifacts(parent)}
-        assert json.loads((folder / "summary.json").read_text())["confirmed"]
+        assert json.loads((folder / "summary.json").read_text())["confirmed_accuracy"]
     finally:
         process.kill()
         server.kill()

@@ -116,7 +116,8 @@ def test_an_entry_that_is_not_whole_is_cut_off(torn: bool, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("validation_accuracy", float("nan")), ("best_accuracy", float("inf"))]
+    ("key", "value"),
+    [("validation_accuracy", float("nan")), ("best_validation_accuracy", float("inf"))],
 )
 def test_an_accuracy_that_is_no_number_fails_its_trial_and_is_not_ranked(
     key: str, value: float, tmp_path: Path

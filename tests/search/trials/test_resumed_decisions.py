@@ -68,7 +68,7 @@ def report(number: int, epoch: int) -> dict[str, Any]:
         "seconds": 0.1,
     }
     best = max(accuracy(number, step) for step in range(1, epoch + 1))
-    known = {"validation_accuracy": accuracy(number, epoch), "best_accuracy": best}
+    known = {"validation_accuracy": accuracy(number, epoch), "best_validation_accuracy": best}
     return {"epoch": epoch, "stage": "fine-tune", "micro_batch": 16, **nothing, **known}
 
 
@@ -142,7 +142,11 @@ def test_trials_that_are_interrupted_late_complete_as_they_would_have(
 
     def say(number: int, epoch: int) -> dict[str, Any]:
         score = ends[number] if epoch > 8 else 0.5 + number / 10
-        return {**report(number, epoch), "validation_accuracy": score, "best_accuracy": score}
+        return {
+            **report(number, epoch),
+            "validation_accuracy": score,
+            "best_validation_accuracy": score,
+        }
 
     def run(ledger: Ledger, epochs: int) -> None:
         numbers = {}

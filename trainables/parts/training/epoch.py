@@ -24,7 +24,7 @@ class Epoch:
     validation_accuracy: float
     """Correct / total on validation; in a contrastive stage, that of a ridge classifier on the
     frozen features."""
-    best_accuracy: float
+    best_validation_accuracy: float
     """The highest validation accuracy of this stage so far: the last one of a trial is the trial's
     score."""
     learning_rate: float

@@ -83,7 +83,7 @@ def solve_head(model: Classifier, data: Data, *, done: int) -> Epoch:
         train_accuracy=None,
         validation_loss=reached.loss,
         validation_accuracy=reached.accuracy,
-        best_accuracy=reached.accuracy,
+        best_validation_accuracy=reached.accuracy,
         learning_rate=0.0,
         steps=0,
         seconds=time.perf_counter() - began,

@@ -86,7 +86,7 @@ def fit(
             train_accuracy=correct.item() / len(batches.examples) if objective.predicts else None,
             validation_loss=None if isinstance(scores, float) else scores.loss,
             validation_accuracy=accuracy,
-            best_accuracy=best,
+            best_validation_accuracy=best,
             learning_rate=rate,
             steps=len(batches),
             seconds=time.perf_counter() - began,
