@@ -17,7 +17,8 @@ from rich.console import Console
 
 import trainables
 from analysis.comparison import conditions
-from analysis.comparison import numbers as comparison
+from analysis.comparison import table as comparison
+from analysis.read.summary import Summary
 from analysis.text import duration
 from search import arguments, export
 from search.arguments import Command
@@ -181,7 +182,10 @@ def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, An
     """Everything in the search's folder that is made from its study, but the report; returns the
     summary."""
     summary = results.write_results(study, spec, bench.facts, bench.prepared.corpus)
-    write(spec.folder / "table.md", comparison.note([summary]) + _onward(spec, summary))
+    write(
+        spec.folder / "table.md",
+        comparison.note([Summary.from_dict(summary)]) + _onward(spec, summary),
+    )
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
     return summary
@@ -296,7 +300,7 @@ def _report(console: Console, outcomes: list[Outcome], uri: str, *, quiet: bool)
 
     Where `quiet`, no more of it than what went otherwise than planned.
     """
-    summaries = [outcome.summary for outcome in outcomes]
+    summaries = [Summary.from_dict(outcome.summary) for outcome in outcomes]
     show_table(console, comparison.table(summaries))
     for line in [] if quiet else conditions.remarks(summaries):
         plan.say(console, "", line, style="dim", width=2)

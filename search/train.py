@@ -19,7 +19,8 @@ import ray
 from rich.console import Console
 
 from analysis.comparison import conditions
-from analysis.comparison import numbers as comparison
+from analysis.comparison import table as comparison
+from analysis.read.summary import Summary
 from search.cluster.start import Resources, cluster, connected, resources
 from search.command import OK, Parser, at, ended
 from search.context import facts
@@ -356,8 +357,9 @@ def _follow(args: argparse.Namespace) -> int:
     final = train(
         document, args.seeds, args.out, console, args.register, args.tracking_uri, args.results
     )
-    show_table(console, comparison.table([final.summary]))
-    for line in conditions.remarks([final.summary]):
+    summary = Summary.from_dict(final.summary)
+    show_table(console, comparison.table([summary]))
+    for line in conditions.remarks([summary]):
         console.print(f"  {line}", style="dim")
     console.print(f"wrote {final.folder}\nnext:\n  {onward.predict(final.folder)}")
     return OK

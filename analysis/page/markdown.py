@@ -1,4 +1,4 @@
-"""Tables and reports as Markdown, the kind that GitHub and MLflow show."""
+"""Tables and reports as Markdown, as GitHub and MLflow render it."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,15 +10,14 @@ from analysis.text import plain
 
 
 def markdown(frame: pandas.DataFrame) -> str:
-    """The frame without its index; each cell its text, with everything escaped that Markdown or
-    HTML would read as markup."""
-    lines = [_line(map(str, frame.columns)), "|" + " --- |" * len(frame.columns)]
-    lines += [_line(map(str, row)) for row in frame.itertuples(index=False, name=None)]
+    """A table without its index. Markup in cells and column names is escaped."""
+    lines = [_row(map(str, frame.columns)), "|" + " --- |" * len(frame.columns)]
+    lines += [_row(map(str, row)) for row in frame.itertuples(index=False, name=None)]
     return "\n".join(lines) + "\n"
 
 
-def listed(items: Iterable[str]) -> str:
-    """Sentences as a list."""
+def bullets(items: Iterable[str]) -> str:
+    """A bulleted list, an item per line."""
     return "".join(f"- {escaped(item)}\n" for item in items)
 
 
@@ -32,7 +31,10 @@ def markdown_page(title: str, sections: Sequence[Section]) -> str:
 
 
 def escaped(text: str) -> str:
-    """One line that Markdown shows as it is. Underscores inside words are no emphasis, and stay."""
+    """Text on one line, with Markdown and HTML markup escaped.
+
+    Underscores stay: inside words they are not emphasis.
+    """
     text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)
 
@@ -44,12 +46,12 @@ def _block(block: Block) -> str:
         case Heading(text):
             return f"### {escaped(text)}\n"
         case Notes(items):
-            return listed(items)
+            return bullets(items)
         case Table(caption, frame):
             return f"{escaped(caption)}\n\n{markdown(frame)}"
         case Figures():
             return ""
 
 
-def _line(cells: Iterable[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(escaped(cell) for cell in cells) + " |"

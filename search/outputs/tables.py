@@ -63,14 +63,13 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
     rows = []
     for trial in studies.trials(study):
         epochs = studies.epochs(trial)
+        # Of the last stage only: another stage is evaluated with another classifier.
+        best = epochs[-1]["best_validation_accuracy"] if epochs else None
         row = {
             "number": trial.number,
             "state": trial.state.name,
             "reason": trial.user_attrs.get(studies.REASON),
-            "validation_accuracy": trial.value if trial.state.name == "COMPLETE" else None,
-            "best_validation_accuracy": (
-                epochs[-1]["best_validation_accuracy"] if epochs else None
-            ),  # of its last stage: another one's has another judge
+            "best_validation_accuracy": trial.value if trial.state.name == "COMPLETE" else best,
             "epochs": len(epochs),
             "seconds": round(spent(epochs), 3),
             "suggested": " ".join(trial.params),

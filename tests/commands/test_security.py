@@ -33,8 +33,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from analysis import report, rungs
-from analysis.comparison import numbers as comparison
+from analysis.comparison import table as comparison
 from analysis.page.html import POLICY, SCRIPT
+from analysis.read.summary import Summary
 from analysis.text import cell, visible
 from search import export, run
 from search.final.model_card import model_card
@@ -45,7 +46,7 @@ from search.terminal.console import Quiet
 from search.trials import worker
 from tests import processes as commands
 from tests import tiny
-from tests.analysis.test_analysis import TRIALS, Page, summary, write_search
+from tests.analysis.searches import TRIALS, Page, summary, write_search
 
 SOURCES = sorted(
     path
@@ -375,7 +376,8 @@ def test_no_text_breaks_out_of_the_note_in_mlflow_or_the_model_card(text: str) -
             "configuration": configuration,
             "best_seed": found["confirmed_seeds"][0],
         }
-        return [comparison.note([found]), model_card(record).split("---\n", 2)[2]]
+        note = comparison.note([Summary.from_dict(found)])
+        return [note, model_card(record).split("---\n", 2)[2]]
 
     for hostile, letters in zip(texts(text), texts("harmless")):
         assert skeleton(rendered(hostile)) == skeleton(rendered(letters))
@@ -501,15 +503,15 @@ def test_a_mistyped_command_is_one_line(
         ("spec.json", '"\x1b[31m"'),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n1e25,FAIL,,,,,\n",
+            "number,state,reason,best_validation_accuracy,epochs,seconds\n1e25,FAIL,,,,\n",
         ),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n-1,FAIL,,,,,\n",
+            "number,state,reason,best_validation_accuracy,epochs,seconds\n-1,FAIL,,,,\n",
         ),
         (
             "trials.csv",
-            "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n0,\x1b[31m,,,,,\n",
+            "number,state,reason,best_validation_accuracy,epochs,seconds\n0,\x1b[31m,,,,\n",
         ),
         ("epochs.csv", "trial,epoch\n0,1\n"),
         ("epochs.csv", "\0\0\0\0"),
