@@ -45,7 +45,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
         for label, best in expected.items()
     )
     drawing = Drawing(
-        "Expected best accuracy",
+        "What more trials buy",
         "The best validation accuracy to expect of n trials, drawn from those that the search ran;"
         " in four of five cases it lies in the band. At an equal number of trials, the higher line"
         " is better; where lines cross, the better search depends on the budget; a line that still"

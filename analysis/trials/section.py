@@ -49,9 +49,13 @@ def _tables(search: Search) -> list[Block]:
     if len(confirmed := ranking.confirmed(search.trials, search.epochs)):
         caption = (
             "The best trials on more seeds. The winner has the highest mean over the search and the"
-            " choice seeds. Only the winner is then trained on the report seeds, which had no part"
-            " in any choice; its confirmed accuracy is their mean."
+            " choice seeds."
         )
+        if (search.epochs["kind"] == "report").any():
+            caption += (
+                " Only the winner is then trained on the report seeds, which had no part in any"
+                " choice; its confirmed accuracy is their mean."
+            )
         tables.append(Table(caption, confirmed))
     return tables
 

@@ -28,7 +28,7 @@ def test_two_stages_have_a_loss_each(tmp_path: Path) -> None:
     epochs.loc[epochs["trial"] == 0, "validation_accuracy"] = [0.9, 0.3, 0.4]
     epochs.to_csv(folder / "epochs.csv", index=False)
     page = Page(report.report(folder).read_text())
-    assert "How the paper is read" in page.text and "Answer 10" in page.text
+    assert "How the paper is read" in page.text and "answer 10" in page.text
     assert "3 epochs and 2 of the fine-tune stage each" in page.text
     assert (
         "Trial 0's contrastive stage reached 90.0 % with the classifier that evaluates it, and its"
