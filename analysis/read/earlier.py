@@ -38,14 +38,14 @@ def translate_trials(trials: pandas.DataFrame) -> pandas.DataFrame:
     """trials.csv with one column `best_validation_accuracy`.
 
     Earlier versions had two: `validation_accuracy` of COMPLETE trials only, and `best_accuracy`,
-    the best so far of any trial. A COMPLETE trial's score is the first of them.
+    the best so far of any trial. For a COMPLETE trial, the first is the one it was ranked by.
     """
     trials = trials.rename(columns=EPOCH_NAMES)
     best = "best_validation_accuracy"
     if "validation_accuracy" not in trials or best not in trials:
         return trials
-    score = trials["validation_accuracy"].fillna(trials[best])
-    return trials.assign(**{best: score}).drop(columns="validation_accuracy")
+    ranked_by = trials["validation_accuracy"].fillna(trials[best])
+    return trials.assign(**{best: ranked_by}).drop(columns="validation_accuracy")
 
 
 def translate_epochs(epochs: pandas.DataFrame) -> pandas.DataFrame:

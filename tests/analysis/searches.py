@@ -50,7 +50,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
 
 
 def read_summary(regime: str = "baseline", **changes: Any) -> Summary:
-    """The same as a search's reader returns it."""
+    """The same as a `Summary`."""
     return Summary.from_dict(summary(regime, **changes))
 
 
@@ -89,11 +89,13 @@ TRIALS = [
 def write_search(
     folder: Path,
     trials: list[dict[str, Any]] = TRIALS,
-    found: dict[str, Any] | None = None,
+    outcome: dict[str, Any] | None = None,
     **spec: Any,
 ) -> Path:
-    """A search's folder: spec.json, the two tables with one epoch row a reported epoch, and
-    summary.json where `found` is given."""
+    """Write a search's folder: spec.json, trials.csv, epochs.csv, and summary.json if finished.
+
+    `outcome` is the content of summary.json; `spec` overrides fields of spec.json.
+    """
     folder.mkdir(parents=True)
     named = {
         "name": folder.name,
@@ -136,12 +138,13 @@ def write_search(
         for epoch in range(1, row["epochs"] + 1)
     ]
     write_csv(folder / "epochs.csv", EPOCH_FIELDS.split(), epochs)
-    if found is not None:
-        (folder / "summary.json").write_text(json.dumps(found))
+    if outcome is not None:
+        (folder / "summary.json").write_text(json.dumps(outcome))
     return folder
 
 
 def write_csv(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
+    """Write rows as CSV; missing values are empty cells."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
@@ -149,7 +152,7 @@ def write_csv(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
 
 
 class Page(HTMLParser):
-    """The tags and the text of a page; refuses tags that don't nest."""
+    """The tags and the text of an HTML page; asserts that its tags nest."""
 
     VOID = ("meta", "link", "br", "img", "input")
 
@@ -178,22 +181,22 @@ class Page(HTMLParser):
 
 
 def report_error(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that the command says when it ends with 2."""
+    """The one line on stderr of a report command that exits with 2."""
     assert report.main(argv) == 2
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.count("\n") == 1
-    return said.err
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1
+    return printed.err
 
 
 def finished_trials(*scores: float, state: str = "COMPLETE") -> pandas.DataFrame:
-    """Trials with these scores."""
+    """Trials with these accuracies in their final stage."""
     return pandas.DataFrame(
         {"number": range(len(scores)), "state": state, "final_stage_accuracy": scores, "epochs": 3}
     )
 
 
 def predictions(*answers: tuple[str, str, float], seed: int = 1) -> pandas.DataFrame:
-    """A row a (label, predicted, confidence), each sentence called by its number."""
+    """A row per (label, predicted, confidence), each of a sentence of its own."""
     rows = [
         {
             "seed": seed,

@@ -9,10 +9,10 @@ from analysis import intervals
 
 
 def test_mean_interval_by_hand() -> None:
-    found = intervals.mean_interval([0.86, 0.87, 0.88])  # s = 0.01; t(0.975, 2) = 4.302653
-    assert (found.mean, found.n) == (pytest.approx(0.87), 3)
-    assert found.half_width == pytest.approx(4.302653 * 0.01 / math.sqrt(3), rel=1e-6)
-    assert str(found) == "87.0 ± 2.5 (n=3)"
+    result = intervals.mean_interval([0.86, 0.87, 0.88])  # s = 0.01; t(0.975, 2) = 4.302653
+    assert (result.mean, result.n) == (pytest.approx(0.87), 3)
+    assert result.half_width == pytest.approx(4.302653 * 0.01 / math.sqrt(3), rel=1e-6)
+    assert str(result) == "87.0 ± 2.5 (n=3)"
     assert intervals.mean_interval([1.0, 2.0], level=0.5).half_width == pytest.approx(
         1 * 0.5
     )  # t(0.75, 1) = 1, s = 1/sqrt(2)
@@ -30,31 +30,31 @@ def test_binomial_half_width_of_the_papers_test_split() -> None:
 
 
 def test_difference_adds_four_noises_in_quadrature() -> None:
-    found = intervals.difference([0.88, 0.90], 0.85, 2974)
+    result = intervals.difference([0.88, 0.90], 0.85, 2974)
     s, t = 0.02 / math.sqrt(2), 12.706205
     ours, theirs = 1.959964**2 * 0.89 * 0.11 / 2974, 1.959964**2 * 0.85 * 0.15 / 2974
-    assert found.value == pytest.approx(0.04)
-    assert found.noise == pytest.approx(
+    assert result.value == pytest.approx(0.04)
+    assert result.noise == pytest.approx(
         math.sqrt((t * s) ** 2 / 2 + (t * s) ** 2 + ours + theirs), rel=1e-6
     )
-    assert not found.exceeds
+    assert not result.exceeds
 
 
 def test_difference_of_one_seed_has_the_test_splits_noise_only() -> None:
-    found = intervals.difference([0.89], 0.85, 2974)
+    result = intervals.difference([0.89], 0.85, 2974)
     both = math.hypot(
         intervals.binomial_half_width(0.89, 2974), intervals.binomial_half_width(0.85, 2974)
     )
-    assert (found.n, found.noise, found.exceeds) == (1, pytest.approx(both), True)
-    assert str(found) == "+4.0 ± 1.7"
+    assert (result.n, result.noise, result.exceeds) == (1, pytest.approx(both), True)
+    assert str(result) == "+4.0 ± 1.7"
     assert not intervals.difference(
         [0.8540686], 0.8493611, 2974
     ).exceeds  # rows 4 and 2 of Table 7 are one result
 
 
 def test_difference_below_the_paper_exceeds_too() -> None:
-    found = intervals.difference([0.80, 0.80, 0.80], 0.85, 2974)
-    assert found.exceeds and found.value == pytest.approx(-0.05)
+    result = intervals.difference([0.80, 0.80, 0.80], 0.85, 2974)
+    assert result.exceeds and result.value == pytest.approx(-0.05)
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (15, 148), (1, 1), (50, 100)])
@@ -64,7 +64,7 @@ def test_wilson_is_scipys(right: int, n: int) -> None:
 
 
 def test_a_share_lies_in_its_interval_whatever_rounding_does() -> None:
-    """Else a figure's error bar would have a negative length, which matplotlib refuses."""
+    """Otherwise an error bar would have a negative length, which matplotlib rejects."""
     for n in range(1, 60):
         for right in range(n + 1):
             low, high = intervals.wilson(right / n, n)

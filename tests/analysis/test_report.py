@@ -17,8 +17,8 @@ from tests.analysis.searches import (
 
 
 def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_search(tmp_path / "one", found=summary())
-    write_search(tmp_path / "two", found=summary("llrd"), regime="llrd")
+    write_search(tmp_path / "one", outcome=summary())
+    write_search(tmp_path / "two", outcome=summary("llrd"), regime="llrd")
     (tmp_path / "mlartifacts").mkdir()
     (tmp_path / "mlflow.db").write_bytes(b"\0")
     assert report.main([str(tmp_path)]) == 0
@@ -50,7 +50,7 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_all_failed_one_trial_and_none(tmp_path: Path, finished: bool) -> None:
+def test_searches_of_failed_trials_of_one_trial_and_of_none(tmp_path: Path, finished: bool) -> None:
     nothing = summary(
         best_trial=None,
         winner_trial=None,
@@ -91,11 +91,11 @@ def test_everything_from_the_files_is_escaped(tmp_path: Path) -> None:
         }
         for row in TRIALS
     ]
-    found = summary(
+    result = summary(
         bad, name=bad, data=bad, model=bad, encoder_is_papers=False, comparable=False, why_not=bad
     )
     folder = write_search(
-        tmp_path / "one", trials, found, regime=bad, name=bad, data=bad, model=bad
+        tmp_path / "one", trials, result, regime=bad, name=bad, data=bad, model=bad
     )
     epochs = (folder / "epochs.csv").read_text().replace("fine-tune", "<script>$\\frac")
     (folder / "epochs.csv").write_text(epochs)
@@ -104,10 +104,10 @@ def test_everything_from_the_files_is_escaped(tmp_path: Path) -> None:
     assert "<script" not in (folder / "report.md").read_text()
 
 
-def test_out_names_the_page_and_what_lies_beside_it(
+def test_out_names_the_page_and_the_files_beside_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = write_search(tmp_path / "one", found=summary())
+    folder = write_search(tmp_path / "one", outcome=summary())
     assert report.main([str(folder), "--out", str(tmp_path / "new" / "page.html")]) == 0
     written = {path.name for path in (tmp_path / "new").iterdir()}
     assert {

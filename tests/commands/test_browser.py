@@ -77,7 +77,7 @@ def ui(searched: Searched) -> Iterator[str]:
 
 
 def text_of(browser: Any, address: str, until: str, seconds: float = 60) -> str:
-    """What the page shows, as soon as it shows `until`."""
+    """The visible text of a page once it contains `until`, or after `seconds`."""
     browser.get(address)
     deadline = time.monotonic() + seconds
     while True:
@@ -129,7 +129,7 @@ def test_the_report_draws_its_figures_and_fetches_nothing(
 ) -> None:
     page = tmp_path / "report.html"
     assert run("analysis.report", str(searched.results), "--out", str(page)).returncode == 0
-    browser.get_log("browser")  # what earlier pages left there
+    browser.get_log("browser")  # discards the messages of earlier pages
     for width in (400, 1400):
         metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -153,7 +153,7 @@ def test_the_report_draws_its_figures_and_fetches_nothing(
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_a_table_of_the_report_is_sorted_by_a_press(
+def test_a_click_sorts_a_table_of_the_report(
     searched: Searched, browser: Any, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
@@ -171,10 +171,10 @@ def test_a_table_of_the_report_is_sorted_by_a_press(
         return [float(row.find_elements("tag name", "td")[names.index(name)].text) for row in rows]
 
     before = column("trial")
-    press = table.find_elements("css selector", "th button")[names.index("trial")]
-    press.click()
+    button = table.find_elements("css selector", "th button")[names.index("trial")]
+    button.click()
     assert column("trial") == sorted(before, reverse=True) != sorted(before)
-    press.click()
+    button.click()
     assert column("trial") == sorted(before)
     assert [head.get_attribute("aria-sort") for head in table.find_elements("tag name", "th")][
         : len(names)

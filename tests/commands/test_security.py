@@ -520,7 +520,7 @@ def test_a_mistyped_command_is_one_line(
 def test_a_damaged_file_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], main: Any, name: str, text: str
 ) -> None:
-    folder = write_search(tmp_path / "one", found=summary())
+    folder = write_search(tmp_path / "one", outcome=summary())
     (folder / name).write_text(text)
     assert main([str(folder)]) == 2
     said = capsys.readouterr()

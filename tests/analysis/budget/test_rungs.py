@@ -7,8 +7,10 @@ from analysis.budget.rungs import rungs
 
 
 def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
-    """Six trials whose order is reversed at epoch 1 and final from epoch 2 on: judged at 1, the
-    best of all is lost."""
+    """Six trials in reverse order at epoch 1 and in final order from epoch 2 on.
+
+    Pruning at epoch 1 loses the best of all.
+    """
     final = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
     trials = pandas.DataFrame(
         {"number": range(6), "state": "COMPLETE", "best_validation_accuracy": final}

@@ -14,8 +14,8 @@ from tests.analysis.searches import (
 
 
 def test_report_says_what_budget_and_pruning_did(tmp_path: Path) -> None:
-    write_search(tmp_path / "a", found=summary(name="a"))
-    write_search(tmp_path / "b", found=summary("supcon", name="b$x_1$"), regime="supcon")
+    write_search(tmp_path / "a", outcome=summary(name="a"))
+    write_search(tmp_path / "b", outcome=summary("supcon", name="b$x_1$"), regime="supcon")
     page = Page(report.report(tmp_path).read_text())
     assert (
         "1 of 3 trials were pruned. They trained 7 epochs instead of 9, which saved 0 % of the"
@@ -29,8 +29,8 @@ def test_report_says_what_budget_and_pruning_did(tmp_path: Path) -> None:
     ] == pytest.approx(0.5375)
 
 
-def test_what_a_short_search_took_is_not_nothing(tmp_path: Path) -> None:
-    folder = write_search(tmp_path / "one", found=summary(seconds=12.0))
+def test_the_time_of_a_short_search_is_not_zero(tmp_path: Path) -> None:
+    folder = write_search(tmp_path / "one", outcome=summary(seconds=12.0))
     report.report(folder)
     assert (
         "| baseline | 4 | 7 | 12s | 6s | 0s |" in (folder / "report.md").read_text()

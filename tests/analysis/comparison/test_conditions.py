@@ -9,7 +9,7 @@ from tests.analysis.searches import (
 
 
 def test_notes_state_what_differs() -> None:
-    said = "\n".join(
+    stated = "\n".join(
         notes(
             [
                 read_summary(
@@ -23,24 +23,26 @@ def test_notes_state_what_differs() -> None:
             ]
         )
     )
-    assert "baseline: not compared with the paper: the data has no test split." in said
-    assert "baseline: the encoder is minilm, not bert-base-uncased" in said
+    assert "baseline: not compared with the paper: the data has no test split." in stated
+    assert "baseline: the encoder is minilm, not bert-base-uncased" in stated
     assert (
         "llrd: the loss in the paper's definition is computed at batch size 64, the published one"
-        " fits 16" in said
+        " fits 16" in stated
     )
-    assert "n=2 fresh seeds" in said and "differ in data" in said and "differ in model" in said
-    assert "Zheng" in said and "0.009" in said and "SupCon" not in said
+    assert (
+        "n=2 fresh seeds" in stated and "differ in data" in stated and "differ in model" in stated
+    )
+    assert "Zheng" in stated and "0.009" in stated and "SupCon" not in stated
 
 
-def test_numbers_from_runs_that_also_chose_the_winner_are_called_so() -> None:
-    """As summaries of earlier versions are, which do not say."""
+def test_runs_that_also_chose_the_winner_are_called_so() -> None:
+    """Summaries of earlier versions lack the field, and their runs did."""
     old = {name: value for name, value in summary().items() if name != "confirmed_runs_chose"}
-    said, new = (
+    stated, new = (
         " ".join(remarks([Summary.from_dict(old)])),
         " ".join(remarks([read_summary(confirmed_failed=1)])),
     )
-    assert "n=2 runs that also chose the winner" in said and "fresh seeds, used" not in said
+    assert "n=2 runs that also chose the winner" in stated and "fresh seeds, used" not in stated
     assert (
         "n=2 fresh seeds, used neither by the search nor to choose the winner" in new
         and "also chose" not in new
@@ -49,5 +51,5 @@ def test_numbers_from_runs_that_also_chose_the_winner_are_called_so() -> None:
     assert all(
         "its validation accuracy is a maximum over epochs. Nothing is selected on the test split"
         in text
-        for text in (said, new)
+        for text in (stated, new)
     )

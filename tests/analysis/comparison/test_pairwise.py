@@ -12,26 +12,28 @@ from analysis.comparison.pairwise import PairwiseDifference, pairwise_difference
     [([0.9, 0.8], [0.85, 0.7]), ([0.5, 0.6, 0.7], [0.6, 0.65, 0.6]), ([0.41, 0.43], [0.5, 0.44])],
 )
 def test_the_interval_of_a_difference_is_welchs(ours: list[float], theirs: list[float]) -> None:
-    """Against SciPy, the smaller first: its interval holds the same bounds."""
-    found = pairwise_difference(ours, theirs)
+    """SciPy returns the same bounds."""
+    result = pairwise_difference(ours, theirs)
     expected = ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
-    assert found.half_width is not None
-    assert (found.value - found.half_width, found.value + found.half_width) == pytest.approx(
+    assert result.half_width is not None
+    assert (result.value - result.half_width, result.value + result.half_width) == pytest.approx(
         (expected.low, expected.high)
     )
     assert pairwise_difference(theirs, ours) == PairwiseDifference(
-        pytest.approx(-found.value), pytest.approx(found.half_width)
+        pytest.approx(-result.value), pytest.approx(result.half_width)
     )
 
 
 @pytest.mark.parametrize("grid", [None, 200], ids=["exact", "200 sentences"])
 @pytest.mark.parametrize("spread", [1.0, 3.0], ids=["equal spreads", "three times the spread"])
 @pytest.mark.parametrize(("n", "other"), [(2, 2), (3, 3), (5, 5), (2, 5)])
-def test_equal_recipes_are_seldom_called_ahead(
+def test_equal_recipes_rarely_differ_significantly(
     n: int, other: int, spread: float, grid: int | None
 ) -> None:
-    """The claim is held to its level of 5 %, within two standard errors of 4,000 cases; accuracies
-    may be coarse."""
+    """The error rate is at most 5 %, within two standard errors of 4,000 cases.
+
+    This holds also for coarse accuracies, of few sentences.
+    """
     generator, cases = np.random.default_rng(0), 4000
     called = 0
     for _ in range(cases):
@@ -47,9 +49,8 @@ def test_equal_recipes_are_seldom_called_ahead(
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_the_first_of_many_equal_recipes_is_seldom_called_ahead_of_the_second(n: int) -> None:
-    """The report holds the highest of all means against the next, which are nearer to each other
-    than two at random."""
+def test_the_two_best_of_many_equal_recipes_rarely_differ_significantly(n: int) -> None:
+    """The report compares the two highest means, which are closer than two random ones."""
     generator, cases = np.random.default_rng(0), 2000
     called = 0
     for _ in range(cases):
@@ -58,7 +59,7 @@ def test_the_first_of_many_equal_recipes_is_seldom_called_ahead_of_the_second(n:
     assert called / cases <= 0.05
 
 
-def test_a_recipe_that_is_better_is_called_ahead() -> None:
+def test_a_better_recipe_is_significantly_better() -> None:
     generator = np.random.default_rng(0)
     called = [
         pairwise_difference(
@@ -71,14 +72,14 @@ def test_a_recipe_that_is_better_is_called_ahead() -> None:
     )
 
 
-def test_runs_without_a_spread_have_no_interval_and_no_verdict() -> None:
+def test_runs_without_spread_have_no_interval() -> None:
     with pytest.raises(ValueError, match="at least one run"):
         pairwise_difference([], [0.5])
     assert pairwise_difference([0.9], [0.5, 0.6]) == PairwiseDifference(pytest.approx(0.35), None)
     equal = pairwise_difference([0.1 + 0.2, 0.3], [0.2, 0.2])
     assert equal.half_width is None and not equal.significant and str(equal) == "+10.0"
-    found = pairwise_table({"a": [0.9, 0.8], "b": [0.5], "c": [0.7, 0.6], "d": []})
-    assert list(zip(found["regime"], found["other"])) == [
+    result = pairwise_table({"a": [0.9, 0.8], "b": [0.5], "c": [0.7, 0.6], "d": []})
+    assert list(zip(result["regime"], result["other"])) == [
         ("a", "b"),
         ("a", "c"),
         ("b", "a"),
@@ -86,4 +87,4 @@ def test_runs_without_a_spread_have_no_interval_and_no_verdict() -> None:
         ("c", "a"),
         ("c", "b"),
     ]
-    assert found["half_width"].notna().tolist() == [False, True, False, False, True, False]
+    assert result["half_width"].notna().tolist() == [False, True, False, False, True, False]

@@ -12,45 +12,48 @@ from tests.analysis.searches import (
 )
 
 
-def test_the_report_says_who_is_ahead_and_how_surely(tmp_path: Path) -> None:
-    """Two seeds of each: 4 points are within their noise, 40 are not; one seed tells nothing."""
+def test_the_report_names_the_best_search_and_its_significance(tmp_path: Path) -> None:
+    """With two seeds, 4 points are within noise and 40 are not; one seed has no interval."""
     for name, other in {"near": [0.85, 0.93], "far": [0.45, 0.451], "one": [0.95]}.items():
         write_search(
             tmp_path / name / "one",
-            found=summary(confirmed_accuracy=[0.80, 0.90] if name == "near" else [0.85, 0.851]),
+            outcome=summary(confirmed_accuracy=[0.80, 0.90] if name == "near" else [0.85, 0.851]),
         )
         write_search(
-            tmp_path / name / "two", found=summary("llrd", confirmed_accuracy=other), regime="llrd"
+            tmp_path / name / "two",
+            outcome=summary("llrd", confirmed_accuracy=other),
+            regime="llrd",
         )
-    said = {
+    stated = {
         name: Page(report.report(tmp_path / name).read_text()).text
         for name in ("near", "far", "one")
     }
     assert (
         "Highest mean on validation: llrd, 89.0 ± 50.8 % (n=2), 4.0 points above baseline"
-        in said["near"]
+        in stated["near"]
     )
-    assert "is -24.9 to +32.9 points, so these runs cannot tell which is better." in said["near"]
-    assert ": baseline is better on these sentences." in said["far"]
+    assert "is -24.9 to +32.9 points, so these runs cannot tell which is better." in stated["near"]
+    assert ": baseline is better on these sentences." in stated["far"]
     assert (
-        "they cannot tell which is better." in said["one"] and "better on these" not in said["one"]
+        "they cannot tell which is better." in stated["one"]
+        and "better on these" not in stated["one"]
     )
     assert (
-        "the row's mean test accuracy" not in said["near"]
-        and "The row's mean test accuracy" in said["near"]
+        "the row's mean test accuracy" not in stated["near"]
+        and "The row's mean test accuracy" in stated["near"]
     )
-    assert "probability" not in "".join(said.values())
+    assert "probability" not in "".join(stated.values())
     assert pandas.read_csv(tmp_path / "near" / "report_duels.csv")["difference"].tolist() == [
         0.0,
         0.0,
     ]
 
 
-def test_searches_of_one_name_and_regime_are_told_apart_by_their_folders(tmp_path: Path) -> None:
-    """A folder and its copies, one of them of another score."""
+def test_copies_of_a_search_are_labelled_by_folder(tmp_path: Path) -> None:
+    """A folder and two copies, one of them with another accuracy."""
     for folder, accuracy in {"first": 0.88, "copy": 0.88, "other": 0.93}.items():
-        found = summary(name="same", confirmed_accuracy=[accuracy, accuracy + 0.01])
-        write_search(tmp_path / folder, found=found, name="same")
+        result = summary(name="same", confirmed_accuracy=[accuracy, accuracy + 0.01])
+        write_search(tmp_path / folder, outcome=result, name="same")
     page = Page(report.report(tmp_path).read_text())
     assert "Highest mean on validation: baseline (other), 93.5" in page.text
     compared = (tmp_path / "report.md").read_text()

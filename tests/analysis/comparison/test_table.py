@@ -56,7 +56,7 @@ def test_rows_are_in_the_papers_order_then_by_name() -> None:
     ]
 
 
-def test_a_regime_searched_twice_is_told_apart_by_name() -> None:
+def test_a_regime_searched_twice_is_labelled_by_search() -> None:
     frame = table(
         [read_summary(name="b"), read_summary(name="a", comparable=False), read_summary("llrd")]
     )
@@ -75,12 +75,12 @@ def test_one_seed_is_stated() -> None:
         "+4.1 ± 1.7",
         "yes",
     )
-    said = "\n".join(notes([one]))
-    assert "no interval" in said and "too small" in said
+    stated = "\n".join(notes([one]))
+    assert "no interval" in stated and "too small" in stated
     assert math.isnan(numbers([one])["test_accuracy_half_width"][0])
 
 
-def test_nothing_confirmed_and_nothing_found() -> None:
+def test_a_search_without_results_has_empty_cells() -> None:
     nothing: dict[str, Any] = {
         "confirmed_accuracy": [],
         "test": [],

@@ -9,9 +9,9 @@ from analysis.mistakes import numbers as mistakes
 from tests.analysis.searches import SIX_PREDICTIONS, predictions
 
 
-def test_confusions_are_counted_and_shown_by_what_was_most_surely_mistaken() -> None:
-    found = mistakes.confusions(SIX_PREDICTIONS)
-    assert found.to_dict("records") == [
+def test_confusions_list_their_most_confident_mistakes() -> None:
+    result = mistakes.confusions(SIX_PREDICTIONS)
+    assert result.to_dict("records") == [
         {
             "label": "a",
             "predicted": "b",
@@ -27,22 +27,21 @@ def test_confusions_are_counted_and_shown_by_what_was_most_surely_mistaken() -> 
     ][0] == ["text 2", "text 1"]
 
 
-def test_classes_have_intervals_for_their_sentences_not_for_their_seeds() -> None:
-    found = mistakes.classes(pandas.concat([SIX_PREDICTIONS, SIX_PREDICTIONS.assign(seed=2)]))
-    assert found["label"].tolist() == ["a", "b", "c"] and found["sentences"].tolist() == [3, 2, 1]
-    assert found["accuracy"].tolist() == pytest.approx([1 / 3, 0.5, 1])
-    for right, row in zip((1, 1, 1), found.itertuples()):
+def test_class_intervals_count_sentences_not_seeds() -> None:
+    result = mistakes.classes(pandas.concat([SIX_PREDICTIONS, SIX_PREDICTIONS.assign(seed=2)]))
+    assert result["label"].tolist() == ["a", "b", "c"] and result["sentences"].tolist() == [3, 2, 1]
+    assert result["accuracy"].tolist() == pytest.approx([1 / 3, 0.5, 1])
+    for right, row in zip((1, 1, 1), result.itertuples()):
         expected = binomtest(right, row.sentences).proportion_ci(method="wilson")
         assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_calibration_is_its_definition() -> None:
-    """Against a loop over bins, on random answers that are right as often as their confidence
-    squared."""
+    """Equal to a loop over bins, on random answers whose accuracy is their confidence squared."""
     generator = np.random.default_rng(0)
     sure = np.append(generator.random(500), [0.0, 1.0, 0.1])
     right = generator.random(len(sure)) < sure**2
-    found = predictions(
+    result = predictions(
         *(("a", "a" if ok else "b", float(share)) for ok, share in zip(right, sure))
     )
     expected, parts = 0.0, []
@@ -50,17 +49,17 @@ def test_calibration_is_its_definition() -> None:
         inside = (sure >= low / 10) & ((sure < (low + 1) / 10) | (low == 9))
         parts.append((inside.sum(), sure[inside].mean(), right[inside].mean()))
         expected += inside.sum() / len(sure) * abs(sure[inside].mean() - right[inside].mean())
-    bins = mistakes.calibration(found)
+    bins = mistakes.calibration(result)
     assert bins[["n", "confidence", "accuracy"]].to_numpy().tolist() == pytest.approx(
         np.array(parts)
     )
     assert mistakes.calibration_error(bins) == pytest.approx(expected)
 
 
-def test_classes_that_are_confused_stand_beside_each_other() -> None:
-    """a with d, and b with c, each of four sentences."""
+def test_confused_classes_are_neighbours() -> None:
+    """a is confused with d, and b with c; each has four sentences."""
     pairs = {"a": "d", "d": "a", "b": "c", "c": "b"}
-    found = mistakes.matrix(
+    result = mistakes.matrix(
         predictions(
             *(
                 (label, answer, 0.5)
@@ -69,13 +68,15 @@ def test_classes_that_are_confused_stand_beside_each_other() -> None:
             )
         )
     )
-    order = "".join(found.index)
+    order = "".join(result.index)
     assert (
         ("ad" in order or "da" in order)
         and ("bc" in order or "cb" in order)
-        and list(found.columns) == list(found.index)
+        and list(result.columns) == list(result.index)
     )
-    assert found.loc["a", "a"] == 0.75 and found.loc["a", "d"] == 0.25 and found.loc["a", "b"] == 0
+    assert (
+        result.loc["a", "a"] == 0.75 and result.loc["a", "d"] == 0.25 and result.loc["a", "b"] == 0
+    )
 
 
 def test_a_matrix_keeps_the_classes_with_most_errors() -> None:
@@ -84,8 +85,8 @@ def test_a_matrix_keeps_the_classes_with_most_errors() -> None:
         ("007", "008", 0.5),
         ("007", "050", 0.5),
     ]
-    found = mistakes.matrix(predictions(*answers))
-    assert len(found) == mistakes.MAX_CLASSES_SHOWN and {"007", "008", "050"} <= set(found.index)
+    result = mistakes.matrix(predictions(*answers))
+    assert len(result) == mistakes.MAX_CLASSES_SHOWN and {"007", "008", "050"} <= set(result.index)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,11 @@ def test_a_matrix_keeps_the_classes_with_most_errors() -> None:
 def test_all_right_all_wrong_and_nothing(
     answers: list[tuple[str, str, float]], pairs: int, size: int
 ) -> None:
-    found = predictions(*answers)
-    assert len(mistakes.confusions(found)) == pairs and mistakes.matrix(found).shape == (size, size)
-    assert mistakes.calibration(found)["n"].sum() == len(answers) and len(
-        mistakes.classes(found)
+    result = predictions(*answers)
+    assert len(mistakes.confusions(result)) == pairs and mistakes.matrix(result).shape == (
+        size,
+        size,
+    )
+    assert mistakes.calibration(result)["n"].sum() == len(answers) and len(
+        mistakes.classes(result)
     ) == len({label for label, *_ in answers})

@@ -21,26 +21,26 @@ from tests.analysis.searches import (
 
 
 def test_no_two_classes_share_a_name_in_a_figure() -> None:
-    found = predictions(
+    result = predictions(
         (LONG_LABELS[0], LONG_LABELS[1], 0.9),
         (LONG_LABELS[1], LONG_LABELS[2], 0.9),
         (LONG_LABELS[2], LONG_LABELS[0], 0.9),
     )
     for svg in (
-        mistake_figures.matrix(mistakes.matrix(found)),
-        mistake_figures.classes(mistakes.classes(found)),
+        mistake_figures.matrix(mistakes.matrix(result)),
+        mistake_figures.classes(mistakes.classes(result)),
     ):
         texts = re.findall(r">([^<>]*…[^<>]*)<", svg)
         assert len(set(texts)) == 3 and all(re.search("…", label) for label in texts)
 
 
-def with_predictions(folder: Path, found: pandas.DataFrame, **changes: Any) -> Path:
-    write_search(folder, found=summary(**changes))
-    found.to_csv(folder / "predictions.csv", index=False)
+def with_predictions(folder: Path, result: pandas.DataFrame, **changes: Any) -> Path:
+    write_search(folder, outcome=summary(**changes))
+    result.to_csv(folder / "predictions.csv", index=False)
     return folder
 
 
-def test_the_report_shows_where_the_winner_errs(tmp_path: Path) -> None:
+def test_the_report_shows_the_winners_errors(tmp_path: Path) -> None:
     folder = with_predictions(tmp_path / "one", SIX_PREDICTIONS)
     page = Page(report.report(folder).read_text())
     assert (
@@ -60,13 +60,13 @@ def test_the_report_shows_where_the_winner_errs(tmp_path: Path) -> None:
     assert pandas.read_csv(folder / "report_calibration.csv")["n"].sum() == 6
 
 
-def test_without_predictions_nothing_is_said_of_errors(tmp_path: Path) -> None:
-    page = Page(report.report(write_search(tmp_path / "one", found=summary())).read_text())
+def test_there_is_no_section_without_predictions(tmp_path: Path) -> None:
+    page = Page(report.report(write_search(tmp_path / "one", outcome=summary())).read_text())
     assert "get wrong" not in page.text
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "stated"),
     [
         ({"confidence": 1.5}, "not from 0 to 1"),
         ({"confidence": "high"}, "column 'confidence'"),
@@ -75,10 +75,10 @@ def test_without_predictions_nothing_is_said_of_errors(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_predictions_are_one_line(
-    tmp_path: Path, change: dict[str, Any], said: str
+    tmp_path: Path, change: dict[str, Any], stated: str
 ) -> None:
     folder = with_predictions(tmp_path / "one", SIX_PREDICTIONS.assign(**change))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=stated):
         report.report(folder)
     (folder / "predictions.csv").write_text("seed,row\n1,2\n")
     with pytest.raises(ValueError, match="no column"):

@@ -22,19 +22,18 @@ from tests.analysis.searches import (
 
 @pytest.mark.parametrize(("length", "beside"), [(8, True), (26, False), (40, False)])
 def test_no_label_of_a_legend_is_cut_off(length: int, beside: bool) -> None:
-    """Long ones stand below each other: beside each other the second would end outside the
-    figure."""
+    """Long labels are stacked: side by side, the second would end outside the figure."""
     budgets = {
         f"{letter}{'n' * (length - 1)}": budget.expected_best(finished_trials(0.5, 0.6))
         for letter in "xy"
     }
-    found = budget_figures.expected_best(budgets)
-    x, y = (re.findall(rf' x="([0-9.]+)"[^>]*>{name[:8]}', found)[0] for name in budgets)
+    result = budget_figures.expected_best(budgets)
+    x, y = (re.findall(rf' x="([0-9.]+)"[^>]*>{name[:8]}', result)[0] for name in budgets)
     assert (float(x) < float(y)) == beside
 
 
 def test_figures_are_well_formed_and_share_no_ids(tmp_path: Path) -> None:
-    text = report.report(write_search(tmp_path / "one", found=summary())).read_text()
+    text = report.report(write_search(tmp_path / "one", outcome=summary())).read_text()
     drawn = _svgs(text)
     assert len(drawn) == 6
     names: list[str] = []
@@ -69,8 +68,8 @@ def test_epochs_are_whole_numbers_on_every_axis() -> None:
 
 @pytest.mark.parametrize("longest", [4, 24, 40])
 def test_different_labels_look_different(longest: int) -> None:
-    """Long ones that share their beginnings, one with an underscore that matplotlib would hide, and
-    blanks that a page draws as one."""
+    """Long labels with a common prefix, a leading underscore (matplotlib hides its line), and
+    spaces that HTML collapses."""
     shown = [label.strip() for label in drawing.names(LONG_LABELS, longest)]
     assert (
         len(set(shown)) == len(LONG_LABELS)

@@ -27,7 +27,7 @@ def test_no_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("summary.json", '{"name": "on', "damaged"),
         ("summary.json", "[]", "not an object"),
@@ -78,12 +78,12 @@ def test_no_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ],
 )
 def test_damaged_files_are_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str | None, said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str | None, message: str
 ) -> None:
-    folder = write_search(tmp_path / "one", found=summary())
+    folder = write_search(tmp_path / "one", outcome=summary())
     if text is None:
         (folder / name).unlink()
     else:
         (folder / name).write_text(text, errors="surrogateescape")
-    assert said in report_error([str(tmp_path)], capsys)
+    assert message in report_error([str(tmp_path)], capsys)
     assert not (tmp_path / "report.html").exists()

@@ -16,9 +16,11 @@ from tests.analysis.searches import (
 
 
 def two_stages(folder: Path) -> Path:
-    """Two trials at full budget, which a ridge classifier judged at 0.90 and 0.88 and which scored
-    0.80 and 0.83; one that was stopped in its first stage at 0.86, one that failed there at 0.89,
-    and one that failed in its last stage, where it was at 0.5.
+    """Write a search of a two-stage regime, whose first stage is evaluated with a ridge classifier.
+
+    Two completed trials reach 0.90 and 0.88 in their first stage and end at 0.80 and 0.83. One is
+    pruned in its first stage at 0.86, one fails there at 0.89, and one fails in its final stage at
+    0.5.
     """
     curves = {
         0: [0.7, 0.90, 0.6, 0.80],
@@ -64,9 +66,12 @@ def two_stages(folder: Path) -> Path:
     return folder
 
 
-def test_a_first_stages_accuracy_is_no_score(tmp_path: Path) -> None:
-    """One metric in a figure: what stopped before the last stage counts with the lowest score, and
-    no expected best is above the best."""
+def test_a_first_stages_accuracy_is_not_ranked(tmp_path: Path) -> None:
+    """Figures show the final stage's accuracy only.
+
+    A trial pruned before it counts with the lowest one, and the expected best is never above the
+    best.
+    """
     folder = two_stages(tmp_path / "one")
     page = Page(report.report(folder).read_text())
     assert pandas.read_csv(folder / "report_trials.csv")["final_stage_accuracy"].fillna(
@@ -78,9 +83,9 @@ def test_a_first_stages_accuracy_is_no_score(tmp_path: Path) -> None:
         -1,
         0.5,
     ]
-    found = pandas.read_csv(folder / "report_budget.csv")
-    assert found["expected"].iloc[0] == pytest.approx((0.80 + 0.83 + 0.80 + 0 + 0.5) / 5)
-    assert found[["expected", "low", "high"]].max(axis=None) == 0.83
+    result = pandas.read_csv(folder / "report_budget.csv")
+    assert result["expected"].iloc[0] == pytest.approx((0.80 + 0.83 + 0.80 + 0 + 0.5) / 5)
+    assert result[["expected", "low", "high"]].max(axis=None) == 0.83
     assert pandas.read_csv(folder / "report_slices.csv")["final_stage_accuracy"].fillna(
         -1
     ).tolist() == [

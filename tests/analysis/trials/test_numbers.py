@@ -5,7 +5,7 @@ import pandas
 from analysis.trials import numbers as trial_numbers
 
 
-def test_best_so_far_counts_complete_trials_in_their_order() -> None:
+def test_best_so_far_counts_completed_trials_in_order() -> None:
     trials = pandas.DataFrame(
         {
             "number": [4.0, 0.0, 1.0, 3.0],
@@ -13,8 +13,8 @@ def test_best_so_far_counts_complete_trials_in_their_order() -> None:
             "best_validation_accuracy": [0.7, 0.5, None, 0.4],
         }
     )
-    found = trial_numbers.best_so_far(trials)
-    assert found.to_dict("list") == {
+    result = trial_numbers.best_so_far(trials)
+    assert result.to_dict("list") == {
         "number": [0, 3, 4],
         "best_validation_accuracy": [0.5, 0.4, 0.7],
         "best_so_far": [0.5, 0.5, 0.7],
@@ -31,8 +31,8 @@ def test_learning_curves_leave_confirmations_out() -> None:
             "validation_accuracy": [0.2, 0.1, 0.9, 0.3],
         }
     )
-    found = trial_numbers.learning_curves(trials, epochs)
-    assert found.to_dict("list") == {
+    result = trial_numbers.learning_curves(trials, epochs)
+    assert result.to_dict("list") == {
         "trial": [0, 1, 1],
         "state": ["PRUNED", "COMPLETE", "COMPLETE"],
         "epoch": [1, 1, 2],
@@ -47,9 +47,8 @@ def test_stages_are_spans_of_epochs() -> None:
     assert trial_numbers.stages(curve) == [("contrastive", 1, 2), ("classifier", 3, 5)]
 
 
-def test_stages_of_different_lengths_are_told_as_a_span() -> None:
-    """One trial solves for its classifier in an epoch, another takes three; one that was stopped
-    does not count."""
+def test_stages_of_different_lengths_are_a_span() -> None:
+    """One trial trains its classifier for one epoch, another for three; a pruned one is ignored."""
     lengths = {0: (2, 1), 1: (2, 3), 2: (1, 0)}
     trials = pandas.DataFrame({"number": [0, 1, 2], "state": ["COMPLETE", "COMPLETE", "PRUNED"]})
     rows = [

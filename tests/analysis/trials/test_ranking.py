@@ -17,8 +17,8 @@ def test_top_trials_show_what_differs_and_trial_0_last() -> None:
             "config.same": ["relu"] * 4,
         }
     )
-    found = ranking.top_trials(trials, n=1)
-    assert found.to_dict("list") == {
+    result = ranking.top_trials(trials, n=1)
+    assert result.to_dict("list") == {
         "trial": ["1", "0"],
         "validation": ["80.00", "50.00"],
         "time": ["1s", "1s"],
@@ -28,9 +28,11 @@ def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     assert list(ranking.top_trials(trials)["trial"]) == ["1", "2", "0"]
 
 
-def test_what_ran_again_is_listed_with_what_chose_the_winner_and_what_is_reported() -> None:
-    """A run's score is the best of its last stage; a run that broke has none, and so no mean; what
-    ran only in the search is not there."""
+def test_the_confirmation_table_has_choice_and_report_seeds() -> None:
+    """A run counts with the best epoch of its final stage.
+
+    A failed run leaves an empty cell and no mean; trials that were not confirmed are left out.
+    """
     runs = {
         (2, "search", 0): [("a", 0.9), ("b", 0.7)],
         (2, "confirm", 1): [("a", 0.9), ("b", 0.6), ("b", 0.5)],

@@ -16,7 +16,7 @@ from tests.analysis.searches import (
 def test_two_stages_have_a_loss_each(tmp_path: Path) -> None:
     folder = write_search(
         tmp_path / "one",
-        found=summary("supcon", last_contrastive_loss={"sum": 285.5, "mean": 1.586}),
+        outcome=summary("supcon", last_contrastive_loss={"sum": 285.5, "mean": 1.586}),
         regime="supcon",
     )
     epochs = pandas.read_csv(folder / "epochs.csv")
@@ -39,9 +39,11 @@ def test_two_stages_have_a_loss_each(tmp_path: Path) -> None:
     assert "285.50 summed" in page.text and "Table 8 of the paper has 285.79" in page.text
 
 
-def test_captions_say_what_is_drawn(tmp_path: Path) -> None:
-    """The winner's last stage is one epoch of a classifier that is solved for, so nothing is
-    measured on training. None was stopped."""
+def test_captions_describe_what_is_drawn(tmp_path: Path) -> None:
+    """The winner's classifier is solved in closed form, without predictions on training data.
+
+    No trial was pruned.
+    """
     complete = [dict(TRIALS[0], number=number, epochs=2) for number in range(5)]
     folder = write_search(
         tmp_path / "one",
@@ -72,10 +74,10 @@ def test_captions_say_what_is_drawn(tmp_path: Path) -> None:
     )
 
 
-def test_the_winner_is_held_against_its_own_fresh_seeds(tmp_path: Path) -> None:
+def test_the_winner_is_compared_with_its_fresh_seeds(tmp_path: Path) -> None:
     page = Page(
         report.report(
-            write_search(tmp_path / "one", found=summary(confirmed_accuracy=[0.84, 0.86]))
+            write_search(tmp_path / "one", outcome=summary(confirmed_accuracy=[0.84, 0.86]))
         ).read_text()
     )
     assert (
@@ -90,7 +92,6 @@ def test_unfinished_search_is_reported_from_its_trials(tmp_path: Path) -> None:
     assert (
         "has not finished" in page.text and "90.00" in page.text and "paper test" not in page.text
     )
-    assert (
-        "seed 0. The best trial so far is trial 2" in page.text
-    )  # its trials' times are known, its own is not
+    # The times of its trials are known, that of the search is not.
+    assert "seed 0. The best trial so far is trial 2" in page.text
     assert "| baseline | 5 | 8 | \N{EN DASH} | 8s |" in (tmp_path / "one" / "report.md").read_text()
