@@ -23,7 +23,8 @@ CHROMIUM, DRIVER = (
     shutil.which("chromedriver"),
 )
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync --window-size=1500,1000"""
+    --disable-background-networking --disable-component-update --disable-sync
+    --window-size=1500,1000"""
 
 
 @pytest.fixture(scope="module")
