@@ -11,8 +11,8 @@ from search.inputs import PAPERS_MODEL, Prepared, resolve_precision
 from search.outputs.provenance import commit, versions
 from search.spec import SearchSpec
 from search.trials import worker
-from search.trials.gpu_memory import measure_share
-from search.trials.tuner import share
+from search.trials.gpu_memory import measure_gpu_fraction
+from search.trials.tuner import put
 from search.trials.worker import Job
 
 
@@ -37,12 +37,12 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Bench:
     fits = resources(have, spec.cpus_per_trial, wanted, spec.max_concurrent)
     found = cards() if gpu else []
     precision = resolve_precision(spec.precision, gpu=gpu, native=all(card.bf16 for card in found))
-    data, pretrained = share(prepared.data, prepared.small)
+    data, pretrained = put(prepared.data, prepared.small)
     job = Job(spec.regime, data, pretrained, spec.epochs, precision, fits.device, fits.threads)
     if gpu and spec.gpus_per_trial is None:
         free = min(card.free for card in found)
         needed = max(
-            measure_share(one, prepared.data, replace(job, regime=one.regime), free)
+            measure_gpu_fraction(one, prepared.data, replace(job, regime=one.regime), free)
             for one in specs
         )
         fits = resources(have, spec.cpus_per_trial, needed, spec.max_concurrent)

@@ -15,9 +15,11 @@ from optuna.trial import FrozenTrial
 import trainables
 from search.command import OK, Parser, at, ended
 from search.outputs.provenance import commit, versions
-from search.outputs.tables import CONDITIONS, CONFIRMED, WINNER, chose, reported, tested, write
+from search.outputs.tables import write
 from search.spec import SearchSpec, folder_of
+from search.study import records
 from search.study import study as studies
+from search.study.winner import reported_runs, reported_runs_chose, test_scores
 from trainables.parts.config import Count, Range, checked
 from trainables.parts.model.encoder import Precision
 from trainables.parts.quote import quoted, reason
@@ -66,7 +68,7 @@ def export(folder: Path, top: int = 1) -> str:
     """
     spec = SearchSpec.read(folder)
     study = studies.read_study(folder)
-    winner = study.user_attrs.get(WINNER)
+    winner = records.WINNER.read(study)
     ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
     if not ranking:
         raise ValueError(f"no trial of '{spec.name}' came to its end: there is nothing to export")
@@ -79,7 +81,7 @@ def export(folder: Path, top: int = 1) -> str:
 def _document(
     study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int
 ) -> dict[str, Any]:
-    conditions = study.user_attrs.get(CONDITIONS)
+    conditions = records.CONDITIONS.read(study)
     if not conditions:
         raise ValueError(
             f"the journal of '{spec.name}' is damaged: it does not say on what data and model the"
@@ -90,7 +92,7 @@ def _document(
         "rank": rank,
         "trial": trial.number,
         "regime": spec.regime,
-        "config": json.loads(json.dumps(trial.user_attrs[studies.CONFIG])),
+        "config": json.loads(json.dumps(records.CONFIG.read(trial))),
         "epochs": spec.epochs,
         "seed": spec.seed,
         "data": {
@@ -112,22 +114,22 @@ def _document(
 
 def _scores(study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
     """A trial's accuracies: in the search, on the seeds that chose the winner, and for the winner
-    those that chose nothing."""
-    runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
+    on those that chose nothing."""
+    runs = dict(sorted(records.CHOICE_RUNS.of(study, trial.number).items()))
     scores: dict[str, Any] = {"best_validation_accuracy": trial.value}
     if runs:
-        scores["choice_accuracy"] = {
-            seed: runs[str(seed)][-1]["best_validation_accuracy"] for seed in sorted(map(int, runs))
-        }
-    if trial.number != study.user_attrs.get(WINNER):
+        scores["choice_accuracy"] = _best(runs)
+    if trial.number != records.WINNER.read(study):
         return scores
-    if not chose(study):
-        scores["confirmed_accuracy"] = {
-            seed: epochs[-1]["best_validation_accuracy"] for seed, epochs in reported(study).items()
-        }
-    if tests := tested(study):
-        scores["test"] = {seed: dict(found) for seed, found in tests.items()}
+    if not reported_runs_chose(study):
+        scores["confirmed_accuracy"] = _best(reported_runs(study))
+    if tests := test_scores(study):
+        scores["test"] = {seed: dict(run) for seed, run in tests.items()}
     return scores
+
+
+def _best(runs: dict[int, list[records.Record]]) -> dict[int, float]:
+    return {seed: epochs[-1]["best_validation_accuracy"] for seed, epochs in runs.items()}
 
 
 class _Loader(yaml.SafeLoader):

@@ -26,11 +26,12 @@ from search.command import INTERRUPTED, NOTHING_FOUND, OK
 from search.context import Bench, set_up
 from search.inputs import Prepared, prepare, resolve_precision
 from search.outputs import tables as results
-from search.outputs.tables import CONDITIONS, write
+from search.outputs.tables import write
 from search.planning import estimate
 from search.polling import following
 from search.signals import Stop
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
 from search.terminal import next_commands as onward
@@ -131,9 +132,7 @@ def search(
             with following(lambda: tracker.sync(study), every=1.0):
                 ending = _try(spec, study, job, bench, console, stop)
             conclude(study, ending.name)
-            studies.remember(
-                study, "seconds", study.user_attrs.get("seconds", 0.0) + time.monotonic() - began
-            )
+            records.SECONDS.write(study, records.SECONDS.read(study) + time.monotonic() - began)
             summary = _record(spec, study, bench)
             _draw(spec, console)
         except BaseException:
@@ -227,15 +226,15 @@ def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> Non
         "threads": bench.job.threads,
         "device": bench.job.device,
     }
-    then = study.user_attrs.get(CONDITIONS, now)
+    then = records.CONDITIONS.read(study) or now
     for name in now:
         if then[name] != now[name]:
             raise ValueError(
                 f"{name} is not what '{spec.name}' began with ({then[name]} then, {now[name]} now);"
                 " start a new search"
             )
-    studies.remember(study, CONDITIONS, now)
-    studies.remember(study, "test_follows", bench.prepared.test is not None)
+    records.CONDITIONS.write(study, now)
+    records.TEST_EXPECTED.write(study, bench.prepared.test is not None)
 
 
 def _dry_run(console: Console, command: Command, prepared: Prepared) -> int:

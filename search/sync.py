@@ -9,10 +9,11 @@ from pathlib import Path
 from search.command import OK, Parser, ended
 from search.outputs import tables as results
 from search.spec import SearchSpec, folder_of
+from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
 from search.tracking.recorder import connect, one_line, tracking_uri
-from search.tracking.tracker import TAGS, Tracker, was_interrupted
+from search.tracking.tracker import Tracker, was_interrupted
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
@@ -27,7 +28,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
     with alone(folder):
         study = studies.read_study(folder)
         store = tracking_uri(uri or spec.tracking_uri, spec.results)
-        tracker = Tracker(connect(store, spec.results), spec, study.user_attrs.get(TAGS, {}))
+        tracker = Tracker(connect(store, spec.results), spec, records.TAGS.read(study))
         table = folder / "table.md"
         note = table.read_text(encoding="utf-8") if table.is_file() else None
         try:
@@ -42,10 +43,10 @@ def sync(folder: Path, uri: str | None = None) -> str:
                 f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
             ) from error
     logged = tracker.recorder
-    if not logged.started and not logged.logged:
+    if not logged.runs_started and not logged.epochs_logged:
         return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
     return (
-        f"MLflow at '{store}' lacked {logged.started} runs and {logged.logged} epochs of"
+        f"MLflow at '{store}' lacked {logged.runs_started} runs and {logged.epochs_logged} epochs of"
         f" '{spec.name}', and has them now"
     )
 

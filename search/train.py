@@ -29,6 +29,7 @@ from search.final.model_card import model_card
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss, write
+from search.reports import run_seconds
 from search.seeds import MOST_REPORTED, report_seeds
 from search.spec import SearchSpec, results_folder
 from search.terminal import next_commands as onward
@@ -36,8 +37,7 @@ from search.terminal.console import Quiet, show_table
 from search.tracking.recorder import connect, one_line, tracking_uri
 from search.trials import full_runs as seed_runs
 from search.trials import worker
-from search.trials.system_metrics import spent
-from search.trials.tuner import share
+from search.trials.tuner import put
 from search.trials.worker import Job, Weights
 from trainables.parts.model.classifier import WEIGHTS
 from trainables.parts.quote import quoted
@@ -128,7 +128,7 @@ def train(
                 style="bold yellow",
             )
         fits = resources(have, spec.cpus_per_trial, 1.0 if gpu and have.gpus else 0.0, None)
-        data_ref, pretrained_ref = share(prepared.data, prepared.small)
+        data_ref, pretrained_ref = put(prepared.data, prepared.small)
         job = Job(
             spec.regime,
             data_ref,
@@ -215,7 +215,7 @@ def _summary(
         "regime": spec.regime,
         "epochs": spec.epochs,
         "states": {"COMPLETE": len(curves), "PRUNED": 0, "FAIL": 0},
-        "seconds": sum(map(spent, curves.values())),
+        "seconds": sum(map(run_seconds, curves.values())),
         "paper_config_validation_accuracy": None,
         "best_trial": document.get("trial"),
         "best_validation_accuracy": (document.get("scores") or {}).get("best_validation_accuracy"),

@@ -11,8 +11,8 @@ from typing import Any
 import search
 import trainables
 from search.final import serving as served
+from search.reports import ENDED_AT, STARTED_AT
 from search.tracking.recorder import Recorder, test_metrics
-from search.trials.system_metrics import BEGAN, ENDED
 
 INPUT_EXAMPLE = ["wake me at seven", "what's the weather like in oslo"]
 UNTOLD = {
@@ -39,7 +39,9 @@ def log_final(
         {"regimen.regime": summary["regime"], "data": summary["data"], "model": summary["model"]},
     )
     parent = recorder.start(
-        f"{summary['name']} final", "final", began=min(epochs[0][BEGAN] for epochs in runs.values())
+        f"{summary['name']} final",
+        "final",
+        started=min(epochs[0][STARTED_AT] for epochs in runs.values()),
     )
     recorder.params(
         parent, {**configuration["config"], "epochs": configuration["epochs"], "seeds": len(runs)}
@@ -50,7 +52,7 @@ def log_final(
             f"{summary['regime']} final seed {seed}",
             "final-seed",
             parent=parent,
-            began=epochs[0][BEGAN],
+            started=epochs[0][STARTED_AT],
         )
         recorder.params(
             run, {**configuration["config"], "epochs": configuration["epochs"], "seed": seed}
@@ -60,8 +62,8 @@ def log_final(
             "score": epochs[-1]["best_validation_accuracy"],
             **test_metrics([tested[seed]] if seed in tested else []),
         }
-        recorder.metrics(run, figures, epochs[-1][ENDED])
-        recorder.end(run, ended=epochs[-1][ENDED])
+        recorder.metrics(run, figures, epochs[-1][ENDED_AT])
+        recorder.end(run, ended=epochs[-1][ENDED_AT])
     validation = summary["confirmed_accuracy"]
     recorder.metrics(
         parent,

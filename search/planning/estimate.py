@@ -15,10 +15,11 @@ from search.cluster.start import Resources
 from search.inputs import Prepared
 from search.polling import following
 from search.spec import SearchSpec
-from search.study.study import point_of, read_study, trials
+from search.study.configuration import point_parameters
+from search.study.study import read_study, trials
 from search.trials import worker
 from search.trials.gpu_memory import longest
-from search.trials.ray_adapters import STOPPABLE
+from search.trials.ledger import PRUNABLE_FRACTION
 from trainables.parts.data.tokens import Data, Tokens
 from trainables.parts.model.encoder import Precision
 
@@ -123,7 +124,7 @@ def rungs(spec: SearchSpec) -> list[int]:
     """Epochs after which ASHA stops trials, none of them late in the budget; none at all where
     another scheduler stops them, or nothing."""
     found, epoch = list[int](), spec.grace_epochs
-    while spec.scheduler == "asha" and epoch <= STOPPABLE * spec.epochs:
+    while spec.scheduler == "asha" and epoch <= PRUNABLE_FRACTION * spec.epochs:
         found.append(epoch)
         epoch *= spec.reduction_factor
     return found
@@ -189,7 +190,7 @@ def measure(
         return Run(len(data.train), int(data.train.lengths.sum()), built - began, found)
 
     regime = trainables.load(spec.regime)
-    config = regime.Config.from_dict({**point_of(spec, {}), **spec.fix})
+    config = regime.Config.from_dict({**point_parameters(spec, {}), **spec.fix})
     batch = min(getattr(config, "batch_size", WARM_UP), len(prepared.data.train))
     try:
         torch.set_num_threads(resources.threads)

@@ -25,9 +25,9 @@ from search.cluster.start import Resources
 from search.inputs import Prepared
 from search.planning.estimate import Estimate, Measured, estimate, warnings
 from search.spec import SearchSpec
-from search.study.study import _Fixed, point_of
+from search.study.configuration import WithFixed, point_parameters
 from search.terminal.progress import share, written
-from search.trials.ray_adapters import STOPPABLE
+from search.trials.ledger import PRUNABLE_FRACTION
 from trainables.parts.quote import quoted
 
 HEADING = 9
@@ -43,7 +43,7 @@ def ranges(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistribution]:
     found: dict[str, BaseDistribution] = {}
     for _ in range(samples):
         trial = study.ask()
-        spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
+        spaces.load(spec.regime).space(WithFixed(trial, spec.fix))
         found |= trial.distributions
     return found
 
@@ -64,7 +64,7 @@ def space_rows(spec: SearchSpec) -> list[dict[str, Any]]:
     stays as it is."""
     config = trainables.load(spec.regime).Config
     meaning, searched = config.describe(), ranges(spec)
-    values = config.from_dict({**point_of(spec, {}), **spec.fix}).to_dict()
+    values = config.from_dict({**point_parameters(spec, {}), **spec.fix}).to_dict()
     rows = [
         {
             "name": name,
@@ -196,7 +196,7 @@ def _pruning(spec: SearchSpec) -> str:
     begins = f"{spec.scheduler} from epoch {spec.grace_epochs}"
     return (
         begins
-        if spec.grace_epochs <= STOPPABLE * spec.epochs
+        if spec.grace_epochs <= PRUNABLE_FRACTION * spec.epochs
         else f"no pruning ({begins} is too late)"
     )
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from analysis.text import duration
 from search.cluster.start import Resources
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -144,7 +145,7 @@ class Progress:
 
     def _is_news(self, trial: FrozenTrial) -> bool:
         """Whether a trial failed for a reason that none before it had."""
-        reason = trial.user_attrs.get(studies.REASON, "")
+        reason = records.FAILURE.read(trial) or ""
         if trial.state != TrialState.FAIL or reason in self.reasons:
             return False
         self.reasons.add(reason)
@@ -190,11 +191,11 @@ class Progress:
         return ended, (f"best {best:.4f}, " if best is not None else "") + self.eta(ended)
 
     def _line(self, trial: FrozenTrial, ended: int, whole: str) -> str:
-        epochs = studies.epochs(trial)
+        epochs = records.epochs(trial)
         how = {
             TrialState.COMPLETE: f"{trial.value or 0:.4f}",
             TrialState.PRUNED: f"pruned after {len(epochs)} of {self.spec.epochs} epochs",
-            TrialState.FAIL: f"failed: {trial.user_attrs.get(studies.REASON, 'no reason known')}",
+            TrialState.FAIL: f"failed: {(records.FAILURE.read(trial) or 'no reason known')}",
         }[trial.state]
         return f"[{ended}/{self.spec.trials}] trial {trial.number}: {how} ({whole})"
 
@@ -245,7 +246,7 @@ class Progress:
         )
         rest = (
             f"  trial {best.number}, {since} "
-            f" {differing(best.user_attrs[studies.CONFIG], self.paper) or 'as trial 0'}"
+            f" {differing(records.CONFIG.read(best), self.paper) or 'as trial 0'}"
         )
         return _one_line(f"best so far: {best.value:.4f}", "bold green").append(
             rest, style="not bold default"
@@ -258,8 +259,8 @@ class Progress:
         table.add_column("differs from trial 0", ratio=1, no_wrap=True, overflow="ellipsis")
         for trial in running:
             config, accuracies = (
-                trial.user_attrs[studies.CONFIG],
-                [epoch["validation_accuracy"] for epoch in studies.epochs(trial)],
+                records.CONFIG.read(trial),
+                [epoch["validation_accuracy"] for epoch in records.epochs(trial)],
             )
             table.add_row(
                 str(trial.number),

@@ -24,7 +24,7 @@ from transformers import Trainer
 import spaces
 import trainables
 from search.spec import SearchSpec
-from search.study import study as studies
+from search.study.configuration import configuration, point_parameters
 from tests.benchmarks.hf_plan import HfSearch
 from tests.benchmarks.hf_trainer import RegimeTrainer, SentenceClassifier, build, stamp
 from trainables.parts.model import encoder
@@ -101,7 +101,7 @@ def over_space(plan: HfSearch) -> None:
         )
         return
     points = (
-        [studies.point_of(spec, point) for point in getattr(spaces.load(plan.regime), "POINTS", [])]
+        [point_parameters(spec, point) for point in getattr(spaces.load(plan.regime), "POINTS", [])]
         if plan.points
         else []
     )
@@ -118,7 +118,7 @@ def over_space(plan: HfSearch) -> None:
 def suggested(spec: SearchSpec, trial: Any) -> dict[str, Any]:
     """The configuration that the regime's space suggests, and what of it is an argument of
     Trainer's."""
-    config = studies.configuration(spec, trial)
+    config = configuration(spec, trial)
     return {
         "config": config,
         "per_device_train_batch_size": config["batch_size"],

@@ -14,7 +14,9 @@ from transformers import BertConfig, BertModel
 
 import trainables
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
+from search.study.proposals import ask
 from tests import tiny
 from tests.benchmarks import (
     corpus,
@@ -274,8 +276,8 @@ def test_a_given_list_is_what_regimens_study_asks_for_in_its_order(
         :2
     ] == ["--resume", "listed"]
     study = studies.open_study(SearchSpec.read(spec.folder))
-    asked = [studies.ask(study, spec) for _ in listed]
-    configs = [trial.user_attrs[studies.CONFIG] for trial in asked if trial is not None]
+    asked = [ask(study, spec) for _ in listed]
+    configs = [records.CONFIG.read(trial) for trial in asked if trial is not None]
     assert (
         [config["learning_rate"] for config in configs]
         == [config["head_learning_rate"] for config in configs]
@@ -293,11 +295,11 @@ def test_a_journal_is_watched_while_it_grows(tmp_path: Path, model_folder: Path)
         spec, [{"learning_rate": rate, "head_learning_rate": rate} for rate in rates(2, seed=0)]
     )
     study = studies.open_study(spec)
-    trial = studies.ask(study, spec)
+    trial = ask(study, spec)
     assert trial is not None
     for number, accuracy in ((1, 0.25), (2, 0.5)):
         trial.set_user_attr(
-            f"{studies.EPOCH}{number}", {"epoch": number, "validation_accuracy": accuracy}
+            f"{records.EPOCH_PREFIX}{number}", {"epoch": number, "validation_accuracy": accuracy}
         )
         watch.look()
         watch.look()

@@ -28,6 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from search.study import records
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -35,10 +37,10 @@ import psutil
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from search.reports import SYSTEM_METRICS
 from search.study import study as studies
 from search.tracking import recorder
-from search.tracking.tracker import IDENTITY, TAGS
-from search.trials.system_metrics import USAGE
+from search.tracking.tracker import IDENTITY
 from tests import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -433,9 +435,9 @@ def trials_of(folder: Path) -> dict[int, Trial]:
     found = {}
     for trial in studies.trials(study):
         curve = tuple(
-            json.dumps(epoch, sort_keys=True) for epoch in tiny.curve(studies.epochs(trial))
+            json.dumps(epoch, sort_keys=True) for epoch in tiny.curve(records.epochs(trial))
         )
-        config = json.dumps(trial.user_attrs[studies.CONFIG], sort_keys=True)
+        config = json.dumps(records.CONFIG.read(trial), sort_keys=True)
         found[trial.number] = Trial(config, trial.state.name, trial.value, curve)
     return found
 
@@ -770,7 +772,7 @@ def mlflow_problems(uri: str, folder: Path) -> Iterator[tuple[str, str]]:
         if experiment
         else []
     )
-    mine = studies.read_study(folder).user_attrs[TAGS][IDENTITY]
+    mine = studies.read_study(folder).user_attrs[records.TAGS.name][IDENTITY]
     parents = [
         run
         for run in runs
@@ -809,7 +811,7 @@ def mlflow_problems(uri: str, folder: Path) -> Iterator[tuple[str, str]]:
                         f"trial {number} is {study[number].state.name}, its run {run.info.status}",
                     )
                 yield from metric_problems(
-                    client, run.info.run_id, number, studies.epochs(study[number])
+                    client, run.info.run_id, number, records.epochs(study[number])
                 )
 
 
@@ -820,7 +822,7 @@ def metric_problems(
 
     What the machine did is another matter: a trial that ran twice has two.
     """
-    for name in (*recorder.METRICS, "epoch"):
+    for name in (*recorder.EPOCH_METRICS, "epoch"):
         expected = {
             epoch["epoch"]: float(epoch[name]) for epoch in epochs if epoch.get(name) is not None
         }
@@ -830,7 +832,7 @@ def metric_problems(
             yield "MLflow doubled", f"trial {number}, {name}, epochs {twice}"
         if missing := sorted(expected.keys() - steps.keys()):
             yield "MLflow missing", f"trial {number}, {name}, epochs {missing}"
-        if name not in ("seconds", *USAGE) and any(
+        if name not in ("seconds", *SYSTEM_METRICS) and any(
             expected.get(metric.step, metric.value) != metric.value for metric in history
         ):
             yield "MLflow status", f"trial {number}, {name} has other values than the journal"

@@ -33,8 +33,8 @@ from safetensors.torch import load_file, save_file
 import trainables
 from search import arguments, export, predict, train
 from search.inputs import prepare
-from search.outputs.tables import CONDITIONS
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from tests import tiny
 from tests.processes import ROOT
@@ -602,7 +602,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (spec.folder / "spec.json").write_text(spec.to_json())
     study = studies.open_study(spec)
     trial = study.ask()
-    trial.set_user_attr(studies.CONFIG, trainables.load("baseline").Config().to_dict())
+    trial.set_user_attr(records.CONFIG.name, trainables.load("baseline").Config().to_dict())
     study.tell(trial, 0.5)
     conditions = {
         "data": "0" * 16,
@@ -611,7 +611,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "threads": 1,
         "device": "cpu",
     }
-    study.set_user_attr(CONDITIONS, conditions)
+    study.set_user_attr(records.CONDITIONS.name, conditions)
     (results.parent / "best.yaml").write_text(export.export(spec.folder))
     return results
 

@@ -23,9 +23,10 @@ from transformers import AutoConfig, AutoTokenizer
 
 import trainables
 from analysis import paper
+from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
+from search.study import records
 from search.study import study as studies
 from search.tracking import recorder
-from search.trials.system_metrics import CPU, GPU_MEMORY, MEMORY
 from tests import tiny
 from tests.processes import EPOCHS, ROOT, TRIALS, Searched, run
 from trainables.parts.model.classifier import Classifier
@@ -44,9 +45,9 @@ def test_a_search_ends_with_its_table_and_the_next_commands(searched: Searched) 
 def test_the_study_holds_every_trial_with_an_honest_state(searched: Searched) -> None:
     found = studies.trials(studies.read_study(searched.folder))
     assert len(found) == TRIALS
-    assert found[0].user_attrs[studies.CONFIG] == trainables.load("llrd_warmup").Config().to_dict()
+    assert records.CONFIG.read(found[0]) == trainables.load("llrd_warmup").Config().to_dict()
     for trial in found:
-        epochs = studies.epochs(trial)
+        epochs = records.epochs(trial)
         assert [epoch["epoch"] for epoch in epochs] == list(range(1, len(epochs) + 1))
         if trial.state.name == "COMPLETE":
             assert len(epochs) == EPOCHS and trial.value == max(
@@ -55,8 +56,7 @@ def test_the_study_holds_every_trial_with_an_honest_state(searched: Searched) ->
         else:
             assert trial.state.name == "PRUNED" and len(epochs) < EPOCHS
     assert (
-        len({json.dumps(trial.user_attrs[studies.CONFIG], sort_keys=True) for trial in found})
-        == TRIALS
+        len({json.dumps(records.CONFIG.read(trial), sort_keys=True) for trial in found}) == TRIALS
     )
 
 
@@ -80,9 +80,9 @@ def test_mlflow_has_a_parent_and_a_run_a_trial_with_every_epoch_and_the_studys_s
         assert child.info.status == status[trial.state.name]
         history = client.get_metric_history(child.info.run_id, "validation_accuracy")
         logged = [metric.value for metric in sorted(history, key=lambda metric: metric.step)]
-        assert logged == [epoch["validation_accuracy"] for epoch in studies.epochs(trial)]
+        assert logged == [epoch["validation_accuracy"] for epoch in records.epochs(trial)]
         assert child.data.params["learning_rate"] == str(
-            trial.user_attrs[studies.CONFIG]["learning_rate"]
+            records.CONFIG.read(trial)["learning_rate"]
         )
         assert {"data_fingerprint", "model_fingerprint", "git_commit", "version.torch"} <= set(
             child.data.tags
@@ -118,14 +118,14 @@ def test_mlflow_has_a_parent_and_a_run_a_trial_with_every_epoch_and_the_studys_s
 
 def test_what_each_epoch_took_is_in_the_journal_the_table_and_mlflow(searched: Searched) -> None:
     study = studies.read_study(searched.folder)
-    runs = [studies.epochs(trial) for trial in studies.trials(study)]
+    runs = [records.epochs(trial) for trial in studies.trials(study)]
     runs += [
         epochs
         for kind in ("confirmed", "reported")
         for seeds in study.user_attrs[kind].values()
         for epochs in seeds.values()
     ]
-    used = [(epoch[CPU], epoch[MEMORY]) for epochs in runs for epoch in epochs]
+    used = [(epoch[CPU_PERCENT], epoch[MEMORY_MB]) for epochs in runs for epoch in epochs]
     assert len(runs) == TRIALS + 4 + 3
     assert all(
         0 < cpu <= 105 * (psutil.cpu_count() or 1)
@@ -134,8 +134,8 @@ def test_what_each_epoch_took_is_in_the_journal_the_table_and_mlflow(searched: S
     )
     table = pandas.read_csv(searched.folder / "epochs.csv")
     assert (
-        list(zip(table[CPU], table[MEMORY])) == used
-        and table[GPU_MEMORY].isna().all() != torch.cuda.is_available()
+        list(zip(table[CPU_PERCENT], table[MEMORY_MB])) == used
+        and table[GPU_MEMORY_MB].isna().all() != torch.cuda.is_available()
     )
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{searched.results / 'mlflow.db'}")
     logged = []
@@ -147,7 +147,7 @@ def test_what_each_epoch_took_is_in_the_journal_the_table_and_mlflow(searched: S
             zip(
                 *(
                     [point.value for point in client.get_metric_history(found.info.run_id, name)]
-                    for name in (CPU, MEMORY)
+                    for name in (CPU_PERCENT, MEMORY_MB)
                 )
             )
         )
@@ -244,7 +244,7 @@ def test_an_interrupt_stops_the_search_and_resume_ends_it(searched: Searched) ->
     papers = studies.paper_trial(studies.read_study(journal.parent))
     assert (
         papers is not None
-        and papers.user_attrs[studies.CONFIG] == trainables.load("baseline").Config().to_dict()
+        and records.CONFIG.read(papers) == trainables.load("baseline").Config().to_dict()
     )
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{searched.results / 'mlflow.db'}")
     runs = client.search_runs(

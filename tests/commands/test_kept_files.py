@@ -11,6 +11,7 @@ from analysis import report
 from analysis.page.blocks import Drawing, Figures, Section
 from search.outputs import tables as results
 from search.study import study as studies
+from search.study.journal import repair
 from search.study.lock import alone
 from search.tracking import sqlite_file
 
@@ -83,7 +84,7 @@ def test_what_is_no_journal_is_refused_and_stays(tmp_path: Path) -> None:
     path = tmp_path / studies.JOURNAL
     path.write_text("my notes\non this study")
     with pytest.raises(ValueError, match="no journal of a search") as refused:
-        studies.mend(path)
+        repair(path)
     assert "\n" not in str(refused.value) and path.read_text() == "my notes\non this study"
 
 
@@ -91,7 +92,7 @@ def test_what_is_no_journal_is_refused_and_stays(tmp_path: Path) -> None:
 def test_a_journal_that_was_cut_in_its_first_line_begins_anew(torn: bytes, tmp_path: Path) -> None:
     path = tmp_path / studies.JOURNAL
     path.write_bytes(torn)
-    studies.mend(path)
+    repair(path)
     assert path.read_bytes() == b""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from search.study import records
 from search.study import study as studies
 from tests import tiny
 from tests.processes import ROOT, Searched, run
@@ -116,9 +117,9 @@ def outcome(folder: Path) -> list[tuple[Any, ...]]:
     """Every trial with its configuration, end and curve, without times."""
     found = []
     for trial in studies.trials(studies.read_study(folder)):
-        curve = tiny.curve(studies.epochs(trial))
+        curve = tiny.curve(records.epochs(trial))
         found.append(
-            (trial.number, trial.state.name, trial.value, trial.user_attrs[studies.CONFIG], curve)
+            (trial.number, trial.state.name, trial.value, records.CONFIG.read(trial), curve)
         )
     return found
 
@@ -263,7 +264,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
     assert outcome(search.folder) == undisturbed and search.left() == []
     assert (
         sum(
-            studies.DIED in trial.user_attrs
+            records.WORKER_DIED.recorded(trial)
             for trial in studies.trials(studies.read_study(search.folder))
         )
         == 1
@@ -341,21 +342,19 @@ def test_a_worker_that_lost_cuda_is_replaced_and_its_trial_tried_again(
     )
     search.ends(0)
     found = {
-        trial.user_attrs[studies.CONFIG]["draw"]: trial
+        records.CONFIG.read(trial)["draw"]: trial
         for trial in studies.trials(studies.read_study(search.folder))
     }
     assert {draw: trial.state.name for draw, trial in found.items()} == {
         draw: "FAIL" if draw % 3 == 0 else "COMPLETE" for draw in range(1, 7)
     }
-    assert {draw for draw, trial in found.items() if studies.DIED in trial.user_attrs} == {
+    assert {draw for draw, trial in found.items() if records.WORKER_DIED.recorded(trial)} == {
         1,
         3,
         4,
         6,
     }
-    reasons = {
-        draw: trial.user_attrs.get(studies.REASON) for draw, trial in found.items() if draw % 3 == 0
-    }
+    reasons = {draw: records.FAILURE.read(trial) for draw, trial in found.items() if draw % 3 == 0}
     assert reasons == dict.fromkeys(
         (3, 6), "RuntimeError: CUDA error: device-side assert triggered"
     )

@@ -106,10 +106,10 @@ def test_the_longest_sentences_are_found_and_repeated(data) -> None:
 
 def test_a_share_of_a_card_is_one_over_how_many_trials_fit_into_what_is_free() -> None:
     gib = 2**30
-    assert memory.share(7.5 * gib, 80 * gib) == pytest.approx(
+    assert memory.gpu_fraction(7.5 * gib, 80 * gib) == pytest.approx(
         1 / 9
     )  # 1.1 x 7.5 + 0.586 GiB = 8.84 GiB a trial
-    assert memory.share(7.5 * gib, 30 * gib) == pytest.approx(1 / 3)
+    assert memory.gpu_fraction(7.5 * gib, 30 * gib) == pytest.approx(1 / 3)
 
 
 def test_a_trial_that_ran_has_a_card_at_least_for_itself() -> None:
@@ -117,4 +117,4 @@ def test_a_trial_that_ran_has_a_card_at_least_for_itself() -> None:
     not fit."""
     gib = 2**30
     for peak in (75, 79.5, 100):
-        assert memory.share(peak * gib, 79 * gib) == 1
+        assert memory.gpu_fraction(peak * gib, 79 * gib) == 1

@@ -19,7 +19,8 @@ from search.planning import estimate
 from search.planning.estimate import Estimate, Measured, Stage
 from search.run import main
 from search.spec import SearchSpec
-from search.study.study import JOURNAL, point_of
+from search.study.configuration import point_parameters
+from search.study.study import JOURNAL
 from search.terminal import plan
 from tests import tiny
 from tests.search.terminal.test_progress import grown
@@ -193,7 +194,7 @@ def test_an_epochs_estimate_is_near_what_it_takes(
     module = trainables.load(regime)
     lasted, last = dict[str, list[float]](), time.perf_counter()
     for epoch in module.train(
-        module.Config.from_dict(point_of(made, {})),
+        module.Config.from_dict(point_parameters(made, {})),
         prepared.data,
         prepared.small.build(),
         epochs=3,

@@ -17,11 +17,13 @@ from analysis.text import duration
 from search import session as course
 from search.cluster.start import Resources
 from search.polling import following
+from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from search.terminal import plan
 from search.terminal.progress import Progress, ago, classifier_epochs, differing, sparkline
-from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from search.trials.ledger import Ledger
 from tests import tiny
 from tests.processes import run
 from tests.search.study.test_study import epoch, spec
@@ -62,14 +64,16 @@ def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]
     trials = []
     for number in range(400):
         scores = [numbers.random() for _ in range(10)]
-        epochs = {f"{studies.EPOCH}{at}": epoch(at, score) for at, score in enumerate(scores, 1)}
+        epochs = {
+            f"{records.EPOCH_PREFIX}{at}": epoch(at, score) for at, score in enumerate(scores, 1)
+        }
         ended = (
             {} if number >= 400 - running else {"state": TrialState.COMPLETE, "value": max(scores)}
         )
         trials.append(
             create_trial(
                 **{"state": TrialState.RUNNING, **ended},
-                user_attrs={studies.CONFIG: config, **epochs},
+                user_attrs={records.CONFIG.name: config, **epochs},
             )
         )
     study.add_trials(trials)
