@@ -23,7 +23,7 @@ from search import arguments, export
 from search.arguments import Command
 from search.cluster.start import resources, this_machine
 from search.command import INTERRUPTED, NOTHING_FOUND, OK
-from search.context import Bench, set_up
+from search.context import Context, set_up
 from search.inputs import Prepared, prepare, resolve_precision
 from search.outputs import tables as results
 from search.outputs.tables import write
@@ -86,12 +86,12 @@ def _run(console: Console, command: Command, prepared: Prepared, stop: Stop) -> 
     )  # takes seconds, as workers do: both at once
     console.quiet = command.quiet
     plan.say_data(console, prepared, first)
-    bench = set_up(command.specs, prepared)
+    context = set_up(command.specs, prepared)
     client = connecting.result()
     outcomes: list[Outcome] = []
     for spec in command.specs:
         console.quiet = command.quiet
-        outcomes.append(search(spec, bench, client, console, stop, resume=command.resume))
+        outcomes.append(search(spec, context, client, console, stop, resume=command.resume))
         if outcomes[-1].ending == Ending.INTERRUPTED:
             break
     console.quiet = False
@@ -100,7 +100,7 @@ def _run(console: Console, command: Command, prepared: Prepared, stop: Stop) -> 
 
 def search(
     spec: SearchSpec,
-    bench: Bench,
+    context: Context,
     client: Any,
     console: Console,
     stop: Stop,
@@ -121,19 +121,19 @@ def search(
             spec.named()
             write(spec.folder / "spec.json", spec.to_json())
         study = studies.open_study(spec)
-        job = replace(bench.job, regime=spec.regime, epochs=spec.epochs)
-        _same_conditions(study, spec, bench)
+        job = replace(context.job, regime=spec.regime, epochs=spec.epochs)
+        _same_conditions(study, spec, context)
         write(spec.folder / "spec.json", spec.to_json())
         write(spec.folder / "space.md", plan.space_markdown(spec))
         studies.interrupt(study)
-        tracker = Tracker(client, spec, identify(study, bench.tags))
-        plan.say_plan(console, spec, bench.resources, job.precision)
+        tracker = Tracker(client, spec, identify(study, context.tags))
+        plan.say_plan(console, spec, context.resources, job.precision)
         try:
             with following(lambda: tracker.sync(study), every=1.0):
-                ending = _try(spec, study, job, bench, console, stop)
+                ending = _try(spec, study, job, context, console, stop)
             conclude(study, ending.name)
             records.SECONDS.write(study, records.SECONDS.read(study) + time.monotonic() - began)
-            summary = _record(spec, study, bench)
+            summary = _record(spec, study, context)
             _draw(spec, console)
         except BaseException:
             with contextlib.suppress(Exception):
@@ -153,7 +153,7 @@ def search(
 
 
 def _try(
-    spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console: Console, stop: Stop
+    spec: SearchSpec, study: optuna.Study, job: Job, context: Context, console: Console, stop: Stop
 ) -> Ending:
     """Trials, then the confirmation of the best; the user may stop either.
 
@@ -162,13 +162,18 @@ def _try(
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     try:
         with Progress(
-            Quiet(highlight=False, markup=False), study, spec, paper, bench.resources, console.quiet
+            Quiet(highlight=False, markup=False),
+            study,
+            spec,
+            paper,
+            context.resources,
+            console.quiet,
         ) as progress:
             with following(progress.look, every=0.5):
-                ending = tune_study(spec, study, job, bench.resources, stop)
+                ending = tune_study(spec, study, job, context.resources, stop)
             progress.look()
         if ending != Ending.INTERRUPTED and spec.confirm_top:
-            confirm(spec, study, bench.prepared, job, bench.resources, console.print)
+            confirm(spec, study, context.prepared, job, context.resources, console.print)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:
@@ -176,10 +181,10 @@ def _try(
     return ending
 
 
-def _record(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, Any]:
+def _record(spec: SearchSpec, study: optuna.Study, context: Context) -> dict[str, Any]:
     """Everything in the search's folder that is made from its study, but the report; returns the
     summary."""
-    summary = results.write_results(study, spec, bench.facts, bench.prepared.corpus)
+    summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     write(spec.folder / "table.md", comparison.note([summary]) + _onward(spec, summary))
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", export.export(spec.folder, top=1))
@@ -216,15 +221,15 @@ def _onward(spec: SearchSpec, summary: dict[str, Any]) -> str:
     return f"\nFigures and errors: `report.html` among the artifacts. To go on:\n\n{commands}\n"
 
 
-def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:
+def _same_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> None:
     """Refuse to go on with other data, another model or arithmetic than the search began with;
     remember them where it begins."""
     now = {
-        "data": bench.tags["data_fingerprint"],
-        "model": bench.tags["model_fingerprint"],
-        "precision": bench.job.precision,
-        "threads": bench.job.threads,
-        "device": bench.job.device,
+        "data": context.tags["data_fingerprint"],
+        "model": context.tags["model_fingerprint"],
+        "precision": context.job.precision,
+        "threads": context.job.threads,
+        "device": context.job.device,
     }
     then = records.CONDITIONS.read(study) or now
     for name in now:
@@ -234,7 +239,7 @@ def _same_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> Non
                 " start a new search"
             )
     records.CONDITIONS.write(study, now)
-    records.TEST_EXPECTED.write(study, bench.prepared.test is not None)
+    records.TEST_EXPECTED.write(study, context.prepared.test is not None)
 
 
 def _dry_run(console: Console, command: Command, prepared: Prepared) -> int:

@@ -145,7 +145,8 @@ def points(found: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
 def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
     """What MLflow has to have of a study: the points of each run, by its key."""
     every = {
-        f"trial {trial.number}": points(records.epochs(trial)) for trial in tracking.logged_trials(study)
+        f"trial {trial.number}": points(records.epochs(trial))
+        for trial in tracking.logged_trials(study)
     }
     for kind in (records.CHOICE_RUNS.name, records.REPORT_RUNS.name):
         for number, seeds in study.user_attrs.get(kind, {}).items():
