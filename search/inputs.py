@@ -11,8 +11,9 @@ import torch
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
 from trainables.parts.data.tokens import Data, Tokens, tokenise
-from trainables.parts.model import encoder as encoders
-from trainables.parts.model.encoder import Precision, Pretrained
+from trainables.parts.model import loading
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained
 
 PAPERS_MODEL = "bert-base-uncased"
 
@@ -81,9 +82,9 @@ def default_sources(data: str | None, model: str | None) -> tuple[str, str, list
     if model is None:
         model = PAPERS_MODEL
         try:
-            encoders.load(model)
+            loading.load(model)
         except ValueError:
-            model = encoders.MINILM
+            model = loading.MINILM
             banner.append(
                 f"{PAPERS_MODEL} is not to be had (no hub, not cached): using the packaged MiniLM"
             )
@@ -103,9 +104,9 @@ def prepare(
     Raises ValueError with one line for anything that is wrong with data or model.
     """
     corpus = corpora.read(data, text_column=text_column, label_column=label_column)
-    tokenizer = encoders.load_tokenizer(model)
-    pretrained = encoders.load(model)
-    limit = min(max_tokens, pretrained.longest or max_tokens)
+    tokenizer = loading.load_tokenizer(model)
+    pretrained = loading.load(model)
+    limit = min(max_tokens, pretrained.max_length or max_tokens)
     notes = list(corpus.notes)
     tokens: dict[str, Tokens] = {}
     for name, split in corpus.splits.items():

@@ -13,7 +13,7 @@ from typing import Any
 from search.command import OK, Parser, ended
 from trainables.parts.data.tokens import encodable
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import load_tokenizer
+from trainables.parts.model.loading import load_tokenizer
 from trainables.parts.quote import quoted
 
 BATCH = 256

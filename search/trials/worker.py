@@ -20,7 +20,8 @@ from search.trials.ray_adapters import FAILED, FINISHED, LOST
 from search.trials.system_metrics import Meter
 from trainables.parts.data.tokens import Data, Features, Tokens
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Precision, Pretrained, state
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.scores import paper_loss, scores

@@ -64,7 +64,7 @@ def side(prepared: Prepared, precision: Precision, batch_size: int, ours: bool) 
     )
     torch.manual_seed(0)
     encoder = prepared.small.build(precision)
-    encoder.has_berts_layers = encoder.has_berts_layers and ours
+    encoder.has_bert_layers = encoder.has_bert_layers and ours
     model = Classifier.new(encoder, config, prepared.data.labels).train()
     groups = optim.parameter_groups(
         encoder, model.head, learning_rate=config.lr, head_learning_rate=config.head_lr

@@ -27,7 +27,7 @@ LAYERS = ("BertLayer", "RobertaLayer", "XLMRobertaLayer", "CamembertLayer")
 """Classes of transformers' with one and the same mathematics."""
 
 
-def fits(transformer: PreTrainedModel) -> bool:
+def supports(transformer: PreTrainedModel) -> bool:
     """Whether a model's layers are BERT's, so that `first_tokens` gives what its own forward
     gives."""
     config, layers = transformer.config, getattr(getattr(transformer, "encoder", None), "layer", ())

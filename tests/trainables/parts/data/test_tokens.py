@@ -17,7 +17,7 @@ from trainables.parts.data.tokens import (
     by_length,
     tokenise,
 )
-from trainables.parts.model.encoder import load_tokenizer
+from trainables.parts.model.loading import load_tokenizer
 
 PAD = 9
 

@@ -97,7 +97,7 @@ def test_vectors_and_gradients_are_those_of_transformers(
     family: type[PretrainedConfig], padded: bool
 ) -> None:
     transformer, sentences = model(family(**SMALL, **STILL)), batch(padded)
-    assert bert.fits(transformer)
+    assert bert.supports(transformer)
     ours = with_gradients(
         transformer, lambda: bert.first_tokens(transformer, sentences, torch.float32)
     )
@@ -208,7 +208,7 @@ def test_bfloat16_is_as_near_to_float32_as_autocast_is() -> None:
 )
 def test_other_models_go_through_transformers(config: PretrainedConfig) -> None:
     transformer, sentences = model(config).eval(), batch(True)
-    assert not bert.fits(transformer)
+    assert not bert.supports(transformer)
     with torch.inference_mode():
         assert torch.equal(Encoder(transformer)(sentences), reference(transformer, sentences))
 

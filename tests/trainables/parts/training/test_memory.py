@@ -20,9 +20,10 @@ from torch.nn.functional import cross_entropy
 
 import trainables
 from trainables.parts.data.tokens import Batch, Data, Features, MiniBatches, Tokens
-from trainables.parts.model import encoder as encoders
+from trainables.parts.model import loading
 from trainables.parts.model.classifier import vectors
-from trainables.parts.model.encoder import Encoder, Pretrained
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.losses import nt_xent, supcon
 from trainables.parts.training.step import Objective, Passes, cuda_is_lost, gradients, split
@@ -468,7 +469,7 @@ def train_in(regime: str, folder: Path, spare: int | None = None) -> list[dict[s
     """A run on one large mini-batch in which the process may take `spare` more bytes than it had
     before training."""
     torch.set_num_threads(1)
-    pretrained = pretrained_with(encoders.load(str(folder)), 0.0)
+    pretrained = pretrained_with(loading.load(str(folder)), 0.0)
     random = np.random.default_rng(0)
 
     def sentences(count: int) -> Tokens:
