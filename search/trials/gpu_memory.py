@@ -51,11 +51,7 @@ def longest(tokens: Tokens, sentences: int) -> Tokens:
     give."""
     order = np.argsort(-tokens.lengths, kind="stable")
     rows = np.resize(order[: min(sentences, len(order))], sentences)
-    ids = np.concatenate(
-        [tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows]
-    )
-    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[rows])])
-    return Tokens(ids, offsets, tokens.labels[rows], tokens.pad)
+    return tokens.select(rows)
 
 
 def measure_share(spec: SearchSpec, data: Data, job: Job, free: float) -> float:

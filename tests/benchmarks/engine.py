@@ -21,7 +21,8 @@ import trainables
 from search.command import Parser
 from search.inputs import Prepared, prepare, resolve_precision
 from tests.benchmarks.work import Shape, training_flop
-from trainables.parts.data.tokens import Batch, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Batch
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Precision
 from trainables.parts.training import optim

@@ -19,7 +19,8 @@ from torch import nn
 import trainables
 from tests import tiny
 from trainables.parts.config import Hyperparameters
-from trainables.parts.data.tokens import Data, Features, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Data, Features
 from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pretrained import Pretrained, state

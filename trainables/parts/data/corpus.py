@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from trainables.parts.data.sources import Row, rows
-from trainables.parts.data.tokens import encodable
+from trainables.parts.data.tokens import replace_surrogates
 from trainables.parts.quote import listed, printable, quoted
 
 SPLITS = ("train", "validation", "test")
@@ -165,7 +165,7 @@ def _text(value: Any, where: str) -> str:
     text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value)
     if not text.strip():
         raise ValueError(f"{where} is empty")
-    return encodable(text)
+    return replace_surrogates(text)
 
 
 def _cut_validation(train: Split, seed: int) -> tuple[Split, Split]:

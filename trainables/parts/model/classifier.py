@@ -18,7 +18,8 @@ from transformers import (
 from transformers.initialization import no_init_weights
 
 from trainables.parts.config import Range, checked
-from trainables.parts.data.tokens import Batch, Tokens, by_length, tokenise
+from trainables.parts.data.batches import by_length
+from trainables.parts.data.tokens import Batch, Tokens, tokenise
 from trainables.parts.model import head as heads
 from trainables.parts.model.architecture import (
     read_config,

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables.parts.config import Count, Share, Temperature
-from trainables.parts.data.tokens import Batch, Data, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Batch, Data
 from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head

@@ -8,7 +8,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from trainables.parts.config import Count
-from trainables.parts.data.tokens import Data, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from trainables.parts.data.tokens import Data, Features, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Data, Features
 from trainables.parts.model.classifier import Classifier, classify, vectors
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.epoch import Epoch

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables.parts.data.tokens import MiniBatches
+from trainables.parts.data.batches import MiniBatches
 from trainables.parts.training import optim, schedule
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.optim import Optimizer

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import trainables
-from trainables.parts.data.tokens import Batch, Data, Features, MiniBatches, Tokens
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Batch, Data, Features, Tokens
 from trainables.parts.model import loading
 from trainables.parts.model.classifier import vectors
 from trainables.parts.model.encoder import Encoder
