@@ -17,7 +17,6 @@ SPLITS = ("train", "validation", "test")
 TEXT_COLUMNS = ("text", "utt", "utterance", "sentence", "query", "question", "content", "input")
 LABEL_COLUMNS = ("label_text", "intent", "label_name", "label", "category", "class", "target")
 VALIDATION_SHARE = 0.15
-MASSIVE_SIZES = {"train": 11514, "validation": 2033, "test": 2974}
 
 
 @dataclass(frozen=True)
@@ -60,21 +59,6 @@ class Corpus:
             *((name, split.texts, split.labels) for name, split in self.splits.items()),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-    @property
-    def is_massive_english(self) -> bool:
-        """Whether this is the data of the paper, by its sizes, its intents and the words of its
-        test split."""
-        if {name: len(split) for name, split in self.splits.items()} != MASSIVE_SIZES or len(
-            self.labels
-        ) != 60:
-            return False
-        words = {word for text in self.splits["test"].texts for word in text.lower().split()}
-        return {"alarm_set", "iot_hue_lightup", "qa_factoid"} <= set(self.labels) and {
-            "the",
-            "what",
-            "please",
-        } <= words
 
 
 def read(

@@ -141,14 +141,14 @@ def test_the_toy_corpus_comes_back_row_by_row(tmp_path: Path) -> None:
     assert {name: rows_of(corpus, name) for name in corpus.splits} == tiny.split_rows()
 
 
-def test_embedded_is_read_and_is_not_the_papers_data() -> None:
+def test_embedded_is_read() -> None:
     corpus = data.read("embedded")
     assert {name: len(split) for name, split in corpus.splits.items()} == {
         "train": 1440,
         "validation": 480,
         "test": 480,
     }
-    assert len(corpus.labels) == 60 and not corpus.is_massive_english and corpus.notes == ()
+    assert len(corpus.labels) == 60 and corpus.notes == ()
 
 
 def test_labels_are_the_sorted_union_over_the_splits(tmp_path: Path) -> None:
@@ -609,29 +609,6 @@ def test_fingerprint_does_not_change_with_where_the_data_came_from() -> None:
     )
 
 
-def massive_like(
-    test_text: str, intents: tuple[str, ...] = ("alarm_set", "iot_hue_lightup", "qa_factoid")
-) -> Corpus:
-    sizes = data.MASSIVE_SIZES
-    splits = [
-        Split(("",) * sizes["train"], (0,) * sizes["train"]),
-        Split(("",) * sizes["validation"], (0,) * sizes["validation"]),
-    ]
-    labels = tuple(sorted([*intents, *(f"other_{number}" for number in range(60 - len(intents)))]))
-    return Corpus(
-        "x", *splits, Split((test_text,) * sizes["test"], (0,) * sizes["test"]), labels, ()
-    )
-
-
-def test_massive_english_is_known_by_sizes_intents_and_words() -> None:
-    english = "please what is the time"
-    assert massive_like(english).is_massive_english
-    assert not massive_like("bitte wie viel Uhr ist es").is_massive_english
-    assert not massive_like(english, intents=()).is_massive_english
-    assert not replace(massive_like(english), test=None).is_massive_english
-    assert not replace(massive_like(english), train=Split(("a",), (0,))).is_massive_english
-
-
 # Development data, where it is there
 
 
@@ -642,7 +619,6 @@ def test_massive_part_is_read_with_its_missing_test_and_intents_noted(shared_dat
         "validation": 2033,
     }
     assert set(corpus.labels) <= set(data.read("embedded").labels)
-    assert not corpus.is_massive_english
     assert any("no test split" in note for note in corpus.notes)
     assert any("labels have no training row" in note for note in corpus.notes)
 
