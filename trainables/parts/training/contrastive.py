@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from trainables.parts.config import Count, Share, Temperature
+from trainables.parts.config import Count, Fraction, Temperature
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Batch, Data
 from trainables.parts.model.classifier import Classifier, vectors
@@ -33,7 +33,7 @@ class Contrastive(Head, Rates, Training):
 
     batch_size: Count = 64
     """Sentences in a mini-batch, in both stages; the contrastive loss sees two views of each."""
-    layerwise_decay: Share = 0.9
+    layerwise_decay: Fraction = 0.9
     """Factor on the learning rate from each layer to the one below it."""
     classifier: Literal["gradient", "ridge"] = "gradient"
     """How the classifier is found on the frozen vectors: by gradient steps, as in the paper, or as

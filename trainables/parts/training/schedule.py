@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from trainables.parts.config import Hyperparameters, Rate, Share
+from trainables.parts.config import Fraction, Hyperparameters, Rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +20,8 @@ class Schedule(Hyperparameters):
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """After the warm-up: stay at the peak, fall in a straight line, or along half a cosine
     (https://arxiv.org/abs/1608.03983)."""
-    warmup_ratio: Share = 0.0
-    """Share of the stage's steps in which the rate rises in a straight line from 0 to its peak."""
+    warmup_ratio: Fraction = 0.0
+    """Fraction of the stage's steps in which the rate rises in a straight line from 0 to its peak."""
     min_learning_rate: Rate = 0.0
     """Where linear and cosine end, at the stage's last step."""
 
