@@ -17,8 +17,8 @@ import pandas
 import pytest
 
 from tests import tiny
+from trainables.parts.data import columns, hub
 from trainables.parts.data import corpus as data
-from trainables.parts.data import hub
 from trainables.parts.data.corpus import Corpus, Split
 
 Row = dict[str, Any]
@@ -164,8 +164,8 @@ def test_labels_are_the_sorted_union_over_the_splits(tmp_path: Path) -> None:
 # Columns
 
 
-@pytest.mark.parametrize("text", data.TEXT_COLUMNS)
-@pytest.mark.parametrize("label", data.LABEL_COLUMNS)
+@pytest.mark.parametrize("text", columns.TEXT_COLUMNS)
+@pytest.mark.parametrize("label", columns.LABEL_COLUMNS)
 def test_columns_are_found_by_their_usual_names(tmp_path: Path, text: str, label: str) -> None:
     corpus = data.read(
         folder(tmp_path, train=[{"id": 7, text: row["text"], label: row["label"]} for row in TRAIN])
@@ -356,9 +356,9 @@ def test_rows_shared_by_two_splits_are_counted(tmp_path: Path) -> None:
         {"text": "new", "label": "greet"},
     ]
     notes = data.read(folder(tmp_path, train=TRAIN, validation=[TRAIN[0]], test=test)).notes
-    assert any("2 of 3 test rows stand in train too" in note for note in notes)
-    assert any("1 of 1 validation rows stand in train too" in note for note in notes)
-    assert any("1 of 3 test rows stand in validation too" in note for note in notes)
+    assert any("2 of 3 test rows also occur in train" in note for note in notes)
+    assert any("1 of 1 validation rows also occur in train" in note for note in notes)
+    assert any("1 of 3 test rows also occur in validation" in note for note in notes)
 
 
 def test_labels_without_a_training_row_are_noted(tmp_path: Path) -> None:
