@@ -14,7 +14,7 @@ from search.study.study import configuration
 from search.trials import worker
 from search.trials.worker import Job
 from trainables.parts.data.tokens import Data, Tokens
-from trainables.parts.training.step import out_of_memory
+from trainables.parts.memory import out_of_memory
 
 STEPS = 3
 CONTEXT = 600 * 2**20

@@ -39,6 +39,19 @@ class Batch:
         mask = None if self.mask is None else self.mask.repeat(2, 1)
         return Batch(self.inputs.repeat(2, 1), mask, self.labels.repeat(2))
 
+    def split(self, size: int) -> list["Batch"]:
+        """The batch in parts of `size` sentences, the last maybe smaller.
+
+        The padding stays that of the whole batch, so that outputs stay the same.
+        """
+        parts = [slice(start, start + size) for start in range(0, len(self.labels), size)]
+        return [
+            Batch(
+                self.inputs[part], None if self.mask is None else self.mask[part], self.labels[part]
+            )
+            for part in parts
+        ]
+
 
 @dataclass(frozen=True)
 class Tokens:

@@ -20,6 +20,7 @@ from transformers.initialization import no_init_weights
 from trainables.parts.config import Range, checked
 from trainables.parts.data.batches import by_length
 from trainables.parts.data.tokens import Batch, Tokens, tokenise
+from trainables.parts.memory import in_parts
 from trainables.parts.model import head as heads
 from trainables.parts.model.architecture import (
     read_config,
@@ -30,7 +31,6 @@ from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.model.pretrained import require_valid_ids
 from trainables.parts.quote import quoted, reason
-from trainables.parts.training.step import in_parts
 
 WEIGHTS = "model.safetensors"
 
