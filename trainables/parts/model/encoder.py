@@ -8,7 +8,7 @@ from torch.nn import Parameter
 from transformers import PreTrainedModel
 
 from trainables.parts.data.tokens import Batch
-from trainables.parts.model import bert
+from trainables.parts.model.bert.forward import first_tokens, supports
 
 Precision = Literal["fp32", "bf16"]
 
@@ -17,7 +17,7 @@ class Encoder(nn.Module):
     """Sentences to vectors: [CLS] of the last hidden state, without the pooler.
 
     With `precision` "bf16", matrix products run in bfloat16; weights and outputs stay float32. On a
-    CPU, models with BERT's layers run through `bert`, which does the same in fewer operators. All
+    CPU, models with BERT's layers run through the package `bert`, which computes the same in fewer operators. All
     others run through transformers, under autocast.
     """
 
@@ -27,7 +27,7 @@ class Encoder(nn.Module):
             transformer.pooler = None  # never used, so it must be neither trained nor saved
         self.transformer = transformer
         self.precision = precision
-        self.has_bert_layers = bert.supports(transformer)
+        self.has_bert_layers = supports(transformer)
 
     @property
     def width(self) -> int:
@@ -64,8 +64,8 @@ class Encoder(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Sentence vectors, (B, D) float32."""
         if self.has_bert_layers and self.device.type == "cpu":
-            products = torch.bfloat16 if self.precision == "bf16" else torch.float32
-            return bert.first_tokens(self.transformer, batch, products)
+            dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+            return first_tokens(self.transformer, batch, dtype)
         mask = torch.ones_like(batch.inputs) if batch.mask is None else batch.mask
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             hidden: Tensor = self.transformer(
