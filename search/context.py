@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import trainables
+from analysis import paper
 from search.cluster.gpus import cards
 from search.cluster.start import Resources, connected, resources
-from search.inputs import PAPERS_MODEL, Prepared, resolve_precision
+from search.inputs import Prepared, resolve_precision
 from search.outputs.provenance import commit, versions
 from search.spec import SearchSpec
 from search.trials import worker
@@ -68,7 +69,7 @@ def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
     return {
         "data": spec.data,
         "model": spec.model,
-        "encoder_is_papers": spec.model == PAPERS_MODEL,
+        "encoder_is_papers": spec.model == paper.ENCODER,
         "comparable": prepared.why_not_comparable is None,
         "why_not": prepared.why_not_comparable,
         "test_size": None if prepared.test is None else len(prepared.test),

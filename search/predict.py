@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from search.command import OK, Parser, ended
-from trainables.parts.data.tokens import encodable
+from trainables.parts.data.tokens import replace_surrogates
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import load_tokenizer
+from trainables.parts.model.loading import load_tokenizer
 from trainables.parts.quote import quoted
 
 BATCH = 256
@@ -26,7 +26,7 @@ def answerable(text: Any) -> str:
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"a text to classify is a string that is not blank; got {quoted(text)}")
-    return encodable(text)
+    return replace_surrogates(text)
 
 
 class Predictor:

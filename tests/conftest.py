@@ -16,8 +16,8 @@ import torch
 from tests import processes as commands
 from tests import tiny
 from trainables.parts.data.tokens import Data
-from trainables.parts.model import encoder
-from trainables.parts.model.encoder import Pretrained
+from trainables.parts.model import loading
+from trainables.parts.model.pretrained import Pretrained
 
 torch.set_num_threads(1)
 gc.set_threshold(
@@ -34,13 +34,13 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pretrained(model_folder: Path) -> Pretrained:
     """The tiny BERT, loaded."""
-    return encoder.load(str(model_folder))
+    return loading.load(str(model_folder))
 
 
 @pytest.fixture(scope="session")
 def data(model_folder: Path) -> Data:
     """The toy corpus, tokenised for the tiny BERT."""
-    return tiny.tokenised(encoder.load_tokenizer(str(model_folder)))
+    return tiny.tokenised(loading.load_tokenizer(str(model_folder)))
 
 
 @pytest.fixture(scope="session")

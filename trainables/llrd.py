@@ -9,7 +9,7 @@ stays constant.
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from trainables.parts.config import Rate, Share
+from trainables.parts.config import Fraction, Rate
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -25,9 +25,9 @@ class Config(FineTune):
 
     head_learning_rate: Rate = 1e-2
     """Peak rate of the classifier's first linear layer."""
-    layerwise_decay: Share = 0.9
+    layerwise_decay: Fraction = 0.9
     """Factor on the learning rate from each layer to the one below it."""
-    head_decay: Share = 0.9
+    head_decay: Fraction = 0.9
     """Factor from the classifier's first linear layer to its second: 1e-2 and 9e-3 in the paper."""
 
 

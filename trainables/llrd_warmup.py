@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Rate, Share
+from trainables.parts.config import Fraction, Rate
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -24,12 +24,12 @@ class Config(FineTune):
 
     head_learning_rate: Rate = 1e-2
     """Peak rate of the classifier."""
-    layerwise_decay: Share = 0.9
+    layerwise_decay: Fraction = 0.9
     """Factor on the learning rate from each layer to the one below it."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     """After the warm-up."""
-    warmup_ratio: Share = 0.2
-    """Share of the steps in which the rate rises."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of the steps in which the rate rises."""
 
 
 def train(

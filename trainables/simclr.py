@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Count, Momentum, Rate, Share, Temperature
+from trainables.parts.config import Count, Fraction, Momentum, Rate, Temperature
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -45,8 +45,8 @@ class Config(Contrastive):
     its smaller data set."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     """After the warm-up, in each stage."""
-    warmup_ratio: Share = 0.2
-    """Share of each stage's steps in which the rate rises."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of each stage's steps in which the rate rises."""
 
 
 def train(

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Count, Dropout, Share
+from trainables.parts.config import Count, Dropout, Fraction
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -33,8 +33,8 @@ class Config(Contrastive):
     """Epochs of the classifier stage. Not in Table 5; as many as Table 6 has for SimCLR."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     """After the warm-up, in each stage."""
-    warmup_ratio: Share = 0.2
-    """Share of each stage's steps in which the rate rises."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of each stage's steps in which the rate rises."""
 
 
 def train(

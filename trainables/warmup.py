@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Share
+from trainables.parts.config import Fraction
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -26,8 +26,8 @@ class Config(FineTune):
 
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     """After the warm-up."""
-    warmup_ratio: Share = 0.2
-    """Share of the steps in which the rate rises: 2 epochs of 10."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of the steps in which the rate rises: 2 epochs of 10."""
 
 
 def train(

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from trainables.parts.model.encoder import MINILM
+from trainables.parts.model.loading import MINILM
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 

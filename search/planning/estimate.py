@@ -261,10 +261,4 @@ def spread(data: Data, sentences: int) -> Data:
 def _spread(tokens: Tokens, sentences: int) -> Tokens:
     order = np.argsort(tokens.lengths, kind="stable")
     middles = (np.arange(sentences) + 0.5) * len(order) / sentences
-    rows = np.unique(order[middles.astype(int)])
-    ids = np.concatenate(
-        [tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows]
-    )
-    return Tokens(
-        ids, np.concatenate([[0], np.cumsum(tokens.lengths[rows])]), tokens.labels[rows], tokens.pad
-    )
+    return tokens.select(np.unique(order[middles.astype(int)]))

@@ -14,7 +14,7 @@ from search.study.configuration import configuration
 from search.trials import worker
 from search.trials.worker import Job
 from trainables.parts.data.tokens import Data, Tokens
-from trainables.parts.training.step import out_of_memory
+from trainables.parts.memory import out_of_memory
 
 MEASURED_STEPS = 3
 CONTEXT_BYTES = 600 * 2**20
@@ -51,11 +51,7 @@ def longest(tokens: Tokens, sentences: int) -> Tokens:
     """The longest sentences of a split, repeated as needed: its worst mini-batches."""
     order = np.argsort(-tokens.lengths, kind="stable")
     rows = np.resize(order[: min(sentences, len(order))], sentences)
-    ids = np.concatenate(
-        [tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows]
-    )
-    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[rows])])
-    return Tokens(ids, offsets, tokens.labels[rows], tokens.pad)
+    return tokens.select(rows)
 
 
 def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) -> float:

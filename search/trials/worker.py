@@ -19,12 +19,13 @@ import trainables
 from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.trials.system_metrics import Meter
 from trainables.parts.data.tokens import Data, Features, Tokens
+from trainables.parts.memory import cuda_is_lost
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Precision, Pretrained, state
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.scores import paper_loss, scores
-from trainables.parts.training.step import cuda_is_lost
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,9 @@ from tests.benchmarks.sides import FIXED, RATES, Share, rates
 from tests.benchmarks.trials import Trial, Trials
 from tests.benchmarks.work import Shape, forward_flop, training_flop
 from trainables.parts.data.tokens import Data
-from trainables.parts.model import encoder
+from trainables.parts.model import loading
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Pretrained
+from trainables.parts.model.pretrained import Pretrained
 
 
 def test_the_work_of_a_sentence_is_what_torch_counts_in_berts_layers() -> None:
@@ -310,7 +310,7 @@ def test_both_sides_train_the_same_model(
     model_folder: Path, pretrained: Pretrained, data: Data
 ) -> None:
     config = trainables.load("baseline").Config.from_dict({**FIXED})
-    ours = Classifier.new(encoder.load(str(model_folder)).build(), config, data.labels).eval()
+    ours = Classifier.new(loading.load(str(model_folder)).build(), config, data.labels).eval()
     theirs = SentenceClassifier(str(model_folder), config, len(data.labels)).eval()
     theirs.classifier.load_state_dict(ours.head.state_dict())
     batch = data.train.take(np.arange(8))

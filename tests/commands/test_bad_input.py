@@ -39,10 +39,10 @@ from search.study import study as studies
 from tests import tiny
 from tests.processes import ROOT
 from trainables.parts.data import corpus as data
-from trainables.parts.model import encoder
+from trainables.parts.model import loading
 from trainables.parts.model.classifier import WEIGHTS, Classifier
-from trainables.parts.model.encoder import Pretrained
 from trainables.parts.model.head import Head
+from trainables.parts.model.pretrained import Pretrained
 
 FEW, MANY = 25, 200
 """Inputs a rule is held for, quickly and slowly."""
@@ -776,7 +776,7 @@ def trained(
     path = tmp_path_factory.mktemp("trained") / "model"
     torch.manual_seed(0)
     model = Classifier.new(pretrained.build(), Head(), tuple(sorted(tiny.VERBS)))
-    model.save(path, encoder.load_tokenizer(str(model_folder)))
+    model.save(path, loading.load_tokenizer(str(model_folder)))
     return path
 
 

@@ -2,6 +2,7 @@
 the test split."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 import torch
 
 import trainables
-from search.inputs import default_sources, prepare, resolve_precision
+from analysis import paper
+from search.inputs import default_sources, is_massive_english, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.trials import gpu_memory as memory
 from tests import tiny
+from trainables.parts.data import corpus as corpora
+from trainables.parts.data.corpus import Corpus, Split
 from trainables.parts.data.tokens import Tokens
 
 
@@ -53,6 +57,37 @@ def test_texts_that_are_cut_are_counted(model_folder: Path, tmp_path: Path) -> N
     found = prepare(str(corpus), str(model_folder), max_tokens=20)
     assert any("1 of" in note and "20 tokens" in note for note in found.notes)
     assert found.data.train.lengths.max() == 20
+
+
+def massive_like(
+    test_text: str, intents: tuple[str, ...] = ("alarm_set", "iot_hue_lightup", "qa_factoid")
+) -> Corpus:
+    sizes = paper.SIZES
+    splits = [
+        Split(("",) * sizes["train"], (0,) * sizes["train"]),
+        Split(("",) * sizes["validation"], (0,) * sizes["validation"]),
+    ]
+    labels = tuple(sorted([*intents, *(f"other_{number}" for number in range(60 - len(intents)))]))
+    return Corpus(
+        "x", *splits, Split((test_text,) * sizes["test"], (0,) * sizes["test"]), labels, ()
+    )
+
+
+def test_massive_english_is_recognised_by_sizes_intents_and_words() -> None:
+    english = "please what is the time"
+    assert is_massive_english(massive_like(english))
+    assert not is_massive_english(massive_like("bitte wie viel Uhr ist es"))
+    assert not is_massive_english(massive_like(english, intents=()))
+    assert not is_massive_english(replace(massive_like(english), test=None))
+    assert not is_massive_english(replace(massive_like(english), train=Split(("a",), (0,))))
+
+
+def test_the_embedded_corpus_is_not_taken_for_massive() -> None:
+    assert not is_massive_english(corpora.read("embedded"))
+
+
+def test_a_part_of_massive_is_not_taken_for_massive(shared_data: Path) -> None:
+    assert not is_massive_english(corpora.read(str(shared_data / "massive-en-part")))
 
 
 def test_without_a_hub_the_defaults_are_what_comes_with_regimen_and_it_is_said(

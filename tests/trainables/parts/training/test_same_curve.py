@@ -20,7 +20,8 @@ import trainables
 from search.inputs import Prepared, prepare
 from trainables.parts.data.tokens import Batch, Tokens
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Precision, Pretrained, state
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training.epoch import Epoch
 
 pytestmark = pytest.mark.slow
