@@ -164,7 +164,8 @@ def test_the_architecture_page_has_a_line_for_each_file() -> None:
     """Its tree: two spaces a level, a folder ends in a slash, and each line has a caption."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     (tree,) = re.findall(r"^<!-- tree -->\n\n```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    listed, parents = [], []
+    listed: list[str] = []
+    parents: list[str] = []
     for line in tree.splitlines():
         name, _, caption = line.strip().partition(" ")
         assert caption.strip(), f"no caption: {line}"
