@@ -97,7 +97,7 @@ def test_without_a_hub_the_defaults_are_what_comes_with_regimen_and_it_is_said(
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     data, model, banner = default_sources(None, None)
     assert (data, model) == ("embedded", "minilm")
-    assert len(banner) == 2 and "nothing is held against the paper" in banner[0]
+    assert len(banner) == 2 and "not compared with the paper" in banner[0]
     assert default_sources("x", "y") == ("x", "y", [])
 
 
