@@ -23,7 +23,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.outputs.tables import CONFIRMED, REPORTED, TESTED, WINNER
-from search.spec import PLACES, SAME, SearchSpec
+from search.spec import SearchSpec
 from search.study import study as studies
 from search.tracking.recorder import OutOfTime, Recorder, log_paper, one_line, test_metrics
 from search.trials.system_metrics import BEGAN, ends
@@ -80,7 +80,7 @@ def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
 
 def settings(spec: SearchSpec) -> dict[str, str]:
     """What may change when a search goes on, as tags: MLflow's parameters can't."""
-    values = {name: value for name, value in vars(spec).items() if name not in (*SAME, *PLACES)}
+    values = {name: getattr(spec, name) for name in spec.names("changeable")}
     return {
         f"regimen.{name}": "default" if value is None else str(value)
         for name, value in values.items()
@@ -295,7 +295,7 @@ class Tracker:
                 self.parent.id,
                 {
                     name: value
-                    for name in SAME
+                    for name in self.spec.names("fixed")
                     if (value := getattr(self.spec, name)) not in (None, {})
                 },
             )
