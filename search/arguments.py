@@ -132,7 +132,9 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
             raise ValueError(f"flags and their values must be valid UTF-8; got {quoted(text)}")
     args = parser(spec).parse_args(given)
     if args.dry_run and args.quiet:
-        raise ValueError("--dry-run and --quiet exclude each other: a dry run only prints")
+        raise ValueError(
+            "--dry-run and --quiet exclude each other: all that a dry run does is print"
+        )
     regimes = trainables.names()
     if args.resume is not None:
         if not (_resumed_folder(args) / "spec.json").exists():

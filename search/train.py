@@ -20,7 +20,8 @@ from rich.console import Console
 
 from analysis.comparison import conditions
 from analysis.comparison import numbers as comparison
-from search.cluster.start import Resources, cluster, connected, resources
+from search.cluster.resources import Resources, connected, resources
+from search.cluster.start import cluster
 from search.command import OK, Parser, at, ended
 from search.context import facts
 from search.export import read_export

@@ -4,7 +4,6 @@ from the study."""
 import csv
 import io
 import json
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from analysis.text import cell
+from search.atomic import write
 from search.spec import SearchSpec
 from search.study import importance as landscape
 from search.study import study as studies
@@ -29,23 +29,6 @@ that broke."""
 REPORTED, REPORT_FAILED = "reported", "report_failed"
 """The winner's runs that are reported and chose nothing, likewise. A journal of an earlier version
 has none of them: what it reported are the runs that chose the winner."""
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all: beside its place first, then renamed into it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = text.encode("utf-8")
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with beside.open(
-        "xb"
-    ) as file:  # made here, or refused: nobody else's is written over, or removed
-        try:
-            file.write(content)
-            file.close()
-            beside.replace(path)
-        except BaseException:
-            beside.unlink()
-            raise
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:

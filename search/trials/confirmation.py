@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.outputs.tables import (
     CONFIRM_FAILED,

@@ -19,7 +19,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from analysis.text import duration
-from search.cluster import start as cluster
+from search.cluster.watchdog import ray_is_alive
 from search.spec import SearchSpec
 from search.study import study as studies
 from search.trials.system_metrics import BESIDE
@@ -157,7 +157,7 @@ class Ledger:
         A worker that dies twice of one trial does not get a third.
         """
         if ray_id not in self.open or (
-            died and not cluster.whole()
+            died and not ray_is_alive()
         ):  # with Ray gone the next process finds it running, and repeats it
             return
         trial = self.open[ray_id]
