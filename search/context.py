@@ -7,7 +7,7 @@ from typing import Any
 import trainables
 from analysis import paper
 from search.cluster.gpus import cards
-from search.cluster.start import Resources, connected, resources
+from search.cluster.resources import Resources, connected, resources
 from search.inputs import Prepared, resolve_precision
 from search.outputs.provenance import commit, versions
 from search.spec import SearchSpec

@@ -48,7 +48,7 @@ def _follow(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
         importing = ThreadPoolExecutor(1).submit(import_module, "search.session")
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
-            stack.enter_context(cluster(address, 0 if address else arguments.workers(args)))
+            stack.enter_context(cluster(address, 0 if address else arguments.worker_count(args)))
         return importing.result().follow_command(args, stop)
     except ValueError as error:
         print(refusal(error), file=sys.stderr)

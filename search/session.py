@@ -21,7 +21,7 @@ from analysis.comparison import numbers as comparison
 from analysis.text import duration
 from search import arguments, export
 from search.arguments import Command
-from search.cluster.start import resources, this_machine
+from search.cluster.resources import resources, this_machine
 from search.command import INTERRUPTED, NOTHING_FOUND, OK
 from search.context import Context, set_up
 from search.inputs import Prepared, prepare, resolve_precision

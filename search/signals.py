@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from search.cluster import start as cluster
+from search.cluster.watchdog import exit_now
 from search.command import INTERRUPTED
 
 
@@ -30,7 +30,7 @@ class Stop:
             threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
             return
         if self.asked:
-            cluster.end_at_once(INTERRUPTED)
+            exit_now(INTERRUPTED)
         self.asked = True
         if not self.patient:
             raise KeyboardInterrupt

@@ -20,7 +20,8 @@ from rich.console import Console
 
 from analysis.comparison import conditions
 from analysis.comparison import numbers as comparison
-from search.cluster.start import Resources, cluster, connected, resources
+from search.cluster.resources import Resources, connected, resources
+from search.cluster.start import cluster
 from search.command import OK, Parser, at, ended
 from search.context import facts
 from search.export import read_export
@@ -30,7 +31,7 @@ from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss, write
 from search.reports import run_seconds
-from search.seeds import MOST_REPORTED, report_seeds
+from search.seeds import MAX_REPORT_SEEDS, report_seeds
 from search.spec import SearchSpec, results_folder
 from search.terminal import next_commands as onward
 from search.terminal.console import Quiet, show_table
@@ -348,8 +349,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _follow(args: argparse.Namespace) -> int:
     console = Quiet(highlight=False, soft_wrap=True, markup=False)
-    if not 1 <= args.seeds <= MOST_REPORTED:
-        raise ValueError(f"--seeds is 1 to {MOST_REPORTED}; got {quoted(args.seeds)}")
+    if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
+        raise ValueError(f"--seeds is 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
     document = read_export(args.file)
     results_folder(args.results)
     _check(args.out, args.register)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import optuna
 
 from analysis.text import cell
+from search.atomic import write
 from search.reports import BESIDE_EPOCH, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
@@ -22,23 +22,6 @@ from search.study.winner import (
     test_scores,
 )
 from trainables.parts.data.corpus import Corpus
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all: beside its place first, then renamed into it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = text.encode("utf-8")
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with beside.open(
-        "xb"
-    ) as file:  # made here, or refused: nobody else's is written over, or removed
-        try:
-            file.write(content)
-            file.close()
-            beside.replace(path)
-        except BaseException:
-            beside.unlink()
-            raise
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:

@@ -11,7 +11,7 @@ import psutil
 import torch
 
 import trainables
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.polling import following
 from search.spec import SearchSpec

@@ -21,7 +21,7 @@ from rich.text import Text
 import spaces
 import trainables
 from analysis.text import duration, visible
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.planning.estimate import Estimate, Measured, estimate, warnings
 from search.spec import SearchSpec

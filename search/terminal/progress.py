@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.text import duration
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies

@@ -22,7 +22,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.reports import STARTED_AT, epoch_ends
-from search.spec import PLACES, SAME, SearchSpec
+from search.spec import SearchSpec
 from search.study import records
 from search.study.study import trials
 from search.tracking.paper_runs import log_paper
@@ -72,7 +72,7 @@ def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
 
 def settings(spec: SearchSpec) -> dict[str, str]:
     """The settings that may change when a search is resumed, as tags: parameters are immutable."""
-    values = {name: value for name, value in vars(spec).items() if name not in (*SAME, *PLACES)}
+    values = {name: getattr(spec, name) for name in spec.names("changeable")}
     return {
         f"regimen.{name}": "default" if value is None else str(value)
         for name, value in values.items()
@@ -281,7 +281,7 @@ class Tracker:
                 self.parent.id,
                 {
                     name: value
-                    for name in SAME
+                    for name in self.spec.names("fixed")
                     if (value := getattr(self.spec, name)) not in (None, {})
                 },
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.seeds import choice_seeds, report_seeds
 from search.spec import SearchSpec

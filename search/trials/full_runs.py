@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.trials import worker
 from search.trials.worker import Job, Trained

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.cluster import start as cluster
+from search.cluster.watchdog import ray_is_alive
 from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.spec import SearchSpec
 from search.study import records
@@ -109,7 +109,7 @@ class Ledger:
         """
         if ray_id not in self.in_flight:
             return
-        if worker_died and not cluster.whole():
+        if worker_died and not ray_is_alive():
             return  # Ray itself is gone. The next process finds the trial running and repeats it.
         trial = self.in_flight[ray_id]
         reason = self._lost_workers.pop(ray_id, "its worker died twice: killed, or out of memory")

@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 from ray import tune
 from ray.tune.execution import class_cache
 
+from search.cluster.resources import Resources
 from search.cluster.scratch import temporary_folder
-from search.cluster.start import Resources
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.study.study import interrupt, trials

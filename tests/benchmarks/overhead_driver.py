@@ -13,7 +13,7 @@ import psutil
 from ray.tune.execution.tune_controller import TuneController
 
 from search import session as course
-from search.cluster import start as cluster
+from search.cluster.watchdog import AGENTS, DAEMONS
 from search.run import main
 from search.study import journal
 from search.terminal import progress
@@ -100,7 +100,7 @@ def _services() -> float:
     own = [
         process
         for process in psutil.Process().children(recursive=True)
-        if process.name() in (*cluster.VITAL, *cluster.AGENTS)
+        if process.name() in (*DAEMONS, *AGENTS)
     ]
     return sum(process.cpu_times().user + process.cpu_times().system for process in own)
 

@@ -73,7 +73,7 @@ def test_a_file_is_written_beside_without_taking_anothers_place(
 
 def test_a_file_has_the_rights_that_the_user_gives_new_files(tmp_path: Path) -> None:
     write = (
-        "import os, sys; from pathlib import Path; from search.outputs.tables import write;"
+        "import os, sys; from pathlib import Path; from search.atomic import write;"
         " os.umask(0o027); write(Path(sys.argv[1]), 'x')"
     )
     subprocess.run([sys.executable, "-c", write, str(tmp_path / "a")], check=True)

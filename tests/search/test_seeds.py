@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from search.export import _scores
 from search.outputs import tables as results
-from search.seeds import MOST, MOST_REPORTED, choice_seeds, report_seeds
+from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS, choice_seeds, report_seeds
 from search.session import _chosen_by
 from search.spec import SearchSpec
 from search.study import records
@@ -31,7 +31,9 @@ OLD = {"1": {"1": 0.91, "2": 0.93}, "0": {"1": 0.5, "2": 0.5}}
 NEW = {"1": {"1000": 0.80, "1001": 0.82}}
 
 
-@given(st.integers(0, 2**31 - 1), st.integers(1, MOST), st.integers(1, MOST_REPORTED))
+@given(
+    st.integers(0, 2**31 - 1), st.integers(1, MAX_CHOICE_SEEDS), st.integers(1, MAX_REPORT_SEEDS)
+)
 def test_the_three_uses_are_disjoint(seed: int, choice: int, report: int) -> None:
     uses = [{seed}, set(choice_seeds(seed, choice)), set(report_seeds(seed, report))]
     assert [len(use) for use in uses] == [1, choice, report] and len(
@@ -40,7 +42,9 @@ def test_the_three_uses_are_disjoint(seed: int, choice: int, report: int) -> Non
     assert all(0 <= number < 2**32 for use in uses for number in use)  # what numpy takes
 
 
-@given(st.integers(0, 2**31 - 1), st.integers(1, MOST), st.integers(1, MOST))
+@given(
+    st.integers(0, 2**31 - 1), st.integers(1, MAX_CHOICE_SEEDS), st.integers(1, MAX_CHOICE_SEEDS)
+)
 def test_more_seeds_are_the_same_and_others(seed: int, few: int, many: int) -> None:
     few, many = sorted((few, many))
     for use in (choice_seeds, report_seeds):

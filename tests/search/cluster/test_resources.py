@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from search.cluster.start import Machine, Node, resources
+from search.cluster.resources import Machine, Node, resources
 from tests.processes import ROOT, Searched, run
 
 UNEQUAL = ((2, 0), (2, 1), (1, 1))
@@ -95,7 +95,7 @@ CLUSTER = """
 import json, logging, os, sys, time
 from search.cluster import scratch
 from search.trials import worker
-from search.cluster.start import connected, resources
+from search.cluster.resources import connected, resources
 with scratch.temporary_folder() as folder:
     os.environ["RAY_TMPDIR"] = str(folder)
     (folder / "ray").mkdir()
@@ -185,8 +185,8 @@ def test_a_task_on_a_gpu_has_a_process_of_its_own_and_one_on_a_cpu_a_warm_one(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "error: torch cannot use the GPUs that Ray has ("),
-        (["--gpus-per-trial", "0.5"], "error: torch cannot use the GPUs that Ray has ("),
+        ([], "error: torch cannot use Ray's GPUs ("),
+        (["--gpus-per-trial", "0.5"], "error: torch cannot use Ray's GPUs ("),
         (
             ["--cpus-per-trial", "3", "--gpus-per-trial", "0"],
             "error: cpus_per_trial is at most 2, the cores of the largest node; got 3",

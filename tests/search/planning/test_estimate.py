@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 import trainables
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.inputs import Prepared, prepare
 from search.planning import estimate
 from search.planning.estimate import Estimate, Measured, Stage
@@ -339,7 +339,4 @@ def test_a_dry_run_says_that_trial_0_fails_where_it_does(
 
 def test_a_dry_run_that_prints_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--regime", "baseline", "--dry-run", "--quiet"]) == 2
-    assert (
-        capsys.readouterr().err
-        == "error: --dry-run and --quiet exclude each other: a dry run does nothing but print\n"
-    )
+    assert "--dry-run and --quiet exclude each other" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from rich.console import Console
 import trainables
 from analysis.text import duration
 from search import session as course
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.polling import following
 from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
