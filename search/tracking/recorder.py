@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from search.reports import SYSTEM_METRICS, epoch_ends
 from search.tracking import sqlite_file
@@ -52,7 +53,8 @@ def connect(uri: str, results: str) -> Any:
         client = open_client(uri)
         make_experiments(client, results)
     except Exception as error:  # The file system, requests, SQLAlchemy and MLflow have their own.
-        raise ValueError(f"MLflow cannot record at '{uri}': {one_line(error)}") from error
+        problem = f"MLflow cannot record at '{uri}': {one_line(error)}"
+        raise ValueError(without_password(problem, uri)) from error
     return client
 
 
@@ -103,6 +105,17 @@ def make_experiments(client: Any, results: str) -> str:
 def one_line(error: BaseException) -> str:
     """An exception's message in one short line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def without_password(text: str, uri: str) -> str:
+    """A text about the store at `uri`, without the password that the address may hold."""
+    try:
+        password = urlsplit(uri).password
+    except ValueError:  # not an address, so it has no password
+        return text
+    for spelling in filter(None, (password, unquote(password or ""))):
+        text = text.replace(spelling, "***")
+    return text
 
 
 class OutOfTime(Exception):

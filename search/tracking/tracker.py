@@ -26,7 +26,7 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study.study import trials
 from search.tracking.paper_runs import log_paper
-from search.tracking.recorder import OutOfTime, Recorder, one_line, test_metrics
+from search.tracking.recorder import OutOfTime, Recorder, one_line, test_metrics, without_password
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
@@ -175,7 +175,8 @@ class Tracker:
                 except OutOfTime:
                     return
                 except Exception as error:
-                    problem[0] = one_line(error)
+                    uri = self.recorder.client.tracking_uri
+                    problem[0] = without_password(one_line(error), uri)
                 if attempts_left:
                     time.sleep(1.0)
 

@@ -1131,3 +1131,19 @@ def test_of_two_runs_with_one_key_the_one_that_a_user_wrote_on_stays(
     assert client.get_run(made[1]).info.lifecycle_stage == "deleted"
     client.delete_run(made[0])
     check(client, search.study)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://me:s3cret%21word@127.0.0.1:1/mlflow",
+        "http://me:s3cret%21word@127.0.0.1:1",
+        "unknown://me:s3cret%21word@host",
+    ],
+)
+def test_a_store_that_does_not_answer_is_named_without_its_password(
+    uri: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="MLflow cannot record at") as refused:
+        recorder.connect(uri, str(tmp_path))
+    assert "s3cret" not in str(refused.value) and "me:***@" in str(refused.value)
