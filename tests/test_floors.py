@@ -18,20 +18,18 @@ HEAVY = {"ray", "optuna", "mlflow"}
 
 FLOORS = {
     "search": [
-        "run train",
-        "session export predict sync",
-        "pipeline",
+        "run export predict sync train",
+        "session",
+        "dry_run pipeline",
         "final",
         "terminal",
         "planning",
-        "outputs tracking",
         "context",
-        "trials",
-        "inputs study signals",
+        "arguments outputs tracking trials",
+        "inputs signals study",
         "cluster",
-        "arguments",
         "spec",
-        "atomic command lock polling reports seeds",
+        "atomic command flag lock polling reports seeds",
     ],
     "analysis": [
         "report rungs",
@@ -41,7 +39,7 @@ FLOORS = {
         "read",
         "paper intervals command text",
     ],
-    "trainables.parts": ["training", "model", "data memory", "config", "quote"],
+    "trainables.parts": ["training", "model", "memory", "data", "config", "docstrings quote"],
 }
 """The rooms and files of a package from the top floor down. A file imports from its own room and
 from lower floors; files on one floor do not import each other."""

@@ -101,7 +101,7 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def _tidy() -> None:
+def free_memory() -> None:
     """Free the memory of the worker's previous trial, which ran in another thread."""
     if gc.get_freeze_count():
         # Optimiser and schedule refer to each other, and keep a model's weights several times.
@@ -123,7 +123,7 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
     cannot be used in this process is raised, so that Tune replaces the worker.
     """
     started = time.time()
-    _tidy()
+    free_memory()
     try:
         epochs: Iterator[Epoch] = begin(job, params["config"], seed)
         meter = Meter(job.device, started)

@@ -32,7 +32,9 @@ from safetensors.torch import load_file, save_file
 
 import trainables
 from search import arguments, export, predict, train
+from search.final.predictor import Predictor
 from search.inputs import prepare
+from search.outputs.recipe import read_recipe
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -632,7 +634,7 @@ def test_any_flag_of_an_export_is_taken_or_refused(hold: Hold, finished: Path) -
             )
             written = [found for found in listing(path) if (path / found).is_file()]
             assert code == 0 or not written, written
-            assert all(export.read_export(path / found) for found in written)
+            assert all(read_recipe(path / found) for found in written)
 
     # A path that names a real place outside is a place to write to.
     inside = flag_values.filter(lambda text: not text.startswith(("/", "..", "~")))
@@ -709,7 +711,7 @@ def test_a_damaged_export_is_read_or_refused(hold: Hold, finished: Path) -> None
                 Path("best.yaml").write_text(
                     yaml.dump(retyped(document, dice, odd)), encoding="utf-8", errors="replace"
                 )
-            found = result(lambda: export.read_export(Path("best.yaml")))
+            found = result(lambda: read_recipe(Path("best.yaml")))
             if found is not None:
                 json.dumps(found, allow_nan=False)
                 assert found["epochs"] > 0 and isinstance(found["data"]["source"], str)
@@ -739,7 +741,7 @@ def test_an_export_with_multiplying_aliases_is_refused_at_once(
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 30))
     path = tmp_path / "best.yaml"
     path.write_text((finished.parent / "best.yaml").read_text() + "l0: &l0 [x]\n" + levels)
-    assert result(lambda: export.read_export(path)) is None
+    assert result(lambda: read_recipe(path)) is None
 
 
 def test_a_damaged_spec_is_read_or_refused(hold: Hold, finished: Path) -> None:
@@ -943,7 +945,7 @@ def test_a_damaged_classifier_predicts_or_is_refused(hold: Hold, trained: Path) 
 
 
 def test_any_text_is_classified(hold: Hold, trained: Path) -> None:
-    predictor = predict.Predictor(trained)
+    predictor = Predictor(trained)
 
     def rule(lines: list[str]) -> None:
         for line, row in zip(lines, predictor.predict(lines), strict=True):
@@ -955,7 +957,7 @@ def test_any_text_is_classified(hold: Hold, trained: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", " \t\n", None, 3, 0.5, b"wake me", float("nan")])
 def test_what_has_no_intent_is_refused(trained: Path, text: Any) -> None:
-    assert result(lambda: predict.Predictor(trained).predict(["wake me", text])) is None
+    assert result(lambda: Predictor(trained).predict(["wake me", text])) is None
 
 
 # Real processes

@@ -41,7 +41,7 @@ from search.final.model_card import model_card
 from search.spec import SearchSpec
 from search.study import samplers as sampler
 from search.study.cmaes import CmaEs
-from search.terminal.console import Quiet
+from search.terminal.console import SafeConsole
 from search.trials import worker
 from tests import processes as commands
 from tests import tiny
@@ -406,7 +406,7 @@ def test_the_model_cards_header_names_models_of_the_hub_and_no_folder(
 def test_the_terminal_gets_no_control_characters_from_a_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Quiet(highlight=False, soft_wrap=True, markup=False).print(
+    SafeConsole(highlight=False, soft_wrap=True, markup=False).print(
         f"  failed: {HOSTILE[8]}\n  [b]next[/b]"
     )
     said = capsys.readouterr().out

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.export import _scores
 from search.outputs import tables as results
+from search.outputs.recipe import trial_scores
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS, choice_seeds, report_seeds
-from search.session import _chosen_by
+from search.session import selection_accuracy
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -133,13 +133,13 @@ def test_only_runs_that_chose_nothing_are_reported(tmp_path: Path) -> None:
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
     assert kinds == {"search": {0}, "confirm": {1, 2}, "report": {1000, 1001}}
-    scores = _scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1])
     assert scores["choice_accuracy"] == {1: 0.91, 2: 0.93} and scores["confirmed_accuracy"] == {
         1000: 0.8,
         1001: 0.82,
     }
     assert set(scores["test"]) == {1000, 1001}
-    assert set(_scores(search.study, search.study.get_trials()[0])) == {
+    assert set(trial_scores(search.study, search.study.get_trials()[0])) == {
         "best_validation_accuracy",
         "choice_accuracy",
     }
@@ -172,7 +172,7 @@ def test_a_journal_of_an_earlier_version_says_that_its_runs_chose_the_winner(
     assert len(found["test"]) == 2 and {
         row["seed"] for row in results.prediction_rows(search.study, CORPUS)
     } == {1, 2}
-    scores = _scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1])
     assert "confirmed_accuracy" not in scores and set(scores["test"]) == set(
         scores["choice_accuracy"]
     ) == {1, 2}
@@ -241,11 +241,13 @@ def test_a_search_is_recommended_by_what_chose_its_winner_and_not_by_what_is_rep
         {},
     )
     assert (
-        _chosen_by(found | {"confirmed_accuracy": [0.99]})
-        == _chosen_by(found)
+        selection_accuracy(found | {"confirmed_accuracy": [0.99]})
+        == selection_accuracy(found)
         == found["choice_accuracy"]
     )
-    assert _chosen_by(found | {"choice_accuracy": None}) == found["best_validation_accuracy"]
+    assert (
+        selection_accuracy(found | {"choice_accuracy": None}) == found["best_validation_accuracy"]
+    )
 
 
 # From an earlier version's folder to a report

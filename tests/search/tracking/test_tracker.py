@@ -26,7 +26,7 @@ import pytest
 
 from analysis import paper
 from search.outputs import tables as results
-from search.polling import following
+from search.polling import polling
 from search.reports import (
     CPU_PERCENT,
     ENDED_AT,
@@ -594,7 +594,7 @@ def test_a_tracker_is_made_without_a_request(search: Search) -> None:
     began = time.monotonic()
     tracker = Tracker(open_client("http://127.0.0.1:9"), search.spec, search.tags)
     assert time.monotonic() - began < 1
-    with following(lambda: tracker.sync(search.study), every=0.01):
+    with polling(lambda: tracker.sync(search.study), every=0.01):
         time.sleep(0.2)
     reason = search.finish(tracker, within=30.0)
     assert time.monotonic() - began < 15 and reason is not None and "127.0.0.1" in reason
@@ -897,7 +897,7 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(
         check(client, search.study, "KILLED")
         # It is killed while epochs are written, and comes back.
         tracker = search.tracker(proxy.uri)
-        with following(lambda: tracker.sync(search.study), every=0.05):
+        with polling(lambda: tracker.sync(search.study), every=0.05):
             server.kill()
             search.epochs(0, 1, first=3)
             search.end(0)
@@ -957,7 +957,7 @@ def test_a_slow_server_gets_everything_in_the_end(
         tracker = search_tracker(search, proxy.uri)
         proxy.delay = 2.0
         began = time.monotonic()
-        with following(lambda: tracker.sync(search.study, within=1.0), every=0.05):
+        with polling(lambda: tracker.sync(search.study, within=1.0), every=0.05):
             search.all()
             assert time.monotonic() - began < 3
         assert search.finish(tracker, within=5.0) is not None
