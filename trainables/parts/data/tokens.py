@@ -74,6 +74,11 @@ class Tokens:
         """Tokens of each sentence, (N,)."""
         return np.diff(self.offsets)
 
+    @property
+    def targets(self) -> Tensor:
+        """The labels as a tensor (N,). A copy: arrays in Ray's object store are read-only."""
+        return torch.from_numpy(self.labels.copy())
+
     def take(self, rows: np.ndarray) -> Batch:
         """The sentences `rows` as a batch, padded to the longest; no mask if all are as long."""
         lengths = self.lengths[rows]

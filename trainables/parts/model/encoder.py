@@ -17,8 +17,8 @@ class Encoder(nn.Module):
     """Sentences to vectors: [CLS] of the last hidden state, without the pooler.
 
     With `precision` "bf16", matrix products run in bfloat16; weights and outputs stay float32. On a
-    CPU, models with BERT's layers run through the package `bert`, which computes the same in fewer operators. All
-    others run through transformers, under autocast.
+    CPU, models with BERT's layers run through the package `bert`, which computes the same in fewer
+    operators. All others run through transformers, under autocast.
     """
 
     def __init__(self, transformer: PreTrainedModel, precision: Precision = "fp32") -> None:

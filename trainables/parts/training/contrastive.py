@@ -32,7 +32,7 @@ class Contrastive(Head, Rates, Training):
     """
 
     batch_size: Count = 64
-    """Sentences in a mini-batch, in both stages. The contrastive loss compares two views of each."""
+    """Sentences in a mini-batch, in both stages. The contrastive loss sees two views of each."""
     layerwise_decay: Fraction = 0.9
     """Factor on the learning rate from each encoder layer to the one below it."""
     classifier: Literal["gradient", "ridge"] = "gradient"
@@ -89,8 +89,6 @@ def two_stages(
     model = Classifier.new(encoder, config, data.labels)
     project = projection(config, encoder.width).to(encoder.device)
     dropout = nn.Dropout(config.dropout)
-    train_labels = torch.from_numpy(data.train.labels.copy())
-    validation_labels = torch.from_numpy(data.validation.labels.copy())
 
     def views(batch: Batch) -> Tensor:
         if config.views == "head_dropout":
@@ -105,8 +103,8 @@ def two_stages(
 
     def validate() -> float:
         train, validation = vectors(encoder, data.train), vectors(encoder, data.validation)
-        solution = ridge(train, train_labels, len(data.labels))
-        return solution.accuracy(validation, validation_labels)
+        solution = ridge(train, data.train.targets, len(data.labels))
+        return solution.accuracy(validation, data.validation.targets)
 
     yield from fit(
         nn.ModuleList([encoder, project]),

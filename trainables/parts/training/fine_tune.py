@@ -43,7 +43,7 @@ def fine_tune(
     """Train all parameters, validate after each epoch, and return the trained classifier."""
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
-    targets = torch.from_numpy(data.validation.labels.copy())
+    targets = data.validation.targets
 
     yield from fit(
         model,

@@ -22,10 +22,7 @@ from trainables.parts.training.step import Objective
 def encode(encoder: Encoder, data: Data) -> tuple[Features, Features]:
     """Encode the train and validation splits; the vectors stay on the encoder's device."""
     train, validation = (
-        Features(
-            vectors(encoder, split).clone(),
-            torch.from_numpy(split.labels.copy()).to(encoder.device),
-        )
+        Features(vectors(encoder, split).clone(), split.targets.to(encoder.device))
         for split in (data.train, data.validation)
     )
     return train, validation

@@ -70,8 +70,8 @@ class HeadRate(Optimizer):
     head_learning_rate: Rate = 1e-4
     """AdamW's peak learning rate of the classifier."""
     sgd_head_learning_rate: Rate = 0.1
-    """SGD's effective peak learning rate of the classifier. torch's lr is this times (1 - momentum),
-    so that momentum does not change the length of a step in the long run."""
+    """SGD's effective peak learning rate of the classifier. torch's lr is this times
+    (1 - momentum), so that momentum does not change the length of a step in the long run."""
 
     @property
     def head_lr(self) -> float:
@@ -90,8 +90,8 @@ class Rates(HeadRate):
     learning_rate: Rate = 1e-4
     """AdamW's peak learning rate of the encoder, before layer-wise decay."""
     sgd_learning_rate: Rate = 0.1
-    """SGD's effective peak learning rate of the encoder, before layer-wise decay. torch's lr is this
-    times (1 - momentum)."""
+    """SGD's effective peak learning rate of the encoder, before layer-wise decay. torch's lr is
+    this times (1 - momentum)."""
 
     @property
     def lr(self) -> float:

@@ -22,7 +22,8 @@ class Schedule(Hyperparameters):
     """Learning rate after the warm-up: constant at its peak, or falling linearly or along half a
     cosine (https://arxiv.org/abs/1608.03983)."""
     warmup_ratio: Fraction = 0.0
-    """Fraction of the stage's steps in which the learning rate rises linearly from 0 to its peak."""
+    """Fraction of the stage's steps in which the learning rate rises linearly from 0 to its
+    peak."""
     min_learning_rate: Rate = 0.0
     """Learning rate at the end of a linear or cosine schedule."""
 
