@@ -1,8 +1,8 @@
-"""Every test runs on one thread and without a network; a tiny model and a tiny corpus are made
-once."""
+"""Settings and fixtures of all tests: one thread, no network, one tiny model and corpus."""
 
 import gc
 import os
+from collections import Counter
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -13,16 +13,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests import processes as commands
 from tests import tiny
+from tests.processes import Searched, search_tiny
 from trainables.parts.data.tokens import Data
 from trainables.parts.model import encoder
 from trainables.parts.model.encoder import Pretrained
 
 torch.set_num_threads(1)
-gc.set_threshold(
-    100_000
-)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
+# The default is 700. Most objects belong to torch, Ray and MLflow and live to the end.
+gc.set_threshold(100_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files with the most slow tests first, so that parallel workers end together."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +50,7 @@ def data(model_folder: Path) -> Data:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The development data beside the checkout; a user's checkout has none, and the test is
-    skipped."""
+    """The development data beside the checkout; without it, the test is skipped."""
     folder = Path(__file__).parent.parent.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"needs the development data in {folder}, which is not part of a checkout")
@@ -54,6 +58,6 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> commands.Searched:
-    """A finished search in a folder of its own."""
-    return commands.search_tiny(tmp_path_factory.mktemp("searched"), model_folder)
+def searched(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Searched:
+    """A finished search; tests may add other searches to its results folder."""
+    return search_tiny(tmp_path_factory.mktemp("searched"), model_folder)

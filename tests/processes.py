@@ -1,6 +1,8 @@
-"""Regimen's commands in processes of their own, and a finished search to look at."""
+"""Runs Regimen's commands as subprocesses."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,13 +11,14 @@ from pathlib import Path
 from tests import tiny
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("search", "trainables", "spaces", "analysis")
 TRIALS, EPOCHS = 8, 4
 
 
 def run(
     *argv: str, timeout: int = 300, stdin: str | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """A command of Regimen's, to its end."""
+    """Run `python -m` with these arguments and wait for it."""
     return subprocess.run(
         [sys.executable, "-m", *argv],
         cwd=ROOT,
@@ -27,9 +30,25 @@ def run(
     )
 
 
+def free_port() -> int:
+    """A TCP port on loopback that nothing uses at the moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def copy_code(folder: Path) -> Path:
+    """Copy Regimen's packages into `folder`, for a test that changes or freezes the code."""
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored, dirs_exist_ok=True)
+    return folder
+
+
 @dataclass(frozen=True)
 class Searched:
-    """A finished search and where everything lies."""
+    """A finished search named "tiny": its results folder, corpus, model and standard output."""
 
     results: Path
     corpus: Path
@@ -41,21 +60,21 @@ class Searched:
         return self.results / "tiny"
 
     @property
+    def store(self) -> str:
+        """The URI of its MLflow store."""
+        return f"sqlite:///{self.results / 'mlflow.db'}"
+
+    @property
     def sources(self) -> list[str]:
-        return [
-            "--data",
-            str(self.corpus),
-            "--model",
-            str(self.model),
-            "--results",
-            str(self.results),
-        ]
+        """Flags for another search on the same data and model, in the same results folder."""
+        paths = {"--data": self.corpus, "--model": self.model, "--results": self.results}
+        return [str(word) for flag in paths.items() for word in flag]
 
 
 def search_tiny(folder: Path, model: Path) -> Searched:
-    """A whole search of the toy corpus with a tiny model."""
-    found = Searched(folder / "results", tiny.write_corpus(folder / "corpus"), model, "")
-    budget = ["--trials", str(TRIALS), "--epochs", str(EPOCHS), "--name", "tiny"]
-    done = run("search.run", "--regime", "llrd_warmup", *budget, "--confirm", "2x2", *found.sources)
+    """Search the toy corpus with a tiny model, from the first trial to the report."""
+    planned = Searched(folder / "results", tiny.write_corpus(folder / "corpus"), model, "")
+    argv = f"--regime llrd_warmup --trials {TRIALS} --epochs {EPOCHS} --confirm 2x2 --name tiny"
+    done = run("search.run", *argv.split(), *planned.sources)
     assert done.returncode == 0, done.stderr
-    return Searched(found.results, found.corpus, model, done.stdout)
+    return Searched(planned.results, planned.corpus, model, done.stdout)
