@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tests.processes import Searched, search_tiny
+from tests.processes import Inputs, Searched, search_tiny, write_inputs
 from trainables.parts.data.tokens import Data
 from trainables.parts.model import encoder
 from trainables.parts.model.encoder import Pretrained
@@ -58,6 +58,12 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Inputs:
+    """The toy corpus and the tiny BERT as files, and a folder for results that tests share."""
+    return write_inputs(tmp_path_factory.mktemp("inputs"), model_folder)
+
+
+@pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Searched:
-    """A finished search; tests may add other searches to its results folder."""
-    return search_tiny(tmp_path_factory.mktemp("searched"), model_folder)
+    """A finished search. Tests may add other searches to its results folder."""
+    return search_tiny(write_inputs(tmp_path_factory.mktemp("searched"), model_folder))

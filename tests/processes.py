@@ -46,35 +46,50 @@ def copy_code(folder: Path) -> Path:
     return folder
 
 
+def search_folders(temporary: Path) -> list[str]:
+    """Names of the temporary folders of searches."""
+    return [path.name for path in temporary.glob("regimen-*") if path.name not in tiny.STRANGERS]
+
+
 @dataclass(frozen=True)
-class Searched:
-    """A finished search named "tiny": its results folder, corpus, model and standard output."""
+class Inputs:
+    """A corpus, a model and a folder for results."""
 
     results: Path
     corpus: Path
     model: Path
+
+    @property
+    def sources(self) -> list[str]:
+        """Flags of a search on this corpus and model."""
+        paths = {"--data": self.corpus, "--model": self.model, "--results": self.results}
+        return [str(word) for flag in paths.items() for word in flag]
+
+    @property
+    def store(self) -> str:
+        """The URI of the MLflow store of these results."""
+        return f"sqlite:///{self.results / 'mlflow.db'}"
+
+
+def write_inputs(folder: Path, model: Path) -> Inputs:
+    """Write the toy corpus into `folder`."""
+    return Inputs(folder / "results", tiny.write_corpus(folder / "corpus"), model)
+
+
+@dataclass(frozen=True)
+class Searched(Inputs):
+    """A finished search named "tiny", with its standard output."""
+
     out: str
 
     @property
     def folder(self) -> Path:
         return self.results / "tiny"
 
-    @property
-    def store(self) -> str:
-        """The URI of its MLflow store."""
-        return f"sqlite:///{self.results / 'mlflow.db'}"
 
-    @property
-    def sources(self) -> list[str]:
-        """Flags for another search on the same data and model, in the same results folder."""
-        paths = {"--data": self.corpus, "--model": self.model, "--results": self.results}
-        return [str(word) for flag in paths.items() for word in flag]
-
-
-def search_tiny(folder: Path, model: Path) -> Searched:
+def search_tiny(inputs: Inputs) -> Searched:
     """Search the toy corpus with a tiny model, from the first trial to the report."""
-    planned = Searched(folder / "results", tiny.write_corpus(folder / "corpus"), model, "")
     argv = f"--regime llrd_warmup --trials {TRIALS} --epochs {EPOCHS} --confirm 2x2 --name tiny"
-    done = run("search.run", *argv.split(), *planned.sources)
+    done = run("search.run", *argv.split(), *inputs.sources)
     assert done.returncode == 0, done.stderr
-    return Searched(planned.results, planned.corpus, model, done.stdout)
+    return Searched(inputs.results, inputs.corpus, inputs.model, done.stdout)

@@ -15,9 +15,10 @@ from tests.chaos.exit_check import check_exit
 from tests.chaos.journal import Trial, complete, read_running, read_trials
 from tests.chaos.kills import CONTINUES_AFTER, SIGNALS, Kill
 from tests.chaos.outcome import Outcome, log
-from tests.chaos.server import Server, kill_group
+from tests.chaos.server import Server
 from tests.chaos.session import Session
 from tests.chaos.workspace import SEARCH_NAME, Workspace
+from tests.mlflow_server import kill_group
 
 MAX_FAILURES = 4
 """Failures in a row after which a search is given up."""

@@ -11,8 +11,8 @@ import psutil
 
 from search.study import study as studies
 from tests.chaos.journal import count_progress
-from tests.chaos.server import kill_group
 from tests.chaos.workspace import Workspace
+from tests.mlflow_server import kill_group
 
 POLL_SECONDS = 0.15
 NOT_TRIALS = ("IDLE", "SPILL", "RESTORE", "Agent")
