@@ -1,5 +1,6 @@
 """Settings and fixtures of all tests: one thread, no network, one tiny model and corpus."""
 
+import fcntl
 import gc
 import os
 from collections import Counter
@@ -64,6 +65,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Inpu
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Searched:
-    """A finished search. Tests may add other searches to its results folder."""
-    return search_tiny(write_inputs(tmp_path_factory.mktemp("searched"), model_folder))
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """A finished search, to look at: tests write other searches elsewhere.
+
+    Parallel workers share it. The first that needs it runs it, while the others wait.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder, output = folder / "searched", folder / "searched" / "stdout"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not output.exists():
+            inputs = write_inputs(folder, tiny.write_model(folder / "model"))
+            output.write_text(search_tiny(inputs))
+    return Searched(folder / "results", folder / "corpus", folder / "model", output.read_text())
