@@ -40,8 +40,10 @@ FIXED_IN = {
     "urllib3": ("2.6.0", "CVE-2025-66418"),
     "werkzeug": ("3.1.4", "CVE-2025-66221"),
 }
-"""The first version without a vulnerability, and the vulnerability: the newest known of each package
-when this was written."""
+"""The first version without a vulnerability, and the vulnerability.
+
+Of each package the newest one that was known when this was written.
+"""
 
 
 def normalized(name: str) -> str:
