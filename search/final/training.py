@@ -17,8 +17,8 @@ from search.final.mlflow_model import log_final
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss
-from search.seeds import report_seeds
 from search.reports import run_seconds
+from search.seeds import report_seeds
 from search.spec import SearchSpec
 from search.terminal.console import SafeConsole
 from search.tracking.recorder import connect, one_line, tracking_uri

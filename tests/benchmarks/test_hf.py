@@ -371,7 +371,7 @@ def test_what_is_fixed_is_read_as_search_run_reads_it() -> None:
         time_to_accuracy.fixed("baseline", ["dropout"])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["rates", "space", "points", "optuna"])
 def test_hugging_faces_side_runs_every_trial_and_reports_every_epoch(
     tmp_path: Path, model_folder: Path, kind: str

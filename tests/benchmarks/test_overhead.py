@@ -149,7 +149,7 @@ def test_what_was_asked_is_remembered_as_reading_the_study_tells_it(tmp_path: Pa
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_short_trials_fill_all_slots(tmp_path: Path) -> None:
     """Trials that are over before the second worker has started: it gets its share once it has."""

@@ -303,7 +303,7 @@ def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_quiet_prints_the_table_and_the_next_commands_and_nothing_else(
     tmp_path: Path, model_folder: Path
 ) -> None:

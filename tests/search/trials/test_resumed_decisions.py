@@ -171,11 +171,11 @@ def test_trials_that_are_interrupted_late_complete_as_they_would_have(
 
 
 def test_a_search_that_dies_after_any_write_ends_as_one_that_did_not(tmp_path: Path) -> None:
-    """A few of the places at which the journal may end; the slow test below has them all."""
+    """A few of the places at which the journal may end; the soak test below has them all."""
     assert_same_after_cuts(spec(tmp_path, sampler="random", trials=6), every=17)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("scheduler", ["asha", "hyperband", "median"])
 def test_a_search_that_dies_after_any_line_ends_as_one_that_did_not(
     scheduler: str, tmp_path: Path
@@ -327,6 +327,6 @@ def test_no_order_of_events_loses_doubles_or_judges_a_trial_twice() -> None:
     machine(examples=4, steps=15)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_no_order_of_events_does_so_in_many_tries() -> None:
     machine(examples=40, steps=50)
