@@ -1,4 +1,4 @@
-"""How every command starts, says in one line what is wrong, and exits."""
+"""How every command starts, prints errors in one line, and exits."""
 
 import argparse
 import contextlib
@@ -11,67 +11,72 @@ from typing import NoReturn
 
 from trainables.parts.quote import printable, quoted
 
-OK, FAILED, USER_ERROR, NOTHING_FOUND, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USER_ERROR, NO_RESULT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes. FAILED: the machine's fault, such as a full disk. USER_ERROR: invalid input.
-NOTHING_FOUND: no trial completed. INTERRUPTED: by ^C or SIGTERM."""
-RECORDED = "everything up to here is recorded, and --resume goes on from it"
-
-NOWHERE = (EBUSY, EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
-"""What the system says of a path that is wrong, and not of a machine that fails."""
+NO_RESULT: no trial completed. INTERRUPTED: by ^C or SIGTERM."""
+RECORDED = "everything up to here is recorded; continue with --resume"
+MAX_ERROR_LENGTH = 1500
+"""Characters of an error line."""
+WRONG_PATH = (EBUSY, EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
+"""System errors that mean a wrong path, and not a failing machine."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is one line on stderr and exit code 2, without the usage in front of
-    it."""
+    """argparse, with errors in one line and without the usage before them."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with what is wrong."""
+        """Exit with the code for invalid input."""
         self.exit(USER_ERROR, f"{refusal(message)}\n")
 
 
 def refusal(error: Exception | str) -> str:
-    """The one line on stderr that a command ends with where it refuses what it was given."""
-    return f"error: {printable(str(error).strip(), 1500)}"
+    """The line on stderr with which a command fails."""
+    return f"error: {printable(str(error).strip(), MAX_ERROR_LENGTH)}"
 
 
-def ended(work: Callable[[], int]) -> int:
-    """Do a command's work and return its exit code:
+def print_error(error: OSError | ValueError, hint: str = "") -> int:
+    """Print an error in one line, and return its exit code.
 
-    ValueError is the user's to mend, OSError the machine's fault.
+    ValueError means invalid input, OSError that the machine failed; `hint` is for the latter.
     """
+    code = USER_ERROR if isinstance(error, ValueError) else FAILED
+    line = f"{error}; {hint}" if hint and code == FAILED else str(error)
+    with contextlib.suppress(OSError):
+        print(refusal(line), file=sys.stderr)
+    return code
+
+
+def exit_code(work: Callable[[], int]) -> int:
+    """Do a command's work, which returns an exit code; turn its exceptions into one."""
     try:
         code = work()
-        sys.stdout.flush()  # a full disk may show here first
-    except BrokenPipeError:  # `| head` has read enough
-        code = OK
+        sys.stdout.flush()  # A full disk may show only here.
+    except BrokenPipeError:
+        code = OK  # The reader, such as `| head`, has what it wants.
     except KeyboardInterrupt:
         code = INTERRUPTED
     except (OSError, ValueError) as error:
-        code = USER_ERROR if isinstance(error, ValueError) else FAILED
-        with contextlib.suppress(OSError):
-            print(refusal(error), file=sys.stderr)
+        code = print_error(error)
     _drop_unwritten()
     return code
 
 
 @contextlib.contextmanager
-def at(path: Path) -> Iterator[None]:
-    """Use a path that the user named.
-
-    Raises ValueError where it is wrong, as one below a file; what else fails is the machine's
-    fault.
-    """
+def user_path(path: Path) -> Iterator[None]:
+    """Turn an OSError in the block into ValueError where it means that `path` is wrong."""
     try:
         yield
     except OSError as error:
-        if error.errno in NOWHERE:
+        if error.errno in WRONG_PATH:
             raise ValueError(f"{quoted(str(path))}: {error.strerror}") from error
         raise
 
 
 def _drop_unwritten() -> None:
-    """Keep Python from writing at its exit what could not be written: it would fail again, with a
-    traceback and a code of its own."""
+    """Drop output that cannot be written.
+
+    Python would try again when it exits, and fail with a traceback and an exit code of its own.
+    """
     try:
         sys.stdout.flush()
     except OSError:

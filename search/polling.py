@@ -1,34 +1,31 @@
-"""Something that looks at the study again and again, in a thread of its own, while a search
-runs."""
+"""Call a function periodically in a thread."""
 
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-MOMENT = 2.0
-"""Seconds that the end waits for a look that is not over: what it looks at may be a server that
-hangs."""
+JOIN_SECONDS = 2.0
+"""How long the end waits for a call that is still running: its server may hang."""
 
 
 @contextlib.contextmanager
-def following(look: Callable[[], None], every: float) -> Iterator[None]:
-    """Call `look` every so many seconds.
+def polling(function: Callable[[], None], every: float) -> Iterator[None]:
+    """Call `function` every `every` seconds while the block runs.
 
-    What it raises is not the search's concern: the next look may succeed.
-
-    The caller looks once more itself, when all is over, where it has to know that a look succeeded.
+    Exceptions are ignored: the next call may succeed. A caller that needs a successful last call
+    makes it itself, after the block.
     """
-    over = threading.Event()
+    stopped = threading.Event()
 
     def loop() -> None:
-        while not over.wait(every):
+        while not stopped.wait(every):
             with contextlib.suppress(Exception):
-                look()
+                function()
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
-        thread.join(MOMENT)
+        stopped.set()
+        thread.join(JOIN_SECONDS)

@@ -1,67 +1,71 @@
-"""python -m search.run: search a regime, confirm the best, compare, record."""
+"""python -m search.run: search a regime's hyperparameters, confirm the best, compare, record."""
 
 import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
-from search.command import FAILED, INTERRUPTED, RECORDED, USER_ERROR, refusal
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from search.command import INTERRUPTED, RECORDED, print_error
+from search.signals import SIGNALS, Stop
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    # Ray takes a moment to import, in which a user may think better of it; and some of what it
-    # imports swallows an interrupt.
-    before = {number: signal.signal(number, lambda *_: os._exit(INTERRUPTED)) for number in SIGNALS}
+    """The command; returns the exit code."""
     try:
-        with contextlib.ExitStack() as stack:
-            return _follow(argv, stack)
+        with _exit_on_signals(), contextlib.ExitStack() as stack:
+            return _run(argv, stack)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (OSError, ValueError) as error:  # while Ray was taken down
-        print(refusal(error), file=sys.stderr)
-        return FAILED
+    except (OSError, ValueError) as error:  # While Ray shut down.
+        return print_error(OSError(error))
+
+
+@contextlib.contextmanager
+def _exit_on_signals() -> Iterator[None]:
+    """Exit at once on a signal, until `Stop` takes over.
+
+    The imports take seconds, and some of the imported packages swallow KeyboardInterrupt.
+    """
+    before = {number: signal.signal(number, lambda *_: os._exit(INTERRUPTED)) for number in SIGNALS}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _follow(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
-    """Start Ray while a thread imports the rest: either takes seconds.
+def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
+    """Start Ray while a thread imports the rest: both take seconds.
 
-    What went wrong is said before `stack` takes Ray down again.
+    Errors are printed here, before `stack` shuts Ray down.
     """
     try:
         from search import arguments
 
         args = arguments.parse(argv)
         from search.cluster.start import cluster
-        from search.signals import Stop
 
         stop = Stop()
         stack.enter_context(stop.handles())
         importing = ThreadPoolExecutor(1).submit(import_module, "search.session")
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
-            stack.enter_context(cluster(address, 0 if address else arguments.workers(args)))
-        return importing.result().follow_command(args, stop)
-    except ValueError as error:
-        print(refusal(error), file=sys.stderr)
-        return USER_ERROR
-    except OSError as error:
-        print(refusal(f"{error}; {RECORDED}"), file=sys.stderr)
-        return FAILED
+            workers = 0 if address else arguments.worker_count(args)
+            stack.enter_context(cluster(address, workers))
+        code: int = importing.result().run_command(args, stop)
+        return code
+    except (OSError, ValueError) as error:
+        return print_error(error, hint=RECORDED)
 
 
 if __name__ == "__main__":
     code = main()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # nobody reads any more
+        with contextlib.suppress(OSError):  # The reader is gone.
             stream.flush()
-    # Everything is recorded. Python's own shutdown of threads and libraries takes a second and may crash.
+    # Everything is recorded. Python's own shutdown of threads and libraries takes a second, and may
+    # crash.
     os._exit(code)

@@ -1,26 +1,28 @@
-"""What seeds are for: searching, choosing among the best, and reporting. The three never meet.
+"""Which seeds serve the search, the choice among candidates, and the report: three disjoint sets.
 
-A score that took part in a choice is too high on average: the choice prefers what was lucky. So
-what is reported comes from seeds that chose nothing.
+A score that took part in a choice is biased upwards, because the choice favours lucky runs. So the
+reported scores come from seeds that chose nothing.
 """
 
-MOST = 999
-"""Seeds for the choice, and so the distance from the search's seed to the first that is
-reported."""
-MOST_REPORTED = 1000
+MAX_CHOICE_SEEDS = 999
+"""At most this many seeds choose the winner. It is also the distance from the search's seed to the
+first reported seed, less one."""
+MAX_REPORT_SEEDS = 1000
 
 
 def choice_seeds(seed: int, count: int) -> range:
-    """The seeds on which the best of a search with this seed run again, to choose the winner."""
-    if not 1 <= count <= MOST:
-        raise ValueError(f"seeds for the choice are 1 to {MOST}; got {count}")
+    """Seeds on which the best configurations of a search with this seed run again."""
+    if not 1 <= count <= MAX_CHOICE_SEEDS:
+        raise ValueError(f"the choice takes 1 to {MAX_CHOICE_SEEDS} seeds; got {count}")
     return range(seed + 1, seed + 1 + count)
 
 
 def report_seeds(seed: int, count: int) -> range:
-    """The seeds on which the winner is trained for what is reported, in the search and by
-    `search.train`: the same, in one order."""
-    if not 1 <= count <= MOST_REPORTED:
-        raise ValueError(f"seeds for the report are 1 to {MOST_REPORTED}; got {count}")
-    first = seed + MOST + 1
+    """Seeds on which the winner is trained for the report, by the search and by `search.train`.
+
+    Both use the same seeds in the same order.
+    """
+    if not 1 <= count <= MAX_REPORT_SEEDS:
+        raise ValueError(f"the report takes 1 to {MAX_REPORT_SEEDS} seeds; got {count}")
+    first = seed + MAX_CHOICE_SEEDS + 1
     return range(first, first + count)

@@ -1,4 +1,4 @@
-"""How a user stops a search: once, and it ends in good order; twice, and it is gone."""
+"""Stopping a search by ^C or SIGTERM: the first one ends it in good order, a second one at once."""
 
 import contextlib
 import os
@@ -8,36 +8,41 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from search.cluster import start as cluster
+from search.cluster.watchdog import exit_now
 from search.command import INTERRUPTED
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Treated alike: ^C, and what a machine sends before it shuts down."""
+RESEND_SECONDS = 0.05
 
 
 class Stop:
-    """Takes SIGINT (^C) and SIGTERM, which a machine sends before it goes down, alike."""
+    """The handler of both signals.
+
+    While trials run, the first signal only sets `asked`, and the trials end their epoch. Elsewhere
+    it raises KeyboardInterrupt, which also ends a long library call at once.
+    """
 
     def __init__(self) -> None:
         self.asked = False
         self.patient = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """The signal's handler.
-
-        While trials run they end their epoch first; elsewhere it raises KeyboardInterrupt.
-        """
-        if not self.patient and _in_destructor(
-            frame
-        ):  # Python would print what is raised there, and go on
-            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        """Handle a signal."""
+        if not self.patient and _in_destructor(frame):
+            # Python prints and drops what a `__del__` raises, so KeyboardInterrupt would be lost
+            # there: send the signal again when the destructor is done.
+            threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), number)).start()
             return
         if self.asked:
-            cluster.end_at_once(INTERRUPTED)
+            exit_now(INTERRUPTED)
         self.asked = True
         if not self.patient:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def waits(self) -> Iterator[None]:
-        """Inside, the first signal is only noted in `asked`."""
+        """In the block, the first signal only sets `asked`."""
         self.patient = True
         try:
             yield
@@ -46,10 +51,8 @@ class Stop:
 
     @contextlib.contextmanager
     def handles(self) -> Iterator[None]:
-        """Inside, signals come here; afterwards to whom they came before."""
-        before: dict[int, Any] = {
-            number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        """In the block, this is the handler; afterwards the previous handlers are restored."""
+        before: dict[int, Any] = {number: signal.signal(number, self) for number in SIGNALS}
         try:
             yield
         finally:
@@ -58,6 +61,7 @@ class Stop:
 
 
 def _in_destructor(frame: FrameType | None) -> bool:
+    """Whether the signal arrived while Python ran a `__del__` method."""
     while frame is not None:
         if frame.f_code.co_name == "__del__":
             return True

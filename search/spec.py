@@ -1,247 +1,234 @@
-"""What the user asked for, checked once."""
+"""SearchSpec: what the user asked for, validated once. Its fields are the flags of `search.run`."""
 
 import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_type_hints
 from urllib.parse import urlsplit
 
 import spaces
 import trainables
-from search import seeds as seed_uses
-from trainables.parts.config import checked
+from search.flag import OnResume, flag, flag_of, gpu_fraction, positive_int, seconds
+from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
+from trainables.parts.config import Count, Range, checked
 from trainables.parts.quote import quoted, reason
 
 Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
-LEAST = 0.001
-"""Of a core, that a trial may take."""
-SAME = (
-    "regime",
-    "data",
-    "model",
-    "text_column",
-    "label_column",
-    "epochs",
-    "seed",
-    "name",
-    "fix",
-    "precision",
-    "max_tokens",
-    "cpus_per_trial",
-    "scheduler",
-    "grace",
-    "reduction_factor",
-)
-"""Fields that stay as they are when a search goes on, or old and new trials would not compare, nor
-the rungs that they are pruned at."""
-PLACES = ("address", "tracking_uri", "results")
-"""Fields that say where a search runs and is recorded, not what it is."""
+MIN_CPUS_PER_TRIAL = 0.001
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec:
-    """One search.
+    """One search. Raises ValueError with one line where a field is invalid.
 
-    Every field is checked when it is made; a wrong one is a ValueError of one line.
+    Each field becomes a flag of `search.run`: its docstring is the help, its type gives the
+    choices, and `flag(...)` says the rest.
     """
 
-    regime: str
-    """A file in `trainables/`."""
-    trials: int = 50
-    """Configurations to try."""
-    data: str
-    """A SOURCE, see `trainables.parts.data.corpus`."""
-    model: str
-    """A hub name, a local folder, or `minilm`."""
-    text_column: str | None = None
-    """The column that holds the text; None: found by name."""
-    label_column: str | None = None
-    """The column that holds the label; None: found by name."""
-    epochs: int = 0
-    """Budget of a trial; 0: the regime's own."""
-    seed: int = 0
-    """Of every trial of the search and of the sampler."""
-    name: str | None = None
-    """Of the folder under `results`; None: made from regime and data."""
-    sampler: Sampler = "tpe"
-    """What proposes configurations."""
-    scheduler: Scheduler = "asha"
-    """What stops the hopeless."""
-    grace: int | None = None
-    """Epochs before a trial may be stopped; None: a third of the budget, and at least 2."""
-    reduction_factor: int = 3
-    """One in this many goes on from each rung of asha and hyperband."""
-    gpus_per_trial: float | None = None
-    """Share of a GPU; None: measured."""
-    cpus_per_trial: float = 1.0
-    """Cores a trial, and its threads."""
-    max_concurrent: int | None = None
-    """Trials at a time; None: as many as fit."""
-    time_budget: float | None = None
-    """Seconds after which no trial goes on; None: no limit."""
-    trial_timeout: float | None = None
-    """Seconds that one trial may take before it is ended as failed, as one that hangs has to be;
-    None: no limit."""
-    address: str | None = None
-    """Of a Ray cluster; None: one is started on this machine."""
-    confirm_top: int = 3
-    """How many of the best are run again; 0: none."""
-    confirm_seeds: int = 2
-    """Seeds for each of them: with the search's score, what the winner is chosen by."""
-    report_seeds: int = 3
-    """Seeds on which the winner is trained for what is reported, and tested: they choose
-    nothing."""
-    fix: dict[str, Any] = field(default_factory=dict)
-    """Hyperparameters that are not searched, and their values."""
-    precision: PrecisionChoice = "auto"
-    """Of matrix products; auto: bf16 where the hardware multiplies it."""
-    max_tokens: int = 64
-    """Longer texts are cut."""
-    tracking_uri: str | None = None
-    """Of MLflow; None: an sqlite file in `results`."""
-    results: str = "results"
-    """Where searches keep their folders."""
+    regime: str = flag(on_resume="fixed", hidden=True)
+    """The training regime to search."""
+    trials: Count = flag(50, metavar="N")
+    """Number of configurations to try."""
+    data: str = flag(
+        on_resume="fixed",
+        metavar="SOURCE",
+        unset="massive if the hub or its cache has it, else embedded",
+    )
+    """The data set: massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], a folder with
+    train/validation/test as .jsonl, .csv or .parquet, or a single such file."""
+    text_column: str | None = flag(
+        None, on_resume="fixed", metavar="NAME", unset="detected by its name"
+    )
+    """The column that holds the text."""
+    label_column: str | None = flag(
+        None, on_resume="fixed", metavar="NAME", unset="detected by its name"
+    )
+    """The column that holds the label."""
+    model: str = flag(
+        on_resume="fixed",
+        metavar="SOURCE",
+        unset="bert-base-uncased if the hub or its cache has it, else minilm",
+    )
+    """The pretrained encoder: a hub name, a local folder, or minilm (the packaged MiniLM)."""
+    epochs: int = flag(
+        0, on_resume="fixed", metavar="N", unset="the regime's own", parse=positive_int
+    )
+    """Training budget of a trial, in epochs."""
+    seed: int = flag(0, on_resume="fixed", metavar="N")
+    """Random seed of the sampler and of every trial."""
+    name: str | None = flag(None, on_resume="fixed", unset="derived from regime and data")
+    """Name of the search, and of its folder under --results."""
+    sampler: Sampler = flag("tpe")
+    """How configurations are proposed."""
+    scheduler: Scheduler = flag("asha", on_resume="fixed")
+    """How weak trials are pruned; none: not at all."""
+    grace: Count | None = flag(
+        None, on_resume="fixed", metavar="N", unset="a third of the budget, at least 2"
+    )
+    """Epochs before a trial may be pruned."""
+    reduction_factor: Annotated[int, Range(2)] = flag(3, on_resume="fixed", metavar="N")
+    """One trial in N continues from each rung of asha and hyperband."""
+    gpus_per_trial: float | None = flag(None, metavar="auto|F", unset="auto", parse=gpu_fraction)
+    """Fraction of a GPU for each trial; auto: measured; 0: train on the CPU."""
+    cpus_per_trial: Annotated[float, Range(MIN_CPUS_PER_TRIAL)] = flag(
+        1.0, on_resume="fixed", metavar="F"
+    )
+    """CPU cores, and threads, for each trial."""
+    max_concurrent: Count | None = flag(None, metavar="N", unset="as many as fit")
+    """Maximum number of trials that run at the same time."""
+    time_budget: float | None = flag(None, metavar="2h", unset="no limit", parse=seconds)
+    """Time after which no trial is started or continued, such as 90s, 30m or 2h."""
+    trial_timeout: float | None = flag(None, metavar="30m", unset="no limit", parse=seconds)
+    """Time after which a trial that still runs is stopped and counted as failed."""
+    address: str | None = flag(
+        None, on_resume="place", metavar="ADDR", unset="RAY_ADDRESS, else a new local cluster"
+    )
+    """Address of a running Ray cluster."""
+    confirm_top: int = flag(3, hidden=True)
+    """How many of the best configurations are run again; 0: none."""
+    confirm_seeds: int = flag(2, hidden=True)
+    """Seeds on which each of them is run again. These scores, with the search's own, choose the
+    winner."""
+    report_seeds: int = flag(3, metavar="N")
+    """Train and test the winner on N further seeds, which chose nothing; these scores are the ones
+    reported."""
+    fix: dict[str, Any] = flag(default_factory=dict, on_resume="fixed", hidden=True)
+    """Hyperparameters that keep the given value and are not searched."""
+    precision: PrecisionChoice = flag("auto", on_resume="fixed")
+    """Precision of matrix products; auto: bf16 where the hardware supports it."""
+    max_tokens: Annotated[int, Range(3)] = flag(64, on_resume="fixed", hidden=True)
+    """Longer texts are truncated to this many tokens."""
+    tracking_uri: str | None = flag(
+        None,
+        on_resume="place",
+        metavar="URI",
+        unset="MLFLOW_TRACKING_URI, else an SQLite file in --results",
+    )
+    """MLflow server or store."""
+    results: str = flag("results", on_resume="place", metavar="DIR")
+    """Folder that holds a folder for each search."""
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(type(self)).items():
+        for name, kind in get_type_hints(type(self), include_extras=True).items():
             object.__setattr__(self, name, checked(name, getattr(self, name), kind))
-        _require(
-            self.regime in trainables.names(),
-            "regime",
-            f"one of {', '.join(trainables.names())}",
-            self.regime,
-        )
+        regimes = trainables.names()
+        _require(self.regime in regimes, "regime", f"one of {', '.join(regimes)}", self.regime)
         regime = trainables.load(self.regime)
         spaces.load(self.regime)
-        if self.epochs == 0:
-            object.__setattr__(self, "epochs", regime.EPOCHS)
-        object.__setattr__(
-            self, "epochs", min(self.epochs, getattr(regime, "MAX_EPOCHS", self.epochs))
-        )
-        for name in ("trials", "epochs", "cpus_per_trial"):
-            _require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
-        _require(
-            self.cpus_per_trial >= LEAST, "cpus_per_trial", f"at least {LEAST}", self.cpus_per_trial
-        )
-        for name in ("grace", "max_concurrent", "time_budget", "trial_timeout"):
-            _require(
-                getattr(self, name) is None or getattr(self, name) > 0,
-                name,
-                "above 0",
-                getattr(self, name),
-            )
-        _require(
-            self.reduction_factor >= 2, "reduction_factor", "at least 2", self.reduction_factor
-        )
-        _require(self.max_tokens >= 3, "max_tokens", "at least 3", self.max_tokens)
-        results_folder(self.results)
-        if _password(self.tracking_uri):
-            raise ValueError(
-                "tracking_uri has no password in it: name it in MLFLOW_TRACKING_USERNAME and"
-                " MLFLOW_TRACKING_PASSWORD"
-            )
+        regime.Config.from_dict(self.fix)
+        epochs = self.epochs or regime.EPOCHS
+        object.__setattr__(self, "epochs", min(epochs, getattr(regime, "MAX_EPOCHS", epochs)))
+        _require(self.epochs > 0, "epochs", "at least 1", self.epochs)
         _require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        for name in ("time_budget", "trial_timeout"):
+            value = getattr(self, name)
+            _require(value is None or value > 0, name, "above 0", value)
+        self._check_gpus()
+        self._check_confirmation()
+        self._check_places()
+
+    def _check_gpus(self) -> None:
+        gpus = self.gpus_per_trial or 0
+        _require(gpus >= 0, "gpus_per_trial", "auto or at least 0", gpus)
         _require(
-            self.gpus_per_trial is None or self.gpus_per_trial >= 0,
-            "gpus_per_trial",
-            "auto or at least 0",
-            self.gpus_per_trial,
+            gpus <= 1 or gpus == int(gpus), "gpus_per_trial", "up to 1 or a whole number", gpus
         )
-        share = self.gpus_per_trial or 0
-        _require(
-            share <= 1 or share == int(share),
-            "gpus_per_trial",
-            "a share up to 1 or a whole number",
-            share,
-        )
+
+    def _check_confirmation(self) -> None:
         _require(
             self.confirm_top >= 0 and self.confirm_seeds > 0,
             "confirm",
             "top x seeds, both at least 1",
             f"{self.confirm_top}x{self.confirm_seeds}",
         )
-        _require(
-            self.confirm_seeds <= seed_uses.MOST,
-            "confirm_seeds",
-            f"up to {seed_uses.MOST}",
-            self.confirm_seeds,
-        )
-        most = seed_uses.MOST_REPORTED
-        _require(1 <= self.report_seeds <= most, "report_seeds", f"1 to {most}", self.report_seeds)
+        seeds = self.confirm_seeds
+        _require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"up to {MAX_CHOICE_SEEDS}", seeds)
+        seeds = self.report_seeds
+        _require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", f"1 to {MAX_REPORT_SEEDS}", seeds)
+
+    def _check_places(self) -> None:
+        results_folder(self.results)
         if self.name is not None:
             valid_name(self.name)
-        regime.Config.from_dict(self.fix)
+        if _password(self.tracking_uri):
+            raise ValueError(
+                "tracking_uri must not contain a password; set MLFLOW_TRACKING_USERNAME and"
+                " MLFLOW_TRACKING_PASSWORD instead"
+            )
 
     @property
     def grace_epochs(self) -> int:
-        """Epochs before a trial may be stopped: where ranks were measured to hold till the end
-        (`analysis.rungs`, LOG.md)."""
-        return min(
-            self.epochs, self.grace if self.grace is not None else max(2, round(self.epochs / 3))
-        )
+        """Epochs before a trial may be pruned.
+
+        The default is where ranks were measured to hold until the end (`analysis.rungs`, LOG.md).
+        """
+        grace = max(2, round(self.epochs / 3)) if self.grace is None else self.grace
+        return min(self.epochs, grace)
 
     @property
     def folder(self) -> Path:
-        """The search's own folder, absolute: workers stand elsewhere."""
+        """The search's own folder, absolute because workers have another working directory."""
         assert self.name is not None
         return Path(self.results).expanduser().resolve() / self.name
 
     @property
     def results_flag(self) -> str:
-        """What a command about this search has to say of where it lies, for a shell; nothing where
-        that is the default."""
+        """The `--results` flag that a command about this search needs, quoted for a shell.
+
+        Empty where the folder is the default one.
+        """
         return "" if self.results == "results" else f" --results {shlex.quote(self.results)}"
 
     @property
     def is_taken(self) -> bool:
-        """The folder holds something.
+        """Whether the folder already holds something.
 
-        A hidden file is what a search leaves that was killed before its first word.
+        Hidden files do not count: a search that was killed at its start leaves only those.
         """
         if not self.folder.is_dir():
             return self.folder.exists()
         return any(not path.name.startswith(".") for path in self.folder.iterdir())
 
     def named(self) -> Self:
-        """This spec with a name: its own, or the first free one made of regime and data.
+        """This spec with a name: its own, or the first free one derived from regime and data.
 
-        Raises ValueError where it is taken.
+        Raises ValueError where its own is taken.
         """
         if self.name is not None:
             if self.is_taken:
-                onward = f"--resume {self.name}{self.results_flag}"
                 raise ValueError(
-                    f"'{self.folder}' exists already; choose another --name, or go on with it:"
-                    f" {onward}"
+                    f"'{self.folder}' exists already; choose another --name, or continue that"
+                    f" search with --resume {self.name}{self.results_flag}"
                 )
             return self
-        slug = (
-            re.sub(
-                r"[^A-Za-z0-9]+", "-", Path(self.data).stem if "/" in self.data else self.data
-            ).strip("-")[:40]
-            or "data"
-        )
+        data = Path(self.data).stem if "/" in self.data else self.data
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", data).strip("-")[:40] or "data"
         for number in range(1, 10**6):
             candidate = replace(self, name=f"{self.regime}-{slug}-{number}")
             if not candidate.is_taken:
                 return candidate
         raise ValueError(f"no free name for a search in '{self.results}'")
 
+    @classmethod
+    def names(cls, on_resume: OnResume) -> tuple[str, ...]:
+        """The fields that `--resume` treats in this way."""
+        return tuple(field.name for field in fields(cls) if flag_of(field).on_resume == on_resume)
+
     def to_json(self) -> str:
-        """Text that `from_json` reads back."""
+        """JSON that `from_json` reads."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """The spec of the search in `folder`.
 
-        Raises ValueError where it holds none, OSError where it cannot be read.
+        Raises ValueError where there is no valid one, OSError where the disk fails.
         """
         try:
             return cls.from_json((folder / "spec.json").read_text(encoding="utf-8"))
@@ -267,7 +254,7 @@ class SearchSpec:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"spec.json is damaged: {reason(error)}") from error
         if not isinstance(values, dict):
-            raise ValueError(f"spec.json is damaged: it holds no object; got {quoted(values)}")
+            raise ValueError(f"spec.json is damaged: it must be an object; got {quoted(values)}")
         try:
             return cls.from_dict(values)
         except ValueError as error:
@@ -275,20 +262,22 @@ class SearchSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build from names and values. Raises ValueError for a name that is not a field."""
-        unknown = set(values) - {field.name for field in fields(cls)}
+        """Build from names and values. Raises ValueError for an unknown or a missing field."""
+        names = [field.name for field in fields(cls)]
+        unknown = set(values) - set(names)
         if unknown:
             raise ValueError(
                 f"unknown field {quoted(min(unknown))} of a search; choose one of:"
-                f" {', '.join(f.name for f in fields(cls))}"
+                f" {', '.join(names)}"
             )
-        missing = {
+        required = {
             field.name
             for field in fields(cls)
             if field.default is MISSING and field.default_factory is MISSING
-        } - set(values)
+        }
+        missing = required - set(values)
         if missing:
-            raise ValueError(f"a search has a {min(missing)}; none is given")
+            raise ValueError(f"the field '{min(missing)}' of a search is missing")
         return cls(**values)
 
 
@@ -297,44 +286,39 @@ def _password(uri: str | None) -> str | None:
         return urlsplit(uri or "").password
     except ValueError as error:
         raise ValueError(
-            f"tracking_uri is an address; got {quoted(uri)}: {reason(error)}"
+            f"tracking_uri must be a URI; got {quoted(uri)}: {reason(error)}"
         ) from error
 
 
 def results_folder(results: str) -> Path:
-    """Where searches keep their folders, absolute; it need not be there yet.
+    """The folder that holds a folder for each search, absolute; it need not exist yet.
 
-    Raises ValueError for what cannot be a folder.
+    Raises ValueError where the path cannot be a folder.
     """
     try:
         path = Path(results).expanduser().resolve()
         fits = bool(results) and (path.is_dir() or not path.exists())
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # a name that no file system takes, or the home of nobody
-        raise ValueError(f"results is a folder; got {quoted(results)}: {reason(error)}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        # a name that the file system refuses, or `~` of an unknown user
+        raise ValueError(
+            f"results must be a folder; got {quoted(results)}: {reason(error)}"
+        ) from error
     _require(fits, "results", "a folder", results)
     return path
 
 
 def folder_of(results: str, name: str) -> Path:
-    """Where the search of that name lies.
+    """The folder of the search with that name.
 
-    Raises ValueError for what is no name, as a path that leads elsewhere.
+    Raises ValueError for an invalid name, such as a path that leads elsewhere.
     """
     return results_folder(results) / valid_name(name)
 
 
 def valid_name(name: str) -> str:
-    """A search's name as it is. Raises ValueError for what is none."""
-    _require(
-        NAME.fullmatch(name) is not None,
-        "name",
-        "letters, digits, '.', '_' and '-', up to 80",
-        name,
-    )
+    """The name of a search, unchanged. Raises ValueError where it is invalid."""
+    valid = NAME.fullmatch(name) is not None
+    _require(valid, "name", "letters, digits, '.', '_' and '-', up to 80", name)
     return name
 
 

@@ -1,77 +1,75 @@
-"""python -m search.sync: log what MLflow lacks of a search, as where it did not answer while the
-search ran."""
+"""python -m search.sync: log to MLflow what it lacks of a search, e.g. after it was unavailable."""
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from search.command import OK, Parser, ended
+from search.command import OK, Parser, exit_code
 from search.outputs import tables as results
 from search.spec import SearchSpec, folder_of
+from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
 from search.tracking.recorder import connect, one_line, tracking_uri
-from search.tracking.tracker import TAGS, Tracker, was_interrupted
+from search.tracking.tracker import Tracker, was_interrupted
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
-    """Log what MLflow, at `uri` or where the search logged to, lacks of the search in `folder`;
-    returns what it lacked, in words.
+    """Log to MLflow what it lacks of the search in `folder`; returns a sentence about it.
 
-    Once more changes nothing. Raises ValueError where the folder holds no search, or one that is
-    running, or no MLflow answers; OSError where MLflow fails later, or the machine does.
+    `uri` defaults to the store of the search. Logging is idempotent. Raises ValueError where the
+    folder holds no search or a running one, or where no MLflow answers; OSError where MLflow fails
+    later or the disk does.
     """
     folder = folder.expanduser().absolute()
     spec = replace(SearchSpec.read(folder), name=folder.name, results=str(folder.parent))
     with alone(folder):
         study = studies.read_study(folder)
         store = tracking_uri(uri or spec.tracking_uri, spec.results)
-        tracker = Tracker(connect(store, spec.results), spec, study.user_attrs.get(TAGS, {}))
+        tracker = Tracker(connect(store, spec.results), spec, records.TAGS.read(study))
         table = folder / "table.md"
         note = table.read_text(encoding="utf-8") if table.is_file() else None
         try:
-            tracker.finish(
-                study,
-                results.summary(study, spec, {}),
-                note,
-                interrupted=was_interrupted(study, spec),
-            )
-        except Exception as error:  # requests, sqlalchemy and mlflow each have their own
+            summary = results.summary(study, spec, {})
+            tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
+        except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
             raise OSError(
                 f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
             ) from error
     logged = tracker.recorder
-    if not logged.started and not logged.logged:
+    if not logged.runs_started and not logged.epochs_logged:
         return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
     return (
-        f"MLflow at '{store}' lacked {logged.started} runs and {logged.logged} epochs of"
+        f"MLflow at '{store}' lacked {logged.runs_started} runs and {logged.epochs_logged} epochs of"
         f" '{spec.name}', and has them now"
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = Parser(prog="python -m search.sync", description=__doc__)
-    parser.add_argument("name", metavar="NAME", help="of the search")
+    parser = Parser(
+        prog="python -m search.sync",
+        description="Log to MLflow what it lacks of a search. Repeating this changes nothing.",
+    )
+    parser.add_argument("name", metavar="NAME", help="Name of the search")
     parser.add_argument(
         "--results",
-        type=Path,
-        default=Path("results"),
+        default="results",
         metavar="DIR",
-        help="where searches are (default: results)",
+        help="Folder that holds the searches (default: results)",
     )
     parser.add_argument(
         "--tracking-uri",
         metavar="URI",
-        help="an MLflow server or store (default: where the search logged to)",
+        help="MLflow server or store (default: the one that the search used)",
     )
     args = parser.parse_args(argv)
-    return ended(lambda: _follow(args))
+    return exit_code(lambda: _run(args))
 
 
-def _follow(args: argparse.Namespace) -> int:
-    print(sync(folder_of(str(args.results), args.name), args.tracking_uri))
+def _run(args: argparse.Namespace) -> int:
+    print(sync(folder_of(args.results, args.name), args.tracking_uri))
     return OK
 
 

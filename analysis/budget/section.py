@@ -9,8 +9,8 @@ from analysis.budget.numbers import cost, expected_best, pruning_savings, winner
 from analysis.budget.rungs import rungs
 from analysis.page.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
 from analysis.read.folder import Search
+from analysis.read.stages import later_stages
 from analysis.text import EMPTY_CELL, duration
-from analysis.trials.numbers import later_stages
 
 MIN_COMPLETE = 5
 """With fewer completed trials, the report does not show how early they can be judged."""

@@ -7,7 +7,7 @@ import pandas
 from matplotlib.axes import Axes
 
 from analysis.page.drawing import BLUE, GREEN, GREY, INK, VERMILION, mark_at_bottom, panel, svg
-from analysis.trials.numbers import Stage
+from analysis.read.stages import Stage
 
 STATE_STYLES = {
     "PRUNED": {"label": "pruned", "color": GREY, "alpha": 0.7, "linewidth": 0.8},

@@ -4,6 +4,7 @@ import pandas
 
 from analysis.page.blocks import Block, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
+from analysis.read.stages import stages
 from analysis.trials import figures, numbers, ranking, sentences
 
 OVERCONFIDENCE = (
@@ -65,15 +66,15 @@ def _all_trials(search: Search) -> list[Drawing]:
     drawings = []
     curves = numbers.learning_curves(search.trials, search.epochs)
     winner = search.summary.winner
-    stages = numbers.stages(numbers.trial_curve(search.epochs, winner))
+    spans = stages(numbers.trial_curve(search.epochs, winner))
     if len(curves):
         drawings.append(
             Drawing(
                 "Learning curves",
                 "Each line is a trial's validation accuracy after each epoch; grey trials were"
                 " pruned. Where lines cross late, early accuracies are a poor guide to the final"
-                f" ones.{sentences.stage_spans(stages)}",
-                figures.learning_curves(curves, winner, stages),
+                f" ones.{sentences.stage_spans(spans)}",
+                figures.learning_curves(curves, winner, spans),
             )
         )
     best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
@@ -102,17 +103,17 @@ def _winner(search: Search) -> list[Drawing]:
     curve = numbers.trial_curve(search.epochs, winner)
     if curve.empty:
         return []
-    stages = numbers.stages(curve)
+    spans = stages(curve)
     caption = WITH_TRAINING if curve["train_accuracy"].notna().any() else WITHOUT_TRAINING
     confirmations = numbers.confirmation_curves(search.epochs, winner)
     drawings = [
         Drawing(
             "The winner: accuracy",
-            f"{caption}{sentences.stage_spans(stages)}",
-            figures.accuracy_curve(curve, stages, confirmations),
+            f"{caption}{sentences.stage_spans(spans)}",
+            figures.accuracy_curve(curve, spans, confirmations),
         )
     ]
-    for stage in stages:
+    for stage in spans:
         part = curve[curve["stage"] == stage.name]
         if part[["train_loss", "validation_loss"]].notna().any(axis=None):
             drawings.append(

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from analysis import paper
 from analysis.intervals import mean_interval
 from analysis.read.folder import Search
+from analysis.read.stages import Stage, later_stages, stages
 from analysis.text import duration
-from analysis.trials.numbers import Stage, later_stages, stages, trial_curve
+from analysis.trials.numbers import trial_curve
 
 
 def overview(search: Search) -> str:

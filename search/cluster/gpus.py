@@ -1,4 +1,4 @@
-"""What torch makes of the GPUs that Ray gives to workers. The driver may have none itself."""
+"""What torch can do with the GPUs that Ray gives to workers. The driver may have none itself."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import ray
 import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-SHARE = 0.01
-"""Of a GPU, while it is asked."""
+QUERY_GPU_FRACTION = 0.01
+"""Fraction of a GPU that the query itself reserves."""
 
 
 @dataclass(frozen=True)
@@ -15,46 +15,43 @@ class Card:
     """A GPU as a worker's torch sees it."""
 
     bf16: bool
-    """Whether it multiplies bfloat16 in hardware. Older ones emulate that, slower than float32."""
+    """Whether it multiplies bfloat16 in hardware. Older cards emulate it, slower than float32."""
     free: int
-    """Bytes that no process has, this worker's CUDA context apart."""
+    """Bytes that no process uses, besides this worker's CUDA context."""
 
 
 def cards() -> list[Card]:
-    """A GPU of each node that has any, asked by a worker there.
+    """One GPU of each node that has any, queried by a worker on that node.
 
-    Raises ValueError where torch cannot use it.
+    Raises ValueError where torch cannot use it, OSError where the worker dies.
     """
     nodes = [
         node["NodeID"]
         for node in ray.nodes()
         if node["Alive"] and node["Resources"].get("GPU", 0) >= 1
     ]
+    queries = [
+        _card.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
+        for node in nodes
+    ]
     try:
-        found = ray.get(
-            [
-                _card.options(
-                    scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
-                ).remote()
-                for node in nodes
-            ]
-        )
+        answers = ray.get(queries)
     except ray.exceptions.RayError as error:
         raise OSError(
-            f"a worker that looked at its GPU broke: {' '.join(str(error).split())[:200]}"
+            f"a worker died while it queried its GPU: {' '.join(str(error).split())[:200]}"
         ) from error
-    unusable = next((card for card in found if isinstance(card, str)), None)
+    unusable = next((answer for answer in answers if isinstance(answer, str)), None)
     if unusable:
         raise ValueError(
-            f"torch cannot use the GPUs that Ray has ({unusable}); install a torch that can, or use"
+            f"torch cannot use Ray's GPUs ({unusable}); install a torch that can, or use"
             " --gpus-per-trial 0"
         )
-    return list(found)
+    return list(answers)
 
 
-@ray.remote(num_cpus=0, num_gpus=SHARE, max_calls=1)
+@ray.remote(num_cpus=0, num_gpus=QUERY_GPU_FRACTION, max_calls=1)
 def _card() -> Card | str:
-    """The GPU, or why torch has none."""
+    """The GPU, or why torch cannot use it."""
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:

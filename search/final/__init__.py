@@ -1,1 +1,1 @@
-"""Final training: the model folder, its card, MLflow's model, and prediction."""
+"""Final training of a recipe: the model folder, its card, its MLflow model, and prediction."""

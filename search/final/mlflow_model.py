@@ -1,5 +1,4 @@
-"""A final training in MLflow: the runs of its seeds, and the model, ready to be served and
-registered."""
+"""A final training in MLflow: a run for each seed, and the model, ready to serve and register."""
 
 import shutil
 import tempfile
@@ -10,82 +9,88 @@ from typing import Any
 
 import search
 import trainables
-from search.final import serving as served
+from search.final import serving
+from search.reports import ENDED_AT, STARTED_AT
 from search.tracking.recorder import Recorder, test_metrics
-from search.trials.system_metrics import BEGAN, ENDED
+from trainables.parts.quote import quoted
 
-INPUT_EXAMPLE = ["wake me at seven", "what's the weather like in oslo"]
-UNTOLD = {
+EXAMPLE_TEXTS = ["wake me at seven", "what's the weather like in oslo"]
+ANONYMOUS_TAGS = {
     "mlflow.user": "unknown",
     "mlflow.source.name": "search.train",
     "mlflow.source.git.repoURL": "",
 }
-"""Tags that MLflow would fill from the machine: who is logged in, where the code lies, and an
-address that may hold a password."""
+"""Tags that MLflow would fill from the machine: the user's name, the folder of the code, and an
+address that may contain a password."""
+REQUIRED_PACKAGES = ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
+"""What the served model imports."""
+MAX_NAME_LENGTH = 200
+
+
+def check_registered_name(name: str | None) -> None:
+    """Raise ValueError for a name that MLflow's registry refuses; None means no registration."""
+    if name is None:
+        return
+    allowed = name.isprintable() and not set(name) & set("/:")
+    if not name.strip() or not allowed or len(name) > MAX_NAME_LENGTH:
+        raise ValueError(
+            f"--register is a name without '/' and ':', up to {MAX_NAME_LENGTH} characters; got"
+            f" {quoted(name)}"
+        )
 
 
 def log_final(
     client: Any,
     uri: str,
     record: Mapping[str, Any],
-    runs: Mapping[int, list[dict[str, Any]]],
+    curves: Mapping[int, list[dict[str, Any]]],
     folder: Path,
     register: str | None,
 ) -> None:
-    """A parent run with the model and the mean scores, and a nested run a seed with its curve."""
-    summary, configuration = record["summary"], record["configuration"]
-    recorder = Recorder(
-        client,
-        {"regimen.regime": summary["regime"], "data": summary["data"], "model": summary["model"]},
-    )
-    parent = recorder.start(
-        f"{summary['name']} final", "final", began=min(epochs[0][BEGAN] for epochs in runs.values())
-    )
-    recorder.params(
-        parent, {**configuration["config"], "epochs": configuration["epochs"], "seeds": len(runs)}
-    )
-    tested = {scores["seed"]: scores for scores in summary["test"]}
-    for seed, epochs in runs.items():
-        run = recorder.start(
-            f"{summary['regime']} final seed {seed}",
-            "final-seed",
-            parent=parent,
-            began=epochs[0][BEGAN],
-        )
-        recorder.params(
-            run, {**configuration["config"], "epochs": configuration["epochs"], "seed": seed}
-        )
+    """Log a parent run with the model and mean scores, and a nested run for each seed's curve.
+
+    `record` is what `scores.json` holds; `register` is the name for MLflow's model registry.
+    """
+    summary, recipe = record["summary"], record["configuration"]
+    tags = {"regimen.regime": summary["regime"], "data": summary["data"], "model": summary["model"]}
+    recorder = Recorder(client, tags)
+    began = min(epochs[0][STARTED_AT] for epochs in curves.values())
+    parent = recorder.start(f"{summary['name']} final", "final", started=began)
+    shared = {**recipe["config"], "epochs": recipe["epochs"]}
+    recorder.params(parent, {**shared, "seeds": len(curves)})
+    tests = {scores["seed"]: scores for scores in summary["test"]}
+    for seed, epochs in curves.items():
+        name = f"{summary['regime']} final seed {seed}"
+        run = recorder.start(name, "final-seed", parent=parent, started=epochs[0][STARTED_AT])
+        recorder.params(run, {**shared, "seed": seed})
         recorder.epochs(run, epochs)
-        figures = {
+        metrics = {
             "score": epochs[-1]["best_validation_accuracy"],
-            **test_metrics([tested[seed]] if seed in tested else []),
+            **test_metrics([tests[seed]] if seed in tests else []),
         }
-        recorder.metrics(run, figures, epochs[-1][ENDED])
-        recorder.end(run, ended=epochs[-1][ENDED])
+        recorder.metrics(run, metrics, epochs[-1][ENDED_AT])
+        recorder.end(run, ended=epochs[-1][ENDED_AT])
     validation = summary["confirmed_accuracy"]
-    recorder.metrics(
-        parent,
-        {"validation_accuracy": sum(validation) / len(validation), **test_metrics(summary["test"])},
-    )
+    mean = sum(validation) / len(validation)
+    recorder.metrics(parent, {"validation_accuracy": mean, **test_metrics(summary["test"])})
     client.log_artifact(parent, str(folder / "scores.json"))
     _log_model(uri, parent, folder, register)
     recorder.end(parent)
 
 
 def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
-    """The model as code and files:
+    """Log the model as code and files, without a pickle.
 
-    MLflow executes `serving.py` where it serves, and reads the folder; nothing is pickled.
+    To serve it, MLflow executes `serving.py`, which loads the folder.
     """
     import mlflow
     import pandas
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types.schema import AnyType, ColSpec, Schema
 
-    inputs = pandas.DataFrame({"text": INPUT_EXAMPLE})
-    anything = Schema(
-        [ColSpec(AnyType(), "text")]
-    )  # of strings, MLflow would make the text "None" of null, and answer
+    example = pandas.DataFrame({"text": EXAMPLE_TEXTS})
+    # With a column of strings, MLflow would turn null into the text "None", and classify it.
+    inputs = Schema([ColSpec(AnyType(), "text")])
     outputs = pandas.DataFrame(
         {"label": ["alarm_set"] * 2, "score": [0.5] * 2, "scores": ["{}"] * 2}
     )
@@ -93,21 +98,21 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
     with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run):
         mlflow.pyfunc.log_model(
             name="model",
-            python_model=shutil.copy(
-                served.__file__, scratch
-            ),  # MLflow records where the file was: not in somebody's home
+            # MLflow records the file's path: a copy hides whose home it is in.
+            python_model=shutil.copy(serving.__file__, scratch),
             artifacts={"model": str(folder)},
-            signature=ModelSignature(anything, infer_signature(inputs, outputs).outputs),
-            input_example=inputs,
+            signature=ModelSignature(inputs, infer_signature(example, outputs).outputs),
+            input_example=example,
             code_paths=[package.__path__[0] for package in (search, trainables)],
-            pip_requirements=_requirements(),
+            pip_requirements=requirements(),
             registered_model_name=register,
-            tags=UNTOLD,
+            tags=ANONYMOUS_TAGS,
         )
 
 
-def _requirements() -> list[str]:
-    """What the served model needs, as an index has it: without the mark of a local build, as in
-    2.13.0+cpu."""
-    names = ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
-    return [f"{name}=={version(name).partition('+')[0]}" for name in names]
+def requirements() -> list[str]:
+    """Pinned requirements of the served model, without local build tags such as `2.13.0+cpu`.
+
+    A package index has no such versions.
+    """
+    return [f"{name}=={version(name).partition('+')[0]}" for name in REQUIRED_PACKAGES]

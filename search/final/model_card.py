@@ -1,4 +1,4 @@
-"""The README.md of a trained model's folder."""
+"""The README.md of a model's folder: a Hugging Face model card."""
 
 import re
 from collections.abc import Mapping
@@ -6,42 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from huggingface_hub import ModelCardData
 
-from trainables.parts.model.encoder import MINILM
+from trainables.parts.model.loading import MINILM
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
-
-
-def model_card(record: Mapping[str, Any]) -> str:
-    """A model card with its YAML header: what it is, how it was trained, how good it is, how to use
-    it."""
-    summary, configuration = record["summary"], record["configuration"]
-    validation = ", ".join(f"{value:.4f}" for value in summary["confirmed_accuracy"])
-    best = summary["confirmed_seeds"].index(record["best_seed"])
-    test = (
-        ", ".join(f"{scores['test_accuracy']:.4f}" for scores in summary["test"]) or "no test split"
-    )
-    header = yaml.safe_dump(
-        {
-            "pipeline_tag": "text-classification",
-            "library_name": "regimen",
-            **_base(summary["model"]),
-        }
-    )
-    return f"""---
-{header}---
+MINILM_HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+CARD = """---
+{header}
+---
 # Intent classifier, trained with Regimen
 
-Regime `{summary["regime"]}` on {_code(summary["data"])}, from {_code(summary["model"])}, {summary["epochs"]} epochs.
+Regime `{regime}` on {data}, from {model}, {epochs} epochs.
 
-| | accuracy a seed |
+| | accuracy per seed |
 |---|---|
-| seeds | {", ".join(map(str, summary["confirmed_seeds"]))} |
+| seeds | {seeds} |
 | validation | {validation} |
 | test | {test} |
 
-No seed was used by the search, or to choose this configuration. The weights are those of seed {record["best_seed"]}, the best of
-{len(summary["confirmed_accuracy"])} on validation, so its {summary["confirmed_accuracy"][best]:.4f} is a maximum; no test number chose anything.
+Neither the search nor the choice of this configuration used these seeds. The weights are those of
+seed {best_seed}, the best of {runs} on validation, so its {best:.4f} is a maximum. Test scores
+chose nothing.
 
 ```python
 from transformers import AutoTokenizer
@@ -49,38 +35,70 @@ from trainables.parts.model.classifier import Classifier
 
 tokenizer = AutoTokenizer.from_pretrained("FOLDER")
 model = Classifier.from_pretrained("FOLDER")
-probabilities = model.predict(["wake me at seven"], tokenizer)  # (1, K), columns in the order of model.labels
+probabilities = model.predict(["wake me at seven"], tokenizer)  # (1, K), as in model.labels
 ```
 
 Configuration:
 
-{_block(yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True))}"""
+{configuration}"""
 
 
-def _base(model: str) -> dict[str, str]:
-    """The pretrained model's name on the hub, which takes no other here; nothing for a folder of
-    the user's."""
-    if model == MINILM:
-        return {"base_model": "sentence-transformers/all-MiniLM-L6-v2"}
-    return {"base_model": model} if HUB_NAME.fullmatch(model) and not Path(model).exists() else {}
-
-
-def _code(text: str) -> str:
-    """Text that Markdown shows as it is, whatever is in it."""
-    quotes = _quotes(text, 1)
-    return (
-        f"{quotes} {' '.join(text.split())} {quotes}"
-        if "`" in text
-        else f"`{' '.join(text.split())}`"
+def model_card(record: Mapping[str, Any]) -> str:
+    """The card of a final training, from the record that `scores.json` holds."""
+    summary = record["summary"]
+    validation, tests = summary["confirmed_accuracy"], summary["test"]
+    best = validation[summary["confirmed_seeds"].index(record["best_seed"])]
+    header = ModelCardData(
+        pipeline_tag="text-classification",
+        library_name="regimen",
+        base_model=_base_model(summary["model"]),
+    )
+    configuration = yaml.safe_dump(
+        dict(record["configuration"]), sort_keys=False, allow_unicode=True
+    )
+    return CARD.format(
+        header=header.to_yaml(),
+        regime=summary["regime"],
+        data=_code(summary["data"]),
+        model=_code(summary["model"]),
+        epochs=summary["epochs"],
+        seeds=", ".join(map(str, summary["confirmed_seeds"])),
+        validation=_accuracies(validation),
+        test=_accuracies([scores["test_accuracy"] for scores in tests]) or "no test split",
+        best_seed=record["best_seed"],
+        runs=len(validation),
+        best=best,
+        configuration=_block(configuration),
     )
 
 
+def _accuracies(values: list[float]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
+
+
+def _base_model(model: str) -> str | None:
+    """The pretrained model's name on the hub; None for a local folder."""
+    if model == MINILM:
+        return MINILM_HUB_NAME
+    return model if HUB_NAME.fullmatch(model) and not Path(model).exists() else None
+
+
+def _code(text: str) -> str:
+    """Any text as inline code, in one line."""
+    line = " ".join(text.split())
+    if "`" not in line:
+        return f"`{line}`"
+    fence = _fence(line, 1)
+    return f"{fence} {line} {fence}"
+
+
 def _block(text: str) -> str:
-    """YAML that Markdown shows as it is."""
-    quotes = _quotes(text, 3)
-    return f"{quotes}yaml\n{text}{quotes}\n"
+    """YAML as a code block."""
+    fence = _fence(text, 3)
+    return f"{fence}yaml\n{text}{fence}\n"
 
 
-def _quotes(text: str, least: int) -> str:
-    """A row of backticks that `text` does not have."""
-    return "`" * max(least, 1 + max((len(row) for row in re.findall("`+", text)), default=0))
+def _fence(text: str, least: int) -> str:
+    """A row of backticks that does not occur in `text`."""
+    rows = re.findall("`+", text)
+    return "`" * max(least, 1 + max(map(len, rows), default=0))

@@ -1,6 +1,6 @@
 """The model that `mlflow models serve` runs: text in, label and scores out.
 
-MLflow executes this file; nothing is pickled.
+MLflow executes this file instead of unpickling an object.
 """
 
 import json
@@ -12,20 +12,20 @@ import pandas
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 
-from search.predict import Predictor
+from search.final.predictor import Predictor
 
 
 class ServedClassifier(mlflow.pyfunc.PythonModel):
-    """A column `text` of strings to columns `label`, `score` and `scores` (JSON)."""
+    """From a column `text` of strings to columns `label`, `score` and `scores` (JSON)."""
 
     def load_context(self, context: Any) -> None:
-        """Load the folder that was logged with the model."""
+        """Load the model folder that was logged with this model."""
         self.predictor = Predictor(context.artifacts["model"])
 
     def predict(
         self, context: Any, model_input: pandas.DataFrame, params: dict[str, Any] | None = None
     ) -> pandas.DataFrame:
-        """Classify the texts. What is no text, or blank, is the caller's mistake: HTTP 400."""
+        """Classify the texts. An invalid text is the client's mistake: HTTP 400."""
         try:
             rows = self.predictor.predict(_texts(model_input["text"]))
         except ValueError as error:
@@ -40,10 +40,9 @@ class ServedClassifier(mlflow.pyfunc.PythonModel):
 
 
 def _texts(column: pandas.Series) -> list[Any]:
-    """A text a row; of `{"inputs": ["one text", "another"]}` MLflow makes one row with all of
-    them."""
-    rows = [one if isinstance(one, list | numpy.ndarray) else [one] for one in column]
-    return [text for row in rows for text in row]
+    """A text per row. MLflow turns `{"inputs": ["one", "two"]}` into one row with both texts."""
+    cells = [cell if isinstance(cell, list | numpy.ndarray) else [cell] for cell in column]
+    return [text for cell in cells for text in cell]
 
 
 set_model(ServedClassifier())

@@ -1,1 +1,1 @@
-"""What a search will take, before it starts."""
+"""How long a search will take and how much memory, estimated before it begins."""

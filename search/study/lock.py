@@ -1,9 +1,10 @@
 """One process on a search at a time."""
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+
+from search.lock import locked
 
 
 @contextlib.contextmanager
@@ -12,9 +13,9 @@ def alone(folder: Path) -> Iterator[None]:
 
     Raises ValueError while another process has it; one that was killed has it no longer.
     """
-    with (folder / ".lock").open("a") as lock:  # whatever is there by this name keeps its content
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(folder / ".lock", wait=False))
         except BlockingIOError:
             raise ValueError(f"the search '{folder.name}' is running in another process") from None
         yield

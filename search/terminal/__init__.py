@@ -1,1 +1,1 @@
-"""What the terminal shows."""
+"""What a command prints: the plan, progress, tables and the next commands."""

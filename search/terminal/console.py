@@ -1,4 +1,4 @@
-"""A data frame in the terminal."""
+"""The console of the commands, and comparison tables on it."""
 
 import os
 import sys
@@ -11,12 +11,17 @@ from rich.table import Table
 from analysis.text import visible
 
 
-class Quiet(Console):
-    """A console that falls silent when nobody reads on (`| head`): what is recorded goes on."""
+class SafeConsole(Console):
+    """A console that replaces control characters, and goes silent when its pipe is closed.
+
+    Labels and error messages may hold characters that a terminal would execute. Where a pipe is
+    closed (`| head`), the search itself goes on.
+    """
 
     def print(self, *objects: Any, **kwargs: Any) -> None:
-        """Print; what a terminal would act on in a text, a label's or a reason's, is replaced."""
-        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **kwargs)
+        """Print with control characters replaced."""
+        safe = (visible(item) if isinstance(item, str) else item for item in objects)
+        super().print(*safe, **kwargs)
 
     def on_broken_pipe(self) -> None:
         """Print nothing more."""
@@ -24,26 +29,27 @@ class Quiet(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def show_table(console: Console, frame: pandas.DataFrame) -> None:
-    """Print a comparison table; where it is too wide for the terminal, turned on its side."""
-    wide = (
-        sum(
-            max(len(str(column)), *(len(str(cell)) for cell in frame[column])) + 2
-            for column in frame
-        )
-        if len(frame)
-        else 0
-    )
-    if console.is_terminal and wide > console.width:
+def print_table(console: Console, frame: pandas.DataFrame) -> None:
+    """Print a comparison table, transposed where it is too wide for the terminal."""
+    width = _width(frame)
+    if console.is_terminal and width > console.width:
         frame = frame.set_index(frame.columns[0]).T.reset_index(names=frame.columns[0])
     table = Table(header_style="bold", box=None)
     for column in frame.columns:
         table.add_column(str(column), overflow="fold", no_wrap=not console.is_terminal)
     for row in frame.itertuples(index=False):
         table.add_row(*("" if pandas.isna(cell) else str(cell) for cell in row))
-    if console.is_terminal:
-        console.print(table, soft_wrap=False)
-    else:
-        Console(
-            file=console.file, width=max(console.width, wide + 10), highlight=False, markup=False
-        ).print(table, soft_wrap=False)
+    if not console.is_terminal:
+        # A file gets whole rows, however long.
+        columns = max(console.width, width + 10)
+        console = Console(file=console.file, width=columns, highlight=False, markup=False)
+    console.print(table, soft_wrap=False)
+
+
+def _width(frame: pandas.DataFrame) -> int:
+    """Columns of text that the table takes; 0 for an empty one."""
+    if frame.empty:
+        return 0
+    return sum(
+        max(len(str(column)), *(len(str(cell)) for cell in frame[column])) + 2 for column in frame
+    )

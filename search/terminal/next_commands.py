@@ -1,38 +1,57 @@
-"""The commands that a user is shown to go on with, as a shell takes them: they name the results and
-the store of the search."""
+"""The commands that a user is shown to continue with, quoted for a shell.
 
+They name the results folder and the MLflow store of the search where these are not the defaults.
+"""
+
+import os
 import shlex
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from search.spec import SearchSpec
 
 
 def export(spec: SearchSpec) -> str:
-    """Write the winner to a file."""
+    """Export the winner to a file."""
     return f"python -m search.export {spec.name}{spec.results_flag} --out best.yaml"
 
 
 def train(spec: SearchSpec) -> str:
-    """Make a model of that file."""
+    """Train a model from that file."""
     store = f" --tracking-uri {shlex.quote(spec.tracking_uri)}" if spec.tracking_uri else ""
     return f"python -m search.train best.yaml --seeds 5 --out model{spec.results_flag}{store}"
 
 
 def predict(folder: Path) -> str:
-    """Ask that model."""
+    """Classify a text with that model."""
     return f"python -m search.predict {shlex.quote(str(folder))} 'wake me at seven'"
 
 
 def resume(spec: SearchSpec) -> str:
-    """Go on with a search, which knows its store."""
+    """Continue a search."""
     return f"python -m search.run --resume {spec.name}{spec.results_flag}"
 
 
 def sync(spec: SearchSpec) -> str:
-    """Log what MLflow lacks of a search, which knows its store."""
+    """Log to MLflow what it lacks of a search."""
     return f"python -m search.sync {spec.name}{spec.results_flag}"
 
 
 def report(spec: SearchSpec) -> str:
     """Draw the report."""
     return f"python -m analysis.report {shlex.quote(str(spec.folder))}"
+
+
+def browse(uri: str) -> str:
+    """How to see MLflow's pages: the address of a server, or the command that serves a store.
+
+    Passwords are not printed.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https"):
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if uri == os.environ.get("MLFLOW_TRACKING_URI") and "@" in uri:
+        return 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
+    if parts.scheme == "databricks" or uri == "databricks":
+        return uri
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"

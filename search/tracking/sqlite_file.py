@@ -1,11 +1,12 @@
 """MLflow's sqlite file, made whole or not at all."""
 
-import fcntl
 import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
+
+from search.lock import locked
 
 
 def path_of(uri: str) -> Path | None:
@@ -27,10 +28,7 @@ def make(path: Path, fill: Callable[[str], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return
-    with path.with_name(f".{path.name}.lock").open(
-        "a+", encoding="utf-8", errors="replace"
-    ) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path.with_name(f".{path.name}.lock"), wait=True) as lock:
         if path.exists():
             return
         _remove_last(path, lock)

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 from ray.tune.execution.tune_controller import TuneController
 
-from search import session as course
-from search.cluster import start as cluster
+from search import pipeline
+from search.cluster.watchdog import AGENTS, DAEMONS
 from search.run import main
 from search.study import journal
 from search.terminal import progress
@@ -27,9 +27,9 @@ PARTS: dict[str, tuple[Any, str]] = {
     "write the journal": (journal.Journal, "write"),
     "Ray Tune's own records": (TuneController, "checkpoint"),
     "MLflow": (tracking.Tracker, "sync"),
-    "terminal": (progress.Progress, "look"),
-    "tables": (course, "_record"),
-    "report": (course, "_draw"),
+    "terminal": (progress.Progress, "update"),
+    "tables": (pipeline, "write_records"),
+    "report": (pipeline, "draw_report"),
     "MLflow at the end": (tracking.Tracker, "finish_within"),
 }
 """Where each part is entered. Asking and recording are in the loop, writing in both; MLflow and
@@ -49,7 +49,7 @@ class Clocks:
         """Time every part from here on."""
         for part, (owner, name) in PARTS.items():
             setattr(owner, name, self._timed(part, getattr(owner, name)))
-        course.tune_study = self._around_trials(course.tune_study)
+        pipeline.tune_study = self._around_trials(pipeline.tune_study)
 
     def _timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -100,7 +100,7 @@ def _services() -> float:
     own = [
         process
         for process in psutil.Process().children(recursive=True)
-        if process.name() in (*cluster.VITAL, *cluster.AGENTS)
+        if process.name() in (*DAEMONS, *AGENTS)
     ]
     return sum(process.cpu_times().user + process.cpu_times().system for process in own)
 

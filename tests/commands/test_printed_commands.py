@@ -22,7 +22,9 @@ import torch
 from packaging.version import Version
 
 from search import export, predict, sync, train
-from search.final import mlflow_model as model_log
+from search.final import folder as model_folders
+from search.final import mlflow_model
+from search.final.predictor import BATCH_SIZE
 from search.spec import SearchSpec
 from search.terminal import next_commands as onward
 from search.tracking.recorder import EXPERIMENT
@@ -31,8 +33,9 @@ from tests.processes import ROOT
 from tests.search.test_seeds import NEW, journal
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Pretrained, load_tokenizer
 from trainables.parts.model.head import Head
+from trainables.parts.model.loading import load_tokenizer
+from trainables.parts.model.pretrained import Pretrained
 
 LIMITED = """
 import resource, runpy, sys
@@ -130,7 +133,7 @@ def test_an_interrupt_ends_a_command_with_130(place: Path) -> None:
         command, cwd=place, env=ENVIRONMENT, preexec_fn=heard, **streams
     ) as process:
         assert process.stdin and process.stdout and process.stderr
-        process.stdin.write("wake me\n" * predict.BATCH)
+        process.stdin.write("wake me\n" * BATCH_SIZE)
         process.stdin.flush()
         assert '"label"' in process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -139,7 +142,7 @@ def test_an_interrupt_ends_a_command_with_130(place: Path) -> None:
 
 def test_a_served_model_needs_what_an_index_has() -> None:
     """Not a local build, as 2.13.0+cpu."""
-    found = dict(line.split("==") for line in model_log._requirements())
+    found = dict(line.split("==") for line in mlflow_model.requirements())
     assert found["torch"] == Version(version("torch")).public and all(
         Version(number).local is None for number in found.values()
     )
@@ -154,18 +157,18 @@ def record(folder: Path, **changes: Any) -> Path:
     for name in ("config.json", "model.safetensors", "README.md", "tokenizer.json"):
         (folder / name).write_text("{}")
     values = {"curves": {}, "summary": {}, "best_seed": 1000, "configuration": {}} | changes
-    (folder / train.SCORES).write_text(json.dumps(values))
+    (folder / model_folders.SCORES).write_text(json.dumps(values))
     return folder
 
 
 def test_only_a_folder_that_search_train_wrote_is_replaced(tmp_path: Path) -> None:
-    train._check(tmp_path / "new", None)
-    train._check(record(tmp_path / "earlier"), None)
+    model_folders.check_out(tmp_path / "new")
+    model_folders.check_out(record(tmp_path / "earlier"))
     named = record(tmp_path / "newer", files=["odd.model"])
     (named / "odd.model").write_text("")
-    train._check(named, None)
+    model_folders.check_out(named)
     (tmp_path / "empty").mkdir()
-    train._check(tmp_path / "empty", None)
+    model_folders.check_out(tmp_path / "empty")
 
 
 def other_file(folder: Path) -> None:
@@ -182,15 +185,15 @@ def hidden_folder(folder: Path) -> None:
 
 
 def other_scores(folder: Path) -> None:
-    (folder / train.SCORES).write_text('{"alice": 3}')
+    (folder / model_folders.SCORES).write_text('{"alice": 3}')
 
 
 def list_of_scores(folder: Path) -> None:
-    (folder / train.SCORES).write_text("[1, 2]")
+    (folder / model_folders.SCORES).write_text("[1, 2]")
 
 
 def no_scores(folder: Path) -> None:
-    (folder / train.SCORES).unlink()
+    (folder / model_folders.SCORES).unlink()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_a_folder_that_may_be_somebodys_is_refused_before_anything_is_trained(
     change(folder)
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(ValueError, match=r"is not a model folder of search\.train") as error:
-        train._check(folder, None)
+        model_folders.check_out(folder)
     assert "\n" not in str(error.value) and sorted(path.name for path in folder.iterdir()) == before
 
 

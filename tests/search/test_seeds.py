@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.export import _scores
 from search.outputs import tables as results
-from search.seeds import MOST, MOST_REPORTED, choice_seeds, report_seeds
-from search.session import _chosen_by
+from search.outputs.recipe import trial_scores
+from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS, choice_seeds, report_seeds
+from search.session import selection_accuracy
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from search.sync import sync
 from search.tracking.recorder import open_client
@@ -30,7 +31,9 @@ OLD = {"1": {"1": 0.91, "2": 0.93}, "0": {"1": 0.5, "2": 0.5}}
 NEW = {"1": {"1000": 0.80, "1001": 0.82}}
 
 
-@given(st.integers(0, 2**31 - 1), st.integers(1, MOST), st.integers(1, MOST_REPORTED))
+@given(
+    st.integers(0, 2**31 - 1), st.integers(1, MAX_CHOICE_SEEDS), st.integers(1, MAX_REPORT_SEEDS)
+)
 def test_the_three_uses_are_disjoint(seed: int, choice: int, report: int) -> None:
     uses = [{seed}, set(choice_seeds(seed, choice)), set(report_seeds(seed, report))]
     assert [len(use) for use in uses] == [1, choice, report] and len(
@@ -39,7 +42,9 @@ def test_the_three_uses_are_disjoint(seed: int, choice: int, report: int) -> Non
     assert all(0 <= number < 2**32 for use in uses for number in use)  # what numpy takes
 
 
-@given(st.integers(0, 2**31 - 1), st.integers(1, MOST), st.integers(1, MOST))
+@given(
+    st.integers(0, 2**31 - 1), st.integers(1, MAX_CHOICE_SEEDS), st.integers(1, MAX_CHOICE_SEEDS)
+)
 def test_more_seeds_are_the_same_and_others(seed: int, few: int, many: int) -> None:
     few, many = sorted((few, many))
     for use in (choice_seeds, report_seeds):
@@ -80,11 +85,10 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
         trial: {seed: [epoch(1, score)] for seed, score in seeds.items()}
         for trial, seeds in OLD.items()
     }
-    studies.remember(search.study, results.CONFIRMED, runs)
-    studies.remember(search.study, results.WINNER, 1)
-    studies.remember(
-        search.study,
-        results.CONDITIONS,
+    search.study.set_user_attr(records.CHOICE_RUNS.name, runs)
+    search.study.set_user_attr(records.WINNER.name, 1)
+    search.study.set_user_attr(
+        records.CONDITIONS.name,
         {"data": "f", "model": "m", "precision": "fp32", "threads": 1, "device": "cpu"},
     )
     tested = OLD if reported is None else reported
@@ -92,11 +96,10 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
         seed: {"test_accuracy": score - 0.01, "test_loss": 1.0, "test_loss_paper": 1.1}
         for seed, score in tested.get("1", {}).items()
     }
-    studies.remember(search.study, results.TESTED, {"1": scores})
+    search.study.set_user_attr(records.TEST_SCORES.name, {"1": scores})
     for seed in tested.get("1", {}):
-        studies.remember(
-            search.study,
-            results.predictions_of(1, int(seed)),
+        search.study.set_user_attr(
+            records.predictions(1, int(seed)).name,
             {"predicted": [0, 0, 1], "confidence": [0.9, 0.8, 0.7]},
         )
     if reported is not None:
@@ -104,7 +107,7 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
             trial: {seed: [epoch(1, score)] for seed, score in seeds.items()}
             for trial, seeds in reported.items()
         }
-        studies.remember(search.study, results.REPORTED, runs)
+        search.study.set_user_attr(records.REPORT_RUNS.name, runs)
     return search
 
 
@@ -130,13 +133,13 @@ def test_only_runs_that_chose_nothing_are_reported(tmp_path: Path) -> None:
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
     assert kinds == {"search": {0}, "confirm": {1, 2}, "report": {1000, 1001}}
-    scores = _scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1])
     assert scores["choice_accuracy"] == {1: 0.91, 2: 0.93} and scores["confirmed_accuracy"] == {
         1000: 0.8,
         1001: 0.82,
     }
     assert set(scores["test"]) == {1000, 1001}
-    assert set(_scores(search.study, search.study.get_trials()[0])) == {
+    assert set(trial_scores(search.study, search.study.get_trials()[0])) == {
         "best_validation_accuracy",
         "choice_accuracy",
     }
@@ -169,7 +172,7 @@ def test_a_journal_of_an_earlier_version_says_that_its_runs_chose_the_winner(
     assert len(found["test"]) == 2 and {
         row["seed"] for row in results.prediction_rows(search.study, CORPUS)
     } == {1, 2}
-    scores = _scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1])
     assert "confirmed_accuracy" not in scores and set(scores["test"]) == set(
         scores["choice_accuracy"]
     ) == {1, 2}
@@ -238,11 +241,13 @@ def test_a_search_is_recommended_by_what_chose_its_winner_and_not_by_what_is_rep
         {},
     )
     assert (
-        _chosen_by(found | {"confirmed_accuracy": [0.99]})
-        == _chosen_by(found)
+        selection_accuracy(found | {"confirmed_accuracy": [0.99]})
+        == selection_accuracy(found)
         == found["choice_accuracy"]
     )
-    assert _chosen_by(found | {"choice_accuracy": None}) == found["best_validation_accuracy"]
+    assert (
+        selection_accuracy(found | {"choice_accuracy": None}) == found["best_validation_accuracy"]
+    )
 
 
 # From an earlier version's folder to a report
@@ -260,16 +265,16 @@ def made_old(folder: Path) -> optuna.Study:
     ]
     path.write_text("\n".join(lines) + "\n")
     study = studies.read_study(folder)
-    confirmed = study.user_attrs[results.CONFIRMED]
+    confirmed = study.user_attrs[records.CHOICE_RUNS.name]
     (other,) = [
-        number for number in map(int, confirmed) if number != study.user_attrs[results.WINNER]
+        number for number in map(int, confirmed) if number != study.user_attrs[records.WINNER.name]
     ]
-    studies.remember(study, results.WINNER, other)
+    study.set_user_attr(records.WINNER.name, other)
     scores = {
         seed: {"test_accuracy": 0.5, "test_loss": 1.0, "test_loss_paper": 1.1}
         for seed in confirmed[str(other)]
     }
-    studies.remember(study, results.TESTED, {str(other): scores})
+    study.set_user_attr(records.TEST_SCORES.name, {str(other): scores})
     return study
 
 
@@ -280,7 +285,10 @@ def test_a_folder_of_an_earlier_version_is_synced_and_a_resume_reports_its_new_w
     shutil.copytree(searched.folder, tmp_path / "tiny")
     first = studies.read_study(searched.folder).user_attrs
     old = dict(made_old(tmp_path / "tiny").user_attrs)
-    assert results.REPORTED not in old and old[results.WINNER] != first[results.WINNER]
+    assert (
+        records.REPORT_RUNS.name not in old
+        and old[records.WINNER.name] != first[records.WINNER.name]
+    )
     where = ["--results", str(tmp_path)]
     assert run("search.sync", "tiny", *where).returncode == 0
     assert "confirmed_accuracy" not in run("search.export", "tiny", *where).stdout
@@ -288,16 +296,20 @@ def test_a_folder_of_an_earlier_version_is_synced_and_a_resume_reports_its_new_w
     assert done.returncode == 0, done.stderr
     assert "(n=2)" in done.stdout and "also chose" not in done.stdout
     found = studies.read_study(tmp_path / "tiny").user_attrs
-    winner = str(first[results.WINNER])
+    winner = str(first[records.WINNER.name])
     assert (
-        found[results.CONFIRMED] == old[results.CONFIRMED] and str(found[results.WINNER]) == winner
+        found[records.CHOICE_RUNS.name] == old[records.CHOICE_RUNS.name]
+        and str(found[records.WINNER.name]) == winner
     )
-    assert {trial: set(seeds) for trial, seeds in found[results.REPORTED].items()} == {
+    assert {trial: set(seeds) for trial, seeds in found[records.REPORT_RUNS.name].items()} == {
         winner: {"1000", "1001"}
     }
-    for seed, epochs in found[results.REPORTED][winner].items():
-        assert tiny.curve(epochs) == tiny.curve(first[results.REPORTED][winner][seed])
-        assert found[results.TESTED][winner][seed] == first[results.TESTED][winner][seed]
+    for seed, epochs in found[records.REPORT_RUNS.name][winner].items():
+        assert tiny.curve(epochs) == tiny.curve(first[records.REPORT_RUNS.name][winner][seed])
+        assert (
+            found[records.TEST_SCORES.name][winner][seed]
+            == first[records.TEST_SCORES.name][winner][seed]
+        )
     summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())
     assert summary["confirmed_seeds"] == [run["seed"] for run in summary["test"]] == [1000, 1001]
     runs = [

@@ -1,12 +1,15 @@
-"""What a command line may ask for, and the one line that it gets where it may not."""
+"""SearchSpec and the command line made from it: flags, defaults, and one-line errors."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 import trainables
 from search import arguments
+from search.flag import flag, seconds
 from search.run import main
 from search.spec import SearchSpec
 
@@ -132,7 +135,7 @@ def test_a_folder_that_was_renamed_is_not_resumed_under_its_new_name(tmp_path) -
 
 
 def test_times_are_read_in_their_units() -> None:
-    assert [arguments.seconds(text) for text in ("90s", "30m", "2h", "1.5d", "45")] == [
+    assert [seconds(text) for text in ("90s", "30m", "2h", "1.5d", "45")] == [
         90,
         1800,
         7200,
@@ -205,6 +208,45 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(
     assert not results.exists()
 
 
+@dataclass(frozen=True, kw_only=True)
+class GrownSpec(SearchSpec):
+    """A SearchSpec with more fields."""
+
+    warm_start: Literal["none", "points"] = "points"
+    """Where the search begins."""
+    patience: int | None = flag(None, metavar="N", unset="100 % of the budget")
+    """Epochs without
+    improvement."""
+    share_cache: bool = False
+    """Whether trials share a cache."""
+    cooldown: float = flag(60.0, metavar="30s", parse=seconds, on_resume="fixed")
+    """Pause between trials."""
+
+
+def test_a_new_field_is_a_flag_with_its_help_type_choices_and_default() -> None:
+    actions = {action.dest: action for action in arguments.parser(GrownSpec)._actions}
+    helps = {
+        "warm_start": "Where the search begins (default: points)",
+        "patience": "Epochs without improvement (default: 100 % of the budget)",
+        "share_cache": "Whether trials share a cache (default: False)",
+        "cooldown": "Pause between trials (default: 60)",
+    }
+    assert {name: actions[name].help % () for name in helps} == helps
+    assert actions["warm_start"].choices == ("none", "points")
+    assert (actions["patience"].metavar, actions["cooldown"].metavar) == ("N", "30s")
+    assert "--no-share-cache" in actions["share_cache"].option_strings
+    flags = ["--warm-start", "none", "--patience", "3", "--share-cache", "--cooldown", "2m"]
+    args = arguments.parse(["--regime", "llrd", *flags], GrownSpec)
+    values = {"warm_start": "none", "patience": 3, "share_cache": True, "cooldown": 120.0}
+    assert arguments.given_values(args, GrownSpec) == values
+    assert "cooldown" in GrownSpec.names("fixed") and "patience" in GrownSpec.names("changeable")
+    assert arguments.given_values(arguments.parse(["--regime", "llrd"], GrownSpec), GrownSpec) == {}
+    with pytest.raises(ValueError, match=r"^--cooldown is a number above 0 .*; got 'soon'$"):
+        arguments.parse(["--regime", "llrd", "--cooldown", "soon"], GrownSpec)
+    with pytest.raises(SystemExit):
+        arguments.parse(["--regime", "llrd", "--patience", "many"], GrownSpec)
+
+
 def test_the_flags_are_the_documented_ones() -> None:
     """Adding or dropping a flag is a decision: this list and the README change with it."""
     flags = {
@@ -235,20 +277,20 @@ def test_the_flags_are_the_documented_ones() -> None:
         (["--max-concurrent", "-1"], None),
     ],
 )
-def test_how_many_workers_will_be_needed_is_told_by_flags_or_by_the_search_that_goes_on(
+def test_the_worker_count_follows_from_the_flags_and_a_resumed_spec(
     flags: list[str], cores: float | None, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     expected = 0 if cores is None else max(1, 8 * cores)
-    assert arguments.workers(arguments.parse(["--regime", "supcon", *flags])) == expected
+    assert arguments.worker_count(arguments.parse(["--regime", "supcon", *flags])) == expected
     made = spec(name="old", results=str(tmp_path), cpus_per_trial=4.0)
     made.folder.mkdir()
     (made.folder / "spec.json").write_text(made.to_json())
     resumed = ["--resume", "old", "--results", str(tmp_path)]
-    assert arguments.workers(arguments.parse(resumed)) == 2
-    assert arguments.workers(arguments.parse([*resumed, "--max-concurrent", "1"])) == 1
+    assert arguments.worker_count(arguments.parse(resumed)) == 2
+    assert arguments.worker_count(arguments.parse([*resumed, "--max-concurrent", "1"])) == 1
     (made.folder / "spec.json").write_text("[")
-    assert arguments.workers(arguments.parse(resumed)) == 8
+    assert arguments.worker_count(arguments.parse(resumed)) == 8
 
 
 def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:

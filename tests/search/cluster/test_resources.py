@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from search.cluster.start import Machine, Node, resources
-from tests.processes import ROOT, Searched, run
+from search.cluster.resources import Machine, Node, resources
+from tests.processes import ROOT, Inputs, run
 
 UNEQUAL = ((2, 0), (2, 1), (1, 1))
 """Cores and GPUs of three nodes."""
@@ -194,7 +194,7 @@ def test_a_task_on_a_gpu_has_a_process_of_its_own_and_one_on_a_cpu_a_warm_one(
     ],
 )
 def test_what_the_cluster_cannot_do_is_one_line(
-    flags: list[str], said: str, unequal: Cluster, searched: Searched
+    flags: list[str], said: str, unequal: Cluster, inputs: Inputs
 ) -> None:
     address = unequal.found["address"]
     argv = [
@@ -210,8 +210,8 @@ def test_what_the_cluster_cannot_do_is_one_line(
         address,
         *flags,
     ]
-    done = run(*argv, *searched.sources, timeout=120, **unequal.environment, PYTHONPATH=str(ROOT))
+    done = run(*argv, *inputs.sources, timeout=120, **unequal.environment, PYTHONPATH=str(ROOT))
     assert done.returncode == 2 and done.stderr.startswith(said) and done.stderr.count("\n") == 1, (
         done.stderr
     )
-    assert not (searched.results / "no").exists()
+    assert not (inputs.results / "no").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from search.cluster import start as cluster
+from search.cluster.watchdog import ray_processes
 
 
 def test_a_process_that_has_only_the_raylets_name_is_not_taken_for_it(tmp_path: Path) -> None:
@@ -25,9 +25,7 @@ def test_a_process_that_has_only_the_raylets_name_is_not_taken_for_it(tmp_path: 
             while not (found := [child for child in parent.children() if child.name() == "raylet"]):
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
-            assert [(one.pid, name) for one, name in cluster._find_vital()] == [
-                (process.pid, "raylet")
-            ]
+            assert [(one.pid, name) for one, name in ray_processes()] == [(process.pid, "raylet")]
         finally:
             for child in parent.children(recursive=True):
                 child.kill()

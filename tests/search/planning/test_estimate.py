@@ -13,20 +13,21 @@ import torch
 from rich.console import Console
 
 import trainables
-from search.cluster.start import Resources
+from search.cluster.resources import Resources
 from search.inputs import Prepared, prepare
-from search.planning import estimate
-from search.planning.estimate import Estimate, Measured, Stage
+from search.planning import estimate, measure
+from search.planning.estimate import Estimate, Measurement, Stage
 from search.run import main
 from search.spec import SearchSpec
-from search.study.study import JOURNAL, point_of
-from search.terminal import plan
+from search.study.configuration import point_parameters
+from search.study.study import JOURNAL
+from search.terminal import plan, space
 from tests import tiny
 from tests.search.terminal.test_progress import grown
 
 GIB = 2**30
-ONE = Measured(1.0, (Stage(10, 5.0, 5.0),), GIB, 256)
-TWO = Measured(1.0, (Stage(10, 12.0, 10.0), Stage(20, 3.0, 0.5)), GIB, 256)
+ONE = Measurement(1.0, (Stage(10, 5.0, 5.0),), GIB, 256)
+TWO = Measurement(1.0, (Stage(10, 12.0, 10.0), Stage(20, 3.0, 0.5)), GIB, 256)
 """A trial of one stage, 51 s; and one of two: 1 + 12 + 9 * 10 + 3 + 19 * 0.5 = 115.5 s."""
 
 
@@ -79,28 +80,28 @@ def test_a_searchs_time_and_memory_by_hand() -> None:
     """50 trials on two slots, 3 on 2 seeds, 1 on 3: 25 rounds; 1 whole trial and 49 mean ones of
     60.5 s; 3 + 2 rounds. Two GiB."""
     found = estimate.estimate(spec(), TWO, slots=2)
-    assert (found.trials, found.full, found.confirmation, found.memory) == (
+    assert (found.trials, found.unpruned, found.confirmation, found.memory) == (
         50,
         25 * 115.5,
         5 * 115.5,
         2 * GIB,
     )
-    assert found.stopped == pytest.approx((115.5 + 49 * 60.5) / 2)
+    assert found.pruned == pytest.approx((115.5 + 49 * 60.5) / 2)
     unstopped = estimate.estimate(spec(scheduler="none", confirm_top=0), TWO, slots=4)
     assert (
-        unstopped == Estimate(50, 13 * 115.5, None, 0, 4 * GIB) and unstopped.likely == 13 * 115.5
+        unstopped == Estimate(50, 13 * 115.5, None, 0, 4 * GIB) and unstopped.expected == 13 * 115.5
     )
 
 
 def test_a_resumed_search_counts_what_is_left_and_a_small_one_its_longest_trial() -> None:
-    found = estimate.estimate(spec(), TWO, slots=2, ended=40)
-    assert (found.trials, found.full) == (10, 5 * 115.5)
-    assert found.stopped == pytest.approx(10 * 60.5 / 2)
-    assert estimate.estimate(spec(confirm_top=0), TWO, slots=2, ended=50) == Estimate(
+    found = estimate.estimate(spec(), TWO, slots=2, finished=40)
+    assert (found.trials, found.unpruned) == (10, 5 * 115.5)
+    assert found.pruned == pytest.approx(10 * 60.5 / 2)
+    assert estimate.estimate(spec(confirm_top=0), TWO, slots=2, finished=50) == Estimate(
         0, 0, None, 0, 0
     )
     small = estimate.estimate(spec(trials=3, confirm_top=0), TWO, slots=8)
-    assert (small.full, small.stopped, small.memory) == (115.5, 115.5, 3 * GIB)
+    assert (small.unpruned, small.pruned, small.memory) == (115.5, 115.5, 3 * GIB)
 
 
 def test_what_a_resumed_search_has_behind_it_is_read_from_its_journal_which_stays_as_it_is(
@@ -108,12 +109,12 @@ def test_what_a_resumed_search_has_behind_it_is_read_from_its_journal_which_stay
 ) -> None:
     made, _ = grown(tmp_path)
     before = (made.folder / JOURNAL).read_bytes()
-    assert estimate.ended(made) == 2  # one complete, one failed; the third was running
+    assert estimate.finished_trials(made) == 2  # one complete, one failed; the third was running
     assert (made.folder / JOURNAL).read_bytes() == before and [
         path.name for path in made.folder.iterdir()
     ] == [JOURNAL]
     assert (
-        estimate.ended(spec(name="never-begun", results=str(tmp_path))) == 0
+        estimate.finished_trials(spec(name="never-begun", results=str(tmp_path))) == 0
         and not (tmp_path / "never-begun").exists()
     )
 
@@ -126,13 +127,16 @@ def test_stages_keep_their_own_length_or_follow_the_budget() -> None:
             "classifier": [4.0, 0.5, 1.5],
         },
     )
-    assert estimate.stages(once, twice, epochs=10, scale=3) == (Stage(10, 6, 3), Stage(3, 12, 3))
-    assert estimate.stages({"untuned": [1.0]}, {"untuned": [1.5]}, epochs=1, scale=2) == (
+    assert measure.scaled_stages(once, twice, epochs=10, scale=3) == (
+        Stage(10, 6, 3),
+        Stage(3, 12, 3),
+    )
+    assert measure.scaled_stages({"untuned": [1.0]}, {"untuned": [1.5]}, epochs=1, scale=2) == (
         Stage(1, 3, 3),
     )
-    assert estimate.stages({"fine-tune": [1.0]}, {"fine-tune": [1.0, 2.0]}, epochs=1, scale=1) == (
-        Stage(1, 1, 2),
-    )
+    assert measure.scaled_stages(
+        {"fine-tune": [1.0]}, {"fine-tune": [1.0, 2.0]}, epochs=1, scale=1
+    ) == (Stage(1, 1, 2),)
 
 
 def test_what_does_not_fit_is_said_with_a_way_out() -> None:
@@ -147,7 +151,7 @@ def test_what_does_not_fit_is_said_with_a_way_out() -> None:
     assert said(GIB // 2) == [
         "4 trials at a time need more memory than is free: not even one trial fits"
     ]
-    half = estimate.estimate(spec(), TWO, 4).likely / 2
+    half = estimate.estimate(spec(), TWO, 4).expected / 2
     assert said(4 * GIB, time_budget=half) == [
         "--time-budget will end the search after about 25 of 50 trials"
     ]
@@ -159,7 +163,7 @@ def test_what_does_not_fit_is_said_with_a_way_out() -> None:
 
 def test_the_slice_has_whole_mini_batches_and_the_lengths_of_the_whole(prepared: Prepared) -> None:
     data = prepared.data
-    part = estimate.spread(data, 64)
+    part = measure.spread(data, 64)
     assert len(part.train) == 64 and part.labels == data.labels
     assert len(part.validation) == round(64 / len(data.train) * len(data.validation))
     assert part.train.lengths.mean() == pytest.approx(data.train.lengths.mean(), rel=0.1)
@@ -171,9 +175,9 @@ def test_the_slice_has_whole_mini_batches_and_the_lengths_of_the_whole(prepared:
         tuple(part.train.ids[start:end])
         for start, end in zip(part.train.offsets, part.train.offsets[1:])
     } <= rows
-    every = estimate.spread(data, 1600)
+    every = measure.spread(data, 1600)
     assert len(every.train) == len(data.train) and len(every.validation) == len(data.validation)
-    assert len(estimate.spread(data, 10_000).train) == len(data.train)
+    assert len(measure.spread(data, 10_000).train) == len(data.train)
 
 
 @pytest.mark.parametrize(
@@ -187,13 +191,13 @@ def test_an_epochs_estimate_is_near_what_it_takes(
     the data, and what some of it said."""
     made = spec(regime=regime)
     threads = torch.get_num_threads()
-    found = estimate.measure(made, prepared, Resources(1, 0, 2), "fp32", seconds=0)
+    found = measure.measure(made, prepared, Resources(1, 0, 2), "fp32", seconds=0)
     assert torch.get_num_threads() == threads and 64 <= found.sentences <= len(prepared.data.train)
-    assert found.peak > 100 * 2**20 and found.start > 0
+    assert found.peak_memory > 100 * 2**20 and found.setup > 0
     module = trainables.load(regime)
     lasted, last = dict[str, list[float]](), time.perf_counter()
     for epoch in module.train(
-        module.Config.from_dict(point_of(made, {})),
+        module.Config.from_dict(point_parameters(made, {})),
         prepared.data,
         prepared.small.build(),
         epochs=3,
@@ -233,10 +237,10 @@ def test_the_plan_is_wrapped_beside_its_headings_in_a_terminal_and_whole_lines_e
             soft_wrap=True,
             highlight=False,
         )
-        plan.say_data(console, prepared, made)
-        plan.say_plan(console, made, Resources(1, 0.25, 4), "bf16")
-        plan.say_estimate(console, made, TWO, Resources(1, 0.25, 4), 0, 1440)
-        plan.say_space(console, made)
+        plan.print_data(console, prepared, made)
+        plan.print_plan(console, made, Resources(1, 0.25, 4), "bf16")
+        plan.print_estimate(console, made, TWO, Resources(1, 0.25, 4), 0, 1440)
+        space.print_space(console, made)
         shown[terminal] = out.getvalue().splitlines()
     assert all(len(line) <= 80 for line in shown[True])
     headings = [
@@ -256,14 +260,18 @@ def test_the_plan_is_wrapped_beside_its_headings_in_a_terminal_and_whole_lines_e
     beside = [
         line
         for line in shown[True]
-        if line[: plan.HEADING].strip() in headings or line.startswith(" " * plan.HEADING)
+        if line[: plan.HEADING_WIDTH].strip() in headings
+        or line.startswith(" " * plan.HEADING_WIDTH)
     ]
     assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
     assert (
-        "50 trials in 25m where none is stopped, 13m where one in 3 goes on from each rung; the"
+        "50 trials take 25m without pruning, 13m if one in 3 continues from each rung; the"
         " confirmation 6m" in plain[6]
     )
-    assert "1.0 GiB a trial, 4.0 GiB for those side by side; 20.0 GiB are free" in plain[7]
+    assert (
+        "1.0 GiB per trial, 4.0 GiB for those that run at the same time; 20.0 GiB are free"
+        in plain[7]
+    )
 
 
 def test_a_dry_run_says_time_memory_and_what_does_not_fit_and_writes_nothing(
@@ -291,8 +299,8 @@ def test_a_dry_run_says_time_memory_and_what_does_not_fit_and_writes_nothing(
     for words in (
         "tokens   median",
         "labels   4, ",
-        "where none is stopped",
-        "GiB a trial",
+        "without pruning",
+        "GiB per trial",
         "basis    trial 0 takes",
     ):
         assert words in said
@@ -333,12 +341,9 @@ def test_a_dry_run_says_that_trial_0_fails_where_it_does(
         "trial 0 fails on a few sentences: FloatingPointError: the loss became nan in epoch 1"
         in said
     )
-    assert "where none is stopped" not in said and "nothing was run" in said
+    assert "without pruning" not in said and "nothing was run" in said
 
 
 def test_a_dry_run_that_prints_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--regime", "baseline", "--dry-run", "--quiet"]) == 2
-    assert (
-        capsys.readouterr().err
-        == "error: --dry-run and --quiet exclude each other: a dry run does nothing but print\n"
-    )
+    assert "--dry-run and --quiet exclude each other" in capsys.readouterr().err

@@ -14,14 +14,18 @@ from rich.console import Console
 
 import trainables
 from analysis.text import duration
-from search import session as course
-from search.cluster.start import Resources
-from search.polling import following
+from search import pipeline
+from search.cluster.resources import Resources
+from search.polling import polling
+from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
-from search.terminal import plan
-from search.terminal.progress import Progress, ago, classifier_epochs, differing, sparkline
-from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from search.terminal import next_commands, plan
+from search.terminal.live_view import classifier_epochs
+from search.terminal.progress import Progress
+from search.terminal.text import ago, difference, sparkline
+from search.trials.ledger import Ledger
 from tests import tiny
 from tests.processes import run
 from tests.search.study.test_study import epoch, spec
@@ -62,14 +66,16 @@ def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]
     trials = []
     for number in range(400):
         scores = [numbers.random() for _ in range(10)]
-        epochs = {f"{studies.EPOCH}{at}": epoch(at, score) for at, score in enumerate(scores, 1)}
+        epochs = {
+            f"{records.EPOCH_PREFIX}{at}": epoch(at, score) for at, score in enumerate(scores, 1)
+        }
         ended = (
             {} if number >= 400 - running else {"state": TrialState.COMPLETE, "value": max(scores)}
         )
         trials.append(
             create_trial(
                 **{"state": TrialState.RUNNING, **ended},
-                user_attrs={studies.CONFIG: config, **epochs},
+                user_attrs={records.CONFIG.name: config, **epochs},
             )
         )
     study.add_trials(trials)
@@ -80,7 +86,7 @@ def shown(progress: Progress) -> list[str]:
     """The lines of one look."""
     out = io.StringIO()
     progress.console.file = out
-    progress.console.print(progress._view(studies.trials(progress.study)))
+    progress.console.print(progress.render(studies.trials(progress.study)))
     return out.getvalue().splitlines()
 
 
@@ -94,9 +100,9 @@ def test_plain_lines_tell_each_ended_trial_once(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
     progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {}, HERE)
-    progress.told.clear()
-    progress.look()
-    progress.look()
+    progress.reported.clear()
+    progress.update()
+    progress.update()
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
     assert "trial 0: 0.5000" in lines[0] and "[2/4]" in lines[0]
@@ -108,7 +114,7 @@ def test_the_live_view_has_what_one_looks_for_within_80_columns(tmp_path: Path) 
     made, study = grown(tmp_path)
     console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
     with Progress(console, study, made, {"dropout": 0.9}, HERE) as progress:
-        progress.look()
+        progress.update()
     seen = out.getvalue()
     head = (
         "llrd",
@@ -140,7 +146,7 @@ def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
     made, study = crowds[running]
     gpus = Resources(cpus=0.25, gpus=0.03125, slots=running)
     progress = Progress(terminal(width), study, made, {}, gpus)
-    progress.before -= 100
+    progress.finished_before -= 100
     lines = shown(progress)
     assert len(lines) <= 24 and all(len(line) <= width for line in lines)
     assert (
@@ -151,11 +157,11 @@ def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
     assert lines[1].endswith(f" {400 - running}/500 trials")
     assert all(line.rstrip().endswith("…") for line in lines[-min(running, 16) :])
     if running == 60:
-        assert "the first 16 of 60 that run:" in lines[5] and len(lines) == 23
+        assert "the first 16 of 60 running trials:" in lines[5] and len(lines) == 23
     if width >= 80:
         assert lines[2] == f"{running} running, {400 - running} complete, 0 pruned, 0 failed"
         assert lines[3].endswith(
-            f"trials an hour, {running} at a time, 0.25 CPU and 0.031 GPU each"
+            f"trials per hour, {running} at a time, 0.25 CPU and 0.031 GPU each"
         )
         assert "10/30" in lines[-1]  # those of the classifier stage are still to come
 
@@ -189,7 +195,7 @@ def test_the_plan_says_from_when_trials_are_pruned(
 ) -> None:
     out = io.StringIO()
     made = spec(tmp_path, **{"scheduler": "asha", **values})
-    plan.say_plan(Console(file=out, width=200), made, HERE, "bf16")
+    plan.print_plan(Console(file=out, width=200), made, HERE, "bf16")
     assert said in out.getvalue()
 
 
@@ -201,7 +207,7 @@ def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
     progress = Progress(terminal(), study, made, {}, HERE)
     assert progress.eta(398) == "time left unknown"
     progress.began -= 3600
-    assert (round(3600 * progress.rate(400), 2), progress.eta(400)) == (
+    assert (round(3600 * progress.trials_per_second(400), 2), progress.eta(400)) == (
         2.0,
         "12h00m of trials left",
     )
@@ -217,8 +223,10 @@ def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
     progress = Progress(terminal(), study, made, trainables.load("llrd").Config().to_dict(), HERE)
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
     best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
-    assert progress._best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  as trial 0"
-    assert progress._best([]).plain == "best so far: none yet"
+    assert (
+        progress.view.best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  same as trial 0"
+    )
+    assert progress.view.best([]).plain == "best so far: none yet"
     assert [ago(seconds) for seconds in (0, 59, 61, 7500)] == [
         "just now",
         "just now",
@@ -234,12 +242,12 @@ def test_what_has_not_changed_is_drawn_once_a_second(
     made, study = grown(tmp_path)
     drawn: list[float] = []
     with Progress(terminal(), study, made, {}, HERE) as progress:
-        monkeypatch.setattr(progress, "_view", lambda trials: drawn.append(0) or "")
+        monkeypatch.setattr(progress, "render", lambda trials: drawn.append(0) or "")
         for _ in range(5):
-            progress.look()
+            progress.update()
         assert len(drawn) == 1
         progress.began -= 1
-        progress.look()
+        progress.update()
         assert len(drawn) == 2
 
 
@@ -253,10 +261,10 @@ def test_why_trials_fail_is_told_once_also_where_nothing_else_is(
         Console(file=out, width=80, force_terminal=terminal), study, made, {}, HERE, quiet
     )
     assert (progress.live is None) == quiet
-    progress.told.clear()
-    progress.look()
-    progress.told.clear()
-    progress.look()
+    progress.reported.clear()
+    progress.update()
+    progress.reported.clear()
+    progress.update()
     (line,) = [line for line in out.getvalue().splitlines() if line.startswith("[")]
     assert "trial 1: failed: FloatingPointError: the loss became nan in epoch 2" in line
     assert not quiet or out.getvalue().count("\n") == 1
@@ -279,7 +287,7 @@ def test_the_way_to_mlflows_pages_is_a_command_or_an_address(
     uri: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert course._browse(uri) == told
+    assert next_commands.browse(uri) == told
 
 
 def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path: Path) -> None:
@@ -288,14 +296,14 @@ def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path
     made.folder.mkdir(parents=True, exist_ok=True)
     (made.folder / "spec.json").write_text(made.to_json())
     (made.folder / "summary.json").write_text("{")
-    course._draw(made, Console(file=out, soft_wrap=True))
+    pipeline.draw_report(made, Console(file=out, soft_wrap=True))
     assert (
-        out.getvalue().startswith("NOTE     the report was not drawn: ValueError: ")
+        out.getvalue().startswith("NOTE     the report could not be drawn: ValueError: ")
         and out.getvalue().count("\n") == 1
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_quiet_prints_the_table_and_the_next_commands_and_nothing_else(
     tmp_path: Path, model_folder: Path
 ) -> None:
@@ -336,7 +344,7 @@ def test_no_color_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with Progress(
         Console(file=out, width=80, force_terminal=True), study, made, {}, HERE
     ) as progress:
-        progress.look()
+        progress.update()
     assert "\x1b[32m" not in out.getvalue() and "\x1b[1;32m" not in out.getvalue()
 
 
@@ -348,7 +356,7 @@ def test_times_values_and_curves_are_written_as_people_do() -> None:
         "2h05m",
     ]
     assert (
-        differing({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1})
+        difference({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1})
         == "a=0.00012 b=none"
     )
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
@@ -362,6 +370,6 @@ def test_a_look_that_fails_for_a_while_does_not_stop_what_is_looked_at() -> None
         if len(looks) < 3:
             raise ConnectionError("down")
 
-    with following(look, every=0.01):
+    with polling(look, every=0.01):
         time.sleep(0.2)
     assert len(looks) > 3

@@ -1,0 +1,91 @@
+"""What the cluster offers to trials, and how many trials run side by side."""
+
+import math
+from dataclasses import dataclass
+
+import ray
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial takes, and how many trials run side by side."""
+
+    cpus: float
+    gpus: float
+    """Fraction of one GPU."""
+    slots: int
+
+    @property
+    def threads(self) -> int:
+        """Threads of a trial's matrix products.
+
+        Floating-point sums depend on the number, so every run of a configuration uses the same.
+        """
+        return max(1, int(self.cpus))
+
+    @property
+    def device(self) -> str:
+        """The torch device of a trial."""
+        return "cuda" if self.gpus > 0 else "cpu"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A computer with its cores and GPUs."""
+
+    cpus: float
+    gpus: float = 0
+
+    def slots(self, cpus: float, gpus: float) -> int:
+        """How many trials of this size run on it at once.
+
+        Each trial uses a fraction of a single GPU: with 0.4, two fit on each card, so four and not
+        five on two cards.
+        """
+        by_cpu = math.floor(self.cpus / cpus + 1e-9)
+        return min(by_cpu, int(self.gpus) * math.floor(1 / gpus + 1e-9)) if gpus else by_cpu
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The nodes of a cluster. A trial runs on one of them, never across two."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of all nodes together."""
+        return sum(node.gpus for node in self.nodes)
+
+
+def this_machine() -> Machine:
+    """What a cluster started on this machine will offer."""
+    import torch  # Takes seconds to import, during which Ray can start.
+    from ray._private.utils import get_num_cpus  # Respects a container's limit, as Ray does.
+
+    return Machine((Node(get_num_cpus(), torch.cuda.device_count()),))
+
+
+def connected() -> Machine:
+    """What the cluster offers to which this process is connected."""
+    totals = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return Machine(tuple(Node(total.get("CPU", 0), total.get("GPU", 0)) for total in totals))
+
+
+def resources(machine: Machine, cpus: float, gpus: float, max_concurrent: int | None) -> Resources:
+    """The resources of trials that take `cpus` cores and the fraction `gpus` of a GPU.
+
+    Raises ValueError where not even one fits: Ray would wait for a larger node forever.
+    """
+    if gpus > 1:
+        raise ValueError(
+            f"gpus_per_trial is at most 1, because a trial trains on one GPU; got {gpus:g}"
+        )
+    if gpus > machine.gpus:
+        raise ValueError(f"gpus_per_trial is 0 where there is no GPU; got {gpus:g}")
+    slots = sum(node.slots(cpus, gpus) for node in machine.nodes)
+    if slots == 0:
+        most = max((node.cpus for node in machine.nodes if node.gpus or not gpus), default=0)
+        where = "the largest node with a GPU" if gpus else "the largest node"
+        raise ValueError(f"cpus_per_trial is at most {most:g}, the cores of {where}; got {cpus:g}")
+    return Resources(cpus, gpus, min(slots, max_concurrent or slots))

@@ -1,0 +1,58 @@
+"""Prediction with a trained model's folder."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from trainables.parts.data.tokens import replace_surrogates
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.loading import load_tokenizer
+from trainables.parts.quote import quoted
+
+BATCH_SIZE = 256
+
+
+class Predictor:
+    """A loaded model folder."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Raises ValueError where `search.train` did not write the folder."""
+        if not os.path.isdir(folder):
+            raise ValueError(f"no folder {quoted(str(folder))}")
+        self.model = Classifier.from_pretrained(folder)
+        self.tokenizer = load_tokenizer(str(folder))
+
+    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Classify texts.
+
+        Each result has `text`, `label`, `score` (the label's probability) and `scores` (every
+        label's). Raises ValueError for a text that is invalid.
+        """
+        texts = [valid_text(text) for text in texts]
+        probabilities = self.model.predict(texts, self.tokenizer).tolist()
+        return [self._result(text, row) for text, row in zip(texts, probabilities)]
+
+    def stream(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Classify any number of texts, `BATCH_SIZE` at a time."""
+        source = iter(texts)
+        while batch := list(islice(source, BATCH_SIZE)):
+            yield from self.predict(batch)
+
+    def _result(self, text: str, probabilities: Sequence[float]) -> dict[str, Any]:
+        labels = self.model.labels
+        best = max(range(len(probabilities)), key=probabilities.__getitem__)
+        return {
+            "text": text,
+            "label": labels[best],
+            "score": round(probabilities[best], 6),
+            "scores": {label: round(score, 6) for label, score in zip(labels, probabilities)},
+        }
+
+
+def valid_text(text: Any) -> str:
+    """A text as the model reads it. Raises ValueError for a blank one and for other types."""
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"a text to classify must be a non-blank string; got {quoted(text)}")
+    return replace_surrogates(text)

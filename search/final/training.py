@@ -1,0 +1,228 @@
+"""Final training: a recipe on several seeds, of which the best on validation becomes the model."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from rich.console import Console
+
+from search.cluster.resources import Resources, connected, resources
+from search.cluster.start import cluster
+from search.context import facts
+from search.final.folder import write_folder
+from search.final.mlflow_model import log_final
+from search.inputs import Prepared, prepare
+from search.outputs.provenance import commit, versions
+from search.outputs.tables import last_contrastive_loss
+from search.reports import run_seconds
+from search.seeds import report_seeds
+from search.spec import SearchSpec
+from search.terminal.console import SafeConsole
+from search.tracking.recorder import connect, one_line, tracking_uri
+from search.trials import full_runs, worker
+from search.trials.tuner import put
+from search.trials.worker import Job, Weights
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.quote import quoted
+
+Curve = list[dict[str, Any]]
+"""A run's epochs, as `Epoch.to_dict` makes them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec:
+    """A final training."""
+
+    recipe: Mapping[str, Any]
+    """As `search.outputs.recipe.read_recipe` returns it."""
+    out: Path
+    """The model's folder."""
+    seeds: int = 5
+    """Number of runs, on seeds that neither the search nor the choice of its winner used."""
+    register: str | None = None
+    """Name under which MLflow registers the model; None: not registered."""
+    tracking_uri: str | None = None
+    """MLflow server or store; None: MLFLOW_TRACKING_URI, else an SQLite file in `results`."""
+    results: str = "results"
+    """Folder of the SQLite file."""
+
+
+@dataclass(frozen=True)
+class Final:
+    """The result: the folder of the best seed's model, and the row of the comparison table."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of all seeds."""
+
+    curves: dict[int, Curve]
+    tests: dict[int, dict[str, float]]
+    """Scores on the test split by seed; empty without one."""
+    weights: Weights
+    """Of the best seed."""
+
+    @property
+    def best_seed(self) -> int:
+        """The seed with the highest validation accuracy."""
+        return best_seed(self.curves)
+
+
+def train(spec: TrainSpec, console: Console | None = None) -> Final:
+    """Train the recipe on each seed, write the best seed's model, log it and perhaps register it.
+
+    The first seeds are those of the search's own report, with bit-identical curves. Raises
+    ValueError for invalid input, OSError where the machine fails.
+    """
+    console = console or SafeConsole(highlight=False, soft_wrap=True, markup=False)
+    recipe = spec.recipe
+    prepared = _load_inputs(recipe, console)
+    store = tracking_uri(spec.tracking_uri, spec.results)
+    client = connect(store, spec.results)
+    with cluster(os.environ.get("RAY_ADDRESS")):
+        per_run = _resources(recipe, console)
+        runs = _train_seeds(recipe, spec.seeds, prepared, per_run, console)
+    summary = _summary(recipe, prepared, runs)
+    record = {
+        "curves": {str(seed): curve for seed, curve in runs.curves.items()},
+        "summary": summary,
+        "best_seed": runs.best_seed,
+        "configuration": dict(recipe),
+        "versions": versions(),
+        "commit": commit(),
+    }
+    classifier = _classifier(recipe, prepared, runs.weights)
+    out = write_folder(spec.out, classifier, prepared.tokenizer, record)
+    try:
+        log_final(client, store, record, runs.curves, out, spec.register)
+    except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
+        raise OSError(
+            f"the model is in {quoted(str(out))}, but MLflow at '{store}' lacks some of it:"
+            f" {one_line(error)}"
+        ) from error
+    return Final(out, summary)
+
+
+def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
+    """The recipe's data and model, with a note where they have changed since the search."""
+    data, model = recipe["data"], recipe["model"]
+    prepared = prepare(
+        data["source"],
+        model["source"],
+        text_column=data.get("text_column"),
+        label_column=data.get("label_column"),
+        max_tokens=recipe["max_tokens"],
+    )
+    for what, then, now in (
+        ("data", data.get("fingerprint"), prepared.corpus.fingerprint),
+        ("model", model.get("fingerprint"), prepared.model_fingerprint),
+    ):
+        if then and then != now:
+            _note(console, f"the {what} has changed since the search ({then} then, {now} now)")
+    return prepared
+
+
+def _resources(recipe: Mapping[str, Any], console: Console) -> Resources:
+    """A whole GPU for each run where the search used one and there is one, else the CPU."""
+    machine, gpu = connected(), recipe["device"] == "cuda"
+    if gpu and not machine.gpus:
+        _note(console, "the search ran on a GPU, and there is none here: curves differ slightly")
+    gpus = 1.0 if gpu and machine.gpus else 0.0
+    return resources(machine, float(recipe["threads"]), gpus, None)
+
+
+def _note(console: Console, text: str) -> None:
+    console.print(f"NOTE     {text}", style="bold yellow")
+
+
+def _train_seeds(
+    recipe: Mapping[str, Any],
+    number: int,
+    prepared: Prepared,
+    per_run: Resources,
+    console: Console,
+) -> Runs:
+    """Train on each seed, and test where there is a test split."""
+    data, pretrained = put(prepared.data, prepared.small)
+    job = Job(
+        recipe["regime"],
+        data,
+        pretrained,
+        recipe["epochs"],
+        recipe["precision"],
+        per_run.device,
+        per_run.threads,
+    )
+    seeds = report_seeds(recipe.get("seed") or 0, number)
+    runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
+    done: dict[int, Curve] = {}
+    for run, trained, reason in full_runs.finished(runs):
+        if reason:
+            raise OSError(f"the run on seed {run.seed} failed: {reason}")
+        done[run.seed] = trained.epochs
+        accuracy = trained.epochs[-1]["best_validation_accuracy"]
+        console.print(f"seed {run.seed}: validation {accuracy:.4f}")
+    curves = {seed: done[seed] for seed in seeds}
+    tests = {}
+    if prepared.test is not None:
+        tests = dict(zip(seeds, full_runs.test(runs, job, per_run, prepared)))
+    best = next(run for run in runs if run.seed == best_seed(curves))
+    return Runs(curves, tests, ray.get(best.weights))
+
+
+def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:
+    """The seed with the highest validation accuracy; the lowest seed of equals."""
+    return max(curves, key=lambda seed: (curves[seed][-1]["best_validation_accuracy"], -seed))
+
+
+def _classifier(recipe: Mapping[str, Any], prepared: Prepared, weights: Weights) -> Classifier:
+    """The trained model over the whole vocabulary."""
+    classifier: Classifier = worker.assemble(
+        recipe["regime"],
+        recipe["config"],
+        weights,
+        prepared.pretrained,
+        prepared.vocabulary,
+        prepared.corpus.labels,
+        recipe["precision"],
+    )
+    classifier.max_tokens = recipe["max_tokens"]
+    return classifier
+
+
+def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> dict[str, Any]:
+    """The row of the comparison table, with the names of `search.outputs.tables.summary`."""
+    spec = SearchSpec(
+        regime=recipe["regime"],
+        data=recipe["data"]["source"],
+        model=recipe["model"]["source"],
+        epochs=recipe["epochs"],
+    )
+    scores = recipe.get("scores") or {}
+    curves = runs.curves.values()
+    return {
+        "name": str(recipe.get("search") or "final"),
+        "regime": spec.regime,
+        "epochs": spec.epochs,
+        "states": {"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},
+        "seconds": sum(map(run_seconds, curves)),
+        "paper_config_validation_accuracy": None,
+        "best_trial": recipe.get("trial"),
+        "best_validation_accuracy": scores.get("best_validation_accuracy"),
+        "winner_trial": recipe.get("trial"),
+        "choice_accuracy": None,
+        "confirmed_accuracy": [curve[-1]["best_validation_accuracy"] for curve in curves],
+        "confirmed_seeds": list(runs.curves),
+        "confirmed_runs_chose": False,
+        "confirmed_failed": 0,
+        "test": [{"seed": seed, **scores} for seed, scores in runs.tests.items()],
+        "batch_size": recipe["config"].get("batch_size"),
+        "last_contrastive_loss": last_contrastive_loss(curves, spec.epochs),
+        **facts(spec, prepared),
+    }

@@ -1,0 +1,231 @@
+"""The recipe: a configuration as YAML, with all that is needed to train it again.
+
+`search.export` writes it from a search's study, `search.train` reads it.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import optuna
+import yaml
+from optuna.trial import FrozenTrial
+
+import trainables
+from search.command import user_path
+from search.outputs.provenance import commit, versions
+from search.spec import SearchSpec
+from search.study import records
+from search.study import study as studies
+from search.study.winner import reported_runs, reported_runs_chose, test_scores
+from trainables.parts.config import Count, Range, checked
+from trainables.parts.model.encoder import Precision
+from trainables.parts.quote import quoted, reason
+
+REQUIRED = (
+    "regime",
+    "config",
+    "epochs",
+    "data",
+    "model",
+    "max_tokens",
+    "precision",
+    "threads",
+    "device",
+)
+TYPES = {
+    "config": dict,
+    "data": dict,
+    "data.source": str,
+    "data.fingerprint": str | None,
+    "data.text_column": str | None,
+    "data.label_column": str | None,
+    "model": dict,
+    "model.source": str,
+    "model.fingerprint": str | None,
+    "epochs": Count,
+    "threads": Annotated[int, Range(1, 4096)],
+    "precision": Precision,
+    "device": Literal["cpu", "cuda"],
+    "search": str | None,
+    "trial": int | None,
+    "seed": int | None,
+    "scores": dict | None,
+    "scores.best_validation_accuracy": float | None,
+}
+"""Types of a recipe's entries, a section before its entries."""
+RENAMED_SCORES = {
+    "search_validation_accuracy": "best_validation_accuracy",
+    "choice_validation_accuracy": "choice_accuracy",
+    "confirmed_validation_accuracy": "confirmed_accuracy",
+}
+RENAMED_TEST_SCORES = {
+    "accuracy": "test_accuracy",
+    "loss": "test_loss",
+    "paper_loss": "test_loss_paper",
+}
+"""Names of scores in recipes of earlier versions, and their present names."""
+MAX_BYTES = 10**6
+"""Size of a file with recipes; one recipe takes some two thousand bytes."""
+
+
+def export(folder: Path, top: int = 1) -> str:
+    """The `top` best configurations of the search in `folder`, a YAML document each.
+
+    The winner comes first, or the best on validation where nothing was confirmed. Raises ValueError
+    where the folder holds no search, or no trial completed.
+    """
+    spec = SearchSpec.read(folder)
+    study = studies.read_study(folder)
+    winner = records.WINNER.read(study)
+    ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
+    if not ranking:
+        raise ValueError(f"no trial of '{spec.name}' completed: there is nothing to export")
+    recipes = [_recipe(study, spec, trial, rank) for rank, trial in enumerate(ranking[:top], 1)]
+    return "---\n".join(
+        yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True) for recipe in recipes
+    )
+
+
+def _recipe(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int) -> dict[str, Any]:
+    conditions = records.CONDITIONS.read(study)
+    if not conditions:
+        raise ValueError(
+            f"the journal of '{spec.name}' is damaged: it lacks the data and model of the trials"
+        )
+    return {
+        "search": spec.name,
+        "rank": rank,
+        "trial": trial.number,
+        "regime": spec.regime,
+        "config": json.loads(json.dumps(records.CONFIG.read(trial))),
+        "epochs": spec.epochs,
+        "seed": spec.seed,
+        "data": {
+            "source": spec.data,
+            "fingerprint": conditions["data"],
+            "text_column": spec.text_column,
+            "label_column": spec.label_column,
+        },
+        "model": {"source": spec.model, "fingerprint": conditions["model"]},
+        "max_tokens": spec.max_tokens,
+        "precision": conditions["precision"],
+        "threads": conditions["threads"],
+        "device": conditions["device"],
+        "scores": trial_scores(study, trial),
+        "versions": versions(),
+        "commit": commit(),
+    }
+
+
+def trial_scores(study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
+    """A trial's accuracy in the search and on the seeds that chose the winner, by seed.
+
+    The winner also has its scores on the seeds that chose nothing, on validation and test.
+    """
+    runs = dict(sorted(records.CHOICE_RUNS.of(study, trial.number).items()))
+    scores: dict[str, Any] = {"best_validation_accuracy": trial.value}
+    if runs:
+        scores["choice_accuracy"] = _accuracies(runs)
+    if trial.number != records.WINNER.read(study):
+        return scores
+    if not reported_runs_chose(study):
+        scores["confirmed_accuracy"] = _accuracies(reported_runs(study))
+    if tests := test_scores(study):
+        scores["test"] = {seed: dict(test) for seed, test in tests.items()}
+    return scores
+
+
+def _accuracies(runs: dict[int, list[records.Record]]) -> dict[int, float]:
+    return {seed: epochs[-1]["best_validation_accuracy"] for seed, epochs in runs.items()}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, which could expand to any size."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("it has an alias")
+        return super().compose_node(parent, index)
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """The first recipe of a file that `search.export` wrote, of this version or an earlier one.
+
+    Raises ValueError where it is not valid, OSError where the disk fails.
+    """
+    where = quoted(str(path))
+    text = _read_text(path, where)
+    try:
+        document = next(iter(yaml.load_all(text, _Loader)), None)
+    except Exception as error:
+        # Besides its own errors, PyYAML passes on those of Python's constructors.
+        raise ValueError(f"{where} cannot be read as YAML: {reason(error)}") from error
+    try:
+        return _validated(document)
+    except ValueError as error:
+        raise ValueError(f"{where} is not a file that search.export wrote: {error}") from error
+
+
+def _read_text(path: Path, where: str) -> str:
+    try:
+        # A device file would never end, hence the limit.
+        with user_path(path), path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8")
+    except ValueError as error:
+        raise ValueError(f"{where} cannot be read: {reason(error)}") from error
+    if len(text) > MAX_BYTES:
+        raise ValueError(
+            f"{where} is not a file that search.export wrote: it is longer than {MAX_BYTES} bytes"
+        )
+    return text
+
+
+def _validated(document: Any) -> dict[str, Any]:
+    """The document with the present names, if it can be trained and recorded."""
+    if not isinstance(document, dict):
+        raise ValueError("it is not a mapping")
+    missing = [key for key in REQUIRED if key not in document]
+    if missing:
+        raise ValueError(f"it has no '{missing[0]}'")
+    try:
+        json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"JSON cannot represent it: {reason(error)}") from error
+    document = _with_present_names(document)
+    for name, kind in TYPES.items():
+        section, _, key = name.partition(".")
+        value = (document.get(section) or {}).get(key) if key else document.get(section)
+        checked(name, value, kind)
+    spec = SearchSpec(
+        name=document.get("search"),
+        regime=document["regime"],
+        data=document["data"]["source"],
+        model=document["model"]["source"],
+        max_tokens=document["max_tokens"],
+        epochs=document["epochs"],
+        seed=document.get("seed") or 0,
+        cpus_per_trial=document["threads"],
+    )
+    trainables.load(spec.regime).Config.from_dict(document["config"])
+    return document
+
+
+def _with_present_names(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the scores of an earlier version under their present names."""
+    scores = document.get("scores")
+    if not isinstance(scores, dict):
+        return document
+    scores = _renamed(scores, RENAMED_SCORES)
+    if isinstance(scores.get("test"), dict):
+        scores["test"] = {
+            seed: _renamed(test, RENAMED_TEST_SCORES) if isinstance(test, dict) else test
+            for seed, test in scores["test"].items()
+        }
+    return {**document, "scores": scores}
+
+
+def _renamed(values: Mapping[Any, Any], names: Mapping[str, str]) -> dict[Any, Any]:
+    return {names.get(name, name): value for name, value in values.items()}

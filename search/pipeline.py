@@ -1,0 +1,194 @@
+"""One search from start to end: trials, confirmation of the best, records."""
+
+import contextlib
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from rich.console import Console
+
+import trainables
+from analysis.comparison import table as comparison
+from analysis.read.summary import Summary
+from search.atomic import write
+from search.context import Context
+from search.outputs import recipe
+from search.outputs import tables as results
+from search.polling import polling
+from search.signals import Stop
+from search.spec import SearchSpec
+from search.study import records
+from search.study import study as studies
+from search.study.lock import alone
+from search.terminal import next_commands, plan, space
+from search.terminal.console import SafeConsole
+from search.terminal.progress import Progress
+from search.tracking.tracker import Tracker, conclude, identify
+from search.trials.confirmation import confirm
+from search.trials.tuner import Ending, tune_study
+from search.trials.worker import Job, reason
+
+TRACKING_SECONDS = 1.0
+"""Between two updates of MLflow while trials run."""
+PROGRESS_SECONDS = 0.5
+"""Between two updates of the terminal."""
+FINAL_TRACKING_SECONDS = 30.0
+"""What MLflow gets at the end for everything that it still lacks."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a search ended: its summary (a row of the comparison table), and why it ended."""
+
+    spec: SearchSpec
+    summary: dict[str, Any]
+    ending: Ending
+
+
+def run_search(
+    spec: SearchSpec,
+    context: Context,
+    client: Any,
+    console: Console,
+    stop: Stop,
+    *,
+    resume: bool = False,
+) -> Outcome:
+    """Run a search, or continue one. All results are in its study, on disk.
+
+    Raises ValueError where the search exists already, runs in another process, or began with other
+    data, another model or another kind of machine.
+    """
+    began = time.monotonic()
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    with alone(spec.folder):
+        if not resume:
+            spec.named()
+            write(spec.folder / "spec.json", spec.to_json())
+        study = studies.open_study(spec)
+        job = replace(context.job, regime=spec.regime, epochs=spec.epochs)
+        _check_conditions(study, spec, context)
+        write(spec.folder / "spec.json", spec.to_json())
+        write(spec.folder / "space.md", space.markdown(spec))
+        studies.interrupt(study)
+        tracker = Tracker(client, spec, identify(study, context.tags))
+        plan.print_plan(console, spec, context.resources, job.precision)
+        try:
+            with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
+                ending = _run_trials(spec, study, job, context, console, stop)
+            conclude(study, ending.name)
+            spent = records.SECONDS.read(study) + time.monotonic() - began
+            records.SECONDS.write(study, spent)
+            summary = write_records(spec, study, context)
+            draw_report(spec, console)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                tracker.close(interrupted=True)
+            raise
+        _finish_tracking(tracker, spec, study, summary, ending, console)
+    return Outcome(spec, summary, ending)
+
+
+def _run_trials(
+    spec: SearchSpec, study: optuna.Study, job: Job, context: Context, console: Console, stop: Stop
+) -> Ending:
+    """Trials, then the confirmation of the best; the user may stop either.
+
+    Afterwards a quiet console prints again, so that what fails in recording is shown.
+    """
+    paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
+    live = SafeConsole(highlight=False, markup=False)
+    try:
+        with Progress(live, study, spec, paper, context.resources, console.quiet) as progress:
+            with polling(progress.update, every=PROGRESS_SECONDS):
+                ending = tune_study(spec, study, job, context.resources, stop)
+            progress.update()
+        if ending != Ending.INTERRUPTED and spec.confirm_top:
+            confirm(spec, study, context.prepared, job, context.resources, console.print)
+    except KeyboardInterrupt:
+        return Ending.INTERRUPTED
+    finally:
+        console.quiet = False
+    return ending
+
+
+def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> None:
+    """Record the data, model and arithmetic of a new search; refuse to continue it with others."""
+    now = {
+        "data": context.tags["data_fingerprint"],
+        "model": context.tags["model_fingerprint"],
+        "precision": context.job.precision,
+        "threads": context.job.threads,
+        "device": context.job.device,
+    }
+    then = records.CONDITIONS.read(study) or now
+    for name in now:
+        if then[name] != now[name]:
+            raise ValueError(
+                f"{name} has changed since '{spec.name}' began ({then[name]} then, {now[name]}"
+                " now); start a new search"
+            )
+    records.CONDITIONS.write(study, now)
+    records.TEST_EXPECTED.write(study, context.prepared.test is not None)
+
+
+def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> dict[str, Any]:
+    """Write every file that is made from the study, except the report; returns the summary."""
+    summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
+    note = comparison.note([Summary.from_dict(summary)]) + _next_steps(spec, summary)
+    write(spec.folder / "table.md", note)
+    if summary["best_trial"] is not None:
+        write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))
+    return summary
+
+
+def _next_steps(spec: SearchSpec, summary: dict[str, Any]) -> str:
+    """The next commands in Markdown, for below the table: MLflow shows both in the run's page."""
+    if summary["best_trial"] is None:
+        return ""
+    commands = f"{next_commands.export(spec)}\n{next_commands.train(spec)}"
+    return (
+        "\nFigures and misclassified texts: `report.html` among the artifacts. Next steps:\n\n"
+        f"```sh\n{commands}\n```\n"
+    )
+
+
+def draw_report(spec: SearchSpec, console: Console) -> None:
+    """Draw the report from the written files. A failure is printed, and the search goes on.
+
+    Raises OSError where the disk fails.
+    """
+    try:
+        from analysis.report import report  # Takes a second to import: not before the first trial.
+
+        report(spec.folder)
+    except OSError:
+        raise
+    except Exception as error:
+        console.print(
+            f"NOTE     the report could not be drawn: {reason(error)}; to try again:"
+            f" {next_commands.report(spec)}",
+            style="bold yellow",
+        )
+
+
+def _finish_tracking(
+    tracker: Tracker,
+    spec: SearchSpec,
+    study: optuna.Study,
+    summary: dict[str, Any],
+    ending: Ending,
+    console: Console,
+) -> None:
+    """Log the rest to MLflow, or print the command that does."""
+    note = (spec.folder / "table.md").read_text(encoding="utf-8")
+    missing = tracker.finish_within(
+        FINAL_TRACKING_SECONDS, study, summary, note, interrupted=ending == Ending.INTERRUPTED
+    )
+    if missing:
+        console.print(
+            f"NOTE     not everything was logged to MLflow ({missing}); to log the rest:"
+            f" {next_commands.sync(spec)}",
+            style="bold yellow",
+        )

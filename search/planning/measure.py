@@ -1,0 +1,149 @@
+"""Measure trial 0: train it on a few sentences in this process."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+import trainables
+from search.cluster.resources import Resources
+from search.inputs import Prepared
+from search.planning.estimate import Measurement, Stage
+from search.polling import polling
+from search.spec import SearchSpec
+from search.study.configuration import point_parameters
+from search.trials import worker
+from search.trials.gpu_memory import longest
+from trainables.parts.data.tokens import Data, Tokens
+from trainables.parts.model.encoder import Precision
+
+WARM_UP_SENTENCES = 16
+MIN_SENTENCES, MAX_SENTENCES = 64, 256
+"""Training sentences that are timed, in whole mini-batches."""
+MEASURING_SECONDS = 6.0
+"""For all searches of a command together; a slow model takes longer for `MIN_SENTENCES`."""
+MEMORY_SECONDS = 0.01
+"""Between two readings of the memory in use; a training step takes several times as long."""
+
+
+@dataclass(frozen=True)
+class TimedRun:
+    """Trial 0 on some of the data."""
+
+    sentences: int
+    """Of training."""
+    tokens: int
+    """Of training."""
+    setup: float
+    """Seconds to build the model."""
+    epochs: dict[str, list[float]]
+    """Seconds of each epoch, by stage."""
+
+
+def measure(
+    spec: SearchSpec,
+    prepared: Prepared,
+    resources: Resources,
+    precision: Precision,
+    seconds: float = MEASURING_SECONDS,
+) -> Measurement:
+    """Train trial 0 for about `seconds`, with the threads, precision and device of a trial.
+
+    Raises whatever the regime raises: the trial would fail with it.
+    """
+    threads, process, peak = torch.get_num_threads(), psutil.Process(), 0
+
+    def read_memory() -> None:
+        nonlocal peak
+        peak = max(peak, process.memory_info().rss)
+
+    def run(data: Data, epochs: int) -> TimedRun:
+        return _train(spec, config, prepared, data, epochs, precision, resources.device)
+
+    train = prepared.data.train
+    regime = trainables.load(spec.regime)
+    config = regime.Config.from_dict({**point_parameters(spec, {}), **spec.fix})
+    batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), len(train))
+    try:
+        torch.set_num_threads(resources.threads)
+        with polling(read_memory, every=MEMORY_SECONDS):
+            # Libraries load and compile something once; a trial does not pay for that.
+            short = run(spread(prepared.data, min(batch, WARM_UP_SENTENCES)), 1)
+            few = spread(prepared.data, batch)
+            began = time.perf_counter()
+            run(replace(few, train=longest(train, batch)), 2)  # Takes the most memory.
+            batches = math.floor(seconds / (time.perf_counter() - began))
+            batches = max(min(batches, MAX_SENTENCES // batch), math.ceil(MIN_SENTENCES / batch))
+            full = run(spread(prepared.data, batch * batches), 2)
+            read_memory()
+    finally:
+        torch.set_num_threads(threads)
+        worker.free_memory()
+    scale = float(train.lengths.sum() / full.tokens)
+    stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale)
+    return Measurement(full.setup, stages, peak, full.sentences)
+
+
+def _train(
+    spec: SearchSpec,
+    config: Any,
+    prepared: Prepared,
+    data: Data,
+    epochs: int,
+    precision: Precision,
+    device: str,
+) -> TimedRun:
+    """Train a configuration and time its epochs."""
+    worker.free_memory()  # As before each trial.
+    began = time.perf_counter()
+    encoder = prepared.small.build(precision, device)
+    built = last = time.perf_counter()
+    seconds: dict[str, list[float]] = {}
+    regime = trainables.load(spec.regime)
+    for epoch in regime.train(config, data, encoder, epochs=epochs, seed=spec.seed):
+        now = time.perf_counter()
+        seconds.setdefault(epoch.stage, []).append(now - last)
+        last = now
+    return TimedRun(len(data.train), int(data.train.lengths.sum()), built - began, seconds)
+
+
+def scaled_stages(
+    once: dict[str, list[float]], twice: dict[str, list[float]], epochs: int, scale: float
+) -> tuple[Stage, ...]:
+    """The stages of a trial of `epochs` epochs.
+
+    `once` and `twice`: the seconds of a run with a budget of one epoch, and of one with two. A
+    stage that is as long in both does not depend on the budget. Seconds are those of `twice`,
+    times `scale`.
+    """
+    result = []
+    for name, seconds in twice.items():
+        length = len(seconds) + (len(seconds) - len(once[name])) * (epochs - 2)
+        later = seconds[1:] or seconds
+        result.append(Stage(length, scale * seconds[0], scale * sum(later) / len(later)))
+    return tuple(result)
+
+
+def spread(data: Data, sentences: int) -> Data:
+    """A subset of so many training sentences, or all, and of the same fraction of validation.
+
+    Its lengths are distributed as in the whole.
+    """
+    train = _spread(data.train, sentences)
+    fraction = len(train) / len(data.train)
+    validation = _spread(data.validation, max(1, round(fraction * len(data.validation))))
+    return Data(train, validation, data.labels)
+
+
+def _spread(tokens: Tokens, sentences: int) -> Tokens:
+    """So many sentences at equal steps in the order of their lengths."""
+    order = np.argsort(tokens.lengths, kind="stable")
+    middles = (np.arange(sentences) + 0.5) * len(order) / sentences
+    rows = np.unique(order[middles.astype(int)])
+    ids = [tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows]
+    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[rows])])
+    return Tokens(np.concatenate(ids), offsets, tokens.labels[rows], tokens.pad)

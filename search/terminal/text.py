@@ -1,0 +1,60 @@
+"""How numbers, times and hyperparameters are written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.text import duration
+from search.cluster.resources import Resources
+
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(accuracies: list[float]) -> str:
+    """Values from 0 to 1 as a row of blocks."""
+    return "".join(SPARKS[min(7, int(8 * accuracy))] for accuracy in accuracies)
+
+
+def ago(seconds: float) -> str:
+    """How long ago, in whole minutes: `just now`, `4m ago`, `2h05m ago`."""
+    if seconds < 60:
+        return "just now"
+    return f"{duration(60 * (seconds // 60)).removesuffix('00s')} ago"
+
+
+def roughly(seconds: float) -> str:
+    """An estimated duration with few digits: `4.2s`, `90s`, `25m`, `3.1h`."""
+    if seconds < 10:
+        return f"{seconds:.2g}s"
+    if seconds < 120:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}m" if seconds < 5400 else f"{seconds / 3600:.1f}h"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 trial`, `1,440 trials`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def gibibytes(size: float) -> str:
+    """Bytes as GiB."""
+    return f"{size / 2**30:.1f} GiB"
+
+
+def fix_value(value: Any) -> str:
+    """A hyperparameter's value as `--fix` takes it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def difference(config: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    """The hyperparameters that differ from `reference`, as `--fix` takes them, with two digits."""
+    return " ".join(
+        f"{name}={value:.2g}" if isinstance(value, float) else f"{name}={fix_value(value)}"
+        for name, value in config.items()
+        if value != reference.get(name)
+    )
+
+
+def per_trial(resources: Resources) -> str:
+    """What each trial takes of the machine."""
+    gpu = f" and {resources.gpus:.2g} GPU" if resources.gpus else ""
+    return f"{resources.cpus:g} CPU{gpu} each"
