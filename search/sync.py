@@ -11,7 +11,7 @@ from search.spec import SearchSpec, folder_of
 from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
-from search.tracking.recorder import connect, one_line, tracking_uri
+from search.tracking.recorder import connect, one_line, tracking_uri, without_password
 from search.tracking.tracker import Tracker, was_interrupted
 
 
@@ -34,16 +34,12 @@ def sync(folder: Path, uri: str | None = None) -> str:
             summary = results.summary(study, spec, {})
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
-            raise OSError(
-                f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
-            ) from error
-    logged = tracker.recorder
-    if not logged.runs_started and not logged.epochs_logged:
-        return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
-    return (
-        f"MLflow at '{store}' lacked {logged.runs_started} runs and {logged.epochs_logged} epochs of"
-        f" '{spec.name}', and has them now"
-    )
+            problem = f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
+            raise OSError(without_password(problem, store)) from error
+    runs, epochs = tracker.recorder.runs_started, tracker.recorder.epochs_logged
+    lacked = f"{runs} runs and {epochs} epochs" if runs or epochs else "no epoch"
+    done = f"MLflow at '{store}' lacked {lacked} of '{spec.name}'"
+    return without_password(done + ", and has them now" * (runs + epochs > 0), store)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
