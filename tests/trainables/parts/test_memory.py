@@ -13,7 +13,7 @@ from trainables.parts.model.pretrained import Pretrained
 
 
 @pytest.mark.parametrize("fits", [1, 3, 7])
-def test_evaluation_is_divided_where_memory_is_short(
+def test_evaluation_is_divided_when_memory_is_short(
     fits: int, pretrained: Pretrained, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = pretrained.build()
@@ -30,7 +30,7 @@ def test_evaluation_is_divided_where_memory_is_short(
     assert max(sizes) > fits and sum(size for size in sizes if size <= fits) == len(data.validation)
 
 
-def test_evaluation_that_breaks_otherwise_is_not_tried_again(
+def test_evaluation_is_not_retried_after_another_error(
     pretrained: Pretrained, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = list[Batch]()
@@ -85,7 +85,7 @@ def test_evaluation_that_breaks_otherwise_is_not_tried_again(
         (ValueError("shapes do not match"), False, False),
     ],
 )
-def test_what_ends_cuda_in_a_process_is_told_from_what_is_short_of_memory(
+def test_errors_that_lose_cuda_and_errors_of_memory_are_distinguished(
     error: Exception, lost: bool, memory: bool
 ) -> None:
     assert (cuda_is_lost(error), out_of_memory(error)) == (lost, memory)

@@ -55,7 +55,7 @@ def folder(path: Path, ending: str = "jsonl", **splits: list[Row]) -> str:
 
 
 def refusal(source: object, **options: Any) -> str:
-    """The one line with which a SOURCE is refused."""
+    """The one-line error for a SOURCE that cannot be read."""
     with pytest.raises(ValueError) as error:
         data.read(str(source), **options)
     assert "\n" not in str(error.value)

@@ -104,7 +104,7 @@ def test_hub_data_that_is_not_cached_is_refused_at_once_without_a_network(
 
 @pytest.fixture
 def online(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """As if nobody had asked yet whether the hub answers; what the answer changes is put back."""
+    """A process that has not checked the hub yet; what the check changes is restored."""
     import huggingface_hub.constants
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
@@ -113,7 +113,7 @@ def online(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_hub_that_answers_is_reachable(online: pytest.MonkeyPatch) -> None:
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # answers 501: it is there
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # answers 501, which is an answer
     threading.Thread(target=server.handle_request, daemon=True).start()
     online.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     assert hub.reachable.__wrapped__()
@@ -125,7 +125,7 @@ def test_a_hub_that_does_not_answer_takes_the_process_offline(online: pytest.Mon
     import huggingface_hub.constants
 
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))  # bound but not listening
         online.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
         assert not hub.reachable.__wrapped__()
     assert os.environ["HF_HUB_OFFLINE"] == "1" and huggingface_hub.constants.HF_HUB_OFFLINE

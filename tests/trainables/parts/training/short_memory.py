@@ -12,8 +12,8 @@ from trainables.parts.model.pretrained import Pretrained
 BATCH = 16
 
 SUMS = 1e-5
-"""float32 keeps seven digits (2**-24 is 6e-8); sums of some thousand terms in another order lose
-one or two of them."""
+"""Relative tolerance: float32 keeps seven digits (2**-24 is 6e-8), and sums of some thousand terms
+in another order lose one or two of them."""
 
 
 def pretrained_with(pretrained: Pretrained, dropout: float) -> Pretrained:

@@ -36,13 +36,13 @@ KINDS = [
     for way in WAYS
     if way == WAYS[0] or "views" in trainables.load(name).Config().to_dict()
 ]
-"""Regimes that train; those with views are there with each way to make them."""
+"""Regimes that train; contrastive ones once for each way to make views."""
 
 
 @pytest.fixture
 def room() -> Iterator[Callable[[int], None]]:
-    """A way to say how many sentences fit into memory while training: more than that, and their
-    dropout fails."""
+    """A function that limits the sentences that fit into memory in training: dropout fails for
+    more."""
     fits = sys.maxsize
 
     def check(module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -79,8 +79,8 @@ def train(regime: str, encoder: Encoder, data: Data, **values: Any) -> list[dict
 
 
 def same_curve(found: list[dict[str, Any]], expected: list[dict[str, Any]], sentences: int) -> None:
-    """Losses to the digits that sums have; accuracies to one of so many sentences, for a tie may be
-    broken otherwise."""
+    """Losses agree to the precision of sums; accuracies to one sentence, as ties may be broken
+    differently."""
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         for name in set(one) - {"seconds", "micro_batch"}:
@@ -101,16 +101,14 @@ def test_a_divided_run_has_the_undivided_ones_curve(
     room(5)
     divided = train(regime, pretrained.build(), data, views=views)
     assert {epoch["micro_batch"] for epoch in whole} == {BATCH}
-    assert {epoch["micro_batch"] for epoch in divided} <= {
-        2,
-        4,
-    }, "2 where both views of a sentence are dropped out at once"
+    # 2 if both views of a sentence go through dropout at once
+    assert {epoch["micro_batch"] for epoch in divided} <= {2, 4}
     same_curve(divided, whole, len(data.validation))
 
 
-LONG, JUDGES, SPARE = 512, 32, 20 * 2**20
-"""Sentences of 64 tokens in the one mini-batch, which needs more than 80 MiB undivided and less
-than 10 MiB in quarters; sentences of the validation split; bytes that there are."""
+LONG, VALIDATED, SPARE = 512, 32, 20 * 2**20
+"""Sentences of 64 tokens in the only mini-batch, which needs more than 80 MiB undivided and less
+than 10 MiB in quarters; sentences of the validation split; bytes of memory available."""
 
 
 @pytest.mark.slow
@@ -123,12 +121,11 @@ def test_a_process_that_really_runs_out_of_memory_has_the_curve_of_one_that_does
         limited = pool.submit(train_in, regime, model_folder, SPARE).result()
     whole = train_in(regime, model_folder)
     assert whole[0]["micro_batch"] == LONG and limited[0]["micro_batch"] < LONG
-    same_curve(limited, whole, JUDGES)
+    same_curve(limited, whole, VALIDATED)
 
 
 def train_in(regime: str, folder: Path, spare: int | None = None) -> list[dict[str, Any]]:
-    """A run on one large mini-batch in which the process may take `spare` more bytes than it had
-    before training."""
+    """A run on one large mini-batch, with `spare` bytes of memory for training."""
     torch.set_num_threads(1)
     pretrained = pretrained_with(loading.load(str(folder)), 0.0)
     random = np.random.default_rng(0)
@@ -138,9 +135,9 @@ def train_in(regime: str, folder: Path, spare: int | None = None) -> list[dict[s
         return Tokens(ids, np.arange(count + 1) * 64, random.integers(0, 4, count), 0)
 
     data, small = (
-        Data(sentences(count), sentences(JUDGES), ("a", "b", "c", "d")) for count in (LONG, 8)
+        Data(sentences(count), sentences(VALIDATED), ("a", "b", "c", "d")) for count in (LONG, 8)
     )
-    train(regime, pretrained.build(), small)  # what is loaded or allocated once is not a step's
+    train(regime, pretrained.build(), small)  # allocates what is allocated only once
     if spare is not None:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + spare, used + spare))

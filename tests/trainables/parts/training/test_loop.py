@@ -18,7 +18,7 @@ from trainables.parts.training.step import Objective
 
 
 def separable() -> MiniBatches:
-    """Eight points, two intents, one mini-batch of four after the other."""
+    """Eight points of two intents in two mini-batches."""
     x = torch.tensor([[1.0, 0.2], [0.8, 0.1], [0.9, -0.3], [1.1, 0.0]])
     return MiniBatches(Features(torch.cat([x, -x]), torch.tensor([0] * 4 + [1] * 4)), 4, 0)
 
@@ -154,10 +154,7 @@ def test_weights_that_break_in_an_epochs_last_step_stop_training_too() -> None:
 def not_finite(
     forward: Callable[[Tensor], Tensor], loss: Callable[[Tensor], Tensor], **values: Any
 ) -> tuple[nn.Linear, str]:
-    """The model after a run that a number ended, and what was said.
-
-    The loop's mini-batch is of four points, the model linear.
-    """
+    """The linear model and the error after a run that a number that is not finite has ended."""
     torch.manual_seed(0)
     model = nn.Linear(2, 2, bias=False)
     nn.init.zeros_(model.weight)
@@ -184,20 +181,20 @@ def not_finite(
 def test_a_gradient_that_is_not_finite_ends_the_run_before_it_reaches_the_weights(
     max_grad_norm: float | None,
 ) -> None:
-    """The root of 0 is 0, its slope is not finite."""
-    model, reason = not_finite(lambda z: z.abs().sqrt(), Tensor.sum, max_grad_norm=max_grad_norm)
-    assert reason == "the gradient's norm became nan in epoch 4"
+    """The square root of 0 is 0, but its derivative is not finite."""
+    model, message = not_finite(lambda z: z.abs().sqrt(), Tensor.sum, max_grad_norm=max_grad_norm)
+    assert message == "the gradient's norm became nan in epoch 4"
     assert torch.equal(model.weight, torch.zeros(2, 2))
 
 
-def test_so_does_one_whose_norm_is_more_than_float32_holds() -> None:
-    """Each component is finite here, but no optimiser could square it."""
-    model, reason = not_finite(lambda z: z * 1e30, lambda z: z[:, 0].sum())
-    assert reason == "the gradient's norm became inf in epoch 4"
+def test_a_gradient_whose_norm_overflows_float32_ends_the_run_too() -> None:
+    """Each component is finite here, but not its square."""
+    model, message = not_finite(lambda z: z * 1e30, lambda z: z[:, 0].sum())
+    assert message == "the gradient's norm became inf in epoch 4"
     assert torch.equal(model.weight, torch.zeros(2, 2))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_it_reaches_the_weights() -> None:
-    model, reason = not_finite(lambda z: z, lambda z: z.sum() - torch.inf)
-    assert reason == "the loss became -inf in epoch 4"
+    model, message = not_finite(lambda z: z, lambda z: z.sum() - torch.inf)
+    assert message == "the loss became -inf in epoch 4"
     assert torch.equal(model.weight, torch.zeros(2, 2))

@@ -25,15 +25,14 @@ from trainables.parts.training.step import Objective, Passes, gradients
 
 @dataclass(frozen=True)
 class Step:
-    """A model with what it minimises, and a mini-batch of 16 sentences of unlike lengths."""
+    """A model, its objective, and a mini-batch of 16 sentences of different lengths."""
 
     model: nn.ModuleList
     objective: Objective
     batch: Batch
 
     def gradients(self, size: int) -> tuple[float, list[Tensor]]:
-        """Loss and gradients of a step in passes of `size`, from the same random state every
-        time."""
+        """Loss and gradients in passes of `size`, always from the same random state."""
         torch.manual_seed(1)
         self.model.zero_grad()
         loss, _ = gradients(self.objective, self.batch, size)
@@ -48,7 +47,7 @@ class Step:
 
 
 def some(data: Data) -> Batch:
-    """16 sentences of all labels and of unlike lengths."""
+    """16 sentences of all labels and of different lengths."""
     batch = data.train.take(np.linspace(0, len(data.train) - 1, BATCH).astype(int))
     assert batch.mask is not None and len(batch.labels.unique()) == len(data.labels)
     return batch
@@ -63,8 +62,7 @@ def test_a_batch_is_split_by_rows(data: Data) -> None:
 
 
 def step(pretrained: Pretrained, data: Data, loss: str, dropout: float) -> Step:
-    """Contrastive views differ by two maps of their own, and by two passes through the encoder
-    where it has dropout."""
+    """Contrastive views differ by a linear map each, and by the encoder's dropout if it has any."""
     torch.manual_seed(0)
     encoder = pretrained_with(pretrained, dropout).build()
     maps = nn.ModuleList([nn.Linear(encoder.width, 8) for _ in range(2)])
@@ -92,7 +90,7 @@ def step(pretrained: Pretrained, data: Data, loss: str, dropout: float) -> Step:
 
 
 def distance(found: list[Tensor], expected: list[Tensor]) -> float:
-    """Of two gradients, as a share of the length of the expected one."""
+    """Of two gradients, as a fraction of the norm of the expected one."""
     apart, whole = (
         torch.cat([tensor.flatten() for tensor in tensors]) for tensors in (found, expected)
     )
@@ -130,8 +128,7 @@ def test_an_undivided_step_is_one_forward_and_one_backward(
 def test_with_dropout_the_gradients_are_those_of_the_outputs_that_the_loss_saw(
     loss: str, pretrained: Pretrained, data: Data
 ) -> None:
-    """The slow way is the oracle: the same passes in the same order, all of them held in memory as
-    one graph."""
+    """The oracle keeps the same passes in memory as one graph."""
     here = step(pretrained, data, loss, dropout=0.2)
     value, found = here.gradients(5)
     torch.manual_seed(1)
@@ -167,8 +164,8 @@ def test_the_second_encoding_repeats_the_first_and_draws_nothing_more(
 
 
 class Short:
-    """A linear model with dropout that fits `fits` rows, and breaks in the forward or in the
-    backward pass of more."""
+    """A linear model with dropout that runs out of memory with more than `fits` rows, in the
+    forward or in the backward pass."""
 
     def __init__(self, fits: int, breaks: str = "forward") -> None:
         torch.manual_seed(0)
@@ -182,7 +179,9 @@ class Short:
         )
 
     def forward(self, batch: Batch) -> Tensor:
-        assert all(tensor() is None for tensor in self.failed), "what failed still lies in memory"
+        assert all(tensor() is None for tensor in self.failed), (
+            "tensors of a failed pass are still in memory"
+        )
         hidden = self.model[:2](batch.inputs)
         if len(batch.labels) > self.fits:
             if self.breaks == "forward":
@@ -204,14 +203,13 @@ class Short:
 
 @pytest.mark.parametrize("breaks", ["forward", "backward"])
 def test_a_failed_attempt_leaves_no_trace(breaks: str) -> None:
-    """Neither gradients nor random draws nor tensors: the step is that of a run that began with the
-    smaller passes."""
+    """No gradients, random draws or tensors: the step equals one that began with smaller passes."""
     short, small = Short(5, breaks), Short(5)
     small.passes.size = 4
     for _ in range(2):
         assert all(map(torch.equal, short.step(), small.step()))
     assert short.passes.size == 4
-    assert len(short.failed) == 2, "16 and 8 are tried once, and then no more"
+    assert len(short.failed) == 2, "16 and 8 are tried only once"
 
 
 @pytest.mark.parametrize(("fits", "size"), [(16, 16), (15, 8), (7, 4), (3, 2), (1, 1)])
@@ -227,7 +225,7 @@ def test_half_of_a_smaller_mini_batch_is_half_of_what_it_has() -> None:
     assert short.passes.size == 3 and len(short.failed) == 1
 
 
-def test_other_errors_are_not_taken_for_it() -> None:
+def test_other_errors_are_raised() -> None:
     def forward(batch: Batch) -> Tensor:
         raise RuntimeError("shapes do not match")
 
@@ -238,7 +236,7 @@ def test_other_errors_are_not_taken_for_it() -> None:
 
 
 def test_one_sentence_that_does_not_fit_is_an_error() -> None:
-    """A row of 2**47 bytes is all the addresses that a process has: no machine can give it."""
+    """A row of 2**47 bytes fills a process's whole address space."""
     seen: list[int] = []
 
     def forward(batch: Batch) -> Tensor:
