@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from search.command import OK, Parser, exit_code
+from search.folders import folder_of
 from search.outputs import tables as results
-from search.spec import SearchSpec, folder_of
+from search.spec import SearchSpec
 from search.study import study as studies
 from search.study.lock import alone
-from search.tracking.recorder import connect, one_line, tracking_uri
+from search.tracking.recorder import connect, tracking_uri
 from search.tracking.tracker import TAGS, Tracker, was_interrupted
+from trainables.parts.quote import reason
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
@@ -34,7 +36,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
             raise OSError(
-                f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
+                f"MLflow at '{store}' still lacks some of '{spec.name}': {reason(error)}"
             ) from error
     logged = tracker.recorder
     if not logged.started and not logged.logged:

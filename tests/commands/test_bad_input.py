@@ -36,6 +36,7 @@ from search.final.predictor import Predictor
 from search.inputs import prepare
 from search.outputs.recipe import read_recipe
 from search.outputs.tables import CONDITIONS
+from search.request import read_request
 from search.spec import SearchSpec
 from search.study import study as studies
 from tests import tiny
@@ -578,7 +579,7 @@ def test_any_value_of_a_flag_of_a_search_is_taken_or_refused(hold: Hold) -> None
             given |= {flag: value}
 
             def main(argv: list[str]) -> int:
-                made = result(lambda: arguments.command(arguments.parse(argv)))
+                made = result(lambda: read_request(arguments.parse(argv)))
                 for spec in made.specs if made else []:
                     assert SearchSpec.from_json(spec.to_json()) == spec and spec.name
                 return 0
@@ -760,9 +761,7 @@ def test_a_damaged_spec_is_read_or_refused(hold: Hold, finished: Path) -> None:
             (path / "tiny").mkdir()
             (path / "tiny" / "spec.json").write_bytes(content)
             result(
-                lambda: arguments.command(
-                    arguments.parse(["--resume", "tiny", "--results", str(path)])
-                )
+                lambda: read_request(arguments.parse(["--resume", "tiny", "--results", str(path)]))
             )
             assert listing(path) == ["tiny", "tiny/spec.json"]
             assert ended(export.main, ["tiny", "--results", str(path)]) == 2

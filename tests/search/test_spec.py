@@ -10,6 +10,7 @@ import pytest
 import trainables
 from search import arguments
 from search.flag import flag, seconds
+from search.request import read_request
 from search.run import main
 from search.spec import SearchSpec
 
@@ -131,7 +132,7 @@ def test_a_folder_that_was_renamed_is_not_resumed_under_its_new_name(tmp_path) -
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "spec.json").write_text(made.to_json())
     with pytest.raises(ValueError, match="holds the search 'old'"):
-        arguments.command(arguments.parse(["--resume", "new", "--results", str(tmp_path)]))
+        read_request(arguments.parse(["--resume", "new", "--results", str(tmp_path)]))
 
 
 def test_times_are_read_in_their_units() -> None:
@@ -156,7 +157,7 @@ def test_fix_takes_values_as_the_field_has_them() -> None:
         "optimizer=sgd",
         "sgd_learning_rate=1e-3",
     ]
-    (found,) = arguments.command(arguments.parse(argv)).specs
+    (found,) = read_request(arguments.parse(argv)).specs
     assert found.fix == {
         "head_width": None,
         "nesterov": False,
@@ -167,7 +168,7 @@ def test_fix_takes_values_as_the_field_has_them() -> None:
 
 
 def test_all_means_every_regime_under_one_name() -> None:
-    specs = arguments.command(arguments.parse(["--regime", "all", "--name", "mine", *BASE])).specs
+    specs = read_request(arguments.parse(["--regime", "all", "--name", "mine", *BASE])).specs
     assert [made.name for made in specs] == [f"mine-{regime}" for regime in trainables.names()]
 
 
@@ -297,7 +298,7 @@ def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
     made = spec(name="old", results=str(tmp_path), trials=5)
     made.folder.mkdir()
     (made.folder / "spec.json").write_text(made.to_json())
-    (grown,) = arguments.command(
+    (grown,) = read_request(
         arguments.parse(["--resume", "old", "--results", str(tmp_path), "--trials", "9"])
     ).specs
     assert grown.trials == 9 and json.loads(grown.to_json())["name"] == "old"
@@ -312,6 +313,4 @@ def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
     )
     for change in map(str.split, changes):
         with pytest.raises(ValueError, match="--resume"):
-            arguments.command(
-                arguments.parse(["--resume", "old", "--results", str(tmp_path), *change])
-            )
+            read_request(arguments.parse(["--resume", "old", "--results", str(tmp_path), *change]))
