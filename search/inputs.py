@@ -1,5 +1,7 @@
-"""From a spec to what trials need: the data read, checked and tokenised once, the pretrained
-weights loaded once."""
+"""The inputs of a search: data read, checked and tokenised, pretrained weights loaded.
+
+Once each.
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -8,36 +10,36 @@ from typing import Any
 import numpy as np
 import torch
 
+from analysis import paper
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
 from trainables.parts.data.tokens import Data, Tokens, tokenise
-from trainables.parts.model import encoder as encoders
-from trainables.parts.model.encoder import Precision, Pretrained
-
-PAPERS_MODEL = "bert-base-uncased"
+from trainables.parts.model import loading
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that a search, a confirmation or a final training reads.
+    """The inputs of a search, a confirmation or a final training.
 
-    `data` and `small` go to the workers; `test` does not.
+    The search's workers get `data` and `small`, and never `test`.
     """
 
     corpus: Corpus
     tokenizer: Any
     pretrained: Pretrained
-    """The whole model."""
+    """The model with its whole vocabulary."""
     small: Pretrained
-    """The model over the tokens that occur in train and validation."""
+    """The model with only the tokens that occur in train and validation."""
     vocabulary: np.ndarray
     """Those tokens' ids, int32 (V',)."""
     data: Data
     """Train and validation, in the small model's ids."""
     test: Tokens | None
-    """In the whole model's ids; for the winner alone."""
+    """In the whole model's ids; for the winner only."""
     notes: tuple[str, ...] = field(default=())
-    """What a user should know, a line each."""
+    """Warnings about the data, a line each."""
 
     @property
     def model_fingerprint(self) -> str:
@@ -50,22 +52,32 @@ class Prepared:
 
     @property
     def why_not_comparable(self) -> str | None:
-        """Why results on this data are not held against the paper's, or None where they can be."""
+        """Why results on this data cannot be compared with the paper's, or None if they can."""
         if self.corpus.test is None:
             return "the data has no test split"
-        return (
-            None
-            if self.corpus.is_massive_english
-            else "the data is not MASSIVE English, on which the paper's numbers were measured"
-        )
+        if is_massive_english(self.corpus):
+            return None
+        return "the data is not MASSIVE English, on which the paper's numbers were measured"
+
+
+def is_massive_english(corpus: Corpus) -> bool:
+    """Whether this is the paper's data, judged by split sizes, intents and words of the test split.
+
+    The words tell English from MASSIVE's other languages, whose splits are as large.
+    """
+    sizes = {name: len(split) for name, split in corpus.splits.items()}
+    if sizes != paper.SIZES or len(corpus.labels) != 60:
+        return False
+    words = {word for text in corpus.splits["test"].texts for word in text.lower().split()}
+    intents = {"alarm_set", "iot_hue_lightup", "qa_factoid"}
+    return intents <= set(corpus.labels) and {"the", "what", "please"} <= words
 
 
 def default_sources(data: str | None, model: str | None) -> tuple[str, str, list[str]]:
-    """Data and model for what the user did not name, and a banner where the usual ones cannot be
-    had.
+    """Data and model where the user named none, and warnings if they are not the paper's.
 
-    The usual ones are the paper's: MASSIVE English and bert-base-uncased, from the hub or its
-    cache; the others come with Regimen.
+    The paper's are MASSIVE English and bert-base-uncased, from the hub or its cache. If these are
+    not available, the ones that come with Regimen are used.
     """
     banner = []
     if data is None:
@@ -75,17 +87,18 @@ def default_sources(data: str | None, model: str | None) -> tuple[str, str, list
         except ValueError:
             data = "embedded"
             banner.append(
-                "MASSIVE English is not to be had (no hub, not cached): using the embedded corpus;"
-                " nothing is held against the paper"
+                "MASSIVE English is not available (no hub access, not cached): using the embedded"
+                " corpus; results are not compared with the paper"
             )
     if model is None:
-        model = PAPERS_MODEL
+        model = paper.ENCODER
         try:
-            encoders.load(model)
+            loading.load(model)
         except ValueError:
-            model = encoders.MINILM
+            model = loading.MINILM
             banner.append(
-                f"{PAPERS_MODEL} is not to be had (no hub, not cached): using the packaged MiniLM"
+                f"{paper.ENCODER} is not available (no hub access, not cached): using the packaged"
+                " MiniLM"
             )
     return data, model, banner
 
@@ -100,12 +113,12 @@ def prepare(
 ) -> Prepared:
     """Read, check, load and tokenise.
 
-    Raises ValueError with one line for anything that is wrong with data or model.
+    Raises ValueError in one line if data or model are invalid.
     """
     corpus = corpora.read(data, text_column=text_column, label_column=label_column)
-    tokenizer = encoders.load_tokenizer(model)
-    pretrained = encoders.load(model)
-    limit = min(max_tokens, pretrained.longest or max_tokens)
+    tokenizer = loading.load_tokenizer(model)
+    pretrained = loading.load(model)
+    limit = min(max_tokens, pretrained.max_length or max_tokens)
     notes = list(corpus.notes)
     tokens: dict[str, Tokens] = {}
     for name, split in corpus.splits.items():
@@ -133,9 +146,9 @@ def prepare(
 
 
 def resolve_precision(choice: str, *, gpu: bool, native: bool | None = None) -> Precision:
-    """The precision that `auto` means: bf16 where the hardware multiplies it.
+    """What `auto` means: bf16 if the hardware supports it natively.
 
-    `native` says whether the workers' GPUs do; None: as this machine's own.
+    `native` says whether the workers' GPUs do. None: ask this machine's own.
     """
     if choice != "auto":
         return "fp32" if choice == "fp32" else "bf16"

@@ -11,13 +11,13 @@ from rich.console import Console
 import trainables
 from analysis.comparison import numbers as comparison
 from search.atomic import write
-from search.context import Bench
+from search.context import Context
 from search.outputs import recipe
 from search.outputs import tables as results
-from search.outputs.tables import CONDITIONS
 from search.polling import polling
 from search.signals import Stop
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
 from search.terminal import next_commands, plan, space
@@ -47,7 +47,7 @@ class Outcome:
 
 def run_search(
     spec: SearchSpec,
-    bench: Bench,
+    context: Context,
     client: Any,
     console: Console,
     stop: Stop,
@@ -66,20 +66,20 @@ def run_search(
             spec.named()
             write(spec.folder / "spec.json", spec.to_json())
         study = studies.open_study(spec)
-        job = replace(bench.job, regime=spec.regime, epochs=spec.epochs)
-        _check_conditions(study, spec, bench)
+        job = replace(context.job, regime=spec.regime, epochs=spec.epochs)
+        _check_conditions(study, spec, context)
         write(spec.folder / "spec.json", spec.to_json())
         write(spec.folder / "space.md", space.markdown(spec))
         studies.interrupt(study)
-        tracker = Tracker(client, spec, identify(study, bench.tags))
-        plan.print_plan(console, spec, bench.resources, job.precision)
+        tracker = Tracker(client, spec, identify(study, context.tags))
+        plan.print_plan(console, spec, context.resources, job.precision)
         try:
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
-                ending = _run_trials(spec, study, job, bench, console, stop)
+                ending = _run_trials(spec, study, job, context, console, stop)
             conclude(study, ending.name)
-            spent = study.user_attrs.get("seconds", 0.0) + time.monotonic() - began
-            studies.remember(study, "seconds", spent)
-            summary = write_records(spec, study, bench)
+            spent = records.SECONDS.read(study) + time.monotonic() - began
+            records.SECONDS.write(study, spent)
+            summary = write_records(spec, study, context)
             draw_report(spec, console)
         except BaseException:
             with contextlib.suppress(Exception):
@@ -90,7 +90,7 @@ def run_search(
 
 
 def _run_trials(
-    spec: SearchSpec, study: optuna.Study, job: Job, bench: Bench, console: Console, stop: Stop
+    spec: SearchSpec, study: optuna.Study, job: Job, context: Context, console: Console, stop: Stop
 ) -> Ending:
     """Trials, then the confirmation of the best; the user may stop either.
 
@@ -99,12 +99,12 @@ def _run_trials(
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     live = SafeConsole(highlight=False, markup=False)
     try:
-        with Progress(live, study, spec, paper, bench.resources, console.quiet) as progress:
+        with Progress(live, study, spec, paper, context.resources, console.quiet) as progress:
             with polling(progress.update, every=PROGRESS_SECONDS):
-                ending = tune_study(spec, study, job, bench.resources, stop)
+                ending = tune_study(spec, study, job, context.resources, stop)
             progress.update()
         if ending != Ending.INTERRUPTED and spec.confirm_top:
-            confirm(spec, study, bench.prepared, job, bench.resources, console.print)
+            confirm(spec, study, context.prepared, job, context.resources, console.print)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:
@@ -112,29 +112,29 @@ def _run_trials(
     return ending
 
 
-def _check_conditions(study: optuna.Study, spec: SearchSpec, bench: Bench) -> None:
+def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> None:
     """Record the data, model and arithmetic of a new search; refuse to continue it with others."""
     now = {
-        "data": bench.tags["data_fingerprint"],
-        "model": bench.tags["model_fingerprint"],
-        "precision": bench.job.precision,
-        "threads": bench.job.threads,
-        "device": bench.job.device,
+        "data": context.tags["data_fingerprint"],
+        "model": context.tags["model_fingerprint"],
+        "precision": context.job.precision,
+        "threads": context.job.threads,
+        "device": context.job.device,
     }
-    then = study.user_attrs.get(CONDITIONS, now)
+    then = records.CONDITIONS.read(study) or now
     for name in now:
         if then[name] != now[name]:
             raise ValueError(
                 f"{name} has changed since '{spec.name}' began ({then[name]} then, {now[name]}"
                 " now); start a new search"
             )
-    studies.remember(study, CONDITIONS, now)
-    studies.remember(study, "test_follows", bench.prepared.test is not None)
+    records.CONDITIONS.write(study, now)
+    records.TEST_EXPECTED.write(study, context.prepared.test is not None)
 
 
-def write_records(spec: SearchSpec, study: optuna.Study, bench: Bench) -> dict[str, Any]:
+def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> dict[str, Any]:
     """Write every file that is made from the study, except the report; returns the summary."""
-    summary = results.write_results(study, spec, bench.facts, bench.prepared.corpus)
+    summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     note = comparison.note([summary]) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
     if summary["best_trial"] is not None:

@@ -91,12 +91,12 @@ def run_all(
     # MLflow and the workers both take seconds to start: do it at the same time.
     connecting = ThreadPoolExecutor(1).submit(connect, _store(first), first.results)
     print_data(console, prepared, first)
-    bench = set_up(specs, prepared)
+    context = set_up(specs, prepared)
     client = connecting.result()
     outcomes: list[Outcome] = []
     for spec in specs:
         console.quiet = quiet
-        outcomes.append(run_search(spec, bench, client, console, stop, resume=resume))
+        outcomes.append(run_search(spec, context, client, console, stop, resume=resume))
         if outcomes[-1].ending == Ending.INTERRUPTED:
             break
     return outcomes

@@ -1,4 +1,4 @@
-"""The space of `baseline`: fine-tuning, with the schedule to choose and where it ends."""
+"""The space of `baseline`: fine-tuning, the schedule and its final learning rate."""
 
 from typing import Any
 

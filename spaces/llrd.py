@@ -1,5 +1,4 @@
-"""The space of `llrd`: fine-tuning, with the decay over layers and over the classifier's two
-layers."""
+"""The space of `llrd`: fine-tuning, the schedule, and the decay over encoder and head layers."""
 
 from typing import Any
 

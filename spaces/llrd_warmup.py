@@ -1,5 +1,4 @@
-"""The space of `llrd_warmup`: fine-tuning, with the decay over layers, the warm-up's share and the
-schedule after it."""
+"""The space of `llrd_warmup`: fine-tuning, layer-wise decay, warm-up and schedule."""
 
 from typing import Any
 

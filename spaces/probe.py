@@ -1,4 +1,4 @@
-"""The space of `probe`: the classifier, its optimiser and its rate."""
+"""The space of `probe`: the classifier, its optimiser and schedule, and the batch size."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The space of `simclr`: everything that a contrastive regime has."""
+"""The space of `simclr`: the contrastive space, with lower learning rates for SGD."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from spaces.parts.contrastive import POINTS, contrastive
 __all__ = ["POINTS", "space"]
 
 SGD = {"learning_rate": (1e-3, 0.1)}
-"""Down to the paper's rate."""
+"""SGD's effective peak learning rate, down to the paper's value."""
 
 
 def space(trial: Any) -> dict[str, Any]:

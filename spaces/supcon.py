@@ -1,4 +1,4 @@
-"""The space of `supcon`: everything that a contrastive regime has."""
+"""The space of `supcon`: the contrastive space as it is."""
 
 from typing import Any
 

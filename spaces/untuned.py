@@ -1,4 +1,4 @@
-"""The space of `untuned`: nothing is trained, so only the draw of the random classifier varies."""
+"""The space of `untuned`: which random classifier is drawn."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The space of `warmup`: fine-tuning, with the warm-up's share and the schedule after it."""
+"""The space of `warmup`: fine-tuning, warm-up and schedule."""
 
 from typing import Any
 

@@ -1,8 +1,9 @@
-"""Every test runs on one thread and without a network; a tiny model and a tiny corpus are made
-once."""
+"""Settings and fixtures of all tests: one thread, no network, one tiny model and corpus."""
 
+import fcntl
 import gc
 import os
+from collections import Counter
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -13,16 +14,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests import processes as commands
 from tests import tiny
+from tests.processes import Inputs, Searched, search_tiny, write_inputs
 from trainables.parts.data.tokens import Data
-from trainables.parts.model import encoder
-from trainables.parts.model.encoder import Pretrained
+from trainables.parts.model import loading
+from trainables.parts.model.pretrained import Pretrained
 
 torch.set_num_threads(1)
-gc.set_threshold(
-    100_000
-)  # instead of 700: most objects are what torch, Ray and MLflow are made of, which is never garbage
+# The default is 700. Most objects belong to torch, Ray and MLflow and live to the end.
+gc.set_threshold(100_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files with the most slow tests first, so that parallel workers end together."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +40,18 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pretrained(model_folder: Path) -> Pretrained:
     """The tiny BERT, loaded."""
-    return encoder.load(str(model_folder))
+    return loading.load(str(model_folder))
 
 
 @pytest.fixture(scope="session")
 def data(model_folder: Path) -> Data:
     """The toy corpus, tokenised for the tiny BERT."""
-    return tiny.tokenised(encoder.load_tokenizer(str(model_folder)))
+    return tiny.tokenised(loading.load_tokenizer(str(model_folder)))
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The development data beside the checkout; a user's checkout has none, and the test is
-    skipped."""
+    """The development data beside the checkout; without it, the test is skipped."""
     folder = Path(__file__).parent.parent.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"needs the development data in {folder}, which is not part of a checkout")
@@ -54,6 +59,25 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> commands.Searched:
-    """A finished search in a folder of its own."""
-    return commands.search_tiny(tmp_path_factory.mktemp("searched"), model_folder)
+def inputs(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Inputs:
+    """The toy corpus and the tiny BERT as files, and a folder for results that tests share."""
+    return write_inputs(tmp_path_factory.mktemp("inputs"), model_folder)
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """A finished search, to look at: tests write other searches elsewhere.
+
+    Parallel workers share it. The first that needs it runs it, while the others wait.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder, output = folder / "searched", folder / "searched" / "stdout"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not output.exists():
+            inputs = write_inputs(folder, tiny.write_model(folder / "model"))
+            output.write_text(search_tiny(inputs))
+    return Searched(folder / "results", folder / "corpus", folder / "model", output.read_text())

@@ -1,6 +1,8 @@
-"""Regimen's commands in processes of their own, and a finished search to look at."""
+"""Runs Regimen's commands as subprocesses."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,13 +11,14 @@ from pathlib import Path
 from tests import tiny
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("search", "trainables", "spaces", "analysis")
 TRIALS, EPOCHS = 8, 4
 
 
 def run(
     *argv: str, timeout: int = 300, stdin: str | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """A command of Regimen's, to its end."""
+    """Run `python -m` with these arguments and wait for it."""
     return subprocess.run(
         [sys.executable, "-m", *argv],
         cwd=ROOT,
@@ -27,35 +30,69 @@ def run(
     )
 
 
+def free_port() -> int:
+    """A TCP port on loopback that nothing uses at the moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def copy_code(folder: Path) -> Path:
+    """Copy Regimen's packages into `folder`, for a test that changes or freezes the code."""
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored, dirs_exist_ok=True)
+    return folder
+
+
+def search_folders(temporary: Path) -> list[str]:
+    """Names of the temporary folders of searches."""
+    return [path.name for path in temporary.glob("regimen-*") if path.name not in tiny.STRANGERS]
+
+
 @dataclass(frozen=True)
-class Searched:
-    """A finished search and where everything lies."""
+class Inputs:
+    """A corpus, a model and a folder for results."""
 
     results: Path
     corpus: Path
     model: Path
+
+    @property
+    def sources(self) -> list[str]:
+        """Flags of a search on this corpus and model."""
+        paths = {"--data": self.corpus, "--model": self.model, "--results": self.results}
+        return [str(word) for flag in paths.items() for word in flag]
+
+    @property
+    def store(self) -> str:
+        """The URI of the MLflow store of these results."""
+        return f"sqlite:///{self.results / 'mlflow.db'}"
+
+
+def write_inputs(folder: Path, model: Path) -> Inputs:
+    """Write the toy corpus into `folder`."""
+    return Inputs(folder / "results", tiny.write_corpus(folder / "corpus"), model)
+
+
+@dataclass(frozen=True)
+class Searched(Inputs):
+    """A finished search named "tiny", with its standard output."""
+
     out: str
 
     @property
     def folder(self) -> Path:
         return self.results / "tiny"
 
-    @property
-    def sources(self) -> list[str]:
-        return [
-            "--data",
-            str(self.corpus),
-            "--model",
-            str(self.model),
-            "--results",
-            str(self.results),
-        ]
 
+def search_tiny(inputs: Inputs) -> str:
+    """Search the toy corpus with a tiny model, from the first trial to the report.
 
-def search_tiny(folder: Path, model: Path) -> Searched:
-    """A whole search of the toy corpus with a tiny model."""
-    found = Searched(folder / "results", tiny.write_corpus(folder / "corpus"), model, "")
-    budget = ["--trials", str(TRIALS), "--epochs", str(EPOCHS), "--name", "tiny"]
-    done = run("search.run", "--regime", "llrd_warmup", *budget, "--confirm", "2x2", *found.sources)
+    Returns its standard output.
+    """
+    argv = f"--regime llrd_warmup --trials {TRIALS} --epochs {EPOCHS} --confirm 2x2 --name tiny"
+    done = run("search.run", *argv.split(), *inputs.sources)
     assert done.returncode == 0, done.stderr
-    return Searched(found.results, found.corpus, model, done.stdout)
+    return done.stdout

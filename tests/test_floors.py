@@ -1,7 +1,11 @@
-"""Imports only go down: the floors of the project, read from its source."""
+"""The floors of the project, read from its source: imports only go down, and nothing is private
+across files."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,87 +13,199 @@ import pytest
 import trainables
 
 ROOT = Path(trainables.__file__).parent.parent
-OURS = {"analysis", "search", "spaces", "trainables"}
+PACKAGES = ("analysis", "search", "spaces", "trainables")
 HEAVY = {"ray", "optuna", "mlflow"}
 
+FLOORS = {
+    "search": [
+        "run export predict sync train",
+        "session",
+        "dry_run pipeline request",
+        "final",
+        "terminal",
+        "planning",
+        "context",
+        "arguments outputs tracking trials",
+        "inputs signals study",
+        "cluster",
+        "spec",
+        "atomic command flag folders lock polling reports seeds",
+    ],
+    "analysis": [
+        "report rungs",
+        "sections tables",
+        "comparison trials budget hyperparameters mistakes",
+        "page",
+        "read",
+        "paper intervals command text",
+    ],
+    "trainables.parts": ["training", "model", "memory", "data", "config", "docstrings quote"],
+}
+"""The rooms and files of a package from the top floor down. A file imports from its own room and
+from lower floors; files on one floor do not import each other."""
+ROOM_FLOORS = ["section", "figures", "numbers"]
+"""The files that rooms of `analysis` share, likewise."""
 
-def sources(*patterns: str) -> list[str]:
-    return sorted(
-        str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)
-    )
+
+def sources(*packages: str) -> list[str]:
+    """The Python files of packages, as paths below the project's root."""
+    paths = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    return sorted(str(path.relative_to(ROOT)) for path in paths)
 
 
-def imports(source: str) -> Iterator[str]:
-    """The modules that a file imports anywhere in it, with the names that it takes from our
-    packages."""
+def module(source: str) -> str:
+    return source.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+MODULES = {module(source) for source in sources(*PACKAGES)}
+
+
+def imports(source: str) -> Iterator[tuple[str, str | None]]:
+    """The modules that a file imports anywhere in it, each with the name that it takes from it."""
     for node in ast.walk(ast.parse((ROOT / source).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{source}: relative import"
-            module = node.module or ""
-            yield module
-            if module.split(".")[0] in OURS:
-                yield from (f"{module}.{alias.name}" for alias in node.names)
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner, None) if inner in MODULES else (node.module or "", alias.name)
+
+
+def imported(source: str) -> set[str]:
+    return {name for name, _ in imports(source)}
 
 
 def packages(source: str) -> set[str]:
-    return {name.split(".")[0] for name in imports(source)}
+    return {name.split(".")[0] for name in imported(source)}
 
 
 def within(name: str, *parents: str) -> bool:
     return any(name == parent or name.startswith(f"{parent}.") for parent in parents)
 
 
+def room(name: str, package: str) -> str:
+    """The room or file of `package` that a module belongs to; empty for the package itself."""
+    return name.removeprefix(package).removeprefix(".").split(".")[0]
+
+
 def test_the_imports_of_a_file_are_found() -> None:
-    """Guards the tests below: they would pass on files that seem to import nothing."""
-    assert {
-        "trainables.parts.data.tokens",
-        "trainables.parts.training.fine_tune.fine_tune",
-        "dataclasses",
-    } <= set(imports("trainables/baseline.py"))
+    """The tests below would pass on files that seem to import nothing."""
+    parts = {"trainables.parts.data.tokens", "trainables.parts.training.fine_tune", "dataclasses"}
+    assert parts <= imported("trainables/baseline.py")
     assert "datasets" in packages("trainables/parts/data/sources.py")
-    assert {"optuna", "trainables", "spaces"} <= {
-        name for file in sources("search/**/*.py") for name in packages(file)
-    }
+    search = {name for source in sources("search") for name in packages(source)}
+    assert {"optuna", "trainables", "spaces", "analysis"} <= search
 
 
-@pytest.mark.parametrize("source", sources("analysis/**/*.py"))
+@pytest.mark.parametrize("source", sources("analysis"))
 def test_analysis_imports_nothing_of_ours_and_no_training(source: str) -> None:
-    foreign = {
-        name
-        for name in imports(source)
-        if within(name, *(OURS - {"analysis"}), *HEAVY, "torch", "transformers")
-    }
-    assert foreign == set()
+    foreign = ("search", "spaces", "trainables", *HEAVY, "torch", "transformers")
+    assert not {name for name in imported(source) if within(name, *foreign)}
 
 
-@pytest.mark.parametrize("source", sources("trainables/parts/**/*.py"))
-def test_parts_know_neither_regimes_nor_search(source: str) -> None:
-    assert packages(source) & (HEAVY | OURS - {"trainables"}) == set()
-    ours = {name for name in imports(source) if within(name, "trainables")}
+@pytest.mark.parametrize("source", sources("trainables/parts"))
+def test_parts_import_neither_regimes_nor_search(source: str) -> None:
+    assert not packages(source) & (HEAVY | {"analysis", "search", "spaces"})
+    ours = {name for name in imported(source) if within(name, "trainables")}
     assert all(within(name, "trainables.parts") for name in ours)
 
 
 @pytest.mark.parametrize("source", [f"trainables/{name}.py" for name in trainables.names()])
-def test_a_regime_knows_its_parts_and_no_other_regime(source: str) -> None:
-    assert packages(source) & (HEAVY | OURS - {"trainables"}) == set()
-    ours = {name for name in imports(source) if within(name, "trainables")}
+def test_a_regime_imports_its_parts_and_no_other_regime(source: str) -> None:
+    assert not packages(source) & (HEAVY | {"analysis", "search", "spaces"})
+    ours = {name for name in imported(source) if within(name, "trainables")}
     assert ours and all(within(name, "trainables.parts") for name in ours)
 
 
-@pytest.mark.parametrize("source", sources("spaces/**/*.py"))
-def test_spaces_know_neither_regimes_nor_search(source: str) -> None:
-    assert packages(source) & (OURS - {"spaces"}) == set()
-    ours = {name for name in imports(source) if within(name, "spaces")}
+@pytest.mark.parametrize("source", sources("spaces"))
+def test_spaces_import_neither_regimes_nor_search(source: str) -> None:
+    assert not packages(source) & {"analysis", "search", "trainables"}
+    ours = {name for name in imported(source) if within(name, "spaces")}
     assert all(within(name, "spaces.parts") for name in ours)
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_rooms_import_lower_floors_only(package: str) -> None:
+    floor = {name: -n for n, names in enumerate(FLOORS[package]) for name in names.split()}
+    upward = []
+    for source in sources(package.replace(".", "/")):
+        here = room(module(source), package)
+        assert not here or here in floor, f"{source} stands on no floor"
+        for name in imported(source):
+            there = room(name, package) if within(name, package) else ""
+            if here and there and there != here and floor[there] >= floor[here]:
+                upward.append(f"{source} imports {name}")
+    assert upward == []
+
+
+def test_sections_draw_figures_and_figures_draw_numbers() -> None:
+    floor = {name: -n for n, name in enumerate(ROOM_FLOORS)}
+    upward = []
+    for source in sources("analysis"):
+        here = floor.get(Path(source).stem)
+        for name in imported(source):
+            there = floor.get(name.split(".")[-1])
+            if here is not None and there is not None and there > here:
+                upward.append(f"{source} imports {name}")
+    assert upward == []
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    graph = {
+        module(source): {name for name in imported(source) if name in MODULES} - {module(source)}
+        for source in sources(*PACKAGES)
+        if not source.endswith("__init__.py")
+    }
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_file_uses_a_private_name_of_another(package: str) -> None:
+    private = [
+        f"{source}: {name}.{taken}"
+        for source in sources(package)
+        for name, taken in imports(source)
+        if within(name, *PACKAGES) and taken and taken.startswith("_")
+    ]
+    for source in sources(package):
+        tree = ast.parse((ROOT / source).read_text(encoding="utf-8"))
+        aliases = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if f"{node.module}.{alias.name}" in MODULES
+        }
+        private += [
+            f"{source}: {node.value.id}.{node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in aliases
+            and node.attr.startswith("_")
+            and not node.attr.startswith("__")
+        ]
+    assert private == []
+
+
+def test_a_worker_imports_nothing_of_the_driver() -> None:
+    """What a Ray worker loads for a trial has neither Optuna nor MLflow, nor our driver."""
+    listing = "import search.trials.worker, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name for name in done.stdout.split() if within(name, "search", "analysis", "spaces")}
+    assert loaded == {
+        "search",
+        "search.reports",
+        "search.trials",
+        "search.trials.system_metrics",
+        "search.trials.worker",
+    }
+    assert not {"optuna", "mlflow"} & set(done.stdout.split())
 
 
 def test_no_file_is_a_drawer_for_everything() -> None:
     names = {"utils.py", "util.py", "helpers.py", "common.py", "misc.py"}
-    found = [
-        source
-        for source in sources(*(f"{package}/**/*.py" for package in OURS))
-        if Path(source).name in names
-    ]
-    assert found == []
+    assert not [source for source in sources(*PACKAGES) if Path(source).name in names]

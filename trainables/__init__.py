@@ -1,18 +1,17 @@
 """The regimes.
 
-The folder is the registry: a file `NAME.py` here, and one of the same name in `spaces/`, is a
-regime.
+The folder is the registry: `NAME.py` here and `NAME.py` in `spaces/` make the regime NAME.
 
 Each regime module has:
 
 - a docstring: the idea, its source, and what differs from the other regimes;
-- `EPOCHS`: the budget that its source used; and `MAX_EPOCHS` where a larger one means nothing;
-- `Config`: a frozen dataclass of hyperparameters; its defaults are the source's values. It builds on
-  `trainables.parts.model.head.Head`, from which a trained classifier is put together again;
-- `FROZEN = True` where no part of the encoder is trained: a search then encodes its sentences once
-  for all trials (`Data.encoded`);
-- `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each epoch
-  and returns the trained `Classifier`.
+- `EPOCHS`: the budget of its source; optionally `MAX_EPOCHS`, the largest sensible budget;
+- `Config`: a frozen dataclass of hyperparameters, whose defaults are the source's values. It
+  inherits from `trainables.parts.model.head.Head`, from which a saved classifier is rebuilt;
+- `FROZEN = True` if the encoder is not trained. A search then encodes its sentences once for all
+  trials (`Data.encoded`);
+- `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each
+  epoch and returns the trained `Classifier`.
 """
 
 from importlib import import_module
@@ -21,12 +20,12 @@ from types import ModuleType
 
 
 def names() -> list[str]:
-    """The regimes found in this folder, in the order of the alphabet."""
+    """The names of all regimes, sorted."""
     return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
 def load(name: str) -> ModuleType:
-    """The regime's module. Raises ValueError for a name that has no file here."""
+    """Import a regime's module. Raises ValueError for an unknown name."""
     if name not in names():
         raise ValueError(f"unknown regime '{name}'; choose one of: {', '.join(names())}")
     return import_module(f"{__name__}.{name}")

@@ -1,9 +1,8 @@
-"""Fine-tuning: encoder and classifier trained together, one learning rate for both, cosine
-annealing.
+"""Fine-tuning: encoder and classifier trained together at one rate, with cosine annealing.
 
-Source: the paper's section 3.1 and Table 1 (row 2 of Table 7). The regime that the others are
-variations of. The paper's scheduler (CosineAnnealing, T_max 10 epochs, eta_min 1e-6) is read as one
-half-cosine over all steps of the budget.
+Source: the paper's section 3.1 and Table 1 (row 2 of Table 7). The other fine-tuning regimes are
+variations of this one. We read the paper's scheduler (CosineAnnealing, T_max 10 epochs, eta_min
+1e-6) as half a cosine over all steps of the budget.
 """
 
 from collections.abc import Generator
@@ -22,12 +21,12 @@ EPOCHS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config(FineTune):
-    """Table 1."""
+    """The paper's Table 1."""
 
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    """The learning rate's course over the budget."""
+    """Learning rate over the budget."""
     min_learning_rate: Rate = 1e-6
-    """Where the cosine ends: eta_min."""
+    """Learning rate at the end of the cosine (eta_min)."""
 
 
 def train(

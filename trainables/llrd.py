@@ -1,15 +1,14 @@
-"""Layer-wise learning-rate decay: the lower a layer, the smaller its learning rate; the
-classifier's is a hundred times larger.
+"""Layer-wise learning-rate decay: lower layers have smaller learning rates.
 
-Source: the paper's section 3.2 and Table 2 (row 3 of Table 7); https://arxiv.org/abs/1801.06146
-("discriminative fine-tuning"). Differs from `baseline` in the rates by layer and in a schedule that
-stays constant.
+The classifier's rate is a hundred times the encoder's. Source: the paper's section 3.2 and Table 2
+(row 3 of Table 7); https://arxiv.org/abs/1801.06146 ("discriminative fine-tuning"). Differs from
+`baseline` in the learning rate per layer and in a constant schedule.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from trainables.parts.config import Rate, Share
+from trainables.parts.config import Fraction, Rate
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -21,14 +20,15 @@ EPOCHS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config(FineTune):
-    """Table 2."""
+    """The paper's Table 2."""
 
     head_learning_rate: Rate = 1e-2
-    """Peak rate of the classifier's first linear layer."""
-    layerwise_decay: Share = 0.9
-    """Factor on the learning rate from each layer to the one below it."""
-    head_decay: Share = 0.9
-    """Factor from the classifier's first linear layer to its second: 1e-2 and 9e-3 in the paper."""
+    """AdamW's peak learning rate of the classifier's first linear layer."""
+    layerwise_decay: Fraction = 0.9
+    """Factor on the learning rate from each encoder layer to the one below it."""
+    head_decay: Fraction = 0.9
+    """Factor on the learning rate from the classifier's first linear layer to its second (1e-2 and
+    9e-3 in the paper)."""
 
 
 def train(

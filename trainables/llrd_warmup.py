@@ -1,14 +1,14 @@
-"""Layer-wise learning-rate decay and warm-up together: the paper's best regime.
+"""Layer-wise learning-rate decay with warm-up: the paper's best regime.
 
-Source: the paper's section 3.2 and Table 4 (row 5 of Table 7, 88.2 %). `llrd` with the schedule of
-`warmup`, and one rate for both linear layers of the classifier.
+Source: the paper's section 3.2 and Table 4 (row 5 of Table 7, 88.2 %). Differs from `llrd` in the
+schedule, which is that of `warmup`, and in one rate for both linear layers of the classifier.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Rate, Share
+from trainables.parts.config import Fraction, Rate
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -20,16 +20,16 @@ EPOCHS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config(FineTune):
-    """Table 4."""
+    """The paper's Table 4."""
 
     head_learning_rate: Rate = 1e-2
-    """Peak rate of the classifier."""
-    layerwise_decay: Share = 0.9
-    """Factor on the learning rate from each layer to the one below it."""
+    """AdamW's peak learning rate of the classifier."""
+    layerwise_decay: Fraction = 0.9
+    """Factor on the learning rate from each encoder layer to the one below it."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"
-    """After the warm-up."""
-    warmup_ratio: Share = 0.2
-    """Share of the steps in which the rate rises."""
+    """Learning rate after the warm-up."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of the steps in which the learning rate rises."""
 
 
 def train(

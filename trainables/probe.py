@@ -1,8 +1,8 @@
-"""Linear probing: the encoder stays as it was pretrained, and only the classifier is trained.
+"""Linear probing: only the classifier is trained, on the frozen pretrained encoder.
 
-Ours, not the paper's: the cheapest regime that learns, and what the contrastive regimes' first
-stage has to beat. See https://arxiv.org/abs/1610.01644. Sentences are encoded once, so an epoch
-takes milliseconds.
+Not in the paper; see https://arxiv.org/abs/1610.01644. It is the cheapest regime that learns, and
+the mark that the contrastive regimes' first stage must beat. Sentences are encoded once, so an
+epoch takes milliseconds.
 """
 
 from collections.abc import Generator
@@ -26,17 +26,16 @@ FROZEN = True
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Head, HeadRate, Training):
-    """Values in common use; the paper has none for this regime."""
+    """Values in common use, since the paper has no such regime."""
 
     dropout: Dropout = 0.1
     """Probability that a unit of the sentence vector is zeroed before the classifier."""
     head_width: Count | None = None
-    """Units of the layer between the sentence vector and the intents; none: one linear layer
-    only."""
+    """Units of a hidden layer in the classifier; none: a single linear layer."""
     batch_size: Count = 64
     """Sentences in a mini-batch."""
     head_learning_rate: Rate = 1e-2
-    """AdamW's peak rate of the classifier."""
+    """AdamW's peak learning rate of the classifier."""
 
 
 def train(

@@ -1,16 +1,16 @@
-"""SimCLR: the encoder pulls two views of one sentence together, without labels; then a classifier
-is trained on it, frozen.
+"""SimCLR: the encoder learns without labels to pull two views of a sentence together.
 
-Source: the paper's section 3.3, eqs. (2) to (4) and Table 6 (row 7 of Table 7);
-https://arxiv.org/abs/2002.05709. Differs from `supcon` in the loss, in SGD with momentum 0.99 and
-in larger batches. Table 6 names one optimiser: it serves both stages.
+A classifier is then trained on the frozen encoder. Source: the paper's section 3.3, eqs. (2) to (4)
+and Table 6 (row 7 of Table 7); https://arxiv.org/abs/2002.05709. Differs from `supcon` in the loss,
+in SGD with momentum 0.99 and in larger batches. Table 6 names one optimiser, which we use for both
+stages.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Count, Momentum, Rate, Share, Temperature
+from trainables.parts.config import Count, Fraction, Momentum, Rate, Temperature
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -23,30 +23,29 @@ EPOCHS = 13
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Contrastive):
-    """Table 6."""
+    """The paper's Table 6."""
 
     batch_size: Count = 256
-    """Sentences in a mini-batch, in both stages; the other sentences of a mini-batch are the
-    negatives."""
+    """Sentences in a mini-batch, in both stages; all but a view's own sentence are negatives."""
     optimizer: Literal["adamw", "sgd"] = "sgd"
-    """Of both stages."""
+    """Optimiser of both stages."""
     momentum: Momentum = 0.99
-    """SGD's."""
+    """SGD's momentum."""
     sgd_learning_rate: Rate = 1e-3
-    """SGD's effective peak rate of the encoder and the projection: torch's lr is this times (1 -
-    momentum), 1e-5 in the paper."""
+    """SGD's effective peak learning rate of the encoder and the projection. torch's lr is this
+    times (1 - momentum): 1e-5 in the paper."""
     sgd_head_learning_rate: Rate = 1.0
-    """SGD's effective peak rate of the classifier in its own stage: torch's lr is this times (1 -
-    momentum), 1e-2 in the paper."""
+    """SGD's effective peak learning rate of the classifier in its own stage. torch's lr is this
+    times (1 - momentum): 1e-2 in the paper."""
     head_epochs: Count = 20
     """Epochs of the classifier stage."""
     temperature: Temperature = 0.5
-    """Divides the similarities. The paper gives none; https://arxiv.org/abs/2002.05709 has 0.5 for
+    """Divisor of the similarities. Not in the paper; https://arxiv.org/abs/2002.05709 uses 0.5 for
     its smaller data set."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"
-    """After the warm-up, in each stage."""
-    warmup_ratio: Share = 0.2
-    """Share of each stage's steps in which the rate rises."""
+    """Learning rate after the warm-up, in each stage."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of each stage's steps in which the learning rate rises."""
 
 
 def train(

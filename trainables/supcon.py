@@ -1,17 +1,17 @@
-"""Supervised contrastive learning: the encoder pulls sentences of one intent together, then a
-classifier is trained on it, frozen.
+"""Supervised contrastive learning: the encoder pulls sentences of one intent together.
 
-Source: the paper's section 3.3, eq. (1) and Table 5 (row 6 of Table 7);
-https://arxiv.org/abs/2004.11362. Both stages have layer-wise decay, warm-up and a linear schedule.
-The paper does not give the dropout, the temperature, the projection's width or the classifier
-stage's epochs; the fields say what stands in.
+A classifier is then trained on the frozen encoder. Source: the paper's section 3.3, eq. (1) and
+Table 5 (row 6 of Table 7); https://arxiv.org/abs/2004.11362. The encoder has layer-wise decay, and
+both stages have warm-up and a linear schedule. The paper does not give the dropout, the
+temperature, the projection's width or the classifier stage's epochs; the fields' docstrings give
+the source of our values.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Count, Dropout, Share
+from trainables.parts.config import Count, Dropout, Fraction
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -24,17 +24,17 @@ EPOCHS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Contrastive):
-    """Table 5."""
+    """The paper's Table 5."""
 
     dropout: Dropout = 0.1
-    """Of the sentence vector, which makes the two views, and before the classifier. Table 5 has
-    none; BERT's own rate."""
+    """Probability that a unit of the sentence vector is zeroed, for the two views and before the
+    classifier. Not in Table 5; this is BERT's own."""
     head_epochs: Count = 20
-    """Epochs of the classifier stage. Not in Table 5; as many as Table 6 has for SimCLR."""
+    """Epochs of the classifier stage. Not in Table 5; this is Table 6's value for SimCLR."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"
-    """After the warm-up, in each stage."""
-    warmup_ratio: Share = 0.2
-    """Share of each stage's steps in which the rate rises."""
+    """Learning rate after the warm-up, in each stage."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of each stage's steps in which the learning rate rises."""
 
 
 def train(

@@ -1,8 +1,6 @@
-"""Nothing is trained: a pretrained encoder under a classifier with random weights, the floor that
-every regime must leave.
+"""No training: a random classifier on the pretrained encoder, as a lower bound.
 
-Source: row 1 of the paper's Table 7. There is one configuration; what varies is the draw of the
-random classifier.
+Source: row 1 of the paper's Table 7. Only the random classifier varies.
 """
 
 import time
@@ -20,36 +18,36 @@ from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.scores import scores
 
 EPOCHS = MAX_EPOCHS = 1
-"""One evaluation, whatever budget is asked for."""
+"""A single evaluation, whatever the budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Head):
-    """The head of Table 1."""
+    """The head of the paper's Table 1."""
 
     draw: Count = 1
-    """Which random classifier: with the seed, it decides the weights."""
+    """Number of the random classifier; with the seed, it determines the weights."""
     batch_size: Count = 256
-    """Sentences in a batch of the test split: enters only the paper's definition of the loss, which
-    fits 256 here."""
+    """Sentences in a batch of the test split, used only by the paper's definition of the loss. The
+    published loss fits 256."""
 
 
 def train(
     config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
 ) -> Generator[Epoch, None, Classifier]:
-    """Yield the one Epoch there is, whatever the budget; return the classifier as it was drawn."""
+    """Yield a single Epoch, whatever the budget; return the untrained classifier."""
     began = time.perf_counter()
     torch.manual_seed(seed * 1_000_003 + config.draw)
     model = Classifier.new(encoder, config, data.labels)
-    found = scores(model.logits(data.validation), torch.from_numpy(data.validation.labels.copy()))
+    validation = scores(model.logits(data.validation), data.validation.targets)
     yield Epoch(
         epoch=1,
         stage="untuned",
         train_loss=None,
         train_accuracy=None,
-        validation_loss=found.loss,
-        validation_accuracy=found.accuracy,
-        best_validation_accuracy=found.accuracy,
+        validation_loss=validation.loss,
+        validation_accuracy=validation.accuracy,
+        best_validation_accuracy=validation.accuracy,
         learning_rate=0.0,
         steps=0,
         seconds=time.perf_counter() - began,

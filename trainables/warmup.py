@@ -1,16 +1,15 @@
-"""Warm-up: the learning rate rises in a straight line for the first fifth of the steps, then falls
-in one to zero.
+"""Warm-up: the learning rate rises linearly for a fifth of the steps, then falls linearly to zero.
 
 Source: the paper's section 3.2 and Table 3 (row 4 of Table 7). The text gives a peak of 1e-5, the
-table 1e-4: the table is the default, and the other lies in the search range. Differs from
-`baseline` in the schedule alone.
+table 1e-4; the table's is the default, and the search range includes both. Differs from `baseline`
+in the schedule only.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.parts.config import Share
+from trainables.parts.config import Fraction
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -22,12 +21,12 @@ EPOCHS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config(FineTune):
-    """Table 3."""
+    """The paper's Table 3."""
 
     schedule: Literal["constant", "linear", "cosine"] = "linear"
-    """After the warm-up."""
-    warmup_ratio: Share = 0.2
-    """Share of the steps in which the rate rises: 2 epochs of 10."""
+    """Learning rate after the warm-up."""
+    warmup_ratio: Fraction = 0.2
+    """Fraction of the steps in which the learning rate rises: 2 epochs of 10."""
 
 
 def train(

@@ -10,8 +10,8 @@ from typing import Any
 import search
 import trainables
 from search.final import serving
+from search.reports import ENDED_AT, STARTED_AT
 from search.tracking.recorder import Recorder, test_metrics
-from search.trials.system_metrics import BEGAN, ENDED
 from trainables.parts.quote import quoted
 
 EXAMPLE_TEXTS = ["wake me at seven", "what's the weather like in oslo"]
@@ -54,22 +54,22 @@ def log_final(
     summary, recipe = record["summary"], record["configuration"]
     tags = {"regimen.regime": summary["regime"], "data": summary["data"], "model": summary["model"]}
     recorder = Recorder(client, tags)
-    began = min(epochs[0][BEGAN] for epochs in curves.values())
-    parent = recorder.start(f"{summary['name']} final", "final", began=began)
+    began = min(epochs[0][STARTED_AT] for epochs in curves.values())
+    parent = recorder.start(f"{summary['name']} final", "final", started=began)
     shared = {**recipe["config"], "epochs": recipe["epochs"]}
     recorder.params(parent, {**shared, "seeds": len(curves)})
     tests = {scores["seed"]: scores for scores in summary["test"]}
     for seed, epochs in curves.items():
         name = f"{summary['regime']} final seed {seed}"
-        run = recorder.start(name, "final-seed", parent=parent, began=epochs[0][BEGAN])
+        run = recorder.start(name, "final-seed", parent=parent, started=epochs[0][STARTED_AT])
         recorder.params(run, {**shared, "seed": seed})
         recorder.epochs(run, epochs)
         metrics = {
             "score": epochs[-1]["best_validation_accuracy"],
             **test_metrics([tests[seed]] if seed in tests else []),
         }
-        recorder.metrics(run, metrics, epochs[-1][ENDED])
-        recorder.end(run, ended=epochs[-1][ENDED])
+        recorder.metrics(run, metrics, epochs[-1][ENDED_AT])
+        recorder.end(run, ended=epochs[-1][ENDED_AT])
     validation = summary["confirmed_accuracy"]
     mean = sum(validation) / len(validation)
     recorder.metrics(parent, {"validation_accuracy": mean, **test_metrics(summary["test"])})

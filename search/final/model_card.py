@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from huggingface_hub import ModelCardData
 
-from trainables.parts.model.encoder import MINILM
+from trainables.parts.model.loading import MINILM
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 MINILM_HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"

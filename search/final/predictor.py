@@ -6,9 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from trainables.parts.data.tokens import encodable
+from trainables.parts.data.tokens import replace_surrogates
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import load_tokenizer
+from trainables.parts.model.loading import load_tokenizer
 from trainables.parts.quote import quoted
 
 BATCH_SIZE = 256
@@ -55,4 +55,4 @@ def valid_text(text: Any) -> str:
     """A text as the model reads it. Raises ValueError for a blank one and for other types."""
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"a text to classify must be a non-blank string; got {quoted(text)}")
-    return encodable(text)
+    return replace_surrogates(text)

@@ -17,13 +17,13 @@ from search.final.mlflow_model import log_final
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss
+from search.reports import run_seconds
 from search.seeds import report_seeds
 from search.spec import SearchSpec
 from search.terminal.console import SafeConsole
-from search.tracking.recorder import connect, tracking_uri
+from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
-from search.trials.system_metrics import spent
-from search.trials.tuner import share
+from search.trials.tuner import put
 from search.trials.worker import Job, Weights
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.quote import quoted, reason
@@ -102,10 +102,11 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     try:
         log_final(client, store, record, runs.curves, out, spec.register)
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
-        raise OSError(
+        problem = (
             f"the model is in {quoted(str(out))}, but MLflow at '{store}' lacks some of it:"
             f" {reason(error)}"
-        ) from error
+        )
+        raise OSError(without_password(problem, store)) from error
     return Final(out, summary)
 
 
@@ -149,7 +150,7 @@ def _train_seeds(
     console: Console,
 ) -> Runs:
     """Train on each seed, and test where there is a test split."""
-    data, pretrained = share(prepared.data, prepared.small)
+    data, pretrained = put(prepared.data, prepared.small)
     job = Job(
         recipe["regime"],
         data,
@@ -211,7 +212,7 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> dict[
         "regime": spec.regime,
         "epochs": spec.epochs,
         "states": {"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},
-        "seconds": sum(map(spent, curves)),
+        "seconds": sum(map(run_seconds, curves)),
         "paper_config_validation_accuracy": None,
         "best_trial": recipe.get("trial"),
         "best_validation_accuracy": scores.get("best_validation_accuracy"),

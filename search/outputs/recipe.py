@@ -15,9 +15,10 @@ from optuna.trial import FrozenTrial
 import trainables
 from search.command import user_path
 from search.outputs.provenance import commit, versions
-from search.outputs.tables import CONDITIONS, CONFIRMED, WINNER, chose, reported, tested
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
+from search.study.winner import reported_runs, reported_runs_chose, test_scores
 from trainables.parts.config import Count, Range, checked
 from trainables.parts.model.encoder import Precision
 from trainables.parts.quote import quoted, reason
@@ -77,7 +78,7 @@ def export(folder: Path, top: int = 1) -> str:
     """
     spec = SearchSpec.read(folder)
     study = studies.read_study(folder)
-    winner = study.user_attrs.get(WINNER)
+    winner = records.WINNER.read(study)
     ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
     if not ranking:
         raise ValueError(f"no trial of '{spec.name}' completed: there is nothing to export")
@@ -88,7 +89,7 @@ def export(folder: Path, top: int = 1) -> str:
 
 
 def _recipe(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int) -> dict[str, Any]:
-    conditions = study.user_attrs.get(CONDITIONS)
+    conditions = records.CONDITIONS.read(study)
     if not conditions:
         raise ValueError(
             f"the journal of '{spec.name}' is damaged: it lacks the data and model of the trials"
@@ -98,7 +99,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int
         "rank": rank,
         "trial": trial.number,
         "regime": spec.regime,
-        "config": json.loads(json.dumps(trial.user_attrs[studies.CONFIG])),
+        "config": json.loads(json.dumps(records.CONFIG.read(trial))),
         "epochs": spec.epochs,
         "seed": spec.seed,
         "data": {
@@ -123,21 +124,21 @@ def trial_scores(study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
 
     The winner also has its scores on the seeds that chose nothing, on validation and test.
     """
-    runs = study.user_attrs.get(CONFIRMED, {}).get(str(trial.number), {})
+    runs = dict(sorted(records.CHOICE_RUNS.of(study, trial.number).items()))
     scores: dict[str, Any] = {"best_validation_accuracy": trial.value}
     if runs:
-        scores["choice_accuracy"] = {
-            seed: runs[str(seed)][-1]["best_validation_accuracy"] for seed in sorted(map(int, runs))
-        }
-    if trial.number != study.user_attrs.get(WINNER):
+        scores["choice_accuracy"] = _accuracies(runs)
+    if trial.number != records.WINNER.read(study):
         return scores
-    if not chose(study):
-        scores["confirmed_accuracy"] = {
-            seed: epochs[-1]["best_validation_accuracy"] for seed, epochs in reported(study).items()
-        }
-    if tests := tested(study):
+    if not reported_runs_chose(study):
+        scores["confirmed_accuracy"] = _accuracies(reported_runs(study))
+    if tests := test_scores(study):
         scores["test"] = {seed: dict(test) for seed, test in tests.items()}
     return scores
+
+
+def _accuracies(runs: dict[int, list[records.Record]]) -> dict[int, float]:
+    return {seed: epochs[-1]["best_validation_accuracy"] for seed, epochs in runs.items()}
 
 
 class _Loader(yaml.SafeLoader):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from search.spec import SearchSpec
 from search.study.study import read_study, trials
-from search.trials.ray_adapters import STOPPABLE
+from search.trials.ledger import PRUNABLE_FRACTION
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def rungs(spec: SearchSpec) -> list[int]:
     None is late in the budget, where no trial is pruned any more.
     """
     epochs, epoch = list[int](), spec.grace_epochs
-    while spec.scheduler == "asha" and epoch <= STOPPABLE * spec.epochs:
+    while spec.scheduler == "asha" and epoch <= PRUNABLE_FRACTION * spec.epochs:
         epochs.append(epoch)
         epoch *= spec.reduction_factor
     return epochs

@@ -15,7 +15,7 @@ from search.inputs import Prepared
 from search.planning.estimate import Measurement, Stage
 from search.polling import polling
 from search.spec import SearchSpec
-from search.study.study import point_of
+from search.study.configuration import point_parameters
 from search.trials import worker
 from search.trials.gpu_memory import longest
 from trainables.parts.data.tokens import Data, Tokens
@@ -66,7 +66,7 @@ def measure(
 
     train = prepared.data.train
     regime = trainables.load(spec.regime)
-    config = regime.Config.from_dict({**point_of(spec, {}), **spec.fix})
+    config = regime.Config.from_dict({**point_parameters(spec, {}), **spec.fix})
     batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), len(train))
     try:
         torch.set_num_threads(resources.threads)
@@ -82,7 +82,7 @@ def measure(
             read_memory()
     finally:
         torch.set_num_threads(threads)
-        worker._tidy()
+        worker.free_memory()
     scale = float(train.lengths.sum() / full.tokens)
     stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale)
     return Measurement(full.setup, stages, peak, full.sentences)
@@ -98,7 +98,7 @@ def _train(
     device: str,
 ) -> TimedRun:
     """Train a configuration and time its epochs."""
-    worker._tidy()  # As before each trial.
+    worker.free_memory()  # As before each trial.
     began = time.perf_counter()
     encoder = prepared.small.build(precision, device)
     built = last = time.perf_counter()

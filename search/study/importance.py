@@ -1,5 +1,4 @@
-"""What a search went through: the ranges that its space suggested from, and which parameters its
-scores depended on."""
+"""The ranges that a search suggested from, and which parameters its scores depended on."""
 
 from typing import Any
 
@@ -7,58 +6,55 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from search.study import study as studies
+from search.study.study import trials
 
-ENOUGH = 10
-"""Trials at full budget below which importances would be noise."""
+MIN_TRIALS = 10
+"""Complete trials below which importances are noise."""
 
 
 def ranges(study: optuna.Study) -> dict[str, dict[str, Any]]:
-    """Every parameter that a trial was asked for: `low`, `high` and `log`, or `choices`."""
-    found: dict[str, dict[str, Any]] = {}
-    for trial in studies.trials(study):
+    """Each parameter that a trial has had: `low`, `high` and `log`, or `choices`."""
+    ranges: dict[str, dict[str, Any]] = {}
+    for trial in trials(study):
         for name, distribution in trial.distributions.items():
             if isinstance(distribution, CategoricalDistribution):
-                found[name] = {"choices": list(distribution.choices)}
+                ranges[name] = {"choices": list(distribution.choices)}
             elif isinstance(distribution, FloatDistribution | IntDistribution):
-                found[name] = {
+                ranges[name] = {
                     "low": distribution.low,
                     "high": distribution.high,
                     "log": distribution.log,
                 }
-    return found
+    return ranges
 
 
 def importances(study: optuna.Study) -> list[dict[str, Any]]:
-    """`name`, `importance` and `trials`, the most important first; nothing where too few trials
-    came to their full budget.
+    """`name`, `importance` and `trials`, the most important first; empty if too few trials are
+    complete.
 
     Optuna's fANOVA (Hutter et al., 2014, https://proceedings.mlr.press/v32/hutter14.html): the
-    share of the scores' variance that a parameter explains, by a random forest over the trials at
-    full budget. Only parameters that all of these have, and take several values in them, can be
-    compared.
+    fraction of the scores' variance that a parameter explains, by a random forest over the complete
+    trials. Only parameters that all of these have, with several values, can be compared.
     """
-    complete = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
-    if len(complete) < ENOUGH or len({trial.value for trial in complete}) < 2:
+    complete = [trial for trial in trials(study) if trial.state == TrialState.COMPLETE]
+    if len(complete) < MIN_TRIALS or len({trial.value for trial in complete}) < 2:
         return []
     shared = set.intersection(*(set(trial.params) for trial in complete))
     names = sorted(name for name in shared if len({trial.params[name] for trial in complete}) > 1)
     if not names:
         return []
-    from optuna.importance import (
-        FanovaImportanceEvaluator,
-        get_param_importances,
-    )  # scikit-learn: not before the first trial
+    # Imports scikit-learn, which takes time: not before the first trial.
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-    kept = optuna.create_study(direction="maximize")
-    kept.add_trials(complete)
+    copy = optuna.create_study(direction="maximize")
+    copy.add_trials(complete)
     try:
-        shares = get_param_importances(
-            kept, evaluator=FanovaImportanceEvaluator(seed=0), params=names
+        fractions = get_param_importances(
+            copy, evaluator=FanovaImportanceEvaluator(seed=0), params=names
         )
-    except RuntimeError:  # no tree could split: scores that are all but equal
+    except RuntimeError:  # No tree could split: the scores are almost equal.
         return []
     return [
-        {"name": name, "importance": float(share), "trials": len(complete)}
-        for name, share in shares.items()
+        {"name": name, "importance": float(fraction), "trials": len(complete)}
+        for name, fraction in fractions.items()
     ]

@@ -1,7 +1,4 @@
-"""The study's file:
-
-Optuna's journal, one JSON line an operation, in entries that are on the disk whole or not at all.
-"""
+"""The study's file: Optuna's journal, one JSON line an operation, written in atomic entries."""
 
 import contextlib
 import json
@@ -15,19 +12,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileSymlinkLock
 from optuna.storages.journal._file import get_lock_file
 
-BEGINNING = b'{"op_code":'
-"""Of a journal's every line."""
+LINE_START = b'{"op_code":'
+"""How every line of a journal starts."""
 
 MORE = "more"
-"""Key of a line that is not the last one of its entry. Optuna ignores it, so that any reader of its
-journals reads this one."""
+"""Key of a line that is not the last one of its entry. Optuna ignores it, so every reader of
+Optuna's journals can read this file."""
 
 
 class Journal(BaseJournalBackend):
-    """A journal that no other process writes.
-
-    A write that fails, as on a full disk, leaves the file as it was.
-    """
+    """A journal with one writing process. A failed write, as on a full disk, leaves the file as it
+    was."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._lock = path, JournalFileSymlinkLock(str(path))
@@ -40,7 +35,7 @@ class Journal(BaseJournalBackend):
         self._lost: OSError | None = None
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """Lines from that one on, also of the entry under way.
+        """The operations from that number on, those of the open entry included.
 
         Optuna reads each once, so earlier ones are dropped.
         """
@@ -49,9 +44,9 @@ class Journal(BaseJournalBackend):
         return list(self._unread)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write `logs` as an entry, or add them to the one under way.
+        """Write `logs` as an entry, or add them to the open one.
 
-        Raises OSError where the file can't be written.
+        Raises OSError if writing fails.
         """
         if self._lost is not None:
             raise self._lost
@@ -59,12 +54,12 @@ class Journal(BaseJournalBackend):
             self.write(logs)
         else:
             self._entry += logs
-        self._unread += json.loads(json.dumps(logs))  # as another process will read them
+        # Through JSON, so that this process sees what another one will read.
+        self._unread += json.loads(json.dumps(logs))
 
     @contextlib.contextmanager
     def entry(self) -> Iterator[None]:
-        """What is appended in this block is one entry, written at its end, or a part of the entry
-        that is under way."""
+        """Everything appended in this block becomes one entry, or part of the open one."""
         if self._entry is not None:
             yield
             return
@@ -76,22 +71,20 @@ class Journal(BaseJournalBackend):
             try:
                 self.write(logs)
             except OSError as error:
-                self._lost = error  # Optuna has read what the file lacks: nothing may follow
+                # Optuna has read operations that the file lacks, so nothing more may be written.
+                self._lost = error
                 raise
 
     def write(self, logs: list[dict[str, Any]]) -> None:
-        """Add an entry to the file, and wait until the disk has it."""
+        """Append an entry to the file and wait until it is on the disk."""
         if not logs:
             return
         size = self.path.stat().st_size
         lines = [*({**log, MORE: True} for log in logs[:-1]), logs[-1]]
         try:
+            text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
             with get_lock_file(self._lock), open(self.path, "ab") as file:
-                file.write(
-                    "".join(
-                        json.dumps(line, separators=(",", ":")) + "\n" for line in lines
-                    ).encode()
-                )
+                file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
@@ -100,10 +93,8 @@ class Journal(BaseJournalBackend):
 
 
 class Storage(JournalStorage):
-    """Optuna's storage over a `Journal`.
-
-    While a thread writes an entry, others wait: nobody sees what is not on the disk.
-    """
+    """Optuna's storage over a `Journal`. Threads wait for an open entry, so nobody sees what is not
+    on the disk."""
 
     def __init__(self, path: Path) -> None:
         self.journal = Journal(path)
@@ -112,25 +103,23 @@ class Storage(JournalStorage):
 
     @contextlib.contextmanager
     def entry(self) -> Iterator[None]:
-        """All changes of this block are written at once: a process that dies leaves all of them or
-        none."""
+        """All changes in this block are written at once. A process that dies leaves all or none."""
         with self._thread_lock, self.journal.entry():
             yield
 
 
-def mend(path: Path) -> None:
-    """Cut off what a power loss left of a journal's last entry, and remove the lock of a process
-    that was killed.
+def repair(path: Path) -> None:
+    """Drop a truncated last entry, and remove the lock of a killed process.
 
-    The proof: the caller holds the search's own lock, so nobody is writing. Raises ValueError where
-    the file is something else.
+    Safe because the caller holds the search's own lock, so nobody else is writing. Raises
+    ValueError if the file is not a journal.
     """
     Path(f"{path}.lock").unlink(missing_ok=True)
     content = path.read_bytes() if path.exists() else b""
     end = content.rfind(b"\n") + 1
     while end and not _ends_entry(content[content.rfind(b"\n", 0, end - 1) + 1 : end]):
         end = content.rfind(b"\n", 0, end - 1) + 1
-    if end == 0 and content.strip(b"\0") and not content.startswith(BEGINNING[: len(content)]):
+    if end == 0 and content.strip(b"\0") and not content.startswith(LINE_START[: len(content)]):
         raise ValueError(f"'{path}' is no journal of a search; move it away")
     if end < len(content):
         os.truncate(path, end)

@@ -1,6 +1,7 @@
-"""What proposes configurations:
+"""Samplers: what proposes configurations.
 
-Optuna's samplers, told of failures, and repeatable where nothing is learned.
+Optuna's own, but failed trials count as bad ones, and a resumed search proposes what it would have
+proposed.
 """
 
 import copy
@@ -15,17 +16,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.spec import SearchSpec
 from search.study.cmaes import CmaEs
-
-DUPLICATE = "duplicate_of"
-"""User attribute of a trial that was not run, because another has its configuration."""
+from search.study.records import DUPLICATE_OF
 
 
 def sampler(spec: SearchSpec) -> BaseSampler:
-    """The sampler of a search: what it proposes depends on the seed, the trial's number and what
-    the study holds.
-
-    So a resumed search proposes what it would have proposed.
-    """
+    """The sampler that `--sampler` names. A proposal depends only on the seed, the trial's number
+    and what the study holds."""
     if spec.sampler == "tpe":
         return PenaliseFailures(
             lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
@@ -36,18 +32,13 @@ def sampler(spec: SearchSpec) -> BaseSampler:
             lambda seed: GPSampler(seed=seed, warn_independent_sampling=False), spec.seed
         )
     if spec.sampler == "cmaes":
-        return PenaliseFailures(
-            lambda _: CmaEs(spec.seed), spec.seed
-        )  # it has a seed for each trial itself
+        # CmaEs derives a seed for each trial itself.
+        return PenaliseFailures(lambda _: CmaEs(spec.seed), spec.seed)
     return ByNumber(spec.seed)
 
 
 class ByNumber(RandomSampler):
-    """Random values that depend on the seed, the trial's number and the parameter's name, and on
-    nothing else.
-
-    So a search that was interrupted, at whatever moment, tries what it would have tried.
-    """
+    """Random values that depend only on the seed, the trial's number and the parameter's name."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -60,7 +51,7 @@ class ByNumber(RandomSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """One value."""
+        """One parameter's value."""
         self._rng.rng.seed(_hash(self.seed, trial.number, param_name))
         return super().sample_independent(study, trial, param_name, param_distribution)
 
@@ -70,11 +61,11 @@ def _hash(*parts: object) -> int:
 
 
 class PenaliseFailures(BaseSampler):
-    """A sampler that sees a failed trial as one that scored 0, so that it learns to stay away;
-    Optuna's own do not look at failures.
+    """A sampler that sees failed trials as complete ones with score 0, so that it learns to avoid
+    them. Optuna's own samplers ignore failures.
 
-    `make` makes it of a seed. It is made anew for each trial: what it knows, it then has from the
-    study alone.
+    `make` builds the sampler from a seed. It is built anew for each trial, so that it depends on
+    the study alone.
     """
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
@@ -84,13 +75,13 @@ class PenaliseFailures(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """As the sampler does."""
+        """Delegates."""
         return self.inner.infer_relative_search_space(penalised(study), trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """As the sampler does."""
+        """Delegates."""
         return self.inner.sample_relative(penalised(study), trial, search_space)
 
     def sample_independent(
@@ -100,40 +91,39 @@ class PenaliseFailures(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """As the sampler does."""
+        """Delegates."""
         return self.inner.sample_independent(
             penalised(study), trial, param_name, param_distribution
         )
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """As the sampler does, which is another one from here on."""
+        """Build the sampler of this trial."""
         self.inner = self.make(_hash(self.seed, trial.number))
         self.inner.before_trial(penalised(study), trial)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any
     ) -> None:
-        """As the sampler does."""
+        """Delegates."""
         self.inner.after_trial(penalised(study), trial, state, values)
 
 
 def penalised(study: optuna.Study) -> optuna.Study:
-    """A view of a study, or of one of Hyperband's brackets, in which failed trials have the worst
-    score that there is."""
-    return cast(optuna.Study, _Penalised(study))
+    """A view of a study, or of a Hyperband bracket, in which failed trials scored 0."""
+    return cast(optuna.Study, _PenalisedView(study))
 
 
-class _Penalised:
-    """Hands everything on to the study but its trials.
+class _PenalisedView:
+    """Delegates everything but the trials.
 
-    It cannot be a copy: Optuna's brackets do not allow one.
+    It is no copy, because Hyperband's brackets forbid one.
     """
 
     def __init__(self, study: optuna.Study) -> None:
-        self._whole = study
+        self._study = study
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._whole, name)
+        return getattr(self._study, name)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -142,7 +132,7 @@ class _Penalised:
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        return _penalise(self._whole.get_trials(deepcopy=False), states)
+        return _penalise(self._study.get_trials(deepcopy=False), states)
 
     def _get_trials(
         self,
@@ -150,21 +140,18 @@ class _Penalised:
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
-        return _penalise(self._whole._get_trials(deepcopy=False, use_cache=use_cache), states)
+        return _penalise(self._study._get_trials(deepcopy=False, use_cache=use_cache), states)
 
 
 def _penalise(
     trials: Iterable[FrozenTrial], states: Container[TrialState] | None
 ) -> list[FrozenTrial]:
-    every = [
-        (
-            _scored_0(trial)
-            if trial.state == TrialState.FAIL and DUPLICATE not in trial.user_attrs
-            else trial
-        )
-        for trial in trials
-    ]
-    return [trial for trial in every if states is None or trial.state in states]
+    penalised = [_scored_0(trial) if _failed(trial) else trial for trial in trials]
+    return [trial for trial in penalised if states is None or trial.state in states]
+
+
+def _failed(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.FAIL and not DUPLICATE_OF.recorded(trial)
 
 
 def _scored_0(failed: FrozenTrial) -> FrozenTrial:

@@ -14,7 +14,7 @@ from rich.text import Text
 from analysis.text import duration
 from search.cluster.resources import Resources
 from search.spec import SearchSpec
-from search.study import study as studies
+from search.study import records
 from search.terminal.text import ago, difference, per_trial, sparkline
 
 SPARKLINE_EPOCHS = 12
@@ -83,7 +83,7 @@ class LiveView:
         age = ""
         if best.datetime_complete:
             age = ago((datetime.now() - best.datetime_complete).total_seconds())
-        config = difference(best.user_attrs[studies.CONFIG], self.paper) or "same as trial 0"
+        config = difference(records.CONFIG.read(best), self.paper) or "same as trial 0"
         return _one_line(f"best so far: {best.value:.4f}", "bold green").append(
             f"  trial {best.number}, {age}  {config}", style="not bold default"
         )
@@ -95,8 +95,8 @@ class LiveView:
             table.add_column(column, min_width=width, no_wrap=True)
         table.add_column("differs from trial 0", ratio=1, no_wrap=True, overflow="ellipsis")
         for trial in running:
-            config = trial.user_attrs[studies.CONFIG]
-            accuracies = [epoch["validation_accuracy"] for epoch in studies.epochs(trial)]
+            config = records.CONFIG.read(trial)
+            accuracies = [epoch["validation_accuracy"] for epoch in records.epochs(trial)]
             table.add_row(
                 str(trial.number),
                 f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(config)}",

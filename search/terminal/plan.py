@@ -14,7 +14,7 @@ from search.inputs import Prepared
 from search.planning.estimate import Estimate, Measurement, estimate, warnings
 from search.spec import SearchSpec
 from search.terminal.text import counted, gibibytes, per_trial, roughly
-from search.trials.ray_adapters import STOPPABLE
+from search.trials.ledger import PRUNABLE_FRACTION
 from trainables.parts.quote import quoted
 
 HEADING_WIDTH = 9
@@ -105,7 +105,7 @@ def _pruning(spec: SearchSpec) -> str:
     if spec.scheduler == "none":
         return "no pruning"
     begins = f"{spec.scheduler} from epoch {spec.grace_epochs}"
-    if spec.grace_epochs <= STOPPABLE * spec.epochs:
+    if spec.grace_epochs <= PRUNABLE_FRACTION * spec.epochs:
         return begins
     return f"no pruning ({begins} is too late)"
 

@@ -12,6 +12,7 @@ from rich.live import Live
 from analysis.text import duration
 from search.cluster.resources import Resources
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from search.terminal.live_view import LiveView
 
@@ -102,7 +103,7 @@ class Progress:
 
     def _is_new_failure(self, trial: FrozenTrial) -> bool:
         """Whether a trial failed for a reason that no earlier one had."""
-        reason = trial.user_attrs.get(studies.REASON, "")
+        reason = records.FAILURE.read(trial) or ""
         if trial.state != TrialState.FAIL or reason in self.reasons:
             return False
         self.reasons.add(reason)
@@ -117,11 +118,11 @@ class Progress:
         return finished, best_text + self.eta(finished)
 
     def _line(self, trial: FrozenTrial, finished: int, standing: str) -> str:
-        epochs = len(studies.epochs(trial))
+        epochs = len(records.epochs(trial))
         how = {
             TrialState.COMPLETE: f"{trial.value or 0:.4f}",
             TrialState.PRUNED: f"pruned after {epochs} of {self.spec.epochs} epochs",
-            TrialState.FAIL: f"failed: {trial.user_attrs.get(studies.REASON, 'unknown reason')}",
+            TrialState.FAIL: f"failed: {(records.FAILURE.read(trial) or 'unknown reason')}",
         }[trial.state]
         return f"[{finished}/{self.spec.trials}] trial {trial.number}: {how} ({standing})"
 

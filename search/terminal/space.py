@@ -18,7 +18,7 @@ from rich.table import Table
 import spaces
 import trainables
 from search.spec import SearchSpec
-from search.study.study import _Fixed, point_of
+from search.study.configuration import WithFixed, point_parameters
 from search.terminal.text import fix_value
 
 
@@ -43,7 +43,7 @@ def distributions(spec: SearchSpec, samples: int = 200) -> dict[str, BaseDistrib
     result: dict[str, BaseDistribution] = {}
     for _ in range(samples):
         trial = study.ask()
-        spaces.load(spec.regime).space(_Fixed(trial, spec.fix))
+        spaces.load(spec.regime).space(WithFixed(trial, spec.fix))
         result |= trial.distributions
     return result
 
@@ -62,7 +62,7 @@ def rows(spec: SearchSpec) -> list[Row]:
     """The searched hyperparameters, then those that keep one value."""
     config = trainables.load(spec.regime).Config
     meanings, searched = config.describe(), distributions(spec)
-    values = config.from_dict({**point_of(spec, {}), **spec.fix}).to_dict()
+    values = config.from_dict({**point_parameters(spec, {}), **spec.fix}).to_dict()
     names = [*searched, *(name for name in values if name not in searched)]
 
     def range_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""MLflow's store, reached through one thin client: runs started, filled in few calls, and ended."""
+"""One thin client of MLflow's store: it starts runs, logs to them in few calls, and ends them."""
 
 import json
 import logging
@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from analysis import paper
+from search.reports import SYSTEM_METRICS, epoch_ends
 from search.tracking import sqlite_file
-from search.trials.system_metrics import USAGE, ends
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
-METRICS = (
+EPOCH_METRICS = (
     "train_loss",
     "train_accuracy",
     "validation_loss",
@@ -22,9 +22,10 @@ METRICS = (
     "best_validation_accuracy",
     "learning_rate",
     "seconds",
-    *USAGE,
+    *SYSTEM_METRICS,
 )
-OWN = (
+"""What is logged of each epoch."""
+OUR_TAGS = (
     "regimen.",
     "version.",
     "mlflow.runName",
@@ -32,37 +33,34 @@ OWN = (
     "mlflow.user",
     "mlflow.source.",
 )
-"""How names of tags begin that a run has from `Recorder.start`, or from MLflow itself."""
-MAX_METRICS = 1000
-MAX_VALUE = 5000
-MAX_NAME = 500
+"""How the names of tags begin that `Recorder.start` or MLflow itself sets."""
+MAX_METRICS_PER_CALL = 1000
+MAX_VALUE_CHARACTERS = 5000
+MAX_DATASET_NAME_CHARACTERS = 500
+"""MLflow's limits."""
 
 
 def tracking_uri(uri: str | None, results: str) -> str:
-    """Where runs are logged: the flag, the environment, or an sqlite file in the results, by its
-    absolute path."""
+    """Where runs are logged: the flag, else the environment variable, else an SQLite file in the
+    results folder."""
     default = f"sqlite:///{Path(results).expanduser().resolve() / 'mlflow.db'}"
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
 def connect(uri: str, results: str) -> Any:
-    """An MLflow client with both experiments there.
-
-    Raises ValueError with one line where no store answers at `uri`.
-    """
+    """An MLflow client, with both experiments created. Raises ValueError if no store answers."""
     try:
         client = open_client(uri)
         make_experiments(client, results)
-    except (
-        Exception
-    ) as error:  # the file system, requests, sqlalchemy and mlflow each have their own
-        raise ValueError(f"MLflow cannot record at '{uri}': {one_line(error)}") from error
+    except Exception as error:  # The file system, requests, SQLAlchemy and MLflow have their own.
+        problem = f"MLflow cannot record at '{uri}': {one_line(error)}"
+        raise ValueError(without_password(problem, uri)) from error
     return client
 
 
 def open_client(uri: str) -> Any:
-    """An MLflow client that gives up soon and never sends a request twice by itself: it may have
-    been received."""
+    """An MLflow client that gives up soon and never repeats a request by itself: the first one may
+    have been received."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
@@ -71,9 +69,8 @@ def open_client(uri: str) -> Any:
     from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    logging.getLogger("mlflow").setLevel(
-        logging.CRITICAL
-    )  # it would print a traceback for each look at a store that is away
+    # MLflow prints a traceback for each request to a store that does not answer.
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     if path := sqlite_file.path_of(uri):
         sqlite_file.make(
             path, lambda beside: MlflowClient(tracking_uri=beside).search_experiments(max_results=1)
@@ -82,7 +79,7 @@ def open_client(uri: str) -> Any:
 
 
 def make_experiments(client: Any, results: str) -> str:
-    """Both experiments, made where they are not there; returns the id of that of the searches."""
+    """Create both experiments if they are missing. Returns the id of the searches' experiment."""
     local = client.tracking_uri.startswith("sqlite:")
     folder = Path(results).expanduser().resolve() / "mlartifacts"
     for name in (EXPERIMENT, PAPER_EXPERIMENT):
@@ -92,7 +89,8 @@ def make_experiments(client: Any, results: str) -> str:
                     name, artifact_location=(folder / name).as_uri() if local else None
                 )
             except Exception:
-                if client.get_experiment_by_name(name) is None:  # another search was not quicker
+                # Another search may have created it meanwhile.
+                if client.get_experiment_by_name(name) is None:
                     raise
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment.lifecycle_stage != "active":
@@ -100,31 +98,42 @@ def make_experiments(client: Any, results: str) -> str:
             f"its experiment '{EXPERIMENT}' was deleted; restore it with `mlflow experiments"
             " restore`"
         )
-    found: str = experiment.experiment_id
-    return found
+    experiment_id: str = experiment.experiment_id
+    return experiment_id
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, short enough for a line."""
+    """An exception's message in one short line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def without_password(text: str, uri: str) -> str:
+    """A text about the store at `uri`, without the password that the address may hold."""
+    try:
+        password = urlsplit(uri).password
+    except ValueError:  # not an address, so it has no password
+        return text
+    for spelling in filter(None, (password, unquote(password or ""))):
+        text = text.replace(spelling, "***")
+    return text
+
+
 class OutOfTime(Exception):
-    """The time that the caller gave is over; what was logged until then stands."""
+    """The deadline has passed. What was logged until then stays."""
 
 
 class Recorder:
-    """Writes runs of one experiment. `tags` stand on every run that it starts.
+    """Writes runs of one experiment. `tags` are set on every run that it starts.
 
-    After `deadline` (of `time.monotonic`) it begins no request and raises OutOfTime. What is sent
-    twice, as it must be where an answer was lost, has to be the same to the last bit: MLflow keeps
-    one of two equal points. So `began` and `at` come from the study.
+    After `deadline` (by `time.monotonic`) it starts no request and raises OutOfTime. A request
+    whose answer was lost is sent again with exactly the same content, because MLflow keeps one of
+    two equal points. So the times `started` and `at` come from the study.
     """
 
     def __init__(self, client: Any, tags: Mapping[str, str]) -> None:
         self.client, self.tags = client, dict(tags)
         self.deadline = math.inf
-        self.started = self.logged = 0
+        self.runs_started = self.epochs_logged = 0
         self._experiment: str | None = None
         self._file = _sqlite_file(client.tracking_uri)
 
@@ -137,21 +146,21 @@ class Recorder:
         return self._experiment
 
     def check(self) -> None:
-        """Raise OutOfTime where time is over."""
+        """Raise OutOfTime after the deadline."""
         if time.monotonic() > self.deadline:
             raise OutOfTime("MLflow did not take everything in time")
 
     def locate(self, results: str) -> None:
-        """Find the experiments, or make them: the store may be another one than before, and
-        empty."""
+        """Find or create the experiments. The store may have been replaced by an empty one."""
         self.check()
-        if self._file != (found := _sqlite_file(self.client.tracking_uri)):
-            self.client = open_client(_respelt(self.client.tracking_uri))
-            self._file = _sqlite_file(self.client.tracking_uri) if found is None else found
+        current = _sqlite_file(self.client.tracking_uri)
+        if self._file != current:
+            self.client = open_client(_another_spelling(self.client.tracking_uri))
+            self._file = current or _sqlite_file(self.client.tracking_uri)
         self._experiment = make_experiments(self.client, results)
 
     def search(self, where: str) -> list[Any]:
-        """Every run that a filter finds."""
+        """All runs that match a filter."""
         runs: list[Any] = []
         token = None
         while True:
@@ -171,12 +180,12 @@ class Recorder:
         *,
         parent: str | None = None,
         tags: Mapping[str, str] | None = None,
-        began: float | None = None,
+        started: float | None = None,
     ) -> str:
-        """A new run's id; `parent` nests it, `began` is its start in seconds since 1970."""
+        """Start a run and return its id. `started`: seconds since 1970."""
         self.check()
         nested = {"mlflow.parentRunId": parent} if parent else {}
-        every = {
+        all_tags = {
             **self.tags,
             "mlflow.runName": name,
             "regimen.kind": kind,
@@ -184,13 +193,13 @@ class Recorder:
             **(tags or {}),
         }
         run: str = self.client.create_run(
-            self.experiment, start_time=_milliseconds(began), tags=every
+            self.experiment, start_time=_milliseconds(started), tags=all_tags
         ).info.run_id
-        self.started += 1
+        self.runs_started += 1
         return run
 
     def params(self, run: str, values: Mapping[str, Any]) -> None:
-        """Parameters, in one call."""
+        """Log parameters in one call."""
         from mlflow.entities import Param
 
         self.check()
@@ -201,20 +210,20 @@ class Recorder:
     def metrics(
         self, run: str, values: Mapping[str, float | None], at: float | None = None
     ) -> None:
-        """Figures of the whole run, in one call; None is left out."""
+        """Log metrics of the whole run in one call; None is left out."""
         from mlflow.entities import Metric
 
         self.check()
-        known = [
+        points = [
             Metric(name, value, _milliseconds(at), 0)
             for name, value in values.items()
             if value is not None
         ]
-        if known:
-            self.client.log_batch(run, metrics=known)
+        if points:
+            self.client.log_batch(run, metrics=points)
 
-    def note(self, run: str, tags: Mapping[str, str]) -> None:
-        """Tags, in one call."""
+    def set_tags(self, run: str, tags: Mapping[str, str]) -> None:
+        """Set tags in one call."""
         from mlflow.entities import RunTag
 
         self.check()
@@ -223,22 +232,23 @@ class Recorder:
         )
 
     def epochs(
-        self, run: str, epochs: list[dict[str, Any]], after: int = 0, began: float | None = None
+        self, run: str, epochs: list[dict[str, Any]], after: int = 0, started: float | None = None
     ) -> int:
-        """The epochs above `after`, in few calls; returns the last one's number.
+        """Log the epochs above number `after` in few calls; return the last one's number.
 
-        `epoch` goes with each, and tells later what is there.
+        The metric `epoch` goes with each, and says later which ones MLflow has.
         """
         from mlflow.entities import Metric
 
-        start = time.time() if began is None else began
+        start = time.time() if started is None else started
         new = [
             (epoch, ended)
-            for epoch, ended in zip(epochs, ends(epochs, start))
+            for epoch, ended in zip(epochs, epoch_ends(epochs, start))
             if epoch["epoch"] > after
         ]
-        names = (*METRICS, "epoch")
-        batch = MAX_METRICS // len(names)  # an epoch is in one call: whole in MLflow, or not there
+        names = (*EPOCH_METRICS, "epoch")
+        # An epoch is logged in one call, so that MLflow has all of it or nothing.
+        batch = MAX_METRICS_PER_CALL // len(names)
         for first in range(0, len(new), batch):
             self.check()
             metrics = [
@@ -248,19 +258,18 @@ class Recorder:
                 if epoch.get(name) is not None
             ]
             self.client.log_batch(run, metrics=metrics)
-            self.logged += len(new[first : first + batch])
+            self.epochs_logged += len(new[first : first + batch])
         last: int = new[-1][0]["epoch"] if new else after
         return last
 
     def dataset(self, run: str, source: str, fingerprint: str, rows: str) -> None:
-        """What a run was trained on, as MLflow's pages show data sets; the same one logged again
-        stays one."""
+        """Log the data set, as MLflow's UI shows it. Logging it again changes nothing."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         self.check()
         columns = [{"name": name, "type": "string", "required": True} for name in ("text", "label")]
         described = Dataset(
-            name=_text(source)[:MAX_NAME],
+            name=_text(source)[:MAX_DATASET_NAME_CHARACTERS],
             digest=fingerprint,
             source_type="local",
             source=json.dumps({"uri": _text(source)}),
@@ -272,108 +281,69 @@ class Recorder:
         )
 
     def artifact(self, run: str, path: Path, folder: str | None = None) -> None:
-        """A file, in a folder of the run's artifacts."""
+        """Log a file as an artifact, in `folder` if given."""
         self.check()
         self.client.log_artifact(run, str(path), folder)
 
     def reopen(self, run: str) -> None:
-        """A run that was closed goes on."""
+        """Set an ended run to RUNNING."""
         self.check()
         self.client.update_run(run, status="RUNNING")
 
     def end(self, run: str, status: str = "FINISHED", ended: float | None = None) -> None:
-        """Close a run: FINISHED, KILLED or FAILED; `ended` in seconds since 1970."""
+        """End a run as FINISHED, KILLED or FAILED. `ended`: seconds since 1970."""
         self.check()
         self.client.set_terminated(run, status, end_time=_milliseconds(ended))
 
     def delete(self, run: Any) -> None:
-        """Take away a run of this search that a request made which was received twice.
+        """Delete a duplicate run of this search, made by a request that was received twice.
 
-        One that anybody else wrote a tag on stays.
-
-        The proof is in its tags: the identity by which it was found, and no name that `start` does
-        not write. MLflow can restore it.
+        A run on which anybody else has set a tag stays. MLflow can restore deleted runs.
         """
         self.check()
-        if all(name in self.tags or name.startswith(OWN) for name in run.data.tags):
+        if all(name in self.tags or name.startswith(OUR_TAGS) for name in run.data.tags):
             self.client.delete_run(run.info.run_id)
 
 
 def _text(value: Any) -> str:
-    """A value as any store takes it: PostgreSQL has no NUL, UTF-8 no halves of characters."""
-    return str(value).replace("\0", " ").encode("utf-8", "replace").decode("utf-8")[:MAX_VALUE]
+    """A value as every store accepts it: PostgreSQL has no NUL, UTF-8 no lone surrogates."""
+    return (
+        str(value)
+        .replace("\0", " ")
+        .encode("utf-8", "replace")
+        .decode("utf-8")[:MAX_VALUE_CHARACTERS]
+    )
 
 
 def _milliseconds(seconds: float | None) -> int:
-    """A time as MLflow counts it; None: now."""
+    """A time in MLflow's unit; None: now."""
     return round(1000 * (time.time() if seconds is None else seconds))
 
 
 def _sqlite_file(uri: str) -> tuple[int, int] | None:
-    """What tells a local store's file from another one that takes its place; None where there is
-    none."""
+    """Device and inode of a local store's file, to notice that it was replaced; None without
+    one."""
     path = sqlite_file.path_of(uri)
     try:
-        found = None if path is None else path.stat()
+        stat = None if path is None else path.stat()
     except OSError:
         return None
-    return (found.st_dev, found.st_ino) if found else None
+    return (stat.st_dev, stat.st_ino) if stat else None
 
 
-def _respelt(uri: str) -> str:
-    """The same sqlite file under another address:
+def _another_spelling(uri: str) -> str:
+    """Another address of the same SQLite file.
 
-    MLflow keeps a store open by its address, also where its file was removed.
+    MLflow keeps one engine per address for the life of a process, even if its file was replaced. A
+    new address is the only way to a new engine that MLflow's public API has.
     """
     path = uri.removeprefix("sqlite:///")
     return f"sqlite:////.{path}" if path.startswith("/") else f"sqlite:///./{path}"
 
 
 def test_metrics(scores: Sequence[Mapping[str, float]]) -> dict[str, float | None]:
-    """Means over seeds of what a run has on the test split, under their names in MLflow."""
+    """The means over seeds of scores on the test split; None without any."""
     return {
-        name: sum(found[name] for found in scores) / len(scores) if scores else None
+        name: sum(run[name] for run in scores) / len(scores) if scores else None
         for name in ("test_accuracy", "test_loss", "test_loss_paper")
     }
-
-
-def log_paper(recorder: Recorder) -> None:
-    """The rows of the paper's Table 7 as runs of an experiment of their own, once."""
-    client = recorder.client
-    found = client.get_experiment_by_name(PAPER_EXPERIMENT)
-    if found.lifecycle_stage != "active":  # its user did not want it
-        return
-    recorder.check()
-    there = {
-        run.data.tags.get("regimen.regime"): run
-        for run in client.search_runs([found.experiment_id], max_results=100)
-    }
-    made = found.creation_time / 1000
-    for row in paper.TABLE_7:
-        run = there.get(row.regime)
-        if run is None or run.info.status == "RUNNING":
-            recorder.check()
-            _log_row(
-                recorder,
-                row,
-                run.info.run_id if run else _start_row(client, found.experiment_id, row),
-                made,
-            )
-
-
-def _start_row(client: Any, experiment: str, row: paper.Row) -> str:
-    tags = {
-        "mlflow.runName": f"paper row {row.index}: {row.name}",
-        "regimen.regime": row.regime,
-        "regimen.kind": "paper",
-    }
-    run: str = client.create_run(experiment, tags=tags).info.run_id
-    return run
-
-
-def _log_row(recorder: Recorder, row: paper.Row, run: str, at: float) -> None:
-    recorder.metrics(
-        run, {"test_accuracy": row.test_accuracy, "test_loss_paper": row.test_loss}, at
-    )
-    recorder.params(run, paper.HYPERPARAMETERS.get(row.regime, {}))
-    recorder.end(run)

@@ -1,12 +1,11 @@
-"""A search in MLflow: a parent run, a nested run a trial, and below a trial its runs on other
-seeds.
+"""A search in MLflow: a parent run, a nested run per trial, and below it that trial's full runs.
 
-Everything here is a projection of the study: `sync` logs what MLflow does not have yet, and can be
-called at any time, any number of times, also by another process later. Only the driver logs.
+Everything here is a projection of the study: `sync` logs what MLflow lacks. It can be called at any
+time, any number of times, and by a later process. Only the driver logs.
 
-MLflow may be slow, away, or come back empty. After anything that failed, the tracker believes only
-what it reads in MLflow again: a request whose answer was lost may have been received. And whatever
-it sends is the same each time, so that once more changes nothing.
+MLflow may be slow, unreachable, or come back empty. After any failure the tracker reads again what
+MLflow has, because a request whose answer was lost may have been received. What it sends is the
+same each time, so that logging is idempotent.
 """
 
 import hashlib
@@ -22,64 +21,57 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.outputs.tables import CONFIRMED, REPORTED, TESTED, WINNER
+from search.reports import STARTED_AT, epoch_ends
 from search.spec import SearchSpec
-from search.study import study as studies
-from search.tracking.recorder import OutOfTime, Recorder, log_paper, one_line, test_metrics
-from search.trials.system_metrics import BEGAN, ends
+from search.study import records
+from search.study.study import trials
+from search.tracking.paper_runs import log_paper
+from search.tracking.recorder import OutOfTime, Recorder, one_line, test_metrics, without_password
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
 FIGURES = "report_figures/*.svg"
-TAGS, ENDING = "tags", "ending"
-"""Attributes of the study: what stands on every run of the search, and how the search ended
-last."""
-FIRST_BEGAN, LAST_ENDED = "first_began", "last_ended"
-"""Attributes of the study: when its first process began and its last one ended, in seconds since
-1970. Earlier versions have neither."""
 IDENTITY = "regimen.id"
-"""The tag by which a search's runs are found, whatever folder it lies in and however often its name
-was used."""
-LOOK = 10.0
-"""Seconds after which a look begins nothing new: the next one goes on."""
-MOMENT = 2.0
-"""Seconds for a farewell without results."""
-ATTEMPTS = 3
-"""How often the end of a search is tried."""
+"""The tag that identifies a search's runs, wherever its folder is and however often its name was
+used."""
+SYNC_SECONDS = 10.0
+"""A sync starts no request after that time; the next one continues."""
+CLOSE_SECONDS = 2.0
+"""How long `close` may take."""
+FINISH_ATTEMPTS = 3
+"""How often logging the results is tried."""
 
 
 def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
-    """Remember in the study what its runs are tagged with, an identity among it, and return that.
+    """Record the tags of the search's runs with its identity, and that it runs.
 
-    A search that begins has no ending.
+    Returns the tags.
     """
-    known = study.user_attrs.get(TAGS, {})
-    every = {**tags, IDENTITY: known.get(IDENTITY) or uuid.uuid4().hex}
-    studies.remember(study, TAGS, every)
-    studies.remember(study, ENDING, None)
-    if FIRST_BEGAN not in study.user_attrs and not studies.trials(study):
-        studies.remember(study, FIRST_BEGAN, time.time())
-    return every
+    identity = records.TAGS.read(study).get(IDENTITY) or uuid.uuid4().hex
+    tags = {**tags, IDENTITY: identity}
+    records.TAGS.write(study, tags)
+    records.ENDING.write(study, None)
+    if not records.FIRST_STARTED.recorded(study) and not trials(study):
+        records.FIRST_STARTED.write(study, time.time())
+    return tags
 
 
 def conclude(study: optuna.Study, ending: str) -> None:
-    """Remember in the study how its search ended, and when."""
-    studies.remember(study, LAST_ENDED, time.time())
-    studies.remember(study, ENDING, ending)
+    """Record how the search ended, and when."""
+    records.LAST_ENDED.write(study, time.time())
+    records.ENDING.write(study, ending)
 
 
 def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
-    """Whether a search that does not run any more was stopped or killed.
-
-    One of an older version of Regimen is told by its trials.
-    """
-    if ENDING in study.user_attrs:
-        return study.user_attrs[ENDING] in (None, "INTERRUPTED")
-    return sum(trial.state.is_finished() for trial in studies.trials(study)) < spec.trials
+    """Whether a search that does not run was stopped or killed. Early versions did not record it:
+    there, whether trials are missing."""
+    if records.ENDING.recorded(study):
+        return records.ENDING.read(study) in (None, "INTERRUPTED")
+    return sum(trial.state.is_finished() for trial in trials(study)) < spec.trials
 
 
 def settings(spec: SearchSpec) -> dict[str, str]:
-    """What may change when a search goes on, as tags: MLflow's parameters can't."""
+    """The settings that may change when a search is resumed, as tags: parameters are immutable."""
     values = {name: getattr(spec, name) for name in spec.names("changeable")}
     return {
         f"regimen.{name}": "default" if value is None else str(value)
@@ -89,45 +81,42 @@ def settings(spec: SearchSpec) -> dict[str, str]:
 
 @dataclass
 class _Run:
-    """A run as it is in MLflow."""
+    """A run, as MLflow has it."""
 
     id: str
-    began: float
+    started: float
     status: str = "RUNNING"
     described: bool = False
     data: bool = False
-    """Whether its data set is known."""
+    """Whether its data set is logged."""
     epochs: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     last: float = 0.0
-    """When its last epoch ended, or the run itself."""
+    """When its last epoch or the run itself ended, in seconds since 1970."""
     done: bool = False
-    """Nothing is to be added."""
+    """Whether everything is logged."""
 
     @classmethod
     def read(cls, run: Any) -> "_Run":
-        data, began = run.data, run.info.start_time / 1000
-        epochs = int(data.metrics.get("epoch", 0))
-        sets = bool(run.inputs and run.inputs.dataset_inputs)
+        started = run.info.start_time / 1000
         return cls(
-            run.info.run_id,
-            began,
-            run.info.status,
-            bool(data.params),
-            sets,
-            epochs,
-            dict(data.metrics),
-            dict(data.tags),
-            began,
+            id=run.info.run_id,
+            started=started,
+            status=run.info.status,
+            described=bool(run.data.params),
+            data=bool(run.inputs and run.inputs.dataset_inputs),
+            epochs=int(run.data.metrics.get("epoch", 0)),
+            metrics=dict(run.data.metrics),
+            tags=dict(run.data.tags),
+            last=started,
         )
 
 
 class Tracker:
-    """One search in MLflow.
+    """One search in MLflow. `tags` describe data, model and versions and are set on every run.
 
-    `tags` describe data, model, versions; they stand on every run. Nothing is sent before the first
-    `sync`.
+    Nothing is sent before the first `sync`.
     """
 
     def __init__(self, client: Any, spec: SearchSpec, tags: Mapping[str, str]) -> None:
@@ -135,24 +124,25 @@ class Tracker:
         self.identity = (
             tags.get(IDENTITY) or hashlib.sha256(str(spec.folder).encode()).hexdigest()[:32]
         )
-        every = {
+        all_tags = {
             "regimen.search": str(spec.name),
             "regimen.regime": spec.regime,
             **tags,
             IDENTITY: self.identity,
         }
-        self.recorder = Recorder(client, every)
+        self.recorder = Recorder(client, all_tags)
         self.parent: _Run | None = None
         self.runs: dict[str, _Run] = {}
-        self.certain = False
-        self.papers = False
+        self.up_to_date = False
+        """Whether `parent` and `runs` are what MLflow has."""
+        self.paper_logged = False
         self.sent: set[tuple[str, str, str]] = set()
+        """Artifacts that MLflow has: run, name, SHA-256."""
         self.ended = 0.0
         self.lock = threading.Lock()
 
-    def sync(self, study: optuna.Study, *, within: float = LOOK) -> None:
-        """Log whatever of the study MLflow does not have, or as much of it as `within` seconds
-        suffice for."""
+    def sync(self, study: optuna.Study, *, within: float = SYNC_SECONDS) -> None:
+        """Log what MLflow lacks of the study, or as much as fits into `within` seconds."""
         with self.lock:
             self.recorder.deadline = time.monotonic() + within
             self._sync(study, live=True)
@@ -166,15 +156,12 @@ class Tracker:
         *,
         interrupted: bool,
     ) -> str | None:
-        """`finish`, of which the caller waits for `seconds` at most.
-
-        Returns None, or in one line why MLflow lacks something.
-        """
-        trouble: list[str | None] = [f"it did not take everything within {seconds:.0f} s"]
+        """`finish`, but return after `seconds` at the latest: None, or why something is missing."""
+        problem: list[str | None] = [f"it did not take everything within {seconds:.0f} s"]
         deadline = time.monotonic() + seconds
 
         def work() -> None:
-            for left in reversed(range(ATTEMPTS)):
+            for attempts_left in reversed(range(FINISH_ATTEMPTS)):
                 try:
                     self.finish(
                         study,
@@ -183,19 +170,20 @@ class Tracker:
                         interrupted=interrupted,
                         within=deadline - time.monotonic(),
                     )
-                    trouble[0] = None
+                    problem[0] = None
                     return
                 except OutOfTime:
                     return
                 except Exception as error:
-                    trouble[0] = one_line(error)
-                if left:
+                    uri = self.recorder.client.tracking_uri
+                    problem[0] = without_password(one_line(error), uri)
+                if attempts_left:
                     time.sleep(1.0)
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         thread.join(seconds)
-        return trouble[0]
+        return problem[0]
 
     def finish(
         self,
@@ -206,32 +194,27 @@ class Tracker:
         interrupted: bool,
         within: float = math.inf,
     ) -> None:
-        """Log the rest, the results as artifacts and metrics of the parent run, and close every
-        run.
+        """Log the rest and the results (metrics and artifacts of the parent run), and end all runs.
 
-        Raises OutOfTime, or what MLflow's client raises; what was logged until then stands.
+        Raises OutOfTime, or what MLflow's client raises; what was logged until then stays.
         """
         deadline = time.monotonic() + within
-        self.recorder.deadline = time.monotonic()  # a look that is not over begins nothing more
+        self.recorder.deadline = time.monotonic()  # A running sync starts no further request.
         with self.lock:
             self.recorder.deadline = deadline
-            self.certain = (
-                False  # what a look logged may have been lost since, with the server's disk
-            )
+            self.up_to_date = False  # The server may have lost its disk since the last sync.
             self._sync(study, live=False)
             assert self.parent is not None
             self._results(self.parent, summary, note)
             self._close(self.parent, interrupted)
 
     def close(self, *, interrupted: bool) -> None:
-        """End the runs, and log nothing more, unless a look keeps MLflow busy:
-
-        `search.sync` ends them then.
-        """
+        """End the runs and log nothing more. If a sync keeps MLflow busy, `search.sync` ends them
+        later."""
         self.recorder.deadline = time.monotonic()
-        if self.lock.acquire(timeout=MOMENT):
+        if self.lock.acquire(timeout=CLOSE_SECONDS):
             try:
-                self.recorder.deadline = time.monotonic() + MOMENT
+                self.recorder.deadline = time.monotonic() + CLOSE_SECONDS
                 if self.parent is not None:
                     self._close(self.parent, interrupted)
             finally:
@@ -239,42 +222,44 @@ class Tracker:
 
     def _sync(self, study: optuna.Study, live: bool) -> None:
         try:
-            if not self.certain:
+            if not self.up_to_date:
                 self._find()
-                self.certain = True
-            self.ended = study.user_attrs.get(LAST_ENDED, 0.0)
+                self.up_to_date = True
+            self.ended = records.LAST_ENDED.read(study)
             parent = self._parent(study, live)
-            for trial in _trials(study):
+            for trial in logged_trials(study):
                 self._sync_trial(parent, trial, live)
-            attrs = study.user_attrs
-            for kind, key in (("confirmation", CONFIRMED), ("report", REPORTED)):
-                for number, seeds in attrs.get(key, {}).items():
-                    for seed, epochs in seeds.items():
-                        self._sync_confirmation(study, attrs, kind, number, seed, epochs)
-            if not self.papers:
+            for kind, key in (
+                ("confirmation", records.CHOICE_RUNS),
+                ("report", records.REPORT_RUNS),
+            ):
+                for number, runs in key.read(study).items():
+                    for seed, epochs in runs.items():
+                        self._sync_full_run(study, kind, number, seed, epochs)
+            if not self.paper_logged:
                 log_paper(self.recorder)
-                self.papers = True
+                self.paper_logged = True
         except OutOfTime:
             raise
         except Exception:
-            self.certain = self.papers = False
+            self.up_to_date = self.paper_logged = False
             raise
 
     def _find(self) -> None:
-        """Read which runs of this search MLflow has, and what of them."""
+        """Read the search's runs from MLflow."""
         self.recorder.locate(self.spec.results)
-        found = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
-        below = Counter(run.data.tags.get("mlflow.parentRunId") for run in found)
-        # Of two runs with one key, which a request received late has made, the fuller one stays.
-        found.sort(
+        logged = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
+        children = Counter(run.data.tags.get("mlflow.parentRunId") for run in logged)
+        # A late request may have made a second run with the same key. The fuller one stays.
+        logged.sort(
             key=lambda run: (
-                -below[run.info.run_id],
+                -children[run.info.run_id],
                 -run.data.metrics.get("epoch", 0),
                 run.info.run_id,
             )
         )
         runs: dict[str, _Run] = {}
-        for run in found:
+        for run in logged:
             key = run.data.tags.get("regimen.key", "search")
             if key in runs:
                 self.recorder.delete(run)
@@ -285,11 +270,13 @@ class Tracker:
 
     def _parent(self, study: optuna.Study, live: bool) -> _Run:
         if self.parent is None:
-            started = [
-                trial.datetime_start.timestamp() for trial in _trials(study) if trial.datetime_start
+            starts = [
+                trial.datetime_start.timestamp()
+                for trial in logged_trials(study)
+                if trial.datetime_start
             ]
-            began = study.user_attrs.get(FIRST_BEGAN) or min(started, default=time.time())
-            self.parent = self._start(str(self.spec.name), "search", began, {})
+            started = records.FIRST_STARTED.read(study) or min(starts, default=time.time())
+            self.parent = self._start(str(self.spec.name), "search", started, {})
         if not self.parent.described:
             self.recorder.params(
                 self.parent.id,
@@ -312,15 +299,17 @@ class Tracker:
         return self.parent
 
     def _start(
-        self, name: str, kind: str, began: float, tags: Mapping[str, str], parent: str | None = None
+        self,
+        name: str,
+        kind: str,
+        started: float,
+        tags: Mapping[str, str],
+        parent: str | None = None,
     ) -> _Run:
         # MLflow keeps milliseconds. Rounded here, later log calls have the same times.
-        began = round(began, 3)
-        return _Run(
-            self.recorder.start(name, kind, parent=parent, tags=tags, began=began),
-            began,
-            last=began,
-        )
+        started = round(started, 3)
+        run = self.recorder.start(name, kind, parent=parent, tags=tags, started=started)
+        return _Run(run, started, last=started)
 
     def _reopen(self, run: _Run) -> None:
         if run.status != "RUNNING":
@@ -335,32 +324,30 @@ class Tracker:
         parent: _Run,
         trial: FrozenTrial,
         seed: int,
-        began: float,
-        epochs: list[dict[str, Any]],
+        started: float,
+        epochs: list[records.Record],
     ) -> _Run:
-        """The run of a key, started where there is none, with its parameters and all of
-        `epochs`."""
+        """The run with that key, started if there is none, with its parameters and `epochs`."""
         run = self.runs.get(key)
         if run is None:
             tags = {"regimen.trial": str(trial.number), "regimen.key": key}
-            run = self.runs[key] = self._start(name, kind, began, tags, parent.id)
+            run = self.runs[key] = self._start(name, kind, started, tags, parent.id)
         if not run.described:
-            values = {**trial.user_attrs[studies.CONFIG], "seed": seed, "epochs": self.spec.epochs}
+            values = {**records.CONFIG.read(trial), "seed": seed, "epochs": self.spec.epochs}
             self.recorder.params(run.id, values)
             run.described = True
-        run.epochs = self.recorder.epochs(run.id, epochs, run.epochs, run.began)
-        run.last = max([run.began, *ends(epochs, run.began)[-1:]])
+        run.epochs = self.recorder.epochs(run.id, epochs, run.epochs, run.started)
+        run.last = max([run.started, *epoch_ends(epochs, run.started)[-1:]])
         return run
 
     def _sync_trial(self, parent: _Run, trial: FrozenTrial, live: bool) -> None:
         key = f"trial {trial.number}"
         if key in self.runs and self.runs[key].done:
             return
-        epochs = studies.epochs(trial)
-        began = trial.datetime_start.timestamp() if trial.datetime_start else parent.began
-        began = min(
-            [began, *(epoch[BEGAN] for epoch in epochs if BEGAN in epoch)]
-        )  # Optuna forgets the start of an earlier attempt
+        epochs = records.epochs(trial)
+        started = trial.datetime_start.timestamp() if trial.datetime_start else parent.started
+        # Optuna forgets when an earlier attempt started.
+        started = min([started, *(epoch[STARTED_AT] for epoch in epochs if STARTED_AT in epoch)])
         run = self._run(
             key,
             f"{self.spec.regime} {trial.number:03d}",
@@ -368,7 +355,7 @@ class Tracker:
             parent,
             trial,
             self.spec.seed,
-            began,
+            started,
             epochs,
         )
         if trial.state.is_finished():
@@ -377,118 +364,98 @@ class Tracker:
             self._reopen(run)
 
     def _end_trial(self, run: _Run, trial: FrozenTrial, epochs: list[dict[str, Any]]) -> None:
-        """Close a trial's run under a name that tells its end:
-
-        `supcon 007 · 0.8731`, `supcon 008 · pruned after 3`.
-        """
+        """End a trial's run, with its result in the name: `supcon 007 · 0.8731`."""
         state = trial.state.name
-        how = {
+        result = {
             "COMPLETE": f"{trial.value or 0:.4f}",
             "PRUNED": f"pruned after {len(epochs)}",
             "FAIL": "failed",
         }[state]
         tags = {
-            "mlflow.runName": f"{self.spec.regime} {trial.number:03d} · {how}",
+            "mlflow.runName": f"{self.spec.regime} {trial.number:03d} · {result}",
             "regimen.state": state,
         }
-        if studies.REASON in trial.user_attrs:
-            tags["regimen.reason"] = trial.user_attrs[studies.REASON]
+        if failure := records.FAILURE.read(trial):
+            tags["regimen.reason"] = failure
         ended = trial.datetime_complete.timestamp() if trial.datetime_complete else run.last
-        self._end(
-            run, STATUS[state], {"score": trial.value} if state == "COMPLETE" else {}, tags, ended
-        )
+        self._end(run, STATUS[state], {}, tags, ended)
 
     def _end(
         self,
         run: _Run,
         status: str,
-        figures: Mapping[str, float | None],
+        metrics: Mapping[str, float | None],
         tags: Mapping[str, str],
         ended: float,
     ) -> None:
-        """Bring a run to its end, of which it may have a part."""
-        self._add(run, figures, tags)
+        """End a run. Parts of this may have been logged before."""
+        self._add(run, metrics, tags)
         run.last = max(run.last, ended)
         if run.status != status:
             self.recorder.end(run.id, status, run.last)
             run.status = status
         run.done = True
 
-    def _add(self, run: _Run, figures: Mapping[str, float | None], tags: Mapping[str, str]) -> None:
-        """Figures and tags that a run does not have."""
+    def _add(self, run: _Run, metrics: Mapping[str, float | None], tags: Mapping[str, str]) -> None:
+        """Log metrics and tags that a run lacks."""
         if new := {
             name: value
-            for name, value in figures.items()
+            for name, value in metrics.items()
             if value is not None and run.metrics.get(name) != value
         }:
             self.recorder.metrics(run.id, new, run.last)
             run.metrics |= new
         if changed := {name: value for name, value in tags.items() if run.tags.get(name) != value}:
-            self.recorder.note(run.id, changed)
+            self.recorder.set_tags(run.id, changed)
             run.tags |= changed
 
-    def _sync_confirmation(
+    def _sync_full_run(
         self,
         study: optuna.Study,
-        attrs: Mapping[str, Any],
         kind: str,
-        number: str,
-        seed: str,
-        epochs: list[dict[str, Any]],
+        number: int,
+        seed: int,
+        epochs: list[records.Record],
     ) -> None:
-        """A run that chose the winner, or one of the winner's that is reported, nested in its
-        trial's run; test scores arrive later."""
-        key, above = f"trial {number} seed {seed}", self.runs.get(f"trial {number}")
-        if above is None or (key in self.runs and self.runs[key].done):
+        """A run that chose the winner, or a reported one, nested in its trial's run. Test scores
+        arrive later."""
+        key, parent = f"trial {number} seed {seed}", self.runs.get(f"trial {number}")
+        if parent is None or (key in self.runs and self.runs[key].done):
             return
-        trial = study.get_trials(deepcopy=False)[int(number)]
-        after = trial.datetime_complete.timestamp() if trial.datetime_complete else above.last
-        began = epochs[0].get(BEGAN, after)
-        name = (
-            f"{self.spec.regime} {int(number):03d} {'report ' if kind == 'report' else ''}seed"
-            f" {seed}"
-        )
-        run = self._run(key, name, kind, above, trial, int(seed), began, epochs)
-        scores = attrs.get(TESTED, {}).get(number, {}).get(seed)
-        if (
-            kind == "report"
-            and str(attrs.get(WINNER)) == number
-            and attrs.get("test_follows")
-            and scores is None
-        ):
+        trial = study.get_trials(deepcopy=False)[number]
+        ended = trial.datetime_complete.timestamp() if trial.datetime_complete else parent.last
+        started = epochs[0].get(STARTED_AT, ended)
+        label = "report seed" if kind == "report" else "seed"
+        name = f"{self.spec.regime} {number:03d} {label} {seed}"
+        run = self._run(key, name, kind, parent, trial, seed, started, epochs)
+        scores = records.TEST_SCORES.of(study, number).get(seed)
+        wins = kind == "report" and records.WINNER.read(study) == number
+        if wins and scores is None and records.TEST_EXPECTED.read(study):
             return
-        figures = {
-            "score": epochs[-1]["best_validation_accuracy"],
-            **test_metrics([scores] if scores else []),
-        }
-        self._end(run, "FINISHED", figures, {}, run.last)
+        self._end(run, "FINISHED", test_metrics([scores] if scores else []), {}, run.last)
 
     def _results(self, parent: _Run, summary: Mapping[str, Any], note: str | None) -> None:
-        """What the search found, on its parent run.
-
-        A search that grew finds something else at a later time.
-        """
+        """The results, on the parent run. A search that has grown gets new ones at a later time."""
         confirmed = summary["confirmed_accuracy"]
-        figures = {
-            "trial_0_validation_accuracy": summary["paper_config_validation_accuracy"],
+        metrics = {
+            "paper_config_validation_accuracy": summary["paper_config_validation_accuracy"],
             "best_validation_accuracy": summary["best_validation_accuracy"],
             "confirmed_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
             **test_metrics(summary["test"]),
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])
-        self._add(parent, figures, {"mlflow.note.content": note} if note else {})
+        self._add(parent, metrics, {"mlflow.note.content": note} if note else {})
         self._artifacts(parent)
 
     def _artifacts(self, parent: _Run) -> None:
-        """The files that MLflow does not have as they are; a tag tells which it has."""
-        found = [path for path in self.spec.folder.iterdir() if path.suffix in ARTIFACTS] + list(
-            self.spec.folder.glob(FIGURES)
-        )
-        files = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(found)}
-        told = hashlib.sha256(
-            "\n".join(f"{path.name} {digest}" for path, digest in files.items()).encode()
-        ).hexdigest()[:32]
-        if parent.tags.get("regimen.artifacts") == told:
+        """Log the files that have changed. A tag holds a digest of those that MLflow has."""
+        folder = self.spec.folder
+        paths = [path for path in folder.iterdir() if path.suffix in ARTIFACTS]
+        paths = sorted([*paths, *folder.glob(FIGURES)])
+        files = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        listing = "\n".join(f"{path.name} {digest}" for path, digest in files.items())
+        overall = hashlib.sha256(listing.encode()).hexdigest()[:32]
+        if parent.tags.get("regimen.artifacts") == overall:
             return
         for path, digest in files.items():
             if (parent.id, path.name, digest) not in self.sent:
@@ -496,11 +463,10 @@ class Tracker:
                     parent.id, path, "figures" if path.suffix == ".svg" else None
                 )
                 self.sent.add((parent.id, path.name, digest))
-        self._add(parent, {}, {"regimen.artifacts": told})
+        self._add(parent, {}, {"regimen.artifacts": overall})
 
     def _close(self, parent: _Run, interrupted: bool) -> None:
-        """End the parent run, and what was interrupted: it goes on under the same runs when the
-        search does."""
+        """End the parent run and interrupted runs. A resumed search continues in the same runs."""
         for run in self.runs.values():
             if not run.done and run.status != "KILLED":
                 self.recorder.end(run.id, "KILLED", run.last)
@@ -515,9 +481,9 @@ class Tracker:
             parent.status = status
 
 
-def _trials(study: optuna.Study) -> list[FrozenTrial]:
-    """What has a run: the visible trials, and those that wait to be run again but have epochs."""
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    return studies.trials(study) + [
-        trial for trial in waiting if studies.CONFIG in trial.user_attrs and studies.epochs(trial)
+def logged_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that have a run: started ones, and queued ones that have epochs already."""
+    queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    return trials(study) + [
+        trial for trial in queued if records.CONFIG.recorded(trial) and records.epochs(trial)
     ]

@@ -1,5 +1,4 @@
-"""The best of a search run again to choose the winner; then the winner's runs that are reported,
-and their test."""
+"""Confirmation: the best trials run again to choose the winner, and the winner's reported runs."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,20 +8,13 @@ import optuna
 
 from search.cluster.resources import Resources
 from search.inputs import Prepared
-from search.outputs.tables import (
-    CONFIRM_FAILED,
-    CONFIRMED,
-    REPORT_FAILED,
-    REPORTED,
-    TESTED,
-    WINNER,
-    choice_score,
-    predictions_of,
-)
 from search.seeds import choice_seeds, report_seeds
 from search.spec import SearchSpec
-from search.study import study as studies
-from search.trials import full_runs as seed_runs
+from search.study import records
+from search.study.records import RunKey
+from search.study.study import ranking
+from search.study.winner import choice_accuracy
+from search.trials import full_runs
 from search.trials.full_runs import Run
 from search.trials.worker import Job
 
@@ -35,16 +27,14 @@ def confirm(
     resources: Resources,
     say: Callable[[str], None],
 ) -> None:
-    """Choose the winner among the best of the search, then train and test it on seeds that chose
-    nothing.
+    """Choose the winner among the best trials, then train and test it on seeds that chose nothing.
 
-    Results go into the study, each as soon as it is known, and what is there already is not run
-    again: a search that goes on, or grows, runs only what is new among its best, and a new winner.
+    Each result is recorded in the study as soon as it is known and is not computed again. A search
+    that is resumed or grown runs only what is new among its best, and a new winner.
     """
-    if REPORTED not in study.user_attrs:
-        studies.remember(
-            study, REPORTED, {}
-        )  # from now on nothing is reported that chose the winner
+    if not records.REPORT_RUNS.recorded(study):
+        # From now on, runs that chose the winner are not the reported ones.
+        records.REPORT_RUNS.begin(study)
     confirmation = _Confirmation(spec, study, prepared, job, resources, say)
     winner = confirmation.choose()
     if winner is not None:
@@ -61,102 +51,88 @@ class _Confirmation:
     say: Callable[[str], None]
 
     def choose(self) -> int | None:
-        """Run the top `confirm_top` on the seeds of the choice; the highest mean over these and the
-        search's own score wins.
+        """Run the best `confirm_top` trials on the seeds of the choice.
 
-        A configuration that breaks on one of them cannot win.
+        The highest mean over these runs and the search's own score wins. A configuration that fails
+        on one seed cannot win; None if all do.
         """
-        top = studies.ranking(self.study)[: self.spec.confirm_top]
+        top = ranking(self.study)[: self.spec.confirm_top]
         seeds = choice_seeds(self.spec.seed, self.spec.confirm_seeds)
-        new = self._start(
-            [(trial.number, seed) for trial in top for seed in seeds],
-            (CONFIRMED, CONFIRM_FAILED),
-            f"confirming the best {len(top)}",
-        )
-        for run, trained, reason in seed_runs.finished(new):
-            self._add(
-                CONFIRM_FAILED if reason else CONFIRMED,
-                run.trial,
-                run.seed,
-                reason or trained.epochs,
-            )
-            self._say(run, trained.epochs, reason)
+        wanted = [(trial.number, seed) for trial in top for seed in seeds]
+        done = (records.CHOICE_RUNS, records.CHOICE_FAILURES)
+        new = self._start(wanted, done, f"confirming the best {len(top)}")
+        for run, trained, failure in full_runs.finished(new):
+            if failure:
+                records.CHOICE_FAILURES.add(self.study, run.trial, run.seed, failure)
+            else:
+                records.CHOICE_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
+            self._say(run, trained.epochs, failure)
+        runs = records.CHOICE_RUNS.read(self.study)
         means = {
-            trial.number: choice_score(self.study, trial)
+            trial.number: choice_accuracy(self.study, trial)
             for trial in top
-            if all(self._has(CONFIRMED, trial.number, seed) for seed in seeds)
+            if set(seeds) <= set(runs.get(trial.number, {}))
         }
         if not means:
             return None
         winner = max(means, key=lambda number: (means[number], -number))
-        studies.remember(self.study, WINNER, winner)
+        records.WINNER.write(self.study, winner)
         return winner
 
     def report(self, winner: int) -> None:
-        """Train the winner on the seeds of the report, and test these runs.
-
-        One that breaks is left out, and that is said.
-        """
+        """Train the winner on the seeds of the report and test these runs. Failed ones are left out
+        and recorded."""
         seeds = report_seeds(self.spec.seed, self.spec.report_seeds)
-        new = self._start(
-            [(winner, seed) for seed in seeds],
-            (REPORTED, REPORT_FAILED),
-            f"training the winner, trial {winner}, for the report",
-        )
-        for run, trained, reason in seed_runs.finished(new):
-            if not reason:  # first: a run that is known as reported is not run again
-                answers = {"predicted": trained.predicted, "confidence": trained.confidence}
-                studies.remember(self.study, predictions_of(run.trial, run.seed), answers)
-            self._add(
-                REPORT_FAILED if reason else REPORTED, run.trial, run.seed, reason or trained.epochs
-            )
-            self._say(run, trained.epochs, reason)
-        self._test(
-            winner,
-            {run.seed: run for run in new},
-            [seed for seed in seeds if self._has(REPORTED, winner, seed)],
-        )
+        done = (records.REPORT_RUNS, records.REPORT_FAILURES)
+        what = f"training the winner, trial {winner}, for the report"
+        new = self._start([(winner, seed) for seed in seeds], done, what)
+        for run, trained, failure in full_runs.finished(new):
+            if failure:
+                records.REPORT_FAILURES.add(self.study, run.trial, run.seed, failure)
+            else:
+                # First, because a run that is recorded as reported is not run again.
+                answers: dict[str, list[Any]] = {
+                    "predicted": trained.predicted,
+                    "confidence": trained.confidence,
+                }
+                records.predictions(run.trial, run.seed).write(self.study, answers)
+                records.REPORT_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
+            self._say(run, trained.epochs, failure)
+        reported = records.REPORT_RUNS.of(self.study, winner)
+        self._test(winner, {run.seed: run for run in new}, [s for s in seeds if s in reported])
 
     def _test(self, winner: int, new: dict[int, Run], seeds: Iterable[int]) -> None:
-        """The winner's runs on the test split, unless they have met it.
+        """Test the winner's runs that were not tested yet.
 
-        Runs of an earlier process are trained again: same curves.
+        Runs of an earlier process are trained again, with the same curves.
         """
-        seeds = [seed for seed in seeds if not self._has(TESTED, winner, seed)]
+        tested = records.TEST_SCORES.of(self.study, winner)
+        seeds = [seed for seed in seeds if seed not in tested]
         if self.prepared.test is None or not seeds:
             return
         runs = [new.get(seed) or self._run(winner, seed) for seed in seeds]
-        for run, scores in zip(runs, seed_runs.test(runs, self.job, self.resources, self.prepared)):
-            self._add(TESTED, winner, run.seed, scores)
+        scores = full_runs.test(runs, self.job, self.resources, self.prepared)
+        for run, run_scores in zip(runs, scores):
+            records.TEST_SCORES.add(self.study, winner, run.seed, run_scores)
 
-    def _start(self, wanted: list[tuple[int, int]], known: tuple[str, ...], what: str) -> list[Run]:
-        """Begin those runs whose end is not known, and say so."""
-        new = [
+    def _start(self, wanted: list[tuple[int, int]], done: Iterable[RunKey], what: str) -> list[Run]:
+        """Submit the runs whose end is not recorded yet, and say so."""
+        ended = {
             (trial, seed)
-            for trial, seed in wanted
-            if not any(self._has(key, trial, seed) for key in known)
-        ]
+            for key in done
+            for trial, runs in key.read(self.study).items()
+            for seed in runs
+        }
+        new = [(trial, seed) for trial, seed in wanted if (trial, seed) not in ended]
         if new:
             self.say(f"{what} on seeds {', '.join(map(str, sorted({seed for _, seed in new})))}")
         return [self._run(trial, seed) for trial, seed in new]
 
     def _run(self, trial: int, seed: int) -> Run:
-        config = self.study.get_trials(deepcopy=False)[trial].user_attrs[studies.CONFIG]
-        return seed_runs.start(self.job, self.resources, trial, seed, config)
+        config = records.CONFIG.read(self.study.get_trials(deepcopy=False)[trial])
+        return full_runs.start(self.job, self.resources, trial, seed, config)
 
-    def _say(self, run: Run, epochs: list[dict[str, Any]], reason: str | None) -> None:
-        how = (
-            f"failed: {reason}"
-            if reason
-            else f"validation {epochs[-1]['best_validation_accuracy']:.4f}"
-        )
-        self.say(f"  trial {run.trial}, seed {run.seed}: {how}")
-
-    def _has(self, key: str, trial: int, seed: int) -> bool:
-        return str(seed) in self.study.user_attrs.get(key, {}).get(str(trial), {})
-
-    def _add(self, key: str, trial: int, seed: int, value: Any) -> None:
-        known = self.study.user_attrs.get(key, {})
-        studies.remember(
-            self.study, key, {**known, str(trial): {**known.get(str(trial), {}), str(seed): value}}
-        )
+    def _say(self, run: Run, epochs: list[records.Record], failure: str | None) -> None:
+        accuracy = "" if failure else f"validation {epochs[-1]['best_validation_accuracy']:.4f}"
+        result = f"failed: {failure}" if failure else accuracy
+        self.say(f"  trial {run.trial}, seed {run.seed}: {result}")

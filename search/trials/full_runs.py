@@ -1,4 +1,4 @@
-"""Configurations trained to their end on given seeds, side by side as they fit, and tested."""
+"""Full runs: configurations trained to the end on given seeds, in parallel, and tested."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from search.trials.worker import Job, Trained
 
 @dataclass(frozen=True)
 class Run:
-    """One configuration on one seed, under way or done; its weights stay in the object store until
-    they are needed."""
+    """One configuration on one seed, running or done. Its weights stay in the object store."""
 
     trial: int
     seed: int
@@ -25,18 +24,17 @@ class Run:
 
 
 def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
-    """Queue a run. `trial` is its number in the study, for telling runs apart."""
+    """Submit a run. `trial` is the number of its configuration in the study."""
     remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2)
     return Run(trial, seed, config, *remote.remote(job, config, seed))
 
 
 def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
-    """Each run as soon as it is done, with what it reports; or with nothing and the reason, where
-    it broke."""
-    waiting = {run.trained: run for run in runs}
-    while waiting:
-        (done,), _ = ray.wait(list(waiting), num_returns=1)
-        run = waiting.pop(done)
+    """Each run as soon as it is done, with its report, or with an empty one and why it failed."""
+    pending = {run.trained: run for run in runs}
+    while pending:
+        (done,), _ = ray.wait(list(pending), num_returns=1)
+        run = pending.pop(done)
         try:
             yield run, ray.get(done), None
         except ray.exceptions.RayError as error:
@@ -46,15 +44,13 @@ def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
 def test(
     runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared
 ) -> list[dict[str, float]]:
-    """The runs' scores on the test split, which workers get here and nowhere else.
-
-    Raises OSError where a worker breaks.
-    """
+    """The runs' scores on the test split, which workers receive here only. Raises OSError if one
+    fails."""
     whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
     labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
     remote = worker.task(worker.test, resources.cpus, resources.gpus)
     try:
-        found: list[dict[str, float]] = ray.get(
+        scores: list[dict[str, float]] = ray.get(
             [
                 remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split)
                 for run in runs
@@ -62,4 +58,4 @@ def test(
         )
     except ray.exceptions.RayError as error:
         raise OSError(f"a run cannot be tested: {worker.reason(error)}") from error
-    return found
+    return scores

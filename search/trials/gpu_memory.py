@@ -1,5 +1,5 @@
-"""How much of a GPU a trial needs: measured on the most expensive configuration that the space
-has."""
+"""The GPU fraction that a trial needs, measured on the most expensive configuration of the
+space."""
 
 import math
 from dataclasses import replace
@@ -10,21 +10,22 @@ import ray
 import torch
 
 from search.spec import SearchSpec
-from search.study.study import configuration
+from search.study.configuration import configuration
 from search.trials import worker
 from search.trials.worker import Job
 from trainables.parts.data.tokens import Data, Tokens
-from trainables.parts.training.step import out_of_memory
+from trainables.parts.memory import out_of_memory
 
-STEPS = 3
-CONTEXT = 600 * 2**20
-"""Bytes that a process takes on a card beside its tensors: CUDA's context and its libraries'
+MEASURED_STEPS = 3
+CONTEXT_BYTES = 600 * 2**20
+"""What a process takes on a GPU beside its tensors: CUDA's context and its libraries'
 workspaces."""
 MARGIN = 1.1
+"""Factor on the measured peak."""
 
 
 class _Expensive:
-    """A trial that suggests what costs most: the largest number, the last choice."""
+    """A trial that suggests what costs most: the largest number, or the last choice."""
 
     def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
         return high
@@ -42,38 +43,33 @@ class _Expensive:
 
 
 def most_expensive(spec: SearchSpec) -> dict[str, Any]:
-    """The configuration at the space's most expensive corner."""
+    """The most expensive configuration of the space."""
     return configuration(spec, _Expensive())
 
 
 def longest(tokens: Tokens, sentences: int) -> Tokens:
-    """The longest sentences of a split, repeated as needed: the worst mini-batches that it can
-    give."""
+    """The longest sentences of a split, repeated as needed: its worst mini-batches."""
     order = np.argsort(-tokens.lengths, kind="stable")
     rows = np.resize(order[: min(sentences, len(order))], sentences)
-    ids = np.concatenate(
-        [tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows]
-    )
-    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[rows])])
-    return Tokens(ids, offsets, tokens.labels[rows], tokens.pad)
+    return tokens.select(rows)
 
 
-def measure_share(spec: SearchSpec, data: Data, job: Job, free: float) -> float:
-    """The share of a GPU for one trial, of whose memory `free` bytes are free: a whole number of
-    trials fits on it.
+def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) -> float:
+    """The fraction of a GPU for one trial, such that a whole number of trials fits into its `free`
+    bytes.
 
-    Raises ValueError where the space's most expensive trial does not fit at all, OSError where it
-    breaks for another reason.
+    Raises ValueError if the most expensive trial does not fit at all, OSError if it fails for
+    another reason.
     """
     config = most_expensive(spec)
     worst = Data(
-        longest(data.train, STEPS * int(config.get("batch_size", 64))),
+        longest(data.train, MEASURED_STEPS * int(config.get("batch_size", 64))),
         longest(data.validation, 256),
         data.labels,
     )
     peak = worker.task(_peak, spec.cpus_per_trial, 1.0)
     try:
-        return share(
+        return gpu_fraction(
             ray.get(peak.remote(replace(job, data=ray.put(worst), epochs=1), config, spec.seed)),
             free,
         )
@@ -90,14 +86,14 @@ def measure_share(spec: SearchSpec, data: Data, job: Job, free: float) -> float:
         raise OSError(what) from error
 
 
-def share(peak: float, free: float) -> float:
-    """The share of a card for a trial whose tensors take `peak` bytes: 1 over how many fit into
-    what is free.
+def gpu_fraction(peak: float, free: float) -> float:
+    """1 / the number of trials that fit on a GPU, if the tensors of one take `peak` bytes.
 
-    One does, because it ran: it divides its mini-batches where memory is short, and then takes all
-    that there is. `free` was read by a process whose own context is gone by now.
+    At least one fits, because it ran: where memory is short it divides its mini-batches and takes
+    all that there is. `free` was measured by a process whose own context is gone by now.
     """
-    return 1 / max(1, math.floor((free + CONTEXT) / (MARGIN * peak + CONTEXT)))
+    fits = (free + CONTEXT_BYTES) / (MARGIN * peak + CONTEXT_BYTES)
+    return 1 / max(1, math.floor(fits))
 
 
 def _peak(job: Job, config: dict[str, Any], seed: int) -> int:

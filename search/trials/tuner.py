@@ -1,4 +1,4 @@
-"""Ray Tune over a study: trials side by side in warm workers."""
+"""Ray Tune over a study: trials in parallel, in warm workers."""
 
 import enum
 import os
@@ -15,14 +15,15 @@ from search.cluster.resources import Resources
 from search.cluster.scratch import temporary_folder
 from search.signals import Stop
 from search.spec import SearchSpec
-from search.study import study as studies
+from search.study.study import interrupt, trials
 from search.trials import worker
-from search.trials.ray_adapters import Ledger, StudyScheduler, StudySearcher
+from search.trials.ledger import Ledger
+from search.trials.ray_adapters import StudyScheduler, StudySearcher
 from search.trials.worker import Job
 
+# Tune gives its actors environment variables for other libraries. An environment of their own keeps
+# them from the workers that Ray has ready.
 for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE):
-    # Tune's, for other libraries: an environment of their own keeps its actors from Ray's workers,
-    # which are ready
     variables.clear()
 
 
@@ -39,40 +40,39 @@ class Ending(enum.Enum):
 def tune_study(
     spec: SearchSpec, study: optuna.Study, job: Job, resources: Resources, stop: Stop
 ) -> Ending:
-    """Run trials until the study has `spec.trials`, the space is exhausted, the time is over or the
-    user stops it.
+    """Run trials until the study has `spec.trials`, the space is exhausted, the time budget is
+    spent or the user stops.
 
-    Returns with no trial left RUNNING: what was cut short is queued. Raises OSError where the
-    journal can't be written any more.
+    No trial is left RUNNING: interrupted ones are queued again. Raises OSError if the journal can
+    no longer be written.
     """
     ledger = Ledger(study, spec, stopping=lambda: stop.asked)
     if ledger.enough:
         return Ending.DONE
-    began = time.monotonic()
+    started = time.monotonic()
     with temporary_folder() as scratch, stop.waits():
         _tuner(spec, ledger, job, resources, str(scratch)).fit()
-    if ledger.lost is not None:
-        raise ledger.lost
-    studies.interrupt(study)
-    if stop.asked:  # also where the last trial ended meanwhile: no confirmation begins after ^C
+    if ledger.write_error is not None:
+        raise ledger.write_error
+    interrupt(study)
+    if stop.asked:  # Even if the last trial has ended meanwhile: no confirmation starts after ^C.
         return Ending.INTERRUPTED
     if ledger.hopeless:
         return Ending.HOPELESS
-    if len(studies.trials(study)) >= spec.trials:
+    if len(trials(study)) >= spec.trials:
         return Ending.DONE
     queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     if ledger.exhausted and not queued:
         return Ending.EXHAUSTED
-    spent = spec.time_budget is not None and time.monotonic() - began >= spec.time_budget
+    spent = spec.time_budget is not None and time.monotonic() - started >= spec.time_budget
     return Ending.TIME if spent else Ending.INTERRUPTED
 
 
 def _tuner(
     spec: SearchSpec, ledger: Ledger, job: Job, resources: Resources, scratch: str
 ) -> tune.Tuner:
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = (
-        "1"  # it would end trials in the middle of an epoch; `stop` has them end it
-    )
+    # Tune's handler would end trials in the middle of an epoch; ours lets them finish it.
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     trainable: Any = tune.with_resources(
         tune.with_parameters(worker.trial, job=job, seed=spec.seed),
         {"cpu": resources.cpus, "gpu": resources.gpus},
@@ -97,6 +97,6 @@ def _tuner(
     )
 
 
-def share(*values: Any) -> list[ray.ObjectRef]:
-    """Put values into the object store, one copy a node, read without copying."""
+def put(*values: Any) -> list[ray.ObjectRef]:
+    """Put values into the object store: one copy per node, read without copying."""
     return [ray.put(value) for value in values]

@@ -1,4 +1,4 @@
-"""What runs in Ray's workers: a configuration trained, alone or as a trial."""
+"""What runs in Ray's workers: training one configuration, as a trial or as a full run."""
 
 import contextlib
 import ctypes
@@ -16,23 +16,22 @@ import torch
 from ray import tune
 
 import trainables
-from search.trials.ray_adapters import FAILED, FINISHED, LOST
+from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.trials.system_metrics import Meter
 from trainables.parts.data.tokens import Data, Features, Tokens
+from trainables.parts.memory import cuda_is_lost
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Precision, Pretrained, state
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.scores import paper_loss, scores
-from trainables.parts.training.step import cuda_is_lost
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is the same for every run of a search.
-
-    `data` and `pretrained` are in Ray's object store, one copy a node.
-    """
+    """What all runs of a search share. `data` and `pretrained` are in Ray's object store, one copy
+    per node."""
 
     regime: str
     data: ray.ObjectRef
@@ -42,33 +41,33 @@ class Job:
     device: str
     threads: int
     encoded: ray.ObjectRef | None = None
-    """What `encode` gives, where a regime of the search trains no part of the encoder."""
+    """What `encode` returns, if a regime of the search trains no part of the encoder."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run to its end reports."""
+    """What a full run reports."""
 
     epochs: list[dict[str, Any]]
-    """As `search.study.study.epochs` has a trial's."""
+    """As in `search.study.records.epochs`."""
     predicted: list[int]
-    """The label's index that it gives each validation sentence."""
+    """The predicted label's index for each validation sentence."""
     confidence: list[float]
-    """The probability that it gives that label."""
+    """The probability of that label."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a finished run leaves, in the small vocabulary."""
+    """The trained weights of a full run, over the small vocabulary."""
 
     encoder: dict[str, np.ndarray]
     head: dict[str, np.ndarray]
 
 
 def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
-    """The regime's generator over epochs.
+    """The regime's generator of epochs.
 
-    Everything that a curve depends on is set here: config, seed, device, precision, threads.
+    Sets everything that a curve depends on: config, seed, device, precision, threads.
     """
     torch.set_num_threads(job.threads)
     if job.device == "cuda":
@@ -87,7 +86,7 @@ def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
 
 
 def encode(job: Job) -> tuple[Features, Features]:
-    """Train and validation as the pretrained encoder gives them, in main memory: once for all
+    """The frozen encoder's vectors of train and validation, in main memory: computed once for all
     trials of a search."""
     torch.set_num_threads(job.threads)
     data: Data = ray.get(job.data)
@@ -97,47 +96,44 @@ def encode(job: Job) -> tuple[Features, Features]:
 
 
 def reason(error: BaseException) -> str:
-    """An error as one line; of an error in a worker, the error that the worker met."""
+    """An error in one line. For Ray's wrapper of an error in a worker: the error in the worker."""
     error = getattr(error, "cause", None) or error
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def _tidy() -> None:
-    """Give back what the worker's trial before took: each is a thread of its own, with memory that
-    the next one would not find."""
+def free_memory() -> None:
+    """Free the memory of the worker's previous trial, which ran in another thread."""
     if gc.get_freeze_count():
-        # optimiser and schedule hold each other, and with that a model's weights several times over
+        # Optimiser and schedule refer to each other, and keep a model's weights several times.
         gc.collect()
-        with contextlib.suppress(AttributeError, OSError):  # where malloc is not glibc's
+        with contextlib.suppress(AttributeError, OSError):  # not glibc
             ctypes.CDLL(None).malloc_trim(0)
     else:
-        # what was imported stays: a collection need not look at it, and takes milliseconds instead
-        # of 0.2 s
+        # Imported objects stay. Unseen by the collector, a collection takes milliseconds, not 0.2
+        # s.
         gc.freeze()
-    # what was freed just now goes to the card's other trials; nothing happens where there is no
-    # card
+    # Hand freed memory to the GPU's other trials. Does nothing without a GPU.
     torch.cuda.empty_cache()
 
 
 def trial(params: dict[str, Any], job: Job, seed: int) -> None:
     """A trial of the search, as Ray Tune calls it.
 
-    What goes wrong is reported with its reason, and the worker stays warm.
-
-    But for an error after which CUDA does nothing more in this process: that is raised, so that
-    Tune replaces the worker.
+    An error is reported with its reason, and the worker stays warm. An error after which CUDA
+    cannot be used in this process is raised, so that Tune replaces the worker.
     """
-    began = time.time()
-    _tidy()
+    started = time.time()
+    free_memory()
     try:
         epochs: Iterator[Epoch] = begin(job, params["config"], seed)
-        meter = Meter(job.device, began)
+        meter = Meter(job.device, started)
         for epoch in epochs:
             tune.report(epoch.to_dict() | meter.read())
     except Exception as error:
-        lost = cuda_is_lost(error)
-        tune.report({LOST if lost else FAILED: reason(error), "validation_accuracy": 0.0})
-        if lost:
+        worker_lost = cuda_is_lost(error)
+        key = WORKER_LOST if worker_lost else FAILED
+        tune.report({key: reason(error), "validation_accuracy": 0.0})
+        if worker_lost:
             raise
     else:
         tune.report({FINISHED: True, "validation_accuracy": 0.0})
@@ -145,11 +141,11 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
 
 @functools.cache
 def task(function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1) -> Any:
-    """A function as a Ray task, which gets a second try where its worker dies.
+    """A function as a Ray task, which is tried again once if its worker dies.
 
-    On a GPU each call has a process of its own: an idle one would keep CUDA's context and memory,
-    and, used again, stay on the card that it began on. (Ray takes `max_calls` from the decorator
-    only.) On a CPU workers stay warm, because their imports take seconds.
+    On a GPU each call has its own process: an idle one would keep CUDA's context and memory, and
+    stay on its first GPU when it is used again. On a CPU workers stay warm, because their imports
+    take seconds. (Ray takes `max_calls` from the decorator only.)
     """
     return ray.remote(
         num_cpus=cpus, num_gpus=gpus, num_returns=outputs, max_retries=1, max_calls=1 if gpus else 0
@@ -157,10 +153,10 @@ def task(function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 
 
 
 def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Weights]:
-    """A run to its end: its epochs with its predictions, and the weights that it leaves."""
-    began = time.time()
+    """A full run: its epochs, its predictions on validation and its weights."""
+    started = time.time()
     run = begin(job, config, seed)
-    epochs, meter = [], Meter(job.device, began)
+    epochs, meter = [], Meter(job.device, started)
     while True:
         try:
             epochs.append(next(run).to_dict() | meter.read())
@@ -173,9 +169,8 @@ def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Weights
     }
     data: Data = ray.get(job.data)
     confidence, predicted = model.logits(data.validation).softmax(dim=1).max(dim=1)
-    trained = Trained(
-        epochs, predicted.tolist(), [round(share, 4) for share in confidence.tolist()]
-    )
+    rounded = [round(probability, 4) for probability in confidence.tolist()]
+    trained = Trained(epochs, predicted.tolist(), rounded)
     return trained, Weights(state(model.encoder), head)
 
 
@@ -207,15 +202,15 @@ def test(
     labels: tuple[str, ...],
     split: Tokens,
 ) -> dict[str, float]:
-    """Scores of a finished run on the test split, the loss in both definitions."""
+    """Scores of a full run on the test split, with the loss in both definitions."""
     torch.set_num_threads(job.threads)
     model = assemble(
         job.regime, config, trained, whole, vocabulary, labels, job.precision, job.device
     )
     logits, truth = model.logits(split), torch.from_numpy(split.labels.copy())
-    found = scores(logits, truth)
+    overall = scores(logits, truth)
     return {
-        "test_accuracy": found.accuracy,
-        "test_loss": found.loss,
+        "test_accuracy": overall.accuracy,
+        "test_loss": overall.loss,
         "test_loss_paper": paper_loss(logits, truth, config.get("batch_size", 16)),
     }

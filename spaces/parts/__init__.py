@@ -1,6 +1,5 @@
-"""Groups of suggestions that several spaces share: plain functions from a trial to names and
-values.
+"""Groups of suggestions that spaces share: functions from a trial to names and values.
 
-A space with non-numeric choices lists them from the cheapest to the most expensive in memory: the
-last ones make the corner by which trials are packed on a GPU.
+Non-numeric choices are listed from the cheapest to the most expensive in memory: the last of each
+make the configuration by which trials are packed on a GPU.
 """

@@ -1,4 +1,4 @@
-"""What both contrastive regimes search."""
+"""The space of both contrastive regimes."""
 
 from typing import Any
 
@@ -9,22 +9,19 @@ POINTS = [
     {"dropout": 0.1, "optimizer": "adamw", "learning_rate": rate, "batch_size": 64}
     for rate in (1e-4, 3e-4)
 ]
-"""Common practice: AdamW and the dropout of BERT."""
+"""Common practice: AdamW and BERT's dropout."""
 
 
 def contrastive(trial: Any, **ranges: Any) -> dict[str, Any]:
-    """Suggest the loss's temperature, the views, the projection, and how the encoder is trained.
+    """Suggest the temperature, the views, the projection and the training of the encoder.
 
-    The classifier is not searched: ridge.
-
-    `ranges` are for `optimizer`.
+    The classifier is always ridge. `ranges` are passed to `optimizer`.
     """
     values = {
         "temperature": trial.suggest_float("temperature", 0.02, 1.0, log=True),
         "views": trial.suggest_categorical("views", ["head_dropout", "encoder_dropout"]),
-        "dropout": trial.suggest_float(
-            "dropout", 0.05, 0.9, step=0.05
-        ),  # without it both views may be one
+        # without dropout, the two views could be equal
+        "dropout": trial.suggest_float("dropout", 0.05, 0.9, step=0.05),
         "projection": trial.suggest_categorical("projection", ["none", "linear", "mlp"]),
     }
     if values["projection"] != "none":

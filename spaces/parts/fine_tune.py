@@ -1,4 +1,4 @@
-"""What all four fine-tuning regimes search."""
+"""The part of the space that all four fine-tuning regimes share."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ from spaces.parts.head import head
 from spaces.parts.optimizer import optimizer
 from spaces.parts.rates import batch_size
 
-# Rates of the lists that BERT's authors tried on every task:
-# https://github.com/google-research/bert (release of 24 smaller models).
 POINTS = [
     {
         "dropout": 0.1,
@@ -18,10 +16,12 @@ POINTS = [
     }
     for rate in (1e-4, 3e-4)
 ]
+"""Learning rates that BERT's authors tried on every task: https://github.com/google-research/bert
+(release of 24 smaller models)."""
 
 
 def fine_tune(trial: Any) -> dict[str, Any]:
-    """Suggest the head, the optimiser with its rates and the mini-batch's size."""
+    """Suggest the head, the optimiser with its learning rates, and the batch size."""
     return (
         head(trial)
         | optimizer(trial, "learning_rate", "head_learning_rate")

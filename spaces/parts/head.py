@@ -1,4 +1,4 @@
-"""The classifier: dropout before it, its width, its activation where it has two layers."""
+"""The classifier: its dropout, hidden layer and activation."""
 
 from typing import Any
 

@@ -1,17 +1,19 @@
-"""The optimiser with its own learning rates and weight decay; and the schedule."""
+"""The optimiser with its learning rates and weight decay, and the schedule."""
 
 from typing import Any
 
 ADAMW = {"learning_rate": (1e-5, 1e-3), "head_learning_rate": (1e-4, 3e-2)}
-"""Peak rates. Both of the paper's for the encoder, 1e-4 and 1e-5, lie inside."""
+"""Peak learning rates. The encoder's range includes both of the paper's, 1e-4 and 1e-5."""
 SGD = {"learning_rate": (5e-3, 0.1), "head_learning_rate": (1e-2, 0.3)}
-"""Effective peak rates: MiniLM learns at 0.01 to 0.1, and diverges at 0.3 where nothing warms it
-up; a classifier at 0.9."""
+"""Effective peak learning rates. Without warm-up, MiniLM trains at 0.01 to 0.1 and diverges at 0.3;
+a classifier diverges at 0.9."""
 
 
 def optimizer(trial: Any, *rates: str, sgd: dict[str, tuple[float, float]] = SGD) -> dict[str, Any]:
-    """Suggest the optimiser and the fields that only it has, `rates` among them: from the ranges of
-    ADAMW, or those of `sgd`."""
+    """Suggest the optimiser and its own fields, with the learning rates `rates`.
+
+    AdamW's ranges are ADAMW; SGD's are `sgd`.
+    """
     values = {"optimizer": trial.suggest_categorical("optimizer", ["sgd", "adamw"])}
     if values["optimizer"] == "adamw":
         values["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.1)
@@ -26,10 +28,10 @@ def optimizer(trial: Any, *rates: str, sgd: dict[str, tuple[float, float]] = SGD
 
 
 def schedule(trial: Any) -> dict[str, Any]:
-    """Suggest the course of the learning rate after the warm-up."""
+    """Suggest the learning-rate schedule after the warm-up."""
     return {"schedule": trial.suggest_categorical("schedule", ["constant", "linear", "cosine"])}
 
 
 def warmup(trial: Any) -> dict[str, Any]:
-    """Suggest the share of steps in which the rate rises."""
+    """Suggest the fraction of steps in which the learning rate rises."""
     return {"warmup_ratio": trial.suggest_float("warmup_ratio", 0.0, 0.5)}

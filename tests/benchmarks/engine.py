@@ -21,7 +21,8 @@ import trainables
 from search.command import Parser
 from search.inputs import Prepared, prepare, resolve_precision
 from tests.benchmarks.work import Shape, training_flop
-from trainables.parts.data.tokens import Batch, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Batch
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Precision
 from trainables.parts.training import optim
@@ -64,7 +65,7 @@ def side(prepared: Prepared, precision: Precision, batch_size: int, ours: bool) 
     )
     torch.manual_seed(0)
     encoder = prepared.small.build(precision)
-    encoder.has_berts_layers = encoder.has_berts_layers and ours
+    encoder.has_bert_layers = encoder.has_bert_layers and ours
     model = Classifier.new(encoder, config, prepared.data.labels).train()
     groups = optim.parameter_groups(
         encoder, model.head, learning_rate=config.lr, head_learning_rate=config.head_lr

@@ -24,10 +24,10 @@ from transformers import Trainer
 import spaces
 import trainables
 from search.spec import SearchSpec
-from search.study import study as studies
+from search.study.configuration import configuration, point_parameters
 from tests.benchmarks.hf_plan import HfSearch
 from tests.benchmarks.hf_trainer import RegimeTrainer, SentenceClassifier, build, stamp
-from trainables.parts.model import encoder
+from trainables.parts.model import loading
 
 
 def search(plan: HfSearch) -> None:
@@ -40,7 +40,7 @@ def search(plan: HfSearch) -> None:
 
 def over_rates(plan: HfSearch) -> None:
     """Each learning rate of the list once, with a plain Trainer."""
-    source, labels = encoder._folder(plan.model), plan.labels
+    source, labels = loading.model_folder(plan.model), plan.labels
     config = trainables.load(plan.regime).Config.from_dict(plan.fix)
     arguments = {
         "weight_decay": config.weight_decay,
@@ -68,7 +68,11 @@ def over_space(plan: HfSearch) -> None:
         seed=plan.seed,
         fix=plan.fix,
     )
-    source, labels, regime = encoder._folder(plan.model), plan.labels, trainables.load(plan.regime)
+    source, labels, regime = (
+        loading.model_folder(plan.model),
+        plan.labels,
+        trainables.load(plan.regime),
+    )
     sampler, space = (
         optuna.samplers.TPESampler(seed=plan.seed),
         partial(suggested, spec),
@@ -101,7 +105,7 @@ def over_space(plan: HfSearch) -> None:
         )
         return
     points = (
-        [studies.point_of(spec, point) for point in getattr(spaces.load(plan.regime), "POINTS", [])]
+        [point_parameters(spec, point) for point in getattr(spaces.load(plan.regime), "POINTS", [])]
         if plan.points
         else []
     )
@@ -118,7 +122,7 @@ def over_space(plan: HfSearch) -> None:
 def suggested(spec: SearchSpec, trial: Any) -> dict[str, Any]:
     """The configuration that the regime's space suggests, and what of it is an argument of
     Trainer's."""
-    config = studies.configuration(spec, trial)
+    config = configuration(spec, trial)
     return {
         "config": config,
         "per_device_train_batch_size": config["batch_size"],
@@ -131,7 +135,7 @@ def _trainer(plan: HfSearch, kind: type[Trainer], model: Any, **arguments: Any) 
         kind,
         model,
         Path(plan.data),
-        encoder._folder(plan.model),
+        loading.model_folder(plan.model),
         plan.events,
         output_dir=tempfile.mkdtemp(),
         num_train_epochs=plan.epochs,

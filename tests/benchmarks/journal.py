@@ -6,6 +6,7 @@ from pathlib import Path
 
 import optuna
 
+from search.study import records
 from search.study import study as studies
 
 
@@ -27,7 +28,7 @@ class Watch:
             return
         now = time.time()
         for trial in studies.trials(self._study):
-            for epoch in studies.epochs(trial):
+            for epoch in records.epochs(trial):
                 if (trial.number, epoch["epoch"]) not in self._known:
                     self._known.add((trial.number, epoch["epoch"]))
                     self.seen.append((now, epoch["validation_accuracy"]))

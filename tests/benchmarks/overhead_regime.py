@@ -8,7 +8,8 @@ from typing import Any
 
 from trainables.llrd_warmup import Config
 from trainables.parts.data.tokens import Data
-from trainables.parts.model.encoder import Encoder, Pretrained
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training.epoch import Epoch
 
 __all__ = ["EPOCHS", "Config", "train"]

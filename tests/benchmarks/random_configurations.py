@@ -31,7 +31,7 @@ from analysis.intervals import wilson
 from search.command import INTERRUPTED, OK, USER_ERROR, Parser, refusal
 from search.inputs import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
-from search.study.study import configuration
+from search.study.configuration import configuration
 from tests.benchmarks import corpus
 from trainables.parts.training.frozen import encode
 from trainables.parts.training.ridge import ridge

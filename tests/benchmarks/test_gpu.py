@@ -114,7 +114,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert ended.value.code == 2 and said in error and error.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_whole_program_runs_on_a_cpu(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     small = [
@@ -178,7 +178,7 @@ class RunsOut:
         raise torch.OutOfMemoryError("Tried to allocate 20.00 GiB")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_what_becomes_of_a_trial_is_told_and_the_next_cell_is_measured() -> None:
     trial = Trial("cross-entropy", batch_size=4, seed=0, seconds=0.5)
     with Crew(Setting("cpu", "fp32", layers=1, width=64, determinism="search")) as crew:

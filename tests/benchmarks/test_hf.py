@@ -14,7 +14,9 @@ from transformers import BertConfig, BertModel
 
 import trainables
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
+from search.study.proposals import ask
 from tests import tiny
 from tests.benchmarks import (
     corpus,
@@ -36,9 +38,9 @@ from tests.benchmarks.sides import FIXED, RATES, Share, rates
 from tests.benchmarks.trials import Trial, Trials
 from tests.benchmarks.work import Shape, forward_flop, training_flop
 from trainables.parts.data.tokens import Data
-from trainables.parts.model import encoder
+from trainables.parts.model import loading
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Pretrained
+from trainables.parts.model.pretrained import Pretrained
 
 
 def test_the_work_of_a_sentence_is_what_torch_counts_in_berts_layers() -> None:
@@ -274,8 +276,8 @@ def test_a_given_list_is_what_regimens_study_asks_for_in_its_order(
         :2
     ] == ["--resume", "listed"]
     study = studies.open_study(SearchSpec.read(spec.folder))
-    asked = [studies.ask(study, spec) for _ in listed]
-    configs = [trial.user_attrs[studies.CONFIG] for trial in asked if trial is not None]
+    asked = [ask(study, spec) for _ in listed]
+    configs = [records.CONFIG.read(trial) for trial in asked if trial is not None]
     assert (
         [config["learning_rate"] for config in configs]
         == [config["head_learning_rate"] for config in configs]
@@ -293,11 +295,11 @@ def test_a_journal_is_watched_while_it_grows(tmp_path: Path, model_folder: Path)
         spec, [{"learning_rate": rate, "head_learning_rate": rate} for rate in rates(2, seed=0)]
     )
     study = studies.open_study(spec)
-    trial = studies.ask(study, spec)
+    trial = ask(study, spec)
     assert trial is not None
     for number, accuracy in ((1, 0.25), (2, 0.5)):
         trial.set_user_attr(
-            f"{studies.EPOCH}{number}", {"epoch": number, "validation_accuracy": accuracy}
+            f"{records.EPOCH_PREFIX}{number}", {"epoch": number, "validation_accuracy": accuracy}
         )
         watch.look()
         watch.look()
@@ -308,7 +310,7 @@ def test_both_sides_train_the_same_model(
     model_folder: Path, pretrained: Pretrained, data: Data
 ) -> None:
     config = trainables.load("baseline").Config.from_dict({**FIXED})
-    ours = Classifier.new(encoder.load(str(model_folder)).build(), config, data.labels).eval()
+    ours = Classifier.new(loading.load(str(model_folder)).build(), config, data.labels).eval()
     theirs = SentenceClassifier(str(model_folder), config, len(data.labels)).eval()
     theirs.classifier.load_state_dict(ours.head.state_dict())
     batch = data.train.take(np.arange(8))
@@ -369,7 +371,7 @@ def test_what_is_fixed_is_read_as_search_run_reads_it() -> None:
         time_to_accuracy.fixed("baseline", ["dropout"])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["rates", "space", "points", "optuna"])
 def test_hugging_faces_side_runs_every_trial_and_reports_every_epoch(
     tmp_path: Path, model_folder: Path, kind: str

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 import trainables
+from search.reports import FAILED, FINISHED
+from search.study import records
 from search.study import study as studies
-from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from search.study.proposals import first_trial_of_each
+from search.trials.ledger import Ledger
 from tests.benchmarks.overhead_figures import NEAR, marks, sizes, slots
 from tests.processes import ROOT
 from tests.search.study.test_study import epoch, spec
@@ -140,13 +143,13 @@ def test_what_was_asked_is_remembered_as_reading_the_study_tells_it(tmp_path: Pa
         ledger = Ledger(study, made)
         for number in range(4):
             ledger.ask(str(number))
-            assert ledger.known == studies.known(study)
-    assert len(
-        {json.dumps(one.user_attrs[studies.CONFIG]) for one in studies.trials(study)}
-    ) == len(studies.trials(study))
+            assert ledger._first_trials == first_trial_of_each(study)
+    assert len({json.dumps(records.CONFIG.read(one)) for one in studies.trials(study)}) == len(
+        studies.trials(study)
+    )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_short_trials_fill_all_slots(tmp_path: Path) -> None:
     """Trials that are over before the second worker has started: it gets its share once it has."""

@@ -40,7 +40,7 @@ def test_configurations_are_a_draw_of_each_regime_by_itself() -> None:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_it_trains_what_is_missing(tmp_path: Path, model_folder: Path) -> None:
     sources = [
         "--data",

@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from search.study import records
 from search.study import study as studies
 
 
@@ -85,12 +86,12 @@ def of_study(folder: Path) -> Trials:
         if trial.datetime_start is not None:
             began.append(trial.datetime_start.timestamp())
         done = trial.datetime_complete if trial.state == TrialState.COMPLETE else None
-        epochs = studies.epochs(trial)
+        epochs = records.epochs(trial)
         seconds, accuracies = (
             [epoch["seconds"] for epoch in epochs],
             [epoch["validation_accuracy"] for epoch in epochs],
         )
-        rate = trial.user_attrs[studies.CONFIG]["learning_rate"]
+        rate = records.CONFIG.read(trial)["learning_rate"]
         found.append(Trial(rate, seconds, accuracies, done.timestamp() if done else None, threads))
     if not began:
         raise ValueError("the search did not come to its first trial")

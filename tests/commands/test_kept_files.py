@@ -1,8 +1,6 @@
-"""What a user keeps beside our files, under names like theirs, stays as it is."""
+"""Files of a user's beside ours, with similar names, stay unchanged."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from analysis import report
 from analysis.page.blocks import Drawing, Figures, Section
 from search.outputs import tables as results
 from search.study import study as studies
+from search.study.journal import repair
 from search.study.lock import alone
 from search.tracking import sqlite_file
 
@@ -27,7 +26,7 @@ def test_a_lock_file_is_locked_and_not_emptied(tmp_path: Path) -> None:
     assert (tmp_path / ".store.db.lock").read_text().startswith("a user's")
 
 
-def test_a_store_that_is_cut_short_is_removed_by_its_record_and_nothing_else_by_its_name(
+def test_only_our_own_incomplete_stores_are_removed(
     tmp_path: Path,
 ) -> None:
     users = [
@@ -55,9 +54,7 @@ def test_a_store_that_is_cut_short_is_removed_by_its_record_and_nothing_else_by_
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_file_is_written_beside_without_taking_anothers_place(
-    fails: bool, tmp_path: Path
-) -> None:
+def test_writing_a_file_replaces_no_other(fails: bool, tmp_path: Path) -> None:
     users = tmp_path / f".best.yaml.{os.getpid()}"
     users.write_text("x")
     if fails:
@@ -70,32 +67,32 @@ def test_a_file_is_written_beside_without_taking_anothers_place(
     assert users.read_text() == "x" and len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_file_has_the_rights_that_the_user_gives_new_files(tmp_path: Path) -> None:
-    write = (
-        "import os, sys; from pathlib import Path; from search.atomic import write;"
-        " os.umask(0o027); write(Path(sys.argv[1]), 'x')"
-    )
-    subprocess.run([sys.executable, "-c", write, str(tmp_path / "a")], check=True)
+def test_a_file_has_the_permissions_of_the_users_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        results.write(tmp_path / "a", "x")
+    finally:
+        os.umask(before)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
 
 
-def test_what_is_no_journal_is_refused_and_stays(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / studies.JOURNAL
     path.write_text("my notes\non this study")
     with pytest.raises(ValueError, match="no journal of a search") as refused:
-        studies.mend(path)
+        repair(path)
     assert "\n" not in str(refused.value) and path.read_text() == "my notes\non this study"
 
 
 @pytest.mark.parametrize("torn", [b'{"op', b'{"op_code":0,"worker_id":"a', b"\0" * 700])
-def test_a_journal_that_was_cut_in_its_first_line_begins_anew(torn: bytes, tmp_path: Path) -> None:
+def test_a_journal_cut_in_its_first_line_is_emptied(torn: bytes, tmp_path: Path) -> None:
     path = tmp_path / studies.JOURNAL
     path.write_bytes(torn)
-    studies.mend(path)
+    repair(path)
     assert path.read_bytes() == b""
 
 
-def test_a_report_removes_its_own_old_figures_alone(tmp_path: Path) -> None:
+def test_a_report_removes_only_its_own_old_figures(tmp_path: Path) -> None:
     drawing = Drawing("A curve", "", "<svg id='a'></svg>")
     report._write_figures(tmp_path, [Section("One", (Figures((drawing, drawing)),))])
     users = {"mine.svg": "<svg></svg>", "0-03-mine.svg": "<svg></svg>"}

@@ -32,8 +32,9 @@ from tests.processes import ROOT
 from tests.search.test_seeds import NEW, journal
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Pretrained, load_tokenizer
 from trainables.parts.model.head import Head
+from trainables.parts.model.loading import load_tokenizer
+from trainables.parts.model.pretrained import Pretrained
 
 LIMITED = """
 import resource, runpy, sys

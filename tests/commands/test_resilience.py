@@ -1,310 +1,297 @@
-"""A search under attack: signals, kills, a full disk, trials that hang or break.
+"""A search survives signals, killed processes, a full disk, and trials that hang or break.
 
-Real processes, and a real kill of each.
+Every search runs in a process of its own, and what happens to it is real.
 """
 
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import psutil
 import pytest
 
+from search.study import records
 from search.study import study as studies
+from search.tracking import recorder
 from tests import tiny
-from tests.processes import ROOT, Searched, run
+from tests.processes import ROOT, Inputs, copy_code, run, search_folders
 
 pytestmark = pytest.mark.slow
 
 TRIALS, EPOCHS = 6, 30
+EPOCHS_BETWEEN_FAILURES = 15
+STARTUP_SECONDS = 120
 
 
-class Running:
-    """A search in a process group of its own, with a private folder for temporary files, and its
-    children as they were at the attack."""
+class RunningSearch:
+    """A process of a search, in a process group of its own, and its descendants at some time."""
 
     def __init__(
-        self, name: str, searched: Searched, temporary: Path, *more: str, cwd: Path = ROOT
+        self, argv: list[str], folder: Path, temporary: Path, code: Path = ROOT, **env: str
     ) -> None:
-        self.folder = searched.results / name
-        self.temporary = temporary
-        argv = [
-            "-m",
-            "search.run",
-            "--regime",
-            "baseline",
-            "--trials",
-            str(TRIALS),
-            "--epochs",
-            str(EPOCHS),
-            "--name",
-            name,
-        ]
-        argv += [
-            "--sampler",
-            "random",
-            "--scheduler",
-            "none",
-            "--no-confirm",
-            *searched.sources,
-            *more,
-        ]
-        environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(cwd)}
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.folder, self.temporary = folder, temporary
+        self.began_with = self.epochs
         self.process = subprocess.Popen(
-            [sys.executable, *argv], cwd=cwd, env=environment, start_new_session=True, **pipes
+            [sys.executable, "-m", "search.run", *argv],
+            cwd=code,
+            env={**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(code), **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
-        self.children: list[psutil.Process] = []
+        self.descendants: list[psutil.Process] = []
 
-    def until_epochs(self, number: int) -> "Running":
-        """Wait until the journal holds so many."""
-        journal, deadline = self.folder / studies.JOURNAL, time.monotonic() + 120
-        while not (journal.exists() and journal.read_text().count('"epoch:') >= number):
-            assert time.monotonic() < deadline and self.process.poll() is None, (
-                self.process.communicate()
-            )
+    @property
+    def journal(self) -> Path:
+        return self.folder / studies.JOURNAL
+
+    @property
+    def epochs(self) -> int:
+        """Epochs in the journal."""
+        return self.journal.read_text().count('"epoch:') if self.journal.exists() else 0
+
+    def wait_for_epochs(self, number: int) -> "RunningSearch":
+        """Wait until it has recorded this many epochs, and note its descendants."""
+        deadline = time.monotonic() + STARTUP_SECONDS
+        while self.epochs < self.began_with + number:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                pytest.fail(f"it recorded no {number} epochs: {self.process.communicate()}")
             time.sleep(0.1)
-        self.children = psutil.Process(self.process.pid).children(recursive=True)
+        return self.note_descendants()
+
+    def note_descendants(self) -> "RunningSearch":
+        self.descendants = psutil.Process(self.process.pid).children(recursive=True)
         return self
 
-    def child(self, name: str) -> psutil.Process:
-        """One of its processes, by a part of its name."""
-        return next(process for process in self.children if name in process.name())
+    def descendant(self, name: str) -> psutil.Process:
+        """The first descendant with `name` in its name."""
+        return next(process for process in self.descendants if name in process.name())
 
-    def ends(self, code: int) -> tuple[str, str]:
-        """Its output, once it ended with `code` and without a traceback."""
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, code: int) -> tuple[str, str]:
+        """Wait for it to end with this exit code and without a traceback; return its output."""
         out, errors = self.process.communicate(timeout=180)
         assert self.process.returncode == code, out + errors
         assert "Traceback" not in out + errors
         return out, errors
 
-    def left(self) -> list[str]:
-        """What is still there of it: processes, after a moment to go, and files."""
-        _, alive = psutil.wait_procs(self.children, timeout=10)
-        return [process.name() for process in alive] + folders(self.temporary)
-
-
-def folders(temporary: Path) -> list[str]:
-    """Names of the folders that searches made for temporary files."""
-    return [path.name for path in temporary.glob("regimen-*") if path.name not in tiny.STRANGERS]
-
-
-@pytest.fixture
-def temporary(tmp_path: Path) -> Iterator[Path]:
-    """A short path:
-
-    Ray puts sockets below it, whose names may have 107 characters. What a user keeps there outlives
-    every search.
-    """
-    folder = Path(f"/tmp/r{os.getpid()}-{time.monotonic_ns() % 10**6}")
-    folder.mkdir()
-    tiny.write_strangers(folder)
-    yield folder
-    assert tiny.harmed(folder) == []
-    shutil.rmtree(folder)
-
-
-def outcome(folder: Path) -> list[tuple[Any, ...]]:
-    """Every trial with its configuration, end and curve, without times."""
-    found = []
-    for trial in studies.trials(studies.read_study(folder)):
-        curve = tiny.curve(studies.epochs(trial))
-        found.append(
-            (trial.number, trial.state.name, trial.value, trial.user_attrs[studies.CONFIG], curve)
-        )
-    return found
+    def leftovers(self) -> list[str]:
+        """Its processes that still run after some seconds, and its temporary folders."""
+        _, alive = psutil.wait_procs(self.descendants, timeout=10)
+        return [process.name() for process in alive] + search_folders(self.temporary)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(searched: Searched) -> list[tuple[Any, ...]]:
-    """What the search finds when it is left alone."""
-    argv = [
-        "--regime",
-        "baseline",
-        "--trials",
-        str(TRIALS),
-        "--epochs",
-        str(EPOCHS),
-        "--name",
-        "undisturbed",
+def results(inputs: Inputs) -> Path:
+    return inputs.results
+
+
+@pytest.fixture(scope="module")
+def flags(inputs: Inputs) -> list[str]:
+    """A search whose trials do not depend on one another, as `search.run` takes it."""
+    budget = f"--trials {TRIALS} --epochs {EPOCHS} --max-concurrent 2 --no-confirm"
+    policy = "--sampler random --scheduler none"
+    return [*f"--regime baseline {budget} {policy}".split(), *inputs.sources]
+
+
+Outcome = list[tuple[Any, ...]]
+
+
+def outcome(folder: Path) -> Outcome:
+    """Every trial's number, state, value, configuration and curve; no times."""
+    return [
+        (
+            trial.number,
+            trial.state.name,
+            trial.value,
+            records.CONFIG.read(trial),
+            tiny.curve(records.epochs(trial)),
+        )
+        for trial in studies.trials(studies.read_study(folder))
     ]
-    done = run(
-        "search.run",
-        *argv,
-        "--sampler",
-        "random",
-        "--scheduler",
-        "none",
-        "--no-confirm",
-        *searched.sources,
-    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(results: Path, flags: list[str]) -> Outcome:
+    """The outcome of the search to which nothing happens."""
+    done = run("search.run", "--name", "undisturbed", *flags)
     assert done.returncode == 0, done.stderr
-    found = outcome(searched.results / "undisturbed")
-    assert len(found) == TRIALS and all(len(trial[-1]) == EPOCHS for trial in found)
-    return found
+    trials = outcome(results / "undisturbed")
+    assert len(trials) == TRIALS and all(len(curve) == EPOCHS for *_, curve in trials)
+    return trials
 
 
-def resume(name: str, searched: Searched) -> subprocess.CompletedProcess[str]:
-    done = run("search.run", "--resume", name, "--results", str(searched.results))
-    assert done.returncode == 0, done.stderr
-    return done
+# Failures, each of which ends a process of the search
 
 
-@pytest.mark.parametrize(
-    ("number", "name"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
-)
-def test_a_signal_ends_the_search_in_good_order(
-    number: signal.Signals,
-    name: str,
-    searched: Searched,
-    temporary: Path,
-    undisturbed: list[tuple[Any, ...]],
-) -> None:
-    """At the epoch, with its table and the command to go on; the resumed search finds what an
-    undisturbed one finds."""
-    search = Running(name, searched, temporary).until_epochs(40)
-    search.process.send_signal(number)
-    out, _ = search.ends(130)
-    assert "best in search" in out and f"search.run --resume {name}" in out and search.left() == []
+def interrupt(search: RunningSearch) -> None:
+    """SIGINT: trials end their epoch, and the table and the command to resume are printed."""
+    search.send(signal.SIGINT)
+    check_graceful_end(search)
+
+
+def terminate(search: RunningSearch) -> None:
+    """SIGTERM: the same."""
+    search.send(signal.SIGTERM)
+    check_graceful_end(search)
+
+
+def check_graceful_end(search: RunningSearch) -> None:
+    out, _ = search.wait(130)
+    assert "best in search" in out and f"search.run --resume {search.folder.name}" in out
+    assert search.leftovers() == []
     states = {trial.state.name for trial in studies.read_study(search.folder).get_trials()}
-    assert "RUNNING" not in states and "FAIL" not in states
-    resume(name, searched)
-    assert outcome(search.folder) == undisturbed
+    assert not states & {"RUNNING", "FAIL"}
 
 
-def test_trials_run_in_the_workers_that_ray_has_ready(searched: Searched, temporary: Path) -> None:
-    """No others are started for them, which would import all that those have imported."""
-    search = Running("ready", searched, temporary).until_epochs(1)
-    names = [child.name() for child in search.children]
+def interrupt_twice(search: RunningSearch) -> None:
+    """It ends at once. People press ^C more often than twice."""
+    search.send(signal.SIGINT)
+    time.sleep(0.2)
+    began = time.monotonic()
+    for _ in range(3):
+        search.send(signal.SIGINT)
+        time.sleep(0.05)
+    search.wait(130)
+    assert time.monotonic() - began < 5 and search.leftovers() == []
+
+
+def kill_raylet(search: RunningSearch) -> None:
+    """One line says that Ray is gone."""
+    search.descendant("raylet").kill()
+    _, errors = search.wait(1)
+    assert "error: Ray's process raylet died" in errors and search.leftovers() == []
+
+
+def fill_disk(search: RunningSearch) -> None:
+    """Files may grow by 3,000 bytes only: the journal keeps its last complete entry."""
+    limit = search.journal.stat().st_size + 3000
+    resource.prlimit(search.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    _, errors = search.wait(1)
+    assert errors.startswith("error: ") and errors.count("\n") == 1 and "--resume" in errors
+    content = search.journal.read_text()
+    assert content.endswith("\n") and all(json.loads(line) for line in content.splitlines())
+    assert search.leftovers() == []
+
+
+def kill_driver(search: RunningSearch) -> None:
+    """It leaves its temporary folder, which the resumed search removes."""
+    search.process.kill()
+    search.process.communicate()
+    assert search_folders(search.temporary)
+
+
+FAILURES: list[Callable[[RunningSearch], None]] = [
+    interrupt,
+    terminate,
+    interrupt_twice,
+    kill_raylet,
+    fill_disk,
+    kill_driver,
+]
+
+
+def test_a_search_that_fails_again_and_again_ends_as_the_undisturbed_one(
+    results: Path, flags: list[str], temporary: Path, undisturbed: Outcome
+) -> None:
+    """Each process resumes what the last one left. In the last, a worker is killed as well."""
+    folder = results / "attacked"
+    search = RunningSearch(["--name", folder.name, *flags], folder, temporary)
+    search.wait_for_epochs(1)
+    check_workers_are_reused(search)
+    check_listens_on_loopback_only(search)
+    check_cannot_be_resumed(search)
+    completed: Outcome = []
+    for failure in FAILURES:
+        failure(search.wait_for_epochs(EPOCHS_BETWEEN_FAILURES))
+        completed = [trial for trial in outcome(folder) if trial[1] == "COMPLETE"]
+        assert all(trial in undisturbed for trial in completed), failure.__name__
+        resume = ["--resume", folder.name, "--results", str(results)]
+        search = RunningSearch(resume, folder, temporary)
+    assert completed
+    search.wait_for_epochs(EPOCHS_BETWEEN_FAILURES).descendant("ImplicitFu").kill()
+    search.wait(0)
+    assert search.leftovers() == []
+    assert outcome(folder) == undisturbed
+    trials = studies.trials(studies.read_study(folder))
+    assert sum(records.WORKER_DIED.recorded(trial) for trial in trials) == 1
+    check_mlflow_runs_finished(results, folder.name)
+
+
+def check_workers_are_reused(search: RunningSearch) -> None:
+    """Trials run in the workers that Ray has started in advance, not in additional ones."""
+    names = [process.name() for process in search.descendants]
     training, idle = (sum(part in name for name in names) for part in ("ImplicitFu", "IDLE"))
     assert training >= 1 and training + idle <= (os.cpu_count() or 1)
-    search.process.send_signal(signal.SIGINT)
-    search.ends(130)
+
+
+def check_listens_on_loopback_only(search: RunningSearch) -> None:
+    processes = [psutil.Process(search.process.pid), *search.descendants]
+    connections = [one for process in processes for one in process.net_connections("tcp")]
+    listening = [one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN]
+    assert listening
+    assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
+
+
+def check_cannot_be_resumed(search: RunningSearch) -> None:
+    """While it runs; the attempt changes nothing. It is paused so that it does not end before."""
+    results = str(search.folder.parent)
+    search.send(signal.SIGSTOP)
+    second = run("search.run", "--resume", search.folder.name, "--results", results)
+    search.send(signal.SIGCONT)
+    assert second.returncode == 2 and "running in another process" in second.stderr
+    assert "interrupted" not in search.journal.read_text()
+
+
+def check_mlflow_runs_finished(results: Path, name: str) -> None:
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{results / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id
+    runs = client.search_runs([experiment], f"tags.`regimen.search` = '{name}'")
+    assert len(runs) == TRIALS + 1 and {run.info.status for run in runs} == {"FINISHED"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_it_starts_leaves_nothing(
-    number: signal.Signals, searched: Searched, temporary: Path
+def test_a_signal_during_startup_leaves_nothing(
+    number: signal.Signals, results: Path, flags: list[str], temporary: Path
 ) -> None:
-    """Ray is on its way, and the rest is being imported."""
-    search = Running(f"starts-{number}", searched, temporary)
+    """Ray is starting, and a thread imports the rest."""
+    folder = results / f"starts-{number}"
+    search = RunningSearch(["--name", folder.name, *flags], folder, temporary)
     deadline = time.monotonic() + 60
-    while not any("gcs_server" in child.name() for child in search.children):
+    while not any("gcs_server" in process.name() for process in search.descendants):
         assert time.monotonic() < deadline and search.process.poll() is None
-        search.children = psutil.Process(search.process.pid).children(recursive=True)
-    search.process.send_signal(number)
-    search.ends(130)
-    assert search.left() == [] and not search.folder.exists()
-
-
-def test_a_second_signal_ends_it_at_once(
-    searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]
-) -> None:
-    search = Running("twice", searched, temporary).until_epochs(40)
-    search.process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    began = time.monotonic()
-    for _ in range(3):  # who presses ^C twice presses it again
-        search.process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
-    search.ends(130)
-    assert time.monotonic() - began < 5 and search.left() == []
-    resume("twice", searched)
-    assert outcome(search.folder) == undisturbed
-
-
-def test_a_search_whose_driver_is_killed_goes_on_and_removes_what_it_left(
-    searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]
-) -> None:
-    search = Running("killed", searched, temporary).until_epochs(70)
-    search.process.kill()
-    search.process.wait()
-    assert folders(temporary)
-    before = [trial for trial in outcome(search.folder) if trial[1] == "COMPLETE"]
-    assert before
-    done = run(
-        "search.run",
-        "--resume",
-        "killed",
-        "--results",
-        str(searched.results),
-        TMPDIR=str(temporary),
-    )
-    assert done.returncode == 0, done.stderr
-    assert outcome(search.folder) == undisturbed and all(trial in undisturbed for trial in before)
-    assert search.left() == []
-
-
-def test_a_search_whose_raylet_is_killed_says_so_and_goes_on(
-    searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]
-) -> None:
-    search = Running("raylet", searched, temporary).until_epochs(40)
-    search.child("raylet").kill()
-    _, errors = search.ends(1)
-    assert "error: Ray's process raylet died" in errors and search.left() == []
-    resume("raylet", searched)
-    assert outcome(search.folder) == undisturbed
-
-
-def test_a_worker_that_is_killed_costs_nothing_but_time(
-    searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]
-) -> None:
-    search = Running("worker", searched, temporary).until_epochs(40)
-    search.child("ImplicitFu").kill()
-    search.ends(0)
-    assert outcome(search.folder) == undisturbed and search.left() == []
-    assert (
-        sum(
-            studies.DIED in trial.user_attrs
-            for trial in studies.trials(studies.read_study(search.folder))
-        )
-        == 1
-    )
+        search.note_descendants()
+    search.send(number)
+    search.wait(130)
+    assert search.leftovers() == [] and not folder.exists()
 
 
 def test_a_trial_that_hangs_is_ended(
-    searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]
+    results: Path, flags: list[str], temporary: Path, undisturbed: Outcome
 ) -> None:
-    """A worker is stopped: alive, and silent for good."""
-    search = Running("hangs", searched, temporary, "--trial-timeout", "20s").until_epochs(40)
-    os.kill(search.child("ImplicitFu").pid, signal.SIGSTOP)
-    out, _ = search.ends(0)
-    assert "failed: it took longer than 20s" in out and search.left() == []
-    found = outcome(search.folder)
-    assert [trial[1] for trial in found].count("FAIL") == 1
-    assert [trial for trial in found if trial[1] == "COMPLETE"] == [
-        trial for trial, own in zip(undisturbed, found) if own[1] == "COMPLETE"
-    ]
-
-
-def test_a_full_disk_ends_the_search_cleanly_and_loses_nothing(
-    searched: Searched, temporary: Path, undisturbed: list[tuple[Any, ...]]
-) -> None:
-    """The system lets the driver's files grow a little further, and then refuses, as a full disk
-    does."""
-    search = Running("full", searched, temporary).until_epochs(70)
-    journal = search.folder / studies.JOURNAL
-    resource.prlimit(
-        search.process.pid,
-        resource.RLIMIT_FSIZE,
-        (journal.stat().st_size + 3000, resource.RLIM_INFINITY),
+    """A worker is stopped: it is alive, but reports nothing any more."""
+    folder = results / "hangs"
+    argv = ["--name", folder.name, *flags, "--trial-timeout", "20s"]
+    search = RunningSearch(argv, folder, temporary).wait_for_epochs(40)
+    os.kill(search.descendant("ImplicitFu").pid, signal.SIGSTOP)
+    out, _ = search.wait(0)
+    assert "failed: it took longer than 20s" in out and search.leftovers() == []
+    trials = outcome(folder)
+    assert [state for _, state, *_ in trials].count("FAIL") == 1
+    assert all(
+        trial == expected for trial, expected in zip(trials, undisturbed) if trial[1] == "COMPLETE"
     )
-    _, errors = search.ends(1)
-    assert errors.startswith("error: ") and errors.count("\n") == 1 and "--resume" in errors
-    assert journal.read_bytes().endswith(b"\n") and all(
-        json.loads(line) for line in journal.read_text().splitlines()
-    )
-    assert search.left() == []
-    resume("full", searched)
-    assert outcome(search.folder) == undisturbed
 
 
 LOSES_CUDA = """    assert not globals().get("LOST"), "the worker is used again"
@@ -318,63 +305,48 @@ LOSES_CUDA = """    assert not globals().get("LOST"), "the worker is used again"
     began ="""
 
 
-def test_a_worker_that_lost_cuda_is_replaced_and_its_trial_tried_again(
-    searched: Searched, temporary: Path, tmp_path: Path
+def test_a_worker_that_lost_cuda_is_replaced_and_its_trial_repeated(
+    results: Path, flags: list[str], temporary: Path, tmp_path: Path
 ) -> None:
-    """In a copy of the code: as with CUDA, whatever is run in that process afterwards breaks.
+    """After a CUDA error everything fails in that process; here a regime behaves so.
 
-    Some trials lose it always, some once.
+    Of its trials, 3 and 6 fail always, 1 and 4 once.
     """
-    for package in ("search", "trainables", "spaces", "analysis"):
-        shutil.copytree(
-            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    code = copy_code(tmp_path)
     (tmp_path / "seen").mkdir()
     source = (ROOT / "trainables" / "untuned.py").read_text()
     loses = LOSES_CUDA.replace("{folder}", str(tmp_path / "seen"))
-    (tmp_path / "trainables" / "fragile.py").write_text(source.replace("    began =", loses, 1))
-    (tmp_path / "spaces" / "fragile.py").write_text(
-        (ROOT / "spaces" / "untuned.py").read_text().replace("10_000", "6")
-    )
-    search = Running(
-        "lost", searched, temporary, "--regime", "fragile", "--trials", "6", cwd=tmp_path
-    )
-    search.ends(0)
-    found = {
-        trial.user_attrs[studies.CONFIG]["draw"]: trial
-        for trial in studies.trials(studies.read_study(search.folder))
+    (code / "trainables" / "fragile.py").write_text(source.replace("    began =", loses, 1))
+    space = (ROOT / "spaces" / "untuned.py").read_text().replace("10_000", "6")
+    (code / "spaces" / "fragile.py").write_text(space)
+    folder = results / "lost"
+    argv = ["--name", folder.name, *flags, "--regime", "fragile"]
+    RunningSearch(argv, folder, temporary, code).wait(0)
+    trials = {
+        records.CONFIG.read(trial)["draw"]: trial
+        for trial in studies.trials(studies.read_study(folder))
     }
-    assert {draw: trial.state.name for draw, trial in found.items()} == {
-        draw: "FAIL" if draw % 3 == 0 else "COMPLETE" for draw in range(1, 7)
-    }
-    assert {draw for draw, trial in found.items() if studies.DIED in trial.user_attrs} == {
-        1,
-        3,
-        4,
-        6,
-    }
-    reasons = {
-        draw: trial.user_attrs.get(studies.REASON) for draw, trial in found.items() if draw % 3 == 0
-    }
-    assert reasons == dict.fromkeys(
-        (3, 6), "RuntimeError: CUDA error: device-side assert triggered"
-    )
+    states = {draw: trial.state.name for draw, trial in trials.items()}
+    assert states == {draw: "COMPLETE" for draw in (1, 2, 4, 5)} | {3: "FAIL", 6: "FAIL"}
+    repeated = {draw for draw, trial in trials.items() if records.WORKER_DIED.recorded(trial)}
+    assert repeated == {1, 3, 4, 6}
+    for draw in (3, 6):
+        reason = trials[draw].user_attrs[records.FAILURE.name]
+        assert reason == "RuntimeError: CUDA error: device-side assert triggered"
 
 
-def test_three_first_trials_that_fail_for_one_reason_end_the_search(
-    searched: Searched, temporary: Path, tmp_path: Path
+def test_three_first_trials_that_fail_for_the_same_reason_end_the_search(
+    results: Path, flags: list[str], temporary: Path, tmp_path: Path
 ) -> None:
-    """A regime that can't begin, in a copy of the code."""
-    for package in ("search", "trainables", "spaces", "analysis"):
-        shutil.copytree(
-            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    """A regime that cannot start, in a copy of the code."""
+    code = copy_code(tmp_path)
     source = (ROOT / "trainables" / "baseline.py").read_text()
-    begins = "    yield from ()\n    raise OSError('no such file: weights')\n"
-    (tmp_path / "trainables" / "baseline.py").write_text(
-        source[: source.index("    return (yield from")] + begins
+    fails = "    yield from ()\n    raise OSError('no such file: weights')\n"
+    (code / "trainables" / "baseline.py").write_text(
+        source[: source.index("    return (yield from")] + fails
     )
-    search = Running("broken", searched, temporary, "--trials", "50", cwd=tmp_path)
-    out, _ = search.ends(3)
+    folder = results / "broken"
+    argv = ["--name", folder.name, *flags, "--trials", "50"]
+    out, _ = RunningSearch(argv, folder, temporary, code).wait(3)
     assert "the first trials failed for one reason" in out and "no such file: weights" in out
-    assert 3 <= len(studies.trials(studies.read_study(search.folder))) <= 5
+    assert 3 <= len(studies.trials(studies.read_study(folder))) <= 5

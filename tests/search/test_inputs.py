@@ -2,6 +2,7 @@
 the test split."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 import torch
 
 import trainables
-from search.inputs import default_sources, prepare, resolve_precision
+from analysis import paper
+from search.inputs import default_sources, is_massive_english, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.trials import gpu_memory as memory
 from tests import tiny
+from trainables.parts.data import corpus as corpora
+from trainables.parts.data.corpus import Corpus, Split
 from trainables.parts.data.tokens import Tokens
 
 
@@ -55,6 +59,37 @@ def test_texts_that_are_cut_are_counted(model_folder: Path, tmp_path: Path) -> N
     assert found.data.train.lengths.max() == 20
 
 
+def massive_like(
+    test_text: str, intents: tuple[str, ...] = ("alarm_set", "iot_hue_lightup", "qa_factoid")
+) -> Corpus:
+    sizes = paper.SIZES
+    splits = [
+        Split(("",) * sizes["train"], (0,) * sizes["train"]),
+        Split(("",) * sizes["validation"], (0,) * sizes["validation"]),
+    ]
+    labels = tuple(sorted([*intents, *(f"other_{number}" for number in range(60 - len(intents)))]))
+    return Corpus(
+        "x", *splits, Split((test_text,) * sizes["test"], (0,) * sizes["test"]), labels, ()
+    )
+
+
+def test_massive_english_is_recognised_by_sizes_intents_and_words() -> None:
+    english = "please what is the time"
+    assert is_massive_english(massive_like(english))
+    assert not is_massive_english(massive_like("bitte wie viel Uhr ist es"))
+    assert not is_massive_english(massive_like(english, intents=()))
+    assert not is_massive_english(replace(massive_like(english), test=None))
+    assert not is_massive_english(replace(massive_like(english), train=Split(("a",), (0,))))
+
+
+def test_the_embedded_corpus_is_not_taken_for_massive() -> None:
+    assert not is_massive_english(corpora.read("embedded"))
+
+
+def test_a_part_of_massive_is_not_taken_for_massive(shared_data: Path) -> None:
+    assert not is_massive_english(corpora.read(str(shared_data / "massive-en-part")))
+
+
 def test_without_a_hub_the_defaults_are_what_comes_with_regimen_and_it_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -62,7 +97,7 @@ def test_without_a_hub_the_defaults_are_what_comes_with_regimen_and_it_is_said(
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     data, model, banner = default_sources(None, None)
     assert (data, model) == ("embedded", "minilm")
-    assert len(banner) == 2 and "nothing is held against the paper" in banner[0]
+    assert len(banner) == 2 and "not compared with the paper" in banner[0]
     assert default_sources("x", "y") == ("x", "y", [])
 
 
@@ -106,10 +141,10 @@ def test_the_longest_sentences_are_found_and_repeated(data) -> None:
 
 def test_a_share_of_a_card_is_one_over_how_many_trials_fit_into_what_is_free() -> None:
     gib = 2**30
-    assert memory.share(7.5 * gib, 80 * gib) == pytest.approx(
+    assert memory.gpu_fraction(7.5 * gib, 80 * gib) == pytest.approx(
         1 / 9
     )  # 1.1 x 7.5 + 0.586 GiB = 8.84 GiB a trial
-    assert memory.share(7.5 * gib, 30 * gib) == pytest.approx(1 / 3)
+    assert memory.gpu_fraction(7.5 * gib, 30 * gib) == pytest.approx(1 / 3)
 
 
 def test_a_trial_that_ran_has_a_card_at_least_for_itself() -> None:
@@ -117,4 +152,4 @@ def test_a_trial_that_ran_has_a_card_at_least_for_itself() -> None:
     not fit."""
     gib = 2**30
     for peak in (75, 79.5, 100):
-        assert memory.share(peak * gib, 79 * gib) == 1
+        assert memory.gpu_fraction(peak * gib, 79 * gib) == 1

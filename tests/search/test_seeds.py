@@ -16,6 +16,7 @@ from search.outputs.recipe import trial_scores
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS, choice_seeds, report_seeds
 from search.session import selection_accuracy
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from search.sync import sync
 from search.tracking.recorder import open_client
@@ -83,11 +84,10 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
         trial: {seed: [epoch(1, score)] for seed, score in seeds.items()}
         for trial, seeds in OLD.items()
     }
-    studies.remember(search.study, results.CONFIRMED, runs)
-    studies.remember(search.study, results.WINNER, 1)
-    studies.remember(
-        search.study,
-        results.CONDITIONS,
+    search.study.set_user_attr(records.CHOICE_RUNS.name, runs)
+    search.study.set_user_attr(records.WINNER.name, 1)
+    search.study.set_user_attr(
+        records.CONDITIONS.name,
         {"data": "f", "model": "m", "precision": "fp32", "threads": 1, "device": "cpu"},
     )
     tested = OLD if reported is None else reported
@@ -95,11 +95,10 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
         seed: {"test_accuracy": score - 0.01, "test_loss": 1.0, "test_loss_paper": 1.1}
         for seed, score in tested.get("1", {}).items()
     }
-    studies.remember(search.study, results.TESTED, {"1": scores})
+    search.study.set_user_attr(records.TEST_SCORES.name, {"1": scores})
     for seed in tested.get("1", {}):
-        studies.remember(
-            search.study,
-            results.predictions_of(1, int(seed)),
+        search.study.set_user_attr(
+            records.predictions(1, int(seed)).name,
             {"predicted": [0, 0, 1], "confidence": [0.9, 0.8, 0.7]},
         )
     if reported is not None:
@@ -107,7 +106,7 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
             trial: {seed: [epoch(1, score)] for seed, score in seeds.items()}
             for trial, seeds in reported.items()
         }
-        studies.remember(search.study, results.REPORTED, runs)
+        search.study.set_user_attr(records.REPORT_RUNS.name, runs)
     return search
 
 
@@ -264,16 +263,16 @@ def made_old(folder: Path) -> optuna.Study:
     ]
     path.write_text("\n".join(lines) + "\n")
     study = studies.read_study(folder)
-    confirmed = study.user_attrs[results.CONFIRMED]
+    confirmed = study.user_attrs[records.CHOICE_RUNS.name]
     (other,) = [
-        number for number in map(int, confirmed) if number != study.user_attrs[results.WINNER]
+        number for number in map(int, confirmed) if number != study.user_attrs[records.WINNER.name]
     ]
-    studies.remember(study, results.WINNER, other)
+    study.set_user_attr(records.WINNER.name, other)
     scores = {
         seed: {"test_accuracy": 0.5, "test_loss": 1.0, "test_loss_paper": 1.1}
         for seed in confirmed[str(other)]
     }
-    studies.remember(study, results.TESTED, {str(other): scores})
+    study.set_user_attr(records.TEST_SCORES.name, {str(other): scores})
     return study
 
 
@@ -284,7 +283,10 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
     shutil.copytree(searched.folder, tmp_path / "tiny")
     first = studies.read_study(searched.folder).user_attrs
     old = dict(made_old(tmp_path / "tiny").user_attrs)
-    assert results.REPORTED not in old and old[results.WINNER] != first[results.WINNER]
+    assert (
+        records.REPORT_RUNS.name not in old
+        and old[records.WINNER.name] != first[records.WINNER.name]
+    )
     where = ["--results", str(tmp_path)]
     assert run("search.sync", "tiny", *where).returncode == 0
     assert "confirmed_accuracy" not in run("search.export", "tiny", *where).stdout
@@ -292,16 +294,20 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
     assert done.returncode == 0, done.stderr
     assert "(n=2)" in done.stdout and "also chose" not in done.stdout
     found = studies.read_study(tmp_path / "tiny").user_attrs
-    winner = str(first[results.WINNER])
+    winner = str(first[records.WINNER.name])
     assert (
-        found[results.CONFIRMED] == old[results.CONFIRMED] and str(found[results.WINNER]) == winner
+        found[records.CHOICE_RUNS.name] == old[records.CHOICE_RUNS.name]
+        and str(found[records.WINNER.name]) == winner
     )
-    assert {trial: set(seeds) for trial, seeds in found[results.REPORTED].items()} == {
+    assert {trial: set(seeds) for trial, seeds in found[records.REPORT_RUNS.name].items()} == {
         winner: {"1000", "1001"}
     }
-    for seed, epochs in found[results.REPORTED][winner].items():
-        assert tiny.curve(epochs) == tiny.curve(first[results.REPORTED][winner][seed])
-        assert found[results.TESTED][winner][seed] == first[results.TESTED][winner][seed]
+    for seed, epochs in found[records.REPORT_RUNS.name][winner].items():
+        assert tiny.curve(epochs) == tiny.curve(first[records.REPORT_RUNS.name][winner][seed])
+        assert (
+            found[records.TEST_SCORES.name][winner][seed]
+            == first[records.TEST_SCORES.name][winner][seed]
+        )
     summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())
     assert summary["confirmed_seeds"] == [run["seed"] for run in summary["test"]] == [1000, 1001]
     runs = [

@@ -12,7 +12,7 @@ from search.inputs import Prepared, prepare
 from trainables.parts.config import Hyperparameters
 from trainables.parts.training.epoch import Epoch
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 def minilm_on(data: str) -> Prepared:

@@ -19,9 +19,11 @@ from torch import nn
 import trainables
 from tests import tiny
 from trainables.parts.config import Hyperparameters
-from trainables.parts.data.tokens import Data, Features, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Data, Features
 from trainables.parts.model.classifier import Classifier, vectors
-from trainables.parts.model.encoder import Encoder, Pretrained, state
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import schedule
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import encode

@@ -1,4 +1,4 @@
-"""What regimes are made of: plain PyTorch, one idea a file.
+"""The building blocks of regimes: plain PyTorch, one idea per file.
 
-Nothing here knows of Ray, Optuna or MLflow.
+Nothing here imports Ray, Optuna or MLflow.
 """

@@ -1,5 +1,4 @@
-"""Hyperparameters as frozen dataclasses that check themselves: types, ranges, choices and unknown
-names."""
+"""Hyperparameters as frozen dataclasses that validate types, ranges, choices and names."""
 
 import ast
 import inspect
@@ -16,7 +15,10 @@ from trainables.parts.quote import quoted
 
 @dataclass(frozen=True)
 class Range:
-    """Closed below, open above where `open_above`: the values that a number may take."""
+    """The values that a number may take: from `low` to `high`, both included.
+
+    With `open_above`, `high` itself is excluded.
+    """
 
     low: float
     high: float = math.inf
@@ -26,31 +28,31 @@ class Range:
         return self.low <= value and (value < self.high if self.open_above else value <= self.high)
 
     def __str__(self) -> str:
-        return (
-            f"{self.low:g} to {'below ' if self.open_above else ''}{self.high:g}"
-            if self.high < math.inf
-            else f"at least {self.low:g}"
-        )
+        if self.high == math.inf:
+            return f"at least {self.low:g}"
+        return f"{self.low:g} to {'below ' if self.open_above else ''}{self.high:g}"
 
 
 Rate = Annotated[float, Range(0, 10)]
-"""A learning rate or a weight decay."""
-Share = Annotated[float, Range(0, 1)]
-"""A fraction of a whole, both ends included."""
+"""A learning rate, a weight decay or a gradient norm."""
+Fraction = Annotated[float, Range(0, 1)]
+"""A fraction of a whole, 0 and 1 included."""
 Momentum = Annotated[float, Range(0, 1, open_above=True)]
-"""The share of the last step's direction that SGD keeps."""
+"""SGD's momentum."""
 Dropout = Annotated[float, Range(0, 1, open_above=True)]
 """The probability that a unit is zeroed in training."""
 Count = Annotated[int, Range(1)]
-"""How many: at least one."""
+"""A number of things, at least one."""
 Temperature = Annotated[float, Range(1e-3, 100)]
 """The divisor of similarities in a contrastive loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """The base of every Config: values are checked when it is made, and a wrong one is a ValueError
-    of one line."""
+    """The base class of every Config.
+
+    Validates its fields when created. Raises ValueError with one line for an invalid value.
+    """
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
@@ -60,25 +62,24 @@ class Hyperparameters:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build from names and values.
 
-        Raises ValueError for a name that is not a field, or a value that it can't take.
+        Raises ValueError for an unknown name or an invalid value.
         """
         for name in values:
-            cls._require(name)
+            cls._require_field(name)
         return cls(**cls.upgraded(values))
 
     @classmethod
     def upgraded(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Names and values as this version has them, where an earlier version of Regimen wrote
-        them."""
+        """Convert a configuration that an earlier version of Regimen wrote to today's fields."""
         return dict(values)
 
     @classmethod
     def parse(cls, name: str, text: str) -> Any:
-        """The value that `text` means for the field `name`, as typed on a command line.
+        """Convert command-line text to a value of the field `name`.
 
-        Raises ValueError.
+        Raises ValueError for an unknown name or an invalid value.
         """
-        cls._require(name)
+        cls._require_field(name)
         kind = get_type_hints(cls, include_extras=True)[name]
         value: Any = text
         for convert in (_none, int, float, _bool):
@@ -87,13 +88,13 @@ class Hyperparameters:
                 return checked(name, value, kind)
             except ValueError:
                 continue
+        # Nothing fits. Raise for the value that the text stands for, or for the text as a choice.
         return checked(name, text if isinstance(value, str) or _choices(kind) else value, kind)
 
     @classmethod
     def describe(cls) -> dict[str, str]:
-        """What each field means: the docstring under it, read from the source of the class that
-        declares it."""
-        meanings: dict[str, str] = {}
+        """The docstring under each field, by name, read from the source of the declaring class."""
+        docstrings: dict[str, str] = {}
         for owner in reversed(cls.__mro__):
             if owner is object:
                 continue
@@ -105,19 +106,19 @@ class Hyperparameters:
                     and isinstance(node.target, ast.Name)
                     and isinstance(after, ast.Expr)
                 ):
-                    meanings[node.target.id] = inspect.cleandoc(ast.literal_eval(after.value))
-        return meanings
+                    docstrings[node.target.id] = inspect.cleandoc(ast.literal_eval(after.value))
+        return docstrings
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field with its value, ready for JSON or YAML."""
+        """All fields, ready for JSON or YAML."""
         return asdict(self)
 
     @classmethod
-    def _require(cls, name: str) -> None:
-        known = [field.name for field in fields(cls)]
-        if name not in known:
+    def _require_field(cls, name: str) -> None:
+        names = [field.name for field in fields(cls)]
+        if name not in names:
             raise ValueError(
-                f"unknown hyperparameter {quoted(name)}; choose one of: {', '.join(known)}"
+                f"unknown hyperparameter {quoted(name)}; choose one of: {', '.join(names)}"
             )
 
 
@@ -137,8 +138,10 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the type `kind` (an int becomes a float where one is wanted), or ValueError with
-    rule and value."""
+    """Return `value` as the type `kind`; an int becomes a float if `kind` is float.
+
+    Raises ValueError with the rule and the value if it does not fit.
+    """
     if get_origin(kind) in (Union, UnionType):
         options = get_args(kind)
         if value is None and NoneType in options:
@@ -147,6 +150,7 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     limits = [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, Range)]
     kind = kind.__origin__ if limits else kind
     if choices := _choices(kind):
+        # True == 1 in Python, but is no choice among numbers
         if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
             raise ValueError(
                 f"{name} is one of {', '.join(map(str, choices))}; got {quoted(value)}"
@@ -154,11 +158,10 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < sys.float_info.max else math.copysign(math.inf, value)
-    kind = get_origin(kind) or kind  # dict[str, Any] is a dict
+    kind = get_origin(kind) or kind  # dict[str, Any] becomes dict
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(
-            f"{name} is a{'n' if kind is int else ''} {kind.__name__}; got {quoted(value)}"
-        )
+        article = "an" if kind is int else "a"
+        raise ValueError(f"{name} is {article} {kind.__name__}; got {quoted(value)}")
     for limit in limits:
         if value not in limit:
             raise ValueError(f"{name} is {limit}; got {quoted(value)}")

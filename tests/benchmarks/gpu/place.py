@@ -12,7 +12,8 @@ import torch
 
 from tests.benchmarks.gpu import sentences
 from tests.benchmarks.gpu.course import Over
-from trainables.parts.model.encoder import Precision, Pretrained
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained
 
 READY = "ready"
 Determinism = Literal["search", "unfilled", "strict", "none"]

@@ -6,7 +6,8 @@ import torch
 from transformers import AutoModel, BertConfig
 
 from trainables.parts.data.tokens import Tokens
-from trainables.parts.model.encoder import Encoder, Pretrained, state
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.pretrained import Pretrained, state
 
 LENGTHS = (
     0,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from search.cluster.resources import Machine, Node, resources
-from tests.processes import ROOT, Searched, run
+from tests.processes import ROOT, Inputs, run
 
 UNEQUAL = ((2, 0), (2, 1), (1, 1))
 """Cores and GPUs of three nodes."""
@@ -95,7 +95,7 @@ CLUSTER = """
 import json, logging, os, sys, time
 from search.cluster import scratch
 from search.trials import worker
-from search.cluster.resources import connected, resources
+from search.cluster.start import connected, resources
 with scratch.temporary_folder() as folder:
     os.environ["RAY_TMPDIR"] = str(folder)
     (folder / "ray").mkdir()
@@ -185,8 +185,8 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "error: torch cannot use Ray's GPUs ("),
-        (["--gpus-per-trial", "0.5"], "error: torch cannot use Ray's GPUs ("),
+        ([], "error: torch cannot use the GPUs that Ray has ("),
+        (["--gpus-per-trial", "0.5"], "error: torch cannot use the GPUs that Ray has ("),
         (
             ["--cpus-per-trial", "3", "--gpus-per-trial", "0"],
             "error: cpus_per_trial is at most 2, the cores of the largest node; got 3",
@@ -194,7 +194,7 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
     ],
 )
 def test_an_impossible_request_to_the_cluster_is_one_line(
-    flags: list[str], said: str, unequal: Cluster, searched: Searched
+    flags: list[str], said: str, unequal: Cluster, inputs: Inputs
 ) -> None:
     address = unequal.found["address"]
     argv = [
@@ -210,8 +210,8 @@ def test_an_impossible_request_to_the_cluster_is_one_line(
         address,
         *flags,
     ]
-    done = run(*argv, *searched.sources, timeout=120, **unequal.environment, PYTHONPATH=str(ROOT))
+    done = run(*argv, *inputs.sources, timeout=120, **unequal.environment, PYTHONPATH=str(ROOT))
     assert done.returncode == 2 and done.stderr.startswith(said) and done.stderr.count("\n") == 1, (
         done.stderr
     )
-    assert not (searched.results / "no").exists()
+    assert not (inputs.results / "no").exists()

@@ -19,7 +19,8 @@ from search.planning import estimate, measure
 from search.planning.estimate import Estimate, Measurement, Stage
 from search.run import main
 from search.spec import SearchSpec
-from search.study.study import JOURNAL, point_of
+from search.study.configuration import point_parameters
+from search.study.study import JOURNAL
 from search.terminal import plan, space
 from tests import tiny
 from tests.search.terminal.test_progress import grown
@@ -196,7 +197,7 @@ def test_the_estimate_of_an_epoch_is_near_its_duration(
     module = trainables.load(regime)
     lasted, last = dict[str, list[float]](), time.perf_counter()
     for epoch in module.train(
-        module.Config.from_dict(point_of(made, {})),
+        module.Config.from_dict(point_parameters(made, {})),
         prepared.data,
         prepared.small.build(),
         epochs=3,

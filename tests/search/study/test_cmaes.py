@@ -31,7 +31,7 @@ import trainables
 from search.spec import SearchSpec
 from search.study import samplers
 from search.study.cmaes import FINEST, SIGMA, CmaEs, Encoding, ranked
-from search.study.study import point_of
+from search.study.configuration import point_parameters
 
 TRIALS = 50
 
@@ -110,7 +110,7 @@ def test_cmaes_proposes_nearly_every_trial(regime: str) -> None:
     points = [{}, *getattr(spaces.load(regime), "POINTS", [])]
     for point in points:
         study.enqueue_trial(
-            point_of(SearchSpec(regime=regime, data="embedded", model="minilm"), point)
+            point_parameters(SearchSpec(regime=regime, data="embedded", model="minilm"), point)
         )
     scores = np.random.default_rng(0)
     for _ in range(TRIALS):

@@ -21,8 +21,8 @@ from optuna.trial import TrialState
 from analysis import report
 from analysis.hyperparameters import figures as space_figures
 from analysis.hyperparameters import numbers as space
-from search.study import importance as landscape
-from search.study.study import CONFIG
+from search.study import importance
+from search.study.records import CONFIG
 from tests.analysis.test_analysis import EPOCH_FIELDS, Page, summary, write_search
 
 SPACE: dict[str, BaseDistribution] = {
@@ -43,7 +43,7 @@ def study_of(
     for params, score in trials:
         state = TrialState.PRUNED if score is None else TrialState.COMPLETE
         own = {name: distributions[name] for name in params}
-        attrs = {CONFIG: params}
+        attrs = {CONFIG.name: params}
         study.add_trial(
             optuna.trial.create_trial(
                 params=params, distributions=own, value=score, state=state, user_attrs=attrs
@@ -66,7 +66,7 @@ def test_importances_are_in_their_known_order() -> None:
             ({"a": a, "b": b, "c": c, "e": 0.5} | ({"d": d} if number % 2 else {}), (3 * a + b) / 4)
         )
     trials += [({"a": 1.0, "b": 1.0, "c": 1.0, "e": 0.5}, None)] * 5
-    found = landscape.importances(study_of(trials, dict.fromkeys("abcde", unit)))
+    found = importance.importances(study_of(trials, dict.fromkeys("abcde", unit)))
     assert [row["name"] for row in found] == ["a", "b", "c"] and {
         row["trials"] for row in found
     } == {60}
@@ -77,7 +77,7 @@ def test_importances_are_in_their_known_order() -> None:
 @pytest.mark.parametrize(
     "scores",
     [
-        [0.1 * number for number in range(landscape.ENOUGH - 1)],
+        [0.1 * number for number in range(importance.MIN_TRIALS - 1)],
         [0.5] * 20,
         [0.5, 0.5 + 1e-12] * 10,
         [],
@@ -88,13 +88,13 @@ def test_too_few_scores_or_all_but_equal_ones_tell_nothing(scores: list[float]) 
     trials: list[tuple[dict[str, Any], float | None]] = [
         ({"dropout": 0.01 * number}, score) for number, score in enumerate(scores)
     ]
-    assert landscape.importances(study_of(trials, SPACE)) == []
+    assert importance.importances(study_of(trials, SPACE)) == []
 
 
 def test_ranges_are_written_and_read_as_they_were(tmp_path: Path) -> None:
     """Conditional ones too, which only one trial has."""
     first = {"learning_rate": 1e-4, "dropout": 0.1, "width": None, "optimizer": "sgd"}
-    found = landscape.ranges(study_of([(first, 0.5), ({"layers": 3}, None)], SPACE))
+    found = importance.ranges(study_of([(first, 0.5), ({"layers": 3}, None)], SPACE))
     (tmp_path / "space.json").write_text(json.dumps(found))
     assert space.read_space(tmp_path / "space.json") == {
         "learning_rate": space.Range(1e-5, 1e-3, log=True),

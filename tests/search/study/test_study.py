@@ -11,10 +11,13 @@ from optuna.trial import TrialState
 
 import trainables
 from search.outputs import tables as results
+from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
-from search.study.journal import mend
-from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from search.study.journal import repair
+from search.study.proposals import ask
+from search.trials.ledger import Ledger
 from trainables.parts.data.corpus import Corpus, Split
 
 CORPUS = Corpus("toy", Split((), ()), Split(("yes", "no", "=1+1"), (0, 1, 1)), None, ("a", "b"), ())
@@ -59,20 +62,20 @@ def epoch(number: int, accuracy: float, best: float | None = None) -> dict[str, 
 @pytest.mark.parametrize("name", trainables.names())
 def test_trial_0_is_the_papers_configuration(name: str, tmp_path: Path) -> None:
     made = spec(tmp_path, regime=name)
-    trial = studies.ask(studies.open_study(made), made)
+    trial = ask(studies.open_study(made), made)
     assert trial is not None and trial.number == 0
-    assert trial.user_attrs[studies.CONFIG] == trainables.load(name).Config().to_dict()
+    assert records.CONFIG.read(trial) == trainables.load(name).Config().to_dict()
 
 
 def test_fixed_values_stand_in_every_trial_and_are_never_suggested(tmp_path: Path) -> None:
     made = spec(tmp_path, fix={"dropout": 0.3, "optimizer": "sgd"}, sampler="random")
     study = studies.open_study(made)
     for _ in range(12):
-        trial = studies.ask(study, made)
+        trial = ask(study, made)
         assert trial is not None
         assert (
-            trial.user_attrs[studies.CONFIG]["dropout"],
-            trial.user_attrs[studies.CONFIG]["optimizer"],
+            records.CONFIG.read(trial)["dropout"],
+            records.CONFIG.read(trial)["optimizer"],
         ) == (0.3, "sgd")
         assert "dropout" not in trial.params and "momentum" in trial.params
 
@@ -108,7 +111,7 @@ def test_a_configuration_is_not_run_twice_and_an_exhausted_space_ends_the_search
         ledger.report(f"r{asked}", {FINISHED: True})
         asked += 1
     assert asked == 3 and ledger.exhausted
-    assert {trial.user_attrs[studies.CONFIG]["schedule"] for trial in studies.trials(study)} == {
+    assert {records.CONFIG.read(trial)["schedule"] for trial in studies.trials(study)} == {
         "constant",
         "linear",
         "cosine",
@@ -126,9 +129,9 @@ def test_states_are_honest(tmp_path: Path) -> None:
         assert ledger.report(ray_id, epoch(1, 0.8 + 0.1 * number))
     assert not ledger.report("d", epoch(1, 0.05))
     ledger.report("e", {FAILED: "FloatingPointError: the loss became nan in epoch 1"})
-    ledger.gone("f", died=True)
+    ledger.ended("f", worker_died=True)
     ledger.ask("f")
-    ledger.gone("f", died=True)
+    ledger.ended("f", worker_died=True)
     ledger.report("a", epoch(2, 0.7))
     ledger.report("a", epoch(3, 0.6, best=0.7))
     ledger.report("a", {FINISHED: True})
@@ -143,8 +146,8 @@ def test_states_are_honest(tmp_path: Path) -> None:
     ]
     assert found[0].value == 0.7
     assert (
-        "nan" in found[4].user_attrs[studies.REASON]
-        and "worker died" in found[5].user_attrs[studies.REASON]
+        "nan" in found[4].user_attrs[records.FAILURE.name]
+        and "worker died" in found[5].user_attrs[records.FAILURE.name]
     )
 
 
@@ -157,7 +160,7 @@ def test_every_epoch_is_in_the_journal_before_the_answer(tmp_path: Path) -> None
     for number in range(1, 4):
         ledger.report("a", epoch(number, number / 10))
         (trial,) = studies.trials(studies.read_study(made.folder))
-        assert studies.epochs(trial)[-1] == epoch(number, number / 10)
+        assert records.epochs(trial)[-1] == epoch(number, number / 10)
 
 
 def test_asha_stops_what_a_slow_reading_of_it_stops(tmp_path: Path) -> None:
@@ -203,7 +206,7 @@ def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
     for ray_id, number in (("x", 0), ("y", 1)):
         trial = again.ask(ray_id)
         assert trial is not None and trial.number == number
-        assert trial.user_attrs[studies.CONFIG] == before[number].user_attrs[studies.CONFIG]
+        assert records.CONFIG.read(trial) == records.CONFIG.read(before[number])
         again.report(ray_id, epoch(1, 0.5))
         again.report(ray_id, epoch(2, 0.6))
         again.report(ray_id, {FINISHED: True})
@@ -212,7 +215,7 @@ def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
         (number, TrialState.COMPLETE, value) for number, value in ((0, 0.6), (1, 0.6), (2, 0.5))
     ]
     assert found[2].user_attrs == before[2].user_attrs
-    assert [one["epoch"] for one in studies.epochs(found[0])] == [1, 2]
+    assert [one["epoch"] for one in records.epochs(found[0])] == [1, 2]
 
 
 def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path) -> None:
@@ -267,7 +270,7 @@ def test_a_random_search_that_is_cut_anywhere_tries_what_it_would_have_tried(
     ledger = Ledger(whole, made)
     for number in range(8):
         ledger.ask(str(number))
-    expected = [trial.user_attrs[studies.CONFIG] for trial in studies.trials(whole)]
+    expected = [records.CONFIG.read(trial) for trial in studies.trials(whole)]
     path = made.folder / studies.JOURNAL
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-moment]))
     study = studies.open_study(made)
@@ -275,7 +278,7 @@ def test_a_random_search_that_is_cut_anywhere_tries_what_it_would_have_tried(
     again = Ledger(study, made)
     for number in range(8):
         again.ask(str(number))
-    assert [trial.user_attrs[studies.CONFIG] for trial in studies.trials(study)] == expected
+    assert [records.CONFIG.read(trial) for trial in studies.trials(study)] == expected
 
 
 def test_a_worker_that_dies_is_given_one_more_and_then_the_trial_fails(tmp_path: Path) -> None:
@@ -283,13 +286,13 @@ def test_a_worker_that_dies_is_given_one_more_and_then_the_trial_fails(tmp_path:
     ledger = Ledger(studies.open_study(made), made)
     ledger.ask("a")
     ledger.report("a", epoch(1, 0.5))
-    ledger.gone("a", died=True)
+    ledger.ended("a", worker_died=True)
     again = ledger.ask("b")
     assert again is not None and again.number == 0
-    ledger.gone("b", died=True)
+    ledger.ended("b", worker_died=True)
     (trial,) = studies.trials(ledger.study)
-    assert trial.state == TrialState.FAIL and "died twice" in trial.user_attrs[studies.REASON]
-    assert studies.epochs(trial) == [epoch(1, 0.5)]
+    assert trial.state == TrialState.FAIL and "died twice" in records.FAILURE.read(trial)
+    assert records.epochs(trial) == [epoch(1, 0.5)]
 
 
 def test_three_first_failures_for_one_reason_end_the_search(tmp_path: Path) -> None:
@@ -329,7 +332,7 @@ def test_a_sampler_learns_to_stay_away_from_what_fails(name: str, tmp_path: Path
         for number in range(40):
             trial = ledger.ask(str(number))
             assert trial is not None
-            proposed.append(trial.user_attrs[studies.CONFIG]["layerwise_decay"] > 0.75)
+            proposed.append(records.CONFIG.read(trial)["layerwise_decay"] > 0.75)
             if proposed[-1]:
                 ledger.report(
                     str(number),
@@ -360,19 +363,19 @@ def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(tmp_path: Path) ->
     content = path.read_bytes()
     assert len(content) > 4096
     asked = {
-        trial.number: (trial.params, trial.user_attrs[studies.CONFIG])
+        trial.number: (trial.params, records.CONFIG.read(trial))
         for trial in studies.trials(ledger.study)
     }
     for cut in range(len(content) - 4096, len(content)):
         path.write_bytes(content[:cut])
         before = len(studies.read_study(made.folder).get_trials(deepcopy=False))
-        mend(path)
+        repair(path)
         left = studies.read_study(made.folder)
         assert len(left.get_trials(deepcopy=False)) == before
         for trial in studies.trials(left):
-            assert (trial.params, trial.user_attrs[studies.CONFIG]) == asked[trial.number]
+            assert (trial.params, records.CONFIG.read(trial)) == asked[trial.number]
             assert sorted(trial.intermediate_values) == [
-                one["epoch"] for one in studies.epochs(trial)
+                one["epoch"] for one in records.epochs(trial)
             ]
     for tail in (
         b"\0" * 700,
@@ -408,11 +411,11 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) + 20, before[1]))
     try:
         with pytest.raises(OSError):
-            studies.remember(study, "key", "x" * 1000)
+            study.set_user_attr("key", "x" * 1000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_bytes() == content
-    studies.remember(study, "key", "y")
+    study.set_user_attr("key", "y")
     assert studies.read_study(made.folder).user_attrs["key"] == "y"
 
 
@@ -454,15 +457,16 @@ def test_predictions_are_the_winners_on_its_fresh_seeds(tmp_path: Path) -> None:
     made = spec(tmp_path)
     study = studies.open_study(made)
     assert results.prediction_rows(study, CORPUS) == []
-    studies.remember(study, results.CONFIRMED, {"1": {"2": [], "10": [], "3": []}, "0": {"2": []}})
+    study.set_user_attr(
+        records.CHOICE_RUNS.name, {"1": {"2": [], "10": [], "3": []}, "0": {"2": []}}
+    )
     for trial, seed, answers in ((1, 10, [0, 0, 1]), (1, 2, [1, 1, 1]), (0, 2, [0, 0, 0])):
-        studies.remember(
-            study,
-            results.predictions_of(trial, seed),
+        study.set_user_attr(
+            records.predictions(trial, seed).name,
             {"predicted": answers, "confidence": [0.9, 0.8, 0.7]},
         )
     assert results.prediction_rows(study, CORPUS) == []
-    studies.remember(study, results.WINNER, 1)
+    study.set_user_attr(records.WINNER.name, 1)
     found = results.prediction_rows(study, CORPUS)
     assert [
         (row["seed"], row["row"], row["text"], row["label"], row["predicted"], row["confidence"])
@@ -499,9 +503,9 @@ def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path
     ledger = Ledger(studies.open_study(made), made)
     asked = 0
     while (trial := ledger.ask(str(asked))) is not None:
-        accuracy = 0.9 if trial.user_attrs[studies.CONFIG]["schedule"] == "linear" else 0.1
+        accuracy = 0.9 if records.CONFIG.read(trial)["schedule"] == "linear" else 0.1
         ledger.report(str(asked), epoch(1, accuracy))
-        if str(asked) in ledger.open:
+        if str(asked) in ledger.in_flight:
             ledger.report(str(asked), {FINISHED: True})
         asked += 1
     assert asked == 54
@@ -533,8 +537,6 @@ def test_a_trial_that_was_being_asked_when_the_driver_died_keeps_the_papers_valu
     studies.interrupt(study)
     ledger = Ledger(study, made)
     configs = [
-        trial.user_attrs[studies.CONFIG]
-        for trial in (ledger.ask(ray_id) for ray_id in "abc")
-        if trial
+        records.CONFIG.read(trial) for trial in (ledger.ask(ray_id) for ray_id in "abc") if trial
     ]
     assert trainables.load("llrd").Config().to_dict() in configs

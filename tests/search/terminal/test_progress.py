@@ -17,13 +17,15 @@ from analysis.text import duration
 from search import pipeline
 from search.cluster.resources import Resources
 from search.polling import polling
+from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
+from search.study import records
 from search.study import study as studies
 from search.terminal import next_commands, plan
 from search.terminal.live_view import classifier_epochs
 from search.terminal.progress import Progress
 from search.terminal.text import ago, difference, sparkline
-from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from search.trials.ledger import Ledger
 from tests import tiny
 from tests.processes import run
 from tests.search.study.test_study import epoch, spec
@@ -64,14 +66,16 @@ def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]
     trials = []
     for number in range(400):
         scores = [numbers.random() for _ in range(10)]
-        epochs = {f"{studies.EPOCH}{at}": epoch(at, score) for at, score in enumerate(scores, 1)}
+        epochs = {
+            f"{records.EPOCH_PREFIX}{at}": epoch(at, score) for at, score in enumerate(scores, 1)
+        }
         ended = (
             {} if number >= 400 - running else {"state": TrialState.COMPLETE, "value": max(scores)}
         )
         trials.append(
             create_trial(
                 **{"state": TrialState.RUNNING, **ended},
-                user_attrs={studies.CONFIG: config, **epochs},
+                user_attrs={records.CONFIG.name: config, **epochs},
             )
         )
     study.add_trials(trials)
@@ -297,7 +301,7 @@ def test_a_failing_report_is_one_line(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_quiet_prints_only_the_table_and_the_next_commands(
     tmp_path: Path, model_folder: Path
 ) -> None:

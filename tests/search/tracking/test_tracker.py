@@ -27,26 +27,39 @@ import pytest
 from analysis import paper
 from search.outputs import tables as results
 from search.polling import polling
+from search.reports import (
+    CPU_PERCENT,
+    ENDED_AT,
+    FAILED,
+    FINISHED,
+    GPU_MEMORY_MB,
+    GPU_PERCENT,
+    MEMORY_MB,
+    STARTED_AT,
+    SYSTEM_METRICS,
+)
+from search.study import records
 from search.study import study as studies
 from search.sync import main, sync
 from search.tracking import recorder
 from search.tracking import tracker as tracking
 from search.tracking.recorder import connect, open_client
 from search.tracking.tracker import Tracker
-from search.trials.ray_adapters import FAILED, FINISHED, Ledger
-from search.trials.system_metrics import BEGAN, CPU, ENDED, GPU, GPU_MEMORY, MEMORY, USAGE
+from search.trials.ledger import Ledger
 from tests import tiny
 from tests.processes import ROOT, run
 from tests.search.study.test_study import CORPUS, epoch, spec
 
 TAGS = {"data": "toy", "data_fingerprint": "f00d", "data_rows": "3 train", "model_fingerprint": "m"}
-NAMES = (*recorder.METRICS, "epoch")
+NAMES = (*recorder.EPOCH_METRICS, "epoch")
 
 
 def used(number: int, step: int) -> dict[str, float]:
     """What an epoch took: nothing is known of trial 0, as in a journal of an earlier version, and a
     card only of trial 2."""
-    known = {0: (), 1: (CPU, MEMORY), 2: USAGE}.get(number, (CPU, MEMORY))
+    known = {0: (), 1: (CPU_PERCENT, MEMORY_MB), 2: SYSTEM_METRICS}.get(
+        number, (CPU_PERCENT, MEMORY_MB)
+    )
     return {name: 100.0 * number + step for name in known}
 
 
@@ -67,7 +80,7 @@ class Search:
         `last`."""
         for step in range(first, last + 1):
             for number in numbers:
-                if str(number) not in self.ledger.open:
+                if str(number) not in self.ledger.in_flight:
                     self.ledger.ask(str(number))
                 self.ledger.report(
                     str(number), epoch(step, 0.1 * step + 0.01 * number) | used(number, step)
@@ -86,8 +99,8 @@ class Search:
             ]
             for seed in (1, 2)
         }
-        studies.remember(self.study, results.CONFIRMED, {str(number): runs})
-        studies.remember(self.study, results.WINNER, number)
+        self.study.set_user_attr(records.CHOICE_RUNS.name, {str(number): runs})
+        self.study.set_user_attr(records.WINNER.name, number)
         scores = {
             seed: {
                 "seed": int(seed),
@@ -97,7 +110,7 @@ class Search:
             }
             for seed in runs
         }
-        studies.remember(self.study, results.TESTED, {str(number): scores})
+        self.study.set_user_attr(records.TEST_SCORES.name, {str(number): scores})
 
     def all(self) -> None:
         """Three trials and the confirmation of the last."""
@@ -113,7 +126,7 @@ class Search:
     ) -> str | None:
         summary = results.write_results(self.study, self.spec, {}, CORPUS)
         (self.spec.folder / "table.md").write_text("| a table |\n")
-        studies.remember(self.study, tracking.ENDING, "INTERRUPTED" if interrupted else "DONE")
+        self.study.set_user_attr(records.ENDING.name, "INTERRUPTED" if interrupted else "DONE")
         return tracker.finish_within(
             within, self.study, summary, "| a table |\n", interrupted=interrupted
         )
@@ -132,9 +145,10 @@ def points(found: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
 def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
     """What MLflow has to have of a study: the points of each run, by its key."""
     every = {
-        f"trial {trial.number}": points(studies.epochs(trial)) for trial in tracking._trials(study)
+        f"trial {trial.number}": points(records.epochs(trial))
+        for trial in tracking.logged_trials(study)
     }
-    for kind in (results.CONFIRMED, results.REPORTED):
+    for kind in (records.CHOICE_RUNS.name, records.REPORT_RUNS.name):
         for number, seeds in study.user_attrs.get(kind, {}).items():
             every |= {f"trial {number} seed {seed}": points(found) for seed, found in seeds.items()}
     return every
@@ -312,25 +326,31 @@ def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(
     assert (
         has["trial 1"]
         == has["trial 2 seed 1"]
-        == [(name, step, 100.0 + step) for name in (CPU, MEMORY) for step in (1, 2, 3)]
+        == [(name, step, 100.0 + step) for name in (CPU_PERCENT, MEMORY_MB) for step in (1, 2, 3)]
     )
-    assert {name for name, *_ in has["trial 2"]} == {CPU, MEMORY, GPU, GPU_MEMORY} and len(
-        has["trial 2"]
-    ) == 4 * 3
+    assert {name for name, *_ in has["trial 2"]} == {
+        CPU_PERCENT,
+        MEMORY_MB,
+        GPU_PERCENT,
+        GPU_MEMORY_MB,
+    } and len(has["trial 2"]) == 4 * 3
     rows = pandas.read_csv(search.spec.folder / "epochs.csv").set_index(
         ["trial", "kind", "seed", "epoch"]
     )
     assert (
-        list(rows[CPU].loc[:, "search", :, 3].fillna(-1)) == [-1, 103, 203]
-        and rows[MEMORY].loc[2, "confirm", 2, 3] == 203
+        list(rows[CPU_PERCENT].loc[:, "search", :, 3].fillna(-1)) == [-1, 103, 203]
+        and rows[MEMORY_MB].loc[2, "confirm", 2, 3] == 203
     )
-    assert rows[GPU].count() == rows[GPU_MEMORY].count() == 3 + 3  # of trial 2, and of its seed 2
+    assert (
+        rows[GPU_PERCENT].count() == rows[GPU_MEMORY_MB].count() == 3 + 3
+    )  # of trial 2, and of its seed 2
 
 
 def timed(began: float, *ended: float) -> list[dict[str, Any]]:
     """A run's epochs with their times."""
     return [
-        epoch(step, 0.1 * step) | {BEGAN: began, ENDED: end} for step, end in enumerate(ended, 1)
+        epoch(step, 0.1 * step) | {STARTED_AT: began, ENDED_AT: end}
+        for step, end in enumerate(ended, 1)
     ]
 
 
@@ -341,24 +361,24 @@ def test_runs_begin_and_end_when_they_did(search: Search, sqlite: str, fresh: Pa
     search.ledger.ask("0")
     search.ledger.report("0", timed(now - 7200, now - 7150)[0])
     studies.interrupt(search.study)
-    studies.remember(search.study, tracking.FIRST_BEGAN, now - 7260)
+    search.study.set_user_attr(records.FIRST_STARTED.name, now - 7260)
     again = Search(Path(search.spec.results))  # as another process
-    assert again.study.user_attrs[tracking.FIRST_BEGAN] == now - 7260
+    assert again.study.user_attrs[records.FIRST_STARTED.name] == now - 7260
     again.ledger.ask("0")
     for one in timed(now - 100, now - 60, now - 50, now - 40):
         again.ledger.report("0", one)
     again.end(0)
     closed = again.study.get_trials(deepcopy=False)[0].datetime_complete
     assert closed is not None
-    studies.remember(
-        again.study, results.CONFIRMED, {"0": {"1": timed(now + 5, now + 17, now + 19)}}
+    again.study.set_user_attr(
+        records.CHOICE_RUNS.name, {"0": {"1": timed(now + 5, now + 17, now + 19)}}
     )
-    studies.remember(
-        again.study, results.REPORTED, {"0": {"1000": timed(now + 20, now + 31, now + 32)}}
+    again.study.set_user_attr(
+        records.REPORT_RUNS.name, {"0": {"1000": timed(now + 20, now + 31, now + 32)}}
     )
-    studies.remember(again.study, results.WINNER, 0)
+    again.study.set_user_attr(records.WINNER.name, 0)
     tracking.conclude(again.study, "DONE")
-    studies.remember(again.study, tracking.LAST_ENDED, now + 40)
+    again.study.set_user_attr(records.LAST_ENDED.name, now + 40)
     expected = {
         None: (now - 7260, now + 40, []),
         "trial 0": (now - 7200, closed.timestamp(), [now - 7150, now - 50, now - 40]),
@@ -424,18 +444,18 @@ def test_a_batch_that_is_received_late_is_there_once(search: Search, sqlite: str
     for batch in range(2):
         tracker.recorder.epochs(
             first.id,
-            studies.epochs(studies.trials(search.study)[0]),
+            records.epochs(studies.trials(search.study)[0]),
             after=batch,
-            began=first.began,
+            started=first.started,
         )
     tracker._start(
         "late",
         "trial",
-        first.began,
+        first.started,
         {"regimen.trial": "0", "regimen.key": "trial 0"},
         tracker.parent.id,
     )  # type: ignore[union-attr]
-    tracker._start("late", "search", first.began, {})
+    tracker._start("late", "search", first.started, {})
     search.end(0)
     assert search.finish(tracker) is None
     check(open_client(sqlite), search.study)
@@ -476,7 +496,7 @@ def test_a_killed_search_is_told_from_one_that_ended(search: Search, sqlite: str
     tracker.sync(search.study)
     sync(search.spec.folder, sqlite)
     check(open_client(sqlite), search.study, "KILLED")
-    studies.remember(search.study, tracking.ENDING, "DONE")
+    search.study.set_user_attr(records.ENDING.name, "DONE")
     sync(search.spec.folder, sqlite)
     check(open_client(sqlite), search.study)
 
@@ -871,7 +891,7 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(
         proxy.loses = lambda number: False
         first = tracker.runs["trial 0"]
         tracker.recorder.epochs(
-            first.id, studies.epochs(studies.trials(search.study)[0]), began=first.began
+            first.id, records.epochs(studies.trials(search.study)[0]), started=first.started
         )  # again, all of it
         assert search.finish(tracker, interrupted=True) is None
         check(client, search.study, "KILLED")
@@ -883,7 +903,7 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(
             search.end(0)
             time.sleep(0.5)
             server.start(server.store)
-            wait_for(lambda: tracker.certain and tracker.runs["trial 1"].epochs == 3)
+            wait_for(lambda: tracker.up_to_date and tracker.runs["trial 1"].epochs == 3)
         # It comes back on an empty disk.
         server.kill()
         server.start(postgres.database("second"))
@@ -1099,7 +1119,9 @@ def test_of_two_runs_with_one_key_the_one_that_a_user_wrote_on_stays(
     twice = {"regimen.trial": "0", "regimen.key": "trial 0"}
     assert tracker.parent is not None
     made = [
-        tracker._start("late", "trial", tracker.runs["trial 0"].began, twice, tracker.parent.id).id
+        tracker._start(
+            "late", "trial", tracker.runs["trial 0"].started, twice, tracker.parent.id
+        ).id
         for _ in range(2)
     ]
     client = open_client(sqlite)
@@ -1109,3 +1131,19 @@ def test_of_two_runs_with_one_key_the_one_that_a_user_wrote_on_stays(
     assert client.get_run(made[1]).info.lifecycle_stage == "deleted"
     client.delete_run(made[0])
     check(client, search.study)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://me:s3cret%21word@127.0.0.1:1/mlflow",
+        "http://me:s3cret%21word@127.0.0.1:1",
+        "unknown://me:s3cret%21word@host",
+    ],
+)
+def test_a_store_that_does_not_answer_is_named_without_its_password(
+    uri: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="MLflow cannot record at") as refused:
+        recorder.connect(uri, str(tmp_path))
+    assert "s3cret" not in str(refused.value) and "me:***@" in str(refused.value)

@@ -18,9 +18,13 @@ from optuna.trial import TrialState
 
 import spaces
 import trainables
+from search.reports import FINISHED
+from search.study import records
 from search.study import study as studies
-from search.study.journal import MORE, mend
-from search.trials.ray_adapters import FINISHED, Ledger, StudyScheduler
+from search.study.configuration import configuration, point_parameters
+from search.study.journal import MORE, repair
+from search.trials.ledger import Ledger
+from search.trials.ray_adapters import StudyScheduler
 from tests import tiny
 from tests.processes import run
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
@@ -47,7 +51,7 @@ def test_what_follows_from_an_event_is_one_entry(tmp_path: Path) -> None:
     assert ledger.ask("e") is not None
     assert ledger.report("b", {**report(1, 1), "validation_accuracy": 0.9})
     assert not ledger.report("c", {**report(2, 1), "validation_accuracy": 0.1})
-    ledger.gone("d", died=True)
+    ledger.ended("d", worker_died=True)
     ledger.report("b", {FINISHED: True})
     found = entries(path)[before:]
     assert len(found) == 5 and len(found[0]) > 5
@@ -68,7 +72,7 @@ def test_no_other_thread_sees_what_is_not_on_the_disk(tmp_path: Path) -> None:
     study, seen = studies.open_study(made), []
     reader = threading.Thread(target=lambda: seen.append(study.user_attrs.get("key")))
     with studies.entry(study):
-        studies.remember(study, "key", "value")
+        study.set_user_attr("key", "value")
         assert study.user_attrs["key"] == "value"
         reader.start()
         reader.join(0.3)
@@ -111,7 +115,7 @@ def test_an_entry_that_is_not_whole_is_cut_off(torn: bool, tmp_path: Path) -> No
     ledger.ask("a")
     lines = path.read_bytes()[len(content) :].splitlines(keepends=True)
     path.write_bytes(content + b"".join(lines[:3]) + (lines[3][:9] if torn else b""))
-    mend(path)
+    repair(path)
     assert path.read_bytes() == content
 
 
@@ -128,9 +132,9 @@ def test_an_accuracy_that_is_no_number_fails_its_trial_and_is_not_ranked(
     (trial,) = studies.trials(ledger.study)
     assert (
         trial.state == TrialState.FAIL
-        and trial.user_attrs[studies.REASON] == "its accuracy was not a number in epoch 2"
+        and records.FAILURE.read(trial) == "its accuracy was not a number in epoch 2"
     )
-    assert list(trial.intermediate_values) == [1] and len(studies.epochs(trial)) == 1
+    assert list(trial.intermediate_values) == [1] and len(records.epochs(trial)) == 1
 
 
 def test_a_trial_that_ends_without_an_epoch_fails(tmp_path: Path) -> None:
@@ -138,7 +142,7 @@ def test_a_trial_that_ends_without_an_epoch_fails(tmp_path: Path) -> None:
     ledger.ask("a")
     assert not ledger.report("a", {FINISHED: True})
     (trial,) = studies.trials(ledger.study)
-    assert trial.state == TrialState.FAIL and "without an epoch" in trial.user_attrs[studies.REASON]
+    assert trial.state == TrialState.FAIL and "without an epoch" in records.FAILURE.read(trial)
 
 
 def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: Path) -> None:
@@ -147,11 +151,11 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     ledger = resumed(made)
     ledger.ask("a")
     scheduler = StudyScheduler(ledger)
-    scheduler.began["a"] = -1e9
+    scheduler.started["a"] = -1e9
     overdue: Any = SimpleNamespace(trial_id="a", status="RUNNING")
     with full_disk(made.folder / studies.JOURNAL):
         scheduler.choose_trial_to_run(SimpleNamespace(get_live_trials=lambda: [overdue]))
-    assert isinstance(ledger.lost, OSError) and ledger.over
+    assert isinstance(ledger.write_error, OSError) and ledger.over
 
 
 @pytest.fixture
@@ -183,7 +187,7 @@ def odd_space(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def configs(ledger: Ledger, number: int) -> list[dict[str, Any]]:
     asked = [ledger.ask(f"x{place}") for place in range(number)]
-    return [trial.user_attrs[studies.CONFIG] for trial in asked if trial is not None]
+    return [records.CONFIG.read(trial) for trial in asked if trial is not None]
 
 
 def test_a_point_has_the_last_word_and_trial_0_is_the_papers(
@@ -239,15 +243,15 @@ def test_a_journal_whose_points_have_parameters_only_goes_on(tmp_path: Path) -> 
     old = optuna.create_study(study_name=made.name, storage=storage, direction="maximize")
     points = [{}, *spaces.load("llrd").POINTS]
     for point in points:
-        old.enqueue_trial(studies.point_of(made, point))
+        old.enqueue_trial(point_parameters(made, point))
     first = old.ask()
-    first.set_user_attr(studies.CONFIG, studies.configuration(made, first))
+    first.set_user_attr(records.CONFIG.name, configuration(made, first))
     first.report(0.5, 1)
     old.ask().suggest_float("dropout", 0.0, 0.9, step=0.05)
     ledger = resumed(made)
     assert studies.trials(ledger.study) == []
     found = configs(ledger, len(points) + 1)
-    assert found[0] == first.user_attrs[studies.CONFIG]
+    assert found[0] == records.CONFIG.read(first)
     for config, point in zip(found[1:], points[1:]):
         assert {name: config[name] for name in point} == point
     assert ledger.report("x0", report(0, 1))

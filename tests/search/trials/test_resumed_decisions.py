@@ -25,9 +25,11 @@ from hypothesis.stateful import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
+from search.reports import FAILED, FINISHED
 from search.spec import Sampler, Scheduler, SearchSpec
+from search.study import records
 from search.study import study as studies
-from search.trials.ray_adapters import FAILED, FINISHED, Ledger
+from search.trials.ledger import Ledger
 
 EPOCHS, TRIALS = 12, 12
 """Rungs are at 1, 3 and 9 epochs, the last one where no trial is pruned any more."""
@@ -103,9 +105,9 @@ def essence(trial: FrozenTrial) -> tuple[Any, ...]:
         trial.number,
         trial.state,
         trial.value,
-        trial.user_attrs[studies.CONFIG],
+        records.CONFIG.read(trial),
         trial.intermediate_values,
-        studies.epochs(trial),
+        records.epochs(trial),
     )
 
 
@@ -169,11 +171,11 @@ def test_trials_that_are_interrupted_late_complete_as_they_would_have(
 
 
 def test_a_search_that_dies_after_any_write_ends_as_one_that_did_not(tmp_path: Path) -> None:
-    """A few of the places at which the journal may end; the slow test below has them all."""
+    """A few of the places at which the journal may end; the soak test below has them all."""
     assert_same_after_cuts(spec(tmp_path, sampler="random", trials=6), every=17)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("scheduler", ["asha", "hyperband", "median"])
 def test_a_search_that_dies_after_any_line_ends_as_one_that_did_not(
     scheduler: str, tmp_path: Path
@@ -231,7 +233,7 @@ class Search(RuleBasedStateMachine):
         if trial.number not in self.recorded:
             again = self.calm.ask(str(trial.number))
             assert again is not None and again.number == trial.number
-            assert again.user_attrs[studies.CONFIG] == trial.user_attrs[studies.CONFIG]
+            assert records.CONFIG.read(again) == records.CONFIG.read(trial)
             self.recorded[trial.number] = 0
 
     @precondition(lambda self: self.running)
@@ -269,7 +271,7 @@ class Search(RuleBasedStateMachine):
         """A worker dies, or Ray takes it away."""
         ray_id = data.draw(st.sampled_from(sorted(self.running)))
         number, _ = self.running[ray_id]
-        self.ledger.gone(ray_id, died)
+        self.ledger.ended(ray_id, worker_died=died)
         self.deaths[number] = self.deaths.get(number, 0) + died
         if self.deaths[number] == 2 and died:
             self.calm.report(str(number), {FAILED: "its worker died twice"})
@@ -325,6 +327,6 @@ def test_no_order_of_events_loses_doubles_or_judges_a_trial_twice() -> None:
     machine(examples=4, steps=15)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_no_order_of_events_does_so_in_many_tries() -> None:
     machine(examples=40, steps=50)

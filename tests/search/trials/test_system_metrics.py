@@ -7,17 +7,17 @@ import psutil
 import pytest
 import torch
 
-from search.trials.system_metrics import (
-    BEGAN,
-    CPU,
-    ENDED,
-    GPU,
-    GPU_MEMORY,
-    MEMORY,
-    Meter,
-    ends,
-    spent,
+from search.reports import (
+    CPU_PERCENT,
+    ENDED_AT,
+    GPU_MEMORY_MB,
+    GPU_PERCENT,
+    MEMORY_MB,
+    STARTED_AT,
+    epoch_ends,
+    run_seconds,
 )
+from search.trials.system_metrics import Meter
 
 
 def test_a_busy_process_is_told_from_an_idle_one() -> None:
@@ -28,15 +28,19 @@ def test_a_busy_process_is_told_from_an_idle_one() -> None:
     busy = meter.read()
     time.sleep(0.1)
     idle = meter.read()
-    assert busy.keys() == idle.keys() == {CPU, MEMORY, BEGAN, ENDED}  # no card, no figures of one
-    assert 0 <= idle[CPU] < busy[CPU] <= 110  # one thread, on a machine that others use too
+    assert (
+        busy.keys() == idle.keys() == {CPU_PERCENT, MEMORY_MB, STARTED_AT, ENDED_AT}
+    )  # no card, no figures of one
+    assert (
+        0 <= idle[CPU_PERCENT] < busy[CPU_PERCENT] <= 110
+    )  # one thread, on a machine that others use too
 
 
 def test_memory_is_that_of_the_process_in_megabytes() -> None:
     meter = Meter("cpu", time.time())
-    before = meter.read()[MEMORY]
+    before = meter.read()[MEMORY_MB]
     taken = torch.ones(25_000_000)  # 100 MB
-    assert meter.read()[MEMORY] - before == pytest.approx(4e-6 * len(taken), abs=10)
+    assert meter.read()[MEMORY_MB] - before == pytest.approx(4e-6 * len(taken), abs=10)
     assert before < psutil.virtual_memory().total / 1e6
 
 
@@ -59,28 +63,30 @@ def test_of_a_card_there_is_the_epochs_peak_and_what_nvml_tells(
     monkeypatch.setattr(torch.cuda, "utilization", utilization)
     meter = Meter("cuda", time.time())
     found = [meter.read(), meter.read()]
-    assert [one[GPU_MEMORY] for one in found] == [2000, 1000]
-    assert [one.get(GPU) for one in found] == [87 if told else None] * 2
+    assert [one[GPU_MEMORY_MB] for one in found] == [2000, 1000]
+    assert [one.get(GPU_PERCENT) for one in found] == [87 if told else None] * 2
 
 
 def test_a_runs_time_is_all_that_it_took_and_nothing_between_two_attempts() -> None:
     """Building takes 10 s and an epoch 2; interrupted after two epochs, the run goes on 1,000 s
     later, and repeats both."""
-    first = [{"seconds": 2.0, BEGAN: 100.0, ENDED: ended} for ended in (112.0, 114.0)]
-    second = [{"seconds": 2.0, BEGAN: 1114.0, ENDED: ended} for ended in (1130.0, 1132.0)]
-    assert spent(first) == 14 and spent(first + second) == 14 + 18 and spent([]) == 0
-    assert ends(first + second, 0.0) == [112, 114, 1130, 1132]
+    first = [{"seconds": 2.0, STARTED_AT: 100.0, ENDED_AT: ended} for ended in (112.0, 114.0)]
+    second = [{"seconds": 2.0, STARTED_AT: 1114.0, ENDED_AT: ended} for ended in (1130.0, 1132.0)]
+    assert (
+        run_seconds(first) == 14 and run_seconds(first + second) == 14 + 18 and run_seconds([]) == 0
+    )
+    assert epoch_ends(first + second, 0.0) == [112, 114, 1130, 1132]
 
 
 def test_of_an_earlier_version_epochs_seconds_are_all_that_is_known() -> None:
     old = [{"seconds": 2.0}, {"seconds": 3.0}]
-    assert spent(old) == 5 and ends(old, 100.0) == [102, 105]
-    assert spent([*old, {"seconds": 2.0, BEGAN: 1000.0, ENDED: 1020.0}]) == 25
+    assert run_seconds(old) == 5 and epoch_ends(old, 100.0) == [102, 105]
+    assert run_seconds([*old, {"seconds": 2.0, STARTED_AT: 1000.0, ENDED_AT: 1020.0}]) == 25
 
 
 def test_a_meter_tells_when_the_run_began_and_the_epoch_ended() -> None:
     before = time.time()
     meter = Meter("cpu", before - 5)
     found = [meter.read(), meter.read()]
-    assert {one[BEGAN] for one in found} == {round(before - 5, 3)}
-    assert before - 0.001 <= found[0][ENDED] <= found[1][ENDED] <= time.time() + 0.001
+    assert {one[STARTED_AT] for one in found} == {round(before - 5, 3)}
+    assert before - 0.001 <= found[0][ENDED_AT] <= found[1][ENDED_AT] <= time.time() + 0.001

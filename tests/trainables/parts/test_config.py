@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 import trainables
-from trainables.parts.config import Count, Dropout, Hyperparameters, Rate, Share, Temperature
+from trainables.parts.config import Count, Dropout, Fraction, Hyperparameters, Rate, Temperature
 
 REGIMES = trainables.names()
 
@@ -18,7 +18,7 @@ class Every(Hyperparameters):
 
     rate: Rate = 0.1
     """A rate."""
-    share: Share = 0.5
+    share: Fraction = 0.5
     """A share,
     in two lines."""
     dropout: Dropout = 0.0

@@ -3,26 +3,24 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from trainables.parts.data.sources import Row, rows
-from trainables.parts.data.tokens import encodable
-from trainables.parts.quote import listed, printable, quoted
+from trainables.parts.data.columns import texts_and_labels
+from trainables.parts.data.files import Row
+from trainables.parts.data.sources import rows
+from trainables.parts.quote import listed, quoted
 
 SPLITS = ("train", "validation", "test")
-TEXT_COLUMNS = ("text", "utt", "utterance", "sentence", "query", "question", "content", "input")
-LABEL_COLUMNS = ("label_text", "intent", "label_name", "label", "category", "class", "target")
-VALIDATION_SHARE = 0.15
-MASSIVE_SIZES = {"train": 11514, "validation": 2033, "test": 2974}
+VALIDATION_FRACTION = 0.15
+"""Of each label's training rows, where the data has no validation split."""
+MAX_LABELS_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Split:
-    """Texts and the index of each one's label."""
+    """Texts and, for each, the index of its label."""
 
     texts: tuple[str, ...]
     labels: tuple[int, ...]
@@ -33,24 +31,22 @@ class Split:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A checked data set.
-
-    `labels` is the sorted union over the splits; `test` may be missing; `notes` say what was found
-    and done.
-    """
+    """A checked data set."""
 
     source: str
     train: Split
     validation: Split
     test: Split | None
     labels: tuple[str, ...]
+    """Label names: the sorted union over the splits."""
     notes: tuple[str, ...]
+    """Warnings about the data, one line each."""
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The splits there are, by name."""
-        found = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: split for name, split in found.items() if split is not None}
+        """The existing splits by name."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in splits.items() if split is not None}
 
     @property
     def fingerprint(self) -> str:
@@ -61,163 +57,105 @@ class Corpus:
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
-    @property
-    def is_massive_english(self) -> bool:
-        """Whether this is the data of the paper, by its sizes, its intents and the words of its
-        test split."""
-        if {name: len(split) for name, split in self.splits.items()} != MASSIVE_SIZES or len(
-            self.labels
-        ) != 60:
-            return False
-        words = {word for text in self.splits["test"].texts for word in text.lower().split()}
-        return {"alarm_set", "iot_hue_lightup", "qa_factoid"} <= set(self.labels) and {
-            "the",
-            "what",
-            "please",
-        } <= words
-
 
 def read(
     source: str, *, text_column: str | None = None, label_column: str | None = None, seed: int = 0
 ) -> Corpus:
     """Read and check a SOURCE.
 
-    Raises ValueError with one line that says what is wrong and what would do.
+    Raises ValueError with one line that states the problem and the remedy.
     """
-    found, notes, named = rows(source), list[str](), f"data {quoted(source)}"
-    if not any(found.values()):
-        raise ValueError(f"{named} has no rows")
-    if not found.get("train"):
-        raise ValueError(
-            f"{named} has no train split; found: {listed(name for name in found if found[name])}"
-        )
+    data = f"data {quoted(source)}"
     texts: dict[str, list[str]] = {}
     names: dict[str, list[str]] = {}
-    for split in [split for split in SPLITS if found.get(split)]:
-        where = f"{named}, split {split}"
-        text, label = (
-            _column(found[split], text_column, TEXT_COLUMNS, "text", where),
-            _column(found[split], label_column, LABEL_COLUMNS, "label", where),
-        )
-        if text == label:
-            raise ValueError(
-                f"{where}: text and label are one column, {quoted(text)}; name another with"
-                " --text-column or --label-column"
-            )
-        texts[split] = _texts(found[split], text, where)
-        names[split] = _texts(found[split], label, where)
+    for split, split_rows in _split_rows(source).items():
+        where = f"{data}, split {split}"
+        texts[split], names[split] = texts_and_labels(split_rows, text_column, label_column, where)
     labels = tuple(sorted({name for split in names.values() for name in split}))
     if len(labels) < 2:
         raise ValueError(
-            f"{named} has one class only ({quoted(labels[0])}); a classifier needs two or more"
+            f"{data} has one class only ({quoted(labels[0])}); a classifier needs two or more"
         )
     index = {label: number for number, label in enumerate(labels)}
     splits = {
         name: Split(tuple(texts[name]), tuple(index[label] for label in names[name]))
         for name in texts
     }
+    notes = []
     if "validation" not in splits:
-        splits["train"], splits["validation"] = _cut_validation(splits["train"], seed)
+        splits["train"], splits["validation"] = _split_off_validation(splits["train"], seed)
         notes.append(
             f"no validation split: {len(splits['validation'])} rows were cut from train, stratified"
             f" by label, seed {seed}"
         )
     if "test" not in splits:
         notes.append("no test split: nothing is compared with published test scores")
-    notes += _findings(splits, labels)
+    notes += [*_overlaps(splits), *_untrained_labels(splits["train"], labels)]
     return Corpus(
         source, splits["train"], splits["validation"], splits.get("test"), labels, tuple(notes)
     )
 
 
-def _column(rows: list[Row], named: str | None, usual: Iterable[str], what: str, where: str) -> str:
-    columns = list(rows[0])
-    if named is not None:
-        if named not in columns:
-            raise ValueError(
-                f"{where}: no {what} column {quoted(named)}; its columns are: {listed(columns)}"
-            )
-        return named
-    found = next((column for column in usual if column in columns), None)
-    if found is None:
-        raise ValueError(
-            f"{where}: no {what} column found by name; name one of {listed(columns)} with"
-            f" --{what}-column"
-        )
-    return found
+def _split_rows(source: str) -> dict[str, list[Row]]:
+    """The rows of the splits that Regimen uses, without empty splits."""
+    data = f"data {quoted(source)}"
+    splits = {name: split_rows for name, split_rows in rows(source).items() if split_rows}
+    if not splits:
+        raise ValueError(f"{data} has no rows")
+    if "train" not in splits:
+        raise ValueError(f"{data} has no train split; found: {listed(splits)}")
+    return {name: splits[name] for name in SPLITS if name in splits}
 
 
-def _texts(rows: list[Row], column: str, where: str) -> list[str]:
-    return [
-        _text(row.get(column), f"{where}, row {number}: {printable(column)}")
-        for number, row in enumerate(rows, 1)
-    ]
+def _split_off_validation(train: Split, seed: int) -> tuple[Split, Split]:
+    """Divide train into train and validation.
 
-
-def _text(value: Any, where: str) -> str:
-    """A cell as text.
-
-    Numbers and truth values are taken as labels are often written; nothing, NaN or blanks are an
-    error.
-    """
-    if isinstance(value, bytes | list | dict | np.ndarray):
-        raise ValueError(f"{where} is not text but a {type(value).__name__}")
-    text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value)
-    if not text.strip():
-        raise ValueError(f"{where} is empty")
-    return encodable(text)
-
-
-def _cut_validation(train: Split, seed: int) -> tuple[Split, Split]:
-    """Train and validation out of train:
-
-    `VALIDATION_SHARE` of each label, at least one row of each that has two or more.
+    Validation gets `VALIDATION_FRACTION` of each label, and at least one row of each label that has
+    two or more.
     """
     labels = np.asarray(train.labels)
     random = np.random.default_rng(seed)
     chosen: list[int] = []
     for label in np.unique(labels):
-        rows = random.permutation(np.flatnonzero(labels == label))
-        chosen += rows[
-            : max(1, round(VALIDATION_SHARE * len(rows))) if len(rows) > 1 else 0
-        ].tolist()
+        shuffled = random.permutation(np.flatnonzero(labels == label))
+        count = max(1, round(VALIDATION_FRACTION * len(shuffled))) if len(shuffled) > 1 else 0
+        chosen += shuffled[:count].tolist()
     if not chosen:
         raise ValueError(
             "no validation split, and none can be cut from train: each label has one row only"
         )
-    taken = set(chosen)
-    kept = [row for row in range(len(train)) if row not in taken]
-    return _take(train, kept), _take(train, sorted(chosen))
+    rest = sorted(set(range(len(train))) - set(chosen))
+    return _select(train, rest), _select(train, sorted(chosen))
 
 
-def _take(split: Split, rows: list[int]) -> Split:
+def _select(split: Split, rows: list[int]) -> Split:
     return Split(tuple(split.texts[row] for row in rows), tuple(split.labels[row] for row in rows))
 
 
-def _findings(splits: dict[str, Split], labels: tuple[str, ...]) -> list[str]:
-    """What a user should know of the data, none of it fatal."""
-    notes = []
+def _overlaps(splits: dict[str, Split]) -> list[str]:
+    """A warning for each pair of splits that have texts in common, apart from case and spaces."""
     texts = {
-        name: Counter(_normalised(text) for text in split.texts) for name, split in splits.items()
+        name: Counter(" ".join(text.lower().split()) for text in split.texts)
+        for name, split in splits.items()
     }
-    for one, other in (("train", "test"), ("train", "validation"), ("validation", "test")):
-        if one in texts and other in texts:
-            shared = sum(count for text, count in texts[other].items() if text in texts[one])
+    notes = []
+    for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
+        if first in texts and second in texts:
+            shared = sum(count for text, count in texts[second].items() if text in texts[first])
             if shared:
                 notes.append(
-                    f"{shared} of {len(splits[other])} {other} rows stand in {one} too; scores on"
-                    " those rows say little"
+                    f"{shared} of {len(splits[second])} {second} rows also occur in {first}; scores"
+                    " on those rows are unreliable"
                 )
-    untrained = [
-        labels[label] for label in sorted(set(range(len(labels))) - set(splits["train"].labels))
-    ]
-    if untrained:
-        notes.append(
-            f"{len(untrained)} of {len(labels)} labels have no training row:"
-            f" {listed(untrained[:5])}"
-        )
     return notes
 
 
-def _normalised(text: str) -> str:
-    return " ".join(text.lower().split())
+def _untrained_labels(train: Split, labels: tuple[str, ...]) -> list[str]:
+    """A warning if some labels have no training row."""
+    untrained = [labels[label] for label in sorted(set(range(len(labels))) - set(train.labels))]
+    if not untrained:
+        return []
+    return [
+        f"{len(untrained)} of {len(labels)} labels have no training row:"
+        f" {listed(untrained[:MAX_LABELS_SHOWN])}"
+    ]

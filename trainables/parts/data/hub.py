@@ -1,4 +1,4 @@
-"""Whether the Hugging Face hub can be reached, asked once and answered quickly."""
+"""Whether the Hugging Face hub can be reached: checked once per process, with a short timeout."""
 
 import functools
 import http.client
@@ -6,33 +6,37 @@ import os
 import urllib.error
 import urllib.request
 
-SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 
 
 @functools.cache
 def reachable() -> bool:
     """Whether the hub answers.
 
-    Where it does not, this process goes offline: its cache is read, and nothing waits for retries.
+    If not, switches this process to offline mode, so that it reads the hub's cache without waiting
+    for retries.
     """
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
-    if not offline:
-        try:
-            urllib.request.urlopen(
-                urllib.request.Request(endpoint, method="HEAD"), timeout=SECONDS
-            ).close()
-            return True
-        except urllib.error.HTTPError:
-            return True  # it answered
-        except (
-            OSError,
-            ValueError,
-            http.client.HTTPException,
-        ):  # nobody there, no address, or no HTTP
-            pass
+    if not _is_set("HF_HUB_OFFLINE") and _answers():
+        return True
     os.environ["HF_HUB_OFFLINE"] = "1"
     import huggingface_hub.constants
 
-    huggingface_hub.constants.HF_HUB_OFFLINE = True  # read once, when the library was imported
+    # the library reads the variable once, on import
+    huggingface_hub.constants.HF_HUB_OFFLINE = True
     return False
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").upper() in ("1", "TRUE", "YES", "ON")
+
+
+def _answers() -> bool:
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        request = urllib.request.Request(endpoint, method="HEAD")
+        urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS).close()
+    except urllib.error.HTTPError:
+        return True  # an error status is an answer too
+    except (OSError, ValueError, http.client.HTTPException):
+        return False  # no connection, no valid address, or not HTTP
+    return True

@@ -1,1 +1,1 @@
-"""The encoder and the classifier on top of it."""
+"""The encoder, the classifier on top of it, and how both are loaded and saved."""

@@ -1,4 +1,4 @@
-"""An encoder with a head: what is trained, evaluated, saved and loaded."""
+"""A text classifier: an encoder with a head, saved and loaded as a Hugging Face folder."""
 
 import copy
 import os
@@ -18,12 +18,19 @@ from transformers import (
 from transformers.initialization import no_init_weights
 
 from trainables.parts.config import Range, checked
-from trainables.parts.data.tokens import Batch, Tokens, by_length, tokenise
+from trainables.parts.data.batches import by_length
+from trainables.parts.data.tokens import Batch, Tokens, tokenise
+from trainables.parts.memory import in_parts
 from trainables.parts.model import head as heads
-from trainables.parts.model.encoder import Encoder, empty, outlined, read_config, require_known
+from trainables.parts.model.architecture import (
+    read_config,
+    require_similar_size,
+    uninitialized,
+)
+from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
+from trainables.parts.model.pretrained import require_valid_ids
 from trainables.parts.quote import quoted, reason
-from trainables.parts.training.step import in_parts
 
 WEIGHTS = "model.safetensors"
 
@@ -32,7 +39,7 @@ class Classifier(nn.Module):
     """Sentences to logits: `head(encoder(batch))`.
 
     Saved as a Hugging Face folder: `AutoTokenizer` loads its tokenizer, `AutoModel` its encoder,
-    `AutoConfig` its `id2label`, and `Classifier.from_pretrained` all of it.
+    `AutoConfig` its `id2label`, and `Classifier.from_pretrained` the whole classifier.
     """
 
     def __init__(
@@ -47,13 +54,9 @@ class Classifier(nn.Module):
 
     @classmethod
     def new(cls, encoder: Encoder, config: Head, labels: tuple[str, ...]) -> Self:
-        """A fresh head on an encoder; its weights are drawn from torch's global generator."""
-        return cls(
-            encoder,
-            heads.build(config, encoder.width, len(labels)).to(encoder.device),
-            config,
-            labels,
-        )
+        """A classifier with a new head, initialised from torch's global generator."""
+        head = heads.build(config, encoder.width, len(labels)).to(encoder.device)
+        return cls(encoder, head, config, labels)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, K)."""
@@ -61,77 +64,75 @@ class Classifier(nn.Module):
         return logits
 
     def logits(self, tokens: Tokens) -> Tensor:
-        """Logits (N, K) of a whole split in its own order, without dropout and gradients."""
+        """Logits (N, K) of a whole split in its own order, without dropout or gradients."""
         return classify(self.head, vectors(self.encoder, tokens))
 
     def predict(self, texts: list[str], tokenizer: Any) -> Tensor:
-        """Probabilities (N, K) of raw texts; those longer than `max_tokens` are cut, as in
-        training."""
+        """Probabilities (N, K) of raw texts, truncated to `max_tokens` as in training.
+
+        Raises ValueError if the tokenizer does not fit the model or the scores are not finite.
+        """
         config = self.encoder.transformer.config
-        limit = min(self.max_tokens, self.encoder.longest or self.max_tokens)
+        limit = min(self.max_tokens, self.encoder.max_length or self.max_tokens)
         tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, limit)
-        require_known(config.vocab_size, tokens)
-        found = self.logits(tokens).softmax(dim=1)
-        if not found.isfinite().all():
+        require_valid_ids(config.vocab_size, tokens)
+        probabilities = self.logits(tokens).softmax(dim=1)
+        if not probabilities.isfinite().all():
             raise ValueError("the model's weights are damaged: its scores are not finite numbers")
-        return found
+        return probabilities
 
     def save(self, folder: Path, tokenizer: Any) -> None:
-        """Write the folder: config.json, model.safetensors, the tokenizer's files."""
+        """Write config.json, model.safetensors and the tokenizer's files to `folder`.
+
+        Raises OSError if the weights cannot be written.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        config = copy.deepcopy(self.encoder.transformer.config)
-        config.id2label = dict(enumerate(self.labels))
-        config.label2id = {label: index for index, label in enumerate(self.labels)}
-        head = {field.name: getattr(self.config, field.name) for field in fields(Head)}
-        # transformers' pipelines fall back on it, where `_foreign_head` has kept them from its own
-        # classifier
-        config.architectures = None
-        config.regimen = {"head": head, "max_tokens": self.max_tokens}
+        config = self._saved_config()
         config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        prefix = self.encoder.transformer.base_model_prefix
-        weights = {
-            f"{prefix}.{name}": tensor
-            for name, tensor in self.encoder.transformer.state_dict().items()
-        }
-        weights |= {f"head.{name}": tensor for name, tensor in self.head.state_dict().items()}
-        weights |= _foreign_head(config)
+        weights = self._saved_weights() | _mismatched_weight(config)
         try:
-            save_file(
-                {name: tensor.contiguous() for name, tensor in weights.items()},
-                folder / WEIGHTS,
-                metadata={"format": "pt"},
-            )
-        except SafetensorError as error:  # a full disk, for one
+            save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+        except SafetensorError as error:  # for example on a full disk
             raise OSError(
                 f"{quoted(str(folder / WEIGHTS))} cannot be written: {reason(error)}"
             ) from error
-        (folder / WEIGHTS).chmod(
-            (folder / "config.json").stat().st_mode & 0o777
-        )  # safetensors' own is 0600, whatever the umask
+        # safetensors writes with mode 0600 whatever the umask
+        (folder / WEIGHTS).chmod((folder / "config.json").stat().st_mode & 0o777)
+
+    def _saved_config(self) -> PretrainedConfig:
+        config = copy.deepcopy(self.encoder.transformer.config)
+        config.id2label = dict(enumerate(self.labels))
+        config.label2id = {label: index for index, label in enumerate(self.labels)}
+        # transformers' pipelines would fall back on this class once `_mismatched_weight` has
+        # rejected their own classifier
+        config.architectures = None
+        head = {field.name: getattr(self.config, field.name) for field in fields(Head)}
+        config.regimen = {"head": head, "max_tokens": self.max_tokens}
+        return config
+
+    def _saved_weights(self) -> dict[str, Tensor]:
+        parts = {self.encoder.transformer.base_model_prefix: self.encoder.transformer}
+        parts["head"] = self.head
+        return {
+            f"{prefix}.{name}": tensor.contiguous()
+            for prefix, module in parts.items()
+            for name, tensor in module.state_dict().items()
+        }
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Load a folder that `save` wrote. Raises ValueError with one line where it is not one."""
+        """Load a folder that `save` wrote.
+
+        Raises ValueError with one line if it is not such a folder.
+        """
         try:
             if not os.path.isdir(folder):
                 raise ValueError("there is no such folder")
             config = read_config(str(folder))
-            with outlined(folder):
-                cls._empty(config)
-            model = cls._empty(config)
-            weights = load_file(Path(folder) / WEIGHTS)
-            for name, part in {
-                "head": model.head,
-                model.encoder.transformer.base_model_prefix: model.encoder.transformer,
-            }.items():
-                part.load_state_dict(
-                    {
-                        key.removeprefix(f"{name}."): w
-                        for key, w in weights.items()
-                        if key.startswith(f"{name}.")
-                    }
-                )
+            require_similar_size(folder, lambda: cls._uninitialized(config))
+            model = cls._uninitialized(config)
+            model._load_weights(load_file(Path(folder) / WEIGHTS))
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ValueError(
                 f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
@@ -139,28 +140,42 @@ class Classifier(nn.Module):
         return model.eval()
 
     @classmethod
-    def _empty(cls, config: PretrainedConfig) -> Self:
-        """A classifier of the shape that a config.json of `save` tells, its weights not filled
-        in."""
-        ours, names = getattr(config, "regimen", None), config.id2label
-        if not isinstance(ours, dict) or not isinstance(ours.get("head"), dict):
-            raise ValueError("its config.json has no part of ours with a head")
+    def _uninitialized(cls, config: PretrainedConfig) -> Self:
+        """A classifier of the architecture in a config.json that `save` wrote, without weights."""
+        saved, names = getattr(config, "regimen", None), config.id2label
+        if not isinstance(saved, dict) or not isinstance(saved.get("head"), dict):
+            raise ValueError("its config.json has no 'regimen' entry with a head")
         if not isinstance(names, dict) or sorted(names) != list(range(len(names))):
             raise ValueError("its config.json has no id2label that numbers the labels from 0 on")
         labels = tuple(checked("a label", names[index], str) for index in range(len(names)))
         if len(set(labels)) < len(labels):
             raise ValueError("its config.json has a label twice")
-        model = cls.new(Encoder(empty(config)), Head.from_dict(ours["head"]), labels)
-        model.max_tokens = checked("max_tokens", ours.get("max_tokens"), Annotated[int, Range(3)])
+        head = Head.from_dict(saved["head"])
+        model = cls.new(Encoder(uninitialized(config)), head, labels)
+        model.max_tokens = checked("max_tokens", saved.get("max_tokens"), Annotated[int, Range(3)])
         return model
 
+    def _load_weights(self, weights: dict[str, Tensor]) -> None:
+        transformer = self.encoder.transformer
+        for prefix, module in (
+            ("head.", self.head),
+            (f"{transformer.base_model_prefix}.", transformer),
+        ):
+            module.load_state_dict(
+                {
+                    name.removeprefix(prefix): tensor
+                    for name, tensor in weights.items()
+                    if name.startswith(prefix)
+                }
+            )
 
-def _foreign_head(config: PretrainedConfig) -> dict[str, Tensor]:
-    """An empty tensor under a name that transformers' own classifier of this architecture has.
 
-    Its head is another than ours: `AutoModelForSequenceClassification`, and so
-    `pipeline("text-classification")`, would fill it with noise and answer with our labels. By the
-    tensor's shape they fail instead; everything else passes over it.
+def _mismatched_weight(config: PretrainedConfig) -> dict[str, Tensor]:
+    """An empty tensor named as a weight of transformers' own classifier of this architecture.
+
+    That classifier has another head than ours: `AutoModelForSequenceClassification`, and so
+    `pipeline("text-classification")`, would initialise it at random and answer with our labels. The
+    shape mismatch makes them fail instead. All other loaders ignore the tensor.
     """
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
         return {}
@@ -173,8 +188,10 @@ def _foreign_head(config: PretrainedConfig) -> dict[str, Tensor]:
 
 @torch.inference_mode()
 def vectors(encoder: Encoder, tokens: Tokens) -> Tensor:
-    """Each sentence's vector, (N, D) float32 in the split's own order, without dropout; the
-    encoder's mode is left as it was."""
+    """Sentence vectors (N, D) float32 in the split's own order, without dropout.
+
+    Leaves the encoder's training mode as it was.
+    """
     training = encoder.training
     encoder.eval()
     out = torch.empty(len(tokens), encoder.width, device=encoder.device)
@@ -186,7 +203,10 @@ def vectors(encoder: Encoder, tokens: Tokens) -> Tensor:
 
 @torch.inference_mode()
 def classify(head: nn.Module, features: Tensor) -> Tensor:
-    """Logits (N, K) of vectors (N, D), without dropout; the head's mode is left as it was."""
+    """Logits (N, K) of sentence vectors (N, D), without dropout.
+
+    Leaves the head's training mode as it was.
+    """
     training = head.training
     head.eval()
     logits: Tensor = head(features)

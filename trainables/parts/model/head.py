@@ -1,5 +1,4 @@
-"""The classifier on top of the sentence vector: dropout, a narrow linear layer, a linear layer to
-the intents."""
+"""The classifier's head: dropout, an optional hidden layer, and a linear layer to the intents."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,21 +12,19 @@ ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn
 
 @dataclass(frozen=True, kw_only=True)
 class Head(Hyperparameters):
-    """The classifier's shape."""
+    """The hyperparameters of the head."""
 
     dropout: Dropout = 0.9
-    """Probability that a unit of the sentence vector is zeroed before the classifier; the paper's
-    Tables 1 and 6."""
+    """Probability that a unit of the sentence vector is zeroed before the classifier. From the
+    paper's Tables 1 and 6."""
     head_width: Count | None = 10
-    """Units of the layer between the sentence vector and the intents; none: one linear layer
-    only."""
+    """Units of a hidden layer in the classifier; none: a single linear layer."""
     head_activation: Literal["none", "relu", "gelu", "tanh"] = "relu"
-    """Between the two linear layers. The paper does not name one."""
+    """Activation between the classifier's two linear layers. Not in the paper."""
 
 
 def build(config: Head, width: int, intents: int) -> nn.Sequential:
-    """A fresh classifier (B, width) -> (B, intents), its weights drawn from torch's global
-    generator."""
+    """A new head (B, width) -> (B, intents), initialised from torch's global generator."""
     if config.head_width is None:
         return nn.Sequential(nn.Dropout(config.dropout), nn.Linear(width, intents))
     return nn.Sequential(

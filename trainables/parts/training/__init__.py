@@ -1,1 +1,1 @@
-"""How the encoder and the classifier are trained."""
+"""Training of the encoder and the classifier: stages, loop, step, losses and optimisers."""

@@ -1,6 +1,6 @@
-"""Two stages: the encoder learns from pairs of views, then the classifier from the frozen encoder.
+"""Train the encoder on pairs of views, then a classifier on the frozen encoder.
 
-Rows 6 and 7 of Table 7.
+Rows 6 and 7 of the paper's Table 7.
 """
 
 from collections.abc import Callable, Generator
@@ -10,8 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from trainables.parts.config import Count, Share, Temperature
-from trainables.parts.data.tokens import Batch, Data, MiniBatches
+from trainables.parts.config import Count, Fraction, Temperature
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Batch, Data
 from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
@@ -25,38 +26,37 @@ from trainables.parts.training.step import Objective
 
 @dataclass(frozen=True, kw_only=True)
 class Contrastive(Head, Rates, Training):
-    """What both contrastive regimes have.
+    """The hyperparameters of both contrastive regimes.
 
-    Optimiser and schedule serve both stages where the classifier is trained by gradient.
+    A classifier that is trained by gradient has the encoder's optimiser and schedule.
     """
 
     batch_size: Count = 64
-    """Sentences in a mini-batch, in both stages; the contrastive loss sees two views of each."""
-    layerwise_decay: Share = 0.9
-    """Factor on the learning rate from each layer to the one below it."""
+    """Sentences in a mini-batch, in both stages. The contrastive loss sees two views of each."""
+    layerwise_decay: Fraction = 0.9
+    """Factor on the learning rate from each encoder layer to the one below it."""
     classifier: Literal["gradient", "ridge"] = "gradient"
-    """How the classifier is found on the frozen vectors: by gradient steps, as in the paper, or as
-    a ridge regression, which is a linear layer in closed form. Ridge reads none of the classifier's
-    other fields: no width, rate or epochs."""
+    """How the classifier on the frozen vectors is trained: by gradient descent, as in the paper, or
+    as a ridge regression, a linear layer in closed form. Ridge ignores the classifier's other
+    fields (width, learning rate, epochs)."""
     head_epochs: Count = 10
-    """Epochs of the classifier stage by gradient; they cost next to nothing, since the encoder's
-    vectors are computed once."""
+    """Epochs of the classifier stage. They are cheap, since sentences are encoded once."""
     temperature: Temperature = 0.07
-    """Divides the similarities. The paper gives none; https://arxiv.org/abs/2004.11362 has 0.07."""
+    """Divisor of the similarities. Not in the paper; https://arxiv.org/abs/2004.11362 uses 0.07."""
     views: Literal["head_dropout", "encoder_dropout"] = "head_dropout"
-    """Two dropouts of one sentence vector (the paper), or two passes through the encoder
-    (https://arxiv.org/abs/2104.08821)."""
+    """What makes the two views of a sentence: two dropout masks on its vector (the paper), or two
+    passes through the encoder with dropout (https://arxiv.org/abs/2104.08821)."""
     projection: Literal["linear", "mlp", "none"] = "linear"
-    """Between sentence vector and loss, thrown away after the stage; mlp: two linear layers with a
-    ReLU (the paper's Q11)."""
+    """Projection from the sentence vector to the loss, discarded after the stage; mlp: two linear
+    layers with a ReLU (the paper's Q11)."""
     projection_width: Count = 128
-    """Components of the vectors that the loss compares. The paper gives none;
-    https://arxiv.org/abs/2004.11362 has 128."""
+    """Width of the projected vectors. Not in the paper; https://arxiv.org/abs/2004.11362 uses
+    128."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.classifier == "ridge":
-            object.__setattr__(self, "head_width", None)  # a closed form has one layer
+            object.__setattr__(self, "head_width", None)  # the closed form is one linear layer
 
 
 def projection(config: Contrastive, width: int) -> nn.Module:
@@ -79,36 +79,32 @@ def two_stages(
     epochs: int,
     seed: int,
 ) -> Generator[Epoch, None, Classifier]:
-    """Train the encoder for `epochs` by `contrast(z, labels)`, z (2B, ·) with first views first,
-    then the classifier on it.
+    """Train the encoder for `epochs` by a contrastive loss, then the classifier on its vectors.
 
-    Each epoch of the first stage is judged by a ridge classifier on the frozen vectors. Where the
-    classifier is "ridge" too, it is the best epoch's judge itself, so that the second stage loses
-    nothing.
+    `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). After each
+    epoch, a ridge classifier on the frozen vectors is validated. With `classifier="ridge"`, the
+    second stage solves it once more for the best epoch and so loses no accuracy.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
     project = projection(config, encoder.width).to(encoder.device)
     dropout = nn.Dropout(config.dropout)
-    targets, truth = (
-        torch.from_numpy(split.labels.copy()) for split in (data.train, data.validation)
-    )
 
     def views(batch: Batch) -> Tensor:
-        pair = (
-            encoder(batch).repeat(2, 1)
-            if config.views == "head_dropout"
-            else encoder(batch.twice())
-        )  # (2B, D)
-        z: Tensor = project(dropout(pair))
+        if config.views == "head_dropout":
+            pairs = encoder(batch).repeat(2, 1)  # (2B, D)
+        else:
+            pairs = encoder(batch.twice())
+        z: Tensor = project(dropout(pairs))
         return z.unflatten(0, (2, -1)).transpose(0, 1)  # (B, 2, projection_width)
 
     def loss(pairs: Tensor, labels: Tensor) -> Tensor:
         return contrast(pairs.transpose(0, 1).flatten(0, 1), labels)
 
-    def judge() -> float:
-        train, validation = (vectors(encoder, split) for split in (data.train, data.validation))
-        return ridge(train, targets, len(data.labels)).accuracy(validation, truth)
+    def validate() -> float:
+        train, validation = vectors(encoder, data.train), vectors(encoder, data.validation)
+        solution = ridge(train, data.train.targets, len(data.labels))
+        return solution.accuracy(validation, data.validation.targets)
 
     yield from fit(
         nn.ModuleList([encoder, project]),
@@ -122,7 +118,7 @@ def two_stages(
         ),
         MiniBatches(data.train, config.batch_size, seed),
         Objective(views, loss, predicts=False),
-        judge,
+        validate,
         stage="contrastive",
         epochs=epochs,
     )

@@ -1,4 +1,4 @@
-"""What a regime reports after each epoch."""
+"""The metrics that a regime yields after each epoch."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,37 +6,33 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch of training, as a regime yields it and as the study, MLflow and the tables record
-    it."""
+    """Metrics of one epoch, under the names that the study, MLflow and the tables use."""
 
     epoch: int
-    """Counts from 1 and goes on counting from stage to stage."""
+    """From 1, counted through all stages."""
     stage: str
-    """What is being trained: "fine-tune", "contrastive", "classifier", or "untuned" where nothing
-    is."""
+    """"fine-tune", "contrastive", "classifier", or "untuned" where nothing is trained."""
     train_loss: float | None
-    """Mean over the epoch's mini-batches of the loss that is minimised."""
+    """Mean of the minimised loss over the epoch's mini-batches; None without training."""
     train_accuracy: float | None
-    """Of the predictions made while training, dropout on; None where the loss makes no
-    predictions."""
+    """Of the predictions made in training, with dropout; None for a contrastive loss."""
     validation_loss: float | None
-    """Mean cross-entropy over the validation sentences; None where no classifier is trained yet."""
+    """Mean cross-entropy over the validation split; None until a classifier is trained."""
     validation_accuracy: float
-    """Correct / total on validation; in a contrastive stage, that of a ridge classifier on the
-    frozen features."""
+    """Correct / total on the validation split. In a contrastive stage, a ridge classifier on the
+    frozen vectors predicts."""
     best_validation_accuracy: float
-    """The highest validation accuracy of this stage so far: the last one of a trial is the trial's
-    score."""
+    """The highest of this stage so far. A trial's last value is the trial's score."""
     learning_rate: float
-    """Of the parameter group with the highest rate, at the epoch's last step."""
+    """The highest of the parameter groups at the epoch's last step."""
     steps: int
     """Optimiser steps in this epoch."""
     seconds: float
-    """Wall time of the epoch, validation included."""
+    """Wall time, validation included."""
     micro_batch: int | None = None
-    """Sentences that went through the model at a time: the batch size, or less where memory was
-    short; None where none did."""
+    """Sentences per pass through the model: the batch size, or fewer if memory was short; None if
+    there was no pass."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field with its value, ready for JSON."""
+        """All fields, ready for JSON."""
         return asdict(self)

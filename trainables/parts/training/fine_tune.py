@@ -1,5 +1,7 @@
-"""Cross-entropy fine-tuning of the encoder and the classifier together: rows 2 to 5 of the paper's
-Table 7."""
+"""Fine-tune the encoder and the classifier together by cross-entropy.
+
+Rows 2 to 5 of the paper's Table 7.
+"""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -8,7 +10,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from trainables.parts.config import Count
-from trainables.parts.data.tokens import Data, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
@@ -21,7 +24,7 @@ from trainables.parts.training.step import Objective
 
 @dataclass(frozen=True, kw_only=True)
 class FineTune(Head, Rates, Training):
-    """What all four fine-tuning regimes have."""
+    """The hyperparameters of all four fine-tuning regimes."""
 
     batch_size: Count = 16
     """Sentences in a mini-batch."""
@@ -37,10 +40,10 @@ def fine_tune(
     layerwise_decay: float = 1.0,
     head_decay: float = 1.0,
 ) -> Generator[Epoch, None, Classifier]:
-    """Train all parameters by cross-entropy, judged on validation after each epoch."""
+    """Train all parameters, validate after each epoch, and return the trained classifier."""
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
-    truth = torch.from_numpy(data.validation.labels.copy())
+    targets = data.validation.targets
 
     yield from fit(
         model,
@@ -55,7 +58,7 @@ def fine_tune(
         ),
         MiniBatches(data.train, config.batch_size, seed),
         Objective(model, cross_entropy),
-        lambda: scores(model.logits(data.validation), truth),
+        lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",
         epochs=epochs,
     )

@@ -1,5 +1,4 @@
-"""The classifier alone, on vectors that a frozen encoder gave once: trained by cross-entropy, or
-solved in closed form."""
+"""Train the classifier on a frozen encoder's vectors: by cross-entropy, or in closed form."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from trainables.parts.data.tokens import Data, Features, MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Data, Features
 from trainables.parts.model.classifier import Classifier, classify, vectors
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.epoch import Epoch
@@ -20,12 +20,9 @@ from trainables.parts.training.step import Objective
 
 
 def encode(encoder: Encoder, data: Data) -> tuple[Features, Features]:
-    """Train and validation as the encoder's vectors, on its device."""
+    """Encode the train and validation splits; the vectors stay on the encoder's device."""
     train, validation = (
-        Features(
-            vectors(encoder, split).clone(),
-            torch.from_numpy(split.labels.copy()).to(encoder.device),
-        )
+        Features(vectors(encoder, split).clone(), split.targets.to(encoder.device))
         for split in (data.train, data.validation)
     )
     return train, validation
@@ -43,11 +40,13 @@ def fit_head(
     done: int = 0,
     encoded: tuple[Features, Features] | None = None,
 ) -> Iterator[Epoch]:
-    """Train `model.head` by gradient on `encoded`, or where there is none on what the encoder gives
-    now: the first epoch's seconds have that."""
+    """Train `model.head` by gradient on the vectors `encoded`.
+
+    Without them, encodes the splits first and adds that time to the first epoch's seconds.
+    """
     began = time.perf_counter()
     train, validation = encoded or encode(model.encoder, data)
-    encoding = time.perf_counter() - began
+    encoding_seconds = time.perf_counter() - began
     training = fit(
         model.head,
         config,
@@ -60,30 +59,32 @@ def fit_head(
         done=done,
     )
     for epoch in training:
-        yield replace(epoch, seconds=epoch.seconds + encoding)
-        encoding = 0.0
+        yield replace(epoch, seconds=epoch.seconds + encoding_seconds)
+        encoding_seconds = 0.0
 
 
 def solve_head(model: Classifier, data: Data, *, done: int) -> Epoch:
-    """Make `model.head`, one linear layer, the ridge classifier on the encoder's vectors; its
-    outputs are scaled to be logits."""
+    """Set `model.head`, one linear layer, to the ridge classifier on the encoder's vectors.
+
+    Its outputs are scaled to be logits. `done` counts the epochs of earlier stages.
+    """
     began = time.perf_counter()
     train, validation = encode(model.encoder, data)
-    found = ridge(train.vectors, train.targets, len(data.labels))
-    scale = found.scale(train.targets)
+    solution = ridge(train.vectors, train.targets, len(data.labels))
+    scale = solution.scale(train.targets)
     (linear,) = (module for module in model.head.modules() if isinstance(module, nn.Linear))
     with torch.no_grad():
-        linear.weight.copy_(scale * found.weight)
-        linear.bias.copy_(scale * found.bias)
-    reached = scores(classify(model.head, validation.vectors), validation.targets)
+        linear.weight.copy_(scale * solution.weight)
+        linear.bias.copy_(scale * solution.bias)
+    validated = scores(classify(model.head, validation.vectors), validation.targets)
     return Epoch(
         epoch=done + 1,
         stage="classifier",
         train_loss=None,
         train_accuracy=None,
-        validation_loss=reached.loss,
-        validation_accuracy=reached.accuracy,
-        best_validation_accuracy=reached.accuracy,
+        validation_loss=validated.loss,
+        validation_accuracy=validated.accuracy,
+        best_validation_accuracy=validated.accuracy,
         learning_rate=0.0,
         steps=0,
         seconds=time.perf_counter() - began,

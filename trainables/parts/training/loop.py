@@ -1,14 +1,17 @@
-"""The training loop: one for every regime and every stage."""
+"""The training loop of every regime and every stage."""
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
-from trainables.parts.data.tokens import MiniBatches
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Batch
 from trainables.parts.training import optim, schedule
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.optim import Optimizer
@@ -19,7 +22,7 @@ from trainables.parts.training.step import Objective, Passes
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Optimizer, Schedule):
-    """What the loop reads from a Config: the optimiser's fields and the schedule's."""
+    """The hyperparameters that the loop reads: the optimiser's and the schedule's."""
 
 
 def fit(
@@ -34,68 +37,96 @@ def fit(
     epochs: int,
     done: int = 0,
 ) -> Iterator[Epoch]:
-    """Train `model` for `epochs` epochs, yield an Epoch after each, and leave it with the weights
-    of its best epoch.
+    """Train `model` and yield an Epoch after each epoch; then load the weights of the best epoch.
 
-    `groups` are parameter groups with their peak rates; `validate` gives the scores after an epoch,
-    or only an accuracy; `done` is how many epochs earlier stages took. A mini-batch that does not
-    fit into memory is divided for the rest of the stage, with the same gradients; MemoryError where
-    one sentence does not fit. A loss or a gradient that is not finite raises FloatingPointError,
-    before it reaches the weights.
+    `groups` are parameter groups with their peak learning rates. `validate` returns the scores
+    after an epoch, or an accuracy alone. `done` counts the epochs of earlier stages.
+
+    A mini-batch that does not fit into memory is divided for the rest of the stage, with the same
+    gradients. Raises MemoryError if one sentence does not fit, and FloatingPointError for a loss or
+    gradient that is not finite, before it reaches the weights.
     """
     optimizer = optim.build(config, groups)
     scheduler = schedule.build(config, optimizer, steps=epochs * len(batches))
     passes = Passes(objective, optimizer, batches.batch_size)
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    device = parameters[0].device
-    best, kept = -1.0, dict[str, Tensor]()
+    best, best_weights = -1.0, dict[str, Tensor]()
     for epoch in range(done + 1, done + epochs + 1):
         began = time.perf_counter()
         model.train()
-        total = torch.zeros((), device=device)
-        correct = torch.zeros((), dtype=torch.long, device=device)
-        rate = 0.0
-        for batch in batches.epoch(epoch - done):
-            batch = batch.to(device)
-            loss, outputs = passes.backward(batch)
-            norm = optim.clip(parameters, config.max_grad_norm)
-            finite("loss", loss.item(), epoch)
-            finite("gradient's norm", norm.item(), epoch)
-            rate = max(group["lr"] for group in optimizer.param_groups)
-            optimizer.step()
-            scheduler.step()
-            total += loss
-            if objective.predicts:
-                correct += (outputs.argmax(dim=1) == batch.labels).sum()
+        trained = _train_epoch(
+            passes, scheduler, batches.epoch(epoch - done), config.max_grad_norm, epoch
+        )
         scores = validate()
         if isinstance(scores, Scores):
-            finite("validation loss", scores.loss, epoch)
+            require_finite("validation loss", scores.loss, epoch)
         accuracy = scores if isinstance(scores, float) else scores.accuracy
-        if (
-            accuracy >= best
-        ):  # of equals the later: where accuracy is at its top, the loss still falls
+        # The later of equals: at the maximum accuracy, the loss may still fall.
+        if accuracy >= best:
             best = accuracy
-            for name, tensor in model.state_dict().items():
-                kept[name] = (
-                    kept[name].copy_(tensor) if name in kept else tensor.clone()
-                )  # into what is there: weights are large
+            _copy_weights(model, best_weights)
         yield Epoch(
             epoch=epoch,
             stage=stage,
-            train_loss=(total / len(batches)).item(),
-            train_accuracy=correct.item() / len(batches.examples) if objective.predicts else None,
+            train_loss=(trained.total_loss / len(batches)).item(),
+            train_accuracy=(
+                trained.correct / len(batches.examples) if objective.predicts else None
+            ),
             validation_loss=None if isinstance(scores, float) else scores.loss,
             validation_accuracy=accuracy,
             best_validation_accuracy=best,
-            learning_rate=rate,
+            learning_rate=trained.learning_rate,
             steps=len(batches),
             seconds=time.perf_counter() - began,
             micro_batch=passes.size,
         )
-    model.load_state_dict(kept)
+    model.load_state_dict(best_weights)
 
 
-def finite(what: str, value: float, epoch: int) -> None:
+class _Trained(NamedTuple):
+    """What an epoch of training measured."""
+
+    total_loss: Tensor
+    """Sum over the mini-batches, a scalar."""
+    correct: int
+    learning_rate: float
+    """The highest of the parameter groups at the last step."""
+
+
+def _train_epoch(
+    passes: Passes,
+    scheduler: LRScheduler,
+    batches: Iterable[Batch],
+    max_grad_norm: float | None,
+    epoch: int,
+) -> _Trained:
+    optimizer = passes.optimizer
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    device = parameters[0].device
+    total_loss = torch.zeros((), device=device)
+    correct = torch.zeros((), dtype=torch.long, device=device)
+    rate = 0.0
+    for batch in batches:
+        batch = batch.to(device)
+        loss, outputs = passes.backward(batch)
+        norm = optim.clip(parameters, max_grad_norm)
+        require_finite("loss", loss.item(), epoch)
+        require_finite("gradient's norm", norm.item(), epoch)
+        rate = max(group["lr"] for group in optimizer.param_groups)
+        optimizer.step()
+        scheduler.step()
+        total_loss += loss
+        if passes.objective.predicts:
+            correct += (outputs.argmax(dim=1) == batch.labels).sum()
+    return _Trained(total_loss, int(correct.item()), rate)
+
+
+def _copy_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy the model's state into `weights`, in place where it has room: weights are large."""
+    for name, tensor in model.state_dict().items():
+        weights[name] = weights[name].copy_(tensor) if name in weights else tensor.clone()
+
+
+def require_finite(what: str, value: float, epoch: int) -> None:
     """Raise FloatingPointError unless `value` is a finite number."""
     if not math.isfinite(value):
         raise FloatingPointError(f"the {what} became {value} in epoch {epoch}")

@@ -1,4 +1,4 @@
-"""The contrastive losses, as pure functions of tensors."""
+"""The contrastive losses as pure functions of tensors."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,11 @@ from torch.nn.functional import normalize
 
 
 def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss, L_out of https://arxiv.org/abs/2004.11362 eq.
+    """Supervised contrastive loss: the paper's eq. (1).
 
-    (2), which is the paper's eq. (1).
-
-    `z` is (M, D), one vector a view, of any length (cosine similarity is taken); `labels` is (M,).
-    The mean is over anchors that have a positive: an anchor alone in its class has no term, and
-    does not dilute the mean. With no such anchor the loss is 0.
+    It is L_out of https://arxiv.org/abs/2004.11362, eq. (2). `z` is (M, D), one vector per view, of
+    any length, since similarity is the cosine; `labels` is (M,). The mean is taken over the anchors
+    that have a positive. Without any, the loss is 0.
     """
     z = normalize(z, dim=1)
     similarity = z @ z.T / temperature  # (M, M)
@@ -26,10 +24,11 @@ def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
 
 
 def nt_xent(z: Tensor, temperature: float) -> Tensor:
-    """SimCLR's loss, https://arxiv.org/abs/2002.05709 eq. (1), the paper's eqs. (2) to (4).
+    """SimCLR's loss (NT-Xent): the paper's eqs. (2) to (4).
 
-    `z` is (2B, D): the first views of B sentences, then the second views in the same order. It is
-    `supcon` in which each sentence is a class of its own.
+    It is eq. (1) of https://arxiv.org/abs/2002.05709. `z` is (2B, D): the first views of B
+    sentences, then their second views in the same order. It equals `supcon` with every sentence as
+    a class of its own.
     """
     sentences = len(z) // 2
     return supcon(z, torch.arange(sentences, device=z.device).repeat(2), temperature)

@@ -1,4 +1,4 @@
-"""Parameter groups with a learning rate each, and the optimisers that take them."""
+"""Optimisers, and the learning rate of each parameter group."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,49 +13,47 @@ from trainables.parts.config import Hyperparameters, Momentum, Rate, checked
 from trainables.parts.model.encoder import Encoder
 
 RATES = ("learning_rate", "head_learning_rate")
-OF_OLD = {"optimizer", "momentum", "nesterov", "weight_decay"}
-"""What every configuration of an earlier version had."""
+FIRST_VERSION_FIELDS = {"optimizer", "momentum", "nesterov", "weight_decay"}
+"""Fields of every configuration that the first version of Regimen wrote."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Hyperparameters):
-    """How gradients become steps."""
+    """The optimiser, without its learning rates."""
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW (https://arxiv.org/abs/1711.05101) or stochastic gradient descent, as torch has them.
-    Fields that begin with `sgd_`, momentum and nesterov are SGD's; the learning rates and the
-    weight decay without a prefix are AdamW's."""
+    """torch's AdamW (https://arxiv.org/abs/1711.05101) or stochastic gradient descent. SGD uses
+    momentum, nesterov and the fields that begin with `sgd_`. AdamW uses the learning rates and the
+    weight decay without that prefix."""
     weight_decay: Rate = 0.01
-    """AdamW's, decoupled, on every parameter. torch's default, which the paper used as it is."""
+    """AdamW's decoupled weight decay, on every parameter. torch's default, as in the paper."""
     momentum: Momentum = 0.0
-    """SGD's."""
+    """SGD's momentum."""
     nesterov: bool = False
-    """Nesterov's momentum, where there is momentum."""
+    """Whether SGD's momentum is Nesterov's; without effect if momentum is 0."""
     sgd_weight_decay: Rate = 0.0
-    """SGD's, added to the gradient (L2), on every parameter. torch's default."""
+    """SGD's weight decay (an L2 penalty), on every parameter. torch's default."""
     max_grad_norm: Rate | None = None
-    """Gradients are scaled down to this norm where theirs is larger; none: never, as in the
-    paper."""
+    """Norm to which larger gradients are clipped; none: no clipping, as in the paper."""
 
     @classmethod
     def upgraded(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Earlier versions had no rates of SGD's own:
+        """Give SGD its own rates, which the first version of Regimen did not have.
 
-        `learning_rate` was torch's lr for either optimiser, `weight_decay` either's.
-
-        Only whole configurations are theirs; names that a user fixes, or a point of a space, are of
-        this version.
+        There, `learning_rate` was torch's lr and `weight_decay` the weight decay of either
+        optimiser. Only a whole configuration can be that old: hyperparameters that a user fixes,
+        and the points of a space, are today's.
         """
         given = dict(values)
         if (
             given.get("optimizer") != "sgd"
-            or not set(given) >= OF_OLD
+            or not set(given) >= FIRST_VERSION_FIELDS
             or any(name.startswith("sgd_") for name in given)
         ):
             return given
-        kept = 1 - checked("momentum", given["momentum"], Momentum)
+        damping = 1 - checked("momentum", given["momentum"], Momentum)
         rates = {
-            f"sgd_{name}": checked(name, given[name], Rate) / kept
+            f"sgd_{name}": checked(name, given[name], Rate) / damping
             for name in RATES
             if name in given
         }
@@ -64,18 +62,20 @@ class Optimizer(Hyperparameters):
 
 @dataclass(frozen=True, kw_only=True)
 class HeadRate(Optimizer):
-    """The classifier's learning rate, one for each optimiser: good ones lie two orders of magnitude
-    apart."""
+    """The classifier's learning rate.
+
+    Each optimiser has its own, since good values lie two orders of magnitude apart.
+    """
 
     head_learning_rate: Rate = 1e-4
-    """AdamW's peak rate of the classifier."""
+    """AdamW's peak learning rate of the classifier."""
     sgd_head_learning_rate: Rate = 0.1
-    """SGD's effective peak rate of the classifier: torch's lr is this times (1 - momentum), so a
-    step is in the long run as long without momentum as with it."""
+    """SGD's effective peak learning rate of the classifier. torch's lr is this times
+    (1 - momentum), so that momentum does not change the length of a step in the long run."""
 
     @property
     def head_lr(self) -> float:
-        """The classifier's peak rate as torch takes it."""
+        """The classifier's peak learning rate for torch."""
         return self._lr("head_learning_rate")
 
     def _lr(self, name: str) -> float:
@@ -85,17 +85,17 @@ class HeadRate(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Rates(HeadRate):
-    """The learning rates of encoder and classifier."""
+    """The learning rates of the encoder and the classifier."""
 
     learning_rate: Rate = 1e-4
-    """AdamW's peak rate of the encoder, at the level above its layers."""
+    """AdamW's peak learning rate of the encoder, before layer-wise decay."""
     sgd_learning_rate: Rate = 0.1
-    """SGD's effective peak rate of the encoder, at the level above its layers: torch's lr is this
-    times (1 - momentum)."""
+    """SGD's effective peak learning rate of the encoder, before layer-wise decay. torch's lr is
+    this times (1 - momentum)."""
 
     @property
     def lr(self) -> float:
-        """The encoder's peak rate as torch takes it."""
+        """The encoder's peak learning rate for torch."""
         return self._lr("learning_rate")
 
 
@@ -108,13 +108,12 @@ def parameter_groups(
     layerwise_decay: float = 1.0,
     head_decay: float = 1.0,
 ) -> list[dict[str, Any]]:
-    """Every parameter of the encoder and the head in exactly one group, groups of one learning rate
-    merged.
+    """Every parameter of the encoder and the head in exactly one group, one group per rate.
 
-    The encoder's top layer gets `learning_rate * layerwise_decay`, each layer below that times
-    `layerwise_decay` again, the embeddings the least: the full rate is that of the level above the
+    The encoder's top layer gets `learning_rate * layerwise_decay`, and each layer below that times
+    `layerwise_decay` again, down to the embeddings. The full rate is that of the level above the
     layers, where BERT has its pooler (the paper, section 3.2; https://arxiv.org/abs/1801.06146).
-    `head_decay` is the factor from one linear layer of the head to the next.
+    `head_decay` is the factor from each linear layer of the head to the next.
     """
     rates: dict[float, list[Parameter]] = {}
     for depth, layer in enumerate(reversed(encoder.layers()), start=1):
@@ -131,7 +130,7 @@ def parameter_groups(
 
 
 def build(config: Optimizer, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
-    """The optimiser over parameter groups, in torch's fused form."""
+    """torch's fused optimiser over parameter groups."""
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=True)
     return torch.optim.SGD(
@@ -145,8 +144,7 @@ def build(config: Optimizer, groups: Iterable[dict[str, Any]]) -> torch.optim.Op
 
 
 def clip(parameters: list[Parameter], max_grad_norm: float | None) -> Tensor:
-    """The norm of all gradients together, a scalar; where it is above `max_grad_norm` they are
-    scaled down to that."""
+    """Clip the gradients to `max_grad_norm`, if given; return their total norm before, a scalar."""
     norm = get_total_norm(
         [parameter.grad for parameter in parameters if parameter.grad is not None]
     )

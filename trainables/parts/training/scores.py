@@ -1,4 +1,4 @@
-"""How good predictions are: accuracy, and the loss in both of the definitions that are compared."""
+"""Accuracy and loss of predictions; the loss also in the paper's definition."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one model on one split."""
+    """Metrics of one model on one split."""
 
     accuracy: float
     """Correct / total."""
@@ -18,7 +18,7 @@ class Scores:
 
 
 def scores(logits: Tensor, labels: Tensor) -> Scores:
-    """Scores of logits (N, K) against labels (N,)."""
+    """The scores of logits (N, K) for labels (N,)."""
     labels = labels.to(logits.device)
     return Scores(
         (logits.argmax(dim=1) == labels).double().mean().item(),
@@ -27,11 +27,10 @@ def scores(logits: Tensor, labels: Tensor) -> Scores:
 
 
 def paper_loss(logits: Tensor, labels: Tensor, batch_size: int) -> float:
-    """The loss as the paper's Table 7 seems to define it: batch-mean cross-entropies summed over
-    batches, divided by N.
+    """The loss as the paper's Table 7 seems to define it.
 
-    Batches are cut in the split's order. With batches of one size it is the mean cross-entropy
-    divided by about the batch size.
+    The sum of the batches' mean cross-entropies, divided by N: about the mean cross-entropy divided
+    by the batch size. Batches follow the split's order.
     """
     total = torch.zeros(())
     for start in range(0, len(labels), batch_size):

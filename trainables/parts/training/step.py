@@ -1,4 +1,4 @@
-"""A step's gradients, in as many passes through the model as memory asks for."""
+"""The gradients of a training step, in as few passes through the model as memory allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,42 +7,29 @@ import torch
 from torch import Tensor
 
 from trainables.parts.data.tokens import Batch
-
-CAUSES = (
-    "DefaultCPUAllocator",
-    "std::bad_alloc",
-    # oneDNN, whose message keeps no reason; halving does no harm where it was another
-    "could not create a primitive",
-    "could not execute a primitive",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
-"""What a RuntimeError says where memory was short and torch has no class of its own for it."""
-
-
-LOST = ("CUDA error", "CUBLAS_STATUS_EXECUTION_FAILED", "CUDNN_STATUS_EXECUTION_FAILED")
-"""What an error says after which CUDA's context is not to be used again."""
+from trainables.parts.memory import halved, out_of_memory
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised, cut where sentences meet:
+    """What is minimised, divided so that a mini-batch can go through the model in parts.
 
-    `forward` sees each by itself, `loss` sees all of a mini-batch.
+    `forward` treats each sentence on its own; `loss` sees the whole mini-batch.
     """
 
     forward: Callable[[Batch], Tensor]
-    """Outputs (B, ...), a row a sentence; whatever is random here comes from torch's global
-    generators."""
+    """A batch to outputs (B, ...). Draws random numbers from torch's global generators only."""
     loss: Callable[[Tensor, Tensor], Tensor]
-    """The scalar that all rows of outputs and their labels (B,) give; nothing is random here."""
+    """Outputs and labels (B,) to a scalar. Must be deterministic."""
     predicts: bool = True
     """Whether the outputs are logits (B, K)."""
 
 
 class Passes:
-    """Gradients of an objective, `size` sentences a pass; `size` is halved, for good, whenever a
-    pass runs out of memory."""
+    """Gradients of an objective, with at most `size` sentences per pass through the model.
+
+    When a pass runs out of memory, `size` is halved for good.
+    """
 
     def __init__(self, objective: Objective, optimizer: torch.optim.Optimizer, size: int) -> None:
         self.objective = objective
@@ -50,10 +37,9 @@ class Passes:
         self.size = size
 
     def backward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Leave the parameters with the gradients of a mini-batch's loss; returns the loss, a
-        scalar, and the outputs (B, ...).
+        """Set the parameters' gradients for a mini-batch; return its loss and outputs (B, ...).
 
-        Raises MemoryError where not even one sentence fits.
+        Raises MemoryError if not even one sentence fits.
         """
         device = batch.labels.device
         start = random_state(device)
@@ -64,21 +50,20 @@ class Passes:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-            # Only out here is the error gone, and with its traceback the tensors of the pass that
-            # failed.
+            # Outside the except block: until the error is gone, its traceback keeps the failed
+            # pass's tensors alive.
             self.size = halved(min(self.size, len(batch.labels)))
             torch.cuda.empty_cache()
-            restore(start, device)
+            restore_random_state(start, device)
 
 
 def gradients(objective: Objective, batch: Batch, size: int) -> tuple[Tensor, Tensor]:
-    """Add the gradients of a mini-batch's loss to the parameters; returns the loss and the outputs
-    (B, ...).
+    """Add a mini-batch's gradients to the parameters; return its loss and outputs (B, ...).
 
-    More than `size` sentences go through the model in passes of `size`, twice: without gradients
-    for the outputs that the loss needs, then, once the loss has said what it wants of each output,
-    again with the same dropout, to hand that on to the parameters. The gradients are those of one
-    pass, whatever the loss: https://arxiv.org/abs/2101.06983, section 3.2.
+    More than `size` sentences go through the model in parts, twice: first without gradients, for
+    the outputs that the loss needs; then, with the loss's gradient of each output, once more with
+    the same dropout, to propagate it to the parameters. The gradients equal those of a single pass
+    for any loss (GradCache, https://arxiv.org/abs/2101.06983, section 3.2).
     """
     if size >= len(batch.labels):
         outputs = objective.forward(batch)
@@ -86,80 +71,28 @@ def gradients(objective: Objective, batch: Batch, size: int) -> tuple[Tensor, Te
         loss.backward()
         return loss.detach(), outputs.detach()
     device = batch.labels.device
-    parts, states, encoded = split(batch, size), [], []
+    parts, states, encoded = batch.split(size), [], []
     with torch.no_grad():
         for part in parts:
             states.append(random_state(device))
             encoded.append(objective.forward(part))
     outputs = torch.cat(encoded).requires_grad_()
     loss = objective.loss(outputs, batch.labels)
-    (wanted,) = torch.autograd.grad(loss, outputs)
-    for part, state, gradient in zip(parts, states, wanted.split(size)):
-        restore(state, device)
+    (output_gradients,) = torch.autograd.grad(loss, outputs)
+    for part, state, gradient in zip(parts, states, output_gradients.split(size)):
+        restore_random_state(state, device)
         objective.forward(part).backward(gradient)
     return loss.detach(), outputs.detach()
 
 
-def split(batch: Batch, size: int) -> list[Batch]:
-    """The rows of a batch in parts of `size`, the last maybe smaller; each as wide as the whole, so
-    that outputs stay the same."""
-    rows = [slice(start, start + size) for start in range(0, len(batch.labels), size)]
-    return [
-        Batch(
-            batch.inputs[part], None if batch.mask is None else batch.mask[part], batch.labels[part]
-        )
-        for part in rows
-    ]
-
-
-def halved(size: int) -> int:
-    """Half as many sentences, rounded up. Raises MemoryError where there is but one."""
-    if size == 1:
-        raise MemoryError("out of memory even at one sentence at a time")
-    return -(-size // 2)
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory was short, on whichever device."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        cause in str(error) for cause in CAUSES
-    )
-
-
-def cuda_is_lost(error: Exception) -> bool:
-    """Whether an error says that CUDA does nothing more in this process, as after a failed
-    assertion or a wrong address on the device.
-
-    "To continue using CUDA, the process must be terminated and relaunched", says cudaError_t of
-    each of those: https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html. The few
-    that would let it go on are taken for it too.
-    """
-    return any(sign in str(error) for sign in LOST) and not out_of_memory(error)
-
-
-def in_parts(forward: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
-    """A batch's outputs (B, ...), nothing random in them and without gradients; in parts, halved
-    until they fit, where memory is short."""
-    size = len(batch.labels)
-    while True:
-        try:
-            return torch.cat([forward(part) for part in split(batch, size)])
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-        size = halved(size)
-        torch.cuda.empty_cache()
-
-
 def random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """Where torch's generators stand: the CPU's, and the device's where it has its own."""
-    return torch.get_rng_state(), (
-        torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    )
+    """The state of torch's CPU generator, and of the CUDA device's if it is one."""
+    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), cuda
 
 
-def restore(state: tuple[Tensor, Tensor | None], device: torch.device) -> None:
-    """Put torch's generators back where `random_state` found them."""
+def restore_random_state(state: tuple[Tensor, Tensor | None], device: torch.device) -> None:
+    """Reset torch's generators to a state from `random_state`."""
     cpu, cuda = state
     torch.set_rng_state(cpu)
     if cuda is not None:

@@ -17,8 +17,8 @@ import pandas
 import pytest
 
 from tests import tiny
+from trainables.parts.data import columns, hub
 from trainables.parts.data import corpus as data
-from trainables.parts.data import hub
 from trainables.parts.data.corpus import Corpus, Split
 
 Row = dict[str, Any]
@@ -141,14 +141,14 @@ def test_the_toy_corpus_comes_back_row_by_row(tmp_path: Path) -> None:
     assert {name: rows_of(corpus, name) for name in corpus.splits} == tiny.split_rows()
 
 
-def test_embedded_is_read_and_is_not_the_papers_data() -> None:
+def test_embedded_is_read() -> None:
     corpus = data.read("embedded")
     assert {name: len(split) for name, split in corpus.splits.items()} == {
         "train": 1440,
         "validation": 480,
         "test": 480,
     }
-    assert len(corpus.labels) == 60 and not corpus.is_massive_english and corpus.notes == ()
+    assert len(corpus.labels) == 60 and corpus.notes == ()
 
 
 def test_labels_are_the_sorted_union_over_the_splits(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_labels_are_the_sorted_union_over_the_splits(tmp_path: Path) -> None:
 # Columns
 
 
-@pytest.mark.parametrize("text", data.TEXT_COLUMNS)
-@pytest.mark.parametrize("label", data.LABEL_COLUMNS)
+@pytest.mark.parametrize("text", columns.TEXT_COLUMNS)
+@pytest.mark.parametrize("label", columns.LABEL_COLUMNS)
 def test_columns_are_found_by_their_usual_names(tmp_path: Path, text: str, label: str) -> None:
     corpus = data.read(
         folder(tmp_path, train=[{"id": 7, text: row["text"], label: row["label"]} for row in TRAIN])
@@ -356,9 +356,9 @@ def test_rows_shared_by_two_splits_are_counted(tmp_path: Path) -> None:
         {"text": "new", "label": "greet"},
     ]
     notes = data.read(folder(tmp_path, train=TRAIN, validation=[TRAIN[0]], test=test)).notes
-    assert any("2 of 3 test rows stand in train too" in note for note in notes)
-    assert any("1 of 1 validation rows stand in train too" in note for note in notes)
-    assert any("1 of 3 test rows stand in validation too" in note for note in notes)
+    assert any("2 of 3 test rows also occur in train" in note for note in notes)
+    assert any("1 of 1 validation rows also occur in train" in note for note in notes)
+    assert any("1 of 3 test rows also occur in validation" in note for note in notes)
 
 
 def test_labels_without_a_training_row_are_noted(tmp_path: Path) -> None:
@@ -609,29 +609,6 @@ def test_fingerprint_does_not_change_with_where_the_data_came_from() -> None:
     )
 
 
-def massive_like(
-    test_text: str, intents: tuple[str, ...] = ("alarm_set", "iot_hue_lightup", "qa_factoid")
-) -> Corpus:
-    sizes = data.MASSIVE_SIZES
-    splits = [
-        Split(("",) * sizes["train"], (0,) * sizes["train"]),
-        Split(("",) * sizes["validation"], (0,) * sizes["validation"]),
-    ]
-    labels = tuple(sorted([*intents, *(f"other_{number}" for number in range(60 - len(intents)))]))
-    return Corpus(
-        "x", *splits, Split((test_text,) * sizes["test"], (0,) * sizes["test"]), labels, ()
-    )
-
-
-def test_massive_english_is_known_by_sizes_intents_and_words() -> None:
-    english = "please what is the time"
-    assert massive_like(english).is_massive_english
-    assert not massive_like("bitte wie viel Uhr ist es").is_massive_english
-    assert not massive_like(english, intents=()).is_massive_english
-    assert not replace(massive_like(english), test=None).is_massive_english
-    assert not replace(massive_like(english), train=Split(("a",), (0,))).is_massive_english
-
-
 # Development data, where it is there
 
 
@@ -642,7 +619,6 @@ def test_massive_part_is_read_with_its_missing_test_and_intents_noted(shared_dat
         "validation": 2033,
     }
     assert set(corpus.labels) <= set(data.read("embedded").labels)
-    assert not corpus.is_massive_english
     assert any("no test split" in note for note in corpus.notes)
     assert any("labels have no training row" in note for note in corpus.notes)
 

@@ -8,16 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.parts.data.tokens import (
-    EVALUATION_TOKENS,
-    Batch,
-    Features,
-    MiniBatches,
-    Tokens,
-    by_length,
-    tokenise,
-)
-from trainables.parts.model.encoder import load_tokenizer
+from trainables.parts.data.batches import EVALUATION_TOKENS, MiniBatches, by_length
+from trainables.parts.data.tokens import Batch, Features, Tokens, tokenise
+from trainables.parts.model.loading import load_tokenizer
 
 PAD = 9
 
@@ -63,6 +56,17 @@ def test_sentences_of_one_length_have_no_mask() -> None:
     rows = np.flatnonzero(tokens.lengths == tokens.lengths[0])
     assert len(rows) > 1
     assert tokens.take(rows).mask is None
+
+
+@pytest.mark.parametrize("rows", [[0], [3, 1, 2], [5, 5, 0], list(range(40))])
+def test_select_keeps_sentences_and_labels_in_the_order_of_the_rows(rows: list[int]) -> None:
+    tokens = ragged(40)
+    selected = tokens.select(np.array(rows))
+    assert [sentence(selected, row) for row in range(len(rows))] == [
+        sentence(tokens, row) for row in rows
+    ]
+    assert selected.labels.tolist() == rows and selected.pad == PAD
+    assert selected.ids.dtype == np.int32 and selected.offsets.dtype == np.int64
 
 
 def test_renumbered_sentences_are_the_same_in_the_cut_vocabulary() -> None:

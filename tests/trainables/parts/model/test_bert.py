@@ -11,7 +11,8 @@ from torch.nn.functional import gelu, layer_norm
 from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 
 from trainables.parts.data.tokens import Batch
-from trainables.parts.model import bert
+from trainables.parts.model.bert.dropout import dropout_mask
+from trainables.parts.model.bert.forward import first_tokens, supports
 from trainables.parts.model.encoder import Encoder
 
 SMALL: dict[str, Any] = {
@@ -97,16 +98,14 @@ def test_vectors_and_gradients_are_those_of_transformers(
     family: type[PretrainedConfig], padded: bool
 ) -> None:
     transformer, sentences = model(family(**SMALL, **STILL)), batch(padded)
-    assert bert.fits(transformer)
-    ours = with_gradients(
-        transformer, lambda: bert.first_tokens(transformer, sentences, torch.float32)
-    )
+    assert supports(transformer)
+    ours = with_gradients(transformer, lambda: first_tokens(transformer, sentences, torch.float32))
     same(ours, with_gradients(transformer, lambda: reference(transformer, sentences)))
 
 
 def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
     """BERT with dropout, a product at a time, by autograd; masks are drawn in the order in which
-    `bert` draws them."""
+    the package draws them."""
     config = transformer.config
     hidden = transformer.embeddings(input_ids=sentences.inputs)
     sentences_, tokens, width = hidden.shape
@@ -122,9 +121,8 @@ def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
             return x.view(sentences_, -1, heads, width // heads).transpose(1, 2)
 
         def dropped(x: Tensor, dropout: float) -> Tensor:
-            by = bert.mask(x.shape, dropout)
-            assert by is not None
-            return x * by
+            mask = dropout_mask(x.shape, dropout)
+            return x * (torch.ones(x.shape) if mask is None else mask)
 
         def add(x: Tensor, residual: Tensor, norm: Any, real: Tensor = real) -> Tensor:
             total = residual.clone()
@@ -156,19 +154,11 @@ def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("dropout", [(0.1, 0.1), (0.5, 0.0), (0.0, 0.3)], ids=str)
 def test_dropout_has_the_slow_definitions_vectors_and_gradients(
-    dropout: tuple[float, float], padded: bool, monkeypatch: Any
+    dropout: tuple[float, float], padded: bool
 ) -> None:
     chances = {"hidden_dropout_prob": dropout[0], "attention_probs_dropout_prob": dropout[1]}
     transformer, sentences = model(transformers.BertConfig(**SMALL, **chances)), batch(padded)
-    ours = with_gradients(
-        transformer, lambda: bert.first_tokens(transformer, sentences, torch.float32)
-    )
-    drawn = bert.mask
-    monkeypatch.setattr(
-        bert,
-        "mask",
-        lambda shape, dropout: torch.ones(shape) if dropout == 0 else drawn(shape, dropout),
-    )
+    ours = with_gradients(transformer, lambda: first_tokens(transformer, sentences, torch.float32))
     same(ours, with_gradients(transformer, lambda: slow_definition(transformer, sentences)))
 
 
@@ -176,7 +166,7 @@ def test_no_dropout_in_evaluation() -> None:
     transformer, sentences = model(transformers.BertConfig(**SMALL)).eval(), batch(True)
     with torch.inference_mode():
         assert torch.allclose(
-            bert.first_tokens(transformer, sentences, torch.float32),
+            first_tokens(transformer, sentences, torch.float32),
             reference(transformer, sentences),
             atol=SUMS,
         )
@@ -193,7 +183,7 @@ def test_bfloat16_is_as_near_to_float32_as_autocast_is() -> None:
 
     runs = (
         lambda: reference(transformer, sentences),
-        lambda: bert.first_tokens(transformer, sentences, torch.bfloat16),
+        lambda: first_tokens(transformer, sentences, torch.bfloat16),
         autocast,
     )
     exact, ours, theirs = (
@@ -208,7 +198,7 @@ def test_bfloat16_is_as_near_to_float32_as_autocast_is() -> None:
 )
 def test_other_models_go_through_transformers(config: PretrainedConfig) -> None:
     transformer, sentences = model(config).eval(), batch(True)
-    assert not bert.fits(transformer)
+    assert not supports(transformer)
     with torch.inference_mode():
         assert torch.equal(Encoder(transformer)(sentences), reference(transformer, sentences))
 
@@ -217,7 +207,7 @@ def test_other_models_go_through_transformers(config: PretrainedConfig) -> None:
 def test_a_mask_drops_units_with_its_probability_and_each_by_itself(dropout: float) -> None:
     units = 400_003  # not a multiple of four
     torch.manual_seed(0)
-    by = bert.mask(torch.Size((units,)), dropout)
+    by = dropout_mask(torch.Size((units,)), dropout)
     assert by is not None and by.unique().tolist() == pytest.approx([0, 1 / (1 - dropout)])
     kept = (by > 0).double()
     for share, chance in (
@@ -228,11 +218,11 @@ def test_a_mask_drops_units_with_its_probability_and_each_by_itself(dropout: flo
             abs(share.mean() - chance) < 4.5 * (chance * (1 - chance) / units) ** 0.5 * 1.5
         )  # neighbours' products overlap
     torch.manual_seed(0)
-    again = bert.mask(torch.Size((units,)), dropout)
+    again = dropout_mask(torch.Size((units,)), dropout)
     assert again is not None and torch.equal(by, again)
 
 
 def test_masks_at_the_ends() -> None:
-    assert bert.mask(torch.Size((8,)), 0.0) is None
-    nothing = bert.mask(torch.Size((8,)), 1.0)
+    assert dropout_mask(torch.Size((8,)), 0.0) is None
+    nothing = dropout_mask(torch.Size((8,)), 1.0)
     assert nothing is not None and not nothing.any()

@@ -25,8 +25,9 @@ from transformers import (
 from tests.trainables.parts.model.test_encoder import FAMILIES
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import WEIGHTS, Classifier, vectors
-from trainables.parts.model.encoder import Pretrained, load, load_tokenizer, state
 from trainables.parts.model.head import Head
+from trainables.parts.model.loading import load, load_tokenizer
+from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training.scores import paper_loss, scores
 
 TEXTS = ["play a song", "", "wake me up please", "please " * 60]

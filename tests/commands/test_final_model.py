@@ -1,0 +1,166 @@
+"""The winner of a search is exported, trained, loaded, used and served."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from transformers import AutoConfig, AutoTokenizer
+
+import trainables
+from search import export, predict
+from search.study import study as studies
+from tests import tiny
+from tests.processes import Searched, free_port, run
+from trainables.parts.model.classifier import Classifier
+
+pytestmark = pytest.mark.slow
+
+TEXTS = ["please wake today", "i want pizza now"]
+
+
+@pytest.fixture(scope="module")
+def trained(searched: Searched) -> Path:
+    """The winner, exported, trained on two seeds and registered."""
+    best, out = searched.results / "best.yaml", searched.results / "model"
+    results = ["--results", str(searched.results)]
+    assert export.main(["tiny", *results, "--out", str(best)]) == 0
+    flags = ["--seeds", "2", "--out", str(out), "--register", "tiny-intents"]
+    done = run("search.train", str(best), *flags, *results)
+    assert done.returncode == 0, done.stderr
+    assert "(n=2)" in done.stdout
+    return out
+
+
+def test_an_export_has_everything_that_training_needs(
+    searched: Searched, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export.main(["tiny", "--top", "2", "--results", str(searched.results)]) == 0
+    first, second = yaml.safe_load_all(capsys.readouterr().out)
+    study = studies.read_study(searched.folder)
+    assert first["trial"] == study.user_attrs["winner"]
+    assert (first["rank"], second["rank"]) == (1, 2)
+    config = trainables.load(first["regime"]).Config.from_dict(first["config"])
+    assert config.to_dict() == first["config"]
+    keys = "data model epochs seed precision threads versions commit scores"
+    assert set(keys.split()) <= set(first)
+    scores, others = first["scores"], second["scores"]
+    assert set(scores["choice_accuracy"]) == set(others["choice_accuracy"]) == {1, 2}
+    assert set(scores["confirmed_accuracy"]) == set(scores["test"]) == {1000, 1001, 1002}
+    assert "test" not in others
+
+
+def test_final_training_repeats_the_reported_curves_to_the_last_bit(
+    searched: Searched, trained: Path
+) -> None:
+    record = json.loads((trained / "scores.json").read_text())
+    study = studies.read_study(searched.folder)
+    trial = str(record["configuration"]["trial"])
+    reported, tested = (study.user_attrs[key][trial] for key in ("reported", "tested"))
+    curves = {seed: tiny.curve(epochs) for seed, epochs in record["curves"].items()}
+    assert curves == {seed: tiny.curve(reported[seed]) for seed in ("1000", "1001")}
+    assert [run["test_accuracy"] for run in record["summary"]["test"]] == [
+        tested[seed]["test_accuracy"] for seed in ("1000", "1001")
+    ]
+    assert not set(curves) & {"0", *study.user_attrs["confirmed"][trial]}
+
+
+def test_the_model_folder_gives_the_recorded_test_score_in_a_new_process(trained: Path) -> None:
+    assert AutoTokenizer.from_pretrained(trained).is_fast
+    assert set(AutoConfig.from_pretrained(trained).id2label.values()) == set(tiny.VERBS)
+    assert Classifier.from_pretrained(trained).labels == tuple(sorted(tiny.VERBS))
+    rows = tiny.split_rows()["test"]
+    done = run("search.predict", str(trained), stdin="".join(f"{text}\n" for text, _ in rows))
+    predictions = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["text"] for row in predictions] == [text for text, _ in rows]
+    assert all(abs(sum(row["scores"].values()) - 1) < 1e-3 for row in predictions)
+    assert all(row["scores"][row["label"]] == row["score"] for row in predictions)
+    correct = sum(row["label"] == label for row, (_, label) in zip(predictions, rows))
+    record = json.loads((trained / "scores.json").read_text())
+    recorded = {scores["seed"]: scores["test_accuracy"] for scores in record["summary"]["test"]}
+    # Training is in bf16, predicting in fp32, so a tie may be broken differently.
+    tie = 1.5 / len(rows)
+    assert correct / len(rows) == pytest.approx(recorded[record["best_seed"]], abs=tie)
+
+
+def test_predict_takes_texts_as_arguments(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict.main([str(trained), *TEXTS]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == TEXTS
+
+
+@pytest.mark.parametrize("case", ["missing", "empty", "damaged"])
+def test_predict_refuses_a_folder_without_a_model(
+    case: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / case
+    if case == "empty":
+        folder.mkdir()
+    if case == "damaged":
+        shutil.copytree(trained, folder)
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+    assert predict.main([str(folder), "hello"]) == 2
+    out, errors = capsys.readouterr()
+    assert out == "" and errors.count("\n") == 1
+
+
+@pytest.fixture
+def invocations(searched: Searched, trained: Path) -> Iterator[str]:
+    """The address at which MLflow serves the registered model."""
+    port = free_port()
+    argv = f"mlflow models serve -m models:/tiny-intents/1 --env-manager local -p {port}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", *argv.split(), "-h", "127.0.0.1"],
+        env={**os.environ, "MLFLOW_TRACKING_URI": searched.store, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=30).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline or server.poll() is not None:
+                    pytest.fail(f"the model is not served: {server.communicate()[0]}")
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/invocations"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+def post(address: str, body: dict[str, Any]) -> Any:
+    """POST JSON and return the decoded answer."""
+    header = {"Content-Type": "application/json"}
+    request = urllib.request.Request(address, json.dumps(body).encode(), header)
+    return json.load(urllib.request.urlopen(request, timeout=30))
+
+
+def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> None:
+    records = [{"text": text} for text in TEXTS]
+    served = post(invocations, {"dataframe_records": records})["predictions"]
+    predicted = predict.Predictor(trained).predict(TEXTS)
+    assert [row["label"] for row in served] == [row["label"] for row in predicted]
+    assert json.loads(served[0]["scores"]) == pytest.approx(predicted[0]["scores"], abs=1e-5)
+    for refused in ([None, 3], [""], ["wake me", None], ["wake me", " "]):
+        with pytest.raises(urllib.error.HTTPError) as error:
+            post(invocations, {"inputs": refused})
+        assert error.value.code == 400, refused

@@ -1,0 +1,91 @@
+"""The journal's keys: read as they were written, also under the names of earlier versions."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from search.outputs.tables import epoch_rows, summary, trial_rows
+from search.reports import FINISHED
+from search.spec import SearchSpec
+from search.study import records
+from search.study.study import JOURNAL, open_study, read_study
+from search.trials.ledger import Ledger
+from tests.search.study.test_study import epoch, spec
+
+EARLIER = {
+    "best_validation_accuracy": "best_accuracy",
+    "test_accuracy": "accuracy",
+    "test_loss": "loss",
+    "test_loss_paper": "paper_loss",
+}
+SCORES = {"test_accuracy": 0.8, "test_loss": 0.5, "test_loss_paper": 0.02}
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> SearchSpec:
+    """A search of two trials, with a winner that was run again and tested."""
+    made = spec(tmp_path, trials=2, epochs=2, name="finished")
+    study = open_study(made)
+    ledger = Ledger(study, made)
+    for ray_id in ("a", "b"):
+        assert ledger.ask(ray_id)
+        for number in (1, 2):
+            ledger.report(ray_id, epoch(number, 0.4 + 0.1 * number))
+        ledger.report(ray_id, {FINISHED: True})
+    run = [epoch(number, 0.5 + 0.1 * number) for number in (1, 2)]
+    records.CHOICE_RUNS.add(study, 0, 1, run)
+    records.WINNER.write(study, 0)
+    records.REPORT_RUNS.add(study, 0, 1000, run)
+    records.TEST_SCORES.add(study, 0, 1000, SCORES)
+    return made
+
+
+def test_a_journal_with_the_metric_names_of_earlier_versions_says_the_same(
+    finished: SearchSpec,
+) -> None:
+    path = finished.folder / JOURNAL
+
+    def everything() -> list[object]:
+        study = read_study(finished.folder)
+        rows = [trial_rows(study), epoch_rows(study, finished)]
+        return [*rows, summary(study, finished, {}), records.TEST_SCORES.read(study)]
+
+    today = everything()
+    text = path.read_text()
+    for name, earlier in EARLIER.items():
+        text, changed = re.subn(f'"{name}"', f'"{earlier}"', text)
+        assert changed, f"nothing in the journal is called {name}"
+    path.write_text(text)
+    assert everything() == today
+    assert today[3] == {0: {1000: SCORES}}
+
+
+def test_runs_are_kept_by_trial_and_seed_in_the_order_in_which_they_ended(
+    finished: SearchSpec,
+) -> None:
+    study = open_study(finished)
+    for trial, seed in ((1, 2), (0, 2), (1, 1)):
+        records.CHOICE_FAILURES.add(study, trial, seed, f"broke on {seed}")
+    read = records.CHOICE_FAILURES.read(read_study(finished.folder))
+    assert read == {1: {2: "broke on 2", 1: "broke on 1"}, 0: {2: "broke on 2"}}
+    assert list(read[1]) == [2, 1]
+    assert records.CHOICE_FAILURES.of(study, None) == {} == records.CHOICE_FAILURES.of(study, 7)
+
+
+def test_a_key_that_was_not_recorded_reads_as_its_default(finished: SearchSpec) -> None:
+    study = open_study(finished)
+    assert not records.ENDING.recorded(study) and records.ENDING.read(study) is None
+    records.ENDING.write(study, None)
+    assert records.ENDING.recorded(study)
+
+
+def test_the_file_names_every_key_of_a_journal(finished: SearchSpec) -> None:
+    names = {key.name for key in vars(records).values() if isinstance(key, records.Key)}
+    names |= {key.name for key in vars(records).values() if isinstance(key, records.RunKey)}
+    recorded = set()
+    for line in (finished.folder / JOURNAL).read_text().splitlines():
+        recorded |= set(json.loads(line).get("user_attr", {}))
+    epochs = {name for name in recorded if name.startswith(records.EPOCH_PREFIX)}
+    assert epochs and recorded - epochs <= names

@@ -1,0 +1,60 @@
+"""How a split is cut into batches: at random for training, by length for evaluation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from trainables.parts.data.tokens import Batch, Tokens
+
+EVALUATION_TOKENS = 1024
+"""Padded tokens in an evaluation batch: the fastest measured on a CPU, where 4096 took 1.2 times as
+long."""
+
+
+class Examples(Protocol):
+    """A split that gives batches: `Tokens` or `Features`."""
+
+    def __len__(self) -> int: ...
+    def take(self, rows: np.ndarray) -> Batch: ...
+
+
+@dataclass(frozen=True)
+class MiniBatches:
+    """The training examples in random mini-batches, reshuffled every epoch.
+
+    The order depends only on the seed and the epoch. As in a plain loop, it is one permutation of
+    all examples, cut into mini-batches of which the last may be smaller.
+    """
+
+    examples: Examples
+    batch_size: int
+    seed: int
+
+    def __len__(self) -> int:
+        return -(-len(self.examples) // self.batch_size)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The mini-batches of epoch `number`."""
+        order = np.random.default_rng([self.seed, number]).permutation(len(self.examples))
+        for start in range(0, len(order), self.batch_size):
+            yield self.examples.take(order[start : start + self.batch_size])
+
+
+def by_length(tokens: Tokens) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Every sentence once, in large batches of similar lengths, for evaluation.
+
+    Yields the rows of a batch with the batch.
+    """
+    order = np.argsort(tokens.lengths, kind="stable")
+    lengths = tokens.lengths[order]
+    start = 0
+    while start < len(order):
+        # Sorted by length, the last sentence of a batch is its longest: padded_tokens[i] is the
+        # size of a batch of i + 1 sentences.
+        padded_tokens = np.arange(1, len(order) - start + 1) * lengths[start:]
+        size = int(np.searchsorted(padded_tokens, EVALUATION_TOKENS, side="right"))
+        rows = order[start : start + max(1, size)]
+        yield rows, tokens.take(rows)
+        start += len(rows)
