@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from ray.tune.execution.tune_controller import TuneController
 
-from search import session as course
+from search import session as session
 from search.cluster import start as cluster
 from search.run import main
 from search.study import journal
@@ -28,8 +28,8 @@ PARTS: dict[str, tuple[Any, str]] = {
     "Ray Tune's own records": (TuneController, "checkpoint"),
     "MLflow": (tracking.Tracker, "sync"),
     "terminal": (progress.Progress, "look"),
-    "tables": (course, "_record"),
-    "report": (course, "_draw"),
+    "tables": (session, "_record"),
+    "report": (session, "_draw"),
     "MLflow at the end": (tracking.Tracker, "finish_within"),
 }
 """Where each part is entered. Asking and recording are in the loop, writing in both; MLflow and
@@ -49,7 +49,7 @@ class Clocks:
         """Time every part from here on."""
         for part, (owner, name) in PARTS.items():
             setattr(owner, name, self._timed(part, getattr(owner, name)))
-        course.tune_study = self._around_trials(course.tune_study)
+        session.tune_study = self._around_trials(session.tune_study)
 
     def _timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)

@@ -28,9 +28,9 @@ from search.command import Parser
 from search.inputs import prepare, resolve_precision
 from search.study import study as studies
 from tests.benchmarks import corpus, process, program, report, trials
-from tests.benchmarks.curve import Curve, best, median_of, ratio, reached, told
+from tests.benchmarks.curve import Curve, best, format_seconds, median_of, ratio, reached
 from tests.benchmarks.hf_plan import HfSearch
-from tests.benchmarks.journal import Watch
+from tests.benchmarks.journal_watcher import JournalWatcher
 from tests.benchmarks.report import say
 from trainables.parts.training.fine_tune import FineTune
 
@@ -169,7 +169,7 @@ class Benchmark:
         )
 
     def run(self) -> None:
-        """Both sides for each seed in turn. What fails is told, and the rest goes on."""
+        """Run both sides for each seed in turn. A failure is reported, and the rest continues."""
         for seed in range(self.args.seed, self.args.seed + self.args.seeds):
             entry: dict[str, Any] = {"seed": seed}
             self.facts["searches"].append(entry)
@@ -261,11 +261,11 @@ class Benchmark:
             "0",
         ]
         argv += ["--fix", *self.args.fix] if self.args.fix else []
-        watch = Watch(results / "benchmark")
+        watch = JournalWatcher(results / "benchmark")
         ran = process.run(
-            "search.run", argv, self.work / f"regimen-{seed}.log", watch.look, every=0.5
+            "search.run", argv, self.work / f"regimen-{seed}.log", watch.poll, every=0.5
         )
-        curve = [(at - ran.began, accuracy) for at, accuracy in watch.seen]
+        curve = [(at - ran.began, accuracy) for at, accuracy in watch.epochs]
         states = Counter(
             trial.state.name for trial in studies.trials(studies.read_study(results / "benchmark"))
         )
@@ -275,7 +275,7 @@ class Benchmark:
             f" in the same {budget:.0f} s"
         )
 
-    def tell(self) -> bool:
+    def report(self) -> bool:
         """Print what there is; whether every search came through."""
         whole = [entry for entry in self.facts["searches"] if "hf" in entry and "regimen" in entry]
         known = best_known(whole)
@@ -347,7 +347,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
             for side in sides[:2]
         ]
         for key in ("best", "near"):
-            cells += [told(one[key][side], one["seconds"]) for side in sides[:2]]
+            cells += [format_seconds(one[key][side], one["seconds"]) for side in sides[:2]]
             cells.append("-" if one[key]["ratio"] is None else f"{one[key]['ratio']:.2f}")
         rows.append(cells)
     return report.table(rows)

@@ -32,7 +32,7 @@ class Daemon:
     program: str
     environment: dict[str, str]
 
-    def tell(self, command: str) -> str:
+    def send(self, command: str) -> str:
         """What it answers. Raises Unavailable where it does not."""
         try:
             done = subprocess.run(
@@ -52,7 +52,7 @@ class Daemon:
 
         One that finds no daemon goes on without it, and does not tell.
         """
-        return bool(self.tell("get_server_list"))
+        return bool(self.send("get_server_list"))
 
 
 @contextlib.contextmanager
@@ -103,7 +103,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], socket: Path, said:
 def _stop(found: Daemon, process: subprocess.Popen[bytes]) -> None:
     """End the daemon, which ends its server."""
     with contextlib.suppress(Unavailable):
-        found.tell("quit")
+        found.send("quit")
     try:
         process.wait(SECONDS)
     except subprocess.TimeoutExpired:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.gpu.course import Run, Step
-from tests.benchmarks.gpu.place import Failed
+from tests.benchmarks.gpu.job import Failed
 from tests.benchmarks.gpu.profiled import Profile
+from tests.benchmarks.gpu.timer import Run, Step
 
 
 @dataclass
