@@ -349,7 +349,7 @@ def test_a_process_is_timed_and_its_failure_is_told_with_its_last_line(tmp_path:
         (
             vs_hf_trainer.main,
             ["--out", "/no/such/folder/file"],
-            "--out is a file in a folder that is there",
+            "--out is a file in an existing folder",
         ),
         (time_to_accuracy.main, ["--epochs", "0"], "--epochs is at least 1; got 0"),
         (time_to_accuracy.main, ["--hf-backend", "optuna", "--hf-reuse"], "need --hf-backend ray"),
