@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from search.command import OK, Parser, exit_code
+from search.folders import folder_of
 from search.outputs import tables as results
-from search.spec import SearchSpec, folder_of
+from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
-from search.tracking.recorder import connect, one_line, tracking_uri, without_password
+from search.tracking.recorder import connect, tracking_uri, without_password
 from search.tracking.tracker import Tracker, was_interrupted
+from trainables.parts.quote import reason
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
@@ -30,16 +32,22 @@ def sync(folder: Path, uri: str | None = None) -> str:
         tracker = Tracker(connect(store, spec.results), spec, records.TAGS.read(study))
         table = folder / "table.md"
         note = table.read_text(encoding="utf-8") if table.is_file() else None
+        shown = without_password(store, store)
         try:
             summary = results.summary(study, spec, {})
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
-            problem = f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
-            raise OSError(without_password(problem, store)) from error
+            why = without_password(reason(error), store)
+            raise OSError(
+                f"MLflow at '{shown}' still lacks some of '{spec.name}': {why}"
+            ) from error
     runs, epochs = tracker.recorder.runs_started, tracker.recorder.epochs_logged
-    lacked = f"{runs} runs and {epochs} epochs" if runs or epochs else "no epoch"
-    done = f"MLflow at '{store}' lacked {lacked} of '{spec.name}'"
-    return without_password(done + ", and has them now" * (runs + epochs > 0), store)
+    if not runs and not epochs:
+        return f"MLflow at '{shown}' lacked no epoch of '{spec.name}'"
+    return (
+        f"MLflow at '{shown}' lacked {runs} runs and {epochs} epochs of '{spec.name}', and has them"
+        " now"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
