@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -15,21 +15,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import trainables
 from search.command import Parser
 from search.flag import flag_of
-from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec, folder_of, valid_name
+from search.folders import folder_of, valid_name
+from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
 from trainables.parts.docstrings import field_docstrings
 from trainables.parts.quote import quoted
-
-
-@dataclass(frozen=True)
-class Command:
-    """What a command line asks for: searches to run one after the other, and how."""
-
-    specs: list[SearchSpec]
-    resume: bool
-    dry_run: bool
-    quiet: bool
-    banner: list[str]
-    """Notes for the user, a line each: which defaults were not available."""
 
 
 def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
@@ -137,8 +126,8 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
         )
     regimes = trainables.names()
     if args.resume is not None:
-        if not (_resumed_folder(args) / "spec.json").exists():
-            spec.read(_resumed_folder(args))  # raises
+        if not (resumed_folder(args) / "spec.json").exists():
+            spec.read(resumed_folder(args))  # raises
     elif not args.regime:
         raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(regimes)}")
     elif args.regime not in ("all", *regimes):
@@ -196,7 +185,7 @@ def worker_count(args: argparse.Namespace) -> int:
     if args.resume is not None:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             # A damaged spec is refused later, when the regimes are imported.
-            stored = json.loads((_resumed_folder(args) / "spec.json").read_text(encoding="utf-8"))
+            stored = json.loads((resumed_folder(args) / "spec.json").read_text(encoding="utf-8"))
     values = (stored if isinstance(stored, dict) else {}) | given_values(args)
     cpus = values.get("cpus_per_trial", 1.0)
     if values.get("gpus_per_trial") or not isinstance(cpus, int | float):
@@ -208,74 +197,11 @@ def worker_count(args: argparse.Namespace) -> int:
     return max(0, min(slots, limit)) if isinstance(limit, int) else slots
 
 
-def command(args: argparse.Namespace) -> Command:
-    """The searches that the flags ask for. Raises ValueError with one line."""
-    # Imports torch and transformers, which `parse` does not wait for.
-    from search.inputs import default_sources
-
-    if args.resume is not None:
-        return Command([_resumed(args)], True, args.dry_run, args.quiet, [])
-    regimes = trainables.names() if args.regime == "all" else [args.regime]
-    # Check everything else before the default data and model are looked up, which takes seconds.
-    values = {"data": "embedded", "model": "minilm", **given_values(args)}
-    drafts = [_new(regime, values, args.fix) for regime in regimes]
-    data, model, banner = default_sources(args.data, args.model)
-    specs = [replace(draft, data=data, model=model) for draft in drafts]
-    if args.regime == "all" and args.name:
-        specs = [replace(spec, name=f"{args.name}-{spec.regime}") for spec in specs]
-    specs = [spec.named() for spec in specs]
-    return Command(specs, False, args.dry_run, args.quiet, [] if args.quiet else banner)
+def resumed_folder(args: argparse.Namespace) -> Path:
+    """The folder of the search that `--resume` names."""
+    return folder_of(results_of(args), args.resume)
 
 
-def _new(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:
-    """The spec of a new search. Raises ValueError where a value is invalid."""
-    config, fixed = trainables.load(regime).Config, {}
-    for item in fix:
-        name, equals, text = item.partition("=")
-        if not equals:
-            raise ValueError(f"--fix takes FIELD=VALUE; got {quoted(item)}")
-        fixed[name] = config.parse(name, text)
-    for name in fixed:
-        is_sgd = name.startswith("sgd_")
-        twin = name.removeprefix("sgd_") if is_sgd else f"sgd_{name}"
-        read_by = "sgd" if is_sgd else "adamw"
-        if twin in config.describe() and fixed.get("optimizer", read_by) not in ("either", read_by):
-            raise ValueError(
-                f"--fix {name} has no effect with optimizer={fixed['optimizer']}, which reads"
-                f" {twin}"
-            )
-    return SearchSpec(regime=regime, fix=fixed, **values)
-
-
-def _resumed(args: argparse.Namespace) -> SearchSpec:
-    """The spec of an earlier search with the flags that may change it.
-
-    Raises ValueError for a flag that would make old and new trials incomparable.
-    """
-    folder = _resumed_folder(args)
-    spec = SearchSpec.read(folder)
-    if spec.name != str(Path(args.resume)):
-        raise ValueError(
-            f"{quoted(str(folder))} holds the search '{spec.name}': rename the folder to that"
-        )
-    values = given_values(args)
-    if args.regime is not None:
-        values["regime"] = args.regime
-    for name in spec.names("fixed"):
-        stored = getattr(spec, name)
-        if name in values and values[name] != stored:
-            raise ValueError(
-                f"--resume continues with {name} {quoted(stored)}, because old and new trials"
-                f" would not be comparable; got {quoted(values[name])}"
-            )
-    if args.fix:
-        raise ValueError("--resume continues with the same search space; --fix needs a new search")
-    return replace(spec, **{**values, "results": _results(args), "address": args.address})
-
-
-def _resumed_folder(args: argparse.Namespace) -> Path:
-    return folder_of(_results(args), args.resume)
-
-
-def _results(args: argparse.Namespace) -> str:
+def results_of(args: argparse.Namespace) -> str:
+    """The folder of all searches: `--results` or its default, also for a resumed search."""
     return "results" if args.results is None else args.results

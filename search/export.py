@@ -7,8 +7,8 @@ from pathlib import Path
 
 from search.atomic import write
 from search.command import OK, Parser, exit_code, user_path
+from search.folders import folder_of
 from search.outputs.recipe import export
-from search.spec import folder_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,7 +24,8 @@ from search.study.lock import alone
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
 from search.terminal.progress import Progress
-from search.tracking.tracker import Tracker, conclude, identify
+from search.tracking.identity import conclude, identify
+from search.tracking.tracker import Tracker
 from search.trials.confirmation import confirm
 from search.trials.tuner import Ending, tune_study
 from search.trials.worker import Job, reason

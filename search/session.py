@@ -1,6 +1,7 @@
 """A command's searches, one after the other, on the cluster that is connected."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,12 +12,13 @@ from analysis.comparison import conditions
 from analysis.comparison import table as comparison
 from analysis.read.summary import Summary
 from analysis.text import duration
-from search.arguments import command
+from search.cluster.start import cluster
 from search.command import INTERRUPTED, NO_RESULT, OK
 from search.context import set_up
 from search.dry_run import dry_run
 from search.inputs import Prepared, prepare
 from search.pipeline import Outcome, run_search
+from search.request import read_request
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.terminal import next_commands
@@ -39,7 +41,7 @@ def run_command(args: argparse.Namespace, stop: Stop) -> int:
     Raises ValueError for invalid input, OSError where the machine fails.
     """
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
-    asked = command(args)
+    asked = read_request(args)
     for line in asked.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
     prepared = load_inputs(asked.specs[0])
@@ -50,6 +52,20 @@ def run_command(args: argparse.Namespace, stop: Stop) -> int:
     outcomes = run_all(asked.specs, prepared, console, stop, resume=asked.resume)
     console.quiet = False
     return _print_outcomes(console, outcomes, quiet=asked.quiet)
+
+
+def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Outcome:
+    """Run one search from Python, such as a notebook, on a Ray cluster that ends with it.
+
+    Its results are in the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
+    for invalid input, OSError where the machine fails.
+    """
+    spec = spec if resume else spec.named()
+    prepared = load_inputs(spec)
+    console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=quiet)
+    with cluster(spec.address or os.environ.get("RAY_ADDRESS")):
+        (outcome,) = run_all([spec], prepared, console, Stop(), resume=resume)
+    return outcome
 
 
 def load_inputs(spec: SearchSpec) -> Prepared:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import spaces
 import trainables
 from search.flag import OnResume, flag, flag_of, gpu_fraction, positive_int, seconds
+from search.folders import require, results_folder, valid_name
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Range, checked
 from trainables.parts.quote import quoted, reason
@@ -20,7 +21,6 @@ Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 MIN_CPUS_PER_TRIAL = 0.001
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,39 +118,37 @@ class SearchSpec:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
             object.__setattr__(self, name, checked(name, getattr(self, name), kind))
         regimes = trainables.names()
-        _require(self.regime in regimes, "regime", f"one of {', '.join(regimes)}", self.regime)
+        require(self.regime in regimes, "regime", f"one of {', '.join(regimes)}", self.regime)
         regime = trainables.load(self.regime)
         spaces.load(self.regime)
         regime.Config.from_dict(self.fix)
         epochs = self.epochs or regime.EPOCHS
         object.__setattr__(self, "epochs", min(epochs, getattr(regime, "MAX_EPOCHS", epochs)))
-        _require(self.epochs > 0, "epochs", "at least 1", self.epochs)
-        _require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        require(self.epochs > 0, "epochs", "at least 1", self.epochs)
+        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         for name in ("time_budget", "trial_timeout"):
             value = getattr(self, name)
-            _require(value is None or value > 0, name, "above 0", value)
+            require(value is None or value > 0, name, "above 0", value)
         self._check_gpus()
         self._check_confirmation()
         self._check_places()
 
     def _check_gpus(self) -> None:
         gpus = self.gpus_per_trial or 0
-        _require(gpus >= 0, "gpus_per_trial", "auto or at least 0", gpus)
-        _require(
-            gpus <= 1 or gpus == int(gpus), "gpus_per_trial", "up to 1 or a whole number", gpus
-        )
+        require(gpus >= 0, "gpus_per_trial", "auto or at least 0", gpus)
+        require(gpus <= 1 or gpus == int(gpus), "gpus_per_trial", "up to 1 or a whole number", gpus)
 
     def _check_confirmation(self) -> None:
-        _require(
+        require(
             self.confirm_top >= 0 and self.confirm_seeds > 0,
             "confirm",
             "top x seeds, both at least 1",
             f"{self.confirm_top}x{self.confirm_seeds}",
         )
         seeds = self.confirm_seeds
-        _require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"up to {MAX_CHOICE_SEEDS}", seeds)
+        require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"up to {MAX_CHOICE_SEEDS}", seeds)
         seeds = self.report_seeds
-        _require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", f"1 to {MAX_REPORT_SEEDS}", seeds)
+        require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", f"1 to {MAX_REPORT_SEEDS}", seeds)
 
     def _check_places(self) -> None:
         results_folder(self.results)
@@ -288,40 +286,3 @@ def _password(uri: str | None) -> str | None:
         raise ValueError(
             f"tracking_uri must be a URI; got {quoted(uri)}: {reason(error)}"
         ) from error
-
-
-def results_folder(results: str) -> Path:
-    """The folder that holds a folder for each search, absolute; it need not exist yet.
-
-    Raises ValueError where the path cannot be a folder.
-    """
-    try:
-        path = Path(results).expanduser().resolve()
-        fits = bool(results) and (path.is_dir() or not path.exists())
-    except (OSError, RuntimeError, ValueError) as error:
-        # a name that the file system refuses, or `~` of an unknown user
-        raise ValueError(
-            f"results must be a folder; got {quoted(results)}: {reason(error)}"
-        ) from error
-    _require(fits, "results", "a folder", results)
-    return path
-
-
-def folder_of(results: str, name: str) -> Path:
-    """The folder of the search with that name.
-
-    Raises ValueError for an invalid name, such as a path that leads elsewhere.
-    """
-    return results_folder(results) / valid_name(name)
-
-
-def valid_name(name: str) -> str:
-    """The name of a search, unchanged. Raises ValueError where it is invalid."""
-    valid = NAME.fullmatch(name) is not None
-    _require(valid, "name", "letters, digits, '.', '_' and '-', up to 80", name)
-    return name
-
-
-def _require(holds: bool, name: str, rule: str, value: Any) -> None:
-    if not holds:
-        raise ValueError(f"{name} is {rule}; got {quoted(value)}")

@@ -6,13 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from search.command import OK, Parser, exit_code
+from search.folders import folder_of
 from search.outputs import tables as results
-from search.spec import SearchSpec, folder_of
+from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
-from search.tracking.recorder import connect, one_line, tracking_uri
-from search.tracking.tracker import Tracker, was_interrupted
+from search.tracking.identity import was_interrupted
+from search.tracking.recorder import connect, tracking_uri, without_password
+from search.tracking.tracker import Tracker
+from trainables.parts.quote import reason
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
@@ -30,19 +33,21 @@ def sync(folder: Path, uri: str | None = None) -> str:
         tracker = Tracker(connect(store, spec.results), spec, records.TAGS.read(study))
         table = folder / "table.md"
         note = table.read_text(encoding="utf-8") if table.is_file() else None
+        shown = without_password(store, store)
         try:
             summary = results.summary(study, spec, {})
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
+            why = without_password(reason(error), store)
             raise OSError(
-                f"MLflow at '{store}' still lacks some of '{spec.name}': {one_line(error)}"
+                f"MLflow at '{shown}' still lacks some of '{spec.name}': {why}"
             ) from error
-    logged = tracker.recorder
-    if not logged.runs_started and not logged.epochs_logged:
-        return f"MLflow at '{store}' lacked no epoch of '{spec.name}'"
+    runs, epochs = tracker.recorder.runs_started, tracker.recorder.epochs_logged
+    if not runs and not epochs:
+        return f"MLflow at '{shown}' lacked no epoch of '{spec.name}'"
     return (
-        f"MLflow at '{store}' lacked {logged.runs_started} runs and {logged.epochs_logged} epochs of"
-        f" '{spec.name}', and has them now"
+        f"MLflow at '{shown}' lacked {runs} runs and {epochs} epochs of '{spec.name}', and has them"
+        " now"
     )
 
 

@@ -11,9 +11,9 @@ from search.command import OK, Parser, exit_code
 from search.final.folder import check_out
 from search.final.mlflow_model import check_registered_name
 from search.final.training import TrainSpec, train
+from search.folders import results_folder
 from search.outputs.recipe import read_recipe
 from search.seeds import MAX_REPORT_SEEDS
-from search.spec import results_folder
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole, print_table
 from trainables.parts.quote import quoted

@@ -20,7 +20,7 @@ FLOORS = {
     "search": [
         "run export predict sync train",
         "session",
-        "dry_run pipeline",
+        "dry_run pipeline request",
         "final",
         "terminal",
         "planning",
@@ -29,7 +29,7 @@ FLOORS = {
         "inputs signals study",
         "cluster",
         "spec",
-        "atomic command flag lock polling reports seeds",
+        "atomic command flag folders lock polling reports seeds",
     ],
     "analysis": [
         "report rungs",

@@ -6,6 +6,8 @@ import ray
 import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from trainables.parts.quote import reason
+
 QUERY_GPU_FRACTION = 0.01
 """Fraction of a GPU that the query itself reserves."""
 
@@ -37,9 +39,7 @@ def cards() -> list[Card]:
     try:
         answers = ray.get(queries)
     except ray.exceptions.RayError as error:
-        raise OSError(
-            f"a worker died while it queried its GPU: {' '.join(str(error).split())[:200]}"
-        ) from error
+        raise OSError(f"a worker died while it queried its GPU: {reason(error)}") from error
     unusable = next((answer for answer in answers if isinstance(answer, str)), None)
     if unusable:
         raise ValueError(
@@ -55,7 +55,7 @@ def _card() -> Card | str:
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        return " ".join(str(error).split())[:200]
+        return reason(error)
     return Card(
         torch.cuda.is_bf16_supported(including_emulation=False), torch.cuda.mem_get_info()[0]
     )

@@ -15,6 +15,7 @@ import ray
 
 from search.cluster import scratch
 from search.cluster.watchdog import watch
+from trainables.parts.quote import reason
 
 PRELOADED = ["torch", "transformers.modeling_utils", "ray.tune", "optuna"]
 """Modules that take a worker seconds to import. It does so while the driver prepares the data."""
@@ -65,10 +66,9 @@ def _connect(address: str | None, folder: Path | None, workers: int) -> None:
     except SystemExit as exit:  # How Ray answers SIGTERM while it starts.
         raise KeyboardInterrupt from exit
     except Exception as error:  # Ray raises errors of its own, of Python's and of its libraries.
-        reason = " ".join(str(error).split())[:200]
         if address:
-            raise ValueError(f"no Ray cluster answers at '{address}': {reason}") from error
-        raise OSError(f"Ray cannot be started: {reason}") from error
+            raise ValueError(f"no Ray cluster answers at '{address}': {reason(error)}") from error
+        raise OSError(f"Ray cannot be started: {reason(error)}") from error
     finally:
         # Ray replaces the handler of SIGTERM. Python's default would be worse: no clean-up.
         if before != signal.SIG_DFL:

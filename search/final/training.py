@@ -21,12 +21,12 @@ from search.reports import run_seconds
 from search.seeds import report_seeds
 from search.spec import SearchSpec
 from search.terminal.console import SafeConsole
-from search.tracking.recorder import connect, one_line, tracking_uri
+from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
 from search.trials.tuner import put
 from search.trials.worker import Job, Weights
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.quote import quoted
+from trainables.parts.quote import quoted, reason
 
 Curve = list[dict[str, Any]]
 """A run's epochs, as `Epoch.to_dict` makes them."""
@@ -102,10 +102,11 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     try:
         log_final(client, store, record, runs.curves, out, spec.register)
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
-        raise OSError(
+        problem = (
             f"the model is in {quoted(str(out))}, but MLflow at '{store}' lacks some of it:"
-            f" {one_line(error)}"
-        ) from error
+            f" {reason(error)}"
+        )
+        raise OSError(without_password(problem, store)) from error
     return Final(out, summary)
 
 
@@ -162,9 +163,9 @@ def _train_seeds(
     seeds = report_seeds(recipe.get("seed") or 0, number)
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     done: dict[int, Curve] = {}
-    for run, trained, reason in full_runs.finished(runs):
-        if reason:
-            raise OSError(f"the run on seed {run.seed} failed: {reason}")
+    for run, trained, failure in full_runs.finished(runs):
+        if failure:
+            raise OSError(f"the run on seed {run.seed} failed: {failure}")
         done[run.seed] = trained.epochs
         accuracy = trained.epochs[-1]["best_validation_accuracy"]
         console.print(f"seed {run.seed}: validation {accuracy:.4f}")

@@ -174,7 +174,7 @@ class Benchmark:
         shutil.copy(here / "overhead_driver.py", code)
         return code
 
-    def tell(self) -> bool:
+    def report(self) -> bool:
         """Print the tables, write the numbers; whether there are any."""
         if self.failed:
             print(f"the search did not come to its end: {self.failed}", file=sys.stderr)

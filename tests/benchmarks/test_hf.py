@@ -31,10 +31,10 @@ from tests.benchmarks import (
 from tests.benchmarks.hf_figures import accuracy_line, figures, ratios, ratios_table, sides_table
 from tests.benchmarks.hf_plan import HfSearch
 from tests.benchmarks.hf_trainer import SentenceClassifier
-from tests.benchmarks.journal import Watch
+from tests.benchmarks.journal_watcher import JournalWatcher
 from tests.benchmarks.process import Ran
 from tests.benchmarks.regimen_search import enqueue
-from tests.benchmarks.sides import FIXED, RATES, Share, rates
+from tests.benchmarks.sides import FIXED, RATES, Concurrency, rates
 from tests.benchmarks.trials import Trial, Trials
 from tests.benchmarks.work import Shape, forward_flop, training_flop
 from trainables.parts.data.tokens import Data
@@ -217,7 +217,10 @@ def test_a_curve_is_asked_when_it_reached_a_target() -> None:
         and curve.ratio(None, 2.0) is None
         and curve.ratio(2.0, None) is None
     )
-    assert curve.told(None, 20.0) == "not in 20 s" and curve.told(1.25, 20.0) == "1.2"
+    assert (
+        curve.format_seconds(None, 20.0) == "not in 20 s"
+        and curve.format_seconds(1.25, 20.0) == "1.2"
+    )
     assert (
         curve.median_of([2.0, None, 4.0]) == "3.00 (2.00..4.00), n=2 of 3"
         and curve.median_of([None]) == "none, n=0 of 1"
@@ -288,9 +291,9 @@ def test_a_given_list_is_what_regimens_study_asks_for_in_its_order(
 
 def test_a_journal_is_watched_while_it_grows(tmp_path: Path, model_folder: Path) -> None:
     spec = spec_of(tmp_path, 2, model_folder)
-    watch = Watch(spec.folder)
-    watch.look()
-    assert watch.seen == []
+    watch = JournalWatcher(spec.folder)
+    watch.poll()
+    assert watch.epochs == []
     enqueue(
         spec, [{"learning_rate": rate, "head_learning_rate": rate} for rate in rates(2, seed=0)]
     )
@@ -301,9 +304,9 @@ def test_a_journal_is_watched_while_it_grows(tmp_path: Path, model_folder: Path)
         trial.set_user_attr(
             f"{records.EPOCH_PREFIX}{number}", {"epoch": number, "validation_accuracy": accuracy}
         )
-        watch.look()
-        watch.look()
-    assert [accuracy for _, accuracy in watch.seen] == [0.25, 0.5]
+        watch.poll()
+        watch.poll()
+    assert [accuracy for _, accuracy in watch.epochs] == [0.25, 0.5]
 
 
 def test_both_sides_train_the_same_model(
@@ -348,7 +351,7 @@ def test_a_process_is_timed_and_its_failure_is_told_with_its_last_line(tmp_path:
         (
             vs_hf_trainer.main,
             ["--out", "/no/such/folder/file"],
-            "--out is a file in a folder that is there",
+            "--out is a file in an existing folder",
         ),
         (time_to_accuracy.main, ["--epochs", "0"], "--epochs is at least 1; got 0"),
         (time_to_accuracy.main, ["--hf-backend", "optuna", "--hf-reuse"], "need --hf-backend ray"),
@@ -405,7 +408,7 @@ def test_hugging_faces_side_runs_every_trial_and_reports_every_epoch(
 
 
 def test_a_share_is_said_in_words() -> None:
-    assert [str(Share(2, 1)), str(Share(1, 2))] == [
+    assert [str(Concurrency(2, 1)), str(Concurrency(1, 2))] == [
         "2 at a time, 1 thread each",
         "1 at a time, 2 threads each",
     ]

@@ -1,5 +1,4 @@
-"""How commands end: 2 for the user, 1 for the machine, 130 for ^C; and what they say to go on with,
-pasted into a shell."""
+"""Exit codes of the commands, and the commands that they print, pasted into a shell."""
 
 import json
 import os
@@ -26,7 +25,7 @@ from search.final import folder as model_folders
 from search.final import mlflow_model
 from search.final.predictor import BATCH_SIZE
 from search.spec import SearchSpec
-from search.terminal import next_commands as onward
+from search.terminal import next_commands
 from search.tracking.recorder import EXPERIMENT
 from tests import tiny
 from tests.processes import ROOT
@@ -85,7 +84,7 @@ MACHINES: dict[str, list[str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", MACHINES)
-def test_a_command_whose_machine_fails_ends_with_1_and_one_line(place: Path, case: str) -> None:
+def test_a_failing_machine_is_exit_code_1_and_one_line(place: Path, case: str) -> None:
     with open("/dev/full" if "> FILE" in case else os.devnull, "w") as out:
         command = [sys.executable, *MACHINES[case]]
         done = subprocess.run(
@@ -111,7 +110,7 @@ USERS: dict[str, tuple[Callable[[list[str]], int], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", USERS)
-def test_a_command_that_is_asked_for_what_is_not_there_ends_with_2_and_one_line(
+def test_missing_input_is_exit_code_2_and_one_line(
     place: Path, case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
@@ -122,7 +121,7 @@ def test_a_command_that_is_asked_for_what_is_not_there_ends_with_2_and_one_line(
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_a_command_with_130(place: Path) -> None:
+def test_an_interrupt_is_exit_code_130(place: Path) -> None:
     command = [sys.executable, "-m", "search.predict", "model"]
     pipe = subprocess.PIPE
     heard = partial(
@@ -140,7 +139,7 @@ def test_an_interrupt_ends_a_command_with_130(place: Path) -> None:
         assert process.wait(60) == 130 and "Traceback" not in process.stderr.read()
 
 
-def test_a_served_model_needs_what_an_index_has() -> None:
+def test_a_served_models_requirements_exist_in_a_package_index() -> None:
     """Not a local build, as 2.13.0+cpu."""
     found = dict(line.split("==") for line in mlflow_model.requirements())
     assert found["torch"] == Version(version("torch")).public and all(
@@ -199,7 +198,7 @@ def no_scores(folder: Path) -> None:
 @pytest.mark.parametrize(
     "change", [other_file, other_folder, hidden_folder, other_scores, list_of_scores, no_scores]
 )
-def test_a_folder_that_may_be_somebodys_is_refused_before_anything_is_trained(
+def test_a_folder_with_other_files_is_refused_before_training(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     folder = record(tmp_path / "model")
@@ -214,7 +213,7 @@ def test_a_folder_that_may_be_somebodys_is_refused_before_anything_is_trained(
 
 
 def paste(command: str, folder: Path) -> str:
-    """A printed command in a shell, to its end; returns what it says."""
+    """Run a printed command in a shell; returns its output."""
     command = re.sub(r"^python ", f"{sys.executable} ", command)
     done = subprocess.run(
         ["bash", "-c", command],
@@ -229,7 +228,7 @@ def paste(command: str, folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_every_printed_command_does_what_it_says_where_nothing_is_at_its_default(
+def test_every_printed_command_works_with_unusual_folders_and_stores(
     tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Results and store have other names, with spaces; a model lands in the store of its search,
@@ -254,9 +253,9 @@ def test_every_printed_command_does_what_it_says_where_nothing_is_at_its_default
     assert '"label"' in paste(trained.partition("next:\n")[2].strip(), here)
     spec = SearchSpec.from_dict(vars(SearchSpec.read(here / "the results" / "s")))
     assert spec.results == "the results"
-    assert "and has them now" not in paste(onward.sync(spec), here)
-    assert "report.html" in paste(onward.report(spec), here)
-    assert "nothing was run" in paste(f"{onward.resume(spec)} --dry-run", here)
+    assert "and has them now" not in paste(next_commands.sync(spec), here)
+    assert "report.html" in paste(next_commands.report(spec), here)
+    assert "nothing was run" in paste(f"{next_commands.resume(spec)} --dry-run", here)
     client = mlflow.MlflowClient(tracking_uri=uri)
     runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
     assert sorted(run.data.tags["regimen.kind"] for run in runs) == sorted(
@@ -267,7 +266,7 @@ def test_every_printed_command_does_what_it_says_where_nothing_is_at_its_default
 
 
 def answers(command: str, folder: Path) -> bool:
-    """Whether the pages that a command serves can be had; it is ended then."""
+    """Whether a command serves its pages; it is stopped afterwards."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -294,9 +293,9 @@ def answers(command: str, folder: Path) -> bool:
         server.wait()
 
 
-def test_a_path_that_is_its_own_folder_is_the_users_mistake(
+def test_a_path_that_ends_in_two_dots_is_invalid_input(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system calls it busy."""
+    """The system reports it as busy."""
     monkeypatch.chdir(place)
     assert export.main(["s", "--out", "new/.."]) == 2

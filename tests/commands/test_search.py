@@ -198,12 +198,9 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     prints the table and the next commands only. No temporary folder is left.
     """
     env = {"MLFLOW_TRACKING_URI": server.uri, "TMPDIR": str(temporary)}
-    argv = [
-        "--regime",
-        "probe",
-        *["--trials", "3", "--epochs", "2", "--no-confirm", "--name", "grows"],
-    ]
-    refused = run("search.run", *argv, *inputs.sources, **env)
+    flags = "--regime probe --trials 3 --epochs 2 --no-confirm --name grows"
+    argv = ["search.run", *flags.split(), *inputs.sources]
+    refused = run(*argv, **env)
     assert refused.returncode == 2 and server.uri in refused.stderr
     assert refused.stderr.count("\n") == 1 and not (inputs.results / "grows").exists()
 

@@ -1,5 +1,4 @@
-"""Seeds have three uses that never meet: what is reported chose nothing, in the journal, the
-tables, the export and MLflow."""
+"""Seeds of search, choice and report are disjoint in the journal, tables, export and MLflow."""
 
 import json
 import shutil
@@ -34,7 +33,7 @@ NEW = {"1": {"1000": 0.80, "1001": 0.82}}
 @given(
     st.integers(0, 2**31 - 1), st.integers(1, MAX_CHOICE_SEEDS), st.integers(1, MAX_REPORT_SEEDS)
 )
-def test_the_three_uses_are_disjoint(seed: int, choice: int, report: int) -> None:
+def test_search_choice_and_report_seeds_are_disjoint(seed: int, choice: int, report: int) -> None:
     uses = [{seed}, set(choice_seeds(seed, choice)), set(report_seeds(seed, report))]
     assert [len(use) for use in uses] == [1, choice, report] and len(
         set.union(*uses)
@@ -45,7 +44,7 @@ def test_the_three_uses_are_disjoint(seed: int, choice: int, report: int) -> Non
 @given(
     st.integers(0, 2**31 - 1), st.integers(1, MAX_CHOICE_SEEDS), st.integers(1, MAX_CHOICE_SEEDS)
 )
-def test_more_seeds_are_the_same_and_others(seed: int, few: int, many: int) -> None:
+def test_a_larger_number_of_seeds_extends_a_smaller_one(seed: int, few: int, many: int) -> None:
     few, many = sorted((few, many))
     for use in (choice_seeds, report_seeds):
         assert list(use(seed, many))[:few] == list(use(seed, few))
@@ -58,7 +57,7 @@ def test_more_seeds_are_the_same_and_others(seed: int, few: int, many: int) -> N
         ({"report_seeds": 0}, "report_seeds is 1 to 1000; got 0"),
     ],
 )
-def test_counts_for_which_there_is_no_room_are_refused(values: dict[str, Any], said: str) -> None:
+def test_too_many_or_too_few_seeds_are_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         SearchSpec(regime="baseline", data="embedded", model="minilm", **values)
 
@@ -111,7 +110,7 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
     return search
 
 
-def test_only_runs_that_chose_nothing_are_reported(tmp_path: Path) -> None:
+def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported=NEW)
     found = results.summary(search.study, search.spec, {})
     assert (
@@ -145,7 +144,7 @@ def test_only_runs_that_chose_nothing_are_reported(tmp_path: Path) -> None:
     }
 
 
-def test_a_new_search_that_has_no_report_yet_reports_nothing(tmp_path: Path) -> None:
+def test_a_search_without_report_runs_reports_nothing(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported={})
     found = results.summary(search.study, search.spec, {})
     assert (
@@ -155,7 +154,7 @@ def test_a_new_search_that_has_no_report_yet_reports_nothing(tmp_path: Path) -> 
     )
 
 
-def test_a_journal_of_an_earlier_version_says_that_its_runs_chose_the_winner(
+def test_an_earlier_versions_journal_reports_the_runs_that_chose_the_winner(
     tmp_path: Path,
 ) -> None:
     search = journal(tmp_path / "results", reported=None)
@@ -179,7 +178,7 @@ def test_a_journal_of_an_earlier_version_says_that_its_runs_chose_the_winner(
 
 
 @pytest.mark.slow
-def test_mlflow_tells_the_runs_that_chose_from_those_that_are_reported(tmp_path: Path) -> None:
+def test_mlflow_separates_confirmation_and_report_runs(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported=NEW)
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     search.finish(search.tracker(store))
@@ -209,11 +208,10 @@ def test_mlflow_tells_the_runs_that_chose_from_those_that_are_reported(tmp_path:
 
 
 @pytest.mark.slow
-def test_mlflows_parameters_are_what_no_resume_changes_and_tags_say_the_rest(
+def test_mlflow_parameters_are_fixed_fields_and_tags_the_changeable_ones(
     tmp_path: Path,
 ) -> None:
-    """MLflow never changes a parameter: what a search may be resumed with is a tag, which
-    follows."""
+    """MLflow's parameters are immutable, so what `--resume` may change is a tag."""
     search = journal(tmp_path / "results", reported=NEW)
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     search.finish(search.tracker(store))
@@ -231,10 +229,10 @@ def test_mlflows_parameters_are_what_no_resume_changes_and_tags_say_the_rest(
     assert parent["params"]["regime"] == "llrd" and parent["params"]["seed"] == "0"
 
 
-def test_a_search_is_recommended_by_what_chose_its_winner_and_not_by_what_is_reported(
+def test_searches_are_compared_by_the_score_that_chose_their_winner(
     tmp_path: Path,
 ) -> None:
-    """What is reported would else be the highest of several, and too high."""
+    """A maximum over reported scores would be biased upwards."""
     found = results.summary(
         journal(tmp_path / "results", reported=NEW).study,
         journal(tmp_path / "other", reported=NEW).spec,
@@ -279,7 +277,7 @@ def made_old(folder: Path) -> optuna.Study:
 
 
 @pytest.mark.slow
-def test_a_folder_of_an_earlier_version_is_synced_and_a_resume_reports_its_new_winner(
+def test_an_earlier_versions_folder_is_synced_and_resumed(
     searched: Searched, tmp_path: Path
 ) -> None:
     shutil.copytree(searched.folder, tmp_path / "tiny")

@@ -1,4 +1,4 @@
-"""Signals, as they meet a search."""
+"""How ^C and SIGTERM stop a search."""
 
 import signal
 import time
@@ -10,7 +10,7 @@ from search.signals import Stop
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_interrupts_at_once_and_is_only_noted_while_trials_run(
+def test_the_first_signal_interrupts_at_once_except_while_trials_run(
     number: signal.Signals,
 ) -> None:
     stop = Stop()
@@ -23,8 +23,8 @@ def test_the_first_signal_interrupts_at_once_and_is_only_noted_while_trials_run(
     assert again.asked
 
 
-def test_a_signal_that_meets_a_destructor_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is raised in one is printed and forgotten by Python."""
+def test_a_signal_during_a_destructor_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python prints and drops what a destructor raises."""
     unraisable: list[Any] = []
     monkeypatch.setattr("sys.unraisablehook", unraisable.append)
     began = time.monotonic()
@@ -40,7 +40,7 @@ def test_a_signal_that_meets_a_destructor_is_not_lost(monkeypatch: pytest.Monkey
     assert stop.asked and not unraisable and time.monotonic() - began < 5
 
 
-def test_handlers_are_given_back() -> None:
+def test_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with Stop().handles():
         assert signal.getsignal(signal.SIGINT) != before[0]

@@ -10,6 +10,7 @@ import pytest
 import trainables
 from search import arguments
 from search.flag import flag, seconds
+from search.request import read_request
 from search.run import main
 from search.spec import SearchSpec
 
@@ -106,7 +107,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.parametrize("argv", [["--sampler", "foo"], ["--trials", "many"], ["--nonsense"]])
-def test_a_flag_that_argparse_refuses_is_one_line_too(
+def test_an_error_of_argparse_is_one_line(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -126,15 +127,15 @@ def test_fixed_values_are_checked_together() -> None:
     assert spec(fix={"optimizer": "sgd", "momentum": 0.9, "nesterov": True}).fix["nesterov"] is True
 
 
-def test_a_folder_that_was_renamed_is_not_resumed_under_its_new_name(tmp_path) -> None:
+def test_a_renamed_folder_is_not_resumed(tmp_path) -> None:
     made = spec(name="old", results=str(tmp_path))
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "spec.json").write_text(made.to_json())
     with pytest.raises(ValueError, match="holds the search 'old'"):
-        arguments.command(arguments.parse(["--resume", "new", "--results", str(tmp_path)]))
+        read_request(arguments.parse(["--resume", "new", "--results", str(tmp_path)]))
 
 
-def test_times_are_read_in_their_units() -> None:
+def test_durations_are_parsed_with_their_units() -> None:
     assert [seconds(text) for text in ("90s", "30m", "2h", "1.5d", "45")] == [
         90,
         1800,
@@ -144,7 +145,7 @@ def test_times_are_read_in_their_units() -> None:
     ]
 
 
-def test_fix_takes_values_as_the_field_has_them() -> None:
+def test_fix_converts_values_to_the_fields_type() -> None:
     argv = [
         "--regime",
         "baseline",
@@ -156,7 +157,7 @@ def test_fix_takes_values_as_the_field_has_them() -> None:
         "optimizer=sgd",
         "sgd_learning_rate=1e-3",
     ]
-    (found,) = arguments.command(arguments.parse(argv)).specs
+    (found,) = read_request(arguments.parse(argv)).specs
     assert found.fix == {
         "head_width": None,
         "nesterov": False,
@@ -166,13 +167,13 @@ def test_fix_takes_values_as_the_field_has_them() -> None:
     }
 
 
-def test_all_means_every_regime_under_one_name() -> None:
-    specs = arguments.command(arguments.parse(["--regime", "all", "--name", "mine", *BASE])).specs
+def test_all_makes_a_search_for_each_regime() -> None:
+    specs = read_request(arguments.parse(["--regime", "all", "--name", "mine", *BASE])).specs
     assert [made.name for made in specs] == [f"mine-{regime}" for regime in trainables.names()]
 
 
 @pytest.mark.parametrize("model", ["tiny", pytest.param("minilm", marks=pytest.mark.slow)])
-def test_a_dry_run_says_the_plan_and_writes_nothing(
+def test_a_dry_run_prints_the_plan_and_writes_nothing(
     model: str, tmp_path: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if model == "minilm":
@@ -293,11 +294,11 @@ def test_the_worker_count_follows_from_the_flags_and_a_resumed_spec(
     assert arguments.worker_count(arguments.parse(resumed)) == 8
 
 
-def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
+def test_a_resumed_search_takes_more_trials_but_no_fixed_field(tmp_path) -> None:
     made = spec(name="old", results=str(tmp_path), trials=5)
     made.folder.mkdir()
     (made.folder / "spec.json").write_text(made.to_json())
-    (grown,) = arguments.command(
+    (grown,) = read_request(
         arguments.parse(["--resume", "old", "--results", str(tmp_path), "--trials", "9"])
     ).specs
     assert grown.trials == 9 and json.loads(grown.to_json())["name"] == "old"
@@ -312,6 +313,4 @@ def test_a_resumed_search_takes_more_trials_but_no_other_data(tmp_path) -> None:
     )
     for change in map(str.split, changes):
         with pytest.raises(ValueError, match="--resume"):
-            arguments.command(
-                arguments.parse(["--resume", "old", "--results", str(tmp_path), *change])
-            )
+            read_request(arguments.parse(["--resume", "old", "--results", str(tmp_path), *change]))

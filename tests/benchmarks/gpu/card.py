@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 import transformers
 
-from tests.benchmarks.gpu.course import drain
-from tests.benchmarks.gpu.place import Place
+from tests.benchmarks.gpu.job import JobContext
+from tests.benchmarks.gpu.timer import drain
 
 SIZE = {"cuda": 8192, "cpu": 1024}
 PRODUCTS = {"cuda": 40, "cpu": 8}
@@ -39,9 +39,9 @@ class Facts:
 class Card:
     """The job that finds it out."""
 
-    def run(self, place: Place) -> Facts:
+    def run(self, context: JobContext) -> Facts:
         """Measure."""
-        properties = torch.cuda.get_device_properties(0) if place.device == "cuda" else None
+        properties = torch.cuda.get_device_properties(0) if context.device == "cuda" else None
         versions = {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -53,7 +53,7 @@ class Card:
                 "capability": f"{properties.major}.{properties.minor}",
             }
         name, memory = (properties.name, properties.total_memory) if properties else ("cpu", 0)
-        return Facts(name, memory, matrix_rates(place.device), versions)
+        return Facts(name, memory, matrix_rates(context.device), versions)
 
 
 def matrix_rates(device: str) -> list[float]:

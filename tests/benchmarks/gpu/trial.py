@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 import trainables
-from tests.benchmarks.gpu.course import Course, Over, Run
-from tests.benchmarks.gpu.place import Place
+from tests.benchmarks.gpu.job import JobContext
 from tests.benchmarks.gpu.sentences import INTENTS, sentences
+from tests.benchmarks.gpu.timer import MeasurementOver, Run, TrialTimer
 from tests.benchmarks.work import Shape
 from trainables.parts.data.tokens import Batch, Data, Tokens
 
@@ -50,30 +50,30 @@ class Trial:
     seconds: float
     profiled: bool = False
 
-    def run(self, place: Place) -> Run:
+    def run(self, context: JobContext) -> Run:
         """Train until the window is over."""
         warnings.simplefilter("ignore")  # of operators that have no deterministic form
-        course = Course(place.device, place.release, self.seconds, profiled=self.profiled)
-        cuda = place.device == "cuda"
+        timer = TrialTimer(context.device, context.release, self.seconds, profiled=self.profiled)
+        cuda = context.device == "cuda"
         if cuda:
             torch.cuda.reset_peak_memory_stats()
-        short = _times_short(place.device)
-        encoder = place.pretrained.build(place.precision, place.device)
+        short = _times_short(context.device)
+        encoder = context.pretrained.build(context.precision, context.device)
         regime = trainables.load(LOSSES[self.loss])
         config = regime.Config.from_dict({"batch_size": self.batch_size, "learning_rate": 1e-5})
         try:
-            for _ in regime.train(config, self._data(course), encoder, epochs=1, seed=self.seed):
+            for _ in regime.train(config, self._data(timer), encoder, epochs=1, seed=self.seed):
                 raise RuntimeError("the epoch ended before the window did; use fewer --seconds")
-        except Over:
+        except MeasurementOver:
             free, total = torch.cuda.mem_get_info() if cuda else (0, 0)
         peak = torch.cuda.max_memory_allocated() if cuda else 0
-        steps = course.steps(Shape.of(encoder.transformer.config))
-        return Run(steps, peak, total - free, _times_short(place.device) - short, course.profile)
+        steps = timer.steps(Shape.of(encoder.transformer.config))
+        return Run(steps, peak, total - free, _times_short(context.device) - short, timer.profile)
 
-    def _data(self, course: Course) -> Data:
+    def _data(self, timer: TrialTimer) -> Data:
         plain = sentences(round(self.batch_size * (self.seconds + 5) / FASTEST), self.seed)
         train = Watched(
-            plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, course.begin_step
+            plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, timer.begin_step
         )
         return Data(train, sentences(16, self.seed), tuple(map(str, range(INTENTS))))
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from search import arguments, export
 from search.outputs import recipe
+from search.request import read_request
 from search.spec import SearchSpec
 from tests.commands.bad_input.checks import Hold, exit_code, folder, listing, result
 from tests.commands.bad_input.damage import damaged, retyped
@@ -65,7 +66,7 @@ def test_a_damaged_spec_is_read_or_refused(hold: Hold, finished: Path) -> None:
             (path / "tiny").mkdir()
             (path / "tiny" / "spec.json").write_bytes(content)
             argv = ["--resume", "tiny", "--results", str(path)]
-            result(lambda: arguments.command(arguments.parse(argv)))
+            result(lambda: read_request(arguments.parse(argv)))
             assert listing(path) == ["tiny", "tiny/spec.json"]
             assert exit_code(export.main, ["tiny", "--results", str(path)]) == 2
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from search import arguments, export, train
 from search.outputs import recipe
+from search.request import read_request
 from search.spec import SearchSpec
 from tests.commands.bad_input.checks import Hold, exit_code, folder, listing, result
 from tests.commands.bad_input.strategies import flag_values
@@ -21,7 +22,7 @@ FLAGS = [
 
 def test_any_value_of_a_flag_of_a_search_is_accepted_or_refused(hold: Hold) -> None:
     def parse(argv: list[str]) -> int:
-        parsed = result(lambda: arguments.command(arguments.parse(argv)))
+        parsed = result(lambda: read_request(arguments.parse(argv)))
         for spec in parsed.specs if parsed else []:
             assert SearchSpec.from_json(spec.to_json()) == spec and spec.name
         return 0

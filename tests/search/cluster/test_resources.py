@@ -41,7 +41,7 @@ def by_hand(node: tuple[float, float], cpus: float, gpus: float) -> int:
     "nodes",
     [((8, 2),), ((2, 2),), UNEQUAL, ((2, 0), (2, 0), (1, 0)), ((16, 8), (4, 0), (3, 1), (0, 1))],
 )
-def test_slots_are_as_many_as_find_a_place(nodes: tuple[tuple[float, float], ...]) -> None:
+def test_slots_match_a_placement_by_hand(nodes: tuple[tuple[float, float], ...]) -> None:
     for cpus, gpus in product((0.25, 0.5, 1, 1.5, 2, 3), (0, 0.1, 0.25, 0.3, 0.4, 0.5, 0.6, 1)):
         expected = sum(by_hand(node, cpus, gpus) for node in nodes)
         if expected and gpus <= sum(node[1] for node in nodes):
@@ -63,7 +63,7 @@ def test_slots_are_as_many_as_find_a_place(nodes: tuple[tuple[float, float], ...
         (((8, 1),), 1, 1 / 7, 7),
     ],
 )
-def test_shares_are_not_added_up_over_cards_and_nodes(
+def test_gpu_fractions_are_counted_per_card_and_node(
     nodes: tuple[tuple[float, float], ...], cpus: float, gpus: float, slots: int
 ) -> None:
     assert resources(machine(*nodes), cpus, gpus, None).slots == slots
@@ -77,13 +77,13 @@ def test_shares_are_not_added_up_over_cards_and_nodes(
         (1, 2, "gpus_per_trial is at most 1, because a trial trains on one GPU; got 2"),
     ],
 )
-def test_a_trial_that_no_node_takes_is_refused(cpus: float, gpus: float, said: str) -> None:
+def test_a_trial_that_fits_on_no_node_is_refused(cpus: float, gpus: float, said: str) -> None:
     with pytest.raises(ValueError) as refused:
         resources(machine((2, 0), (2, 1)), cpus, gpus, None)
     assert str(refused.value) == said
 
 
-def test_a_gpu_that_is_not_there_is_refused() -> None:
+def test_a_gpu_is_refused_where_there_is_none() -> None:
     with pytest.raises(ValueError, match="gpus_per_trial is 0 where there is no GPU"):
         resources(machine((8, 0)), 1, 0.5, None)
 
@@ -167,12 +167,12 @@ def unequal() -> Iterator[Cluster]:
 
 
 @pytest.mark.slow
-def test_ray_runs_as_many_as_were_counted(unequal: Cluster) -> None:
+def test_ray_places_as_many_trials_as_slots_were_counted(unequal: Cluster) -> None:
     assert unequal.found["slots"] == {"1 0.5": [3, 3, 3], "2 0": [2, 2, 2], "1 0.4": [3, 3, 3]}
 
 
 @pytest.mark.slow
-def test_a_task_on_a_gpu_has_a_process_of_its_own_and_one_on_a_cpu_a_warm_one(
+def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
     unequal: Cluster,
 ) -> None:
     """A process that was used again would keep the memory of its first card, and compute there."""
@@ -193,7 +193,7 @@ def test_a_task_on_a_gpu_has_a_process_of_its_own_and_one_on_a_cpu_a_warm_one(
         ),
     ],
 )
-def test_what_the_cluster_cannot_do_is_one_line(
+def test_an_impossible_request_to_the_cluster_is_one_line(
     flags: list[str], said: str, unequal: Cluster, inputs: Inputs
 ) -> None:
     address = unequal.found["address"]

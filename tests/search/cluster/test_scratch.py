@@ -60,7 +60,7 @@ def abandoned(
     return aged(folder)
 
 
-def test_a_folder_is_there_as_long_as_its_context(temp: Path) -> None:
+def test_the_folder_is_removed_with_its_context(temp: Path) -> None:
     with temporary_folder() as folder, temporary_folder() as other:
         (folder / "a" / "b").mkdir(parents=True)
         assert folder.parent == temp and folder != other and other.is_dir()
@@ -69,7 +69,7 @@ def test_a_folder_is_there_as_long_as_its_context(temp: Path) -> None:
     assert list(temp.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed_and_a_number_used_again_does_not_keep_it(
+def test_leftovers_of_a_killed_process_are_removed_even_if_its_pid_is_reused(
     temp: Path, dead: tuple[int, float]
 ) -> None:
     abandoned(temp, dead)
@@ -88,7 +88,7 @@ with temporary_folder() as folder:
 """
 
 
-def test_a_process_that_is_killed_leaves_what_the_next_one_knows_to_be_its_own(temp: Path) -> None:
+def test_the_next_command_recognises_what_a_killed_one_left(temp: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", KILLED],
         capture_output=True,
@@ -177,7 +177,7 @@ STRANGERS: dict[str, Callable[[Path, tuple[int, float]], Path]] = {
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_what_is_not_provably_ours_stays(
+def test_nothing_is_removed_that_is_not_provably_ours(
     stranger: str, temp: Path, dead: tuple[int, float]
 ) -> None:
     made = STRANGERS[stranger](temp, dead)
@@ -189,7 +189,7 @@ def test_what_is_not_provably_ours_stays(
     )
 
 
-def test_a_folder_whose_lock_is_held_stays(temp: Path, dead: tuple[int, float]) -> None:
+def test_a_folder_with_a_held_lock_stays(temp: Path, dead: tuple[int, float]) -> None:
     """By a process that this one may not see: of another container that has the same folder for
     temporary files."""
     hold = (
@@ -209,7 +209,7 @@ def test_a_folder_whose_lock_is_held_stays(temp: Path, dead: tuple[int, float]) 
         assert not folder.is_dir()
 
 
-def test_a_file_by_such_a_name_stays(temp: Path) -> None:
+def test_a_file_with_the_name_of_a_folder_stays(temp: Path) -> None:
     (temp / "regimen-file0000").write_text("x")
     with temporary_folder():
         pass
@@ -255,7 +255,7 @@ def alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
-def test_processes_of_a_folder_end_with_it_and_no_others(
+def test_only_the_processes_of_a_folder_are_killed_with_it(
     temp: Path, dead: tuple[int, float], processes: Callable[..., psutil.Process]
 ) -> None:
     folder = abandoned(temp, dead)
@@ -276,7 +276,7 @@ def test_processes_of_a_folder_end_with_it_and_no_others(
     assert all(map(alive, stays))
 
 
-def test_a_process_that_is_older_than_the_folders_owner_is_not_of_it(
+def test_a_process_older_than_the_folders_owner_is_not_killed(
     temp: Path, dead: tuple[int, float], processes: Callable[..., psutil.Process]
 ) -> None:
     older = processes(marked=str(temp / "regimen-dead0000"))
@@ -286,7 +286,7 @@ def test_a_process_that_is_older_than_the_folders_owner_is_not_of_it(
     assert alive(older)
 
 
-def test_a_process_that_the_user_starts_meanwhile_is_not_of_the_folder(
+def test_a_process_that_the_user_starts_later_is_not_marked(
     temp: Path, processes: Callable[..., psutil.Process]
 ) -> None:
     with temporary_folder() as folder:

@@ -1,4 +1,4 @@
-"""Which processes a search can't go on without."""
+"""The watchdog of Ray's processes."""
 
 import shutil
 import subprocess
@@ -12,8 +12,8 @@ import pytest
 from search.cluster.watchdog import ray_processes
 
 
-def test_a_process_that_has_only_the_raylets_name_is_not_taken_for_it(tmp_path: Path) -> None:
-    """A worker has it between fork and exec, and may end whenever it likes."""
+def test_a_grandchild_with_the_raylets_name_is_not_watched(tmp_path: Path) -> None:
+    """A worker has that name between fork and exec, and may exit at any time."""
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("needs bash")
@@ -44,7 +44,7 @@ os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.mark.slow
-def test_signals_are_still_ours_when_ray_has_gone() -> None:
-    """Its C++ sets SIGTERM to the default as it leaves."""
+def test_signal_handlers_are_restored_after_ray_shuts_down() -> None:
+    """Ray's C++ code resets SIGTERM to the default."""
     done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "asked\n"), done.stderr

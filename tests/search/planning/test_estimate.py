@@ -40,7 +40,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Pr
     return prepare(str(tiny.write_corpus(tmp_path_factory.mktemp("corpus"))), str(model_folder))
 
 
-def test_a_trials_seconds_are_those_of_its_stages_up_to_where_it_ends() -> None:
+def test_a_trials_duration_is_the_sum_of_its_stages() -> None:
     assert [ONE.seconds(), ONE.seconds(1), ONE.seconds(3)] == [51, 6, 16]
     assert [TWO.seconds(), TWO.seconds(1), TWO.seconds(3), TWO.seconds(10), TWO.seconds(12)] == [
         115.5,
@@ -62,13 +62,13 @@ def test_a_trials_seconds_are_those_of_its_stages_up_to_where_it_ends() -> None:
         ({"epochs": 10, "scheduler": "median"}, []),
     ],
 )
-def test_rungs_are_those_at_which_the_search_stops_trials(
+def test_rungs_are_the_epochs_at_which_asha_prunes(
     values: dict[str, Any], found: list[int]
 ) -> None:
     assert estimate.rungs(spec(**values)) == found
 
 
-def test_a_mean_trial_is_one_of_which_a_share_goes_on_from_each_rung() -> None:
+def test_mean_seconds_weights_each_rung() -> None:
     assert estimate.mean_seconds(ONE, [], 3) == 51
     assert estimate.mean_seconds(TWO, [3], 3) == pytest.approx(2 / 3 * 33 + 1 / 3 * 115.5)
     assert estimate.mean_seconds(ONE, [1, 2], 2) == pytest.approx(
@@ -76,7 +76,7 @@ def test_a_mean_trial_is_one_of_which_a_share_goes_on_from_each_rung() -> None:
     )
 
 
-def test_a_searchs_time_and_memory_by_hand() -> None:
+def test_time_and_memory_match_a_calculation_by_hand() -> None:
     """50 trials on two slots, 3 on 2 seeds, 1 on 3: 25 rounds; 1 whole trial and 49 mean ones of
     60.5 s; 3 + 2 rounds. Two GiB."""
     found = estimate.estimate(spec(), TWO, slots=2)
@@ -93,7 +93,7 @@ def test_a_searchs_time_and_memory_by_hand() -> None:
     )
 
 
-def test_a_resumed_search_counts_what_is_left_and_a_small_one_its_longest_trial() -> None:
+def test_a_resumed_search_counts_its_remaining_trials() -> None:
     found = estimate.estimate(spec(), TWO, slots=2, finished=40)
     assert (found.trials, found.unpruned) == (10, 5 * 115.5)
     assert found.pruned == pytest.approx(10 * 60.5 / 2)
@@ -104,7 +104,7 @@ def test_a_resumed_search_counts_what_is_left_and_a_small_one_its_longest_trial(
     assert (small.unpruned, small.pruned, small.memory) == (115.5, 115.5, 3 * GIB)
 
 
-def test_what_a_resumed_search_has_behind_it_is_read_from_its_journal_which_stays_as_it_is(
+def test_finished_trials_are_read_from_the_journal_without_changing_it(
     tmp_path: Path,
 ) -> None:
     made, _ = grown(tmp_path)
@@ -119,7 +119,7 @@ def test_what_a_resumed_search_has_behind_it_is_read_from_its_journal_which_stay
     )
 
 
-def test_stages_keep_their_own_length_or_follow_the_budget() -> None:
+def test_stages_have_a_fixed_length_or_follow_the_budget() -> None:
     once, twice = (
         {"contrastive": [1.0], "classifier": [3.0, 1.0, 1.0]},
         {
@@ -139,7 +139,7 @@ def test_stages_keep_their_own_length_or_follow_the_budget() -> None:
     ) == (Stage(1, 1, 2),)
 
 
-def test_what_does_not_fit_is_said_with_a_way_out() -> None:
+def test_warnings_name_a_remedy() -> None:
     def said(available: int, **values: Any) -> list[str]:
         made = spec(**values)
         return estimate.warnings(made, TWO, estimate.estimate(made, TWO, 4), 4, available)
@@ -161,7 +161,7 @@ def test_what_does_not_fit_is_said_with_a_way_out() -> None:
     ]
 
 
-def test_the_slice_has_whole_mini_batches_and_the_lengths_of_the_whole(prepared: Prepared) -> None:
+def test_the_subset_has_the_length_distribution_of_all_sentences(prepared: Prepared) -> None:
     data = prepared.data
     part = measure.spread(data, 64)
     assert len(part.train) == 64 and part.labels == data.labels
@@ -184,7 +184,7 @@ def test_the_slice_has_whole_mini_batches_and_the_lengths_of_the_whole(prepared:
     ("regime", "lengths"),
     [("baseline", [10]), ("supcon", [10, 20]), ("probe", [20]), ("untuned", [1])],
 )
-def test_an_epochs_estimate_is_near_what_it_takes(
+def test_the_estimate_of_an_epoch_is_near_its_duration(
     regime: str, lengths: list[int], prepared: Prepared
 ) -> None:
     """Within a factor of five, for other work may come between: the quickest of three epochs on all
@@ -210,7 +210,7 @@ def test_an_epochs_estimate_is_near_what_it_takes(
     assert real / 5 < said < 5 * real
 
 
-def test_a_label_with_hardly_any_rows_is_told_and_one_without_is_left_to_the_datas_notes() -> None:
+def test_imbalanced_classes_produce_a_warning() -> None:
     labels = ["often", "seldom", "never"]
     assert plan.imbalance(labels, np.array([100, 10, 0])) == []
     (line,) = plan.imbalance(labels, np.array([101, 10, 0]))
@@ -221,7 +221,7 @@ def test_a_label_with_hardly_any_rows_is_told_and_one_without_is_left_to_the_dat
     )
 
 
-def test_the_plan_is_wrapped_beside_its_headings_in_a_terminal_and_whole_lines_elsewhere(
+def test_the_plan_is_wrapped_in_a_terminal_only(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan.psutil, "virtual_memory", lambda: SimpleNamespace(available=20 * GIB))
@@ -274,7 +274,7 @@ def test_the_plan_is_wrapped_beside_its_headings_in_a_terminal_and_whole_lines_e
     )
 
 
-def test_a_dry_run_says_time_memory_and_what_does_not_fit_and_writes_nothing(
+def test_a_dry_run_prints_time_memory_and_warnings_and_writes_nothing(
     tmp_path: Path,
     model_folder: Path,
     capsys: pytest.CaptureFixture[str],
@@ -314,7 +314,7 @@ def test_a_dry_run_says_time_memory_and_what_does_not_fit_and_writes_nothing(
     )
 
 
-def test_a_dry_run_says_that_trial_0_fails_where_it_does(
+def test_a_dry_run_reports_that_trial_0_fails(
     tmp_path: Path,
     model_folder: Path,
     capsys: pytest.CaptureFixture[str],
@@ -344,6 +344,6 @@ def test_a_dry_run_says_that_trial_0_fails_where_it_does(
     assert "without pruning" not in said and "nothing was run" in said
 
 
-def test_a_dry_run_that_prints_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quiet_dry_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--regime", "baseline", "--dry-run", "--quiet"]) == 2
     assert "--dry-run and --quiet exclude each other" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the terminal shows, from a study that grows."""
+"""The plan, the progress and the commands that the terminal shows."""
 
 import io
 import os
@@ -48,7 +48,7 @@ def grown(folder: Path) -> tuple[SearchSpec, Any]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for the disk: hundreds of trials are written at once."""
+    """Skip fsync: hundreds of trials are written at once."""
     monkeypatch.setattr(os, "fsync", lambda file: None)
 
 
@@ -83,7 +83,7 @@ def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]
 
 
 def shown(progress: Progress) -> list[str]:
-    """The lines of one look."""
+    """The lines of the live view."""
     out = io.StringIO()
     progress.console.file = out
     progress.console.print(progress.render(studies.trials(progress.study)))
@@ -96,7 +96,7 @@ def terminal(width: int = 80, height: int = 24) -> Console:
     )
 
 
-def test_plain_lines_tell_each_ended_trial_once(tmp_path: Path) -> None:
+def test_a_file_gets_one_line_for_each_trial(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
     progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {}, HERE)
@@ -109,7 +109,7 @@ def test_plain_lines_tell_each_ended_trial_once(tmp_path: Path) -> None:
     assert "trial 1: failed: FloatingPointError: the loss became nan" in lines[1]
 
 
-def test_the_live_view_has_what_one_looks_for_within_80_columns(tmp_path: Path) -> None:
+def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
     console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
@@ -140,7 +140,7 @@ def crowds(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[SearchSp
 
 @pytest.mark.parametrize("width", [80, 50, 140])
 @pytest.mark.parametrize("running", [2, 60])
-def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
+def test_long_lines_of_the_live_view_end_in_an_ellipsis(
     width: int, running: int, crowds: dict[int, tuple[SearchSpec, Any]]
 ) -> None:
     made, study = crowds[running]
@@ -174,9 +174,7 @@ def test_no_line_of_the_live_view_is_wrapped_or_cut_without_an_ellipsis(
         ({"dropout": 0.1}, 0),
     ],
 )
-def test_a_classifier_that_is_solved_for_takes_one_epoch(
-    config: dict[str, Any], epochs: int
-) -> None:
+def test_a_closed_form_classifier_takes_one_epoch(config: dict[str, Any], epochs: int) -> None:
     assert classifier_epochs(config) == epochs
 
 
@@ -190,7 +188,7 @@ def test_a_classifier_that_is_solved_for_takes_one_epoch(
         ({"epochs": 9, "scheduler": "none"}, "no pruning;"),
     ],
 )
-def test_the_plan_says_from_when_trials_are_pruned(
+def test_the_plan_names_the_first_epoch_with_pruning(
     values: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     out = io.StringIO()
@@ -200,7 +198,7 @@ def test_the_plan_says_from_when_trials_are_pruned(
 
 
 @pytest.mark.usefixtures("hasty")
-def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
+def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
     """A search that is resumed at 398 trials, and sees two end in an hour: half a day is left for
     the 24 that are lacking."""
     made, study = crowded(tmp_path, 2, trials=424)
@@ -218,7 +216,7 @@ def test_rates_count_what_this_process_saw_end(tmp_path: Path) -> None:
     assert progress.eta(424) == "no trials left"  # and the confirmation begins
 
 
-def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
+def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
     made, study = grown(tmp_path)
     progress = Progress(terminal(), study, made, trainables.load("llrd").Config().to_dict(), HERE)
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
@@ -236,7 +234,7 @@ def test_the_best_has_its_trial_and_since_when(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_what_has_not_changed_is_drawn_once_a_second(
+def test_an_unchanged_view_is_redrawn_once_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, study = grown(tmp_path)
@@ -252,7 +250,7 @@ def test_what_has_not_changed_is_drawn_once_a_second(
 
 
 @pytest.mark.parametrize(("terminal", "quiet"), [(True, False), (True, True), (False, True)])
-def test_why_trials_fail_is_told_once_also_where_nothing_else_is(
+def test_each_reason_of_failure_is_printed_once_even_if_quiet(
     terminal: bool, quiet: bool, tmp_path: Path
 ) -> None:
     out = io.StringIO()
@@ -283,14 +281,14 @@ def test_why_trials_fail_is_told_once_also_where_nothing_else_is(
         ("databricks", "databricks"),
     ],
 )
-def test_the_way_to_mlflows_pages_is_a_command_or_an_address(
+def test_mlflow_is_shown_as_a_command_or_an_address_without_password(
     uri: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert next_commands.browse(uri) == told
 
 
-def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path: Path) -> None:
+def test_a_failing_report_is_one_line(tmp_path: Path) -> None:
     """Its summary is damaged."""
     made, out = spec(tmp_path), io.StringIO()
     made.folder.mkdir(parents=True, exist_ok=True)
@@ -304,10 +302,10 @@ def test_a_report_that_cannot_be_drawn_is_a_line_and_the_search_goes_on(tmp_path
 
 
 @pytest.mark.soak
-def test_quiet_prints_the_table_and_the_next_commands_and_nothing_else(
+def test_quiet_prints_only_the_table_and_the_next_commands(
     tmp_path: Path, model_folder: Path
 ) -> None:
-    """Also where all regimes are searched, and where a search goes on."""
+    """Also for all regimes, and for a resumed search."""
     sources = ["--data", str(tiny.write_corpus(tmp_path / "corpus")), "--model", str(model_folder)]
     where = ["--results", str(tmp_path / "results"), "--quiet"]
     every = run(
@@ -348,7 +346,7 @@ def test_no_color_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "\x1b[32m" not in out.getvalue() and "\x1b[1;32m" not in out.getvalue()
 
 
-def test_times_values_and_curves_are_written_as_people_do() -> None:
+def test_durations_differences_and_sparklines() -> None:
     assert [duration(seconds) for seconds in (4.4, 59.6, 200, 7500)] == [
         "4s",
         "1m00s",
@@ -362,14 +360,14 @@ def test_times_values_and_curves_are_written_as_people_do() -> None:
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
 
 
-def test_a_look_that_fails_for_a_while_does_not_stop_what_is_looked_at() -> None:
-    looks: list[float] = []
+def test_polling_continues_after_exceptions() -> None:
+    calls: list[float] = []
 
-    def look() -> None:
-        looks.append(time.monotonic())
-        if len(looks) < 3:
+    def call() -> None:
+        calls.append(time.monotonic())
+        if len(calls) < 3:
             raise ConnectionError("down")
 
-    with polling(look, every=0.01):
+    with polling(call, every=0.01):
         time.sleep(0.2)
-    assert len(looks) > 3
+    assert len(calls) > 3

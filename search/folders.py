@@ -1,0 +1,47 @@
+"""Where searches are: the results folder, and in it a folder for each search under its name."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from trainables.parts.quote import quoted, reason
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def results_folder(results: str) -> Path:
+    """The folder that holds a folder for each search, absolute; it need not exist yet.
+
+    Raises ValueError where the path cannot be a folder.
+    """
+    try:
+        path = Path(results).expanduser().resolve()
+        fits = bool(results) and (path.is_dir() or not path.exists())
+    except (OSError, RuntimeError, ValueError) as error:
+        # a name that the file system refuses, or `~` of an unknown user
+        raise ValueError(
+            f"results must be a folder; got {quoted(results)}: {reason(error)}"
+        ) from error
+    require(fits, "results", "a folder", results)
+    return path
+
+
+def folder_of(results: str, name: str) -> Path:
+    """The folder of the search with that name.
+
+    Raises ValueError for an invalid name, such as a path that leads elsewhere.
+    """
+    return results_folder(results) / valid_name(name)
+
+
+def valid_name(name: str) -> str:
+    """The name of a search, unchanged. Raises ValueError where it is invalid."""
+    valid = NAME.fullmatch(name) is not None
+    require(valid, "name", "letters, digits, '.', '_' and '-', up to 80", name)
+    return name
+
+
+def require(holds: bool, name: str, rule: str, value: Any) -> None:
+    """Raise ValueError with rule and value where the rule does not hold."""
+    if not holds:
+        raise ValueError(f"{name} is {rule}; got {quoted(value)}")

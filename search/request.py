@@ -1,0 +1,89 @@
+"""The searches that a command line asks for: new ones, or an earlier one that continues."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import trainables
+from search.arguments import given_values, results_of, resumed_folder
+from search.spec import SearchSpec
+from trainables.parts.quote import quoted
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for: searches to run one after the other, and how."""
+
+    specs: list[SearchSpec]
+    resume: bool
+    dry_run: bool
+    quiet: bool
+    banner: list[str]
+    """Notes for the user, a line each: which defaults were not available."""
+
+
+def read_request(args: argparse.Namespace) -> Request:
+    """The searches that the flags ask for. Raises ValueError with one line."""
+    # Imports torch and transformers, which `parse` does not wait for.
+    from search.inputs import default_sources
+
+    if args.resume is not None:
+        return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
+    regimes = trainables.names() if args.regime == "all" else [args.regime]
+    # Check everything else before the default data and model are looked up, which takes seconds.
+    values = {"data": "embedded", "model": "minilm", **given_values(args)}
+    drafts = [_new(regime, values, args.fix) for regime in regimes]
+    data, model, banner = default_sources(args.data, args.model)
+    specs = [replace(draft, data=data, model=model) for draft in drafts]
+    if args.regime == "all" and args.name:
+        specs = [replace(spec, name=f"{args.name}-{spec.regime}") for spec in specs]
+    specs = [spec.named() for spec in specs]
+    return Request(specs, False, args.dry_run, args.quiet, [] if args.quiet else banner)
+
+
+def _new(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:
+    """The spec of a new search. Raises ValueError where a value is invalid."""
+    config, fixed = trainables.load(regime).Config, {}
+    for item in fix:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise ValueError(f"--fix takes FIELD=VALUE; got {quoted(item)}")
+        fixed[name] = config.parse(name, text)
+    for name in fixed:
+        is_sgd = name.startswith("sgd_")
+        twin = name.removeprefix("sgd_") if is_sgd else f"sgd_{name}"
+        read_by = "sgd" if is_sgd else "adamw"
+        if twin in config.describe() and fixed.get("optimizer", read_by) not in ("either", read_by):
+            raise ValueError(
+                f"--fix {name} has no effect with optimizer={fixed['optimizer']}, which reads"
+                f" {twin}"
+            )
+    return SearchSpec(regime=regime, fix=fixed, **values)
+
+
+def _resumed(args: argparse.Namespace) -> SearchSpec:
+    """The spec of an earlier search with the flags that may change it.
+
+    Raises ValueError for a flag that would make old and new trials incomparable.
+    """
+    folder = resumed_folder(args)
+    spec = SearchSpec.read(folder)
+    if spec.name != str(Path(args.resume)):
+        raise ValueError(
+            f"{quoted(str(folder))} holds the search '{spec.name}': rename the folder to that"
+        )
+    values = given_values(args)
+    if args.regime is not None:
+        values["regime"] = args.regime
+    for name in spec.names("fixed"):
+        stored = getattr(spec, name)
+        if name in values and values[name] != stored:
+            raise ValueError(
+                f"--resume continues with {name} {quoted(stored)}, because old and new trials"
+                f" would not be comparable; got {quoted(values[name])}"
+            )
+    if args.fix:
+        raise ValueError("--resume continues with the same search space; --fix needs a new search")
+    return replace(spec, **{**values, "results": results_of(args), "address": args.address})

@@ -1,0 +1,37 @@
+"""A search that Python code starts, such as a notebook."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from tests.processes import ROOT
+
+NOTEBOOK = """
+import json, sys
+from search.session import search
+from search.spec import SearchSpec
+corpus, model, results = sys.argv[1:]
+spec = SearchSpec(
+    regime="baseline", data=corpus, model=model, results=results, trials=1, epochs=1, confirm_top=0
+)
+outcome = search(spec)
+print(json.dumps([str(outcome.spec.folder), outcome.ending.name, outcome.summary]))
+"""
+
+
+@pytest.mark.slow
+def test_a_search_from_python_returns_its_summary_and_prints_nothing(
+    tmp_path: Path, model_folder: Path
+) -> None:
+    corpus = tiny.write_corpus(tmp_path / "corpus")
+    argv = [sys.executable, "-c", NOTEBOOK, str(corpus), str(model_folder), str(tmp_path / "r")]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    folder, ending, summary = json.loads(line)
+    assert ending == "DONE" and summary["states"] == {"COMPLETE": 1, "PRUNED": 0, "FAIL": 0}
+    assert json.loads((Path(folder) / "summary.json").read_text()) == summary
