@@ -14,9 +14,9 @@ from analysis.text import plain
 OK, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 """Exit codes. FAILED: the machine failed, such as a full disk. USER_ERROR: invalid input.
 INTERRUPTED: by ^C or SIGTERM."""
-MAX_ERROR_CHARACTERS = 1500
+MAX_ERROR_LENGTH = 1500
 """A longer error message loses its middle."""
-INVALID_PATH_ERRORS = (EBUSY, EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
+WRONG_PATH = (EBUSY, EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
 """The system's errors about a path that the user got wrong, rather than about a failing machine."""
 
 
@@ -25,14 +25,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit."""
-        self.exit(USER_ERROR, f"{error_line(message)}\n")
+        self.exit(USER_ERROR, f"{refusal(message)}\n")
 
 
-def error_line(error: Exception | str) -> str:
+def refusal(error: Exception | str) -> str:
     """The line on stderr with which a command refuses its input."""
     text = plain(str(error))
-    half = MAX_ERROR_CHARACTERS // 2
-    if len(text) > MAX_ERROR_CHARACTERS:
+    half = MAX_ERROR_LENGTH // 2
+    if len(text) > MAX_ERROR_LENGTH:
         text = f"{text[:half]}...{text[3 - half :]}"
     return f"error: {text}"
 
@@ -52,8 +52,8 @@ def exit_code(work: Callable[[], int]) -> int:
     except (OSError, ValueError) as error:
         code = USER_ERROR if isinstance(error, ValueError) else FAILED
         with contextlib.suppress(OSError):
-            print(error_line(error), file=sys.stderr)
-    _discard_unwritten_output()
+            print(refusal(error), file=sys.stderr)
+    _drop_unwritten()
     return code
 
 
@@ -63,12 +63,12 @@ def user_path(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in INVALID_PATH_ERRORS:
+        if error.errno in WRONG_PATH:
             raise ValueError(f"'{path}': {error.strerror}") from error
         raise
 
 
-def _discard_unwritten_output() -> None:
+def _drop_unwritten() -> None:
     """Keep Python from flushing at exit what can't be written.
 
     It would fail again, with a traceback and an exit code of its own.

@@ -36,8 +36,8 @@ def test_an_error_is_one_line_and_an_exit_code(
 
 
 def test_a_long_error_loses_its_middle() -> None:
-    line = command.error_line("a" * 5000 + "z")
-    assert len(line) == len("error: ") + command.MAX_ERROR_CHARACTERS
+    line = command.refusal("a" * 5000 + "z")
+    assert len(line) == len("error: ") + command.MAX_ERROR_LENGTH
     assert line.endswith("az") and "..." in line
 
 
