@@ -1,8 +1,8 @@
 """How early can a trial be judged? `python -m analysis.rungs RESULTS/NAME`.
 
-Prints, for each epoch of a search without pruning, the rank correlation of the accuracy then with
-the final one, and what pruning two thirds of the trials at that epoch would have lost: the columns
-of `analysis.budget.rungs`.
+Prints a row per epoch of a search without pruning: Spearman's rank correlation of the accuracy then
+with the final one, over all completed trials and over their better half; the accuracy that pruning
+two thirds of the trials at that epoch would have lost; and the number of trials.
 """
 
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 import pandas
 
@@ -26,7 +27,7 @@ def markdown_page(title: str, sections: Sequence[Section]) -> str:
     parts = [f"# {escaped(title)}\n"]
     for section in sections:
         parts.append(f"## {escaped(section.title)}\n")
-        parts += [text for block in section.blocks if (text := _block(block))]
+        parts += map(_block, _readable(section.blocks))
     return "\n".join(parts)
 
 
@@ -37,6 +38,18 @@ def escaped(text: str) -> str:
     """
     text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)
+
+
+def _readable(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks without figures, and without headings that have nothing else below them."""
+    texts = [block for block in blocks if not isinstance(block, Figures)]
+    return [
+        block
+        for block, following in zip_longest(texts, texts[1:])
+        if not (
+            isinstance(block, Heading) and (following is None or isinstance(following, Heading))
+        )
+    ]
 
 
 def _block(block: Block) -> str:
