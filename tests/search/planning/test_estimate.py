@@ -26,6 +26,7 @@ from tests import tiny
 from tests.search.terminal.test_progress import grown
 
 GIB = 2**30
+ATTEMPTS = 5
 ONE = Measurement(1.0, (Stage(10, 5.0, 5.0),), GIB, 256)
 TWO = Measurement(1.0, (Stage(10, 12.0, 10.0), Stage(20, 3.0, 0.5)), GIB, 256)
 """A trial of one stage, 51 s; and one of two: 1 + 12 + 9 * 10 + 3 + 19 * 0.5 = 115.5 s."""
@@ -187,27 +188,34 @@ def test_the_subset_has_the_length_distribution_of_all_sentences(prepared: Prepa
 def test_the_estimate_of_an_epoch_is_near_its_duration(
     regime: str, lengths: list[int], prepared: Prepared
 ) -> None:
-    """Within a factor of five, for other work may come between: the quickest of three epochs on all
-    the data, and what some of it said."""
+    """Within a factor of five, in one of a few attempts: other processes disturb single ones."""
     made = spec(regime=regime)
-    threads = torch.get_num_threads()
-    found = measure.measure(made, prepared, Resources(1, 0, 2), "fp32", seconds=0)
-    assert torch.get_num_threads() == threads and 64 <= found.sentences <= len(prepared.data.train)
-    assert found.peak_memory > 100 * 2**20 and found.setup > 0
-    module = trainables.load(regime)
-    lasted, last = dict[str, list[float]](), time.perf_counter()
-    for epoch in module.train(
-        module.Config.from_dict(point_parameters(made, {})),
-        prepared.data,
-        prepared.small.build(),
-        epochs=3,
-        seed=0,
-    ):
-        lasted.setdefault(epoch.stage, []).append(time.perf_counter() - last)
-        last = time.perf_counter()
-    assert [stage.epochs for stage in found.stages] == lengths
-    real, said = min(next(iter(lasted.values()))), min(found.stages[0].first, found.stages[0].later)
-    assert real / 5 < said < 5 * real
+    ratios = list[float]()
+    for _ in range(ATTEMPTS):
+        threads = torch.get_num_threads()
+        trial = measure.measure(made, prepared, Resources(1, 0, 2), "fp32", seconds=0)
+        assert torch.get_num_threads() == threads
+        assert 64 <= trial.sentences <= len(prepared.data.train)
+        assert trial.peak_memory > 100 * 2**20 and trial.setup > 0
+        assert [stage.epochs for stage in trial.stages] == lengths
+        estimated = min(trial.stages[0].first, trial.stages[0].later)
+        ratios.append(estimated / min(first_stage_seconds(made, prepared)))
+        if 1 / 5 < ratios[-1] < 5:
+            return
+    pytest.fail(f"estimated / real: {ratios}")
+
+
+def first_stage_seconds(made: SearchSpec, prepared: Prepared) -> list[float]:
+    """Seconds of each epoch of trial 0's first stage on all the data, in a run of three epochs."""
+    module = trainables.load(made.regime)
+    config = module.Config.from_dict(point_parameters(made, {}))
+    encoder = prepared.small.build()
+    seconds, last = dict[str, list[float]](), time.perf_counter()
+    for epoch in module.train(config, prepared.data, encoder, epochs=3, seed=0):
+        now = time.perf_counter()
+        seconds.setdefault(epoch.stage, []).append(now - last)
+        last = now
+    return next(iter(seconds.values()))
 
 
 def test_imbalanced_classes_produce_a_warning() -> None:
