@@ -26,7 +26,7 @@ from tests.benchmarks.gpu.trial import Trial
 from tests.benchmarks.work import Shape, training_flop
 
 
-def test_a_step_has_as_many_flop_as_torch_counts_where_nothing_is_padded() -> None:
+def test_the_flop_of_a_step_are_those_that_torch_counts_without_padding() -> None:
     config = made.bert(layers=2, width=64)
     model = BertModel._from_config(config, attn_implementation="eager").train()
     model.pooler = None
@@ -40,7 +40,7 @@ def test_the_default_shape_is_bert_base() -> None:
     assert made.bert(12, 768).num_attention_heads == 12
 
 
-def test_sentences_are_as_long_as_those_of_massive() -> None:
+def test_sentences_have_the_lengths_of_massive() -> None:
     tokens = made.sentences(20_000, seed=0)
     counted = np.bincount(tokens.lengths, minlength=len(made.LENGTHS)) / len(tokens)
     assert np.abs(counted - np.array(made.LENGTHS) / 7305).max() < 0.01
@@ -60,7 +60,7 @@ def test_packed_trials_add_up_over_their_own_steps() -> None:
     assert (row.peak_bytes, row.divided) == (7, 1)
 
 
-def test_a_row_with_a_trial_that_failed_says_so_and_has_no_figures() -> None:
+def test_a_row_with_a_failed_trial_has_the_reason_and_no_measurements() -> None:
     run = Run([Step(0.0, 1.0, 1, 1, 1), Step(1.0, 2.0, 1, 1, 1)])
     row = fill(Row("supcon", 1, 2, mps=True), [run, Failed("out of memory")], rate=1.0)
     assert row.failed == "1 of 2 trials: out of memory" and row.tokens_per_s is None
@@ -179,7 +179,7 @@ class RunsOut:
 
 
 @pytest.mark.soak
-def test_what_becomes_of_a_trial_is_told_and_the_next_cell_is_measured() -> None:
+def test_failed_trials_are_reported_and_the_next_cell_is_measured() -> None:
     trial = Trial("cross-entropy", batch_size=4, seed=0, seconds=0.5)
     with ProcessPool(Setting("cpu", "fp32", layers=1, width=64, determinism="search")) as pool:
         died, other = pool.run([Dies(), trial], seconds=60)

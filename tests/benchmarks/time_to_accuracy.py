@@ -41,7 +41,7 @@ MAX_TRIALS = 10_000
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The flags. Raises ValueError for values that make no sense."""
+    """Parse the flags. Raises ValueError for invalid values."""
     p = Parser(
         prog="python -m tests.benchmarks.time_to_accuracy",
         description=__doc__,
@@ -132,10 +132,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def fixed(regime: str, items: Sequence[str]) -> dict[str, Any]:
-    """What --fix names, as values.
-
-    Raises ValueError for a field that the regime has not, or a value that it can't take.
-    """
+    """Parse the values of --fix. Raises ValueError for an unknown field or an invalid value."""
     config, found = trainables.load(regime).Config, {}
     for item in items:
         name, equals, text = item.partition("=")
@@ -146,7 +143,7 @@ def fixed(regime: str, items: Sequence[str]) -> dict[str, Any]:
 
 
 class Benchmark:
-    """The run: both searches for each seed, and what they come to."""
+    """The run: both searches for each seed, and their comparison."""
 
     def __init__(
         self, args: argparse.Namespace, out: Path | None, conditions: dict[str, Any], work: Path

@@ -33,13 +33,13 @@ from tests.benchmarks.gpu.trial import LOSSES, Trial
 from trainables.parts.model.encoder import Precision
 
 AFTER = 60.0
-"""Seconds that a trial may take beyond its window: the profile, and whatever else."""
+"""Seconds that a trial may take beyond its window, for the profile and the rest."""
 LATEST = 20.0
-"""Seconds after the deadline in which the last cell has to be done."""
+"""Seconds after the deadline within which the last cell has to end."""
 
 
 class Benchmark:
-    """The cells that are to be measured, one after the other, until the time is over."""
+    """Measures the cells one after another until the time is over."""
 
     def __init__(self, args: argparse.Namespace, report: Report, deadline: float) -> None:
         self.args = args
@@ -47,7 +47,7 @@ class Benchmark:
         self.deadline = deadline
 
     def hugging_face(self, setting: Setting) -> None:
-        """One row a batch size, in a process that is not used for anything else."""
+        """One row per batch size, in a process of its own."""
         if importlib.util.find_spec("accelerate") is None:
             self.report.note("HF Trainer: not measured, it needs the package accelerate")
             return
@@ -67,7 +67,7 @@ class Benchmark:
             self._trials(pool, loss, batch_size, packed, mps=False)
 
     def profiles(self, setting: Setting) -> None:
-        """Where the time of a trial alone goes, in a process that is not used for anything else."""
+        """Profile a trial that runs alone, in a process of its own."""
         with ProcessPool(setting) as pool:
             for loss, batch_size in product(self.args.losses, self.args.batch_sizes):
                 self._cell(
@@ -223,7 +223,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 where every cell gave figures, 1 where one failed."""
+    """Return 0 if every cell was measured, 1 if one failed."""
     args = parse(argv)
     deadline = time.monotonic() + 60 * args.minutes
     signal.signal(

@@ -1,5 +1,4 @@
-"""The card itself: its name, its software, and what its matrix units do at most on large bfloat16
-products."""
+"""The GPU: its name, its software, and its rate on large bfloat16 matrix products."""
 
 import platform
 import statistics
@@ -20,7 +19,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Facts:
-    """What every figure depends on."""
+    """The conditions of the measurements."""
 
     device: str
     memory: int
@@ -37,7 +36,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Card:
-    """The job that finds it out."""
+    """The job that measures it."""
 
     def run(self, context: JobContext) -> Facts:
         """Measure."""

@@ -23,7 +23,7 @@ FULL_VOCABULARY = 30522
 
 
 class _Lead(TrainerCallback):
-    """Tells the timer when a step begins, and on which sentences."""
+    """Reports to the timer when a step begins, and on which sentences."""
 
     def __init__(self, timer: TrialTimer) -> None:
         self.timer = timer

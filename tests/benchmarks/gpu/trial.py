@@ -1,5 +1,7 @@
-"""One trial as a search trains it, for a window of time: a regime's own `train` on sentences that
-tell when a step takes them."""
+"""Trains one trial as a search does, for a window of time.
+
+A regime's own `train` runs on sentences that report when a step takes them.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -24,7 +26,7 @@ validation is not timed."""
 
 @dataclass(frozen=True)
 class Watched(Tokens):
-    """Sentences that say when a training step takes a mini-batch of them."""
+    """Sentences that report when a training step takes a mini-batch of them."""
 
     known: np.ndarray
     begin_step: Callable[[np.ndarray], None]
@@ -42,7 +44,7 @@ class Watched(Tokens):
 
 @dataclass(frozen=True)
 class Trial:
-    """What is trained, and for how long it is timed."""
+    """What is trained, and for how long."""
 
     loss: str
     batch_size: int
@@ -79,5 +81,5 @@ class Trial:
 
 
 def _times_short(device: str) -> int:
-    """How often the card's memory was short so far."""
+    """How often the GPU's memory was too small so far."""
     return int(torch.cuda.memory_stats().get("num_ooms", 0)) if device == "cuda" else 0
