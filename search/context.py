@@ -67,8 +67,6 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
     """What the comparison table needs to know about data and model."""
     return {
-        "data": spec.data,
-        "model": spec.model,
         "encoder_is_papers": spec.model == paper.ENCODER,
         "comparable": prepared.why_not_comparable is None,
         "why_not": prepared.why_not_comparable,

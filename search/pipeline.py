@@ -43,7 +43,7 @@ class Outcome:
     """How a search ended: its summary (a row of the comparison table), and why it ended."""
 
     spec: SearchSpec
-    summary: dict[str, Any]
+    summary: Summary
     ending: Ending
 
 
@@ -134,19 +134,19 @@ def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -
     records.TEST_EXPECTED.write(study, context.prepared.test is not None)
 
 
-def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> dict[str, Any]:
+def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Summary:
     """Write every file that is made from the study, except the report; returns the summary."""
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
-    note = comparison.note([Summary.from_dict(summary)]) + _next_steps(spec, summary)
+    note = comparison.note([summary]) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
-    if summary["best_trial"] is not None:
+    if summary.best_trial is not None:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))
     return summary
 
 
-def _next_steps(spec: SearchSpec, summary: dict[str, Any]) -> str:
+def _next_steps(spec: SearchSpec, summary: Summary) -> str:
     """The next commands in Markdown, for below the table: MLflow shows both in the run's page."""
-    if summary["best_trial"] is None:
+    if summary.best_trial is None:
         return ""
     commands = f"{next_commands.export(spec)}\n{next_commands.train(spec)}"
     return (
@@ -178,7 +178,7 @@ def _finish_tracking(
     tracker: Tracker,
     spec: SearchSpec,
     study: optuna.Study,
-    summary: dict[str, Any],
+    summary: Summary,
     ending: Ending,
     console: Console,
 ) -> None:

@@ -4,7 +4,6 @@ import argparse
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from rich.console import Console
 
@@ -112,7 +111,7 @@ def _print_outcomes(console: Console, outcomes: Sequence[Outcome], *, quiet: boo
 
     `quiet` leaves out the remarks, and how a search ended unless it ended early.
     """
-    summaries = [Summary.from_dict(outcome.summary) for outcome in outcomes]
+    summaries = [outcome.summary for outcome in outcomes]
     print_table(console, comparison.table(summaries))
     if not quiet:
         for line in conditions.remarks(summaries):
@@ -125,7 +124,7 @@ def _print_outcomes(console: Console, outcomes: Sequence[Outcome], *, quiet: boo
     if last.ending == Ending.INTERRUPTED:
         console.print(f"stopped. Continue with: {next_commands.resume(last.spec)}")
         return INTERRUPTED
-    ranked = [outcome for outcome in outcomes if outcome.summary["best_trial"] is not None]
+    ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]
     if not ranked:
         console.print("no trial completed: there is no result", style="bold red")
         return NO_RESULT
@@ -138,16 +137,16 @@ def _print_outcomes(console: Console, outcomes: Sequence[Outcome], *, quiet: boo
 
 
 def _how_it_ended(outcome: Outcome) -> str:
-    states = outcome.summary["states"]
+    states = outcome.summary.states
     counts = f"{states['COMPLETE']} complete, {states['PRUNED']} pruned, {states['FAIL']} failed"
-    return f"{outcome.spec.name}: {counts} in {duration(outcome.summary['seconds'])}"
+    return f"{outcome.spec.name}: {counts} in {duration(outcome.summary.seconds)}"
 
 
-def selection_accuracy(summary: dict[str, Any]) -> float:
+def selection_accuracy(summary: Summary) -> float:
     """The accuracy by which searches are compared to recommend one.
 
     It is the one that chose the winner, else the best of the search; never a reported one, of which
     the maximum would be biased upwards.
     """
-    chosen: float | None = summary["choice_accuracy"]
-    return summary["best_validation_accuracy"] if chosen is None else chosen
+    chosen = summary.choice_accuracy
+    return (summary.best_validation_accuracy or 0.0) if chosen is None else chosen

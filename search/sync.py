@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.command import OK, Parser, exit_code
 from search.folders import folder_of
-from search.outputs import tables as results
+from search.outputs.tables import summarise
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -35,7 +35,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
         note = table.read_text(encoding="utf-8") if table.is_file() else None
         shown = without_password(store, store)
         try:
-            summary = results.summary(study, spec, {})
+            summary = summarise(study, spec)
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
             why = without_password(reason(error), store)

@@ -3,12 +3,15 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import search
 import trainables
+from analysis.read.summary import Summary
 from search.final import serving
 from search.reports import ENDED_AT, STARTED_AT
 from search.tracking.recorder import Recorder, test_metrics
@@ -42,37 +45,33 @@ def check_registered_name(name: str | None) -> None:
 def log_final(
     client: Any,
     uri: str,
-    record: Mapping[str, Any],
+    summary: Summary,
+    recipe: Mapping[str, Any],
     curves: Mapping[int, list[dict[str, Any]]],
     folder: Path,
     register: str | None,
 ) -> None:
     """Log a parent run with the model and mean scores, and a nested run for each seed's curve.
 
-    `record` is what `scores.json` holds; `register` is the name for MLflow's model registry.
+    `register` is the name for MLflow's model registry.
     """
-    summary, recipe = record["summary"], record["configuration"]
-    tags = {"regimen.regime": summary["regime"], "data": summary["data"], "model": summary["model"]}
+    tags = {"regimen.regime": summary.regime, "data": summary.data, "model": summary.model}
     recorder = Recorder(client, tags)
-    began = min(epochs[0][STARTED_AT] for epochs in curves.values())
-    parent = recorder.start(f"{summary['name']} final", "final", started=began)
+    started = min(epochs[0][STARTED_AT] for epochs in curves.values())
+    parent = recorder.start(f"{summary.name} final", "final", started=started)
     shared = {**recipe["config"], "epochs": recipe["epochs"]}
     recorder.params(parent, {**shared, "seeds": len(curves)})
-    tests = {scores["seed"]: scores for scores in summary["test"]}
+    tests = [asdict(run) for run in summary.test]
     for seed, epochs in curves.items():
-        name = f"{summary['regime']} final seed {seed}"
+        name = f"{summary.regime} final seed {seed}"
         run = recorder.start(name, "final-seed", parent=parent, started=epochs[0][STARTED_AT])
         recorder.params(run, {**shared, "seed": seed})
         recorder.epochs(run, epochs)
-        metrics = {
-            "score": epochs[-1]["best_validation_accuracy"],
-            **test_metrics([tests[seed]] if seed in tests else []),
-        }
-        recorder.metrics(run, metrics, epochs[-1][ENDED_AT])
+        own = [scores for scores in tests if scores["seed"] == seed]
+        recorder.metrics(run, test_metrics(own), epochs[-1][ENDED_AT])
         recorder.end(run, ended=epochs[-1][ENDED_AT])
-    validation = summary["confirmed_accuracy"]
-    mean = sum(validation) / len(validation)
-    recorder.metrics(parent, {"validation_accuracy": mean, **test_metrics(summary["test"])})
+    accuracy = fmean(summary.confirmed_accuracy)
+    recorder.metrics(parent, {"confirmed_accuracy": accuracy, **test_metrics(tests)})
     client.log_artifact(parent, str(folder / "scores.json"))
     _log_model(uri, parent, folder, register)
     recorder.end(parent)

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from rich.console import Console
 
+from analysis.read.summary import Summary, TestRun
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.start import cluster
 from search.context import facts
@@ -55,7 +56,7 @@ class Final:
     """The result: the folder of the best seed's model, and the row of the comparison table."""
 
     folder: Path
-    summary: dict[str, Any]
+    summary: Summary
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     summary = _summary(recipe, prepared, runs)
     record = {
         "curves": {str(seed): curve for seed, curve in runs.curves.items()},
-        "summary": summary,
+        "summary": summary.to_dict(),
         "best_seed": runs.best_seed,
         "configuration": dict(recipe),
         "versions": versions(),
@@ -100,7 +101,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     classifier = _classifier(recipe, prepared, runs.weights)
     out = write_folder(spec.out, classifier, prepared.tokenizer, record)
     try:
-        log_final(client, store, record, runs.curves, out, spec.register)
+        log_final(client, store, summary, recipe, runs.curves, out, spec.register)
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
         problem = (
             f"the model is in {quoted(str(out))}, but MLflow at '{store}' lacks some of it:"
@@ -197,8 +198,8 @@ def _classifier(recipe: Mapping[str, Any], prepared: Prepared, weights: Weights)
     return classifier
 
 
-def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> dict[str, Any]:
-    """The row of the comparison table, with the names of `search.outputs.tables.summary`."""
+def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summary:
+    """The outcome, as a row of the comparison table."""
     spec = SearchSpec(
         regime=recipe["regime"],
         data=recipe["data"]["source"],
@@ -207,23 +208,23 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> dict[
     )
     scores = recipe.get("scores") or {}
     curves = runs.curves.values()
-    return {
-        "name": str(recipe.get("search") or "final"),
-        "regime": spec.regime,
-        "epochs": spec.epochs,
-        "states": {"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},
-        "seconds": sum(map(run_seconds, curves)),
-        "paper_config_validation_accuracy": None,
-        "best_trial": recipe.get("trial"),
-        "best_validation_accuracy": scores.get("best_validation_accuracy"),
-        "winner_trial": recipe.get("trial"),
-        "choice_accuracy": None,
-        "confirmed_accuracy": [curve[-1]["best_validation_accuracy"] for curve in curves],
-        "confirmed_seeds": list(runs.curves),
-        "confirmed_runs_chose": False,
-        "confirmed_failed": 0,
-        "test": [{"seed": seed, **scores} for seed, scores in runs.tests.items()],
-        "batch_size": recipe["config"].get("batch_size"),
-        "last_contrastive_loss": last_contrastive_loss(curves, spec.epochs),
+    return Summary(
+        name=str(recipe.get("search") or "final"),
+        regime=spec.regime,
+        data=spec.data,
+        model=spec.model,
+        epochs=spec.epochs,
+        states={"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},
+        seconds=sum(map(run_seconds, curves)),
+        paper_config_validation_accuracy=None,
+        best_trial=recipe.get("trial"),
+        best_validation_accuracy=scores.get("best_validation_accuracy"),
+        winner_trial=recipe.get("trial"),
+        confirmed_accuracy=tuple(curve[-1]["best_validation_accuracy"] for curve in curves),
+        confirmed_seeds=tuple(runs.curves),
+        confirmed_runs_chose=False,
+        test=tuple(TestRun(seed=seed, **scores) for seed, scores in runs.tests.items()),
+        batch_size=recipe["config"].get("batch_size"),
+        last_contrastive_loss=last_contrastive_loss(curves, spec.epochs),
         **facts(spec, prepared),
-    }
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 
+from analysis.read.summary import ContrastiveLoss, Summary, TestRun
 from analysis.text import cell
 from search.atomic import write
 from search.reports import BESIDE_EPOCH, run_seconds
@@ -31,6 +32,16 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str])
     writer.writeheader()
     writer.writerows(rows)
     write(path, out.getvalue())
+
+
+UNKNOWN_FACTS: Mapping[str, Any] = {
+    "encoder_is_papers": None,
+    "comparable": False,
+    "why_not": None,
+    "test_size": None,
+    "validation_size": None,
+}
+"""What `search.context.facts` says, where data and model are not at hand."""
 
 
 def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
@@ -101,7 +112,7 @@ def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]
 
 def last_contrastive_loss(
     runs: Iterable[list[records.Record]], epochs: int
-) -> dict[str, float] | None:
+) -> ContrastiveLoss | None:
     """The loss of the contrastive stage's last epoch, summed and averaged over mini-batches, as a
     mean over runs: what the paper's Table 8 has."""
     last = [
@@ -112,46 +123,50 @@ def last_contrastive_loss(
     ]
     if not last:
         return None
-    return {
-        "sum": sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
-        "mean": sum(epoch["train_loss"] for epoch in last) / len(last),
-    }
+    return ContrastiveLoss(
+        sum=sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
+        mean=sum(epoch["train_loss"] for epoch in last) / len(last),
+    )
 
 
-def summary(study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the comparison table is made of. `facts` are those of the data and the model."""
+def summarise(
+    study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any] = UNKNOWN_FACTS
+) -> Summary:
+    """The outcome of a search. `facts` are those of the data and the model that the journal does
+    not hold."""
     states = [trial.state.name for trial in trials(study)]
     best, paper = next(iter(ranking(study)), None), paper_trial(study)
-    winner, runs = records.WINNER.read(study), reported_runs(study)
+    winner, runs, tests = records.WINNER.read(study), reported_runs(study), test_scores(study)
     winning_trial = study.get_trials(deepcopy=False)[winner] if winner is not None else None
+    config = records.CONFIG.read(winning_trial) if winning_trial else {}
     paper_complete = paper is not None and paper.state.name == "COMPLETE"
-    return {
-        "name": spec.name,
-        "regime": spec.regime,
-        "epochs": spec.epochs,
-        "states": {state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")},
-        "seconds": records.SECONDS.read(study),
-        "paper_config_validation_accuracy": paper.value if paper and paper_complete else None,
-        "best_trial": best.number if best else None,
-        "best_validation_accuracy": best.value if best else None,
-        "winner_trial": winner,
-        "choice_accuracy": choice_accuracy(study, winning_trial) if winning_trial else None,
-        "confirmed_accuracy": [run[-1]["best_validation_accuracy"] for run in runs.values()],
-        "confirmed_seeds": list(runs),
-        "confirmed_runs_chose": bool(runs) and reported_runs_chose(study),
-        "confirmed_failed": len(records.REPORT_FAILURES.of(study, winner)),
-        "test": [{"seed": seed} | scores for seed, scores in test_scores(study).items()],
-        "batch_size": records.CONFIG.read(winning_trial).get("batch_size")
-        if winning_trial
-        else None,
-        "last_contrastive_loss": last_contrastive_loss(runs.values(), spec.epochs),
+    return Summary(
+        name=str(spec.name),
+        regime=spec.regime,
+        data=spec.data,
+        model=spec.model,
+        epochs=spec.epochs,
+        states={state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")},
+        seconds=records.SECONDS.read(study),
+        paper_config_validation_accuracy=paper.value if paper and paper_complete else None,
+        best_trial=best.number if best else None,
+        best_validation_accuracy=best.value if best else None,
+        winner_trial=winner,
+        choice_accuracy=choice_accuracy(study, winning_trial) if winning_trial else None,
+        confirmed_accuracy=tuple(run[-1]["best_validation_accuracy"] for run in runs.values()),
+        confirmed_seeds=tuple(runs),
+        confirmed_runs_chose=bool(runs) and reported_runs_chose(study),
+        confirmed_failed=len(records.REPORT_FAILURES.of(study, winner)),
+        test=tuple(TestRun(seed=seed, **scores) for seed, scores in tests.items()),
+        batch_size=config.get("batch_size"),
+        last_contrastive_loss=last_contrastive_loss(runs.values(), spec.epochs),
         **facts,
-    }
+    )
 
 
 def write_results(
     study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any], corpus: Corpus
-) -> dict[str, Any]:
+) -> Summary:
     """Write trials.csv, epochs.csv, space.json, importances.csv, predictions.csv and summary.json;
     return the summary."""
     folder, rows = spec.folder, trial_rows(study)
@@ -164,6 +179,6 @@ def write_results(
     write_csv(folder / "importances.csv", importances, ["name", "importance", "trials"])
     if predictions := prediction_rows(study, corpus):
         write_csv(folder / "predictions.csv", predictions, list(predictions[0]))
-    results = summary(study, spec, facts)
-    write(folder / "summary.json", json.dumps(results, indent=2) + "\n")
-    return results
+    summary = summarise(study, spec, facts)
+    write(folder / "summary.json", json.dumps(summary.to_dict(), indent=2) + "\n")
+    return summary

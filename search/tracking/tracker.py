@@ -14,11 +14,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.read.summary import Summary
 from search.reports import STARTED_AT, epoch_ends
 from search.spec import SearchSpec
 from search.study import records
@@ -77,7 +79,7 @@ class Tracker:
         self,
         seconds: float,
         study: optuna.Study,
-        summary: Mapping[str, Any],
+        summary: Summary,
         note: str | None,
         *,
         interrupted: bool,
@@ -114,7 +116,7 @@ class Tracker:
     def finish(
         self,
         study: optuna.Study,
-        summary: Mapping[str, Any],
+        summary: Summary,
         note: str | None,
         *,
         interrupted: bool,
@@ -362,14 +364,14 @@ class Tracker:
             return
         self._end(run, "FINISHED", test_metrics([scores] if scores else []), {}, run.last)
 
-    def _results(self, parent: LoggedRun, summary: Mapping[str, Any], note: str | None) -> None:
+    def _results(self, parent: LoggedRun, summary: Summary, note: str | None) -> None:
         """The results, on the parent run. A search that has grown gets new ones at a later time."""
-        confirmed = summary["confirmed_accuracy"]
+        confirmed = summary.confirmed_accuracy
         metrics = {
-            "paper_config_validation_accuracy": summary["paper_config_validation_accuracy"],
-            "best_validation_accuracy": summary["best_validation_accuracy"],
+            "paper_config_validation_accuracy": summary.paper_config_validation_accuracy,
+            "best_validation_accuracy": summary.best_validation_accuracy,
             "confirmed_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
-            **test_metrics(summary["test"]),
+            **test_metrics([asdict(run) for run in summary.test]),
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])
         self._add(parent, metrics, {"mlflow.note.content": note} if note else {})

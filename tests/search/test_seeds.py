@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,22 +113,22 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
 
 def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported=NEW)
-    found = results.summary(search.study, search.spec, {})
+    found = results.summarise(search.study, search.spec)
     assert (
-        found["confirmed_accuracy"],
-        found["confirmed_seeds"],
-        found["confirmed_runs_chose"],
+        found.confirmed_accuracy,
+        found.confirmed_seeds,
+        found.confirmed_runs_chose,
     ) == (
-        [0.80, 0.82],
-        [1000, 1001],
+        (0.80, 0.82),
+        (1000, 1001),
         False,
     )
-    assert [(run["seed"], run["test_accuracy"]) for run in found["test"]] == [
+    assert [(run.seed, run.test_accuracy) for run in found.test] == [
         (1000, pytest.approx(0.79)),
         (1001, pytest.approx(0.81)),
     ]
     own = search.study.get_trials()[1].value or 0.0
-    assert found["choice_accuracy"] == pytest.approx((own + 0.91 + 0.93) / 3)
+    assert found.choice_accuracy == pytest.approx((own + 0.91 + 0.93) / 3)
     assert {row["seed"] for row in results.prediction_rows(search.study, CORPUS)} == {1000, 1001}
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
@@ -146,11 +147,11 @@ def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) 
 
 def test_a_search_without_report_runs_reports_nothing(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported={})
-    found = results.summary(search.study, search.spec, {})
+    found = results.summarise(search.study, search.spec)
     assert (
-        found["confirmed_accuracy"] == found["test"] == []
-        and not found["confirmed_runs_chose"]
-        and found["winner_trial"] == 1
+        found.confirmed_accuracy == found.test == ()
+        and not found.confirmed_runs_chose
+        and found.winner_trial == 1
     )
 
 
@@ -158,17 +159,17 @@ def test_an_earlier_versions_journal_reports_the_runs_that_chose_the_winner(
     tmp_path: Path,
 ) -> None:
     search = journal(tmp_path / "results", reported=None)
-    found = results.summary(search.study, search.spec, {})
+    found = results.summarise(search.study, search.spec)
     assert (
-        found["confirmed_accuracy"],
-        found["confirmed_seeds"],
-        found["confirmed_runs_chose"],
+        found.confirmed_accuracy,
+        found.confirmed_seeds,
+        found.confirmed_runs_chose,
     ) == (
-        [0.91, 0.93],
-        [1, 2],
+        (0.91, 0.93),
+        (1, 2),
         True,
     )
-    assert len(found["test"]) == 2 and {
+    assert len(found.test) == 2 and {
         row["seed"] for row in results.prediction_rows(search.study, CORPUS)
     } == {1, 2}
     scores = trial_scores(search.study, search.study.get_trials()[1])
@@ -233,19 +234,12 @@ def test_searches_are_compared_by_the_score_that_chose_their_winner(
     tmp_path: Path,
 ) -> None:
     """A maximum over reported scores would be biased upwards."""
-    found = results.summary(
-        journal(tmp_path / "results", reported=NEW).study,
-        journal(tmp_path / "other", reported=NEW).spec,
-        {},
-    )
-    assert (
-        selection_accuracy(found | {"confirmed_accuracy": [0.99]})
-        == selection_accuracy(found)
-        == found["choice_accuracy"]
-    )
-    assert (
-        selection_accuracy(found | {"choice_accuracy": None}) == found["best_validation_accuracy"]
-    )
+    search = journal(tmp_path / "results", reported=NEW)
+    found = results.summarise(search.study, search.spec)
+    lucky = replace(found, confirmed_accuracy=(0.99,))
+    assert selection_accuracy(lucky) == selection_accuracy(found) == found.choice_accuracy
+    unconfirmed = replace(found, choice_accuracy=None)
+    assert selection_accuracy(unconfirmed) == found.best_validation_accuracy
 
 
 # From an earlier version's folder to a report

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.outputs.tables import epoch_rows, summary, trial_rows
+from search.outputs.tables import epoch_rows, summarise, trial_rows
 from search.reports import FINISHED
 from search.spec import SearchSpec
 from search.study import records
@@ -50,7 +50,7 @@ def test_a_journal_with_the_metric_names_of_earlier_versions_says_the_same(
     def everything() -> list[object]:
         study = read_study(finished.folder)
         rows = [trial_rows(study), epoch_rows(study, finished)]
-        return [*rows, summary(study, finished, {}), records.TEST_SCORES.read(study)]
+        return [*rows, summarise(study, finished), records.TEST_SCORES.read(study)]
 
     today = everything()
     text = path.read_text()

@@ -441,9 +441,9 @@ def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
     assert results.write_results(studies.read_study(made.folder), made, facts, CORPUS) == first
     assert {path.name: path.read_text() for path in made.folder.glob("*.csv")} == before
     assert (
-        first["best_trial"],
-        first["best_validation_accuracy"],
-        first["paper_config_validation_accuracy"],
+        first.best_trial,
+        first.best_validation_accuracy,
+        first.paper_config_validation_accuracy,
     ) == (
         1,
         0.9,
