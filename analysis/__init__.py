@@ -1,5 +1,5 @@
-"""What a search found, beside what was published: numbers, intervals, tables, figures and the
-report.
+"""The results of searches, compared with each other and with the paper: tables, figures, report.
 
-Reads the files that a search leaves in `results/`, and imports none of the packages that made them.
+Reads the files that a search leaves in `results/`, and imports none of the packages that wrote
+them.
 """

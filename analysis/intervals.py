@@ -1,7 +1,4 @@
-"""How sure a number is:
-
-Student t over seeds, the binomial of a test set, and both together for a difference.
-"""
+"""Confidence intervals: Student's t over seeds, binomial for a test set, and both combined."""
 
 import math
 from collections.abc import Sequence
@@ -17,9 +14,9 @@ class Interval:
 
     mean: float
     half_width: float | None
-    """None where one value gives no spread."""
+    """None for a single value, which has no spread."""
     n: int
-    """How many values, one a seed."""
+    """Number of values, one per seed."""
 
     def __str__(self) -> str:
         """In percent: `87.4 ± 1.2 (n=3)`."""
@@ -27,7 +24,7 @@ class Interval:
 
     @property
     def percent(self) -> str:
-        """As running text has it: `87.4 ± 1.2 % (n=3)`."""
+        """For running text: `87.4 ± 1.2 % (n=3)`."""
         return self._with_unit(" %")
 
     def _with_unit(self, unit: str) -> str:
@@ -37,7 +34,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """Ours minus the published, as fractions, and the noise that it is measured in."""
+    """Our accuracy minus a published one, as fractions, with its noise."""
 
     value: float
     noise: float
@@ -45,7 +42,7 @@ class Difference:
     exceeds: bool
     """Whether the difference is larger than its noise."""
     n: int
-    """Our seeds. With one, the spread from seed to seed is unknown and `noise` is too small: a
+    """Number of our seeds. With one, the spread over seeds is unknown and `noise` is too small: a
     table must say so."""
 
     def __str__(self) -> str:
@@ -56,56 +53,50 @@ class Difference:
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """The mean of `values` and its Student t interval. Raises ValueError for no values.
 
-    half width = t(level, n - 1) s / sqrt(n), with s the sample standard deviation: the values are
-    taken as independent and normal.
+    half width = t(level, n - 1) s / sqrt(n), with s the sample standard deviation. The values are
+    assumed independent and normal.
     """
     if not values:
         raise ValueError("an interval needs at least one value; got none")
-    half_width = (
-        None
-        if len(values) < 2
-        else _t(len(values), level) * _deviation(values) / math.sqrt(len(values))
-    )
-    return Interval(float(np.mean(values)), half_width, len(values))
+    n = len(values)
+    half_width = None if n < 2 else _t(n, level) * _deviation(values) / math.sqrt(n)
+    return Interval(float(np.mean(values)), half_width, n)
 
 
 def binomial_half_width(p: float, n: int, level: float = 0.95) -> float:
-    """Half width of the normal interval for a share `p` of `n` test sentences: z sqrt(p (1 - p) /
-    n)."""
+    """Half width of the normal interval for a fraction `p` of `n`: z sqrt(p (1 - p) / n)."""
     return float(ndtri((1 + level) / 2)) * math.sqrt(p * (1 - p) / n)
 
 
 def wilson(p: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval for a share `p` of `n`, which keeps its level near 0 and 1 and for few
-    (https://doi.org/10.2307/2276774).
+    """Wilson's interval for a fraction `p` of `n`.
 
-    Raises ValueError for n below 1.
+    It keeps its level near 0 and 1 and for small n: https://doi.org/10.2307/2276774. Raises
+    ValueError for n below 1.
     """
     if n < 1:
         raise ValueError(f"an interval needs at least one sentence; got {n}")
     z = float(ndtri((1 + level) / 2))
-    middle, half = (
-        (p + z**2 / (2 * n)) / (1 + z**2 / n),
-        z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n),
-    )
-    # At shares of 0 and 1 an end is the share itself; rounding must not put it on the wrong side.
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    # At 0 and 1 an end is the fraction itself; rounding must not put it on the wrong side.
     return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
 def difference(ours: Sequence[float], published: float, test_size: int) -> Difference:
-    """Our mean test accuracy over seeds minus a published one, with the 95 % half width of that
-    difference.
+    """Our mean test accuracy over seeds minus a published one, with its 95 % noise.
 
     noise^2 = (t s / sqrt(n))^2 + (t s)^2 + (z sqrt(m (1 - m) / N))^2 + (z sqrt(p (1 - p) / N))^2
 
-    with n our seeds, s their standard deviation, m their mean, p the published accuracy, N =
-    `test_size`, and t and z the 97.5 % points of Student's t with n - 1 degrees of freedom and of
-    the normal. In words: our seeds, the published run's one seed, the sampling of the test
-    sentences in our number and in theirs. What is assumed:
+    n is the number of our seeds, s the standard deviation and m the mean of their accuracies, p the
+    published accuracy, N = `test_size`; t and z are the 97.5 % points of Student's t with n - 1
+    degrees of freedom and of the normal distribution. The terms are our seeds, the published run's
+    single seed, and the sampling of the test sentences in our number and in theirs. Assumptions:
 
-    - The published run's spread over seeds is unknown, and taken as ours. With n = 1 ours is unknown too: both terms are 0.
-    - The four are independent. The two test terms are not quite, where both used the same sentences: then both erred on many of
-      the same ones, and the noise is overstated rather than understated.
+    - The published run's spread over seeds is unknown and assumed equal to ours. With n = 1 ours is
+      unknown too, and both terms are 0.
+    - The four terms are independent. If both numbers come from the same sentences, the two test
+      terms are positively correlated, so the noise is overestimated rather than underestimated.
 
     Raises ValueError for no values.
     """

@@ -1,47 +1,57 @@
-"""Text for people: what anybody may have written into files, made harmless for who looks at it, and
-times in their right unit."""
+"""Text for people: untrusted text made safe to show, and values in readable form."""
 
 import re
 
-CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What terminals act on, what turns the direction of text around, and halves of characters, which
-no file takes."""
-FORMULA = ("=", "+", "-", "@")
+CONTROL_CHARACTERS = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Characters that terminals act on or that change the direction of text, and lone surrogates, which
+no file can hold."""
+FORMULA_PREFIXES = ("=", "+", "-", "@")
+EMPTY_CELL = "\N{EN DASH}"
+"""A table's cell without a value."""
 
 
 def visible(text: str) -> str:
-    """The text with every character replaced that is not for reading; its lines and blanks stay."""
-    return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+    """The text with control characters replaced; its lines and spaces stay."""
+    return CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def plain(text: str) -> str:
-    """The same in one line."""
+    """The text on one line, with control characters replaced."""
     return visible(" ".join(text.split()))
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them:
-
-    `0.3s`, `48s`, `3m20s`, `2h05m`. What took any time is never shown as none.
-    """
+    """Seconds in readable form: `0.3s`, `48s`, `3m20s`, `2h05m`. Only 0 is shown as `0s`."""
     if 0 < seconds < 0.95:
         return f"{max(0.1, seconds):.1f}s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
     minutes = round(seconds / 60)
-    return (
-        f"{whole // 60}m{whole % 60:02d}s"
-        if whole < 3600
-        else f"{minutes // 60}h{minutes % 60:02d}m"
-    )
+    return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: what begins like one and is no number has an
-    apostrophe before it."""
+    """Text for a CSV cell that no spreadsheet reads as a formula.
+
+    Text that starts like a formula and is not a number gets an apostrophe in front.
+    """
     text = plain(text)
-    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+    return f"'{text}" if text.startswith(FORMULA_PREFIXES) and not _is_number(text) else text
+
+
+def short_value(value: object) -> str:
+    """A hyperparameter from trials.csv: floats to three digits, `none` for an empty cell or NaN."""
+    if value == "" or value is None or value != value:
+        return "none"
+    try:
+        return str(value) if str(value).lstrip("-").isdigit() else f"{float(str(value)):.3g}"
+    except ValueError:
+        return str(value)
 
 
 def _is_number(text: str) -> bool:

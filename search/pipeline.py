@@ -9,7 +9,8 @@ import optuna
 from rich.console import Console
 
 import trainables
-from analysis.comparison import numbers as comparison
+from analysis.comparison import table as comparison
+from analysis.read.summary import Summary
 from search.atomic import write
 from search.context import Context
 from search.outputs import recipe
@@ -23,7 +24,8 @@ from search.study.lock import alone
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
 from search.terminal.progress import Progress
-from search.tracking.tracker import Tracker, conclude, identify
+from search.tracking.identity import conclude, identify
+from search.tracking.tracker import Tracker
 from search.trials.confirmation import confirm
 from search.trials.tuner import Ending, tune_study
 from search.trials.worker import Job, reason
@@ -135,7 +137,7 @@ def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -
 def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> dict[str, Any]:
     """Write every file that is made from the study, except the report; returns the summary."""
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
-    note = comparison.note([summary]) + _next_steps(spec, summary)
+    note = comparison.note([Summary.from_dict(summary)]) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
     if summary["best_trial"] is not None:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from analysis.comparison import conditions
-from analysis.comparison import numbers as comparison
+from analysis.comparison import table as comparison
+from analysis.read.summary import Summary
 from analysis.text import duration
 from search.cluster.start import cluster
 from search.command import INTERRUPTED, NO_RESULT, OK
@@ -111,7 +112,7 @@ def _print_outcomes(console: Console, outcomes: Sequence[Outcome], *, quiet: boo
 
     `quiet` leaves out the remarks, and how a search ended unless it ended early.
     """
-    summaries = [outcome.summary for outcome in outcomes]
+    summaries = [Summary.from_dict(outcome.summary) for outcome in outcomes]
     print_table(console, comparison.table(summaries))
     if not quiet:
         for line in conditions.remarks(summaries):

@@ -12,8 +12,9 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.lock import alone
+from search.tracking.identity import was_interrupted
 from search.tracking.recorder import connect, tracking_uri, without_password
-from search.tracking.tracker import Tracker, was_interrupted
+from search.tracking.tracker import Tracker
 from trainables.parts.quote import reason
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.comparison import conditions
-from analysis.comparison import numbers as comparison
+from analysis.comparison import table as comparison
+from analysis.read.summary import Summary
 from search.command import OK, Parser, exit_code
 from search.final.folder import check_out
 from search.final.mlflow_model import check_registered_name
@@ -87,8 +88,9 @@ def _run(args: argparse.Namespace) -> int:
         results=args.results,
     )
     final = train(spec, console)
-    print_table(console, comparison.table([final.summary]))
-    for line in conditions.remarks([final.summary]):
+    summary = Summary.from_dict(final.summary)
+    print_table(console, comparison.table([summary]))
+    for line in conditions.remarks([summary]):
         console.print(f"  {line}", style="dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")
     return OK

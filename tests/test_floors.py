@@ -37,7 +37,8 @@ FLOORS = {
         "comparison trials budget hyperparameters mistakes",
         "page",
         "read",
-        "paper intervals command text",
+        "paper intervals command",
+        "text",
     ],
     "trainables.parts": ["training", "model", "memory", "data", "config", "docstrings quote"],
 }

@@ -1,4 +1,4 @@
-"""A tiny BERT and a toy corpus that it can learn: what the tests train and evaluate."""
+"""A tiny BERT and a toy corpus that it can learn, for the tests."""
 
 import json
 import os
@@ -29,7 +29,7 @@ LETTERS = [
 
 
 def sentences() -> list[tuple[str, str]]:
-    """Texts with their labels: each label has words of its own amid words that all labels share."""
+    """Texts with their labels: each label has words of its own among shared words."""
     return [
         (f"{opening} {verb} {ending}", label)
         for label, verbs in VERBS.items()
@@ -38,8 +38,8 @@ def sentences() -> list[tuple[str, str]]:
 
 
 def split_rows() -> dict[str, list[tuple[str, str]]]:
-    """The sentences in three splits, every label in each: of five rows three train, one validates,
-    one tests."""
+    """The sentences in three splits, all labels in each: of every five rows, three are for
+    training, one for validation and one for testing."""
     rows = sentences()
     part = {3: "validation", 4: "test"}
     return {
@@ -49,16 +49,15 @@ def split_rows() -> dict[str, list[tuple[str, str]]]:
 
 
 def vocabulary() -> list[str]:
-    """Special tokens, letters (so that every Latin word can be spelt), and the words of the
-    sentences."""
+    """Special tokens, letters (so that any Latin word can be spelt), and the sentences' words."""
     words = sorted({word for text, _ in sentences() for word in text.split() if len(word) > 1})
     return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *words]
 
 
 def write_model(folder: Path, layers: int = 2) -> Path:
-    """A BERT of random weights, 32 wide, and its tokenizer, as a Hugging Face folder.
+    """Write a randomly initialised BERT of width 32 and its tokenizer as a Hugging Face folder.
 
-    Weights are large enough that vectors differ.
+    The weights are large enough that sentence vectors differ.
     """
     words = vocabulary()
     config = BertConfig(
@@ -79,7 +78,7 @@ def write_model(folder: Path, layers: int = 2) -> Path:
 
 
 def tokenised(tokenizer: Any) -> Data:
-    """Train and validation of the toy corpus as token ids."""
+    """The toy corpus's train and validation splits, tokenised."""
     labels = tuple(sorted(VERBS))
     index = {label: number for number, label in enumerate(labels)}
     splits = {}
@@ -91,7 +90,7 @@ def tokenised(tokenizer: Any) -> Data:
 
 
 def write_corpus(folder: Path) -> Path:
-    """The toy corpus as a folder of train.jsonl, validation.jsonl and test.jsonl."""
+    """Write the toy corpus as train.jsonl, validation.jsonl and test.jsonl."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in split_rows().items():
         lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
@@ -100,8 +99,7 @@ def write_corpus(folder: Path) -> Path:
 
 
 def curve(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What epochs say that is the same each time: not how long they took, nor what else of the
-    machine."""
+    """The epochs without their times, so that equal runs give equal curves."""
     names = [field.name for field in fields(Epoch) if field.name != "seconds"]
     return [{name: epoch[name] for name in names} for epoch in epochs]
 
@@ -112,13 +110,15 @@ STRANGERS = (
     "regimen-locked_0",
     "regimen-linked_0",
 )
-"""What a user keeps in the folder for temporary files, by names that begin like a search's own, or
-are like one to the letter."""
+"""Folders of a user among the temporary files, whose names begin like those of a search, or equal
+one."""
 
 
 def write_strangers(folder: Path) -> None:
-    """A user's folders in `folder`, an hour old: each with a file, one with an empty lock, one a
-    link to a folder elsewhere."""
+    """Make a user's folders in `folder`, an hour old.
+
+    Each has a file, one also an empty lock, and one is a link to a folder elsewhere.
+    """
     for name in STRANGERS:
         place = folder / ("elsewhere" if name == "regimen-linked_0" else name)
         place.mkdir()
@@ -130,14 +130,14 @@ def write_strangers(folder: Path) -> None:
 
 
 def harmed(folder: Path) -> list[str]:
-    """Which of them are not as they were."""
+    """The names of the user's folders that have changed."""
     kept = [
         name
         for name in STRANGERS
         if (folder / name / "thesis.txt").is_file()
         and (folder / name / "thesis.txt").read_text() == "x"
     ]
-    whole = (folder / "regimen-locked_0" / ".lock").is_file() and (
+    links_kept = (folder / "regimen-locked_0" / ".lock").is_file() and (
         folder / "regimen-linked_0"
     ).is_symlink()
-    return sorted(set(STRANGERS) - set(kept)) or ([] if whole else ["a lock or a link"])
+    return sorted(set(STRANGERS) - set(kept)) or ([] if links_kept else ["a lock or a link"])

@@ -1,130 +1,127 @@
-"""What a search's budget bought: the best score to expect of so many trials, and what stopping
-early saved."""
+"""What a search's budget bought: the expected best accuracy, what pruning saved, and the cost."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas
 
-BAND = (0.1, 0.9)
-"""The quantiles between which the best of n trials lies in four cases of five."""
+BAND_QUANTILES = (0.1, 0.9)
+"""The best of n trials lies between these quantiles in four of five cases."""
 
 
 def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """`trials` (n = 1, 2, ... as many as ended), `expected`, `low` and `high`: mean, 10 % and 90 %
-    quantiles of the best score of n trials, drawn with replacement from those that ended.
+    """The best accuracy to expect of n trials, a row for each n up to the number that ended.
 
-    With the N scores in rising order, the best of n is at most the i-th with probability (i / N)^n:
-    Dodge et al., "Show Your Work", 2019, https://arxiv.org/abs/1909.03004. The formula takes trials
-    as drawn alike; a sampler that learns is better later on, so for few trials this flatters it.
+    Columns: `trials` (n), and the mean (`expected`), 10 % (`low`) and 90 % (`high`) quantiles of
+    the best accuracy among n trials, drawn with replacement from those that ended.
+
+    With the N accuracies in increasing order, the best of n is at most the i-th with probability
+    (i / N)^n: Dodge et al., "Show Your Work", 2019, https://arxiv.org/abs/1909.03004. The formula
+    assumes that trials are identically distributed. A sampler that learns improves over time, so
+    for few trials the estimate is optimistic.
     """
-    scores = np.sort(_counted(trials[trials["state"] != "RUNNING"]))
-    number = len(scores)
+    accuracies = np.sort(_counted_accuracies(trials[trials["state"] != "RUNNING"]))
+    number = len(accuracies)
     n = np.arange(1, number + 1)
-    chance = np.diff((np.arange(number + 1) / max(1, number)) ** n[:, None], axis=1)
+    probability = np.diff((np.arange(number + 1) / max(1, number)) ** n[:, None], axis=1)
     low, high = (
-        scores[np.ceil(number * share ** (1 / n) - 1e-9).astype(int) - 1] for share in BAND
+        accuracies[np.ceil(number * quantile ** (1 / n) - 1e-9).astype(int) - 1]
+        for quantile in BAND_QUANTILES
     )
-    return pandas.DataFrame({"trials": n, "expected": chance @ scores, "low": low, "high": high})
+    return pandas.DataFrame(
+        {"trials": n, "expected": probability @ accuracies, "low": low, "high": high}
+    )
 
 
-def _counted(ended: pandas.DataFrame) -> np.ndarray:
-    """What each trial counts with: its score, 0 where it failed without one.
+def _counted_accuracies(ended: pandas.DataFrame) -> np.ndarray:
+    """The accuracy each trial counts with; 0 if it failed without one.
 
-    A trial that was stopped before the last stage, where scores are made, counts with the lowest
-    score at full budget. None counts with more than the best at full budget, which is what a search
-    finds.
+    A trial pruned before the final stage counts with the lowest accuracy of a completed trial. No
+    trial counts with more than the best completed one, which is what a search returns.
     """
-    complete = ended.loc[ended["state"] == "COMPLETE", "score"]
-    score = (
-        ended["score"]
-        .mask(ended["score"].isna() & (ended["state"] == "PRUNED"), complete.min())
-        .fillna(0.0)
-    )
-    return score.clip(upper=complete.max() if len(complete) else None).to_numpy(dtype=float)
+    accuracy = ended["final_stage_accuracy"]
+    complete = accuracy[ended["state"] == "COMPLETE"]
+    unscored = accuracy.isna() & (ended["state"] == "PRUNED")
+    counted = accuracy.mask(unscored, complete.min()).fillna(0.0)
+    return counted.clip(upper=complete.max() if len(complete) else None).to_numpy(dtype=float)
 
 
-class Saved(NamedTuple):
-    """What a search would have spent on the trials that it stopped, had it stopped none."""
+class PruningSavings(NamedTuple):
+    """What pruning saved, compared with running every pruned trial to its full budget."""
 
-    stopped: int
-    """Trials that were stopped early."""
+    pruned: int
+    """Number of pruned trials."""
     ended: int
-    """Trials that were stopped early or came to their full budget."""
-    spent: int
+    """Number of pruned or completed trials."""
+    epochs: int
     """Epochs trained in them."""
-    full: int
-    """Epochs that they would have taken without stopping."""
-    time: float
-    """The share of their time that was saved: stages differ in what an epoch takes."""
+    epochs_without_pruning: int
+    """Epochs that they would have taken without pruning."""
+    time_fraction: float
+    """Fraction of their time that was saved. Differs from that of epochs, since stages differ in
+    the time an epoch takes."""
 
 
-def saved(trials: pandas.DataFrame) -> Saved | None:
-    """What stopping early saved, taking trials at full budget for what the stopped ones would have
-    taken; None where it stopped none, or none came to its full budget. Failed trials are left out:
-    nothing chose to end them."""
-    stopped, complete = (trials[trials["state"] == state] for state in ("PRUNED", "COMPLETE"))
-    if stopped.empty or complete.empty:
-        return None
-    ended = len(stopped) + len(complete)
-    spent = int(stopped["epochs"].sum() + complete["epochs"].sum())
-    seconds, whole = (
-        float(stopped["seconds"].sum() + complete["seconds"].sum()),
-        ended * float(complete["seconds"].mean()),
-    )
-    full = round(ended * complete["epochs"].mean())  # trials differ in how long their last stage is
-    return Saved(len(stopped), ended, spent, full, max(0.0, 1 - seconds / whole) if whole else 0.0)
+def pruning_savings(trials: pandas.DataFrame) -> PruningSavings | None:
+    """What pruning saved; None if no trial was pruned or none completed.
 
-
-def missed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
-    """How many of the trials that were stopped early would have become the best, as an expected
-    number; None where nothing tells.
-
-    A trial that stood at a when it was stopped is given, in turn, what each trial at full budget
-    gained from that epoch on; the share of these that takes it above the best score is its chance.
-    Trials at full budget were let on because they did well, so this is a guess. Where it was
-    stopped before the last stage, a is its first stage's accuracy, and the gain leads from there to
-    the last stage's.
+    A pruned trial is assumed to have needed the mean of the completed ones. Failed trials are left
+    out, since no pruner ended them.
     """
-    complete = trials[
-        (trials["state"] == "COMPLETE") & trials["validation_accuracy"].notna()
-    ].set_index("number")["validation_accuracy"]
-    stopped = trials[(trials["state"] == "PRUNED") & trials["best_validation_accuracy"].notna()]
-    own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete.index)]
-    if complete.empty or stopped.empty or own.empty:
+    pruned, complete = (trials[trials["state"] == state] for state in ("PRUNED", "COMPLETE"))
+    if pruned.empty or complete.empty:
         return None
-    so_far = own.pivot_table(index="trial", columns="epoch", values="validation_accuracy").cummax(
-        axis=1
-    )
-    chances = []
-    for epoch, reached in stopped[["epochs", "best_validation_accuracy"]].itertuples(
-        index=False, name=None
-    ):
-        if epoch in so_far:
-            gains = complete - so_far[epoch]
-            chances.append(float((reached + gains.dropna() > complete.max()).mean()))
-    return sum(chances) if chances else None
+    ended = len(pruned) + len(complete)
+    epochs = int(pruned["epochs"].sum() + complete["epochs"].sum())
+    # Completed trials may differ in the length of their final stage, hence the mean.
+    epochs_without_pruning = round(ended * complete["epochs"].mean())
+    seconds = float(pruned["seconds"].sum() + complete["seconds"].sum())
+    seconds_without_pruning = ended * float(complete["seconds"].mean())
+    saved = 1 - seconds / seconds_without_pruning if seconds_without_pruning else 0.0
+    return PruningSavings(len(pruned), ended, epochs, epochs_without_pruning, max(0.0, saved))
+
+
+def winners_pruned(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
+    """Expected number of pruned trials that would have become the best; None without evidence.
+
+    A pruned trial's accuracy is extended by the gain of each completed trial from that epoch on;
+    the fraction of these gains that takes it above the best is its probability. Completed trials
+    were not pruned because they did well, so this is a rough estimate. For a trial pruned before
+    the final stage, the gain leads from the first stage's accuracy to the final stage's.
+    """
+    complete = trials[trials["state"] == "COMPLETE"].set_index("number")["best_validation_accuracy"]
+    pruned = trials[(trials["state"] == "PRUNED") & trials["best_validation_accuracy"].notna()]
+    own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete.index)]
+    if complete.empty or pruned.empty or own.empty:
+        return None
+    best_until = own.pivot_table(
+        index="trial", columns="epoch", values="validation_accuracy"
+    ).cummax(axis=1)
+    probabilities = []
+    for epoch, reached in zip(pruned["epochs"], pruned["best_validation_accuracy"]):
+        if epoch in best_until:
+            gains = (complete - best_until[epoch]).dropna()
+            probabilities.append(float((reached + gains > complete.max()).mean()))
+    return sum(probabilities) if probabilities else None
 
 
 def cost(trials: pandas.DataFrame, confirmations: pandas.DataFrame) -> dict[str, float]:
-    """What a search took:
+    """What a search took: `trials`, `epochs`, `seconds` and `confirmation_seconds`.
 
-    `trials`, `epochs` and `seconds` that its trials trained, `confirmation_seconds`. Seconds of one
-    trial's share of the machine, so two trials side by side take two of them in one second.
+    Seconds are summed over runs, so two runs side by side take two seconds per second.
     """
     return {
         "trials": len(trials),
         "epochs": float(trials["epochs"].sum()),
         "seconds": float(trials["seconds"].sum()),
-        "confirmation_seconds": _spent(confirmations),
+        "confirmation_seconds": _run_seconds(confirmations),
     }
 
 
-def _spent(epochs: pandas.DataFrame) -> float:
-    """Seconds that runs took, by their epochs' rows: from a run's begin to its last epoch's end
-    where both are known, else its epochs'."""
+def _run_seconds(epochs: pandas.DataFrame) -> float:
+    """Total time of runs: from start to last epoch where recorded, else the sum of the epochs."""
     if not {"began", "ended"} <= set(epochs):
         return float(epochs["seconds"].sum())
     runs = epochs.astype({"began": float, "ended": float}).groupby(["trial", "seed"])
-    whole = runs["ended"].max() - runs["began"].min()
-    return float(whole.fillna(runs["seconds"].sum()).sum())
+    elapsed = runs["ended"].max() - runs["began"].min()
+    return float(elapsed.fillna(runs["seconds"].sum()).sum())

@@ -1,1 +1,1 @@
-"""Which search is best, and how sure is that?"""
+"""Which search is best, and how certain is that?"""

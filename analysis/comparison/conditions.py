@@ -1,146 +1,168 @@
-"""What a comparison rests on, in sentences: conditions that differ, seeds, how noise is judged, and
-the paper's footnotes."""
+"""The conditions a comparison rests on, as sentences.
+
+What differs between the searches, how many seeds were run, how noise is estimated, and how the
+paper is read.
+"""
 
 from collections.abc import Sequence
 
 from analysis import paper
-from analysis.read.summary import Summary, chose, grouped, label, ordered
+from analysis.comparison.rows import grouped, label, ordered
+from analysis.read.summary import Summary
+
+INTERVAL = ", ± the 95 % interval of Student's t"
 
 
 def notes(summaries: Sequence[Summary]) -> list[str]:
-    """`remarks`, then `readings`."""
+    """`remarks`, followed by `readings`."""
     return remarks(summaries) + readings(summaries)
 
 
 def readings(summaries: Sequence[Summary]) -> list[str]:
-    """How we read what the paper leaves open, of the regimes in the table; none where none is the
-    paper's."""
+    """How details that the paper leaves open are read, for its regimes among the searches."""
     return [
         f"Reading the paper: {footnote}"
-        for footnote in paper.footnotes(summary["regime"] for summary in summaries)
+        for footnote in paper.footnotes(summary.regime for summary in summaries)
     ]
 
 
 def remarks(summaries: Sequence[Summary]) -> list[str]:
-    """What these searches' rows rest on, a sentence or two each; none for no summaries."""
+    """The conditions of these searches' rows, a sentence or two each; empty for no summaries."""
     rows = ordered(summaries)
     if not rows:
         return []
-    found = [
+    general = [
         (
-            "Accuracies in percent; losses in nats. Trial 0 has the regime's defaults, for the"
-            " paper's regimes the paper's values, on the search's seed."
+            "Accuracies are in percent, losses in nats. Trial 0 uses the regime's default"
+            " configuration (for the paper's regimes, the paper's values) and the search's seed."
         ),
         (
-            "Every run keeps the weights of its best validation epoch, so its validation accuracy"
-            " is a maximum over epochs; no test number is selected."
+            "Each run keeps the weights of its best validation epoch, so its validation accuracy is"
+            " a maximum over epochs. Nothing is selected on the test split."
         ),
     ]
-    return (
-        found
-        + _uncompared(rows)
-        + _differing(rows)
-        + _seeds(rows)
-        + _judgement(rows)
-        + _batch_sizes(rows)
-    )
+    return [
+        *general,
+        *_not_compared(rows),
+        *_other_encoders(rows),
+        *_differences(rows),
+        *_confirmation(rows),
+        *_selection_bias(rows),
+        *_failed_runs(rows),
+        *_paper(rows),
+        *_batch_sizes(rows),
+    ]
 
 
-def _uncompared(rows: Sequence[Summary]) -> list[str]:
-    """Which searches are not held against the paper, and why."""
+def _not_compared(rows: Sequence[Summary]) -> list[str]:
+    """Which searches are not compared with the paper, and why."""
     reasons = grouped(
-        rows, lambda one: None if one["comparable"] else one["why_not"] or "no reason is recorded"
+        rows, lambda row: None if row.comparable else row.why_not or "no reason is recorded"
     )
-    return [f"{who}: not compared with the paper: {why}." for why, who in reasons]
+    return [f"{labels}: not compared with the paper: {reason}." for reason, labels in reasons]
 
 
-def _differing(rows: Sequence[Summary]) -> list[str]:
-    """Where the encoder is not the paper's, and where rows differ from each other in more than the
-    regime."""
-    others = grouped(rows, lambda one: one["model"] if one["encoder_is_papers"] is False else None)
-    found = [
-        f"{who}: the encoder is {model}, not {paper.ENCODER}, the paper's as we read it."
-        for model, who in others
+def _other_encoders(rows: Sequence[Summary]) -> list[str]:
+    """Which searches use an encoder that is not the paper's."""
+    models = grouped(rows, lambda row: row.model if row.encoder_is_papers is False else None)
+    return [
+        f"{labels}: the encoder is {model}, not {paper.ENCODER}, which we take to be the paper's."
+        for model, labels in models
     ]
-    for what, groups in (
-        ("data", grouped(rows, lambda one: one["data"])),
-        ("model", grouped(rows, lambda one: one["model"])),
+
+
+def _differences(rows: Sequence[Summary]) -> list[str]:
+    """Whether rows differ from each other in more than the regime."""
+    sentences = []
+    for name, groups in (
+        ("data", grouped(rows, lambda row: row.data)),
+        ("model", grouped(rows, lambda row: row.model)),
     ):
         if len(groups) > 1:
-            parts = "; ".join(f"{who}: {value}" for value, who in groups)
-            found.append(
-                f"The searches differ in {what}, so their rows differ in more than the regime."
-                f" {parts}."
+            values = "; ".join(f"{labels}: {value}" for value, labels in groups)
+            sentences.append(
+                f"The searches differ in {name}, so their rows differ in more than the regime."
+                f" {values}."
             )
-    return found
+    return sentences
 
 
-def _seeds(rows: Sequence[Summary]) -> list[str]:
-    """On how many seeds the confirmed and test numbers rest."""
-    found = []
-    for n, who in grouped(rows, lambda one: None if chose(one) else len(one["confirmed_accuracy"])):
-        unused = "used neither by the search nor to choose the winner"
+def _confirmation(rows: Sequence[Summary]) -> list[str]:
+    """On how many fresh seeds the confirmed and test numbers rest."""
+    unused = "used neither by the search nor to choose the winner"
+    sentences = []
+    for n, labels in grouped(
+        rows, lambda row: None if row.selected_on_reported_runs else len(row.confirmed_accuracy)
+    ):
         if n == 0:
-            found.append(
-                f"{who}: not confirmed on fresh seeds. The best in a search is a maximum, and so"
-                " too high."
+            sentences.append(
+                f"{labels}: not confirmed on fresh seeds. The best accuracy of a search is a"
+                " maximum, so it is too high."
             )
         elif n == 1:
-            found.append(
-                f"{who}: confirmed on one fresh seed (n=1), {unused}; there is no interval."
+            sentences.append(
+                f"{labels}: confirmed on one fresh seed (n=1), {unused}; there is no interval."
             )
         else:
-            found.append(
-                f"{who}: means over n={n} fresh seeds, {unused}, ± the 95 % interval of Student's"
-                f" t.{_few(n)}"
+            sentences.append(
+                f"{labels}: means over n={n} fresh seeds, {unused}{INTERVAL}.{_two_seeds(n)}"
             )
-    for n, who in grouped(rows, lambda one: len(one["confirmed_accuracy"]) if chose(one) else None):
-        interval = ", ± the 95 % interval of Student's t" if n > 1 else ""
-        found.append(
-            f"{who}: its numbers come from n={n} runs that also chose the winner, as an earlier"
-            f" version of Regimen did{interval}. They are a little too high; --resume adds runs on"
-            f" fresh seeds.{_few(n)}"
+    return sentences
+
+
+def _selection_bias(rows: Sequence[Summary]) -> list[str]:
+    """Which searches of earlier versions report the runs that chose their winner."""
+    return [
+        f"{labels}: its numbers come from n={n} runs that also chose the winner, as in earlier"
+        f" versions of Regimen{INTERVAL if n > 1 else ''}. They are slightly too high; --resume"
+        f" adds runs on fresh seeds.{_two_seeds(n)}"
+        for n, labels in grouped(
+            rows, lambda row: len(row.confirmed_accuracy) if row.selected_on_reported_runs else None
         )
-    for n, who in grouped(rows, lambda one: one.get("confirmed_failed") or None):
-        found.append(
-            f"{who}: {n} of the winner's runs on fresh seeds failed and {'is' if n == 1 else 'are'}"
-            " left out, which flatters it."
-        )
-    return found
+    ]
 
 
-def _few(n: int) -> str:
-    return " Two seeds say little of their spread, hence the width." if n == 2 else ""
+def _failed_runs(rows: Sequence[Summary]) -> list[str]:
+    """How many of the winners' runs are missing because they failed."""
+    return [
+        f"{labels}: {n} of the winner's runs on fresh seeds failed and"
+        f" {'is' if n == 1 else 'are'} left out, which makes the mean optimistic."
+        for n, labels in grouped(rows, lambda row: row.confirmed_failed or None)
+    ]
 
 
-def _judgement(rows: Sequence[Summary]) -> list[str]:
-    """Whose table it is, and how a difference from it is judged."""
-    compared = [one for one in rows if one["comparable"] and paper.row(one["regime"])]
-    tested = [one for one in compared if one["test"]]
-    found = [f"The paper: {paper.CITATION}, Table 7."] if compared else []
+def _two_seeds(n: int) -> str:
+    return " Two seeds tell little about the spread, so the interval is wide." if n == 2 else ""
+
+
+def _paper(rows: Sequence[Summary]) -> list[str]:
+    """The source of the published numbers, and how a difference from them is judged."""
+    compared = [row for row in rows if row.comparable and paper.row(row.regime)]
+    tested = [row for row in compared if row.test]
+    sentences = [f"The paper: {paper.CITATION}, Table 7."] if compared else []
     if tested:
-        found.append(
-            "Difference to paper: percentage points, ± the 95 % noise of our seeds, of the"
-            " published run's one seed (its spread taken as ours) and of the test sentences'"
-            " sampling in either number, in quadrature."
+        sentences.append(
+            "Difference to paper: percentage points, ± its 95 % noise. The noise combines in"
+            " quadrature the spread over our seeds, the spread of the published run's single seed"
+            " (assumed equal to ours), and the sampling of the test sentences in both numbers."
         )
-    alone = [who for n, who in grouped(tested, lambda one: len(one["test"])) if n == 1]
-    return found + [
-        f"{who}: with n=1 the noise has the test sentences' share only, and is too small."
-        for who in alone
+    single = [labels for n, labels in grouped(tested, lambda row: len(row.test)) if n == 1]
+    return sentences + [
+        f"{labels}: with n=1 the noise covers only the sampling of the test sentences and is too"
+        " small."
+        for labels in single
     ]
 
 
 def _batch_sizes(rows: Sequence[Summary]) -> list[str]:
-    """Where the loss in the paper's definition, which shrinks as batches grow, is at another batch
-    size than the paper's."""
-    found = []
-    for one in rows:
-        published = paper.row(one["regime"]) if one["comparable"] and one["test"] else None
-        if published and one["batch_size"] not in (None, published.loss_batch_size):
-            found.append(
-                f"{label(one, rows)}: its loss in the paper's definition is at batch size"
-                f" {one['batch_size']}, the published one fits {published.loss_batch_size}; the"
-                " quantity shrinks as batches grow, so the two do not compare."
+    """Where the loss in the paper's definition is not comparable, because batch sizes differ."""
+    sentences = []
+    for row in rows:
+        published = paper.row(row.regime) if row.comparable and row.test else None
+        if published and row.batch_size not in (None, published.loss_batch_size):
+            sentences.append(
+                f"{label(row, rows)}: the loss in the paper's definition is computed at batch size"
+                f" {row.batch_size}, the published one fits {published.loss_batch_size}. It shrinks"
+                " as batches grow, so the two are not comparable."
             )
-    return found
+    return sentences

@@ -1,1 +1,1 @@
-"""Which hyperparameters matter, and where is the best value?"""
+"""Which hyperparameters mattered, and were their ranges wide enough?"""

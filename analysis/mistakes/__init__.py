@@ -1,1 +1,1 @@
-"""Where does the model err?"""
+"""Which sentences does the winner get wrong?"""

@@ -1,88 +1,101 @@
-"""What the report says of the winner's errors."""
+"""What the report says about the winner's errors."""
 
 import pandas
 
-from analysis.mistakes import figures as error_figures
-from analysis.mistakes import numbers as errors
+from analysis.mistakes import figures, numbers
 from analysis.page.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
 from analysis.read.folder import Search
-from analysis.read.summary import chose
 
-PAIRS = 10
-TEXT = 60
-"""Characters of an example."""
+MAX_PAIRS = 10
+MAX_EXAMPLE_CHARACTERS = 60
 
 
 def blocks(search: Search) -> list[Block]:
-    """Nothing where the winner's predictions are not known."""
-    found = search.predictions
-    if found.empty:
+    """Empty if the winner's predictions are not known."""
+    predictions = search.predictions
+    if predictions.empty:
         return []
-    right, n = (found["label"] == found["predicted"]).mean(), found["seed"].nunique()
-    seeds = f"{n} {'' if chose(search.summary) else 'fresh '}seed{'s' * (n > 1)}{' that also chose it' * chose(search.summary)}"
-    bins = errors.calibration(found)
-    made: list[Block] = [
-        Heading("Where does the winner still err?"),
-        Paragraph(
-            f"Of {found['row'].nunique()} validation sentences {100 * right:.1f} % were right, over"
-            f" {seeds}; where mistakes are counted, each seed's counts. The test split is left"
-            " alone: what is looked at here is what one mends next, and a test that was looked at"
-            " is none."
-        ),
+    parts: list[Block] = [
+        Heading("Which sentences does the winner get wrong?"),
+        Paragraph(_accuracy(search)),
     ]
-    pairs = errors.confusions(found)
-    if len(pairs):
-        made.append(
-            Table(
-                "The worst pairs, with the sentences that were most surely mistaken. Some may be"
-                " labelled wrong.",
-                _table(pairs),
-            )
+    confusions = numbers.confusions(predictions)
+    if len(confusions):
+        caption = (
+            "The most frequent confusions, with the sentences of their most confident mistakes."
+            " Some of these sentences may be mislabelled."
         )
-    drawings = [
-        Drawing(
-            "Accuracy a class",
-            "The classes with the lowest accuracy, with Wilson's 95 % interval for the number of"
-            " sentences in brackets. Where they are wide, there are too few sentences to blame the"
-            " class.",
-            error_figures.classes(errors.classes(found)),
-        ),
-        Drawing(
-            "Calibration",
-            "How often the model is right when it is so sure; beside each point the number of"
-            " predictions. Below the diagonal it is too sure of itself. Expected calibration"
-            f" error: {100 * errors.calibration_error(bins):.1f} points.",
-            error_figures.reliability(bins),
-        ),
-    ]
-    if len(shares := errors.matrix(found)) > 1:
-        drawings.insert(
-            0,
-            Drawing(
-                "Confusions",
-                f"The {len(shares)} classes that have most to do with errors, as the label or as"
-                " what was predicted in its place; numbers are percent of a row's sentences."
-                " Classes that are confused stand beside each other, so cells that crowd off the"
-                " diagonal are a group that the model can't tell apart.",
-                error_figures.matrix(shares),
-                wide=True,
-            ),
-        )
-    return [*made, Figures(tuple(drawings))]
+        parts.append(Table(caption, _table(confusions)))
+    drawings = [*_confusion_matrix(predictions), _classes(predictions), _calibration(predictions)]
+    return [*parts, Figures(tuple(drawings))]
 
 
-def _table(pairs: pandas.DataFrame) -> pandas.DataFrame:
-    worst = pairs.head(PAIRS)
+def _accuracy(search: Search) -> str:
+    """How many validation sentences were right, and on how many seeds."""
+    predictions, selected = search.predictions, search.summary.selected_on_reported_runs
+    percent = 100 * (predictions["label"] == predictions["predicted"]).mean()
+    n = predictions["seed"].nunique()
+    seeds = f"{n} {'' if selected else 'fresh '}seed{'s' if n > 1 else ''}"
+    if selected:
+        seeds += " that also chose the winner"
+    return (
+        f"Of {predictions['row'].nunique()} validation sentences {percent:.1f} % were right, over"
+        f" {seeds}. Mistakes are counted over all seeds. The test split is not analysed: what you"
+        " fix after looking at test errors would no longer be tested by it."
+    )
+
+
+def _table(confusions: pandas.DataFrame) -> pandas.DataFrame:
+    worst = confusions.head(MAX_PAIRS)
     return pandas.DataFrame(
         {
             "label": worst["label"],
             "predicted": worst["predicted"],
-            "times": worst["count"].astype(str),
+            "count": worst["count"].astype(str),
             "of the label": [f"{100 * share:.0f} %" for share in worst["share"]],
-            "examples": ["; ".join(map(_cut, texts)) for texts in worst["examples"]],
+            "examples": ["; ".join(map(_shortened, texts)) for texts in worst["examples"]],
         }
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
+def _confusion_matrix(predictions: pandas.DataFrame) -> list[Drawing]:
+    fractions = numbers.matrix(predictions)
+    if len(fractions) < 2:
+        return []
+    return [
+        Drawing(
+            "Confusions",
+            f"The {len(fractions)} classes with the most errors, as label or as wrong prediction;"
+            " numbers are percent of a row's sentences. Confused classes are placed next to each"
+            " other, so cells that cluster off the diagonal are a group the model can't tell"
+            " apart.",
+            figures.matrix(fractions),
+            wide=True,
+        )
+    ]
+
+
+def _classes(predictions: pandas.DataFrame) -> Drawing:
+    return Drawing(
+        "Accuracy per class",
+        "The least accurate classes, with Wilson's 95 % interval for the number of sentences in"
+        " brackets. Where intervals are wide, there are too few sentences to judge the class.",
+        figures.classes(numbers.classes(predictions)),
+    )
+
+
+def _calibration(predictions: pandas.DataFrame) -> Drawing:
+    bins = numbers.calibration(predictions)
+    return Drawing(
+        "Calibration",
+        "How often the model is right at each confidence, with the number of predictions beside"
+        " each point. Below the diagonal, the model is overconfident. Expected calibration error:"
+        f" {100 * numbers.calibration_error(bins):.1f} points.",
+        figures.reliability(bins),
+    )
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= MAX_EXAMPLE_CHARACTERS:
+        return text
+    return f"{text[: MAX_EXAMPLE_CHARACTERS - 1]}…"

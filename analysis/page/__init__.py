@@ -1,1 +1,1 @@
-"""What a report is made of, and how it is written: HTML, Markdown and SVG."""
+"""The parts of a report, and how it is written: HTML, Markdown and SVG."""

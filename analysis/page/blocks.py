@@ -1,5 +1,4 @@
-"""What a report is made of, whatever it is written as: sections of paragraphs, lists, tables and
-figures. All text is plain."""
+"""The parts of a report, independent of its format: sections of blocks. All text is plain text."""
 
 from dataclasses import dataclass
 
@@ -15,21 +14,21 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Heading:
-    """What the blocks below it answer."""
+    """The title of the blocks after it."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Notes:
-    """A list of sentences."""
+    """A bulleted list."""
 
     items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text under a caption."""
+    """A table with a caption; its cells are text."""
 
     caption: str
     frame: pandas.DataFrame
@@ -40,18 +39,17 @@ class Drawing:
     """One figure."""
 
     title: str
-    reading: str
+    caption: str
     """How to read it: a sentence or two."""
     svg: str
-    """An <svg> element, drawn by `analysis.figures`: the only markup that a report takes as it
-    is."""
+    """An <svg> element from `analysis.page.drawing`: the only markup a report includes as it is."""
     wide: bool = False
     """Whether it takes a row of its own."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Drawings side by side where there is room."""
+    """Drawings, side by side where there is room."""
 
     drawings: tuple[Drawing, ...]
 

@@ -1,4 +1,4 @@
-"""How figures are drawn: one look, as SVG text for a page that may be light or dark.
+"""The style of all figures, and their SVG text, for a page that may be light or dark.
 
 Text and axes take the colour of the page's text (`currentColor`). Series have colours from Okabe
 and Ito's palette (https://jfly.uni-koeln.de/color/) with a contrast of 3 or more on white and on
@@ -23,10 +23,9 @@ from analysis.text import plain
 
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#808080"
 INK = "#010203"
-"""Stands for the page's text colour until the SVG is written."""
-LEGEND = 5
-"""Characters an inch of a figure's width, up to which two of a legend's labels stand beside each
-other: more would be cut off."""
+"""Replaced by `currentColor` in the SVG."""
+LEGEND_CHARACTERS_PER_INCH = 5
+"""Longest labels, per inch of the figure's width, that a legend of two columns does not cut off."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "analysis",
@@ -47,7 +46,7 @@ STYLE: dict[Any, Any] = {
 
 
 def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes, by their labels; sizes in inches, though a page scales it."""
+    """A figure with one pair of axes, given their labels; sizes in inches, which a page scales."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
@@ -59,17 +58,18 @@ def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[F
 
 
 def svg(figure: Figure, axes: Axes) -> str:
-    """The figure as an <svg> element without a size of its own, with a legend above it and ids that
-    no other figure has.
+    """The figure as an <svg> element that takes its container's width, with a legend above it.
 
-    Written by the canvas itself: `savefig` draws a figure twice, once to lay it out.
+    Its ids are unique among figures. The canvas writes it directly, because `savefig` draws a
+    figure twice.
     """
     out = io.StringIO()
     handles, labels = axes.get_legend_handles_labels()
     with matplotlib.rc_context(STYLE):
         if handles:
-            beside = max(map(len, labels)) <= LEGEND * figure.get_figwidth()
-            figure.legend(handles, labels, loc="outside upper left", ncols=2 if beside else 1)
+            longest = LEGEND_CHARACTERS_PER_INCH * figure.get_figwidth()
+            columns = 2 if max(map(len, labels)) <= longest else 1
+            figure.legend(handles, labels, loc="outside upper left", ncols=columns)
         for patch in (figure.patch, *(part.patch for part in figure.axes)):
             patch.set(facecolor="none", edgecolor="none")
         FigureCanvasSVG(figure).print_svg(
@@ -78,8 +78,8 @@ def svg(figure: Figure, axes: Axes) -> str:
     return _inline(out.getvalue())
 
 
-def at_the_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:
-    """Ticks at the lower edge, for what has a place but no value."""
+def mark_at_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:
+    """Ticks at the lower edge, for points that have an x but no y."""
     if len(x):
         axes.plot(
             x,
@@ -93,8 +93,7 @@ def at_the_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "
 
 
 def _inline(document: str) -> str:
-    """An SVG document as an element of an HTML page: no size and no fonts of its own, ids that
-    other figures don't have."""
+    """An SVG document as an element for an HTML page: without size and fonts, with unique ids."""
     svg = document[document.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(
         r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>",
@@ -113,32 +112,33 @@ def _inline(document: str) -> str:
 
 
 def name(text: str, longest: int = 40) -> str:
-    """A text of the user's as a figure shows it, with an ellipsis in its middle where it is longer:
-    matplotlib reads no formula in it, and hides no line for its underscore."""
-    return _drawn(_cut(plain(text), longest))
+    """A user's text for a figure, shortened in its middle.
+
+    Escaped so that matplotlib neither parses a formula in it nor hides a line for its underscore.
+    """
+    return _escaped(_shortened(plain(text), longest))
 
 
 def names(texts: Sequence[str], longest: int = 40) -> list[str]:
-    """The same of several, of which different ones stay different: those that would look alike are
-    numbered."""
+    """Several of the user's texts for a figure; those that would look alike are numbered."""
     different = dict.fromkeys(texts)
-    alike = Counter(_cut(plain(text), longest) for text in different)
+    alike = Counter(_shortened(plain(text), longest) for text in different)
     count: Counter[str] = Counter()
     shown = {}
     for text in different:
-        short = _cut(plain(text), longest)
+        short = _shortened(plain(text), longest)
         count[short] += 1
-        shown[text] = _drawn(f"{short} ({count[short]})" if alike[short] > 1 else short)
+        shown[text] = _escaped(f"{short} ({count[short]})" if alike[short] > 1 else short)
     return [shown[text] for text in texts]
 
 
-def _cut(text: str, longest: int) -> str:
-    """Labels often differ in their ends only, so the middle goes."""
+def _shortened(text: str, longest: int) -> str:
+    """Labels often differ only at their end, so the middle is cut."""
     if len(text) <= longest:
         return text
     tail = (longest - 1) // 3
     return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def _drawn(text: str) -> str:
+def _escaped(text: str) -> str:
     return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")

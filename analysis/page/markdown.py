@@ -1,7 +1,8 @@
-"""Tables and reports as Markdown, the kind that GitHub and MLflow show."""
+"""Tables and reports as Markdown, as GitHub and MLflow render it."""
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 import pandas
 
@@ -10,15 +11,14 @@ from analysis.text import plain
 
 
 def markdown(frame: pandas.DataFrame) -> str:
-    """The frame without its index; each cell its text, with everything escaped that Markdown or
-    HTML would read as markup."""
-    lines = [_line(map(str, frame.columns)), "|" + " --- |" * len(frame.columns)]
-    lines += [_line(map(str, row)) for row in frame.itertuples(index=False, name=None)]
+    """A table without its index. Markup in cells and column names is escaped."""
+    lines = [_row(map(str, frame.columns)), "|" + " --- |" * len(frame.columns)]
+    lines += [_row(map(str, row)) for row in frame.itertuples(index=False, name=None)]
     return "\n".join(lines) + "\n"
 
 
-def listed(items: Iterable[str]) -> str:
-    """Sentences as a list."""
+def bullets(items: Iterable[str]) -> str:
+    """A bulleted list, an item per line."""
     return "".join(f"- {escaped(item)}\n" for item in items)
 
 
@@ -27,14 +27,29 @@ def markdown_page(title: str, sections: Sequence[Section]) -> str:
     parts = [f"# {escaped(title)}\n"]
     for section in sections:
         parts.append(f"## {escaped(section.title)}\n")
-        parts += [text for block in section.blocks if (text := _block(block))]
+        parts += map(_block, _readable(section.blocks))
     return "\n".join(parts)
 
 
 def escaped(text: str) -> str:
-    """One line that Markdown shows as it is. Underscores inside words are no emphasis, and stay."""
+    """Text on one line, with Markdown and HTML markup escaped.
+
+    Underscores stay: inside words they are not emphasis.
+    """
     text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)
+
+
+def _readable(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks without figures, and without headings that have nothing else below them."""
+    texts = [block for block in blocks if not isinstance(block, Figures)]
+    return [
+        block
+        for block, following in zip_longest(texts, texts[1:])
+        if not (
+            isinstance(block, Heading) and (following is None or isinstance(following, Heading))
+        )
+    ]
 
 
 def _block(block: Block) -> str:
@@ -44,12 +59,12 @@ def _block(block: Block) -> str:
         case Heading(text):
             return f"### {escaped(text)}\n"
         case Notes(items):
-            return listed(items)
+            return bullets(items)
         case Table(caption, frame):
             return f"{escaped(caption)}\n\n{markdown(frame)}"
         case Figures():
             return ""
 
 
-def _line(cells: Iterable[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(escaped(cell) for cell in cells) + " |"

@@ -1,1 +1,1 @@
-"""A results folder, read with every file checked."""
+"""A results folder, with every file checked as it is read."""

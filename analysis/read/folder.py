@@ -1,22 +1,24 @@
-"""The searches that a folder of results holds, with their files checked."""
+"""The searches in a results folder, with every file checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 import pandas
 
-from analysis.hyperparameters.numbers import Space, read_space
-from analysis.mistakes.numbers import read_predictions
-from analysis.read.files import checked, read_csv, read_json, whole
-from analysis.read.scores import final_scores
+from analysis.read.earlier import translate_epochs, translate_trials
+from analysis.read.files import check_whole_numbers, checked, read_csv, read_json
+from analysis.read.predictions import read_predictions
+from analysis.read.scores import final_stage_accuracy
+from analysis.read.space import Space, read_space
+from analysis.read.summary import Summary
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
 SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
-NUMBER = (int, float)
+CONFIG_PREFIX = "config."
+"""Prefix of the hyperparameter columns of trials.csv."""
 SPEC_FIELDS = {
     "name": str,
     "regime": str,
@@ -26,30 +28,8 @@ SPEC_FIELDS = {
     "epochs": int,
     "seed": int,
 }
-SUMMARY_FIELDS: dict[str, Any] = {
-    "name": str,
-    "regime": str,
-    "data": str,
-    "model": str,
-    "encoder_is_papers": bool,
-    "comparable": bool,
-    "why_not": (str, NoneType),
-    "epochs": int,
-    "states": dict,
-    "seconds": NUMBER,
-    "paper_config_validation_accuracy": (*NUMBER, NoneType),
-    "best_trial": (int, NoneType),
-    "best_validation_accuracy": (*NUMBER, NoneType),
-    "winner_trial": (int, NoneType),
-    "confirmed_accuracy": list,
-    "test": list,
-    "batch_size": (int, NoneType),
-    "test_size": (int, NoneType),
-    "last_contrastive_loss": (dict, NoneType),
-}
-RUN_FIELDS = {"test_accuracy": NUMBER, "test_loss": NUMBER, "test_loss_paper": NUMBER}
-"""Of one run in `test`."""
-TRIAL_COLUMNS = ("number", "validation_accuracy", "best_validation_accuracy", "epochs", "seconds")
+TRIAL_COLUMNS = ("number", "best_validation_accuracy", "epochs", "seconds")
+"""The numeric columns of trials.csv that every version wrote."""
 EPOCH_COLUMNS = (
     "trial",
     "seed",
@@ -61,37 +41,37 @@ EPOCH_COLUMNS = (
     "learning_rate",
     "seconds",
 )
-"""The columns that are numbers."""
+"""The numeric columns of epochs.csv that every version wrote."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """One search as its folder has it."""
+    """One search, as its folder has it."""
 
     spec: Mapping[str, Any]
+    """What the user asked for: spec.json."""
     trials: pandas.DataFrame
-    """A row a trial; hyperparameters are text in `config.*`, missing where they are none; `score`
-    is what `analysis.read.scores` gives."""
+    """A row per trial. Hyperparameters are text in `config.*`, NaN where None;
+    `final_stage_accuracy` is added by `analysis.read.scores`."""
     epochs: pandas.DataFrame
-    """A row a reported epoch."""
-    summary: Mapping[str, Any]
-    """summary.json; where there is none yet, what the trials say."""
+    """A row per reported epoch."""
+    summary: Summary
+    """summary.json; while there is none, the summary of the trials so far."""
     finished: bool
     """Whether there is a summary.json."""
     space: Space
-    """The ranges that the search chose from; empty where the folder has none yet."""
+    """What the search sampled from; empty if the folder does not have it yet."""
     importances: pandas.DataFrame
-    """`name`, `importance` (a share of 1) and `trials`; empty where too few trials came to their
-    full budget."""
+    """`name`, `importance` (fraction of the variance) and `trials`; empty if too few trials
+    completed."""
     predictions: pandas.DataFrame
-    """The winner's on validation, as `analysis.mistakes.numbers` reads them; empty where it was not
-    confirmed."""
+    """The winner's predictions on validation; empty if it was not confirmed."""
 
 
-def searches(results: Path) -> list[Search]:
-    """The search in this folder, or those in the folders under it, by name.
+def read_searches(results: Path) -> list[Search]:
+    """The search in this folder, or those in its subfolders, sorted by folder name.
 
-    Raises ValueError where there is none.
+    Raises ValueError where there is none, or a file of one is missing or damaged.
     """
     if not results.is_dir():
         raise ValueError(f"no folder '{results}'")
@@ -102,82 +82,97 @@ def searches(results: Path) -> list[Search]:
     )
     if not folders:
         raise ValueError(f"no search in '{results}': neither it nor a folder in it has a {SPEC}")
-    found = [search(folder) for folder in folders]
-    if len({one.summary["name"] for one in found}) < len(
-        found
-    ):  # a folder was copied: its own name tells it from the other
-        return [_called(folder.name, one) for folder, one in zip(folders, found)]
-    return found
+    searches = [read_search(folder) for folder in folders]
+    if len({search.summary.name for search in searches}) < len(searches):
+        # A folder was copied. Folder names are unique, so they replace the searches' names.
+        return [_named(folder.name, search) for folder, search in zip(folders, searches)]
+    return searches
 
 
-def _called(name: str, search: Search) -> Search:
-    return replace(
-        search, spec={**search.spec, "name": name}, summary={**search.summary, "name": name}
-    )
-
-
-def search(folder: Path) -> Search:
-    """Read one search's folder. Raises ValueError for a file that is missing or damaged."""
+def read_search(folder: Path) -> Search:
+    """One search's folder. Raises ValueError for a missing or damaged file."""
     spec = checked(folder / SPEC, read_json(folder / SPEC), SPEC_FIELDS)
     finished = (folder / SUMMARY).exists()
-    trials = read_csv(folder / TRIALS, TRIAL_COLUMNS, ("state", "reason"), needed=finished)
-    epochs = read_csv(folder / EPOCHS, EPOCH_COLUMNS, ("kind", "stage"), needed=finished)
+    trials = _read_trials(folder / TRIALS, required=finished)
+    epochs = read_csv(
+        folder / EPOCHS,
+        EPOCH_COLUMNS,
+        ("kind", "stage"),
+        required=finished,
+        translate=translate_epochs,
+    )
+    check_whole_numbers(folder / EPOCHS, epochs, "trial", "epoch")
+    summary = (
+        Summary.from_dict(read_json(folder / SUMMARY), folder / SUMMARY)
+        if finished
+        else provisional(spec, trials)
+    )
+    return Search(
+        spec=spec,
+        trials=trials.assign(final_stage_accuracy=final_stage_accuracy(trials, epochs)),
+        epochs=epochs,
+        summary=summary,
+        finished=finished,
+        space=read_space(folder / SPACE),
+        importances=read_csv(
+            folder / IMPORTANCES, ("importance", "trials"), ("name",), required=False
+        ),
+        predictions=read_predictions(folder / PREDICTIONS),
+    )
+
+
+def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> Summary:
+    """The summary of an unfinished search, as far as its trials tell."""
+    complete = trials[trials["state"] == "COMPLETE"].sort_values(
+        ["best_validation_accuracy", "number"], ascending=[False, True]
+    )
+    accuracies = {
+        int(number): float(accuracy)
+        for number, accuracy in zip(complete["number"], complete["best_validation_accuracy"])
+    }
+    best = next(iter(accuracies), None)
+    return Summary(
+        **{name: spec[name] for name in ("name", "regime", "data", "model", "epochs")},
+        encoder_is_papers=None,
+        comparable=False,
+        why_not="the search has not finished",
+        states={state: int((trials["state"] == state).sum()) for state in STATES},
+        seconds=float(trials["seconds"].sum()),
+        paper_config_validation_accuracy=accuracies.get(0),
+        best_trial=best,
+        best_validation_accuracy=None if best is None else accuracies[best],
+        winner_trial=None,
+        confirmed_accuracy=(),
+        test=(),
+        batch_size=None,
+        test_size=None,
+        last_contrastive_loss=None,
+    )
+
+
+def _read_trials(path: Path, *, required: bool) -> pandas.DataFrame:
+    trials = read_csv(
+        path, TRIAL_COLUMNS, ("state", "reason"), required=required, translate=translate_trials
+    )
     if unknown := set(trials["state"]) - set(STATES):
         raise ValueError(
-            f"'{folder / TRIALS}' is damaged: state is one of {', '.join(STATES)}; got"
+            f"'{path}' is damaged: state is one of {', '.join(STATES)}; got"
             f" {min(map(str, unknown))!r}"
         )
-    whole(folder / TRIALS, trials, "number")
-    whole(folder / EPOCHS, epochs, "trial", "epoch")
+    check_whole_numbers(path, trials, "number")
     if trials["number"].duplicated().any():
-        raise ValueError(f"'{folder / TRIALS}' is damaged: it has a trial twice")
-    if trials.loc[trials["state"] == "COMPLETE", "validation_accuracy"].isna().any():
-        raise ValueError(
-            f"'{folder / TRIALS}' is damaged: a COMPLETE trial has no validation_accuracy"
-        )
-    trials = trials.assign(score=final_scores(trials, epochs))
-    summary = _summary(folder / SUMMARY) if finished else provisional(spec, trials)
-    importances = read_csv(folder / IMPORTANCES, ("importance", "trials"), ("name",), needed=False)
-    space, predictions = read_space(folder / SPACE), read_predictions(folder / PREDICTIONS)
-    return Search(spec, trials, epochs, summary, finished, space, importances, predictions)
-
-
-def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> dict[str, Any]:
-    """The summary of a search that has not come to its end, as far as its trials can tell."""
-    complete = trials[trials["state"] == "COMPLETE"].sort_values(
-        ["validation_accuracy", "number"], ascending=[False, True]
-    )
-    scores = {
-        int(number): float(score)
-        for number, score in zip(complete["number"], complete["validation_accuracy"])
-    }
-    best = next(iter(scores), None)
-    return {
-        **{name: None for name in SUMMARY_FIELDS},
-        **{name: spec[name] for name in ("name", "regime", "data", "model", "epochs")},
-        "comparable": False,
-        "why_not": "the search has not come to its end",
-        "states": {state: int((trials["state"] == state).sum()) for state in STATES},
-        "seconds": float(trials["seconds"].sum()),
-        "paper_config_validation_accuracy": scores.get(0),
-        "best_trial": best,
-        "best_validation_accuracy": None if best is None else scores[best],
-        "confirmed_accuracy": [],
-        "test": [],
-    }
+        raise ValueError(f"'{path}' is damaged: it has a trial twice")
+    complete = trials["state"] == "COMPLETE"
+    if trials.loc[complete, "best_validation_accuracy"].isna().any():
+        raise ValueError(f"'{path}' is damaged: a COMPLETE trial has no best_validation_accuracy")
+    return trials
 
 
 def _is_search(folder: Path) -> bool:
     return any((folder / name).exists() for name in (SPEC, TRIALS, SUMMARY))
 
 
-def _summary(path: Path) -> Mapping[str, Any]:
-    summary = checked(path, read_json(path), SUMMARY_FIELDS)
-    for score in summary["confirmed_accuracy"]:
-        checked(path, {"confirmed_accuracy": score}, {"confirmed_accuracy": NUMBER})
-    for run in summary["test"]:
-        checked(path, run, RUN_FIELDS)
-    checked(path, summary["states"], {state: int for state in summary["states"]})
-    if summary["last_contrastive_loss"] is not None:
-        checked(path, summary["last_contrastive_loss"], {"sum": NUMBER, "mean": NUMBER})
-    return summary
+def _named(name: str, search: Search) -> Search:
+    return replace(
+        search, spec={**search.spec, "name": name}, summary=replace(search.summary, name=name)
+    )

@@ -1,58 +1,121 @@
-"""What a search says of itself in summary.json, and how several of them are ordered, named and
-grouped."""
+"""The outcome of one search: what its summary.json holds, and a row of the comparison."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from analysis import paper
-
-Summary = Mapping[str, Any]
-
-
-def ordered(summaries: Sequence[Summary]) -> list[Summary]:
-    """As in Table 7, then other regimes by name; searches of one regime by their names."""
-
-    def place(summary: Summary) -> tuple[float, str, str]:
-        row = paper.row(summary["regime"])
-        return (row.index if row else math.inf, str(summary["regime"]), str(summary["name"]))
-
-    return sorted(summaries, key=place)
+from analysis.read.earlier import translate_summary
+from analysis.read.files import record
 
 
-def label(summary: Summary, among: Sequence[Summary]) -> str:
-    """The regime; with the search's name where `among` has the regime more than once."""
-    alone = sum(other["regime"] == summary["regime"] for other in among) < 2
-    return str(summary["regime"]) if alone else f"{summary['regime']} ({summary['name']})"
+@dataclass(frozen=True)
+class TestRun:
+    """One of the winner's runs on fresh seeds, evaluated on the test split."""
+
+    __test__ = False  # pytest would collect a class of this name
+
+    test_accuracy: float
+    """Correct / total, as a fraction."""
+    test_loss: float
+    """Mean cross-entropy, in nats."""
+    test_loss_paper: float
+    """The loss in the paper's definition: see the footnote `loss` in `analysis.paper`."""
+    seed: int | None = None
+    """The run's seed; None where it is not recorded."""
 
 
-def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list[tuple[Any, str]]:
-    """(value, labels of the searches that have it, "all" where several do and no other does) in the
-    order of first appearance.
+@dataclass(frozen=True)
+class ContrastiveLoss:
+    """The training loss of the contrastive stage's last epoch, averaged over the reported runs."""
 
-    Searches with None are left out.
-    """
-    groups: dict[Any, list[str]] = {}
-    for summary in summaries:
-        if (value := key(summary)) is not None:
-            groups.setdefault(value, []).append(label(summary, summaries))
-    everyone = len(summaries) if len(summaries) > 1 else 0
-    return [
-        (value, "all" if len(who) == everyone else ", ".join(who)) for value, who in groups.items()
-    ]
+    sum: float
+    """Summed over the mini-batches of the epoch."""
+    mean: float
+    """Averaged over the mini-batches of the epoch."""
 
 
-def chose(summary: Summary) -> bool:
-    """Whether the runs that are reported also chose the winner: so did those of earlier versions,
-    whose summaries do not say."""
-    return bool(summary["confirmed_accuracy"]) and bool(summary.get("confirmed_runs_chose", True))
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """One search's outcome. Accuracies are fractions, times seconds, losses nats."""
 
+    name: str
+    """The search's name."""
+    regime: str
+    """The regime that was searched."""
+    data: str
+    """The data set, as the user named it."""
+    model: str
+    """The encoder, as the user named it."""
+    encoder_is_papers: bool | None
+    """Whether the encoder is the paper's; None while the search is running."""
+    comparable: bool
+    """Whether the results can be compared with the paper's."""
+    why_not: str | None
+    """Why they can't be compared; None where they can."""
+    epochs: int
+    """Full budget of a trial's first stage, in epochs."""
+    states: Mapping[str, int]
+    """Number of trials in each state: COMPLETE, PRUNED, FAIL."""
+    seconds: float
+    """Time during which the search ran."""
+    paper_config_validation_accuracy: float | None
+    """Best validation accuracy of trial 0, which has the regime's defaults; None unless
+    COMPLETE."""
+    best_trial: int | None
+    """The trial with the highest validation accuracy in the search; None if none completed."""
+    best_validation_accuracy: float | None
+    """The best trial's validation accuracy in the search."""
+    winner_trial: int | None
+    """The trial chosen among the best after running them on more seeds; None if not confirmed."""
+    choice_accuracy: float | None = None
+    """What the winner was chosen by: its mean validation accuracy over the search and the choice
+    seeds; None if not confirmed."""
+    confirmed_accuracy: tuple[float, ...]
+    """The winner's validation accuracy on each report seed."""
+    confirmed_seeds: tuple[int, ...] = ()
+    """The report seeds, in the order of `confirmed_accuracy`."""
+    confirmed_runs_chose: bool = True
+    """Whether the reported runs also chose the winner. Summaries of earlier versions, in which they
+    did, do not have this field."""
+    confirmed_failed: int = 0
+    """Number of the winner's runs on report seeds that failed."""
+    test: tuple[TestRun, ...]
+    """The winner's runs on report seeds, on the test split; empty without a test split."""
+    batch_size: int | None
+    """The winner's batch size."""
+    test_size: int | None
+    """Sentences in the test split; None without one."""
+    validation_size: int | None = None
+    """Sentences in the validation split; None where it is not recorded."""
+    last_contrastive_loss: ContrastiveLoss | None
+    """None for regimes without a contrastive stage."""
 
-def runs(summaries: Sequence[Summary]) -> tuple[str, list[list[float]]]:
-    """What searches can be told apart by: accuracies of their winners' runs on fresh seeds, on the
-    test split where all that were confirmed have met it, else on validation; with that split's
-    name."""
-    confirmed = [one for one in summaries if one["confirmed_accuracy"]]
-    if confirmed and all(one["test"] for one in confirmed):
-        return "test", [[run["test_accuracy"] for run in one["test"]] for one in summaries]
-    return "validation", [list(one["confirmed_accuracy"]) for one in summaries]
+    @classmethod
+    def from_dict(cls, content: Any, path: Path | str = "summary") -> "Summary":
+        """Read what a search or an earlier version wrote as summary.json.
+
+        `path` names the content in error messages. Raises ValueError where a field is missing or of
+        the wrong type.
+        """
+        return record(path, translate_summary(content), cls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What summary.json holds; `from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @property
+    def selected_on_reported_runs(self) -> bool:
+        """Whether the reported runs also chose the winner, which makes their mean optimistic."""
+        return bool(self.confirmed_accuracy) and self.confirmed_runs_chose
+
+    @property
+    def winner(self) -> int | None:
+        """The winner; where none was confirmed, the best trial of the search so far."""
+        return self.best_trial if self.winner_trial is None else self.winner_trial
+
+    @property
+    def test_accuracies(self) -> list[float]:
+        """Test accuracy of each reported run."""
+        return [run.test_accuracy for run in self.test]

@@ -1,54 +1,52 @@
-"""The numbers behind the figures, apart from their drawing."""
-
-from typing import NamedTuple
+"""The numbers behind the figures of a search's trials."""
 
 import pandas
 
 
-class Stage(NamedTuple):
-    """A stretch of epochs in which one thing is trained."""
-
-    name: str
-    first: int
-    last: int
-
-
 def best_so_far(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """`number`, `score` and `best` (the highest score up to and with that trial) of the trials that
-    came to their full budget."""
-    complete = trials[
-        (trials["state"] == "COMPLETE") & trials["validation_accuracy"].notna()
-    ].sort_values("number")
-    score = complete["validation_accuracy"]
-    return pandas.DataFrame(
-        {"number": complete["number"].astype(int), "score": score, "best": score.cummax()}
-    ).reset_index(drop=True)
+    """`number`, `best_validation_accuracy` and `best_so_far` of the completed trials, in order.
 
-
-def learning_curves(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
-    """`trial`, `state`, `epoch` and `validation_accuracy` of every epoch that the search's trials
-    reported, in order.
-
-    Confirmations are left out: they are other runs of some of these trials.
+    `best_so_far` is the highest accuracy up to and including that trial.
     """
-    states = trials.set_index("number")["state"]
-    found = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(states.index)].sort_values(
-        ["trial", "epoch"]
-    )
+    complete = trials[trials["state"] == "COMPLETE"].sort_values("number")
+    accuracy = complete["best_validation_accuracy"]
     return pandas.DataFrame(
         {
-            "trial": found["trial"].astype(int),
-            "state": found["trial"].map(states),
-            "epoch": found["epoch"].astype(int),
-            "validation_accuracy": found["validation_accuracy"],
+            "number": complete["number"].astype(int),
+            "best_validation_accuracy": accuracy,
+            "best_so_far": accuracy.cummax(),
         }
     ).reset_index(drop=True)
 
 
-def winner_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
-    """`epoch`, `stage`, and losses and accuracies on training and validation of one trial, as it
-    ran in the search."""
-    found = epochs[(epochs["kind"] == "search") & (epochs["trial"] == trial)].sort_values("epoch")
+def pruned_trials(trials: pandas.DataFrame) -> pandas.DataFrame:
+    """`number` and `final_stage_accuracy` of the pruned trials that reported an epoch."""
+    reported = trials["best_validation_accuracy"].notna()
+    return trials[(trials["state"] == "PRUNED") & reported][["number", "final_stage_accuracy"]]
+
+
+def learning_curves(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
+    """`trial`, `state`, `epoch` and `validation_accuracy` of every epoch of the search's trials.
+
+    Confirmation runs are left out: they repeat some of these trials on other seeds.
+    """
+    states = trials.set_index("number")["state"]
+    own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(states.index)].sort_values(
+        ["trial", "epoch"]
+    )
+    return pandas.DataFrame(
+        {
+            "trial": own["trial"].astype(int),
+            "state": own["trial"].map(states),
+            "epoch": own["epoch"].astype(int),
+            "validation_accuracy": own["validation_accuracy"],
+        }
+    ).reset_index(drop=True)
+
+
+def trial_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
+    """One trial's epochs in the search: losses and accuracies on training and validation."""
+    own = epochs[(epochs["kind"] == "search") & (epochs["trial"] == trial)].sort_values("epoch")
     columns = [
         "epoch",
         "stage",
@@ -58,51 +56,14 @@ def winner_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFram
         "validation_accuracy",
         "learning_rate",
     ]
-    return found[columns].astype({"epoch": int}).reset_index(drop=True)
+    return own[columns].astype({"epoch": int}).reset_index(drop=True)
 
 
-def confirmations(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
-    """`trial` (the seed tells the runs of one configuration apart), `epoch`, `validation_accuracy`:
-    one trial on fresh seeds; of a search by an earlier version, on those that also chose the
-    winner."""
-    kind = "report" if (epochs["kind"] == "report").any() else "confirm"
-    found = epochs[(epochs["kind"] == kind) & (epochs["trial"] == trial)].sort_values(
-        ["seed", "epoch"]
-    )
-    return pandas.DataFrame(
-        {
-            "trial": found["seed"],
-            "epoch": found["epoch"],
-            "validation_accuracy": found["validation_accuracy"],
-        }
-    )
+def confirmation_curves(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
+    """`seed`, `epoch` and `validation_accuracy` of one trial's runs on the report seeds.
 
-
-def later_stages(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> dict[str, str]:
-    """How many epochs the trials at full budget took in each stage after the first, by its name:
-
-    `20`, or `1 to 20` where they differ.
+    Earlier versions had no report seeds; for them, the runs on the seeds that chose the winner.
     """
-    complete = trials[trials["state"] == "COMPLETE"]["number"]
-    own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete)].sort_values(
-        "epoch", kind="stable"
-    )
-    counts = (
-        own.groupby(["stage", "trial"], sort=False)
-        .size()
-        .groupby("stage", sort=False)
-        .agg(["min", "max"])
-    )
-    spans = [
-        (str(name), f"{low}" if low == high else f"{low} to {high}")
-        for name, low, high in counts.itertuples(name=None)
-    ]
-    return dict(spans[1:])
-
-
-def stages(curve: pandas.DataFrame) -> list[Stage]:
-    """The stages of one trial's curve, in order."""
-    spans = curve.groupby("stage", sort=False)["epoch"].agg(["min", "max"])
-    return [
-        Stage(str(name), int(first), int(last)) for name, first, last in spans.itertuples(name=None)
-    ]
+    kind = "report" if (epochs["kind"] == "report").any() else "confirm"
+    own = epochs[(epochs["kind"] == kind) & (epochs["trial"] == trial)]
+    return own.sort_values(["seed", "epoch"])[["seed", "epoch", "validation_accuracy"]]

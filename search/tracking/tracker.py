@@ -12,10 +12,8 @@ import hashlib
 import math
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -25,92 +23,20 @@ from search.reports import STARTED_AT, epoch_ends
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import trials
+from search.tracking.identity import IDENTITY, settings
+from search.tracking.logged_run import LoggedRun
 from search.tracking.paper_runs import log_paper
 from search.tracking.recorder import OutOfTime, Recorder, one_line, test_metrics, without_password
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
 FIGURES = "report_figures/*.svg"
-IDENTITY = "regimen.id"
-"""The tag that identifies a search's runs, wherever its folder is and however often its name was
-used."""
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
 CLOSE_SECONDS = 2.0
 """How long `close` may take."""
 FINISH_ATTEMPTS = 3
 """How often logging the results is tried."""
-
-
-def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
-    """Record the tags of the search's runs with its identity, and that it runs.
-
-    Returns the tags.
-    """
-    identity = records.TAGS.read(study).get(IDENTITY) or uuid.uuid4().hex
-    tags = {**tags, IDENTITY: identity}
-    records.TAGS.write(study, tags)
-    records.ENDING.write(study, None)
-    if not records.FIRST_STARTED.recorded(study) and not trials(study):
-        records.FIRST_STARTED.write(study, time.time())
-    return tags
-
-
-def conclude(study: optuna.Study, ending: str) -> None:
-    """Record how the search ended, and when."""
-    records.LAST_ENDED.write(study, time.time())
-    records.ENDING.write(study, ending)
-
-
-def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
-    """Whether a search that does not run was stopped or killed. Early versions did not record it:
-    there, whether trials are missing."""
-    if records.ENDING.recorded(study):
-        return records.ENDING.read(study) in (None, "INTERRUPTED")
-    return sum(trial.state.is_finished() for trial in trials(study)) < spec.trials
-
-
-def settings(spec: SearchSpec) -> dict[str, str]:
-    """The settings that may change when a search is resumed, as tags: parameters are immutable."""
-    values = {name: getattr(spec, name) for name in spec.names("changeable")}
-    return {
-        f"regimen.{name}": "default" if value is None else str(value)
-        for name, value in values.items()
-    }
-
-
-@dataclass
-class _Run:
-    """A run, as MLflow has it."""
-
-    id: str
-    started: float
-    status: str = "RUNNING"
-    described: bool = False
-    data: bool = False
-    """Whether its data set is logged."""
-    epochs: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    last: float = 0.0
-    """When its last epoch or the run itself ended, in seconds since 1970."""
-    done: bool = False
-    """Whether everything is logged."""
-
-    @classmethod
-    def read(cls, run: Any) -> "_Run":
-        started = run.info.start_time / 1000
-        return cls(
-            id=run.info.run_id,
-            started=started,
-            status=run.info.status,
-            described=bool(run.data.params),
-            data=bool(run.inputs and run.inputs.dataset_inputs),
-            epochs=int(run.data.metrics.get("epoch", 0)),
-            metrics=dict(run.data.metrics),
-            tags=dict(run.data.tags),
-            last=started,
-        )
 
 
 class Tracker:
@@ -131,8 +57,8 @@ class Tracker:
             IDENTITY: self.identity,
         }
         self.recorder = Recorder(client, all_tags)
-        self.parent: _Run | None = None
-        self.runs: dict[str, _Run] = {}
+        self.parent: LoggedRun | None = None
+        self.runs: dict[str, LoggedRun] = {}
         self.up_to_date = False
         """Whether `parent` and `runs` are what MLflow has."""
         self.paper_logged = False
@@ -258,17 +184,17 @@ class Tracker:
                 run.info.run_id,
             )
         )
-        runs: dict[str, _Run] = {}
+        runs: dict[str, LoggedRun] = {}
         for run in logged:
             key = run.data.tags.get("regimen.key", "search")
             if key in runs:
                 self.recorder.delete(run)
             else:
-                runs[key] = _Run.read(run)
+                runs[key] = LoggedRun.read(run)
         self.parent = runs.pop("search", None)
         self.runs = runs
 
-    def _parent(self, study: optuna.Study, live: bool) -> _Run:
+    def _parent(self, study: optuna.Study, live: bool) -> LoggedRun:
         if self.parent is None:
             starts = [
                 trial.datetime_start.timestamp()
@@ -305,13 +231,13 @@ class Tracker:
         started: float,
         tags: Mapping[str, str],
         parent: str | None = None,
-    ) -> _Run:
+    ) -> LoggedRun:
         # MLflow keeps milliseconds. Rounded here, later log calls have the same times.
         started = round(started, 3)
         run = self.recorder.start(name, kind, parent=parent, tags=tags, started=started)
-        return _Run(run, started, last=started)
+        return LoggedRun(run, started, last=started)
 
-    def _reopen(self, run: _Run) -> None:
+    def _reopen(self, run: LoggedRun) -> None:
         if run.status != "RUNNING":
             self.recorder.reopen(run.id)
             run.status = "RUNNING"
@@ -321,12 +247,12 @@ class Tracker:
         key: str,
         name: str,
         kind: str,
-        parent: _Run,
+        parent: LoggedRun,
         trial: FrozenTrial,
         seed: int,
         started: float,
         epochs: list[records.Record],
-    ) -> _Run:
+    ) -> LoggedRun:
         """The run with that key, started if there is none, with its parameters and `epochs`."""
         run = self.runs.get(key)
         if run is None:
@@ -340,7 +266,7 @@ class Tracker:
         run.last = max([run.started, *epoch_ends(epochs, run.started)[-1:]])
         return run
 
-    def _sync_trial(self, parent: _Run, trial: FrozenTrial, live: bool) -> None:
+    def _sync_trial(self, parent: LoggedRun, trial: FrozenTrial, live: bool) -> None:
         key = f"trial {trial.number}"
         if key in self.runs and self.runs[key].done:
             return
@@ -363,7 +289,7 @@ class Tracker:
         elif live and trial.state == TrialState.RUNNING:
             self._reopen(run)
 
-    def _end_trial(self, run: _Run, trial: FrozenTrial, epochs: list[dict[str, Any]]) -> None:
+    def _end_trial(self, run: LoggedRun, trial: FrozenTrial, epochs: list[dict[str, Any]]) -> None:
         """End a trial's run, with its result in the name: `supcon 007 · 0.8731`."""
         state = trial.state.name
         result = {
@@ -382,7 +308,7 @@ class Tracker:
 
     def _end(
         self,
-        run: _Run,
+        run: LoggedRun,
         status: str,
         metrics: Mapping[str, float | None],
         tags: Mapping[str, str],
@@ -396,7 +322,9 @@ class Tracker:
             run.status = status
         run.done = True
 
-    def _add(self, run: _Run, metrics: Mapping[str, float | None], tags: Mapping[str, str]) -> None:
+    def _add(
+        self, run: LoggedRun, metrics: Mapping[str, float | None], tags: Mapping[str, str]
+    ) -> None:
         """Log metrics and tags that a run lacks."""
         if new := {
             name: value
@@ -434,7 +362,7 @@ class Tracker:
             return
         self._end(run, "FINISHED", test_metrics([scores] if scores else []), {}, run.last)
 
-    def _results(self, parent: _Run, summary: Mapping[str, Any], note: str | None) -> None:
+    def _results(self, parent: LoggedRun, summary: Mapping[str, Any], note: str | None) -> None:
         """The results, on the parent run. A search that has grown gets new ones at a later time."""
         confirmed = summary["confirmed_accuracy"]
         metrics = {
@@ -447,7 +375,7 @@ class Tracker:
         self._add(parent, metrics, {"mlflow.note.content": note} if note else {})
         self._artifacts(parent)
 
-    def _artifacts(self, parent: _Run) -> None:
+    def _artifacts(self, parent: LoggedRun) -> None:
         """Log the files that have changed. A tag holds a digest of those that MLflow has."""
         folder = self.spec.folder
         paths = [path for path in folder.iterdir() if path.suffix in ARTIFACTS]
@@ -465,7 +393,7 @@ class Tracker:
                 self.sent.add((parent.id, path.name, digest))
         self._add(parent, {}, {"regimen.artifacts": overall})
 
-    def _close(self, parent: _Run, interrupted: bool) -> None:
+    def _close(self, parent: LoggedRun, interrupted: bool) -> None:
         """End the parent run and interrupted runs. A resumed search continues in the same runs."""
         for run in self.runs.values():
             if not run.done and run.status != "KILLED":

@@ -3,10 +3,10 @@
 from typing import Any
 
 
-def head(trial: Any) -> dict[str, Any]:
+def head(trial: Any, max_dropout: float = 0.9) -> dict[str, Any]:
     """Suggest the classifier's fields."""
     values = {
-        "dropout": trial.suggest_float("dropout", 0.0, 0.9, step=0.05),
+        "dropout": trial.suggest_float("dropout", 0.0, max_dropout, step=0.05),
         "head_width": trial.suggest_categorical("head_width", [None, 10, 32, 64, 128, 256]),
     }
     if values["head_width"] is not None:

@@ -9,15 +9,18 @@ SGD = {"learning_rate": (5e-3, 0.1), "head_learning_rate": (1e-2, 0.3)}
 a classifier diverges at 0.9."""
 
 
-def optimizer(trial: Any, *rates: str, sgd: dict[str, tuple[float, float]] = SGD) -> dict[str, Any]:
+Ranges = dict[str, tuple[float, float]]
+
+
+def optimizer(trial: Any, *rates: str, adamw: Ranges = ADAMW, sgd: Ranges = SGD) -> dict[str, Any]:
     """Suggest the optimiser and its own fields, with the learning rates `rates`.
 
-    AdamW's ranges are ADAMW; SGD's are `sgd`.
+    AdamW's ranges are `adamw`, SGD's are `sgd`.
     """
     values = {"optimizer": trial.suggest_categorical("optimizer", ["sgd", "adamw"])}
     if values["optimizer"] == "adamw":
         values["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.1)
-        return values | {name: trial.suggest_float(name, *ADAMW[name], log=True) for name in rates}
+        return values | {name: trial.suggest_float(name, *adamw[name], log=True) for name in rates}
     values["sgd_weight_decay"] = trial.suggest_float("sgd_weight_decay", 0.0, 1e-3)
     values["momentum"] = trial.suggest_float("momentum", 0.0, 0.99)
     if values["momentum"] > 0:

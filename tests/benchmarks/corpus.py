@@ -1,5 +1,4 @@
-"""The data that both sides of a comparison read: one folder, perhaps with a part of the training
-sentences only."""
+"""The data of a comparison: a folder that both sides read, with some or all training sentences."""
 
 import json
 import random
@@ -10,10 +9,10 @@ from trainables.parts.data.corpus import Corpus, Split
 
 
 def write(source: str, sentences: int | None, seed: int, folder: Path) -> Corpus:
-    """Write train and validation of a SOURCE as .jsonl into `folder`; of train the first
-    `sentences` after a shuffle by `seed`.
+    """Write train and validation of a source into `folder` as .jsonl.
 
-    Raises ValueError for data that can't be read, and for more sentences than there are.
+    Of train the first `sentences` after a shuffle by `seed`. Raises ValueError for data that cannot
+    be read, and for more sentences than there are.
     """
     corpus = corpora.read(source)
     order = random.Random(seed).sample(range(len(corpus.train)), len(corpus.train))

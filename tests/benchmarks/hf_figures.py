@@ -1,5 +1,4 @@
-"""What is told of a turn, and the table over all turns of all sides: arithmetic on what was
-recorded."""
+"""The measurements of a turn, and the table of all turns of all sides."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,15 +14,14 @@ from tests.benchmarks.trials import Trials, paired
 def figures(
     ran: Ran, found: Trials, tokens: int, flop: int, peaks: Mapping[str, float], precision: str
 ) -> dict[str, float]:
-    """What is told of a turn.
+    """The measurements of a turn: times in seconds, memory in bytes.
 
-    `tokens` and `flop` are those of one trial's whole training; times are in seconds, memory in
-    bytes.
+    `tokens` and `flop` are those of the whole training of one trial.
     """
     done = found.complete
     last = max(trial.ended for trial in done if trial.ended is not None)
     search = last - found.asked
-    told = {
+    measured = {
         "start_up": found.asked - ran.began,
         "search": search,
         "closing": ran.ended - last,
@@ -36,14 +34,10 @@ def figures(
         "tokens_a_second": tokens * len(done) / search,
     }
     work = flop * len(done) / search  # FLOP a second
-    return told | (
-        {
-            "efficiency": work / max(peaks.values()),
-            "efficiency_of_precision": work / peaks[precision],
-        }
-        if peaks
-        else {}
-    )
+    if peaks:
+        measured["efficiency"] = work / max(peaks.values())
+        measured["efficiency_of_precision"] = work / peaks[precision]
+    return measured
 
 
 ROWS = (
@@ -60,7 +54,7 @@ ROWS = (
     ("efficiency, % of the machine's peak", "efficiency", 100),
     ("efficiency, % of its own precision's peak", "efficiency_of_precision", 100),
 )
-"""What a row is called, the figure that it shows, and the factor to its unit."""
+"""The title of a row, its measurement, and the factor to its unit."""
 RATIOS = (
     ("trials an hour", "trials_an_hour"),
     ("trials an hour, start-up and end included", "trials_an_hour_overall"),
@@ -72,40 +66,38 @@ Turns = Mapping[str, Mapping[int, dict[str, float]]]
 """Figures by side and repeat; a repeat in which a side failed is left out."""
 
 
-def sides_table(turns: Turns, shares: Mapping[str, str]) -> str:
-    """A column a side, a row a figure: the median over the repeats and their range."""
+def sides_table(turns: Turns, concurrency: Mapping[str, str]) -> str:
+    """A column per side, a row per measurement: the median over the repeats and their range."""
     rows = [
         ["", *turns],
-        ["trials", *(shares[name] for name in turns)],
-        ["turns", *(str(len(told)) for told in turns.values())],
+        ["trials", *(concurrency[name] for name in turns)],
+        ["turns", *(str(len(repeats)) for repeats in turns.values())],
     ]
     for title, key, factor in ROWS:
-        rows.append(
-            [
-                title,
-                *(
-                    spread([factor * one[key] for one in told.values() if key in one])
-                    for told in turns.values()
-                ),
-            ]
+        columns = (
+            [factor * turn[key] for turn in repeats.values() if key in turn]
+            for repeats in turns.values()
         )
+        rows.append([title, *map(spread, columns)])
     return report.table(rows)
 
 
 def ratios(turns: Turns, other: str, key: str) -> list[float]:
-    """Regimen's figure over another side's, for each repeat that both came through; of seconds the
-    inverse, so that more is faster."""
-    found = []
+    """Regimen's measurement divided by another side's, for each repeat that both completed.
+
+    Of seconds the inverse, so that more is faster.
+    """
+    values = []
     for repeat, ours in turns.get(REGIMEN, {}).items():
         theirs = turns[other].get(repeat)
         if theirs is not None:
             ratio = ours[key] / theirs[key] if theirs[key] else float("nan")
-            found.append(1 / ratio if key == "epoch" else ratio)
-    return found
+            values.append(1 / ratio if key == "epoch" else ratio)
+    return values
 
 
 def ratios_table(turns: Turns) -> str:
-    """Regimen against each other side; empty where there is nobody to compare."""
+    """Regimen against each other side; empty if there is none."""
     others = [name for name in turns if name != REGIMEN]
     if REGIMEN not in turns or not others:
         return ""
@@ -116,23 +108,17 @@ def ratios_table(turns: Turns) -> str:
 
 
 def accuracy_line(name: str, ours: Sequence[Trials], theirs: Sequence[Trials]) -> str:
-    """Regimen's accuracy minus another side's: trials of one learning rate and one seed are a
-    pair."""
+    """Regimen's accuracy minus another side's, over pairs with the same learning rate and seed."""
     pairs = [
-        difference
-        for one, other in zip(ours, theirs)
-        for difference in paired(one.complete, other.complete)
+        pair for our, their in zip(ours, theirs) for pair in paired(our.complete, their.complete)
     ]
+    title = f"accuracy, regimen minus {name}"
     if not pairs:
-        return f"accuracy, regimen minus {name}: no pairs"
-    found = mean_interval(pairs)
-    if found.half_width is None:
-        return (
-            f"accuracy, regimen minus {name}: {100 * found.mean:+.2f} points (one pair: no"
-            " interval)"
-        )
-    agree = "they agree within noise" if abs(found.mean) <= found.half_width else "THEY DIFFER"
-    interval = f"{100 * found.mean:+.2f} ± {100 * found.half_width:.2f} points"
-    return (
-        f"accuracy, regimen minus {name}: {interval} (95 %, n={found.n} pairs of trials): {agree}"
-    )
+        return f"{title}: no pairs"
+    difference = mean_interval(pairs)
+    mean, half_width = difference.mean, difference.half_width
+    if half_width is None:
+        return f"{title}: {100 * mean:+.2f} points (one pair: no interval)"
+    interval = f"{100 * mean:+.2f} ± {100 * half_width:.2f} points"
+    agree = "they agree within noise" if abs(mean) <= half_width else "THEY DIFFER"
+    return f"{title}: {interval} (95 %, n={difference.n} pairs of trials): {agree}"

@@ -1,4 +1,4 @@
-"""What Hugging Face's side of a comparison is to do."""
+"""The search that Hugging Face's side of a comparison runs."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 @dataclass(frozen=True, kw_only=True)
 class HfSearch:
-    """What Hugging Face's side is to do; written as JSON for a process of its own."""
+    """Arguments of the search; written as JSON for a process of its own."""
 
     data: str
     """A folder of train.jsonl and validation.jsonl."""
@@ -26,13 +26,13 @@ class HfSearch:
     fix: dict[str, Any]
     """Hyperparameters that are not searched, in Regimen's names."""
     rates: list[float] = field(default_factory=list)
-    """The list to try: learning rates."""
+    """Learning rates to train; empty to search a regime's space instead."""
     regime: str = "baseline"
-    """Where there is no list: the regime whose space is searched."""
+    """The regime whose space is searched."""
     trials: int = 0
-    """And how many trials."""
+    """How many trials are searched."""
     points: bool = False
-    """Whether the regime's points in common use are tried first."""
+    """Whether the regime's `POINTS` are trained first."""
     backend: Literal["ray", "optuna"] = "ray"
     sampling: Literal["random", "group_by_length"] = "random"
     """How Trainer draws mini-batches."""

@@ -31,7 +31,7 @@ from trainables.parts.model import loading
 
 
 def search(plan: HfSearch) -> None:
-    """Run it."""
+    """Run the search."""
     if plan.rates:
         over_rates(plan)
     else:
@@ -39,7 +39,7 @@ def search(plan: HfSearch) -> None:
 
 
 def over_rates(plan: HfSearch) -> None:
-    """Each learning rate of the list once, with a plain Trainer."""
+    """Train each learning rate of the list once, with a plain Trainer."""
     source, labels = loading.model_folder(plan.model), plan.labels
     config = trainables.load(plan.regime).Config.from_dict(plan.fix)
     arguments = {
@@ -59,7 +59,7 @@ def over_rates(plan: HfSearch) -> None:
 
 
 def over_space(plan: HfSearch) -> None:
-    """As many trials as asked for, proposed by TPE, with the regime's optimiser and schedule."""
+    """Train trials proposed by TPE, with the regime's optimiser and schedule."""
     spec = SearchSpec(
         regime=plan.regime,
         data=plan.data,
@@ -120,8 +120,7 @@ def over_space(plan: HfSearch) -> None:
 
 
 def suggested(spec: SearchSpec, trial: Any) -> dict[str, Any]:
-    """The configuration that the regime's space suggests, and what of it is an argument of
-    Trainer's."""
+    """The configuration from the regime's space, and the part of it that Trainer takes."""
     config = configuration(spec, trial)
     return {
         "config": config,
@@ -161,8 +160,7 @@ def _start_ray(plan: HfSearch) -> None:
 
 
 def _tune(plan: HfSearch) -> dict[str, Any]:
-    """What `tune.run` is given: a trial's share, no progress table; everything else is its default,
-    its loggers too."""
+    """Arguments of `tune.run`: a trial's resources and no progress table; defaults for the rest."""
     reuse = {"reuse_actors": True} if plan.reuse else {}
     share = {
         "resources_per_trial": {"cpu": plan.threads},

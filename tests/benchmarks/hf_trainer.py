@@ -39,7 +39,7 @@ MAX_TOKENS = 64
 
 
 class SentenceClassifier(nn.Module):
-    """Token ids to a loss and logits, in the way that `Trainer` expects of a model."""
+    """From token ids to loss and logits, as `Trainer` expects of a model."""
 
     def __init__(self, encoder: str, config: Head, labels: int) -> None:
         super().__init__()
@@ -51,8 +51,7 @@ class SentenceClassifier(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Logits (B, K) of token ids (B, T); and the mean cross-entropy where labels (B,) are
-        given."""
+        """Logits (B, K) of token ids (B, T); with labels (B,), also the mean cross-entropy."""
         hidden = self.encoder(
             input_ids=input_ids, attention_mask=attention_mask
         ).last_hidden_state  # (B, T, D)
@@ -62,7 +61,7 @@ class SentenceClassifier(nn.Module):
 
 
 class Stamps(TrainerCallback):
-    """Writes when a trial begins, what each epoch gave, and when it ended, a JSON object a line."""
+    """Writes a trial's begin, epochs and end, one JSON object per line."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -93,16 +92,14 @@ class Stamps(TrainerCallback):
 
 
 def stamp(path: str, event: str, **facts: Any) -> None:
-    """Add a line to the file of events; processes that write at once don't mix, because a line is
-    one write."""
+    """Append a line to the file of events in one write, so that processes do not mix lines."""
     line = json.dumps({"event": event, "at": time.time(), **facts}) + "\n"
     with open(path, "ab", buffering=0) as file:
         file.write(line.encode())
 
 
 class RegimeTrainer(Trainer):
-    """The optimiser and the schedule of a fine-tuning regime, by the hooks that Trainer has for
-    that."""
+    """A Trainer with the optimiser and the schedule of a fine-tuning regime."""
 
     optimizer: Any
     lr_scheduler: Any

@@ -37,7 +37,7 @@ PACKAGES = ("search", "trainables", "spaces", "analysis")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The flags. Raises ValueError for values that make no sense."""
+    """Parse the flags. Raises ValueError for invalid values."""
     cores = os.cpu_count() or 1
     p = Parser(
         prog="python -m tests.benchmarks.overhead",
@@ -95,7 +95,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 class Benchmark:
-    """One search in a copy of the code, and the table that is made of what it wrote down."""
+    """A search in a copy of the code, and the tables of what it recorded."""
 
     def __init__(
         self, args: argparse.Namespace, out: Path | None, facts: dict[str, Any], work: Path
@@ -105,7 +105,7 @@ class Benchmark:
         self.failed = "it was stopped"
 
     def run(self) -> None:
-        """The search, to its end."""
+        """Run the search."""
         code = self._copy()
         argv = [
             "--regime",
@@ -146,7 +146,7 @@ class Benchmark:
             try:
                 process.wait()
             finally:
-                # where this one is interrupted: it ends in good order, its workers with it
+                # If the benchmark is interrupted, the search ends gracefully with its workers.
                 process.terminate()
                 process.wait()
         self.ended = time.monotonic()
@@ -154,14 +154,13 @@ class Benchmark:
         self.failed = (
             ""
             if process.returncode == 0
-            else next((line for line in reversed(said) if line.strip()), "it said nothing")
+            else next((line for line in reversed(said) if line.strip()), "it printed nothing")
         )
         if process.returncode == 2:
             raise ValueError(self.failed.removeprefix("error: "))
 
     def _copy(self) -> Path:
-        """The packages with one more regime and the program that times them: the folder is the
-        registry."""
+        """Copy the packages, with one more regime and the program that times them."""
         code, here = self.work / "code", Path(__file__).parent
         for package in PACKAGES:
             shutil.copytree(
@@ -174,10 +173,10 @@ class Benchmark:
         shutil.copy(here / "overhead_driver.py", code)
         return code
 
-    def tell(self) -> bool:
-        """Print the tables, write the numbers; whether there are any."""
+    def report(self) -> bool:
+        """Print the tables and write the numbers; return whether the search succeeded."""
         if self.failed:
-            print(f"the search did not come to its end: {self.failed}", file=sys.stderr)
+            print(f"the search failed: {self.failed}", file=sys.stderr)
             return False
         driver = json.loads((self.work / "driver.json").read_text())
         lines = [
@@ -294,7 +293,7 @@ def sizes_table(grown: Sequence[Size]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0, 1 where the search failed, 2 for bad input, 130 after ^C."""
+    """Return 0, 1 if the search failed, 2 for bad input, 130 after ^C."""
 
     def prepare(work: Path) -> Benchmark:
         args = parse(argv)

@@ -1,4 +1,4 @@
-"""A command as a process: its time, and the memory of the workers that train for it."""
+"""Runs a command and measures its time and the memory of its Ray workers."""
 
 import contextlib
 import os
@@ -17,20 +17,20 @@ import psutil
 ROOT = Path(__file__).parents[2]
 NOT_WORKERS = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
 FOREIGN = ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""Variables that would change what is measured: where records go, whose cluster it is, and the
-threads that Ray gives to a trial."""
+"""Variables that would change the measurement: the MLflow store, the cluster, and the threads of a
+trial."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A process that is over. Times are seconds since 1970, memory is in bytes."""
+    """A process that ended. Times are seconds since 1970, memory is in bytes."""
 
     began: float
     ended: float
     pss: int
-    """The most that one worker had, pages that it shares with others divided among them."""
+    """The highest PSS of a worker: shared pages are divided among the processes that share them."""
     rss: int
-    """The same with shared pages counted in full."""
+    """The highest RSS of a worker: shared pages count in full."""
     workers: int
     """How many processes trained."""
 
@@ -39,19 +39,16 @@ def run(
     module: str,
     argv: Sequence[str],
     log: Path,
-    look: Callable[[], None] = lambda: None,
+    on_poll: Callable[[], None] = lambda: None,
     every: float = 1.0,
 ) -> Ran:
-    """`python -m module argv...`, to its end; `look` is called every so many seconds.
+    """Run `python -m module argv...`, with its output in `log`.
 
-    What it says is in `log`.
+    `on_poll` is called every so many seconds. What the command leaves running is killed.
 
-    Raises RuntimeError with its last line where it does not end with 0. Whatever it leaves running
-    is ended.
+    Raises RuntimeError with its last line if it does not end with 0.
     """
-    temporary = tempfile.mkdtemp(
-        prefix="side-"
-    )  # of its own, and short: Ray's sockets lie below it
+    temporary = tempfile.mkdtemp(prefix="side-")  # short, as Ray's sockets lie in it
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     own = {
         "TMPDIR": temporary,
@@ -60,7 +57,7 @@ def run(
         "TOKENIZERS_PARALLELISM": "false",
     }
     own["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # else Ray leaves one in the home folder
-    family: set[psutil.Process] = set()
+    descendants: set[psutil.Process] = set()
     pss = rss = 0
     trained: set[int] = set()
     began = time.time()
@@ -74,28 +71,27 @@ def run(
         )
         try:
             while process.poll() is None:
-                family |= _descendants(process.pid)
-                for worker in [one for one in family if _trains(one)]:
+                descendants |= _descendants(process.pid)
+                for worker in [one for one in descendants if _trains(one)]:
                     with contextlib.suppress(psutil.Error):
                         memory = worker.memory_full_info()
                         pss, rss = max(pss, memory.pss), max(rss, memory.rss)
                         trained.add(worker.pid)
-                look()
+                on_poll()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(every)
             ended = time.time()
-            look()
+            on_poll()
         finally:
-            if process.poll() is None:  # else its number may be another's by now
-                family |= _descendants(process.pid)
+            if process.poll() is None:  # else its number may belong to another process by now
+                descendants |= _descendants(process.pid)
             process.kill()
-            for left in family:
+            for left in descendants:
                 with contextlib.suppress(psutil.Error):
                     left.kill()
             process.wait()
-            psutil.wait_procs(
-                family, timeout=5
-            )  # before its files are removed: what still runs would make new ones
+            # A process that still runs would write new files into the folder.
+            psutil.wait_procs(descendants, timeout=5)
             shutil.rmtree(temporary, ignore_errors=True)
     if process.returncode != 0:
         raise RuntimeError(f"{module} ended with {process.returncode}: {_last_line(log)}")
@@ -103,7 +99,7 @@ def run(
 
 
 def _descendants(process: int) -> set[psutil.Process]:
-    """All below a process; none where it is gone."""
+    """All descendants of a process; none if it has ended."""
     try:
         return set(psutil.Process(process).children(recursive=True))
     except psutil.Error:
@@ -111,7 +107,7 @@ def _descendants(process: int) -> set[psutil.Process]:
 
 
 def _trains(process: psutil.Process) -> bool:
-    """Whether it is a worker of Ray's that was given something to do."""
+    """Whether it is a Ray worker that runs something."""
     try:
         title = process.name()
     except psutil.Error:
@@ -125,4 +121,4 @@ def _last_line(log: Path) -> str:
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
         if line.strip()
     ]
-    return lines[-1][:300] if lines else "it said nothing"
+    return lines[-1][:300] if lines else "it printed nothing"

@@ -1,5 +1,4 @@
-"""How a benchmark that takes minutes runs: in a folder of its own, with exit codes as search.run
-has them, and ending well on ^C."""
+"""Runs a long benchmark: a temporary folder, the exit codes of `search.run`, and ^C."""
 
 import shutil
 import signal
@@ -13,10 +12,10 @@ from search.command import FAILED, INTERRUPTED, OK, USER_ERROR, refusal
 
 
 def run(prepare: Callable[[Path], Any]) -> int:
-    """`prepare(folder)` gives what has `run()` and `tell()`; returns the exit code.
+    """Run the benchmark that `prepare(folder)` makes; return the exit code.
 
-    `tell` prints what was measured, also where ^C or SIGTERM cut it short, and says whether all of
-    it was. A ValueError is bad input.
+    Its `report()` prints the measurements, also after ^C or SIGTERM, and returns whether they are
+    complete. A ValueError is bad input.
     """
     before = signal.signal(signal.SIGTERM, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
@@ -25,9 +24,9 @@ def run(prepare: Callable[[Path], Any]) -> int:
         try:
             benchmark.run()
         except KeyboardInterrupt:
-            benchmark.tell()
+            benchmark.report()
             return INTERRUPTED
-        return OK if benchmark.tell() else FAILED
+        return OK if benchmark.report() else FAILED
     except ValueError as error:
         print(refusal(error), file=sys.stderr)
         return USER_ERROR

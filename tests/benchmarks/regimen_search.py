@@ -1,5 +1,4 @@
-"""A search of Regimen's over configurations that are given: a journal in which they wait, for
-`search.run --resume` to go on with."""
+"""A search over given configurations: a journal with them enqueued, for `search.run --resume`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +12,10 @@ from search.study.study import JOURNAL
 
 
 def enqueue(spec: SearchSpec, configurations: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Write the search's folder, and return the arguments of `search.run` that run it.
+    """Write the search's folder; return the arguments with which `search.run` runs it.
 
-    A configuration has the hyperparameters that `spec.fix` leaves to be searched; the search runs
-    them in this order, and no others.
+    A configuration has the hyperparameters that `spec.fix` does not fix. The search runs them in
+    this order, and no others.
     """
     assert spec.trials == len(configurations) and spec.name is not None
     spec.folder.mkdir(parents=True)

@@ -1,5 +1,4 @@
-"""How a benchmark ends: an aligned table, what it was measured with, and every raw number as
-JSON."""
+"""The output of a benchmark: an aligned table, the conditions, and all raw numbers as JSON."""
 
 import json
 import os
@@ -18,13 +17,12 @@ from search.outputs.tables import write
 
 
 def say(line: str) -> None:
-    """A line of progress with the time of day."""
+    """Print a line of progress with the time of day."""
     print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells, the first row a header, in columns as wide as their widest cell; all but the
-    first are set to the right."""
+    """Align rows of cells, the first row a header; all columns but the first to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -37,10 +35,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
-    """The median and in brackets the range, to so many digits:
-
-    `12.1 (11.8..12.5)`; a dash for no values.
-    """
+    """The median and the range, `12.1 (11.8..12.5)`; a dash for no values."""
     if not values:
         return "-"
     middle = number(statistics.median(values), digits)
@@ -52,7 +47,7 @@ def spread(values: Sequence[float], digits: int = 3) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number to so many digits, without an exponent: 0.0123, 1.50, 124, 12,400."""
+    """A number to so many significant digits, without exponent: 0.0123, 1.50, 124, 12,400."""
     if value == 0:
         return "0"
     exponent = int(f"{value:e}".partition("e")[2])
@@ -61,7 +56,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def conditions(module: str, argv: Sequence[str] | None) -> dict[str, Any]:
-    """The command, the versions that numbers depend on, the processor, and when."""
+    """The command, the versions, the processor, the time and the machine's load."""
     arguments = sys.argv[1:] if argv is None else argv
     found = versions()
     for package in ("accelerate",):
@@ -81,7 +76,7 @@ def conditions(module: str, argv: Sequence[str] | None) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Its name as the system has it."""
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(
@@ -92,7 +87,7 @@ def processor() -> str:
 
 
 def ending(facts: dict[str, Any]) -> str:
-    """The last lines: command, versions, processor, and how busy the machine was."""
+    """The last lines of the output: command, versions, processor and load."""
     load = ", ".join(f"{value:.1f}" for value in facts["load"])
     numbers = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     return "\n".join(
@@ -108,19 +103,16 @@ def ending(facts: dict[str, Any]) -> str:
 
 
 def out_file(path: str | None) -> Path | None:
-    """Where raw numbers go.
-
-    Raises ValueError where no file can be made there, before anything is measured.
-    """
+    """The file for raw numbers. Raises ValueError if its folder does not exist."""
     if path is None:
         return None
     file = Path(path).expanduser().resolve()
     if file.is_dir() or not file.parent.is_dir():
-        raise ValueError(f"--out is a file in a folder that is there; got '{path}'")
+        raise ValueError(f"--out is a file in an existing folder; got '{path}'")
     return file
 
 
 def save(path: Path | None, facts: dict[str, Any]) -> None:
-    """Write every raw number, if that was asked for."""
+    """Write all raw numbers, if a file was named."""
     if path is not None:
         write(path, json.dumps(facts, indent=2) + "\n")

@@ -1,5 +1,4 @@
-"""The sides of the comparison with Hugging Face, each by its own means: the same learning rates
-with the same everything else."""
+"""The sides of the comparison with Hugging Face: the same learning rates, all else equal."""
 
 import math
 import os
@@ -29,12 +28,12 @@ FIXED: Mapping[str, Any] = {
     "max_grad_norm": 1.0,
 }
 RATES = (5e-5, 5e-4)
-"""Between these lies the list of learning rates."""
+"""The lowest and highest learning rate."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a side has to do in its turn."""
+    """What a side has to train."""
 
     data: Path
     model: str
@@ -47,8 +46,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Share:
-    """Trials at a time, and threads of each."""
+class Concurrency:
+    """Concurrent trials, and threads of each."""
 
     slots: int
     threads: int
@@ -59,14 +58,11 @@ class Share:
         )
 
 
-def turn(name: str, task: Task, share: Share, folder: Path) -> tuple[Ran, Trials]:
-    """Run a side.
-
-    Raises RuntimeError, OSError or ValueError where it fails or leaves out a trial.
-    """
+def turn(name: str, task: Task, concurrency: Concurrency, folder: Path) -> tuple[Ran, Trials]:
+    """Run a side. Raises RuntimeError, OSError or ValueError if it fails or a trial is missing."""
     folder.mkdir()
     if name == REGIMEN:
-        spec = regimen_spec(task, share, folder)
+        spec = regimen_spec(task, concurrency, folder)
         ran = process.run(
             "search.run",
             enqueue(spec, [{"learning_rate": r, "head_learning_rate": r} for r in task.rates]),
@@ -74,17 +70,17 @@ def turn(name: str, task: Task, share: Share, folder: Path) -> tuple[Ran, Trials
         )
         found = trials.of_study(spec.folder)
     else:
-        plan = hf_plan(name, task, share, folder)
+        plan = hf_plan(name, task, concurrency, folder)
         (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         ran = process.run("tests.benchmarks.hf_search", [str(folder / "plan.json")], folder / "log")
         found = trials.of_events(Path(plan.events))
     if len(found.complete) != len(task.rates):
-        raise RuntimeError(f"{len(found.complete)} of {len(task.rates)} trials came to their end")
+        raise RuntimeError(f"{len(found.complete)} of {len(task.rates)} trials completed")
     return ran, found
 
 
-def regimen_spec(task: Task, share: Share, folder: Path) -> SearchSpec:
-    """Regimen's search: nothing is stopped, nothing confirmed."""
+def regimen_spec(task: Task, concurrency: Concurrency, folder: Path) -> SearchSpec:
+    """Regimen's search, without pruning and confirmation."""
     return SearchSpec(
         regime="baseline",
         trials=len(task.rates),
@@ -97,14 +93,14 @@ def regimen_spec(task: Task, share: Share, folder: Path) -> SearchSpec:
         scheduler="none",
         confirm_top=0,
         gpus_per_trial=0.0,
-        cpus_per_trial=float(share.threads),
-        max_concurrent=share.slots,
+        cpus_per_trial=float(concurrency.threads),
+        max_concurrent=concurrency.slots,
         fix={**FIXED, "batch_size": task.batch_size},
         results=str(folder / "results"),
     )
 
 
-def hf_plan(name: str, task: Task, share: Share, folder: Path) -> HfSearch:
+def hf_plan(name: str, task: Task, concurrency: Concurrency, folder: Path) -> HfSearch:
     """Hugging Face's search."""
     return HfSearch(
         data=str(task.data),
@@ -114,8 +110,8 @@ def hf_plan(name: str, task: Task, share: Share, folder: Path) -> HfSearch:
         epochs=task.epochs,
         seed=task.seed,
         bf16="bf16" in name,
-        slots=share.slots,
-        threads=share.threads,
+        slots=concurrency.slots,
+        threads=concurrency.threads,
         fix={**FIXED, "batch_size": task.batch_size},
         rates=task.rates,
         sampling=task.sampling,
@@ -124,34 +120,33 @@ def hf_plan(name: str, task: Task, share: Share, folder: Path) -> HfSearch:
 
 
 def rates(count: int, seed: int) -> list[float]:
-    """`count` learning rates in equal factors over `RATES`, in an order that the seed decides."""
+    """`count` learning rates, spaced evenly on a log scale over `RATES`, shuffled by the seed."""
     low, high = map(math.log, RATES)
-    found = [
-        float(f"{math.exp(low + (high - low) * (place + 0.5) / count):.4g}")
-        for place in range(count)
+    values = [
+        float(f"{math.exp(low + (high - low) * (index + 0.5) / count):.4g}")
+        for index in range(count)
     ]
-    random.Random(seed).shuffle(found)
-    return found
+    random.Random(seed).shuffle(values)
+    return values
 
 
-def probe(name: str, task: Task, folder: Path) -> tuple[Share, list[dict[str, Any]]]:
-    """The better of a one-thread trial on each core and one trial on all of them, and what both
-    did, in epochs a minute while trials train.
+def probe(name: str, task: Task, folder: Path) -> tuple[Concurrency, list[dict[str, Any]]]:
+    """Choose between one single-threaded trial a core and one trial on all cores.
 
-    Where neither could be measured it is the first.
+    Returns the faster one, or the first if neither could be measured, and both measurements in
+    epochs a minute.
     """
     cores = os.cpu_count() or 1
-    found: list[dict[str, Any]] = []
-    for share in dict.fromkeys((Share(cores, 1), Share(1, cores))):
-        one: dict[str, Any] = asdict(share)
+    measured: list[dict[str, Any]] = []
+    for concurrency in dict.fromkeys((Concurrency(cores, 1), Concurrency(1, cores))):
+        row: dict[str, Any] = asdict(concurrency)
         try:
-            _, search = turn(name, task, share, folder / f"probe-{name}-{share.slots}")
-            seconds = statistics.mean(
-                seconds for trial in search.complete for seconds in trial.seconds
-            )
-            one["epochs_a_minute"] = 60 * share.slots / seconds
+            work = folder / f"probe-{name}-{concurrency.slots}"
+            _, search = turn(name, task, concurrency, work)
+            seconds = [seconds for trial in search.complete for seconds in trial.seconds]
+            row["epochs_a_minute"] = 60 * concurrency.slots / statistics.mean(seconds)
         except (OSError, RuntimeError, ValueError) as error:
-            one["error"] = str(error)
-        found.append(one)
-    best = max(found, key=lambda one: one.get("epochs_a_minute", 0.0))
-    return Share(best["slots"], best["threads"]), found
+            row["error"] = str(error)
+        measured.append(row)
+    best = max(measured, key=lambda row: row.get("epochs_a_minute", 0.0))
+    return Concurrency(best["slots"], best["threads"]), measured

@@ -18,15 +18,15 @@ from transformers import BertModel
 from tests import processes as commands
 from tests.benchmarks.gpu import __main__ as gpu
 from tests.benchmarks.gpu import sentences as made
-from tests.benchmarks.gpu.course import WARM_STEPS, Course, Over, Run, Step
-from tests.benchmarks.gpu.crew import Crew
-from tests.benchmarks.gpu.place import Failed, Place, Setting
+from tests.benchmarks.gpu.job import Failed, JobContext, Setting
+from tests.benchmarks.gpu.pool import ProcessPool
 from tests.benchmarks.gpu.row import Row, fill, line
+from tests.benchmarks.gpu.timer import WARM_STEPS, MeasurementOver, Run, Step, TrialTimer
 from tests.benchmarks.gpu.trial import Trial
 from tests.benchmarks.work import Shape, training_flop
 
 
-def test_a_step_has_as_many_flop_as_torch_counts_where_nothing_is_padded() -> None:
+def test_the_flop_of_a_step_are_those_that_torch_counts_without_padding() -> None:
     config = made.bert(layers=2, width=64)
     model = BertModel._from_config(config, attn_implementation="eager").train()
     model.pooler = None
@@ -40,7 +40,7 @@ def test_the_default_shape_is_bert_base() -> None:
     assert made.bert(12, 768).num_attention_heads == 12
 
 
-def test_sentences_are_as_long_as_those_of_massive() -> None:
+def test_sentences_have_the_lengths_of_massive() -> None:
     tokens = made.sentences(20_000, seed=0)
     counted = np.bincount(tokens.lengths, minlength=len(made.LENGTHS)) / len(tokens)
     assert np.abs(counted - np.array(made.LENGTHS) / 7305).max() < 0.01
@@ -60,7 +60,7 @@ def test_packed_trials_add_up_over_their_own_steps() -> None:
     assert (row.peak_bytes, row.divided) == (7, 1)
 
 
-def test_a_row_with_a_trial_that_failed_says_so_and_has_no_figures() -> None:
+def test_a_row_with_a_failed_trial_has_the_reason_and_no_measurements() -> None:
     run = Run([Step(0.0, 1.0, 1, 1, 1), Step(1.0, 2.0, 1, 1, 1)])
     row = fill(Row("supcon", 1, 2, mps=True), [run, Failed("out of memory")], rate=1.0)
     assert row.failed == "1 of 2 trials: out of memory" and row.tokens_per_s is None
@@ -74,14 +74,14 @@ def test_only_whole_steps_in_the_window_are_timed() -> None:
         released.append(time.monotonic())
         return released[0]
 
-    course = Course("cpu", release, 0.2, profiled=False)
+    timer = TrialTimer("cpu", release, 0.2, profiled=False)
     begun = 0
-    with pytest.raises(Over):
+    with pytest.raises(MeasurementOver):
         while True:
-            course.begin_step(np.array([begun, 3]))
+            timer.begin_step(np.array([begun, 3]))
             begun += 1
             time.sleep(0.004)
-    steps = course.steps(Shape(1, 1, 1))
+    steps = timer.steps(Shape(1, 1, 1))
     assert [step.tokens for step in steps] == [
         number + 3 for number in range(WARM_STEPS, WARM_STEPS + len(steps))
     ]
@@ -157,7 +157,7 @@ def test_the_whole_program_runs_on_a_cpu(tmp_path: Path) -> None:
 class Dies:
     """A job whose process is killed before it is ready."""
 
-    def run(self, place: Place) -> None:
+    def run(self, context: JobContext) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -165,8 +165,8 @@ class Dies:
 class Hangs:
     """A job that is ready and never done."""
 
-    def run(self, place: Place) -> None:
-        place.release()
+    def run(self, context: JobContext) -> None:
+        context.release()
         time.sleep(600)
 
 
@@ -174,23 +174,23 @@ class Hangs:
 class RunsOut:
     """A job that finds no memory."""
 
-    def run(self, place: Place) -> None:
+    def run(self, context: JobContext) -> None:
         raise torch.OutOfMemoryError("Tried to allocate 20.00 GiB")
 
 
 @pytest.mark.soak
-def test_what_becomes_of_a_trial_is_told_and_the_next_cell_is_measured() -> None:
+def test_failed_trials_are_reported_and_the_next_cell_is_measured() -> None:
     trial = Trial("cross-entropy", batch_size=4, seed=0, seconds=0.5)
-    with Crew(Setting("cpu", "fp32", layers=1, width=64, determinism="search")) as crew:
-        died, other = crew.run([Dies(), trial], seconds=60)
+    with ProcessPool(Setting("cpu", "fp32", layers=1, width=64, determinism="search")) as pool:
+        died, other = pool.run([Dies(), trial], seconds=60)
         assert died == Failed("its process died with exit code -9")
         assert isinstance(other, Run) and other.steps == []  # it was warm, and sent home
-        (hung,) = crew.run([Hangs()], seconds=1)
+        (hung,) = pool.run([Hangs()], seconds=1)
         assert hung == Failed("no answer within 1 s")
-        short, _ = crew.run([RunsOut(), trial], seconds=60)
+        short, _ = pool.run([RunsOut(), trial], seconds=60)
         assert short == Failed("out of memory: Tried to allocate 20.00 GiB")
-        first, second = crew.run([trial, replace(trial, profiled=True)], seconds=60)
+        first, second = pool.run([trial, replace(trial, profiled=True)], seconds=60)
         assert len(first.steps) > 1 and len(second.steps) > 1
         assert first.profile is None and second.profile.kernels == 0  # a CPU has none
-        processes = [worker.process for worker in crew.workers]
+        processes = [worker.process for worker in pool.workers]
     assert not any(process.is_alive() for process in processes)

@@ -31,10 +31,10 @@ from tests.benchmarks import (
 from tests.benchmarks.hf_figures import accuracy_line, figures, ratios, ratios_table, sides_table
 from tests.benchmarks.hf_plan import HfSearch
 from tests.benchmarks.hf_trainer import SentenceClassifier
-from tests.benchmarks.journal import Watch
+from tests.benchmarks.journal_watcher import JournalWatcher
 from tests.benchmarks.process import Ran
 from tests.benchmarks.regimen_search import enqueue
-from tests.benchmarks.sides import FIXED, RATES, Share, rates
+from tests.benchmarks.sides import FIXED, RATES, Concurrency, rates
 from tests.benchmarks.trials import Trial, Trials
 from tests.benchmarks.work import Shape, forward_flop, training_flop
 from trainables.parts.data.tokens import Data
@@ -43,7 +43,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.pretrained import Pretrained
 
 
-def test_the_work_of_a_sentence_is_what_torch_counts_in_berts_layers() -> None:
+def test_the_flop_of_a_sentence_are_those_that_torch_counts() -> None:
     config = BertConfig(
         vocab_size=50,
         hidden_size=32,
@@ -72,7 +72,7 @@ def test_a_model_that_is_not_built_as_bert_is_refused() -> None:
         Shape.of(type("Config", (), {"num_hidden_layers": 2, "hidden_size": 8}))
 
 
-def test_the_peak_is_the_best_moment_of_all_processes_together() -> None:
+def test_the_peak_is_the_best_simultaneous_rate_of_all_processes() -> None:
     assert peak.best([[1.0, 5.0, 2.0], [4.0, 1.0, 2.0]]) == 6.0
 
 
@@ -81,7 +81,7 @@ def write_events(path: Path, lines: list[dict[str, Any]], rest: str = "") -> Pat
     return path
 
 
-def test_events_become_trials_and_a_torn_line_is_left_for_later(tmp_path: Path) -> None:
+def test_events_become_trials_and_an_incomplete_line_is_skipped(tmp_path: Path) -> None:
     begin = {"event": "begin", "threads": 1}
     lines = [
         {"event": "asked", "at": 10.0},
@@ -97,7 +97,7 @@ def test_events_become_trials_and_a_torn_line_is_left_for_later(tmp_path: Path) 
     assert found.complete == found.trials[:1]
 
 
-def test_a_search_without_a_first_trial_says_so(tmp_path: Path) -> None:
+def test_a_search_without_trials_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="first trial"):
         trials.of_events(tmp_path / "nothing")
 
@@ -115,7 +115,7 @@ def searched(
     )
 
 
-def test_figures_of_a_turn() -> None:
+def test_the_measurements_of_a_turn() -> None:
     ran, peaks = (
         Ran(began=100.0, ended=200.0, pss=5, rss=7, workers=2),
         {
@@ -145,7 +145,7 @@ def test_figures_of_a_turn() -> None:
     assert "efficiency" not in figures(ran, searched([0.5], 3.0), 400, 80, {}, "fp32")
 
 
-def test_ratios_are_of_one_repeat_and_more_is_faster() -> None:
+def test_ratios_compare_the_same_repeat() -> None:
     turns = {
         "hf-fp32": {
             0: {"trials_an_hour": 10.0, "epoch": 8.0},
@@ -160,7 +160,7 @@ def test_ratios_are_of_one_repeat_and_more_is_faster() -> None:
     assert ratios(turns, "hf-fp32", "epoch") == [4.0]
 
 
-def test_the_tables_have_what_there_is_where_a_side_failed() -> None:
+def test_the_tables_leave_out_a_side_that_failed() -> None:
     ran = Ran(began=100.0, ended=200.0, pss=5_000_000, rss=7, workers=2)
     told = figures(ran, searched([0.5], 3.0), 400, 80, {}, "fp32")
     shares = {"hf-bf16": "2 at a time", "regimen": "2 at a time"}
@@ -174,7 +174,7 @@ def test_the_tables_have_what_there_is_where_a_side_failed() -> None:
     assert ratios_table({"regimen": {0: told}}) == ""
 
 
-def test_accuracies_are_compared_pair_by_pair_whatever_the_order_of_ending() -> None:
+def test_accuracies_are_paired_by_learning_rate() -> None:
     ours, theirs = searched([0.50, 0.60, 0.70], 1.0), searched([0.49, 0.60, 0.71], 1.0)
     shuffled = Trials(theirs.asked, theirs.trials[::-1])
     line = accuracy_line("hf", [ours], [shuffled])
@@ -183,7 +183,7 @@ def test_accuracies_are_compared_pair_by_pair_whatever_the_order_of_ending() -> 
     assert "one pair" in accuracy_line("hf", [searched([0.5], 1.0)], [searched([0.4], 1.0)])
 
 
-def test_numbers_have_as_many_digits_as_they_are_worth() -> None:
+def test_numbers_have_significant_digits() -> None:
     assert [report.number(value) for value in (0.0, 0.012345, 1.5, 9.999, 124.4, 12_449.0)] == [
         "0",
         "0.0123",
@@ -196,17 +196,17 @@ def test_numbers_have_as_many_digits_as_they_are_worth() -> None:
     assert report.spread([2.0]) == "2.00" and report.spread([]) == "-"
 
 
-def test_columns_stand_under_each_other() -> None:
+def test_columns_are_aligned() -> None:
     assert report.table([["", "a"], ["wide", "1.5"]]) == "        a\nwide  1.5"
 
 
-def test_the_learning_rates_are_one_list_in_an_order_of_the_seeds() -> None:
+def test_the_seed_decides_the_order_of_the_learning_rates_only() -> None:
     first, second = rates(5, seed=0), rates(5, seed=1)
     assert first != second and sorted(first) == sorted(second) and len(set(first)) == 5
     assert all(RATES[0] < rate < RATES[1] for rate in first)
 
 
-def test_a_curve_is_asked_when_it_reached_a_target() -> None:
+def test_when_a_curve_reaches_a_target() -> None:
     found = [(3.0, 0.4), (5.0, 0.8), (4.0, 0.6), (9.0, 0.9)]
     assert curve.reached(found, 0.6) == 4.0 and curve.reached(found, 0.95) is None
     assert (
@@ -217,14 +217,17 @@ def test_a_curve_is_asked_when_it_reached_a_target() -> None:
         and curve.ratio(None, 2.0) is None
         and curve.ratio(2.0, None) is None
     )
-    assert curve.told(None, 20.0) == "not in 20 s" and curve.told(1.25, 20.0) == "1.2"
+    assert (
+        curve.format_seconds(None, 20.0) == "not in 20 s"
+        and curve.format_seconds(1.25, 20.0) == "1.2"
+    )
     assert (
         curve.median_of([2.0, None, 4.0]) == "3.00 (2.00..4.00), n=2 of 3"
         and curve.median_of([None]) == "none, n=0 of 1"
     )
 
 
-def test_what_a_seeds_two_searches_come_to() -> None:
+def test_the_comparison_of_two_searches() -> None:
     entry = {
         "seed": 7,
         "hf": {"seconds": 100.0, "curve": [(40.0, 0.5), (80.0, 0.8)]},
@@ -268,7 +271,7 @@ def spec_of(tmp_path: Path, count: int, model: Path) -> SearchSpec:
 
 
 @pytest.mark.parametrize("count", [2, 5])
-def test_a_given_list_is_what_regimens_study_asks_for_in_its_order(
+def test_enqueued_configurations_are_asked_for_in_order(
     tmp_path: Path, model_folder: Path, count: int
 ) -> None:
     spec, listed = spec_of(tmp_path, count, model_folder), rates(count, seed=0)
@@ -288,9 +291,9 @@ def test_a_given_list_is_what_regimens_study_asks_for_in_its_order(
 
 def test_a_journal_is_watched_while_it_grows(tmp_path: Path, model_folder: Path) -> None:
     spec = spec_of(tmp_path, 2, model_folder)
-    watch = Watch(spec.folder)
-    watch.look()
-    assert watch.seen == []
+    watch = JournalWatcher(spec.folder)
+    watch.poll()
+    assert watch.epochs == []
     enqueue(
         spec, [{"learning_rate": rate, "head_learning_rate": rate} for rate in rates(2, seed=0)]
     )
@@ -301,9 +304,9 @@ def test_a_journal_is_watched_while_it_grows(tmp_path: Path, model_folder: Path)
         trial.set_user_attr(
             f"{records.EPOCH_PREFIX}{number}", {"epoch": number, "validation_accuracy": accuracy}
         )
-        watch.look()
-        watch.look()
-    assert [accuracy for _, accuracy in watch.seen] == [0.25, 0.5]
+        watch.poll()
+        watch.poll()
+    assert [accuracy for _, accuracy in watch.epochs] == [0.25, 0.5]
 
 
 def test_both_sides_train_the_same_model(
@@ -324,7 +327,7 @@ def test_both_sides_train_the_same_model(
     )
 
 
-def test_a_process_is_timed_and_its_failure_is_told_with_its_last_line(tmp_path: Path) -> None:
+def test_a_process_is_timed_and_its_failure_has_its_last_line(tmp_path: Path) -> None:
     looks: list[int] = []
     ran = process.run(
         "timeit",
@@ -348,7 +351,7 @@ def test_a_process_is_timed_and_its_failure_is_told_with_its_last_line(tmp_path:
         (
             vs_hf_trainer.main,
             ["--out", "/no/such/folder/file"],
-            "--out is a file in a folder that is there",
+            "--out is a file in an existing folder",
         ),
         (time_to_accuracy.main, ["--epochs", "0"], "--epochs is at least 1; got 0"),
         (time_to_accuracy.main, ["--hf-backend", "optuna", "--hf-reuse"], "need --hf-backend ray"),
@@ -362,7 +365,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert said in err and err.startswith("error: ") and err.count("\n") == 1
 
 
-def test_what_is_fixed_is_read_as_search_run_reads_it() -> None:
+def test_fixed_fields_are_parsed_as_by_search_run() -> None:
     assert time_to_accuracy.fixed("baseline", ["head_width=none", "dropout=0.1"]) == {
         "head_width": None,
         "dropout": 0.1,
@@ -404,8 +407,8 @@ def test_hugging_faces_side_runs_every_trial_and_reports_every_epoch(
         assert [trial.learning_rate for trial in found.trials] == [1e-4, 3e-4]
 
 
-def test_a_share_is_said_in_words() -> None:
-    assert [str(Share(2, 1)), str(Share(1, 2))] == [
+def test_concurrency_as_text() -> None:
+    assert [str(Concurrency(2, 1)), str(Concurrency(1, 2))] == [
         "2 at a time, 1 thread each",
         "1 at a time, 2 threads each",
     ]

@@ -33,7 +33,7 @@ def trial(pid: int, began: float, ended: float) -> dict[str, Any]:
     }
 
 
-def test_a_slots_time_is_taken_apart() -> None:
+def test_a_slots_time_is_split_into_its_parts() -> None:
     """Two workers, a trial every 4 s in each, of which it sleeps 3; the second one began 2 s
     later."""
     lines = [trial(1, 4.0 * number, 4.0 * number + 3.25) for number in range(10)]
@@ -48,7 +48,7 @@ def test_a_slots_time_is_taken_apart() -> None:
     assert len(found.between) == 18 and found.cpu == 0.5
 
 
-def test_growth_is_looked_at_by_powers_of_ten_and_at_the_end() -> None:
+def test_growth_is_measured_at_powers_of_ten_and_at_the_end() -> None:
     assert [marks(number) for number in (20, 100, 101, 2000)] == [
         [10, 20],
         [10, 100],
@@ -57,7 +57,7 @@ def test_growth_is_looked_at_by_powers_of_ten_and_at_the_end() -> None:
     ]
 
 
-def test_sizes_are_of_the_mark_and_times_of_the_trials_since_the_one_before() -> None:
+def test_sizes_are_those_at_the_mark_and_times_those_since_the_previous_one() -> None:
     """Questions take a second each more from trial 100 on; a report costs 1 s a trial up to there,
     then 3 s."""
     asked = []
@@ -80,7 +80,7 @@ def test_sizes_are_of_the_mark_and_times_of_the_trials_since_the_one_before() ->
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_the_disk_is_waited_for_once_and_has_all_before_the_search_goes_on(
+def test_the_journal_is_synced_once_before_the_search_continues(
     sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for a question, a report or an end, whatever these write."""
@@ -126,7 +126,7 @@ def test_a_trial_that_reports_its_end_is_not_asked_for_more(tmp_path: Path) -> N
     )
 
 
-def test_what_was_asked_is_remembered_as_reading_the_study_tells_it(tmp_path: Path) -> None:
+def test_the_ledger_knows_the_configurations_that_the_study_has(tmp_path: Path) -> None:
     """In a space of nine configurations, where proposals are repeated; and by a process that goes
     on."""
     paper = trainables.load("llrd").Config().to_dict()
@@ -188,7 +188,7 @@ def test_short_trials_fill_all_slots(tmp_path: Path) -> None:
         (["--code", "/"], "'/' has no search"),
     ],
 )
-def test_bad_flags_are_told_in_one_line(
+def test_bad_flags_are_refused_in_one_line(
     argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tests.benchmarks.overhead import main

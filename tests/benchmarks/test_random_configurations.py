@@ -23,13 +23,13 @@ from tests.processes import ROOT
         (0.6, None, False),
     ],
 )
-def test_a_configuration_has_learned_a_quarter_of_what_was_lacking(
+def test_a_configuration_learned_if_it_gained_a_quarter_of_what_was_missing(
     floor: float, final: float | None, expected: bool
 ) -> None:
     assert program.learned({"floor": floor, "final": final}) is expected
 
 
-def test_configurations_are_a_draw_of_each_regime_by_itself() -> None:
+def test_configurations_are_drawn_for_each_regime_separately() -> None:
     found = program.configurations("llrd", 5, 0)
     assert (
         found == program.configurations("llrd", 6, 0)[:5]
@@ -41,7 +41,7 @@ def test_configurations_are_a_draw_of_each_regime_by_itself() -> None:
 
 
 @pytest.mark.soak
-def test_it_trains_what_is_missing(tmp_path: Path, model_folder: Path) -> None:
+def test_only_missing_configurations_are_trained(tmp_path: Path, model_folder: Path) -> None:
     sources = [
         "--data",
         str(tiny.write_corpus(tmp_path / "corpus")),

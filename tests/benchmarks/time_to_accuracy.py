@@ -28,20 +28,20 @@ from search.command import Parser
 from search.inputs import prepare, resolve_precision
 from search.study import study as studies
 from tests.benchmarks import corpus, process, program, report, trials
-from tests.benchmarks.curve import Curve, best, median_of, ratio, reached, told
+from tests.benchmarks.curve import Curve, best, format_seconds, median_of, ratio, reached
 from tests.benchmarks.hf_plan import HfSearch
-from tests.benchmarks.journal import Watch
+from tests.benchmarks.journal_watcher import JournalWatcher
 from tests.benchmarks.report import say
 from trainables.parts.training.fine_tune import FineTune
 
-NEAR = 0.005
-"""How far below the best known accuracy the second target is."""
-MANY = 10_000
-"""Trials that Regimen is asked for: more than there is time for."""
+TARGET_MARGIN = 0.005
+"""How far below the best accuracy of all searches the second target is."""
+MAX_TRIALS = 10_000
+"""Regimen's number of trials: more than there is time for."""
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The flags. Raises ValueError for values that make no sense."""
+    """Parse the flags. Raises ValueError for invalid values."""
     p = Parser(
         prog="python -m tests.benchmarks.time_to_accuracy",
         description=__doc__,
@@ -132,10 +132,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def fixed(regime: str, items: Sequence[str]) -> dict[str, Any]:
-    """What --fix names, as values.
-
-    Raises ValueError for a field that the regime has not, or a value that it can't take.
-    """
+    """Parse the values of --fix. Raises ValueError for an unknown field or an invalid value."""
     config, found = trainables.load(regime).Config, {}
     for item in items:
         name, equals, text = item.partition("=")
@@ -146,7 +143,7 @@ def fixed(regime: str, items: Sequence[str]) -> dict[str, Any]:
 
 
 class Benchmark:
-    """The run: both searches for each seed, and what they come to."""
+    """The run: both searches for each seed, and their comparison."""
 
     def __init__(
         self, args: argparse.Namespace, out: Path | None, conditions: dict[str, Any], work: Path
@@ -169,7 +166,7 @@ class Benchmark:
         )
 
     def run(self) -> None:
-        """Both sides for each seed in turn. What fails is told, and the rest goes on."""
+        """Run both sides for each seed in turn. A failure is reported, and the rest continues."""
         for seed in range(self.args.seed, self.args.seed + self.args.seeds):
             entry: dict[str, Any] = {"seed": seed}
             self.facts["searches"].append(entry)
@@ -182,7 +179,7 @@ class Benchmark:
                 report.save(self.out, self.facts)
 
     def hugging_face(self, seed: int, entry: dict[str, Any]) -> None:
-        """Its search, to its end."""
+        """Run Hugging Face's search."""
         cores = os.cpu_count() or 1
         ray = self.args.hf_backend == "ray"
         plan = HfSearch(
@@ -217,9 +214,7 @@ class Benchmark:
             "trials": [asdict(trial) for trial in found.trials],
         }
         if len(found.complete) != self.args.trials:
-            raise RuntimeError(
-                f"{len(found.complete)} of {self.args.trials} trials came to their end"
-            )
+            raise RuntimeError(f"{len(found.complete)} of {self.args.trials} trials completed")
         top = best(curve) or 0.0
         say(
             f"seed {seed}: Hugging Face: {len(found.complete)} trials in"
@@ -227,45 +222,23 @@ class Benchmark:
         )
 
     def regimen(self, seed: int, entry: dict[str, Any]) -> None:
-        """Its search, for as long as the other took."""
+        """Run Regimen's search for as long as Hugging Face's took."""
         if "hf" not in entry:
-            raise RuntimeError("there is no time to hold it against")
+            raise RuntimeError("there is no time to compare with")
         budget, results = entry["hf"]["seconds"], self.work / f"results-{seed}"
-        sources = [
-            "--data",
-            str(self.work / "data"),
-            "--model",
-            self.args.model,
-            "--results",
-            str(results),
-            "--name",
-            "benchmark",
-        ]
-        amount = [
-            "--trials",
-            str(MANY),
-            "--epochs",
-            str(self.args.epochs),
-            "--seed",
-            str(seed),
-            "--time-budget",
-            f"{budget:.0f}s",
-        ]
+        budget_flags = f"--trials {MAX_TRIALS} --epochs {self.args.epochs} --seed {seed}"
         argv = [
-            "--regime",
-            self.args.regime,
-            *sources,
-            *amount,
-            "--no-confirm",
-            "--gpus-per-trial",
-            "0",
+            *f"--regime {self.args.regime} --name benchmark --no-confirm".split(),
+            *f"{budget_flags} --time-budget {budget:.0f}s --gpus-per-trial 0".split(),
+            *("--data", str(self.work / "data"), "--model", self.args.model),
+            *("--results", str(results)),
         ]
         argv += ["--fix", *self.args.fix] if self.args.fix else []
-        watch = Watch(results / "benchmark")
+        watch = JournalWatcher(results / "benchmark")
         ran = process.run(
-            "search.run", argv, self.work / f"regimen-{seed}.log", watch.look, every=0.5
+            "search.run", argv, self.work / f"regimen-{seed}.log", watch.poll, every=0.5
         )
-        curve = [(at - ran.began, accuracy) for at, accuracy in watch.seen]
+        curve = [(at - ran.began, accuracy) for at, accuracy in watch.epochs]
         states = Counter(
             trial.state.name for trial in studies.trials(studies.read_study(results / "benchmark"))
         )
@@ -275,22 +248,23 @@ class Benchmark:
             f" in the same {budget:.0f} s"
         )
 
-    def tell(self) -> bool:
-        """Print what there is; whether every search came through."""
+    def report(self) -> bool:
+        """Print the results; return whether every search succeeded."""
         whole = [entry for entry in self.facts["searches"] if "hf" in entry and "regimen" in entry]
-        known = best_known(whole)
-        found = [outcome(entry, known - NEAR) for entry in whole]
-        self.facts["best_known"], self.facts["outcomes"] = known, found
+        highest = best_known(whole)
+        near = highest - TARGET_MARGIN
+        outcomes = [outcome(entry, near) for entry in whole]
+        self.facts["best_known"], self.facts["outcomes"] = highest, outcomes
         report.save(self.out, self.facts)
-        print(f"\n{table(found)}\n")
+        print(f"\n{table(outcomes)}\n")
         print(
-            f"targets: Hugging Face's best of that seed, and {100 * (known - NEAR):.2f} %, the best"
-            f" of all less {100 * NEAR:g} points"
+            f"targets: Hugging Face's best of that seed, and {100 * near:.2f} %, the best of all"
+            f" less {100 * TARGET_MARGIN:g} points"
         )
         for title, key in (("Hugging Face's best", "best"), ("near the best known", "near")):
             print(
                 f"times as soon there as Hugging Face, {title}:"
-                f" {median_of([one[key]['ratio'] for one in found])}; median (range)"
+                f" {median_of([one[key]['ratio'] for one in outcomes])}; median (range)"
             )
         print(report.ending(self.facts))
         return len(whole) == self.args.seeds
@@ -309,20 +283,18 @@ def best_known(entries: Sequence[dict[str, Any]]) -> float:
 
 
 def outcome(entry: dict[str, Any], near: float) -> dict[str, Any]:
-    """What one seed's two searches come to."""
-    length, curves = (
-        entry["hf"]["seconds"],
-        {side: _within(entry[side]["curve"], entry["hf"]["seconds"]) for side in ("hf", "regimen")},
-    )
+    """The comparison of the two searches of one seed."""
+    length = entry["hf"]["seconds"]
+    curves = {side: _within(entry[side]["curve"], length) for side in ("hf", "regimen")}
     top = {side: best(curve) for side, curve in curves.items()}
-    told: dict[str, Any] = {"seed": entry["seed"], "seconds": length, "top": top}
+    compared: dict[str, Any] = {"seed": entry["seed"], "seconds": length, "top": top}
     for name, target in {"best": top["hf"], "near": near}.items():
         times = {
             side: None if target is None else reached(curve, target)
             for side, curve in curves.items()
         }
-        told[name] = {"target": target, **times, "ratio": ratio(times["hf"], times["regimen"])}
-    return told
+        compared[name] = {"target": target, **times, "ratio": ratio(times["hf"], times["regimen"])}
+    return compared
 
 
 def _within(curve: Curve, seconds: float) -> Curve:
@@ -347,15 +319,17 @@ def table(found: Sequence[dict[str, Any]]) -> str:
             for side in sides[:2]
         ]
         for key in ("best", "near"):
-            cells += [told(one[key][side], one["seconds"]) for side in sides[:2]]
+            cells += [format_seconds(one[key][side], one["seconds"]) for side in sides[:2]]
             cells.append("-" if one[key]["ratio"] is None else f"{one[key]['ratio']:.2f}")
         rows.append(cells)
     return report.table(rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 where every search came through, 1 where one failed, 2 for bad input, 130 after ^C;
-    what was measured is told."""
+    """Return 0 if every search succeeded, 1 if one failed, 2 for bad input, 130 after ^C.
+
+    What was measured is reported in any case.
+    """
 
     def prepared(work: Path) -> Benchmark:
         args = parse(argv)

@@ -1,4 +1,4 @@
-"""What a search left of its trials, read alike from Hugging Face's side and from Regimen's."""
+"""The trials of a search, read from Hugging Face's events or from Regimen's journal."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from search.study import study as studies
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial. Lists have an entry an epoch; times are seconds since 1970."""
+    """One trial. Lists have one entry per epoch; times are seconds since 1970."""
 
     learning_rate: float
     seconds: list[float]
@@ -22,32 +22,32 @@ class Trial:
     accuracies: list[float]
     """On validation, after the epoch."""
     ended: float | None
-    """None where it did not come to its end."""
+    """None if it did not complete."""
     threads: int | None = None
 
 
 @dataclass(frozen=True)
 class Trials:
-    """A search: when it asked for its first trial, and its trials."""
+    """A search: its trials, and when it asked for the first one."""
 
     asked: float
     trials: list[Trial]
 
     @property
     def complete(self) -> list[Trial]:
-        """Those that came to their end."""
+        """The trials that completed."""
         return [trial for trial in self.trials if trial.ended is not None]
 
 
 def of_events(path: Path) -> Trials:
-    """What Hugging Face's side wrote, a JSON object a line.
+    """Read the events of Hugging Face's side, one JSON object per line.
 
-    Raises ValueError where it did not get as far as its first trial.
+    Raises ValueError if there is no trial.
     """
     events = read_events(path)
     asked = [event["at"] for event in events if event["event"] == "asked"]
     if not asked:
-        raise ValueError("the search did not come to its first trial")
+        raise ValueError("the search began no trial")
     found = []
     for begin in (event for event in events if event["event"] == "begin"):
         own = [event for event in events if event.get("trial") == begin["trial"]]
@@ -68,16 +68,13 @@ def of_events(path: Path) -> Trials:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """All lines so far; a last line that is not whole yet is left out."""
+    """All complete lines so far."""
     lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
     return [json.loads(line) for line in lines]
 
 
 def of_study(folder: Path) -> Trials:
-    """What Regimen's journal holds.
-
-    Raises ValueError where it did not get as far as its first trial.
-    """
+    """Read Regimen's journal. Raises ValueError if there is no trial."""
     study = studies.read_study(folder)
     threads = study.user_attrs.get("conditions", {}).get("threads")
     found = []
@@ -87,19 +84,17 @@ def of_study(folder: Path) -> Trials:
             began.append(trial.datetime_start.timestamp())
         done = trial.datetime_complete if trial.state == TrialState.COMPLETE else None
         epochs = records.epochs(trial)
-        seconds, accuracies = (
-            [epoch["seconds"] for epoch in epochs],
-            [epoch["validation_accuracy"] for epoch in epochs],
-        )
+        seconds = [epoch["seconds"] for epoch in epochs]
+        accuracies = [epoch["validation_accuracy"] for epoch in epochs]
         rate = records.CONFIG.read(trial)["learning_rate"]
         found.append(Trial(rate, seconds, accuracies, done.timestamp() if done else None, threads))
     if not began:
-        raise ValueError("the search did not come to its first trial")
+        raise ValueError("the search began no trial")
     return Trials(min(began), found)
 
 
 def paired(ours: Sequence[Trial], theirs: Iterable[Trial]) -> list[float]:
-    """Our last accuracy minus theirs, for each learning rate that both have."""
+    """Our last accuracy minus theirs, for each learning rate that both trained."""
     last = by_rate(theirs)
     return [
         trial.accuracies[-1] - last[key]
@@ -109,8 +104,7 @@ def paired(ours: Sequence[Trial], theirs: Iterable[Trial]) -> list[float]:
 
 
 def by_rate(trials: Iterable[Trial]) -> Mapping[str, float]:
-    """The last accuracy by learning rate, which stands for the whole configuration where nothing
-    else differs."""
+    """The last accuracy by learning rate, where nothing else differs between configurations."""
     return {_key(trial): trial.accuracies[-1] for trial in trials}
 
 

@@ -36,7 +36,7 @@ from tests.benchmarks import corpus, peak, program, report
 from tests.benchmarks.hf_figures import accuracy_line, figures, ratios_table, sides_table
 from tests.benchmarks.process import Ran
 from tests.benchmarks.report import say
-from tests.benchmarks.sides import REGIMEN, SIDES, Share, Task, probe, rates, turn
+from tests.benchmarks.sides import REGIMEN, SIDES, Concurrency, Task, probe, rates, turn
 from tests.benchmarks.trials import Trials
 from tests.benchmarks.work import Shape, training_flop
 
@@ -130,7 +130,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 class Benchmark:
-    """The run: prepares what all share, probes, lets the sides take turns, and tells."""
+    """The run: prepares the data, probes, runs the sides in turn, and reports."""
 
     def __init__(
         self, args: argparse.Namespace, out: Path | None, conditions: dict[str, Any], work: Path
@@ -156,7 +156,7 @@ class Benchmark:
         )
         self.sentences = len(lengths)
         self.turns: dict[str, dict[int, tuple[Ran, Trials]]] = {name: {} for name in args.sides}
-        self.shares: dict[str, Share] = {}
+        self.concurrency: dict[str, Concurrency] = {}
         self.facts: dict[str, Any] = {
             **conditions,
             "sentences": self.sentences,
@@ -175,20 +175,20 @@ class Benchmark:
         )
 
     def run(self) -> None:
-        """Everything that is measured. What fails on one side is told, and the others go on."""
+        """Measure everything. A side that fails is reported, and the others continue."""
         for name in self.args.sides:
-            self.shares[name] = self.share(name)
+            self.concurrency[name] = self.choose_concurrency(name)
         for repeat in range(self.args.repeats):
             self.measure_peak()
             for name in self.args.sides:
                 self.take_turn(name, repeat)
         self.measure_peak()
 
-    def share(self, name: str) -> Share:
+    def choose_concurrency(self, name: str) -> Concurrency:
         """The part of the machine that a side's trials get."""
         cores = os.cpu_count() or 1
         if self.args.share != "probe":
-            return Share(cores, 1) if self.args.share == "trials" else Share(1, cores)
+            return Concurrency(cores, 1) if self.args.share == "trials" else Concurrency(1, cores)
         small = self.work / "small"
         if not small.exists():
             corpus.write(
@@ -204,7 +204,7 @@ class Benchmark:
         self.keep()
         for one in found:
             say(
-                f"  {Share(one['slots'], one['threads'])}:"
+                f"  {Concurrency(one['slots'], one['threads'])}:"
                 f" {one.get('error') or format(one['epochs_a_minute'], '.1f') + ' epochs a minute'}"
             )
         return chosen
@@ -230,10 +230,10 @@ class Benchmark:
             "side": name,
             "repeat": repeat,
             "seed": task.seed,
-            "share": asdict(self.shares[name]),
+            "share": asdict(self.concurrency[name]),
         }
         try:
-            ran, found = turn(name, task, self.shares[name], self.work / f"{name}-{repeat}")
+            ran, found = turn(name, task, self.concurrency[name], self.work / f"{name}-{repeat}")
         except (OSError, RuntimeError, ValueError) as error:
             entry["error"] = str(error)
             say(f"repeat {repeat + 1}, {name}: FAILED: {error}")
@@ -244,16 +244,16 @@ class Benchmark:
                 "asked": found.asked,
                 "trials": [asdict(trial) for trial in found.trials],
             }
-            entry["figures"] = told = figures(ran, found, self.tokens, self.flop, {}, "")
+            entry["figures"] = measured = figures(ran, found, self.tokens, self.flop, {}, "")
             say(
-                f"repeat {repeat + 1}, {name}: {told['trials_an_hour']:.1f} trials an hour,"
-                f" {told['epoch']:.2f} s an epoch"
+                f"repeat {repeat + 1}, {name}: {measured['trials_an_hour']:.1f} trials an hour,"
+                f" {measured['epoch']:.2f} s an epoch"
             )
         self.facts["turns"].append(entry)
         self.keep()
 
-    def tell(self) -> bool:
-        """Print the tables of what there is; whether every side came through every turn."""
+    def report(self) -> bool:
+        """Print the tables; return whether every side completed every turn."""
         peaks = (
             {name: max(one[name] for one in self.facts["peaks"]) for name in peak.DTYPES}
             if self.facts["peaks"]
@@ -261,21 +261,22 @@ class Benchmark:
         )
         precision = {name: "fp32" if name.endswith("fp32") else "bf16" for name in self.turns}
         precision[REGIMEN] = resolve_precision("auto", gpu=False)
-        told = {
+        measured = {
             name: {
                 repeat: figures(*one, self.tokens, self.flop, peaks, precision[name])
                 for repeat, one in turns.items()
             }
             for name, turns in self.turns.items()
         }
-        self.facts["figures"], self.facts["best_peaks"] = told, peaks
+        self.facts["figures"], self.facts["best_peaks"] = measured, peaks
         self.keep()
         rates_ = (
             ", ".join(f"{name} {rate / 1e12:.2f} TFLOP/s" for name, rate in peaks.items())
             or "not measured"
         )
-        print(f"\n{sides_table(told, {name: str(share) for name, share in self.shares.items()})}\n")
-        if against := ratios_table(told):
+        concurrency = {name: str(value) for name, value in self.concurrency.items()}
+        print(f"\n{sides_table(measured, concurrency)}\n")
+        if against := ratios_table(measured):
             print(f"{against}\n")
         for name in [name for name in self.turns if name != REGIMEN and REGIMEN in self.turns]:
             both = sorted(self.turns[name].keys() & self.turns[REGIMEN].keys())
@@ -304,8 +305,10 @@ def folder(path: Path) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 where every side came through, 1 where one failed, 2 for bad input, 130 after ^C;
-    what was measured is told."""
+    """Return 0 if every side succeeded, 1 if one failed, 2 for bad input, 130 after ^C.
+
+    What was measured is reported in any case.
+    """
 
     def prepare(work: Path) -> Benchmark:
         args = parse(argv)

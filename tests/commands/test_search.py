@@ -1,5 +1,6 @@
 """`search.run` as a user runs it: what a finished search prints, records and logs."""
 
+import functools
 import json
 import os
 import subprocess
@@ -197,23 +198,21 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     The finished search is resumed with more trials and keeps those that it had. With `--quiet`, it
     prints the table and the next commands only. No temporary folder is left.
     """
-    env = {"MLFLOW_TRACKING_URI": server.uri, "TMPDIR": str(temporary)}
-    argv = [
-        "--regime",
-        "probe",
-        *["--trials", "3", "--epochs", "2", "--no-confirm", "--name", "grows"],
-    ]
-    refused = run("search.run", *argv, *inputs.sources, **env)
+    search = functools.partial(
+        run, "search.run", MLFLOW_TRACKING_URI=server.uri, TMPDIR=str(temporary)
+    )
+    flags = "--regime probe --trials 3 --epochs 2 --no-confirm --name grows"
+    refused = search(*flags.split(), *inputs.sources)
     assert refused.returncode == 2 and server.uri in refused.stderr
     assert refused.stderr.count("\n") == 1 and not (inputs.results / "grows").exists()
 
     server.start()
     server.wait()
-    done = run(*argv, **env)
+    done = search(*flags.split(), *inputs.sources)
     assert done.returncode == 0, done.stderr
     before = studies.trials(studies.read_study(inputs.results / "grows"))
     resume = ["--resume", "grows", "--trials", "6", "--results", str(inputs.results)]
-    done = run("search.run", *resume, "--quiet", **env)
+    done = search(*resume, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     table, _, commands = done.stdout.partition("next:\n")
     assert [line.split()[0] for line in table.splitlines() if line.strip()] == ["regime", "probe"]

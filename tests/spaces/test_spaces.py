@@ -1,4 +1,4 @@
-"""Every space suggests valid hyperparameters of its regime, and has the paper's values inside."""
+"""Every space suggests valid hyperparameters of its regime and includes the paper's values."""
 
 import warnings
 from collections.abc import Callable
@@ -30,25 +30,24 @@ APPLIES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "projection_width": lambda values: values["projection"] != "none",
     "min_learning_rate": lambda values: values["schedule"] != "constant",
 }
-"""Where a field that not every configuration has applies."""
+"""When a conditional field applies."""
 CONSTANTS = {"supcon": {"classifier": "ridge"}, "simclr": {"classifier": "ridge"}}
-"""What a space sets without asking; the paper's own configuration has another value."""
+"""What a space sets to a constant that differs from the paper's value."""
 
 
 @pytest.fixture(scope="module")
 def samples() -> dict[str, list[dict[str, Any]]]:
     """Random suggestions of each regime's space."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    found = {}
+    suggestions = {}
     for regime in REGIMES:
         study = optuna.create_study(sampler=RandomSampler(seed=0))
-        found[regime] = [spaces.load(regime).space(study.ask()) for _ in range(TRIALS)]
-    return found
+        suggestions[regime] = [spaces.load(regime).space(study.ask()) for _ in range(TRIALS)]
+    return suggestions
 
 
 def follow(regime: str, values: dict[str, Any]) -> dict[str, Any]:
-    """What the space suggests when it is given `values`; a value outside its range is an error, not
-    only a warning."""
+    """The space's suggestions for the given `values`; a value outside its range is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         spaces.load(regime).space(trial := FixedTrial(values))
@@ -65,7 +64,7 @@ def test_regime_without_a_space_is_refused_with_those_that_have_one() -> None:
 
 
 @pytest.mark.parametrize("regime", REGIMES)
-def test_whatever_a_space_suggests_is_a_valid_config(
+def test_every_suggestion_is_a_valid_config(
     regime: str, samples: dict[str, list[dict[str, Any]]]
 ) -> None:
     kind = trainables.load(regime).Config
@@ -113,8 +112,8 @@ def test_the_peak_that_the_papers_text_gives_lies_inside_too(regime: str) -> Non
 
 
 @pytest.mark.parametrize("regime", REGIMES)
-def test_a_value_outside_the_space_is_noticed(regime: str) -> None:
-    """Guards the tests above: `follow` would not let it pass."""
+def test_a_value_outside_the_space_is_an_error(regime: str) -> None:
+    """Guards the tests above: `follow` raises for such a value."""
     values = trainables.load(regime).Config().to_dict()
     name = next(iter(follow(regime, values)))
     with pytest.raises((ValueError, UserWarning)):

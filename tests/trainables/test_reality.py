@@ -1,4 +1,4 @@
-"""A real pretrained encoder on real sentences: what tiny models cannot show."""
+"""A real pretrained encoder on real sentences, for what tiny models cannot show."""
 
 import dataclasses
 from pathlib import Path
@@ -36,28 +36,26 @@ def trained(
         torch.set_num_threads(1)
 
 
-def test_the_embedded_corpus_is_neither_solved_nor_hopeless() -> None:
-    """What its README promises: 80 to 93 % on validation at sensible values, here the second of
-    those in common use."""
+def test_the_embedded_corpus_is_neither_too_easy_nor_too_hard() -> None:
+    """80 to 93 % on validation at sensible values: here the space's second point."""
     config = trainables.load("warmup").Config.from_dict(spaces.load("warmup").POINTS[1])
     best = trained("warmup", config, minilm_on("embedded"), epochs=5)[-1].best_validation_accuracy
     assert 0.80 <= best <= 0.93
 
 
 def test_supervised_contrast_makes_vectors_that_a_ridge_classifier_separates_better() -> None:
-    """Three epochs of it, against the same classifier on the encoder as it was pretrained, which a
-    rate of 0 leaves it."""
+    """After three epochs, against the pretrained encoder (a learning rate of 0)."""
     prepared = minilm_on("embedded")
     config = trainables.load("supcon").Config.from_dict(spaces.load("supcon").POINTS[1])
-    still = dataclasses.replace(config, learning_rate=0.0, weight_decay=0.0)
-    before = trained("supcon", still, prepared, epochs=1)[0].validation_accuracy
+    frozen = dataclasses.replace(config, learning_rate=0.0, weight_decay=0.0)
+    before = trained("supcon", frozen, prepared, epochs=1)[0].validation_accuracy
     after = trained("supcon", config, prepared, epochs=3)[2]
     assert after.stage == "contrastive" and after.validation_accuracy > before + 0.1
 
 
 def test_bf16_learns_what_fp32_learns(shared_data: Path) -> None:
-    """On sentences of MASSIVE: one epoch of the same configuration, in both precisions, ends within
-    the noise of 2,033 sentences."""
+    """On MASSIVE: one epoch of the same configuration in either precision differs by less than the
+    sampling error of 2,033 sentences."""
     prepared = minilm_on(str(shared_data / "massive-en-part"))
     config = trainables.load("baseline").Config.from_dict(
         {**spaces.load("baseline").POINTS[1], "batch_size": 64}

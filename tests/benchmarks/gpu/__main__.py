@@ -25,21 +25,21 @@ import torch
 from search.command import FAILED, INTERRUPTED, OK, Parser
 from tests.benchmarks.gpu import mps
 from tests.benchmarks.gpu.card import Card
-from tests.benchmarks.gpu.crew import START_SECONDS, Crew
-from tests.benchmarks.gpu.place import Determinism, Failed, Job, Setting
+from tests.benchmarks.gpu.job import Determinism, Failed, Job, Setting
+from tests.benchmarks.gpu.pool import START_SECONDS, ProcessPool
 from tests.benchmarks.gpu.report import Report, head, say_head
 from tests.benchmarks.gpu.row import Row
 from tests.benchmarks.gpu.trial import LOSSES, Trial
 from trainables.parts.model.encoder import Precision
 
 AFTER = 60.0
-"""Seconds that a trial may take beyond its window: the profile, and whatever else."""
+"""Seconds that a trial may take beyond its window, for the profile and the rest."""
 LATEST = 20.0
-"""Seconds after the deadline in which the last cell has to be done."""
+"""Seconds after the deadline within which the last cell has to end."""
 
 
 class Benchmark:
-    """The cells that are to be measured, one after the other, until the time is over."""
+    """Measures the cells one after another until the time is over."""
 
     def __init__(self, args: argparse.Namespace, report: Report, deadline: float) -> None:
         self.args = args
@@ -47,31 +47,31 @@ class Benchmark:
         self.deadline = deadline
 
     def hugging_face(self, setting: Setting) -> None:
-        """One row a batch size, in a process that is not used for anything else."""
+        """One row per batch size, in a process of its own."""
         if importlib.util.find_spec("accelerate") is None:
             self.report.note("HF Trainer: not measured, it needs the package accelerate")
             return
         from tests.benchmarks.gpu.hf import HuggingFace
 
-        with Crew(replace(setting, determinism="none")) as crew:
+        with ProcessPool(replace(setting, determinism="none")) as pool:
             for batch_size in self.args.batch_sizes:
                 self._cell(
-                    crew,
+                    pool,
                     Row("HF Trainer", batch_size, 1, mps=False),
                     [HuggingFace(batch_size, self.args.seconds)],
                 )
 
-    def trials(self, crew: Crew) -> None:
+    def trials(self, pool: ProcessPool) -> None:
         """All cells without MPS."""
         for loss, batch_size, packed in self._cells():
-            self._trials(crew, loss, batch_size, packed, mps=False)
+            self._trials(pool, loss, batch_size, packed, mps=False)
 
     def profiles(self, setting: Setting) -> None:
-        """Where the time of a trial alone goes, in a process that is not used for anything else."""
-        with Crew(setting) as crew:
+        """Profile a trial that runs alone, in a process of its own."""
+        with ProcessPool(setting) as pool:
             for loss, batch_size in product(self.args.losses, self.args.batch_sizes):
                 self._cell(
-                    crew,
+                    pool,
                     Row(loss, batch_size, 1, mps=False),
                     [Trial(loss, batch_size, 0, 0.5, profiled=True)],
                 )
@@ -84,10 +84,10 @@ class Benchmark:
         try:
             with (
                 mps.daemon() as daemon,
-                Crew(replace(setting, environment=daemon.environment)) as crew,
+                ProcessPool(replace(setting, environment=daemon.environment)) as pool,
             ):
                 for loss, batch_size, packed in cells:
-                    self._trials(crew, loss, batch_size, packed, mps=True)
+                    self._trials(pool, loss, batch_size, packed, mps=True)
                     if not daemon.serves():
                         raise mps.Unavailable("the daemon runs, but no process became its client")
                     if "no answer" in (self.report.rows[-1].failed or ""):
@@ -100,11 +100,13 @@ class Benchmark:
     def _cells(self) -> Iterator[tuple[str, int, int]]:
         return product(self.args.losses, self.args.batch_sizes, self.args.packed)
 
-    def _trials(self, crew: Crew, loss: str, batch_size: int, packed: int, *, mps: bool) -> None:
+    def _trials(
+        self, pool: ProcessPool, loss: str, batch_size: int, packed: int, *, mps: bool
+    ) -> None:
         jobs = [Trial(loss, batch_size, seed, self.args.seconds) for seed in range(packed)]
-        self._cell(crew, Row(loss, batch_size, packed, mps), jobs)
+        self._cell(pool, Row(loss, batch_size, packed, mps), jobs)
 
-    def _cell(self, crew: Crew, row: Row, jobs: Sequence[Job]) -> None:
+    def _cell(self, pool: ProcessPool, row: Row, jobs: Sequence[Job]) -> None:
         if time.monotonic() > self.deadline:
             self.report.note(
                 f"{row.what}, batch {row.batch_size}, {row.packed} packed, MPS {row.mps}: not"
@@ -113,7 +115,7 @@ class Benchmark:
             return
         left = self.deadline + LATEST - time.monotonic()
         self.report.add(
-            row, crew.run(jobs, min(self.args.seconds + AFTER, left), min(START_SECONDS, left))
+            row, pool.run(jobs, min(self.args.seconds + AFTER, left), min(START_SECONDS, left))
         )
 
 
@@ -221,7 +223,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 where every cell gave figures, 1 where one failed."""
+    """Return 0 if every cell was measured, 1 if one failed."""
     args = parse(argv)
     deadline = time.monotonic() + 60 * args.minutes
     signal.signal(
@@ -229,8 +231,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # so that workers and the daemon are ended then, too
     setting = Setting(args.device, args.precision, args.layers, args.width, args.determinism)
     try:
-        with Crew(setting) as crew:
-            (card,) = crew.run([Card()], AFTER)
+        with ProcessPool(setting) as pool:
+            (card,) = pool.run([Card()], AFTER)
             if isinstance(card, Failed):
                 print(f"error: the card can't be measured: {card.reason}", file=sys.stderr)
                 return FAILED
@@ -240,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             benchmark = Benchmark(args, report, deadline)
             if args.hf:
                 benchmark.hugging_face(setting)
-            benchmark.trials(crew)
+            benchmark.trials(pool)
         if args.device == "cuda":
             benchmark.profiles(setting)
             if args.mps:

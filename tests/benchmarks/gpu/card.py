@@ -1,5 +1,4 @@
-"""The card itself: its name, its software, and what its matrix units do at most on large bfloat16
-products."""
+"""The GPU: its name, its software, and its rate on large bfloat16 matrix products."""
 
 import platform
 import statistics
@@ -9,8 +8,8 @@ from dataclasses import dataclass
 import torch
 import transformers
 
-from tests.benchmarks.gpu.course import drain
-from tests.benchmarks.gpu.place import Place
+from tests.benchmarks.gpu.job import JobContext
+from tests.benchmarks.gpu.timer import drain
 
 SIZE = {"cuda": 8192, "cpu": 1024}
 PRODUCTS = {"cuda": 40, "cpu": 8}
@@ -20,7 +19,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Facts:
-    """What every figure depends on."""
+    """The conditions of the measurements."""
 
     device: str
     memory: int
@@ -37,11 +36,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Card:
-    """The job that finds it out."""
+    """The job that measures it."""
 
-    def run(self, place: Place) -> Facts:
+    def run(self, context: JobContext) -> Facts:
         """Measure."""
-        properties = torch.cuda.get_device_properties(0) if place.device == "cuda" else None
+        properties = torch.cuda.get_device_properties(0) if context.device == "cuda" else None
         versions = {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -53,7 +52,7 @@ class Card:
                 "capability": f"{properties.major}.{properties.minor}",
             }
         name, memory = (properties.name, properties.total_memory) if properties else ("cpu", 0)
-        return Facts(name, memory, matrix_rates(place.device), versions)
+        return Facts(name, memory, matrix_rates(context.device), versions)
 
 
 def matrix_rates(device: str) -> list[float]:

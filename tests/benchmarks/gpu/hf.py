@@ -12,8 +12,8 @@ import torch
 from transformers import BertForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
 
 from tests.benchmarks.gpu import sentences
-from tests.benchmarks.gpu.course import Course, Over, Run
-from tests.benchmarks.gpu.place import Place
+from tests.benchmarks.gpu.job import JobContext
+from tests.benchmarks.gpu.timer import MeasurementOver, Run, TrialTimer
 from tests.benchmarks.work import Shape
 
 SENTENCES = 11514
@@ -23,10 +23,10 @@ FULL_VOCABULARY = 30522
 
 
 class _Lead(TrainerCallback):
-    """Tells the course when a step begins, and on which sentences."""
+    """Reports to the timer when a step begins, and on which sentences."""
 
-    def __init__(self, course: Course) -> None:
-        self.course = course
+    def __init__(self, timer: TrialTimer) -> None:
+        self.timer = timer
         self.collated: list[np.ndarray] = []
         """Lengths of the mini-batches that were made and not trained on yet: Trainer makes the next
         one ahead."""
@@ -47,7 +47,7 @@ class _Lead(TrainerCallback):
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Trainer calls this before a step's forward pass."""
-        self.course.begin_step(self.collated.pop(0))
+        self.timer.begin_step(self.collated.pop(0))
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class HuggingFace:
     batch_size: int
     seconds: float
 
-    def run(self, place: Place) -> Run:
+    def run(self, context: JobContext) -> Run:
         """Train until the window is over."""
-        cuda = place.device == "cuda"
+        cuda = context.device == "cuda"
         if cuda:
             torch.cuda.reset_peak_memory_stats()
-        ours = place.pretrained.config
+        ours = context.pretrained.config
         config = sentences.bert(ours.num_hidden_layers, ours.hidden_size, FULL_VOCABULARY)
-        lead = _Lead(Course(place.device, place.release, self.seconds, profiled=False))
+        lead = _Lead(TrialTimer(context.device, context.release, self.seconds, profiled=False))
         tokens = sentences.sentences(SENTENCES, seed=0)
         ids = np.split(tokens.ids.astype(np.int64), tokens.offsets[1:-1])
         rows = [{"input_ids": row, "labels": int(label)} for row, label in zip(ids, tokens.labels)]
@@ -75,7 +75,7 @@ class HuggingFace:
                 per_device_train_batch_size=self.batch_size,
                 max_steps=10**6,
                 learning_rate=1e-5,
-                bf16=place.precision == "bf16",
+                bf16=context.precision == "bf16",
                 use_cpu=not cuda,
                 report_to="none",
                 save_strategy="no",
@@ -89,10 +89,10 @@ class HuggingFace:
             )
             try:
                 trainer.train()
-            except Over:
+            except MeasurementOver:
                 free, total = torch.cuda.mem_get_info() if cuda else (0, 0)
         return Run(
-            lead.course.steps(Shape.of(config)),
+            lead.timer.steps(Shape.of(config)),
             torch.cuda.max_memory_allocated() if cuda else 0,
             total - free,
         )

@@ -1,5 +1,6 @@
-"""NVIDIA's multi-process service, which lets the kernels of several processes run side by side; a
-daemon of this program's own.
+"""NVIDIA's multi-process service (MPS) runs kernels of several processes side by side.
+
+The benchmark starts a daemon of its own.
 
 https://docs.nvidia.com/deploy/mps/appendix-tools-and-interface-reference.html
 """
@@ -16,24 +17,24 @@ from pathlib import Path
 
 PROGRAM = "nvidia-cuda-mps-control"
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/usr/local/nvidia/bin", "/usr/local/cuda/bin")
-"""Where drivers put it, beside what PATH names."""
-SECONDS = 10.0
+"""Folders in which drivers install it, besides those in PATH."""
+TIMEOUT_SECONDS = 10.0
 """For the daemon to start, to answer, and to end."""
 
 
 class Unavailable(RuntimeError):
-    """Why there is no such service here."""
+    """Why MPS is not available."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A daemon that runs; processes with its `environment` are its clients."""
+    """A running daemon; processes with its `environment` are its clients."""
 
     program: str
     environment: dict[str, str]
 
-    def tell(self, command: str) -> str:
-        """What it answers. Raises Unavailable where it does not."""
+    def send(self, command: str) -> str:
+        """Send a command and return the answer. Raises Unavailable if there is none."""
         try:
             done = subprocess.run(
                 [self.program],
@@ -41,26 +42,20 @@ class Daemon:
                 env=os.environ | self.environment,
                 capture_output=True,
                 text=True,
-                timeout=SECONDS,
+                timeout=TIMEOUT_SECONDS,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"{PROGRAM} does not answer: {error}") from error
         return done.stdout.strip()
 
     def serves(self) -> bool:
-        """Whether any process has become its client.
-
-        One that finds no daemon goes on without it, and does not tell.
-        """
-        return bool(self.tell("get_server_list"))
+        """Whether any process is its client: a process that finds no daemon runs without one."""
+        return bool(self.send("get_server_list"))
 
 
 @contextlib.contextmanager
 def daemon() -> Iterator[Daemon]:
-    """A daemon for as long as this lasts.
-
-    Raises Unavailable where the driver has none, or it does not start.
-    """
+    """Run a daemon in this context. Raises Unavailable if it is not installed or fails to start."""
     program = shutil.which(PROGRAM, path=os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS]))
     if program is None:
         raise Unavailable(f"there is no {PROGRAM}")
@@ -69,11 +64,11 @@ def daemon() -> Iterator[Daemon]:
         "CUDA_MPS_PIPE_DIRECTORY": str(folder / "pipe"),
         "CUDA_MPS_LOG_DIRECTORY": str(folder / "log"),
     }
-    for place in environment.values():
-        Path(place).mkdir()
-    said = folder / "said"
+    for path in environment.values():
+        Path(path).mkdir()
+    log = folder / "log"
     try:
-        with said.open("wb") as out:
+        with log.open("wb") as out:
             process = subprocess.Popen(
                 [program, "-f"],
                 env=os.environ | environment,
@@ -81,34 +76,34 @@ def daemon() -> Iterator[Daemon]:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        found = Daemon(program, environment)
+        running = Daemon(program, environment)
         try:
-            _wait_until_it_listens(process, folder / "pipe" / "control", said)
-            yield found
+            _wait_for_socket(process, folder / "pipe" / "control", log)
+            yield running
         finally:
-            _stop(found, process)
+            _stop(running, process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_until_it_listens(process: subprocess.Popen[bytes], socket: Path, said: Path) -> None:
-    deadline = time.monotonic() + SECONDS
+def _wait_for_socket(process: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not socket.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            last = said.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-            raise Unavailable(f"{PROGRAM} -f did not start: {last[0][:200]}")
+            lines = log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
+            raise Unavailable(f"{PROGRAM} -f did not start: {lines[-1][:200]}")
         time.sleep(0.05)
 
 
-def _stop(found: Daemon, process: subprocess.Popen[bytes]) -> None:
-    """End the daemon, which ends its server."""
+def _stop(running: Daemon, process: subprocess.Popen[bytes]) -> None:
+    """Stop the daemon, which stops its server."""
     with contextlib.suppress(Unavailable):
-        found.tell("quit")
+        running.send("quit")
     try:
-        process.wait(SECONDS)
+        process.wait(TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(SECONDS)
+            process.wait(TIMEOUT_SECONDS)
         process.kill()
         process.wait()

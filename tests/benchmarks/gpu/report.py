@@ -1,4 +1,4 @@
-"""What the GPU benchmark prints, line by line, and the JSON file that it leaves."""
+"""The output of the GPU benchmark: a line per row, and a JSON file."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from tests.benchmarks.gpu.row import HEADER, Row, fill, line, profile_line
 
 
 class Report:
-    """The rows so far: printed as they come, and kept as JSON."""
+    """The rows so far, printed as they are measured and written as JSON."""
 
     def __init__(self, out: Path | None, head: dict[str, Any], rate: float) -> None:
         self.out = out
@@ -36,13 +36,13 @@ class Report:
         self.write()
 
     def note(self, text: str) -> None:
-        """Something that was not measured, and why."""
+        """Report something that was not measured, and why."""
         self.notes.append(text)
         say(text)
         self.write()
 
     def write(self) -> None:
-        """The file is written beside and renamed, so that it is whole whenever the program ends."""
+        """Write the file atomically: it is complete whenever the program ends."""
         if self.out is None:
             return
         whole = {**self.head, "notes": self.notes, "rows": [row.to_dict() for row in self.rows]}
@@ -62,7 +62,7 @@ class Report:
 
 
 def head(args: argparse.Namespace, argv: Sequence[str], card: Facts) -> dict[str, Any]:
-    """What every figure depends on, and the command."""
+    """The conditions of the measurements, and the command."""
     config = sentences.bert(args.layers, args.width)
     drawn = sentences.lengths(100_000, seed=0)
     return {

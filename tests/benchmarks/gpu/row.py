@@ -6,17 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.gpu.course import Run, Step
-from tests.benchmarks.gpu.place import Failed
+from tests.benchmarks.gpu.job import Failed
 from tests.benchmarks.gpu.profiled import Profile
+from tests.benchmarks.gpu.timer import Run, Step
 
 
 @dataclass
 class Row:
-    """The figures of one cell.
-
-    Throughputs are sums over the trials; a cell that failed has none and says why.
-    """
+    """The measurements of one cell; throughputs are sums over the trials."""
 
     what: str
     """The loss, or "HF Trainer"."""
@@ -56,7 +53,7 @@ class Row:
 
 
 def fill(row: Row, answers: Sequence[Run | Failed], rate: float) -> Row:
-    """The row with its figures, from the trials' answers; `rate` is the card's FLOP a second."""
+    """Fill in a row from its trials' results; `rate` is the card's FLOP a second."""
     failures = [answer.reason for answer in answers if isinstance(answer, Failed)]
     runs = [answer for answer in answers if isinstance(answer, Run)]
     if failures:
@@ -84,8 +81,7 @@ def fill(row: Row, answers: Sequence[Run | Failed], rate: float) -> Row:
 
 
 def speed(steps: Sequence[Step], what: str) -> float:
-    """How much of `what` a second a trial did, from the beginning of its first step in the window
-    to the end of its last."""
+    """A trial's `what` per second, from the start of its first to the end of its last step."""
     done: int = sum(getattr(step, what) for step in steps)
     return done / (steps[-1].ended - steps[0].began)
 
@@ -118,7 +114,7 @@ def line(row: Row) -> str:
 
 
 def profile_line(row: Row) -> str:
-    """What the profile found, as a line under the row's own."""
+    """The profile as a line below the row."""
     found = row.profile
     assert found is not None and row.step_ms_mean is not None
     share = found.kernel_ms / row.step_ms_mean

@@ -1,5 +1,7 @@
-"""One trial as a search trains it, for a window of time: a regime's own `train` on sentences that
-tell when a step takes them."""
+"""Trains one trial as a search does, for a window of time.
+
+A regime's own `train` runs on sentences that report when a step takes them.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -9,9 +11,9 @@ import numpy as np
 import torch
 
 import trainables
-from tests.benchmarks.gpu.course import Course, Over, Run
-from tests.benchmarks.gpu.place import Place
+from tests.benchmarks.gpu.job import JobContext
 from tests.benchmarks.gpu.sentences import INTENTS, sentences
+from tests.benchmarks.gpu.timer import MeasurementOver, Run, TrialTimer
 from tests.benchmarks.work import Shape
 from trainables.parts.data.tokens import Batch, Data, Tokens
 
@@ -24,7 +26,7 @@ validation is not timed."""
 
 @dataclass(frozen=True)
 class Watched(Tokens):
-    """Sentences that say when a training step takes a mini-batch of them."""
+    """Sentences that report when a training step takes a mini-batch of them."""
 
     known: np.ndarray
     begin_step: Callable[[np.ndarray], None]
@@ -42,7 +44,7 @@ class Watched(Tokens):
 
 @dataclass(frozen=True)
 class Trial:
-    """What is trained, and for how long it is timed."""
+    """What is trained, and for how long."""
 
     loss: str
     batch_size: int
@@ -50,34 +52,34 @@ class Trial:
     seconds: float
     profiled: bool = False
 
-    def run(self, place: Place) -> Run:
+    def run(self, context: JobContext) -> Run:
         """Train until the window is over."""
         warnings.simplefilter("ignore")  # of operators that have no deterministic form
-        course = Course(place.device, place.release, self.seconds, profiled=self.profiled)
-        cuda = place.device == "cuda"
+        timer = TrialTimer(context.device, context.release, self.seconds, profiled=self.profiled)
+        cuda = context.device == "cuda"
         if cuda:
             torch.cuda.reset_peak_memory_stats()
-        short = _times_short(place.device)
-        encoder = place.pretrained.build(place.precision, place.device)
+        short = _times_short(context.device)
+        encoder = context.pretrained.build(context.precision, context.device)
         regime = trainables.load(LOSSES[self.loss])
         config = regime.Config.from_dict({"batch_size": self.batch_size, "learning_rate": 1e-5})
         try:
-            for _ in regime.train(config, self._data(course), encoder, epochs=1, seed=self.seed):
+            for _ in regime.train(config, self._data(timer), encoder, epochs=1, seed=self.seed):
                 raise RuntimeError("the epoch ended before the window did; use fewer --seconds")
-        except Over:
+        except MeasurementOver:
             free, total = torch.cuda.mem_get_info() if cuda else (0, 0)
         peak = torch.cuda.max_memory_allocated() if cuda else 0
-        steps = course.steps(Shape.of(encoder.transformer.config))
-        return Run(steps, peak, total - free, _times_short(place.device) - short, course.profile)
+        steps = timer.steps(Shape.of(encoder.transformer.config))
+        return Run(steps, peak, total - free, _times_short(context.device) - short, timer.profile)
 
-    def _data(self, course: Course) -> Data:
+    def _data(self, timer: TrialTimer) -> Data:
         plain = sentences(round(self.batch_size * (self.seconds + 5) / FASTEST), self.seed)
         train = Watched(
-            plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, course.begin_step
+            plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, timer.begin_step
         )
         return Data(train, sentences(16, self.seed), tuple(map(str, range(INTENTS))))
 
 
 def _times_short(device: str) -> int:
-    """How often the card's memory was short so far."""
+    """How often the GPU's memory was too small so far."""
     return int(torch.cuda.memory_stats().get("num_ooms", 0)) if device == "cuda" else 0

@@ -13,13 +13,14 @@ import yaml
 from markdown_it import MarkdownIt
 
 from analysis import report
-from analysis.comparison import numbers as comparison
+from analysis.comparison import table as comparison
 from analysis.page.html import POLICY, SCRIPT
+from analysis.read.summary import Summary
 from analysis.text import cell, visible
 from search.final.model_card import model_card
 from search.terminal.console import SafeConsole
 from search.trials import worker
-from tests.analysis.test_analysis import TRIALS, Page, summary, write_search
+from tests.analysis.searches import TRIALS, Page, summary, write_search
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -153,7 +154,7 @@ def test_no_text_breaks_out_of_the_note_in_mlflow_or_the_model_card(text: str) -
         configuration = {"search": text, "config": {"head_width": text}, "versions": {text: text}}
         record = {"summary": values, "configuration": configuration}
         card = model_card(record | {"best_seed": values["confirmed_seeds"][0]})
-        return [comparison.note([values]), card.split("---\n", 2)[2]]
+        return [comparison.note([Summary.from_dict(values)]), card.split("---\n", 2)[2]]
 
     for hostile, harmless in zip(texts(text), texts("harmless")):
         assert skeleton(rendered(hostile)) == skeleton(rendered(harmless))

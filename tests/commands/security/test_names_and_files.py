@@ -10,7 +10,7 @@ from analysis import report, rungs
 from analysis.text import visible
 from search import export, run
 from search.spec import SearchSpec
-from tests.analysis.test_analysis import summary, write_search
+from tests.analysis.searches import summary, write_search
 
 NAMES = [
     *("../outside", "..", ".", "a/b", "/etc", ".hidden", "a;b", "a'b", "x" * 81),
@@ -62,7 +62,7 @@ def test_a_mistyped_command_is_refused(
     check_refusal(capsys.readouterr())
 
 
-HEADER = "number,state,reason,validation_accuracy,best_validation_accuracy,epochs,seconds\n"
+HEADER = "number,state,reason,best_validation_accuracy,epochs,seconds\n"
 
 
 @pytest.mark.parametrize("main", [report.main, rungs.main])
@@ -73,9 +73,9 @@ HEADER = "number,state,reason,validation_accuracy,best_validation_accuracy,epoch
         ("summary.json", json.dumps(summary()).replace("90.0", "9" * 400)),
         ("summary.json", "[" * 100_000),
         ("spec.json", '"\x1b[31m"'),
-        ("trials.csv", HEADER + "1e25,FAIL,,,,,\n"),
-        ("trials.csv", HEADER + "-1,FAIL,,,,,\n"),
-        ("trials.csv", HEADER + "0,\x1b[31m,,,,,\n"),
+        ("trials.csv", HEADER + "1e25,FAIL,,,,\n"),
+        ("trials.csv", HEADER + "-1,FAIL,,,,\n"),
+        ("trials.csv", HEADER + "0,\x1b[31m,,,,\n"),
         ("epochs.csv", "trial,epoch\n0,1\n"),
         ("epochs.csv", "\0\0\0\0"),
     ],
@@ -83,7 +83,7 @@ HEADER = "number,state,reason,validation_accuracy,best_validation_accuracy,epoch
 def test_a_damaged_file_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], main: Any, name: str, text: str
 ) -> None:
-    folder = write_search(tmp_path / "one", found=summary())
+    folder = write_search(tmp_path / "one", outcome=summary())
     (folder / name).write_text(text)
     assert main([str(folder)]) == 2
     printed = capsys.readouterr()

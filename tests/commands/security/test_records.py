@@ -55,7 +55,7 @@ def watch(argv: list[str], env: dict[str, str]) -> tuple[str, set[str]]:
     while process.poll() is None:
         assert time.monotonic() < deadline
         addresses |= listening(process.pid)
-        time.sleep(0.2)
+        time.sleep(0.5)
     out, err = process.communicate()
     assert process.returncode == 0, err
     return out + err, addresses

@@ -20,10 +20,10 @@ from optuna.trial import TrialState
 
 from analysis import report
 from analysis.hyperparameters import figures as space_figures
-from analysis.hyperparameters import numbers as space
+from analysis.read import space
 from search.study import importance
 from search.study.records import CONFIG
-from tests.analysis.test_analysis import EPOCH_FIELDS, Page, summary, write_search
+from tests.analysis.searches import EPOCH_FIELDS, Page, summary, write_search
 
 SPACE: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(1e-5, 1e-3, log=True),
@@ -163,7 +163,6 @@ def searched(folder: Path, scores: list[float | None], rates: list[float], **cha
         {
             "number": number,
             "state": "PRUNED" if score is None else "COMPLETE",
-            "validation_accuracy": score,
             "best_validation_accuracy": 0.3 if score is None else score,
             "epochs": 1 if score is None else 3,
             "suggested": "learning_rate width" if number % 2 == 0 else "learning_rate",
@@ -174,14 +173,14 @@ def searched(folder: Path, scores: list[float | None], rates: list[float], **cha
     ]
     best = max(
         (row for row in trials if row["state"] == "COMPLETE"),
-        key=lambda row: row["validation_accuracy"],
+        key=lambda row: row["best_validation_accuracy"],
         default=None,
     )
     number = None if best is None else best["number"]
     found = summary(
         best_trial=number,
         winner_trial=number,
-        best_validation_accuracy=best and best["validation_accuracy"],
+        best_validation_accuracy=best and best["best_validation_accuracy"],
         **changes,
     )
     write_search(folder, trials, found)
@@ -203,7 +202,7 @@ def test_the_report_marks_a_best_value_at_the_edge(tmp_path: Path) -> None:
     folder = searched(tmp_path / "one", [0.5, 0.6, None, 0.9], [1e-5, 1e-4, 1e-4, 9.9e-4])
     page = Page(report.report(folder).read_text())
     assert (
-        "At the edge of its range is the best trial's learning_rate:" in page.text
+        "At the edge of its range is the best trial's learning_rate." in page.text
         and "The best is at its high end." in page.text
     )
     edges = pandas.read_csv(folder / "report_edges.csv").fillna("")
@@ -214,7 +213,7 @@ def test_the_report_marks_a_best_value_at_the_edge(tmp_path: Path) -> None:
     assert len(slices) == 4 + 2 and set(slices[slices["parameter"] == "width"]["number"]) == {0, 2}
     rate = slices[slices["parameter"] == "learning_rate"].sort_values("number")
     assert rate["place"].tolist() == pytest.approx([0, 0.5, 0.5, math.log(99) / math.log(100)])
-    assert rate["score"].tolist() == [0.5, 0.6, 0.3, 0.9]
+    assert rate["final_stage_accuracy"].tolist() == [0.5, 0.6, 0.3, 0.9]
     assert pandas.read_csv(folder / "report_importances.csv")["importance"].tolist() == [0.75, 0.25]
 
 
@@ -253,7 +252,7 @@ def test_one_trial_ties_and_none_at_full_budget(tmp_path: Path, scores: list[flo
 def test_a_search_of_failed_trials_has_no_scores_to_place(tmp_path: Path) -> None:
     folder = searched(tmp_path / "one", [0.5, 0.6], [1e-4] * 2)
     trials = pandas.read_csv(folder / "trials.csv", dtype=str).assign(
-        state="FAIL", validation_accuracy=None, best_validation_accuracy=None
+        state="FAIL", best_validation_accuracy=None
     )
     trials.to_csv(folder / "trials.csv", index=False)
     report.report(folder)
@@ -275,7 +274,7 @@ def test_two_parameters_are_drawn_wherever_points_lie(
 ) -> None:
     frame = pandas.DataFrame(
         [
-            {"number": number, "x": x, "y": y, "score": score}
+            {"number": number, "x": x, "y": y, "final_stage_accuracy": score}
             for number, (x, y, score) in enumerate(points)
         ]
     )

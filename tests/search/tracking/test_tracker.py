@@ -43,6 +43,7 @@ from search.study import study as studies
 from search.sync import main, sync
 from search.tracking import recorder
 from search.tracking import tracker as tracking
+from search.tracking.identity import conclude, identify
 from search.tracking.recorder import connect, open_client
 from search.tracking.tracker import Tracker
 from search.trials.ledger import Ledger
@@ -73,7 +74,7 @@ class Search:
         (self.spec.folder / "spec.json").write_text(self.spec.to_json())
         self.study = studies.open_study(self.spec)
         self.ledger = Ledger(self.study, self.spec)
-        self.tags = tracking.identify(self.study, TAGS)
+        self.tags = identify(self.study, TAGS)
 
     def epochs(self, *numbers: int, first: int = 1, last: int = 3) -> None:
         """Each of these trials, asked for where it is not there, reports epochs from `first` to
@@ -377,7 +378,7 @@ def test_runs_begin_and_end_when_they_did(search: Search, sqlite: str, fresh: Pa
         records.REPORT_RUNS.name, {"0": {"1000": timed(now + 20, now + 31, now + 32)}}
     )
     again.study.set_user_attr(records.WINNER.name, 0)
-    tracking.conclude(again.study, "DONE")
+    conclude(again.study, "DONE")
     again.study.set_user_attr(records.LAST_ENDED.name, now + 40)
     expected = {
         None: (now - 7260, now + 40, []),

@@ -1,5 +1,4 @@
-"""The embedded corpus: complete, balanced, without duplicates, and its splits no rewordings of each
-other."""
+"""The embedded corpus is complete, balanced and free of duplicates and near-duplicates."""
 
 import re
 from collections import Counter
@@ -37,7 +36,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def one_word_apart(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
-    """Whether one word changed, added or left out (or nothing at all) makes `b` of `a`."""
+    """Whether at most one word is changed, added or removed between `a` and `b`."""
     if abs(len(a) - len(b)) > 1:
         return False
     same = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
@@ -45,7 +44,7 @@ def one_word_apart(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 
 
 def slow_distance(a: tuple[str, ...], b: tuple[str, ...]) -> int:
-    """Levenshtein's distance in words, as it is defined."""
+    """The Levenshtein distance in words, by its definition."""
     if not a or not b:
         return len(a) + len(b)
     return min(
@@ -78,19 +77,19 @@ def test_its_intents_are_those_of_massive(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 24), ("validation", 8), ("test", 8)])
-def test_each_intent_has_as_many_utterances_as_each_other(
+def test_each_intent_has_the_same_number_of_utterances(
     corpus: Corpus, split: str, count: int
 ) -> None:
     assert Counter(corpus.splits[split].labels) == dict.fromkeys(range(60), count)
 
 
-def test_no_utterance_stands_in_it_twice(corpus: Corpus) -> None:
+def test_no_utterance_occurs_twice(corpus: Corpus) -> None:
     counts = Counter(words(text) for split in corpus.splits.values() for text in split.texts)
     assert [text for text, count in counts.items() if count > 1] == []
     assert sum(counts.values()) == 2400
 
 
-def test_no_utterance_is_one_word_away_from_one_of_its_intent_in_another_split(
+def test_no_utterance_is_one_word_from_another_of_its_intent_in_another_split(
     corpus: Corpus,
 ) -> None:
     by_intent: dict[int, list[tuple[str, tuple[str, ...]]]] = {}

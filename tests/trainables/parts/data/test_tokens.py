@@ -1,4 +1,4 @@
-"""Ragged token arrays against naive padding, and mini-batches as sets of sentences."""
+"""Ragged token arrays against naive padding, and how splits are cut into batches."""
 
 from collections import Counter
 from pathlib import Path
@@ -104,23 +104,20 @@ def test_mini_batches_depend_on_seed_and_epoch_alone(kind: str) -> None:
         ragged(COUNT) if kind == "tokens" else Features(torch.randn(COUNT, 3), torch.arange(COUNT))
     )
     first, again, other = (MiniBatches(examples, 4, seed) for seed in (0, 0, 1))
-    list(again.epoch(1))  # what was drawn before makes no difference
+    list(again.epoch(1))  # earlier epochs make no difference
     assert rows_of(list(first.epoch(2))) == rows_of(list(again.epoch(2)))
     assert rows_of(list(first.epoch(1))) != rows_of(list(first.epoch(2)))
     assert rows_of(list(first.epoch(1))) != rows_of(list(other.epoch(1)))
 
 
-def test_mini_batches_hold_the_sentences_they_say() -> None:
+def test_mini_batches_hold_the_sentences_of_their_labels() -> None:
     tokens = ragged(COUNT)
     for batch in MiniBatches(tokens, 4, 0).epoch(1):
         assert batch.inputs.tolist() == naive(tokens, batch.labels.tolist())[0]
 
 
 def test_mini_batches_are_pieces_of_one_permutation_whatever_the_lengths() -> None:
-    """As a plain loop has them.
-
-    Sorting by length would put sentences together that a contrastive loss then compares.
-    """
+    """Sorting by length would change which sentences a contrastive loss compares."""
     found = [
         row
         for rows in rows_of(list(MiniBatches(ragged(COUNT), 4, seed=5).epoch(2)))

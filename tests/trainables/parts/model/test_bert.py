@@ -1,4 +1,4 @@
-"""BERT's layers with a backward of their own, against transformers and autograd."""
+"""BERT's layers with their own backward pass, against transformers and autograd."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
     "max_position_embeddings": 64,
     "initializer_range": 0.2,
 }
-STILL = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 FAMILIES = [
     transformers.BertConfig,
     transformers.RobertaConfig,
@@ -39,8 +39,8 @@ OTHERS = [
     transformers.DistilBertConfig(dim=32, n_layers=2, n_heads=2, hidden_dim=64, vocab_size=100),
 ]
 SUMS = 1e-5
-"""How far float32 sums of some thousand terms, taken in another order, may be apart, relative to
-the largest."""
+"""Tolerance for float32 sums of some thousand terms in different orders, relative to the
+largest."""
 
 
 def model(config: PretrainedConfig) -> PreTrainedModel:
@@ -68,7 +68,7 @@ def reference(transformer: Any, batch: Batch) -> Tensor:
 def with_gradients(
     transformer: PreTrainedModel, forward: Callable[[], Tensor]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The vectors, and the gradient that one and the same direction gives each parameter."""
+    """The vectors, and every parameter's gradient of one fixed linear function of them."""
     transformer.zero_grad()
     torch.manual_seed(2)
     out = forward()
@@ -97,15 +97,15 @@ def same(
 def test_vectors_and_gradients_are_those_of_transformers(
     family: type[PretrainedConfig], padded: bool
 ) -> None:
-    transformer, sentences = model(family(**SMALL, **STILL)), batch(padded)
+    transformer, sentences = model(family(**SMALL, **NO_DROPOUT)), batch(padded)
     assert supports(transformer)
     ours = with_gradients(transformer, lambda: first_tokens(transformer, sentences, torch.float32))
     same(ours, with_gradients(transformer, lambda: reference(transformer, sentences)))
 
 
 def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
-    """BERT with dropout, a product at a time, by autograd; masks are drawn in the order in which
-    the package draws them."""
+    """BERT with dropout, one product at a time, by autograd. Masks are drawn in the order of the
+    fast implementation."""
     config = transformer.config
     hidden = transformer.embeddings(input_ids=sentences.inputs)
     sentences_, tokens, width = hidden.shape
@@ -173,9 +173,8 @@ def test_no_dropout_in_evaluation() -> None:
 
 
 def test_bfloat16_is_as_near_to_float32_as_autocast_is() -> None:
-    """The error of either against float32, vectors and gradients together: ours rounds no more
-    often."""
-    transformer, sentences = model(transformers.BertConfig(**SMALL, **STILL)), batch(True)
+    """Compares the errors against float32 of vectors and gradients: ours rounds no more often."""
+    transformer, sentences = model(transformers.BertConfig(**SMALL, **NO_DROPOUT)), batch(True)
 
     def autocast() -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
@@ -204,7 +203,7 @@ def test_other_models_go_through_transformers(config: PretrainedConfig) -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.01, 0.1, 0.5, 0.9])
-def test_a_mask_drops_units_with_its_probability_and_each_by_itself(dropout: float) -> None:
+def test_a_mask_drops_each_unit_independently_with_its_probability(dropout: float) -> None:
     units = 400_003  # not a multiple of four
     torch.manual_seed(0)
     by = dropout_mask(torch.Size((units,)), dropout)

@@ -1,7 +1,6 @@
-"""The classifier against its slow definition, saved and loaded; and how predictions are scored."""
+"""The classifier against its slow definition, and saved and loaded."""
 
 import json
-import math
 import os
 import resource
 from collections.abc import Callable
@@ -22,13 +21,12 @@ from transformers import (
     pipeline,
 )
 
-from tests.trainables.parts.model.test_encoder import FAMILIES
+from tests.trainables.parts.model.families import FAMILIES
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import WEIGHTS, Classifier, vectors
 from trainables.parts.model.head import Head
 from trainables.parts.model.loading import load, load_tokenizer
 from trainables.parts.model.pretrained import Pretrained, state
-from trainables.parts.training.scores import paper_loss, scores
 
 TEXTS = ["play a song", "", "wake me up please", "please " * 60]
 
@@ -103,10 +101,12 @@ def test_predict_gives_probabilities_of_raw_texts(
     pretrained: Pretrained, data: Data, tokenizer: Any
 ) -> None:
     model = classifier(pretrained, data)
-    found = model.predict(TEXTS, tokenizer)
-    assert found.shape == (4, 4)
-    torch.testing.assert_close(found.sum(dim=1), torch.ones(4))
-    torch.testing.assert_close(found[:1], model.predict(TEXTS[:1], tokenizer), atol=1e-6, rtol=1e-5)
+    probabilities = model.predict(TEXTS, tokenizer)
+    assert probabilities.shape == (4, 4)
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(4))
+    torch.testing.assert_close(
+        probabilities[:1], model.predict(TEXTS[:1], tokenizer), atol=1e-6, rtol=1e-5
+    )
 
 
 def test_predict_cuts_long_texts_to_max_tokens(
@@ -138,7 +138,7 @@ def saved(
     return model, tmp_path / "model"
 
 
-def test_saved_and_loaded_is_the_same_in_its_numbers(
+def test_a_saved_and_loaded_classifier_gives_the_same_numbers(
     saved: tuple[Classifier, Path], data: Data, tokenizer: Any
 ) -> None:
     model, folder = saved
@@ -152,7 +152,7 @@ def test_saved_and_loaded_is_the_same_in_its_numbers(
     assert not loaded.training
 
 
-def test_saved_folder_is_one_that_transformers_loads(
+def test_transformers_loads_a_saved_folder(
     saved: tuple[Classifier, Path], data: Data, tokenizer: Any
 ) -> None:
     model, folder = saved
@@ -168,7 +168,7 @@ def test_saved_folder_is_one_that_transformers_loads(
         assert torch.equal(encoder(**inputs).last_hidden_state, ours)
 
 
-def test_saved_folder_is_an_encoder_to_start_from(
+def test_a_saved_folder_loads_as_a_pretrained_encoder(
     saved: tuple[Classifier, Path], data: Data
 ) -> None:
     model, folder = saved
@@ -177,7 +177,7 @@ def test_saved_folder_is_an_encoder_to_start_from(
     )
 
 
-def test_what_was_trained_in_bf16_is_saved_with_its_weights(
+def test_a_model_trained_in_bf16_is_saved_in_float32(
     pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path
 ) -> None:
     torch.manual_seed(1)
@@ -229,7 +229,7 @@ def test_transformers_own_classifier_fails_instead_of_answering_with_a_random_he
         pipeline("text-classification", model=str(folder))
 
 
-def test_whatever_the_family_the_folder_loads_as_encoder_and_as_classifier(
+def test_the_folder_of_every_family_loads_as_encoder_and_as_classifier(
     exported: tuple[Classifier, Path],
 ) -> None:
     model, folder = exported
@@ -243,7 +243,7 @@ def test_whatever_the_family_the_folder_loads_as_encoder_and_as_classifier(
 def test_a_folder_of_an_earlier_version_still_loads(
     saved: tuple[Classifier, Path], data: Data
 ) -> None:
-    """It has no tensor under a name of transformers' own head, and `architectures`."""
+    """It has `architectures`, and no tensor named as one of transformers' own head."""
     model, folder = saved
     lose("classifier.bias")(folder)
     rewrite(architectures=["BertModel"])(folder)
@@ -253,7 +253,7 @@ def test_a_folder_of_an_earlier_version_still_loads(
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
-def test_every_file_has_the_mode_that_the_user_lets_files_have(
+def test_every_file_has_the_mode_of_the_umask(
     pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path, umask: int
 ) -> None:
     before = os.umask(umask)
@@ -272,9 +272,8 @@ def test_a_full_disk_is_an_oserror_of_one_line(
     model, folder = saved
     sizes = sorted(path.stat().st_size for path in folder.iterdir())
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (sizes[-2], before[1])
-    )  # enough for all but the weights
+    # enough for all files but the weights
+    resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[-2], before[1]))
     try:
         with pytest.raises(OSError, match=WEIGHTS) as error:
             model.save(tmp_path / "full", tokenizer)
@@ -321,7 +320,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "a config with an impossible head": rewrite(
         regimen={"head": {"head_width": -1}, "max_tokens": 64}
     ),
-    "a config whose part of ours is a word": rewrite(regimen="yes"),
+    "a config whose regimen entry is a string": rewrite(regimen="yes"),
     "a config with other labels": rewrite(id2label={"0": "a", "1": "b"}),
 }
 
@@ -338,44 +337,10 @@ def test_damaged_folder_is_refused_in_one_line(saved: tuple[Classifier, Path], d
 
 
 @pytest.mark.parametrize("name", ["absent", "absent/deeper", "file.txt"])
-def test_what_is_no_folder_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+def test_a_path_that_is_not_a_folder_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.txt").write_text("hello")
     with pytest.raises(ValueError) as error:
         Classifier.from_pretrained(tmp_path / name)
     assert "is not a folder that search.train wrote" in str(error.value) and "\n" not in str(
         error.value
     )
-
-
-# Scores
-
-
-def test_scores_are_shares_and_mean_cross_entropy() -> None:
-    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
-    found = scores(logits, torch.tensor([0, 1, 1]))
-    by_hand = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))]
-    assert found.accuracy == pytest.approx(2 / 3)
-    assert found.loss == pytest.approx(sum(by_hand) / 3, rel=1e-6)
-
-
-def test_paper_loss_is_a_sum_over_batches_divided_by_sentences() -> None:
-    """Three sentences in batches of two: ((a + b) / 2 + c) / 3."""
-    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
-    a, b, c = math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))
-    assert paper_loss(logits, torch.tensor([0, 1, 1]), 2) == pytest.approx(
-        ((a + b) / 2 + c) / 3, rel=1e-6
-    )
-    assert paper_loss(logits, torch.tensor([0, 1, 1]), 1) == pytest.approx(
-        (a + b + c) / 3, rel=1e-6
-    )
-    assert paper_loss(logits, torch.tensor([0, 1, 1]), 256) == pytest.approx(
-        (a + b + c) / 9, rel=1e-6
-    )
-
-
-def test_paper_loss_of_a_guess_over_sixty_intents_is_near_the_papers_first_row() -> None:
-    """2,974 sentences in batches of 256 are 12 batches: 12 ln 60 / 2974 = 0.01652, where Table 7
-    has 0.0166073."""
-    found = paper_loss(torch.zeros(2974, 60), torch.zeros(2974, dtype=torch.long), 256)
-    assert found == pytest.approx(12 * math.log(60) / 2974, rel=1e-5)
-    assert round(found, 3) == round(0.0166073, 3)

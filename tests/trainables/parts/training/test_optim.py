@@ -19,13 +19,13 @@ from trainables.parts.training.optim import Optimizer, build, parameter_groups
 
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    """Twelve layers, as BERT base has."""
+    """Twelve layers, as in BERT base."""
     folder: Path = tiny.write_model(tmp_path_factory.mktemp("deep"), layers=12)
     return loading.load(str(folder)).build()
 
 
 def rates(groups: list[dict[str, Any]]) -> dict[int, float]:
-    """The rate of each parameter, by its identity."""
+    """The learning rate of each parameter by its id."""
     return {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
 
 
@@ -125,7 +125,7 @@ def test_a_head_with_weights_outside_linear_layers_is_noticed(pretrained: Pretra
 
 
 def steps(config: Optimizer, gradients: list[float], weight: float, rate: float) -> list[float]:
-    """The weight after each of the optimiser's steps on hand-fed gradients."""
+    """The weight after each optimiser step with the given gradients."""
     parameter = nn.Parameter(torch.tensor([weight]))
     optimizer = build(config, [{"params": [parameter], "lr": rate}])
     found = []
@@ -184,8 +184,8 @@ def test_optimisers_are_fused(pretrained: Pretrained) -> None:
 @pytest.mark.parametrize(
     "values", [{"optimizer": "sgd", "momentum": 0.0}, {"optimizer": "adamw", "momentum": 0.9}]
 )
-def test_nesterov_means_nothing_without_momentum_of_sgd(values: dict[str, Any]) -> None:
-    """So that any subset of a configuration can be fixed while the rest is searched."""
+def test_nesterov_has_no_effect_without_sgds_momentum(values: dict[str, Any]) -> None:
+    """So any subset of a configuration can be fixed while the rest is searched."""
     steps = []
     for nesterov in (False, True):
         weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))

@@ -1,5 +1,4 @@
-"""The ridge classifier against scikit-learn's, and against refitting without each sentence in
-turn."""
+"""The ridge classifier against scikit-learn's, and against refitting without each sentence."""
 
 import math
 
@@ -15,7 +14,7 @@ from trainables.parts.training.ridge import PENALTIES, ridge
 def clouds(
     sentences: int, width: int, intents: int, seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vectors (N, D) float32 in overlapping clouds, one an intent, and their labels (N,)."""
+    """Vectors (N, D) float32 in one overlapping cloud per intent, and their labels (N,)."""
     random = torch.Generator().manual_seed(seed)
     labels = torch.arange(sentences) % intents
     centres = torch.randn(intents, width, generator=random)
@@ -51,7 +50,7 @@ def test_outputs_are_scikit_learns(
 
 @pytest.mark.parametrize("penalty", [0.1, 100.0])
 @pytest.mark.parametrize("width", [4, 30])
-def test_what_is_left_out_is_what_a_fit_without_it_says(penalty: float, width: int) -> None:
+def test_leave_one_out_outputs_are_those_of_refitting(penalty: float, width: int) -> None:
     train, labels = clouds(24, width, 3)
     x = standardised(train, train)
     found = ridge(train, labels, 3, (penalty,))
@@ -65,8 +64,8 @@ def test_what_is_left_out_is_what_a_fit_without_it_says(penalty: float, width: i
         np.testing.assert_allclose(found.left_out[row : row + 1].numpy(), expected, atol=1e-8)
 
 
-def test_the_penalty_is_the_one_that_is_right_most_often_about_what_it_has_not_seen() -> None:
-    """Few sentences in many dimensions: a small penalty learns them by heart."""
+def test_the_penalty_has_the_highest_leave_one_out_accuracy() -> None:
+    """With few sentences in many dimensions, a small penalty overfits."""
     train, labels = clouds(40, 60, 8)
     x = standardised(train, train)
 
@@ -85,7 +84,7 @@ def test_the_penalty_is_the_one_that_is_right_most_often_about_what_it_has_not_s
     )
 
 
-def test_no_other_factor_makes_better_logits_of_what_was_left_out() -> None:
+def test_the_scale_minimises_the_loss_of_the_leave_one_out_outputs() -> None:
     train, labels = clouds(60, 5, 3)
     found = ridge(train, labels, 3)
     losses = {
@@ -99,7 +98,7 @@ def test_no_other_factor_makes_better_logits_of_what_was_left_out() -> None:
     assert min(losses.values()) < math.log(3)
 
 
-def test_a_component_that_never_changes_and_a_label_without_a_sentence_do_no_harm() -> None:
+def test_a_constant_component_and_a_label_without_sentences_do_no_harm() -> None:
     train, labels = torch.eye(4).repeat(3, 1), torch.arange(4).repeat(3)
     train[:, 0] = 1.0
     found = ridge(train, labels, 5)

@@ -1,8 +1,7 @@
-"""The fast loop against plain ones: float32, padded to one length, by autograd, the whole
-vocabulary, torch's AdamW, an order of their own.
+"""The fast loop against a plain one: padded float32, autograd, full vocabulary, torch's AdamW.
 
-What is not the same: sums are taken in another order, which float32 and bfloat16 round differently;
-and dropout, which no two implementations draw alike, so it is off here.
+Two differences are expected. Sums are taken in another order, which float32 and bfloat16 round
+differently. And no two implementations draw the same dropout, so it is off here.
 """
 
 import json
@@ -31,7 +30,7 @@ pytestmark = pytest.mark.slow
 EPOCHS, BATCH, RATE, DECAY, TEMPERATURE = 2, 32, 1e-4, 0.1, 0.1
 
 
-def still(pretrained: Pretrained) -> Pretrained:
+def without_dropout(pretrained: Pretrained) -> Pretrained:
     """The model without dropout."""
     values = {
         **pretrained.config.to_dict(),
@@ -60,7 +59,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 class Plain:
-    """An encoder and its training as anybody would write them."""
+    """An encoder and its training, written in the obvious way."""
 
     def __init__(self, prepared: Prepared) -> None:
         pretrained, vocabulary = prepared.pretrained, prepared.vocabulary
@@ -71,9 +70,8 @@ class Plain:
             for split in (prepared.data.train, prepared.data.validation)
         )
         self.longest = int(max(self.train.lengths.max(), self.validation.lengths.max()))
-        self.encoder: Any = (
-            still(pretrained).build().transformer
-        )  # called by itself, it is transformers' own
+        # called by itself, this is transformers' own forward pass
+        self.encoder: Any = without_dropout(pretrained).build().transformer
 
     def vectors(self, batch: Batch) -> Tensor:
         more = (0, self.longest - batch.inputs.shape[1])
@@ -107,15 +105,15 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Course:
-    """What a training leaves: its curve, and the encoder's weights over the whole vocabulary."""
+class Trained:
+    """The curve of a training, and the encoder's weights over the full vocabulary."""
 
     curve: list[dict[str, float]]
     weights: dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def plain(prepared: Prepared) -> Course:
+def plain(prepared: Prepared) -> Trained:
     """Fine-tuning."""
     loop, curve = Plain(prepared), []
     torch.manual_seed(0)
@@ -135,13 +133,13 @@ def plain(prepared: Prepared) -> Course:
                 "validation_accuracy": accuracy,
             }
         )
-    return Course(
+    return Trained(
         curve, {name: tensor.detach().numpy() for name, tensor in loop.encoder.state_dict().items()}
     )
 
 
-def train(regime: str, prepared: Prepared, precision: Precision, **values: Any) -> Course:
-    """The same by a regime of ours, its weights exported over the whole vocabulary."""
+def train(regime: str, prepared: Prepared, precision: Precision, **values: Any) -> Trained:
+    """The same training by a regime, with the weights exported over the full vocabulary."""
     shared = {
         "dropout": 0.0,
         "head_width": None,
@@ -158,21 +156,21 @@ def train(regime: str, prepared: Prepared, precision: Precision, **values: Any) 
             if name in kind.__dataclass_fields__
         }
     )
-    encoder = still(prepared.small).build(precision)
+    encoder = without_dropout(prepared.small).build(precision)
     epochs = list(
         ended(trainables.load(regime).train(config, prepared.data, encoder, epochs=EPOCHS, seed=0))
     )
     restored = prepared.pretrained.restored(state(encoder), prepared.vocabulary)
-    return Course([epoch.to_dict() for epoch in epochs], restored.weights)
+    return Trained([epoch.to_dict() for epoch in epochs], restored.weights)
 
 
 def ended(training: Generator[Epoch, None, Classifier]) -> Iterator[Epoch]:
-    """The epochs, to the end, at which the best one's weights are put back."""
+    """All epochs; at the end, the weights of the best are restored."""
     yield from training
 
 
 @pytest.fixture(scope="module")
-def fast(prepared: Prepared) -> dict[Precision, Course]:
+def fast(prepared: Prepared) -> dict[Precision, Trained]:
     return {precision: train("baseline", prepared, precision) for precision in ("fp32", "bf16")}
 
 
@@ -180,9 +178,13 @@ def fast(prepared: Prepared) -> dict[Precision, Course]:
     ("precision", "loss", "accuracy"), [("fp32", 1e-5, 1 / 480), ("bf16", 1e-3, 5 / 480)]
 )
 def test_the_curve_is_the_plain_loops(
-    precision: Precision, loss: float, accuracy: float, fast: dict[Precision, Course], plain: Course
+    precision: Precision,
+    loss: float,
+    accuracy: float,
+    fast: dict[Precision, Trained],
+    plain: Trained,
 ) -> None:
-    """Losses to `loss`, relative; accuracies to `accuracy`."""
+    """Losses agree to `loss`, relative; accuracies to `accuracy`."""
     for epoch, expected in zip(fast[precision].curve, plain.curve, strict=True):
         for name in ("train_loss", "validation_loss"):
             assert epoch[name] == pytest.approx(expected[name], rel=loss), name
@@ -192,13 +194,12 @@ def test_the_curve_is_the_plain_loops(
 
 
 def test_exported_weights_are_the_plain_loops(
-    prepared: Prepared, fast: dict[Precision, Course], plain: Course
+    prepared: Prepared, fast: dict[Precision, Trained], plain: Trained
 ) -> None:
-    """Vectors of tokens that never occur among them, to which the plain loop does nothing but decay
-    them.
+    """Includes the embeddings of tokens that never occur, which weight decay alone changes.
 
-    Float32 rounds a weight by up to 2^-24 of it at each step. The biases of attention's keys have
-    no gradient but rounding errors, which AdamW makes into steps: they are left out.
+    Float32 rounds a weight by up to 2^-24 of it at each step. The key biases of attention are left
+    out: their gradients are rounding errors, from which AdamW makes steps.
     """
     found, table = fast["fp32"].weights, prepared.pretrained.embedding
     unused = np.setdiff1d(np.arange(len(plain.weights[table])), prepared.vocabulary)
@@ -219,8 +220,8 @@ def test_exported_weights_are_the_plain_loops(
 
 
 def test_the_contrastive_curve_is_the_plain_loops(prepared: Prepared) -> None:
-    """SupCon as pytorch-metric-learning has it: who is in a mini-batch is part of the loss, so this
-    holds for random ones alone."""
+    """Against pytorch-metric-learning's SupCon. The loss depends on which sentences share a
+    mini-batch, so both draw them at random."""
     values = {
         "layerwise_decay": 1.0,
         "projection": "none",

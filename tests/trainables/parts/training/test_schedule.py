@@ -1,4 +1,4 @@
-"""The learning rate's course against transformers, torch and hand-made numbers."""
+"""The learning-rate schedule against transformers, torch and hand-made numbers."""
 
 import pytest
 import torch
@@ -15,10 +15,10 @@ def sgd(peak: float = PEAK) -> torch.optim.SGD:
     return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=peak)
 
 
-def course(
+def rates_of(
     optimizer: torch.optim.Optimizer, scheduler: LRScheduler, steps: int = STEPS
 ) -> list[float]:
-    """The rates of `steps` steps, and the one after the last."""
+    """The learning rates of `steps` steps, and the one after the last."""
     rates = [optimizer.param_groups[0]["lr"]]
     for _ in range(steps):
         optimizer.step()
@@ -29,7 +29,7 @@ def course(
 
 def ours(config: Schedule, peak: float = PEAK) -> list[float]:
     optimizer = sgd(peak)
-    return course(optimizer, build(config, optimizer, STEPS))
+    return rates_of(optimizer, build(config, optimizer, STEPS))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -46,7 +46,7 @@ def test_warmup_rises_in_a_straight_line_from_zero_to_the_peak(shape: str) -> No
 
 @pytest.mark.parametrize("warmup", [0.0, 0.2])
 @pytest.mark.parametrize(("shape", "end"), [("constant", PEAK), ("linear", 1e-6), ("cosine", 1e-6)])
-def test_the_course_ends_where_it_says(shape: str, end: float, warmup: float) -> None:
+def test_the_schedule_ends_at_its_final_rate(shape: str, end: float, warmup: float) -> None:
     rates = ours(Schedule(schedule=shape, warmup_ratio=warmup, min_learning_rate=1e-6))
     assert rates[-1] == pytest.approx(end)
 
@@ -59,7 +59,7 @@ def test_halfway_between_warmup_and_end_is_half_the_peak(shape: str, middle: flo
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.2, 0.5])
 def test_linear_is_that_of_transformers(warmup: float) -> None:
     optimizer = sgd()
-    reference = course(
+    reference = rates_of(
         optimizer, get_linear_schedule_with_warmup(optimizer, round(warmup * STEPS), STEPS)
     )
     assert ours(Schedule(schedule="linear", warmup_ratio=warmup)) == pytest.approx(
@@ -70,7 +70,7 @@ def test_linear_is_that_of_transformers(warmup: float) -> None:
 @pytest.mark.parametrize("warmup", [0.0, 0.2])
 def test_cosine_after_warmup_is_that_of_transformers(warmup: float) -> None:
     optimizer = sgd()
-    reference = course(
+    reference = rates_of(
         optimizer, get_cosine_schedule_with_warmup(optimizer, round(warmup * STEPS), STEPS)
     )
     assert ours(Schedule(schedule="cosine", warmup_ratio=warmup)) == pytest.approx(
@@ -80,7 +80,7 @@ def test_cosine_after_warmup_is_that_of_transformers(warmup: float) -> None:
 
 def test_cosine_is_torchs_annealing() -> None:
     optimizer = sgd()
-    reference = course(optimizer, CosineAnnealingLR(optimizer, T_max=STEPS, eta_min=1e-6))
+    reference = rates_of(optimizer, CosineAnnealingLR(optimizer, T_max=STEPS, eta_min=1e-6))
     assert ours(Schedule(schedule="cosine", min_learning_rate=1e-6)) == pytest.approx(
         reference, rel=1e-9
     )
@@ -95,9 +95,9 @@ def test_each_group_moves_by_its_own_peak() -> None:
     for step in range(1, STEPS + 1):
         optimizer.step()
         scheduler.step()
-        share = step / 50 if step <= 50 else 2 - step / 50
+        factor = step / 50 if step <= 50 else 2 - step / 50
         assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
-            [share * 1e-2, share * 1e-4, 0.0], abs=1e-15
+            [factor * 1e-2, factor * 1e-4, 0.0], abs=1e-15
         )
 
 

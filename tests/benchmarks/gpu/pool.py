@@ -1,4 +1,4 @@
-"""Processes on one card that begin together."""
+"""Processes on one GPU that begin to measure at the same time."""
 
 import contextlib
 import multiprocessing
@@ -8,25 +8,23 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tests.benchmarks.gpu.place import READY, Failed, Job, Setting, serve
+from tests.benchmarks.gpu.job import READY, Failed, Job, Setting, serve
 
 START_SECONDS = 90.0
-"""In which a process has to have started, imported everything and come to the end of its
-warm-up."""
-AHEAD = 0.2
-"""Seconds between the word that all are ready and the beginning."""
+"""Time for a process to start, import everything and finish its warm-up."""
+LEAD_SECONDS = 0.2
+"""Time between the message to start and the start."""
 
 
 class Worker(NamedTuple):
-    """A process and the line to it."""
+    """A process and the connection to it."""
 
     process: Any
     connection: Any
 
 
-class Crew:
-    """Processes of one setting, started when they are first needed and used again; one that dies is
-    replaced."""
+class ProcessPool:
+    """Processes of one setting, started when needed and reused; one that died is replaced."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -50,13 +48,11 @@ class Crew:
     def run(
         self, jobs: Sequence[Job], seconds: float, start_seconds: float = START_SECONDS
     ) -> list[Any]:
-        """Each job in a process of its own, side by side; answers or `Failed`, in order.
+        """Run each job in a process of its own; return results or `Failed`, in order.
 
-        A job may take `start_seconds` until it is ready, and `seconds` after that; then its process
-        is ended.
-
-        Those that say they are ready begin at one moment, when all have; where one fails before
-        that, none begins.
+        They begin to measure at the same time, when all are ready; if one fails before that, none
+        begins. A job may take `start_seconds` until it is ready and `seconds` after that; then its
+        process is killed.
         """
         self.workers = [worker for worker in self.workers if worker.process.is_alive()]
         while len(self.workers) < len(jobs):
@@ -65,10 +61,10 @@ class Crew:
             _send(worker, job)
         answers = _receive(self.workers[: len(jobs)], start_seconds)
         waiting = [worker for worker, answer in zip(self.workers, answers) if answer == READY]
-        begin = time.monotonic() + AHEAD if len(waiting) == len(jobs) else None
+        begin = time.monotonic() + LEAD_SECONDS if len(waiting) == len(jobs) else None
         for worker in waiting:
             _send(worker, begin)
-        last = iter(_receive(waiting, AHEAD + seconds))
+        last = iter(_receive(waiting, LEAD_SECONDS + seconds))
         return [next(last) if answer == READY else answer for answer in answers]
 
 
@@ -87,7 +83,7 @@ def _start(setting: Setting) -> Worker:
 
 @contextlib.contextmanager
 def _variables(environment: dict[str, str]) -> Iterator[None]:
-    """Environment variables for the processes that are started inside."""
+    """Set environment variables for processes that are started in this context."""
     before = dict(os.environ)
     os.environ.update(environment)
     try:
@@ -98,17 +94,17 @@ def _variables(environment: dict[str, str]) -> Iterator[None]:
 
 
 def _send(worker: Worker, message: Any) -> None:
-    with contextlib.suppress(OSError):  # it is dead, which its answer will say
+    with contextlib.suppress(OSError):  # it is dead, as `_receive` will report
         worker.connection.send(message)
 
 
 def _receive(workers: Sequence[Worker], seconds: float) -> list[Any]:
-    """The next word of each; a process that gives none in time is ended."""
+    """The next message of each; a process that sends none in time is killed."""
     deadline = time.monotonic() + seconds
-    return [_next_word(worker, deadline, seconds) for worker in workers]
+    return [_next_message(worker, deadline, seconds) for worker in workers]
 
 
-def _next_word(worker: Worker, deadline: float, seconds: float) -> Any:
+def _next_message(worker: Worker, deadline: float, seconds: float) -> Any:
     try:
         if worker.connection.poll(max(0.0, deadline - time.monotonic())):
             return worker.connection.recv()

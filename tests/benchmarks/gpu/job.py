@@ -1,5 +1,4 @@
-"""A process that measures: what it is told at its start, and how it serves one job after the
-other."""
+"""A measuring process: its settings, and how it runs one job after another."""
 
 import gc
 import signal
@@ -11,20 +10,20 @@ from typing import Any, Literal, Protocol
 import torch
 
 from tests.benchmarks.gpu import sentences
-from tests.benchmarks.gpu.course import Over
+from tests.benchmarks.gpu.timer import MeasurementOver
 from trainables.parts.model.encoder import Precision
 from trainables.parts.model.pretrained import Pretrained
 
 READY = "ready"
 Determinism = Literal["search", "unfilled", "strict", "none"]
-"""search: as `search.trials.worker.begin` has it. unfilled: the same, but torch does not fill new
-tensors before they are written. strict: that, and errors instead of warnings, which is also what
-makes attention's backward deterministic. none: torch's own defaults."""
+"""search: as in `search.trials.worker.begin`. unfilled: the same, but torch does not fill new
+tensors before they are written. strict: also errors instead of warnings, which makes attention's
+backward deterministic. none: torch's defaults."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all jobs of a process have in common."""
+    """What all jobs of a process share."""
 
     device: str
     precision: Precision
@@ -32,15 +31,14 @@ class Setting:
     width: int
     determinism: Determinism
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables that the process starts with: some are read as soon as anything looks for a
-    card."""
+    """Variables set before the start: some are read when a library first looks for a GPU."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a job runs.
+class JobContext:
+    """What a job gets.
 
-    `release` says that it is ready, and returns the common beginning once that has come.
+    `release` reports that it is ready, waits for the common start and returns its time.
     """
 
     device: str
@@ -52,22 +50,22 @@ class Place:
 class Job(Protocol):
     """Something to measure in a process of its own."""
 
-    def run(self, place: Place) -> Any: ...
+    def run(self, context: JobContext) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Failed:
-    """Why there is no figure."""
+    """Why there is no measurement."""
 
     reason: str
 
 
 def serve(connection: Any, setting: Setting) -> None:
-    """Run the jobs that come, and answer each with what it gave; None is the end.
+    """Run the received jobs and send the result of each; None ends the process.
 
-    The process is set up as a search's workers are.
+    The process is set up like a search's workers.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is the program's to act on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles ^C
     torch.set_num_threads(1)
     if setting.determinism != "none":
         torch.use_deterministic_algorithms(True, warn_only=setting.determinism != "strict")
@@ -78,26 +76,24 @@ def serve(connection: Any, setting: Setting) -> None:
         connection.send(READY)
         begin: float | None = connection.recv()
         if begin is None:
-            raise Over
+            raise MeasurementOver
         time.sleep(max(0.0, begin - time.monotonic()))
         return begin
 
     while (job := connection.recv()) is not None:
-        answer = _answer(job, Place(setting.device, setting.precision, pretrained, release))
+        answer = _answer(job, JobContext(setting.device, setting.precision, pretrained, release))
         gc.collect()
         if setting.device == "cuda":
             torch.cuda.empty_cache()
         connection.send(answer)
 
 
-def _answer(job: Job, place: Place) -> Any:
+def _answer(job: Job, context: JobContext) -> Any:
     try:
-        if place.device == "cuda":
+        if context.device == "cuda":
             torch.cuda.init()
-        return job.run(place)
+        return job.run(context)
     except (MemoryError, torch.OutOfMemoryError) as error:
         return Failed(f"out of memory: {' '.join(str(error).split())[:120]}")
-    except (
-        Exception
-    ) as error:  # whatever it is, it belongs into the row, and the next job may go well
+    except Exception as error:  # it is part of the result, and the next job may succeed
         return Failed(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")

@@ -1,4 +1,4 @@
-"""A search of Regimen's watched from outside: when each epoch stood in its journal."""
+"""Watches a search's journal: when was each epoch written?"""
 
 import contextlib
 import time
@@ -10,18 +10,20 @@ from search.study import records
 from search.study import study as studies
 
 
-class Watch:
-    """Looks at a search's folder; `seen` has (seconds since 1970, validation accuracy) of each
-    epoch, in the order of their coming."""
+class JournalWatcher:
+    """Reads a search's journal again and again.
+
+    `epochs` has the time (seconds since 1970) and validation accuracy of each epoch, in order.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.seen: list[tuple[float, float]] = []
+        self.epochs: list[tuple[float, float]] = []
         self._known: set[tuple[int, int]] = set()
         self._study: optuna.Study | None = None
 
-    def look(self) -> None:
-        """Note what is new since the last look. The search may not have made its journal yet."""
+    def poll(self) -> None:
+        """Add the new epochs. The search may not have written its journal yet."""
         with contextlib.suppress(ValueError, KeyError):
             self._study = self._study or studies.read_study(self.folder)
         if self._study is None:
@@ -31,4 +33,4 @@ class Watch:
             for epoch in records.epochs(trial):
                 if (trial.number, epoch["epoch"]) not in self._known:
                     self._known.add((trial.number, epoch["epoch"]))
-                    self.seen.append((now, epoch["validation_accuracy"]))
+                    self.epochs.append((now, epoch["validation_accuracy"]))

@@ -1,7 +1,6 @@
-"""A trial's course through a measurement: warm-up, wait for the others, be timed step by step, and
-stop.
+"""Times the steps of a trial: warm-up, waiting for the other trials, measurement, end.
 
-Times are seconds on the machine's monotonic clock, which all its processes share.
+Times are seconds on the machine's monotonic clock, which all processes share.
 """
 
 import time
@@ -15,18 +14,18 @@ import torch
 from tests.benchmarks.gpu.profiled import STEPS, Profile, profiled
 from tests.benchmarks.work import Shape, training_flop
 
-WARM_STEPS, WARM_SECONDS, LEAST = 40, 2.0, 5
-"""The warm-up is over after so many steps, or after so many seconds and the least steps: it loads
-kernels and fills the allocator."""
+WARM_STEPS, WARM_SECONDS, MIN_WARM_STEPS = 40, 2.0, 5
+"""The warm-up loads kernels and fills the allocator. It ends after WARM_STEPS, or when WARM_SECONDS
+and MIN_WARM_STEPS are over."""
 
 
-class Over(Exception):
-    """The measurement is over: ends a training from inside."""
+class MeasurementOver(Exception):
+    """Raised inside a training to end it, when the measurement is over."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step that was timed, and its work on real tokens; padding counts for nothing."""
+    """A timed step and its work on real tokens; padding is not counted."""
 
     began: float
     ended: float
@@ -37,22 +36,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """What a trial's measurement gave."""
+    """The measurement of a trial."""
 
     steps: list[Step]
     peak: int = 0
-    """The most bytes that its tensors took on the card at once; 0 on a CPU."""
+    """The most bytes that its tensors took on the GPU; 0 on a CPU."""
     card: int = 0
-    """Bytes of the card in use at the end of the window, by whatever process."""
+    """Bytes in use on the GPU at the end of the window, of all processes."""
     divided: int = 0
-    """How often memory was short and the mini-batch was divided."""
+    """How often the mini-batch was divided for lack of memory."""
     profile: Profile | None = None
 
 
 class Stopwatch:
     """Marks on the device's own time line.
 
-    On a card they are events, so that nothing has to wait for it.
+    On a GPU they are CUDA events, so that the CPU need not wait.
     """
 
     def __init__(self, device: str) -> None:
@@ -63,7 +62,7 @@ class Stopwatch:
         self.mark()
 
     def mark(self) -> None:
-        """Here ends a step, as soon as the device has done all that it was told so far."""
+        """Mark the end of a step: when the device has done all that was submitted so far."""
         if self.device == "cuda":
             event = torch.cuda.Event(enable_timing=True)
             event.record()
@@ -72,22 +71,20 @@ class Stopwatch:
             self.marks.append(time.monotonic())
 
     def times(self) -> list[float]:
-        """When the marks were reached, the first mark first."""
+        """When the device reached each mark."""
         if self.device != "cuda":
             return self.marks
         drain(self.device)
-        return [
-            self.began + self.marks[0].elapsed_time(mark) / 1000 for mark in self.marks
-        ]  # elapsed_time is in milliseconds
+        first = self.marks[0]  # elapsed_time is in milliseconds
+        return [self.began + first.elapsed_time(mark) / 1000 for mark in self.marks]
 
 
-class Course:
-    """`begin_step` is called at the beginning of every step, and raises `Over` when enough of them
-    were timed.
+class TrialTimer:
+    """Times the steps of a training that calls `begin_step` at the beginning of each.
 
-    `release` says that the trial is warm, and returns the time at which the window begins, once
-    that has come. The steps that are timed lie in the window of `seconds`; those that are profiled
-    come after it.
+    `begin_step` raises `MeasurementOver` after enough steps. `release` reports that the trial is
+    warm, waits for the start of the window and returns its time. The window has `seconds`; steps
+    that are profiled come after it.
     """
 
     def __init__(
@@ -105,13 +102,13 @@ class Course:
         next(self._run)
 
     def begin_step(self, lengths: np.ndarray) -> None:
-        """A step begins, on sentences of these lengths (B,)."""
+        """Note that a step begins, on sentences of these lengths (B,)."""
         if not torch.is_grad_enabled():
-            raise RuntimeError("the epoch ended before the window did: this is no training step")
+            raise RuntimeError("the epoch ended before the window: this is not a training step")
         self._run.send(lengths)
 
     def steps(self, shape: Shape) -> list[Step]:
-        """Those that lie in the window."""
+        """The steps in the window."""
         times = self._watch.times() if self._watch else []
         spans = zip(times, times[1:], self._lengths)
         return [
@@ -121,10 +118,12 @@ class Course:
         ]
 
     def _stages(self) -> Generator[None, np.ndarray, None]:
-        """Goes on by one `yield` at the beginning of each step."""
+        """The stages of the measurement; each step begins at a `yield`."""
         lengths = yield
         began, done = time.monotonic(), 0
-        while done < WARM_STEPS and (done < LEAST or time.monotonic() - began < WARM_SECONDS):
+        while done < MIN_WARM_STEPS or (
+            done < WARM_STEPS and time.monotonic() - began < WARM_SECONDS
+        ):
             lengths = yield
             done += 1
         drain(self.device)
@@ -141,7 +140,7 @@ class Course:
                     yield
                 drain(self.device)
             self.profile = found()
-        raise Over
+        raise MeasurementOver
 
 
 def _step(began: float, ended: float, lengths: Sequence[int] | np.ndarray, shape: Shape) -> Step:
@@ -149,6 +148,6 @@ def _step(began: float, ended: float, lengths: Sequence[int] | np.ndarray, shape
 
 
 def drain(device: str) -> None:
-    """Wait until the device has done all that it was told."""
+    """Wait until the device has done all that was submitted."""
     if device == "cuda":
         torch.cuda.synchronize()

@@ -1,0 +1,132 @@
+"""What the report says about budgets: more trials, pruning, and what the searches took."""
+
+from collections.abc import Mapping
+
+import pandas
+
+from analysis.budget import figures
+from analysis.budget.numbers import cost, expected_best, pruning_savings, winners_pruned
+from analysis.budget.rungs import rungs
+from analysis.page.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
+from analysis.read.folder import Search
+from analysis.read.stages import later_stages
+from analysis.text import EMPTY_CELL, duration
+
+MIN_COMPLETE = 5
+"""With fewer completed trials, the report does not show how early they can be judged."""
+
+
+def comparison_blocks(searches: Mapping[str, Search]) -> list[Block]:
+    """All searches at equal numbers of trials, and what each took."""
+    return [*_equal_budgets(searches), _costs(searches)]
+
+
+def blocks(search: Search) -> list[Block]:
+    """What pruning did in one search; empty if nothing can be said about it."""
+    pruned = _pruning(search)
+    parts = pruned + _early_judgement(search)
+    question = "What did pruning do?" if pruned else "Could trials have been pruned?"
+    return [Heading(question), *parts] if parts else []
+
+
+def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
+    """The expected best over the number of trials; empty if no search has two trials that ended."""
+    budgets = {
+        label: expected_best(search.trials)
+        for label, search in searches.items()
+        if (search.trials["state"] == "COMPLETE").any()
+    }
+    if max(map(len, budgets.values()), default=0) < 2:
+        return []
+    expected = {label: 100 * best["expected"] for label, best in budgets.items() if len(best) > 1}
+    values = "; ".join(
+        f"{label} {best.iloc[-1]:.1f} % with {len(best)} trials,"
+        f" {best.iloc[len(best) // 2 - 1]:.1f} % with {len(best) // 2}"
+        for label, best in expected.items()
+    )
+    drawing = Drawing(
+        "What more trials buy",
+        "The best validation accuracy to expect of n trials, drawn from those that the search ran;"
+        " in four of five cases it lies in the band. At an equal number of trials, the higher line"
+        " is better; where lines cross, the better search depends on the budget; a line that still"
+        " climbs at its end had too few trials. A pruned trial counts with its best epoch, or, if"
+        " it was pruned before the final stage, with the lowest accuracy of a completed trial. A"
+        " trial that failed without an accuracy counts with 0.",
+        figures.expected_best(budgets),
+    )
+    return [Paragraph(f"Expected best accuracy: {values}."), Figures((drawing,))]
+
+
+def _costs(searches: Mapping[str, Search]) -> Table:
+    rows = []
+    for label, search in searches.items():
+        confirmations = search.epochs[search.epochs["kind"].isin(("confirm", "report"))]
+        spent = cost(search.trials, confirmations)
+        rows.append(
+            {
+                "regime": label,
+                "trials": f"{spent['trials']:.0f}",
+                "epochs": f"{spent['epochs']:.0f}",
+                "time": duration(search.summary.seconds) if search.finished else EMPTY_CELL,
+                "time of trials": duration(spent["seconds"]),
+                "time of confirmation": duration(spent["confirmation_seconds"]),
+            }
+        )
+    caption = (
+        "What the searches took: wall-clock time, and the summed times of their runs, several of"
+        " which run side by side. Energy is not measured."
+    )
+    return Table(caption, pandas.DataFrame(rows))
+
+
+def _pruning(search: Search) -> list[Block]:
+    """What pruning saved, and what it may have lost; empty if nothing was pruned."""
+    savings = pruning_savings(search.trials)
+    if savings is None:
+        return []
+    lost = winners_pruned(search.trials, search.epochs)
+    risk = (
+        ""
+        if lost is None
+        else (
+            " Judging by what completed trials gained from that epoch on,"
+            f" {_about(lost)} of the pruned trials would have become the best. This is a rough"
+            " estimate, since it is based on trials that did well; a search with --scheduler none"
+            " measures it."
+        )
+    )
+    return [
+        Paragraph(
+            f"Pruning: {savings.pruned} of {savings.ended} trials were pruned. They trained"
+            f" {savings.epochs} epochs instead of {savings.epochs_without_pruning}, which saved"
+            f" {100 * savings.time_fraction:.0f} % of the time.{risk}"
+        )
+    ]
+
+
+def _early_judgement(search: Search) -> list[Block]:
+    """How early trials can be judged; empty for too few completed trials or epochs."""
+    if (search.trials["state"] == "COMPLETE").sum() < MIN_COMPLETE:
+        return []
+    correlations = rungs(search.trials, search.epochs)
+    if len(correlations) < 2:
+        return []
+    other_classifier = (
+        " Before the final stage, the accuracy is that of another classifier."
+        if later_stages(search.trials, search.epochs)
+        else ""
+    )
+    drawing = Drawing(
+        "How early can a trial be judged?",
+        "Spearman's rank correlation of the accuracy after each epoch with the final"
+        f" one.{other_classifier} It covers only the {correlations['n'].iloc[0]} completed trials,"
+        " so if others were pruned it is lower than it would be over all trials. Where it is near"
+        " 1, pruning loses little; where it is low, ranks still change.",
+        figures.rungs(correlations),
+    )
+    return [Figures((drawing,))]
+
+
+def _about(number: float) -> str:
+    """An expected number in words."""
+    return "none" if number < 0.05 else f"about {number:.1f}"

@@ -1,0 +1,95 @@
+"""The comparison as a table of text, for the terminal, Markdown and the report."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas
+
+from analysis.comparison.conditions import notes
+from analysis.comparison.numbers import row
+from analysis.comparison.rows import label, ordered
+from analysis.intervals import Difference, Interval
+from analysis.page.markdown import bullets, markdown
+from analysis.read.summary import Summary
+from analysis.text import EMPTY_CELL
+
+COLUMNS = [
+    "regime",
+    "paper test",
+    "trial 0 val",
+    "best in search",
+    "confirmed val",
+    "test",
+    "difference to paper",
+    "exceeds noise",
+    "loss",
+    "loss (paper's definition)",
+]
+PAPER_COLUMNS = ["paper test", "difference to paper", "exceeds noise"]
+"""The columns that only searches comparable with the paper fill."""
+
+
+def table(summaries: Sequence[Summary]) -> pandas.DataFrame:
+    """A row of text per search, accuracies in percent.
+
+    Rows are in the order of the paper's Table 7, then others by name. Without a search that is
+    comparable with the paper, the paper's columns are left out. If several searches have one
+    regime, the search's name follows the regime.
+    """
+    rows = ordered(summaries)
+    cells = [_cells(label(summary, rows), row(summary)) for summary in rows]
+    frame = pandas.DataFrame(cells, columns=COLUMNS, dtype=object)
+    if any(summary.comparable for summary in rows):
+        return frame
+    return frame.drop(columns=PAPER_COLUMNS)
+
+
+def note(summaries: Sequence[Summary]) -> str:
+    """The table and the conditions it rests on, as Markdown."""
+    return f"{markdown(table(summaries))}\n{bullets(notes(summaries))}"
+
+
+def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
+    difference, exceeds = EMPTY_CELL, EMPTY_CELL
+    if not math.isnan(numbers["difference"]):
+        exceeds = "yes" if numbers["difference_exceeds"] else "no"
+        difference = str(
+            Difference(
+                numbers["difference"],
+                numbers["difference_noise"],
+                numbers["difference_exceeds"],
+                numbers["test_accuracy_n"],
+            )
+        )
+    return {
+        "regime": regime,
+        "paper test": _percent(numbers["paper_test_accuracy"]),
+        "trial 0 val": _percent(numbers["paper_config_validation_accuracy"]),
+        "best in search": _percent(numbers["best_validation_accuracy"]),
+        "confirmed val": _mean(numbers, "confirmed_accuracy"),
+        "test": _mean(numbers, "test_accuracy"),
+        "difference to paper": difference,
+        "exceeds noise": exceeds,
+        "loss": _formatted(numbers["test_loss"], ".3f"),
+        "loss (paper's definition)": _formatted(numbers["test_loss_paper"], ".5f"),
+    }
+
+
+def _formatted(value: float, form: str) -> str:
+    return EMPTY_CELL if math.isnan(value) else format(value, form)
+
+
+def _percent(value: float) -> str:
+    return _formatted(100 * value, ".1f")
+
+
+def _mean(numbers: Mapping[str, Any], name: str) -> str:
+    """`87.4 ± 1.2 (n=3)` from a mean, its half width and n."""
+    half_width = numbers[f"{name}_half_width"]
+    interval = Interval(
+        numbers[f"{name}_mean"],
+        None if math.isnan(half_width) else half_width,
+        numbers[f"{name}_n"],
+    )
+    return str(interval) if interval.n else EMPTY_CELL

@@ -1,0 +1,146 @@
+"""What the report says about one search's trials: how they ended, the best, and their curves."""
+
+import pandas
+
+from analysis.page.blocks import Block, Drawing, Figures, Paragraph, Table
+from analysis.read.folder import Search
+from analysis.read.stages import stages
+from analysis.trials import figures, numbers, ranking, sentences
+
+OVERCONFIDENCE = (
+    "If it rises on validation while it falls on training, the classifier becomes overconfident."
+)
+WITH_TRAINING = (
+    "Training accuracy is measured with dropout enabled, so it may lie below validation accuracy."
+    " If training still improves and validation does not, the trial overfits."
+)
+WITHOUT_TRAINING = "On validation only: this regime computes no predictions during training."
+
+
+def blocks(search: Search) -> list[Block]:
+    """One search: what was asked for, how its trials ended, its best trials and its curves."""
+    parts: list[Block] = [Paragraph(sentences.overview(search))]
+    if not search.finished:
+        parts.append(
+            Paragraph(
+                "This search has not finished or was interrupted. What follows covers its trials so"
+                " far."
+            )
+        )
+    if selection := sentences.selection(search):
+        parts.append(Paragraph(selection))
+    parts += _tables(search)
+    remarks = (sentences.first_stage_of_trial_0(search), sentences.contrastive_loss(search))
+    parts += [Paragraph(remark) for remark in remarks if remark]
+    if drawings := _all_trials(search) + _winner(search):
+        parts.append(Figures(tuple(drawings)))
+    return parts
+
+
+def _tables(search: Search) -> list[Block]:
+    """How the trials ended, the best of them, and those that were confirmed."""
+    tables: list[Block] = []
+    if len(search.trials):
+        tables.append(Table("How the trials ended.", ranking.endings(search.trials)))
+    if len(top := ranking.top_trials(search.trials)):
+        caption = "The best trials and trial 0, with the hyperparameters in which they differ."
+        tables.append(Table(caption, top))
+    else:
+        tables.append(Paragraph("No trial completed."))
+    if len(confirmed := ranking.confirmed(search.trials, search.epochs)):
+        caption = (
+            "The best trials on more seeds. The winner has the highest mean over the search and the"
+            " choice seeds."
+        )
+        if (search.epochs["kind"] == "report").any():
+            caption += (
+                " Only the winner is then trained on the report seeds, which had no part in any"
+                " choice; its confirmed accuracy is their mean."
+            )
+        tables.append(Table(caption, confirmed))
+    return tables
+
+
+def _all_trials(search: Search) -> list[Drawing]:
+    """The learning curves of all trials, and the best accuracy over the course of the search."""
+    drawings = []
+    curves = numbers.learning_curves(search.trials, search.epochs)
+    winner = search.summary.winner
+    spans = stages(numbers.trial_curve(search.epochs, winner))
+    if len(curves):
+        drawings.append(
+            Drawing(
+                "Learning curves",
+                "Each line is a trial's validation accuracy after each epoch; grey trials were"
+                " pruned. Where lines cross late, early accuracies are a poor guide to the final"
+                f" ones.{sentences.stage_spans(spans)}",
+                figures.learning_curves(curves, winner, spans),
+            )
+        )
+    best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
+    if len(best) or len(pruned):
+        before_final_stage = (
+            " Ticks at the bottom are trials pruned before the final stage, which have no"
+            " comparable accuracy."
+            if pruned["final_stage_accuracy"].isna().any()
+            else ""
+        )
+        drawings.append(
+            Drawing(
+                "Best so far",
+                "Each dot is a completed trial, each cross the best epoch of a pruned"
+                f" one.{before_final_stage} If the line is flat at the end, more trials would"
+                " probably have gained little; if it still climbs, the search was short.",
+                figures.best_so_far(best, pruned),
+            )
+        )
+    return drawings
+
+
+def _winner(search: Search) -> list[Drawing]:
+    """The winner's accuracy, its loss per stage (stages minimise different losses), its rate."""
+    winner = search.summary.winner
+    curve = numbers.trial_curve(search.epochs, winner)
+    if curve.empty:
+        return []
+    spans = stages(curve)
+    caption = WITH_TRAINING if curve["train_accuracy"].notna().any() else WITHOUT_TRAINING
+    confirmations = numbers.confirmation_curves(search.epochs, winner)
+    drawings = [
+        Drawing(
+            "The winner: accuracy",
+            f"{caption}{sentences.stage_spans(spans)}",
+            figures.accuracy_curve(curve, spans, confirmations),
+        )
+    ]
+    for stage in spans:
+        part = curve[curve["stage"] == stage.name]
+        if part[["train_loss", "validation_loss"]].notna().any(axis=None):
+            drawings.append(
+                Drawing(
+                    f"The winner: loss, {stage.name}",
+                    _loss_caption(part),
+                    figures.loss_curve(part),
+                )
+            )
+    if curve["learning_rate"].notna().any():
+        drawings.append(
+            Drawing(
+                "The winner: learning rate",
+                "The learning-rate schedule: the rate of the fastest parameter group at the end of"
+                " each epoch.",
+                figures.learning_rate(curve),
+            )
+        )
+    return drawings
+
+
+def _loss_caption(curve: pandas.DataFrame) -> str:
+    """Which losses of one stage are shown."""
+    trained, validated = (curve[name].notna().any() for name in ("train_loss", "validation_loss"))
+    if not trained:
+        return "Mean cross-entropy on validation; this stage is not trained on mini-batches."
+    training = "Training: the minimised loss, averaged over the epoch's mini-batches."
+    if not validated:
+        return training
+    return f"{training} Validation: the mean cross-entropy. {OVERCONFIDENCE}"

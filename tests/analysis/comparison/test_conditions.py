@@ -1,0 +1,55 @@
+"""The sentences below a comparison."""
+
+from analysis.comparison.conditions import notes, remarks
+from analysis.read.summary import Summary
+from tests.analysis.searches import (
+    read_summary,
+    summary,
+)
+
+
+def test_notes_state_what_differs() -> None:
+    stated = "\n".join(
+        notes(
+            [
+                read_summary(
+                    model="minilm",
+                    encoder_is_papers=False,
+                    comparable=False,
+                    why_not="the data has no test split",
+                    data="mine",
+                ),
+                read_summary("llrd", batch_size=64),
+            ]
+        )
+    )
+    assert "baseline: not compared with the paper: the data has no test split." in stated
+    assert "baseline: the encoder is minilm, not bert-base-uncased" in stated
+    assert (
+        "llrd: the loss in the paper's definition is computed at batch size 64, the published one"
+        " fits 16" in stated
+    )
+    assert (
+        "n=2 fresh seeds" in stated and "differ in data" in stated and "differ in model" in stated
+    )
+    assert "Zheng" in stated and "0.009" in stated and "SupCon" not in stated
+
+
+def test_runs_that_also_chose_the_winner_are_called_so() -> None:
+    """Summaries of earlier versions lack the field, and their runs did."""
+    old = {name: value for name, value in summary().items() if name != "confirmed_runs_chose"}
+    stated, new = (
+        " ".join(remarks([Summary.from_dict(old)])),
+        " ".join(remarks([read_summary(confirmed_failed=1)])),
+    )
+    assert "n=2 runs that also chose the winner" in stated and "fresh seeds, used" not in stated
+    assert (
+        "n=2 fresh seeds, used neither by the search nor to choose the winner" in new
+        and "also chose" not in new
+    )
+    assert "1 of the winner's runs on fresh seeds failed and is left out" in new
+    assert all(
+        "its validation accuracy is a maximum over epochs. Nothing is selected on the test split"
+        in text
+        for text in (stated, new)
+    )

@@ -1,0 +1,127 @@
+"""The report as a whole."""
+
+from pathlib import Path
+
+import pandas
+import pytest
+
+from analysis import report
+from analysis.page.html import SCRIPT
+from tests.analysis.searches import (
+    TRIALS,
+    Page,
+    report_error,
+    summary,
+    write_search,
+)
+
+
+def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_search(tmp_path / "one", outcome=summary())
+    write_search(tmp_path / "two", outcome=summary("llrd"), regime="llrd")
+    (tmp_path / "mlartifacts").mkdir()
+    (tmp_path / "mlflow.db").write_bytes(b"\0")
+    assert report.main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    page = Page(text)
+    assert [tag for tag, _ in page.tags].count("svg") == 10
+    assert "+4.1 ± 22.1" in page.text and "loss is not finite" in page.text
+    assert "prefers-color-scheme: dark" in text and "://" not in text.replace(
+        "http://www.w3.org/1999/xlink", ""
+    )
+    assert (
+        not {"link", "img", "iframe"} & {tag for tag, _ in page.tags}
+        and text.count("<script") == text.count(SCRIPT) == 1
+    )
+    assert "| llrd | 81.2 |" in (tmp_path / "report.md").read_text()
+    assert list(pandas.read_csv(tmp_path / "report_comparison.csv")["regime"]) == [
+        "baseline",
+        "llrd",
+    ]
+    trials = pandas.read_csv(tmp_path / "report_trials.csv")
+    assert (
+        list(trials["search"]) == ["one"] * 4 + ["two"] * 4
+        and list(trials["best_so_far"].dropna()) == [0.85, 0.9] * 2
+    )
+    first = text
+    report.report(tmp_path)
+    assert (tmp_path / "report.html").read_text() == first
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_searches_of_failed_trials_of_one_trial_and_of_none(tmp_path: Path, finished: bool) -> None:
+    nothing = summary(
+        best_trial=None,
+        winner_trial=None,
+        best_validation_accuracy=None,
+        paper_config_validation_accuracy=None,
+        confirmed_accuracy=[],
+        test=[],
+    )
+    failed = [
+        row | {"state": "FAIL", "best_validation_accuracy": None, "epochs": 0} for row in TRIALS
+    ]
+    for name, trials in {"failed": failed, "none": []}.items():
+        page = Page(
+            report.report(
+                write_search(tmp_path / name, trials, nothing if finished else None)
+            ).read_text()
+        )
+        assert "No trial completed" in page.text and "svg" not in {tag for tag, _ in page.tags}
+    one = [TRIALS[0] | {"epochs": 1}]
+    page = Page(
+        report.report(
+            write_search(tmp_path / "one", one, summary(winner_trial=0) if finished else None)
+        ).read_text()
+    )
+    assert (
+        "The winner is trial 0" if finished else "The best trial so far is trial 0"
+    ) in page.text and [tag for tag, _ in page.tags].count("svg") == 4 + finished
+
+
+def test_everything_from_the_files_is_escaped(tmp_path: Path) -> None:
+    bad = '<script>alert("1")</script>'
+    trials = [
+        row
+        | {
+            "reason": bad,
+            "config.head_width": f"{bad}{row['number']}",
+            f"config.{bad}": row["number"],
+        }
+        for row in TRIALS
+    ]
+    result = summary(
+        bad, name=bad, data=bad, model=bad, encoder_is_papers=False, comparable=False, why_not=bad
+    )
+    folder = write_search(
+        tmp_path / "one", trials, result, regime=bad, name=bad, data=bad, model=bad
+    )
+    epochs = (folder / "epochs.csv").read_text().replace("fine-tune", "<script>$\\frac")
+    (folder / "epochs.csv").write_text(epochs)
+    text = report.report(folder).read_text()
+    assert text.count("<script") == text.count(SCRIPT) == 1 and "&lt;script&gt;alert" in text
+    assert "<script" not in (folder / "report.md").read_text()
+
+
+def test_out_names_the_page_and_the_files_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_search(tmp_path / "one", outcome=summary())
+    assert report.main([str(folder), "--out", str(tmp_path / "new" / "page.html")]) == 0
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert {
+        "page.html",
+        "page.md",
+        "page_figures",
+        "page_comparison.csv",
+        "page_trials.csv",
+    } <= written
+    assert all(name.startswith("page") for name in written)
+    assert not (folder / "report.html").exists()
+    capsys.readouterr()
+    assert "ends in .html" in report_error(
+        [str(folder), "--out", str(tmp_path / "page.md")], capsys
+    )
+    (tmp_path / "file").write_text("")
+    report_error([str(folder), "--out", str(tmp_path / "file" / "page.html")], capsys)

@@ -1,0 +1,200 @@
+"""The training loop: best weights, steps, learning rates, and losses that are not finite."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.trainables.parts.training.short_memory import points
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Features
+from trainables.parts.training import schedule
+from trainables.parts.training.loop import Training, fit
+from trainables.parts.training.scores import Scores, scores
+from trainables.parts.training.step import Objective
+
+
+def separable() -> MiniBatches:
+    """Eight points of two intents in two mini-batches."""
+    x = torch.tensor([[1.0, 0.2], [0.8, 0.1], [0.9, -0.3], [1.1, 0.0]])
+    return MiniBatches(Features(torch.cat([x, -x]), torch.tensor([0] * 4 + [1] * 4)), 4, 0)
+
+
+def linear() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(2, 2)
+
+
+def cross_entropy(model: nn.Module) -> Objective:
+    return Objective(lambda batch: model(batch.inputs), nn.functional.cross_entropy)
+
+
+def groups(model: nn.Module, rate: float = 0.1) -> list[dict[str, object]]:
+    return [{"params": list(model.parameters()), "lr": rate}]
+
+
+def test_the_loop_leaves_the_weights_of_the_best_epoch_of_equals_the_later() -> None:
+    model = linear()
+    accuracies = iter([0.2, 0.9, 0.9, 0.5])
+    weights = [
+        model.weight.detach().clone()
+        for _ in fit(
+            model,
+            Training(),
+            groups(model),
+            separable(),
+            cross_entropy(model),
+            lambda: next(accuracies),
+            stage="x",
+            epochs=4,
+        )
+    ]
+    assert torch.equal(model.weight, weights[2])
+    assert not torch.equal(weights[2], weights[3])
+
+
+def test_the_loop_steps_as_written_by_hand() -> None:
+    model, by_hand = linear(), linear()
+    config = Training(optimizer="sgd", weight_decay=0.0, schedule="linear")
+    losses, hits = [], 0
+    for number, batch in enumerate(separable().epoch(1)):
+        logits = by_hand(batch.inputs)
+        loss = nn.functional.cross_entropy(logits, batch.labels)
+        by_hand.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for parameter in by_hand.parameters():
+                parameter -= 0.1 * (1 - number / 2) * parameter.grad
+        losses.append(loss.item())
+        hits += int((logits.argmax(dim=1) == batch.labels).sum())
+    (epoch,) = fit(
+        model,
+        config,
+        groups(model),
+        separable(),
+        cross_entropy(model),
+        lambda: 0.5,
+        stage="x",
+        epochs=1,
+        done=3,
+    )
+    torch.testing.assert_close(model.weight, by_hand.weight)
+    assert (
+        epoch.train_loss == pytest.approx(sum(losses) / 2, rel=1e-6)
+        and epoch.train_accuracy == hits / 8
+    )
+    assert (epoch.epoch, epoch.steps, epoch.stage) == (4, 2, "x")
+
+
+@pytest.mark.parametrize("shape", ["constant", "linear", "cosine"])
+def test_an_epochs_learning_rate_is_that_of_its_last_step(shape: str) -> None:
+    model = linear()
+    config = Training(schedule=shape, warmup_ratio=0.25)
+    epochs = list(
+        fit(
+            model,
+            config,
+            groups(model),
+            separable(),
+            cross_entropy(model),
+            lambda: 0.5,
+            stage="x",
+            epochs=4,
+        )
+    )
+    expected = [schedule.learning_rate(config, 0.1, step, 8) for step in (1, 3, 5, 7)]
+    assert [epoch.learning_rate for epoch in epochs] == pytest.approx(expected)
+
+
+def test_gradients_are_clipped_to_their_largest_norm() -> None:
+    model = linear()
+    before = torch.cat([parameter.detach().flatten().clone() for parameter in model.parameters()])
+    config = Training(optimizer="sgd", weight_decay=0.0, max_grad_norm=1e-3)
+    list(
+        fit(
+            model,
+            config,
+            groups(model),
+            replace(separable(), batch_size=8),
+            cross_entropy(model),
+            lambda: 0.5,
+            stage="x",
+            epochs=1,
+        )
+    )
+    after = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+    assert (after - before).norm().item() == pytest.approx(0.1 * 1e-3, rel=1e-2)
+
+
+def test_weights_that_break_in_an_epochs_last_step_stop_training_too() -> None:
+    model = linear()
+    features = separable().examples
+
+    def slope(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return outputs.square().mean()
+
+    def validate() -> Scores:
+        with torch.no_grad():
+            return scores(model(features.vectors), features.targets)
+
+    config = Training(optimizer="sgd", weight_decay=0.0, schedule="constant")
+    whole, objective = (
+        replace(separable(), batch_size=8),
+        Objective(lambda batch: model(batch.inputs), slope),
+    )
+    with pytest.raises(FloatingPointError, match="the validation loss became"):
+        list(
+            fit(model, config, groups(model, 1e38), whole, objective, validate, stage="x", epochs=1)
+        )
+
+
+def not_finite(
+    forward: Callable[[Tensor], Tensor], loss: Callable[[Tensor], Tensor], **values: Any
+) -> tuple[nn.Linear, str]:
+    """The linear model and the error after a run that a number that is not finite has ended."""
+    torch.manual_seed(0)
+    model = nn.Linear(2, 2, bias=False)
+    nn.init.zeros_(model.weight)
+    x = points(4)
+    training = fit(
+        model,
+        Training(optimizer="sgd", weight_decay=0.0, **values),
+        [{"params": list(model.parameters()), "lr": 0.1}],
+        MiniBatches(Features(x.inputs, x.labels), 4, 0),
+        Objective(
+            lambda batch: forward(model(batch.inputs)), lambda outputs, labels: loss(outputs)
+        ),
+        lambda: 0.5,
+        stage="x",
+        epochs=2,
+        done=3,
+    )
+    with pytest.raises(FloatingPointError) as error:
+        list(training)
+    return model, str(error.value)
+
+
+@pytest.mark.parametrize("max_grad_norm", [None, 1.0])
+def test_a_gradient_that_is_not_finite_ends_the_run_before_it_reaches_the_weights(
+    max_grad_norm: float | None,
+) -> None:
+    """The square root of 0 is 0, but its derivative is not finite."""
+    model, message = not_finite(lambda z: z.abs().sqrt(), Tensor.sum, max_grad_norm=max_grad_norm)
+    assert message == "the gradient's norm became nan in epoch 4"
+    assert torch.equal(model.weight, torch.zeros(2, 2))
+
+
+def test_a_gradient_whose_norm_overflows_float32_ends_the_run_too() -> None:
+    """Each component is finite here, but not its square."""
+    model, message = not_finite(lambda z: z * 1e30, lambda z: z[:, 0].sum())
+    assert message == "the gradient's norm became inf in epoch 4"
+    assert torch.equal(model.weight, torch.zeros(2, 2))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_before_it_reaches_the_weights() -> None:
+    model, message = not_finite(lambda z: z, lambda z: z.sum() - torch.inf)
+    assert message == "the loss became -inf in epoch 4"
+    assert torch.equal(model.weight, torch.zeros(2, 2))
