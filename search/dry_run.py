@@ -28,10 +28,10 @@ def dry_run(
         _note(console, f"planned for this machine; the cluster at {address} may have more")
     seconds = MEASURING_SECONDS / len(specs)
     estimates = [_plan(console, spec, prepared, seconds, resume=resume) for spec in specs]
-    known = [estimated for estimated in estimates if estimated is not None]
-    if len(known) > 1:
-        total = sum(estimated.expected + estimated.confirmation for estimated in known)
-        print_line(console, "time", f"of all {len(known)} searches: {roughly(total)}")
+    measured = [estimated for estimated in estimates if estimated is not None]
+    if len(measured) > 1:
+        total = sum(estimated.expected + estimated.confirmation for estimated in measured)
+        print_line(console, "time", f"of all {len(measured)} searches: {roughly(total)}")
     console.print("nothing was run (--dry-run)")
 
 

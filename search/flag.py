@@ -50,8 +50,8 @@ def flag(
 
 def flag_of(declared: "Field[Any]") -> Flag:
     """What a field declares about its flag; a field without `flag(...)` has the defaults."""
-    found: Flag = declared.metadata.get("flag", Flag())
-    return found
+    declaration: Flag = declared.metadata.get("flag", Flag())
+    return declaration
 
 
 def positive_int(text: str) -> int:

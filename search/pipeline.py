@@ -189,7 +189,7 @@ def _finish_tracking(
     )
     if missing:
         console.print(
-            f"NOTE     not everything was logged to MLflow ({missing}); to log the rest:"
+            f"NOTE     MLflow lacks some of this ({missing}); to log the rest:"
             f" {next_commands.sync(spec)}",
             style="bold yellow",
         )

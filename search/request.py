@@ -55,7 +55,7 @@ def _new(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:
         is_sgd = name.startswith("sgd_")
         twin = name.removeprefix("sgd_") if is_sgd else f"sgd_{name}"
         read_by = "sgd" if is_sgd else "adamw"
-        if twin in config.describe() and fixed.get("optimizer", read_by) not in ("either", read_by):
+        if twin in config.describe() and fixed.get("optimizer", read_by) != read_by:
             raise ValueError(
                 f"--fix {name} has no effect with optimizer={fixed['optimizer']}, which reads"
                 f" {twin}"

@@ -28,8 +28,8 @@ from search.trials.tuner import Ending
 
 WHY_EARLY = {
     Ending.EXHAUSTED: "; the space has no further configurations",
-    Ending.TIME: "; the time budget is spent",
-    Ending.HOPELESS: "; stopped, because the first trials failed for the same reason",
+    Ending.TIME: "; the time budget was spent",
+    Ending.HOPELESS: "; stopped, because the first trials failed for one reason",
 }
 """Why a search ended with fewer trials than asked for."""
 

@@ -1,6 +1,5 @@
 """Exit codes of the commands, and the commands that they print, pasted into a shell."""
 
-import json
 import os
 import re
 import signal
@@ -11,18 +10,13 @@ import time
 import urllib.request
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pytest
 import torch
-from packaging.version import Version
 
 from search import export, predict, sync, train
-from search.final import folder as model_folders
-from search.final import mlflow_model
 from search.final.predictor import BATCH_SIZE
 from search.spec import SearchSpec
 from search.terminal import next_commands
@@ -137,76 +131,6 @@ def test_an_interrupt_is_exit_code_130(place: Path) -> None:
         assert '"label"' in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130 and "Traceback" not in process.stderr.read()
-
-
-def test_a_served_models_requirements_exist_in_a_package_index() -> None:
-    """Not a local build, as 2.13.0+cpu."""
-    found = dict(line.split("==") for line in mlflow_model.requirements())
-    assert found["torch"] == Version(version("torch")).public and all(
-        Version(number).local is None for number in found.values()
-    )
-
-
-# What is there is kept
-
-
-def record(folder: Path, **changes: Any) -> Path:
-    """A model's folder as an earlier training left it."""
-    folder.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors", "README.md", "tokenizer.json"):
-        (folder / name).write_text("{}")
-    values = {"curves": {}, "summary": {}, "best_seed": 1000, "configuration": {}} | changes
-    (folder / model_folders.SCORES).write_text(json.dumps(values))
-    return folder
-
-
-def test_only_a_folder_that_search_train_wrote_is_replaced(tmp_path: Path) -> None:
-    model_folders.check_out(tmp_path / "new")
-    model_folders.check_out(record(tmp_path / "earlier"))
-    named = record(tmp_path / "newer", files=["odd.model"])
-    (named / "odd.model").write_text("")
-    model_folders.check_out(named)
-    (tmp_path / "empty").mkdir()
-    model_folders.check_out(tmp_path / "empty")
-
-
-def other_file(folder: Path) -> None:
-    (folder / "thesis.tex").write_text("three years")
-
-
-def other_folder(folder: Path) -> None:
-    (folder / "config.json").unlink()
-    (folder / "config.json").mkdir()
-
-
-def hidden_folder(folder: Path) -> None:
-    (folder / ".git").mkdir()
-
-
-def other_scores(folder: Path) -> None:
-    (folder / model_folders.SCORES).write_text('{"alice": 3}')
-
-
-def list_of_scores(folder: Path) -> None:
-    (folder / model_folders.SCORES).write_text("[1, 2]")
-
-
-def no_scores(folder: Path) -> None:
-    (folder / model_folders.SCORES).unlink()
-
-
-@pytest.mark.parametrize(
-    "change", [other_file, other_folder, hidden_folder, other_scores, list_of_scores, no_scores]
-)
-def test_a_folder_with_other_files_is_refused_before_training(
-    tmp_path: Path, change: Callable[[Path], None]
-) -> None:
-    folder = record(tmp_path / "model")
-    change(folder)
-    before = sorted(path.name for path in folder.iterdir())
-    with pytest.raises(ValueError, match=r"is not a model folder of search\.train") as error:
-        model_folders.check_out(folder)
-    assert "\n" not in str(error.value) and sorted(path.name for path in folder.iterdir()) == before
 
 
 # What is printed, pasted

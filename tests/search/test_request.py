@@ -1,0 +1,51 @@
+"""The searches that a command line asks for."""
+
+import json
+
+import pytest
+
+import trainables
+from search import arguments
+from search.request import read_request
+from search.spec import SearchSpec
+
+BASE = ["--data", "embedded", "--model", "minilm", "--dry-run"]
+
+
+def spec(**values: object) -> SearchSpec:
+    return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
+
+
+def test_a_renamed_folder_is_not_resumed(tmp_path) -> None:
+    made = spec(name="old", results=str(tmp_path))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "spec.json").write_text(made.to_json())
+    with pytest.raises(ValueError, match="holds the search 'old'"):
+        read_request(arguments.parse(["--resume", "new", "--results", str(tmp_path)]))
+
+
+def test_all_makes_a_search_for_each_regime() -> None:
+    specs = read_request(arguments.parse(["--regime", "all", "--name", "mine", *BASE])).specs
+    assert [made.name for made in specs] == [f"mine-{regime}" for regime in trainables.names()]
+
+
+def test_a_resumed_search_takes_more_trials_but_no_fixed_field(tmp_path) -> None:
+    made = spec(name="old", results=str(tmp_path), trials=5)
+    made.folder.mkdir()
+    (made.folder / "spec.json").write_text(made.to_json())
+    (grown,) = read_request(
+        arguments.parse(["--resume", "old", "--results", str(tmp_path), "--trials", "9"])
+    ).specs
+    assert grown.trials == 9 and json.loads(grown.to_json())["name"] == "old"
+    changes = (
+        "--epochs 3",
+        "--data massive",
+        "--seed 4",
+        "--regime llrd",
+        "--fix dropout=0",
+        "--scheduler median",
+        "--grace 1",
+    )
+    for change in map(str.split, changes):
+        with pytest.raises(ValueError, match="--resume"):
+            read_request(arguments.parse(["--resume", "old", "--results", str(tmp_path), *change]))
