@@ -3,7 +3,6 @@
 import fcntl
 import gc
 import os
-from collections import Counter
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -25,10 +24,23 @@ torch.set_num_threads(1)
 gc.set_threshold(100_000)
 
 
+LONG_FILES = (
+    "test_resilience.py",
+    "test_tracker.py",
+    "test_search.py",
+    "test_printed_commands.py",
+    "test_records.py",
+    "test_final_model.py",
+    "test_same_curve.py",
+)
+"""The files that take longest. They begin first, so that parallel workers end together."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the files with the most slow tests first, so that parallel workers end together."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    """Run LONG_FILES first and files without slow tests last."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    ranks = {name: rank for rank, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks) + (item.path not in slow)))
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ def test_events_become_trials_and_an_incomplete_line_is_skipped(tmp_path: Path) 
 
 
 def test_a_search_without_trials_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="first trial"):
+    with pytest.raises(ValueError, match="began no trial"):
         trials.of_events(tmp_path / "nothing")
 
 
