@@ -1,4 +1,4 @@
-"""How every command parses its arguments, reports an error in one line, and exits."""
+"""How every command starts, prints errors in one line, and exits."""
 
 import argparse
 import contextlib
@@ -9,11 +9,9 @@ from errno import EBUSY, EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 from pathlib import Path
 from typing import NoReturn
 
-from analysis.text import plain
-
-OK, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USER_ERROR, NO_RESULT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes. FAILED: the machine failed, such as a full disk. USER_ERROR: invalid input.
-INTERRUPTED: by ^C or SIGTERM."""
+NO_RESULT: no trial completed. INTERRUPTED: by ^C or SIGTERM."""
 MAX_ERROR_LENGTH = 1500
 """A longer error message loses its middle."""
 WRONG_PATH = (EBUSY, EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
@@ -29,30 +27,36 @@ class Parser(argparse.ArgumentParser):
 
 
 def refusal(error: Exception | str) -> str:
-    """The line on stderr with which a command refuses its input."""
-    text = plain(str(error))
-    half = MAX_ERROR_LENGTH // 2
+    """The line on stderr with which a command fails: printable, and not too long."""
+    text, half = str(error).strip(), MAX_ERROR_LENGTH // 2
     if len(text) > MAX_ERROR_LENGTH:
         text = f"{text[:half]}...{text[3 - half :]}"
-    return f"error: {text}"
+    return f"error: {''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)}"
+
+
+def print_error(error: OSError | ValueError, hint: str = "") -> int:
+    """Print an error in one line, and return its exit code.
+
+    ValueError means invalid input, OSError that the machine failed; `hint` is for the latter.
+    """
+    code = USER_ERROR if isinstance(error, ValueError) else FAILED
+    line = f"{error}; {hint}" if hint and code == FAILED else str(error)
+    with contextlib.suppress(OSError):
+        print(refusal(line), file=sys.stderr)
+    return code
 
 
 def exit_code(work: Callable[[], int]) -> int:
-    """Run a command's work and return its exit code.
-
-    A ValueError is the user's error, an OSError the machine's; either is printed as one line.
-    """
+    """Do a command's work, which returns an exit code; turn its exceptions into one."""
     try:
         code = work()
-        sys.stdout.flush()  # a full disk may only show here
-    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
-        code = OK
+        sys.stdout.flush()  # A full disk may show only here.
+    except BrokenPipeError:
+        code = OK  # The reader, such as `| head`, has what it wants.
     except KeyboardInterrupt:
         code = INTERRUPTED
     except (OSError, ValueError) as error:
-        code = USER_ERROR if isinstance(error, ValueError) else FAILED
-        with contextlib.suppress(OSError):
-            print(refusal(error), file=sys.stderr)
+        code = print_error(error)
     _drop_unwritten()
     return code
 
@@ -69,9 +73,9 @@ def user_path(path: Path) -> Iterator[None]:
 
 
 def _drop_unwritten() -> None:
-    """Keep Python from flushing at exit what can't be written.
+    """Drop output that cannot be written.
 
-    It would fail again, with a traceback and an exit code of its own.
+    Python would try again when it exits, and fail with a traceback and an exit code of its own.
     """
     try:
         sys.stdout.flush()

@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import trainables
-from search.command import Parser
+from analysis.command import Parser
 from search.flag import flag_of
 from search.folders import folder_of, valid_name
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec

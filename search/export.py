@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.command import OK, Parser, exit_code, user_path
 from search.atomic import write
-from search.command import OK, Parser, exit_code, user_path
 from search.folders import folder_of
 from search.outputs.recipe import export
 

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from search.command import OK, Parser, exit_code
+from analysis.command import OK, Parser, exit_code
 from search.final.predictor import Predictor, valid_text
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
-from search.command import INTERRUPTED, RECORDED, print_error
+from analysis.command import INTERRUPTED, print_error
+from search.cluster.watchdog import RECORDED
 from search.signals import SIGNALS, Stop
 
 

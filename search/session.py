@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
+from analysis.command import INTERRUPTED, NO_RESULT, OK
 from analysis.comparison import conditions
 from analysis.comparison import table as comparison
 from analysis.read.summary import Summary
 from analysis.text import duration
 from search.cluster.start import cluster
-from search.command import INTERRUPTED, NO_RESULT, OK
 from search.context import set_up
 from search.dry_run import dry_run
 from search.inputs import Prepared, prepare

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from analysis.command import INTERRUPTED
 from search.cluster.watchdog import exit_now
-from search.command import INTERRUPTED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Treated alike: ^C, and what a machine sends before it shuts down."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from search.command import OK, Parser, exit_code
+from analysis.command import OK, Parser, exit_code
 from search.folders import folder_of
 from search.outputs.tables import summarise
 from search.spec import SearchSpec

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.command import OK, Parser, exit_code
 from analysis.comparison import conditions
 from analysis.comparison import table as comparison
-from search.command import OK, Parser, exit_code
 from search.final.folder import check_out
 from search.final.mlflow_model import check_registered_name
 from search.final.training import TrainSpec, train

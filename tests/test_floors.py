@@ -29,7 +29,7 @@ FLOORS = {
         "inputs signals study",
         "cluster",
         "spec",
-        "atomic command flag folders lock polling reports seeds",
+        "atomic flag folders lock polling reports seeds",
     ],
     "analysis": [
         "report rungs",

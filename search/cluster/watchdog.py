@@ -13,8 +13,8 @@ from typing import NoReturn
 
 import psutil
 
+from analysis.command import FAILED
 from search.cluster import scratch
-from search.command import FAILED, RECORDED
 
 DAEMONS = ("raylet", "gcs_server")
 """Ray processes that are our children."""
@@ -23,6 +23,8 @@ AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 DISCOVERY_SECONDS = 10.0
 """How long after Ray's start to look for its processes: the raylet starts its agents later."""
 POLL_MILLISECONDS = 100
+RECORDED = "everything up to here is recorded; continue with --resume"
+"""What a failing search adds to its error."""
 
 _exiting = threading.RLock()
 _watched: dict[psutil.Process, str] = {}

@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from analysis.command import user_path
 from search.atomic import write
-from search.command import user_path
 from search.final.model_card import model_card
 from trainables.parts.model.classifier import WEIGHTS, Classifier
 from trainables.parts.quote import quoted

@@ -13,7 +13,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 import trainables
-from search.command import user_path
+from analysis.command import user_path
 from search.outputs.provenance import commit, versions
 from search.spec import SearchSpec
 from search.study import records

@@ -22,7 +22,7 @@ def raising(error: BaseException) -> Callable[[], int]:
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (ValueError("two\nlines"), 2, "error: two lines\n"),
+        (ValueError("two\nlines"), 2, "error: two\\nlines\n"),
         (OSError(errno.ENOSPC, "disk full"), 1, "error: [Errno 28] disk full\n"),
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 0, ""),

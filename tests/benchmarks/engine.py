@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 import spaces
 import trainables
-from search.command import Parser
+from analysis.command import Parser
 from search.inputs import Prepared, prepare, resolve_precision
 from tests.benchmarks.work import Shape, training_flop
 from trainables.parts.data.batches import MiniBatches

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from search.command import Parser
+from analysis.command import Parser
 from search.spec import Sampler
 from search.study.study import JOURNAL
 from tests.benchmarks import program, report

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from search.command import Parser
+from analysis.command import Parser
 
 SIZES = (1024, 2048, 4096)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from search.command import FAILED, INTERRUPTED, OK, USER_ERROR, refusal
+from analysis.command import FAILED, INTERRUPTED, OK, USER_ERROR, refusal
 
 
 def run(prepare: Callable[[Path], Any]) -> int:

@@ -27,8 +27,8 @@ import torch
 from optuna.samplers import RandomSampler
 
 import trainables
+from analysis.command import INTERRUPTED, OK, USER_ERROR, Parser, refusal
 from analysis.intervals import wilson
-from search.command import INTERRUPTED, OK, USER_ERROR, Parser, refusal
 from search.inputs import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.study.configuration import configuration

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import trainables
-from search.command import Parser
+from analysis.command import Parser
 from search.inputs import prepare, resolve_precision
 from search.study import study as studies
 from tests.benchmarks import corpus, process, program, report, trials

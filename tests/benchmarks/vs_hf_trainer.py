@@ -30,7 +30,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from search.command import Parser
+from analysis.command import Parser
 from search.inputs import prepare, resolve_precision
 from tests.benchmarks import corpus, peak, program, report
 from tests.benchmarks.hf_figures import accuracy_line, figures, ratios_table, sides_table

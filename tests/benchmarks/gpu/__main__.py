@@ -22,7 +22,7 @@ from typing import get_args
 
 import torch
 
-from search.command import FAILED, INTERRUPTED, OK, Parser
+from analysis.command import FAILED, INTERRUPTED, OK, Parser
 from tests.benchmarks.gpu import mps
 from tests.benchmarks.gpu.card import Card
 from tests.benchmarks.gpu.job import Determinism, Failed, Job, Setting
