@@ -14,7 +14,7 @@ from search.spec import SearchSpec
 from search.terminal.plan import print_data, print_estimate, print_line, print_plan
 from search.terminal.space import print_space
 from search.terminal.text import roughly
-from search.trials.worker import reason
+from search.trials.worker import failure_reason
 
 
 def dry_run(
@@ -54,7 +54,7 @@ def _plan(
         with console.status("measuring trial 0 on a few sentences", refresh_per_second=2):
             trial = measure(spec, prepared, per_trial, precision, seconds)
     except Exception as error:  # Whatever a regime raises: its trials would fail with it.
-        _note(console, f"trial 0 fails on a few sentences: {reason(error)}", "bold yellow")
+        _note(console, f"trial 0 fails on a few sentences: {failure_reason(error)}", "bold yellow")
     else:
         finished = finished_trials(spec) if resume else 0
         rows = len(prepared.data.train)

@@ -28,7 +28,7 @@ from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
 from search.trials.confirmation import confirm
 from search.trials.tuner import Ending, tune_study
-from search.trials.worker import Job, reason
+from search.trials.worker import Job, failure_reason
 
 TRACKING_SECONDS = 1.0
 """Between two updates of MLflow while trials run."""
@@ -168,7 +168,7 @@ def draw_report(spec: SearchSpec, console: Console) -> None:
         raise
     except Exception as error:
         console.print(
-            f"NOTE     the report could not be drawn: {reason(error)}; to try again:"
+            f"NOTE     the report could not be drawn: {failure_reason(error)}; to try again:"
             f" {next_commands.report(spec)}",
             style="bold yellow",
         )

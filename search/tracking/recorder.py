@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from search.reports import SYSTEM_METRICS, epoch_ends
 from search.tracking import sqlite_file
+from trainables.parts.quote import reason
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
 EPOCH_METRICS = (
@@ -53,7 +54,7 @@ def connect(uri: str, results: str) -> Any:
         client = open_client(uri)
         make_experiments(client, results)
     except Exception as error:  # The file system, requests, SQLAlchemy and MLflow have their own.
-        problem = f"MLflow cannot record at '{uri}': {one_line(error)}"
+        problem = f"MLflow cannot record at '{uri}': {reason(error)}"
         raise ValueError(without_password(problem, uri)) from error
     return client
 
@@ -100,11 +101,6 @@ def make_experiments(client: Any, results: str) -> str:
         )
     experiment_id: str = experiment.experiment_id
     return experiment_id
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's message in one short line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def without_password(text: str, uri: str) -> str:

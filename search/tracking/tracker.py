@@ -28,7 +28,8 @@ from search.study.study import trials
 from search.tracking.identity import IDENTITY, settings
 from search.tracking.logged_run import LoggedRun
 from search.tracking.paper_runs import log_paper
-from search.tracking.recorder import OutOfTime, Recorder, one_line, test_metrics, without_password
+from search.tracking.recorder import OutOfTime, Recorder, test_metrics, without_password
+from trainables.parts.quote import reason
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
@@ -104,7 +105,7 @@ class Tracker:
                     return
                 except Exception as error:
                     uri = self.recorder.client.tracking_uri
-                    problem[0] = without_password(one_line(error), uri)
+                    problem[0] = without_password(reason(error), uri)
                 if attempts_left:
                     time.sleep(1.0)
 

@@ -38,7 +38,7 @@ def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
         try:
             yield run, ray.get(done), None
         except ray.exceptions.RayError as error:
-            yield run, Trained([], [], []), worker.reason(error)
+            yield run, Trained([], [], []), worker.failure_reason(error)
 
 
 def test(
@@ -57,5 +57,5 @@ def test(
             ]
         )
     except ray.exceptions.RayError as error:
-        raise OSError(f"a run cannot be tested: {worker.reason(error)}") from error
+        raise OSError(f"a run cannot be tested: {worker.failure_reason(error)}") from error
     return scores

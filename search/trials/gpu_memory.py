@@ -76,7 +76,7 @@ def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) ->
     except ray.exceptions.RayError as error:
         what = (
             f"the most expensive trial of '{spec.regime}' does not run on a GPU:"
-            f" {worker.reason(error)}"
+            f" {worker.failure_reason(error)}"
         )
         if out_of_memory(getattr(error, "cause", None) or error):
             raise ValueError(

@@ -95,7 +95,7 @@ def encode(job: Job) -> tuple[Features, Features]:
     return train.to("cpu"), validation.to("cpu")
 
 
-def reason(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """An error in one line. For Ray's wrapper of an error in a worker: the error in the worker."""
     error = getattr(error, "cause", None) or error
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
@@ -132,7 +132,7 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
     except Exception as error:
         worker_lost = cuda_is_lost(error)
         key = WORKER_LOST if worker_lost else FAILED
-        tune.report({key: reason(error), "validation_accuracy": 0.0})
+        tune.report({key: failure_reason(error), "validation_accuracy": 0.0})
         if worker_lost:
             raise
     else:

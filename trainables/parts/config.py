@@ -1,15 +1,13 @@
 """Hyperparameters as frozen dataclasses that validate types, ranges, choices and names."""
 
-import ast
-import inspect
 import math
 import sys
-import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
+from trainables.parts.docstrings import field_docstrings
 from trainables.parts.quote import quoted
 
 
@@ -94,20 +92,7 @@ class Hyperparameters:
     @classmethod
     def describe(cls) -> dict[str, str]:
         """The docstring under each field, by name, read from the source of the declaring class."""
-        docstrings: dict[str, str] = {}
-        for owner in reversed(cls.__mro__):
-            if owner is object:
-                continue
-            body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-            assert isinstance(body, ast.ClassDef)
-            for node, after in zip(body.body, body.body[1:]):
-                if (
-                    isinstance(node, ast.AnnAssign)
-                    and isinstance(node.target, ast.Name)
-                    and isinstance(after, ast.Expr)
-                ):
-                    docstrings[node.target.id] = inspect.cleandoc(ast.literal_eval(after.value))
-        return docstrings
+        return field_docstrings(cls)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON or YAML."""

@@ -143,7 +143,10 @@ def test_numbers_stay_numbers_and_formulas_become_text(text: str, made: str) -> 
 
 def test_reasons_in_trials_csv_begin_with_the_error_class() -> None:
     """The file is an exact record without apostrophes, so no cell of it may begin as a formula."""
-    assert worker.reason(ValueError("=cmd|' /C calc'!A0\n")) == "ValueError: =cmd|' /C calc'!A0"
+    assert (
+        worker.failure_reason(ValueError("=cmd|' /C calc'!A0\n"))
+        == "ValueError: =cmd|' /C calc'!A0"
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)
