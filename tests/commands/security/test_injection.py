@@ -143,10 +143,8 @@ def test_numbers_stay_numbers_and_formulas_become_text(text: str, made: str) -> 
 
 def test_reasons_in_trials_csv_begin_with_the_error_class() -> None:
     """The file is an exact record without apostrophes, so no cell of it may begin as a formula."""
-    assert (
-        worker.failure_reason(ValueError("=cmd|' /C calc'!A0\n"))
-        == "ValueError: =cmd|' /C calc'!A0"
-    )
+    formula = "=cmd|' /C calc'!A0"
+    assert worker.failure_reason(ValueError(f"{formula}\n")) == f"ValueError: {formula}"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
