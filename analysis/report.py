@@ -2,7 +2,7 @@
 
 Writes to RESULTS one HTML page, `report.html`; the same without figures as Markdown, `report.md`;
 every figure as an SVG file in `report_figures/`; and the numbers behind them as CSV files,
-`report_NAME.csv` for each of `analysis.tables`.
+`report_TABLE.csv` for each of `analysis.tables`.
 """
 
 import re

@@ -122,7 +122,7 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
     args = parser(spec).parse_args(given)
     if args.dry_run and args.quiet:
         raise ValueError(
-            "--dry-run and --quiet exclude each other: all that a dry run does is print"
+            "--dry-run and --quiet cannot be combined: --quiet would hide all that a dry run prints"
         )
     regimes = trainables.names()
     if args.resume is not None:
@@ -162,7 +162,7 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
 def _confirmation(args: argparse.Namespace) -> dict[str, int]:
     """What `--confirm KxN` and `--no-confirm` mean."""
     if args.confirm is not None and args.no_confirm:
-        raise ValueError("--confirm and --no-confirm exclude each other")
+        raise ValueError("--confirm and --no-confirm cannot be combined")
     if args.no_confirm:
         return {"confirm_top": 0}
     if args.confirm is None:

@@ -161,7 +161,7 @@ def draw_report(spec: SearchSpec, console: Console) -> None:
     Raises OSError where the disk fails.
     """
     try:
-        from analysis.report import report  # Takes a second to import: not before the first trial.
+        from analysis.report import report  # Imported late: it takes a second.
 
         report(spec.folder)
     except OSError:

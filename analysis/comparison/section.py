@@ -60,7 +60,7 @@ def _standings(summaries: Sequence[Summary], labels: Sequence[str]) -> list[Bloc
         return []
     drawing = Drawing(
         "Standings",
-        "Means over the confirmed runs with their 95 % intervals (Student's t; none for a single"
+        "Means over the reported runs with their 95 % intervals (Student's t; none for a single"
         " seed), clipped at 0 and 100 %. Where intervals overlap widely, more seeds are needed to"
         " tell the searches apart. Trial 0 is a single run of the regime's default configuration,"
         " with any values set by --fix.",

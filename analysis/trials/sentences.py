@@ -31,8 +31,8 @@ def _winner(search: Search) -> str:
     if winner is None:
         return ""
     if search.summary.winner_trial is None:
-        return f" The best trial so far is trial {winner}; it was not confirmed on other seeds."
-    return f" The winner is trial {winner}, the best when confirmed on other seeds."
+        return f" The best trial so far is trial {winner}; no other seeds were run."
+    return f" The winner is trial {winner}, chosen among the best by runs on other seeds."
 
 
 def selection(search: Search) -> str | None:

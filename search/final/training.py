@@ -179,7 +179,7 @@ def _train_seeds(
 
 
 def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:
-    """The seed with the highest validation accuracy; the lowest seed of equals."""
+    """The seed with the highest validation accuracy; on ties the lowest seed."""
     return max(curves, key=lambda seed: (curves[seed][-1]["best_validation_accuracy"], -seed))
 
 

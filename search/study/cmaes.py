@@ -173,7 +173,7 @@ class Encoding:
 
 
 def ranked(trials: Iterable[FrozenTrial], direction: StudyDirection) -> list[FrozenTrial]:
-    """The best first, and of equals the earlier."""
+    """The best first; on ties the earlier."""
     sign = -1 if direction == StudyDirection.MAXIMIZE else 1
     return sorted(
         trials, key=lambda trial: math.inf if math.isnan(score(trial)) else sign * score(trial)

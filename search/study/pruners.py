@@ -1,7 +1,7 @@
 """Pruners: which trials stop early.
 
-Optuna's own. They decide from the study's records alone, so a resumed search decides as if it had
-never stopped.
+These are Optuna's. They decide from the study's records alone, so a resumed search decides as if it
+had never stopped.
 """
 
 from optuna.pruners import (
@@ -29,4 +29,5 @@ def pruner(spec: SearchSpec) -> BasePruner:
         )
     if spec.scheduler == "median":
         return MedianPruner(n_startup_trials=MEDIAN_STARTUP_TRIALS, n_warmup_steps=grace)
+    assert spec.scheduler == "none"
     return NopPruner()

@@ -78,7 +78,7 @@ class RunKey(Generic[T]):
         return {} if trial is None else self.read(study).get(trial, {})
 
     def recorded(self, study: HasAttributes) -> bool:
-        """Whether it was recorded, be it without any run."""
+        """Whether it was recorded, even if it is empty."""
         return self.name in study.user_attrs
 
     def begin(self, study: Any) -> None:

@@ -34,6 +34,7 @@ def sampler(spec: SearchSpec) -> BaseSampler:
     if spec.sampler == "cmaes":
         # CmaEs derives a seed for each trial itself.
         return PenaliseFailures(lambda _: CmaEs(spec.seed), spec.seed)
+    assert spec.sampler == "random"
     return ByNumber(spec.seed)
 
 

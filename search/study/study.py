@@ -63,7 +63,7 @@ def read_study(folder: Path) -> optuna.Study:
 def entry(study: optuna.Study) -> AbstractContextManager[None]:
     """All changes in this block go to the journal at once; nobody sees them before."""
     storage = study._storage
-    assert isinstance(storage, Storage), "a study that was opened to be read only"
+    assert isinstance(storage, Storage), "the study was opened read-only"
     return storage.entry()
 
 
@@ -98,7 +98,7 @@ def started(every: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def ranking(study: optuna.Study) -> list[FrozenTrial]:
-    """Complete trials, the best first; of equals the earlier one."""
+    """Complete trials, the best first; on ties the earlier one."""
     complete = [trial for trial in trials(study) if trial.state == TrialState.COMPLETE]
     return sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
 

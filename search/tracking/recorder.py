@@ -11,20 +11,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from search.reports import SYSTEM_METRICS, epoch_ends
+from search.study.records import EPOCH_FIELDS
 from search.tracking import sqlite_file
 from trainables.parts.quote import reason
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
-EPOCH_METRICS = (
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "best_validation_accuracy",
-    "learning_rate",
-    "seconds",
-    *SYSTEM_METRICS,
-)
+NO_METRICS = ("epoch", "stage", "steps", "micro_batch")
+EPOCH_METRICS = (*(name for name in EPOCH_FIELDS if name not in NO_METRICS), *SYSTEM_METRICS)
 """What is logged of each epoch."""
 OUR_TAGS = (
     "regimen.",

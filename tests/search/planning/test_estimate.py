@@ -354,4 +354,4 @@ def test_a_dry_run_reports_that_trial_0_fails(
 
 def test_a_quiet_dry_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--regime", "baseline", "--dry-run", "--quiet"]) == 2
-    assert "--dry-run and --quiet exclude each other" in capsys.readouterr().err
+    assert "--dry-run and --quiet cannot be combined" in capsys.readouterr().err

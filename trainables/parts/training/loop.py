@@ -60,7 +60,7 @@ def fit(
         if isinstance(scores, Scores):
             require_finite("validation loss", scores.loss, epoch)
         accuracy = scores if isinstance(scores, float) else scores.accuracy
-        # The later of equals: at the maximum accuracy, the loss may still fall.
+        # On ties take the later epoch: at the maximum accuracy, the loss may still fall.
         if accuracy >= best:
             best = accuracy
             _copy_weights(model, best_weights)

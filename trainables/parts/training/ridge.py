@@ -57,7 +57,7 @@ def ridge(
 ) -> Ridge:
     """Fit vectors (N, D) to labels (N,) below `intents`.
 
-    Takes the penalty with the highest leave-one-out accuracy; of equals the last, so give them in
+    Takes the penalty with the highest leave-one-out accuracy; on ties the last, so give them in
     ascending order.
     """
     x, labels = vectors.double(), labels.to(vectors.device)
