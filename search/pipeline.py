@@ -63,7 +63,7 @@ def run_search(
     """
     began = time.monotonic()
     spec.folder.mkdir(parents=True, exist_ok=True)
-    with alone(spec.folder):
+    with alone(spec.folder), stop.delayed():
         if not resume:
             spec.named()
             write(spec.folder / "spec.json", spec.to_json())
@@ -106,7 +106,8 @@ def _run_trials(
                 ending = tune_study(spec, study, job, context.resources, stop)
             progress.update()
         if ending != Ending.INTERRUPTED and spec.confirm_top:
-            confirm(spec, study, context.prepared, job, context.resources, console.print)
+            say, check = console.print, stop.check
+            confirm(spec, study, context.prepared, job, context.resources, say, check)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:

@@ -50,7 +50,8 @@ def run_command(args: argparse.Namespace, stop: Stop) -> int:
     console.quiet = asked.quiet
     outcomes = run_all(asked.specs, prepared, console, stop, resume=asked.resume)
     console.quiet = False
-    return _print_outcomes(console, outcomes, quiet=asked.quiet)
+    stopped = len(outcomes) < len(asked.specs)
+    return _print_outcomes(console, outcomes, stopped=stopped, quiet=asked.quiet)
 
 
 def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Outcome:
@@ -97,7 +98,7 @@ def run_all(
     for spec in specs:
         console.quiet = quiet
         outcomes.append(run_search(spec, context, client, console, stop, resume=resume))
-        if outcomes[-1].ending == Ending.INTERRUPTED:
+        if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
             break
     return outcomes
 
@@ -106,10 +107,13 @@ def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
 
-def _print_outcomes(console: Console, outcomes: Sequence[Outcome], *, quiet: bool) -> int:
+def _print_outcomes(
+    console: Console, outcomes: Sequence[Outcome], *, stopped: bool, quiet: bool
+) -> int:
     """Print the comparison table, its remarks and the next commands; returns the exit code.
 
-    `quiet` leaves out the remarks, and how a search ended unless it ended early.
+    `stopped` says that further searches were to follow. `quiet` leaves out the remarks, and how a
+    search ended unless it ended early.
     """
     summaries = [outcome.summary for outcome in outcomes]
     print_table(console, comparison.table(summaries))
@@ -121,7 +125,7 @@ def _print_outcomes(console: Console, outcomes: Sequence[Outcome], *, quiet: boo
         if early or not quiet:
             console.print(_how_it_ended(outcome) + early)
     last = outcomes[-1]
-    if last.ending == Ending.INTERRUPTED:
+    if stopped or last.ending == Ending.INTERRUPTED:
         console.print(f"stopped. Continue with: {next_commands.resume(last.spec)}")
         return INTERRUPTED
     ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]

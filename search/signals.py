@@ -1,9 +1,7 @@
 """Stopping a search by ^C or SIGTERM: the first one ends it in good order, a second one at once."""
 
 import contextlib
-import os
 import signal
-import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -13,41 +11,40 @@ from search.cluster.watchdog import exit_now
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Treated alike: ^C, and what a machine sends before it shuts down."""
-RESEND_SECONDS = 0.05
 
 
 class Stop:
     """The handler of both signals.
 
-    While trials run, the first signal only sets `asked`, and the trials end their epoch. Elsewhere
-    it raises KeyboardInterrupt, which also ends a long library call at once.
+    It raises nothing. An exception that is raised wherever the main thread happens to be may be
+    dropped, as in a destructor, or may leave a lock of some library held for ever.
     """
 
     def __init__(self) -> None:
         self.asked = False
-        self.patient = False
+        """Whether the user wants to stop. The search looks at it, or calls `check`."""
+        self.searching = False
+        """Whether a search is under way, which ends in good order. Before that, nothing is lost."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        if not self.patient and _in_destructor(frame):
-            # Python prints and drops what a `__del__` raises, so KeyboardInterrupt would be lost
-            # there: send the signal again when the destructor is done.
-            threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), number)).start()
-            return
-        if self.asked:
+        if self.asked or not self.searching:
             exit_now(INTERRUPTED)
         self.asked = True
-        if not self.patient:
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if the user wants to stop."""
+        if self.asked:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
-    def waits(self) -> Iterator[None]:
+    def delayed(self) -> Iterator[None]:
         """In the block, the first signal only sets `asked`."""
-        self.patient = True
+        self.searching = True
         try:
             yield
         finally:
-            self.patient = False
+            self.searching = False
 
     @contextlib.contextmanager
     def handles(self) -> Iterator[None]:
@@ -58,12 +55,3 @@ class Stop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _in_destructor(frame: FrameType | None) -> bool:
-    """Whether the signal arrived while Python ran a `__del__` method."""
-    while frame is not None:
-        if frame.f_code.co_name == "__del__":
-            return True
-        frame = frame.f_back
-    return False

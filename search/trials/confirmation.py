@@ -26,6 +26,7 @@ def confirm(
     job: Job,
     resources: Resources,
     say: Callable[[str], None],
+    check: Callable[[], None],
 ) -> None:
     """Choose the winner among the best trials, then train and test it on seeds that chose nothing.
 
@@ -35,7 +36,7 @@ def confirm(
     if not records.REPORT_RUNS.recorded(study):
         # From now on, runs that chose the winner are not the reported ones.
         records.REPORT_RUNS.begin(study)
-    confirmation = _Confirmation(spec, study, prepared, job, resources, say)
+    confirmation = _Confirmation(spec, study, prepared, job, resources, say, check)
     winner = confirmation.choose()
     if winner is not None:
         confirmation.report(winner)
@@ -49,6 +50,8 @@ class _Confirmation:
     job: Job
     resources: Resources
     say: Callable[[str], None]
+    check: Callable[[], None]
+    """Called several times a second; raises KeyboardInterrupt to stop."""
 
     def choose(self) -> int | None:
         """Run the best `confirm_top` trials on the seeds of the choice.
@@ -61,7 +64,7 @@ class _Confirmation:
         wanted = [(trial.number, seed) for trial in top for seed in seeds]
         done = (records.CHOICE_RUNS, records.CHOICE_FAILURES)
         new = self._start(wanted, done, f"confirming the best {len(top)}")
-        for run, trained, failure in full_runs.finished(new):
+        for run, trained, failure in full_runs.finished(new, self.check):
             if failure:
                 records.CHOICE_FAILURES.add(self.study, run.trial, run.seed, failure)
             else:
@@ -86,7 +89,7 @@ class _Confirmation:
         done = (records.REPORT_RUNS, records.REPORT_FAILURES)
         what = f"training the winner, trial {winner}, for the report"
         new = self._start([(winner, seed) for seed in seeds], done, what)
-        for run, trained, failure in full_runs.finished(new):
+        for run, trained, failure in full_runs.finished(new, self.check):
             if failure:
                 records.REPORT_FAILURES.add(self.study, run.trial, run.seed, failure)
             else:
@@ -111,7 +114,7 @@ class _Confirmation:
         if self.prepared.test is None or not seeds:
             return
         runs = [new.get(seed) or self._run(winner, seed) for seed in seeds]
-        scores = full_runs.test(runs, self.job, self.resources, self.prepared)
+        scores = full_runs.test(runs, self.job, self.resources, self.prepared, self.check)
         for run, run_scores in zip(runs, scores):
             records.TEST_SCORES.add(self.study, winner, run.seed, run_scores)
 

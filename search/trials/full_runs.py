@@ -1,6 +1,6 @@
 """Full runs: configurations trained to the end on given seeds, in parallel, and tested."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.trials import worker
 from search.trials.worker import Job, Trained
+
+POLL_SECONDS = 0.2
+"""How often a wait for runs looks whether the user wants to stop."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[st
     return Run(trial, seed, config, *remote.remote(job, config, seed))
 
 
-def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
+def finished(
+    runs: Sequence[Run], check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Run, Trained, str | None]]:
     """Each run as soon as it is done, with its report, or with an empty one and why it failed."""
     pending = {run.trained: run for run in runs}
     while pending:
-        (done,), _ = ray.wait(list(pending), num_returns=1)
+        done = _first_done(list(pending), check)
         run = pending.pop(done)
         try:
             yield run, ray.get(done), None
@@ -42,7 +47,11 @@ def finished(runs: Sequence[Run]) -> Iterator[tuple[Run, Trained, str | None]]:
 
 
 def test(
-    runs: Sequence[Run], job: Job, resources: Resources, prepared: Prepared
+    runs: Sequence[Run],
+    job: Job,
+    resources: Resources,
+    prepared: Prepared,
+    check: Callable[[], None] = lambda: None,
 ) -> list[dict[str, float]]:
     """The runs' scores on the test split, which workers receive here only. Raises OSError if one
     fails."""
@@ -50,12 +59,22 @@ def test(
     labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
     remote = worker.task(worker.test, resources.cpus, resources.gpus)
     try:
-        scores: list[dict[str, float]] = ray.get(
-            [
-                remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split)
-                for run in runs
-            ]
-        )
+        submitted = [
+            remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split)
+            for run in runs
+        ]
+        scores = list[dict[str, float]]()
+        for reference in submitted:
+            scores.append(ray.get(_first_done([reference], check)))
     except ray.exceptions.RayError as error:
         raise OSError(f"a run cannot be tested: {worker.failure_reason(error)}") from error
     return scores
+
+
+def _first_done(references: list[ray.ObjectRef], check: Callable[[], None]) -> ray.ObjectRef:
+    """The first of them that is done. Calls `check` while it waits."""
+    while True:
+        done, _ = ray.wait(references, num_returns=1, timeout=POLL_SECONDS)
+        check()
+        if done:
+            return done[0]

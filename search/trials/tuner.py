@@ -50,7 +50,7 @@ def tune_study(
     if ledger.enough:
         return Ending.DONE
     started = time.monotonic()
-    with temporary_folder() as scratch, stop.waits():
+    with temporary_folder() as scratch:
         _tuner(spec, ledger, job, resources, str(scratch)).fit()
     if ledger.write_error is not None:
         raise ledger.write_error

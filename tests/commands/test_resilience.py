@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,28 +192,33 @@ def kill_driver(search: RunningSearch) -> None:
     assert search_folders(search.temporary)
 
 
-FAILURES: list[Callable[[RunningSearch], None]] = [
-    interrupt,
-    terminate,
-    interrupt_twice,
-    kill_raylet,
-    fill_disk,
-    kill_driver,
-]
+Failures = Sequence[Callable[[RunningSearch], None]]
 
 
+@pytest.mark.parametrize(
+    "failures",
+    [
+        pytest.param((interrupt, fill_disk, kill_driver), id="few"),
+        pytest.param((terminate, interrupt_twice, kill_raylet), id="more", marks=pytest.mark.soak),
+    ],
+)
 def test_a_search_that_fails_again_and_again_ends_as_the_undisturbed_one(
-    results: Path, flags: list[str], temporary: Path, undisturbed: Outcome
+    failures: Failures,
+    results: Path,
+    flags: list[str],
+    temporary: Path,
+    undisturbed: Outcome,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Each process resumes what the last one left. In the last, a worker is killed as well."""
-    folder = results / "attacked"
+    folder = results / f"attacked-{request.node.callspec.id}"
     search = RunningSearch(["--name", folder.name, *flags], folder, temporary)
     search.wait_for_epochs(1)
     check_workers_are_reused(search)
     check_listens_on_loopback_only(search)
     check_cannot_be_resumed(search)
     completed: Outcome = []
-    for failure in FAILURES:
+    for failure in failures:
         failure(search.wait_for_epochs(EPOCHS_BETWEEN_FAILURES))
         completed = [trial for trial in outcome(folder) if trial[1] == "COMPLETE"]
         assert all(trial in undisturbed for trial in completed), failure.__name__

@@ -19,7 +19,7 @@ spec = SearchSpec(
     regime="baseline", data=corpus, model=model, results=results, trials=1, epochs=1, confirm_top=0
 )
 outcome = search(spec)
-print(json.dumps([str(outcome.spec.folder), outcome.ending.name, outcome.summary]))
+print(json.dumps([str(outcome.spec.folder), outcome.ending.name, outcome.summary.to_dict()]))
 """
 
 

@@ -95,7 +95,7 @@ CLUSTER = """
 import json, logging, os, sys, time
 from search.cluster import scratch
 from search.trials import worker
-from search.cluster.start import connected, resources
+from search.cluster.resources import connected, resources
 with scratch.temporary_folder() as folder:
     os.environ["RAY_TMPDIR"] = str(folder)
     (folder / "ray").mkdir()
@@ -185,8 +185,8 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "error: torch cannot use the GPUs that Ray has ("),
-        (["--gpus-per-trial", "0.5"], "error: torch cannot use the GPUs that Ray has ("),
+        ([], "error: torch cannot use Ray's GPUs ("),
+        (["--gpus-per-trial", "0.5"], "error: torch cannot use Ray's GPUs ("),
         (
             ["--cpus-per-trial", "3", "--gpus-per-trial", "0"],
             "error: cpus_per_trial is at most 2, the cores of the largest node; got 3",

@@ -874,7 +874,7 @@ def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
     found.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_server_loses_answers_is_killed_and_comes_back_empty(
     search: Search, postgres: Postgres, server: Server
 ) -> None:
@@ -984,7 +984,7 @@ def test_a_slow_server_gets_everything_in_the_end(
         proxy.close()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_search_whose_server_is_away_for_a_while(
     tmp_path: Path, model_folder: Path, postgres: Postgres
 ) -> None:
