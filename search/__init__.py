@@ -1,4 +1,1 @@
-"""The search:
-
-Ray Tune runs trials, Optuna proposes and prunes, MLflow shows, one journal file a search remembers.
-"""
+"""The search: Ray Tune runs trials, Optuna proposes and prunes, MLflow records, a journal remembers."""

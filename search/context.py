@@ -19,8 +19,7 @@ from search.trials.worker import Job
 
 @dataclass(frozen=True)
 class Context:
-    """Data and weights in the object store, the resources of a trial, and what records say of
-    them."""
+    """Data and weights in the object store, and the resources of a trial."""
 
     prepared: Prepared
     job: Job
@@ -30,8 +29,7 @@ class Context:
 
 
 def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
-    """Put data and weights into the object store, and measure what a trial of these searches
-    needs."""
+    """Put data and weights into the object store; measure what a trial needs."""
     spec, machine = specs[0], connected()
     gpu = machine.gpus > 0 and spec.gpus_per_trial != 0
     fraction = spec.gpus_per_trial if spec.gpus_per_trial is not None else float(gpu)

@@ -20,8 +20,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The git commit of this code, `+` behind it where files differ from it; None outside a
-    checkout."""
+    """The git commit of this code; None outside a repository.
+
+    Ends in `+` where files differ from the commit.
+    """
     folder = Path(__file__).parents[2]
 
     def git(*args: str) -> str:

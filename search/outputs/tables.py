@@ -82,8 +82,7 @@ def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
 
 
 def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]:
-    """A row per validation sentence and reported run of the winner, if its predictions are
-    known."""
+    """A row per validation sentence and reported run, if its predictions are known."""
     rows: list[dict[str, Any]] = []
     winner = records.WINNER.read(study)
     if winner is None:
@@ -113,8 +112,7 @@ def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]
 def last_contrastive_loss(
     runs: Iterable[list[records.Record]], epochs: int
 ) -> ContrastiveLoss | None:
-    """The loss of the contrastive stage's last epoch, summed and averaged over mini-batches, as a
-    mean over runs: what the paper's Table 8 has."""
+    """The contrastive stage's loss in its last epoch, as a mean over runs: the paper's Table 8."""
     last = [
         epoch
         for run in runs
@@ -132,8 +130,10 @@ def last_contrastive_loss(
 def summarise(
     study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any] = UNKNOWN_FACTS
 ) -> Summary:
-    """The outcome of a search. `facts` are those of the data and the model that the journal does
-    not hold."""
+    """The outcome of a search.
+
+    `facts` are those of the data and the model that the journal does not hold.
+    """
     states = [trial.state.name for trial in trials(study)]
     best, paper = next(iter(ranking(study)), None), paper_trial(study)
     winner, runs, tests = records.WINNER.read(study), reported_runs(study), test_scores(study)

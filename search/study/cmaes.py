@@ -45,13 +45,12 @@ with one True."""
 
 
 class CmaEs(BaseSampler):
-    """CatCMA (Hamano et al., 2024, https://arxiv.org/abs/2405.09962):
+    """CatCMA: CMA-ES for the numbers, and probabilities for the choices.
 
-    CMA-ES for the numbers, and probabilities for the choices.
-
-    The sampler has no state. For each trial it rebuilds the optimizer from the finished trials, in
-    the order of their numbers, and draws with a seed from its own and the trial's number. So a
-    search that goes on proposes what it would have proposed.
+    Hamano et al., 2024, https://arxiv.org/abs/2405.09962. The sampler has no state. For each trial
+    it rebuilds the optimizer from the finished trials, in the order of their numbers, and draws
+    with a seed from its own and the trial's number. So a resumed search proposes what it would have
+    proposed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -69,8 +68,7 @@ class CmaEs(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """A value for each parameter of `search_space`, also for those that the trial will not
-        have."""
+        """A value for each parameter of `search_space`, even if the trial will not have it."""
         if not search_space:
             return {}
         encoding = Encoding(search_space)

@@ -31,15 +31,13 @@ class WithFixed:
 
 
 def configuration(spec: SearchSpec, trial: Any) -> dict[str, Any]:
-    """Every field of the regime's Config for a trial: suggested, fixed by the user, or the
-    paper's."""
+    """A trial's configuration: suggested, fixed by the user, or the paper's."""
     suggested = spaces.load(spec.regime).space(WithFixed(trial, spec.fix))
     return complete(spec, suggested)
 
 
 def complete(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
-    """Every field of the regime's Config: `values`, what the user fixed, and the paper's for the
-    rest."""
+    """A whole configuration: `values`, what the user fixed, and the paper's for the rest."""
     config = trainables.load(spec.regime).Config.from_dict({**values, **spec.fix})
     fields: dict[str, Any] = config.to_dict()
     return fields

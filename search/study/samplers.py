@@ -20,8 +20,10 @@ from search.study.records import DUPLICATE_OF
 
 
 def sampler(spec: SearchSpec) -> BaseSampler:
-    """The sampler that `--sampler` names. A proposal depends only on the seed, the trial's number
-    and what the study holds."""
+    """The sampler that `--sampler` names.
+
+    A proposal depends only on the seed, the trial's number and what the study holds.
+    """
     if spec.sampler == "tpe":
         return PenaliseFailures(
             lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),

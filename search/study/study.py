@@ -75,8 +75,10 @@ def interrupt(study: optuna.Study) -> None:
 
 
 def requeue(study: optuna.Study, number: int) -> None:
-    """Queue an unfinished trial again. It keeps its number, parameters and epochs, and will repeat
-    these exactly."""
+    """Queue an unfinished trial again.
+
+    It keeps its number, parameters and epochs, and will repeat these exactly.
+    """
     trial = study.get_trials(deepcopy=False)[number]
     study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 

@@ -8,8 +8,10 @@ from search.study.records import Record, Scores
 
 
 def choice_accuracy(study: optuna.Study, trial: FrozenTrial) -> float:
-    """What the winner is chosen by: a trial's mean accuracy over its score in the search and its
-    runs on the seeds of the choice."""
+    """What the winner is chosen by.
+
+    A trial's mean accuracy over its score in the search and its runs on the seeds of the choice.
+    """
     runs = records.CHOICE_RUNS.of(study, trial.number).values()
     scores = [trial.value or 0.0, *(run[-1]["best_validation_accuracy"] for run in runs)]
     return sum(scores) / len(scores)

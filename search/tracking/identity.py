@@ -36,8 +36,10 @@ def conclude(study: optuna.Study, ending: str) -> None:
 
 
 def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:
-    """Whether a search that does not run was stopped or killed. Early versions did not record it:
-    there, whether trials are missing."""
+    """Whether a search that does not run was stopped or killed.
+
+    Early versions did not record it: there, whether trials are missing.
+    """
     if records.ENDING.recorded(study):
         return records.ENDING.read(study) in (None, "INTERRUPTED")
     return sum(trial.state.is_finished() for trial in trials(study)) < spec.trials

@@ -35,8 +35,7 @@ MAX_DATASET_NAME_CHARACTERS = 500
 
 
 def tracking_uri(uri: str | None, results: str) -> str:
-    """Where runs are logged: the flag, else the environment variable, else an SQLite file in the
-    results folder."""
+    """Where runs are logged: the flag, else the variable, else SQLite in the results folder."""
     default = f"sqlite:///{Path(results).expanduser().resolve() / 'mlflow.db'}"
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or default
 
@@ -53,8 +52,10 @@ def connect(uri: str, results: str) -> Any:
 
 
 def open_client(uri: str) -> Any:
-    """An MLflow client that gives up soon and never repeats a request by itself: the first one may
-    have been received."""
+    """An MLflow client that gives up soon and never repeats a request by itself.
+
+    The first one may have been received.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
@@ -310,8 +311,7 @@ def _milliseconds(seconds: float | None) -> int:
 
 
 def _sqlite_file(uri: str) -> tuple[int, int] | None:
-    """Device and inode of a local store's file, to notice that it was replaced; None without
-    one."""
+    """Device and inode of a local store's file, to notice its replacement; None without one."""
     path = sqlite_file.path_of(uri)
     try:
         stat = None if path is None else path.stat()

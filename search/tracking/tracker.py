@@ -138,8 +138,10 @@ class Tracker:
             self._close(self.parent, interrupted)
 
     def close(self, *, interrupted: bool) -> None:
-        """End the runs and log nothing more. If a sync keeps MLflow busy, `search.sync` ends them
-        later."""
+        """End the runs and log nothing more.
+
+        If a sync keeps MLflow busy, `search.sync` ends them later.
+        """
         self.recorder.deadline = time.monotonic()
         if self.lock.acquire(timeout=CLOSE_SECONDS):
             try:
@@ -348,8 +350,10 @@ class Tracker:
         seed: int,
         epochs: list[records.Record],
     ) -> None:
-        """A run that chose the winner, or a reported one, nested in its trial's run. Test scores
-        arrive later."""
+        """A run that chose the winner, or a reported one, nested in its trial's run.
+
+        Test scores arrive later.
+        """
         key, parent = f"trial {number} seed {seed}", self.runs.get(f"trial {number}")
         if parent is None or (key in self.runs and self.runs[key].done):
             return

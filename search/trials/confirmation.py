@@ -83,8 +83,10 @@ class _Confirmation:
         return winner
 
     def report(self, winner: int) -> None:
-        """Train the winner on the seeds of the report and test these runs. Failed ones are left out
-        and recorded."""
+        """Train the winner on the seeds of the report and test these runs.
+
+        Failed ones are left out and recorded.
+        """
         seeds = report_seeds(self.spec.seed, self.spec.report_seeds)
         done = (records.REPORT_RUNS, records.REPORT_FAILURES)
         what = f"training the winner, trial {winner}, for the report"

@@ -53,8 +53,10 @@ def test(
     prepared: Prepared,
     check: Callable[[], None] = lambda: None,
 ) -> list[dict[str, float]]:
-    """The runs' scores on the test split, which workers receive here only. Raises OSError if one
-    fails."""
+    """The runs' scores on the test split, which workers receive here only.
+
+    Raises OSError if a run fails.
+    """
     whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
     labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
     remote = worker.task(worker.test, resources.cpus, resources.gpus)

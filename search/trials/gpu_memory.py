@@ -1,5 +1,4 @@
-"""The GPU fraction that a trial needs, measured on the most expensive configuration of the
-space."""
+"""The GPU fraction of a trial, measured on the most expensive configuration."""
 
 import math
 from dataclasses import replace

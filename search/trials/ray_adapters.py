@@ -93,8 +93,10 @@ class StudyScheduler(FIFOScheduler):
                 self.ledger.write_error = error
 
     def _end_overdue(self, trials: Iterable[Trial], timeout: float) -> None:
-        """Kill the workers of trials that run longer than `timeout` seconds: a hanging process does
-        not respond to anything else."""
+        """Kill the workers of trials that run longer than `timeout` seconds.
+
+        A hanging process does not respond to anything else.
+        """
         now = time.monotonic()
         for trial in trials:
             if trial.status != Trial.RUNNING or trial.trial_id not in self.ledger.in_flight:
