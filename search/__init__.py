@@ -1,1 +1,1 @@
-"""The search: Ray Tune runs trials, Optuna proposes and prunes, MLflow records, a journal remembers."""
+"""The search: Ray Tune runs trials, Optuna proposes and prunes, MLflow records."""
