@@ -2,7 +2,9 @@
 
 import fcntl
 import gc
+import json
 import os
+import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -85,11 +87,14 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    folder, output = folder / "searched", folder / "searched" / "stdout"
+    folder, record = folder / "searched", folder / "searched" / "record.json"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not output.exists():
+        if not record.exists():
             inputs = write_inputs(folder, tiny.write_model(folder / "model"))
-            output.write_text(search_tiny(inputs))
-    return Searched(folder / "results", folder / "corpus", folder / "model", output.read_text())
+            started = time.time()
+            out = search_tiny(inputs)
+            record.write_text(json.dumps([out, started, time.time()]))
+    out, started, ended = json.loads(record.read_text())
+    return Searched(folder / "results", folder / "corpus", folder / "model", out, started, ended)

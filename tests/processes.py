@@ -81,6 +81,9 @@ class Searched(Inputs):
     """A finished search named "tiny", with its standard output."""
 
     out: str
+    started: float
+    ended: float
+    """When its process started and ended, in seconds since 1970."""
 
     @property
     def folder(self) -> Path:

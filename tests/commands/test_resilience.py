@@ -198,8 +198,10 @@ Failures = Sequence[Callable[[RunningSearch], None]]
 @pytest.mark.parametrize(
     "failures",
     [
-        pytest.param((interrupt, fill_disk, kill_driver), id="few"),
-        pytest.param((terminate, interrupt_twice, kill_raylet), id="more", marks=pytest.mark.soak),
+        pytest.param((interrupt, kill_driver), id="few"),
+        pytest.param(
+            (terminate, interrupt_twice, fill_disk, kill_raylet), id="more", marks=pytest.mark.soak
+        ),
     ],
 )
 def test_a_search_that_fails_again_and_again_ends_as_the_undisturbed_one(
@@ -310,6 +312,7 @@ LOSES_CUDA = """    assert not globals().get("LOST"), "the worker is used again"
     began ="""
 
 
+@pytest.mark.soak
 def test_a_worker_that_lost_cuda_is_replaced_and_its_trial_repeated(
     results: Path, flags: list[str], temporary: Path, tmp_path: Path
 ) -> None:
