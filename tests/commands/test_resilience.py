@@ -3,6 +3,7 @@
 Every search runs in a process of its own, and what happens to it is real.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -10,9 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import mlflow
 import psutil
@@ -25,6 +26,7 @@ from tests import tiny
 from tests.processes import ROOT, Inputs, copy_code, run, search_folders
 
 pytestmark = pytest.mark.slow
+
 
 TRIALS, EPOCHS = 6, 30
 EPOCHS_BETWEEN_FAILURES = 15
@@ -49,6 +51,10 @@ class RunningSearch:
             start_new_session=True,
         )
         self.descendants: list[psutil.Process] = []
+        RunningSearch.started.append(self.process)
+
+    started: ClassVar[list[subprocess.Popen[str]]] = []
+    """Those of the present test; a failing test leaves them running."""
 
     @property
     def journal(self) -> Path:
@@ -90,6 +96,16 @@ class RunningSearch:
         """Its processes that still run after some seconds, and its temporary folders."""
         _, alive = psutil.wait_procs(self.descendants, timeout=10)
         return [process.name() for process in alive] + search_folders(self.temporary)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(temporary: Path) -> Iterator[None]:
+    """End what a failing test leaves behind, before its temporary folder goes."""
+    yield
+    for process in RunningSearch.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    RunningSearch.started.clear()
 
 
 @pytest.fixture(scope="module")
@@ -237,10 +253,21 @@ def test_a_search_that_fails_again_and_again_ends_as_the_undisturbed_one(
 
 
 def check_workers_are_reused(search: RunningSearch) -> None:
-    """Trials run in the workers that Ray has started in advance, not in additional ones."""
-    names = [process.name() for process in search.descendants]
-    training, idle = (sum(part in name for name in names) for part in ("ImplicitFu", "IDLE"))
-    assert training >= 1 and training + idle <= (os.cpu_count() or 1)
+    """Trials run in the workers that Ray has started in advance, not in additional ones.
+
+    On a busy machine Ray starts one too many now and then, and ends it after a second.
+    """
+    deadline = time.monotonic() + 20
+    while True:
+        names = []
+        for process in search.note_descendants().descendants:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                names.append(process.name())
+        training, idle = (sum(part in name for name in names) for part in ("ImplicitFu", "IDLE"))
+        if training >= 1 and training + idle <= (os.cpu_count() or 1):
+            return
+        assert time.monotonic() < deadline, names
+        time.sleep(0.2)
 
 
 def check_listens_on_loopback_only(search: RunningSearch) -> None:
