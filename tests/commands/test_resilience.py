@@ -279,10 +279,15 @@ def check_listens_on_loopback_only(search: RunningSearch) -> None:
 
 
 def check_cannot_be_resumed(search: RunningSearch) -> None:
-    """While it runs; the attempt changes nothing. It is paused so that it does not end before."""
-    results = str(search.folder.parent)
+    """While it runs; the attempt changes nothing.
+
+    It is paused so that it does not end before, perhaps while it writes to its MLflow store.
+    """
+    results = search.folder.parent
+    store = f"sqlite:///{results / 'second.db'}"
+    flags = ["--results", str(results), "--tracking-uri", store]
     search.send(signal.SIGSTOP)
-    second = run("search.run", "--resume", search.folder.name, "--results", results)
+    second = run("search.run", "--resume", search.folder.name, *flags)
     search.send(signal.SIGCONT)
     assert second.returncode == 2 and "running in another process" in second.stderr
     assert "interrupted" not in search.journal.read_text()
