@@ -28,8 +28,10 @@ from tests.processes import ROOT, Inputs, copy_code, run, search_folders
 pytestmark = pytest.mark.slow
 
 
-TRIALS, EPOCHS = 6, 30
-EPOCHS_BETWEEN_FAILURES = 15
+TRIALS, EPOCHS = 8, 30
+EPOCHS_BETWEEN_FAILURES = 35
+"""So many that trials complete between two failures, and few enough that others are left at the
+end."""
 STARTUP_SECONDS = 120
 
 
