@@ -53,7 +53,10 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
 
 def _connect(address: str | None, folder: Path | None, workers: int) -> None:
     """Call `ray.init` and turn whatever it raises into an error of one line."""
-    before = signal.getsignal(signal.SIGTERM)
+    before, own = signal.getsignal(signal.SIGTERM), ray._private.utils.set_sigterm_handler
+    # Ray's handler of SIGTERM exits wherever the main thread happens to be. In a callback of fork
+    # that is dropped, and leaves logging's lock held for ever; so ours stays while Ray starts.
+    ray._private.utils.set_sigterm_handler = lambda handler: None
     try:
         ray.init(
             address=address or "local",
@@ -70,6 +73,7 @@ def _connect(address: str | None, folder: Path | None, workers: int) -> None:
             raise ValueError(f"no Ray cluster answers at '{address}': {reason(error)}") from error
         raise OSError(f"Ray cannot be started: {reason(error)}") from error
     finally:
+        ray._private.utils.set_sigterm_handler = own
         # Ray replaces the handler of SIGTERM. Python's default would be worse: no clean-up.
         if before != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, before)
