@@ -146,9 +146,10 @@ class SearchSpec:
             f"{self.confirm_top}x{self.confirm_seeds}",
         )
         seeds = self.confirm_seeds
-        require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"up to {MAX_CHOICE_SEEDS}", seeds)
+        require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"at most {MAX_CHOICE_SEEDS}", seeds)
         seeds = self.report_seeds
-        require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", f"1 to {MAX_REPORT_SEEDS}", seeds)
+        rule = f"from 1 to {MAX_REPORT_SEEDS}"
+        require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", rule, seeds)
 
     def _check_places(self) -> None:
         results_folder(self.results)

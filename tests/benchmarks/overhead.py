@@ -80,16 +80,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     p.add_argument("--out", metavar="FILE", help="every raw number as JSON")
     args = p.parse_args(argv)
     if args.trials < 2 * WARM:
-        raise ValueError(f"--trials is at least {2 * WARM}; got {args.trials}")
+        raise ValueError(f"--trials must be at least {2 * WARM}; got {args.trials}")
     if not 0 <= args.seconds <= 3600:
-        raise ValueError(f"--seconds is from 0 to 3600; got {args.seconds:g}")
+        raise ValueError(f"--seconds must be from 0 to 3600; got {args.seconds:g}")
     if not 1 <= args.slots <= cores:
-        raise ValueError(f"--slots is from 1 to {cores}, the cores that are here; got {args.slots}")
+        raise ValueError(
+            f"--slots must be from 1 to {cores}, the cores that are here; got {args.slots}"
+        )
     for package in PACKAGES:
         if not (args.code / package).is_dir():
             raise ValueError(
-                f"--code is a checkout with the folders {', '.join(PACKAGES)}; '{args.code}' has no"
-                f" {package}"
+                f"--code must be a checkout with the folders {', '.join(PACKAGES)};"
+                f" '{args.code}' has no {package}"
             )
     return args
 

@@ -122,9 +122,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args = p.parse_args(argv)
     for name in ("batch_size", "trials", "epochs", "repeats"):
         if getattr(args, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')} is at least 1; got {getattr(args, name)}")
+            raise ValueError(
+                f"--{name.replace('_', '-')} must be at least 1; got {getattr(args, name)}"
+            )
     if not 0 <= args.seed < 2**31 - args.repeats:
-        raise ValueError(f"--seed is from 0 to {2**31 - args.repeats - 1}; got {args.seed}")
+        raise ValueError(f"--seed must be from 0 to {2**31 - args.repeats - 1}; got {args.seed}")
     args.sides = list(dict.fromkeys(args.sides))
     return args
 

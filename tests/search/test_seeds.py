@@ -54,8 +54,8 @@ def test_a_larger_number_of_seeds_extends_a_smaller_one(seed: int, few: int, man
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"confirm_seeds": 1000}, "confirm_seeds is up to 999; got 1000"),
-        ({"report_seeds": 0}, "report_seeds is 1 to 1000; got 0"),
+        ({"confirm_seeds": 1000}, "confirm_seeds must be at most 999; got 1000"),
+        ({"report_seeds": 0}, "report_seeds must be from 1 to 1000; got 0"),
     ],
 )
 def test_too_many_or_too_few_seeds_are_refused(values: dict[str, Any], said: str) -> None:
