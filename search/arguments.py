@@ -156,10 +156,10 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
             except ValueError as error:
                 raise ValueError(f"--{field.name.replace('_', '-')} must be {error}") from None
         values[field.name] = value
-    return values | _confirmation(args)
+    return values | _reruns(args)
 
 
-def _confirmation(args: argparse.Namespace) -> dict[str, int]:
+def _reruns(args: argparse.Namespace) -> dict[str, int]:
     """What `--confirm KxN` and `--no-confirm` mean."""
     if args.confirm is not None and args.no_confirm:
         raise ValueError("--confirm and --no-confirm cannot be combined")

@@ -1,4 +1,4 @@
-"""python -m search.run: search a regime's hyperparameters, confirm the best, compare, record."""
+"""python -m search.run: search a regime's hyperparameters, choose and report the winner."""
 
 import contextlib
 import os

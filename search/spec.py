@@ -130,7 +130,7 @@ class SearchSpec:
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0", value)
         self._check_gpus()
-        self._check_confirmation()
+        self._check_reruns()
         self._check_places()
 
     def _check_gpus(self) -> None:
@@ -138,7 +138,7 @@ class SearchSpec:
         require(gpus >= 0, "gpus_per_trial", "auto or at least 0", gpus)
         require(gpus <= 1 or gpus == int(gpus), "gpus_per_trial", "up to 1 or a whole number", gpus)
 
-    def _check_confirmation(self) -> None:
+    def _check_reruns(self) -> None:
         require(
             self.confirm_top >= 0 and self.confirm_seeds > 0,
             "confirm",

@@ -65,7 +65,7 @@ class Search:
     """`name`, `importance` (fraction of the variance) and `trials`; empty if too few trials
     completed."""
     predictions: pandas.DataFrame
-    """The winner's predictions on validation; empty if it was not confirmed."""
+    """The winner's predictions on validation; empty without report runs."""
 
 
 def read_searches(results: Path) -> list[Search]:

@@ -55,7 +55,7 @@ def tune_study(
     if ledger.write_error is not None:
         raise ledger.write_error
     interrupt(study)
-    if stop.asked:  # Even if the last trial has ended meanwhile: no confirmation starts after ^C.
+    if stop.asked:  # Even if the last trial has ended meanwhile: no choice run starts after ^C.
         return Ending.INTERRUPTED
     if ledger.hopeless:
         return Ending.HOPELESS

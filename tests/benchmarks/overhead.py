@@ -3,8 +3,8 @@ it grows with the search.
 
 A search whose regime trains nothing: a trial builds its model, sleeps `--seconds` in three epochs
 and reports each. All else is search.run's own: Ray Tune with warm workers, the journal on the disk,
-ASHA's pruner, MLflow in an sqlite file, confirmation left out. The regime is put into a copy of the
-packages, `--code` names another tree to copy them from, as one of an earlier version is.
+ASHA's pruner, MLflow in an sqlite file, no choice or report runs. The regime is put into a copy of
+the packages, `--code` names another tree to copy them from, as one of an earlier version is.
 
 Dead time of a slot is what a trial does not sleep: from the last trial's end to this one's
 beginning, building the model, and reports until they are answered. The first ten trials, in which

@@ -10,7 +10,7 @@ its own way.
     hf-fp32        Trainer as it is, transformers' Ray backend
     hf-bf16        the same with bf16=True
     hf-bf16-reuse  and with Ray's actors kept from trial to trial, which is off by default
-    regimen        search.run over the same list, without confirmation
+    regimen        search.run over the same list, without runs on other seeds
 
 Each side is a process of its own and has all cores, and no GPU. A short probe finds whether it does
 better with one trial on all of them or with a one-thread trial on each. Then the sides take turns,
