@@ -20,7 +20,7 @@ from search.signals import Stop
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
-from search.study.lock import alone
+from search.study.lock import search_lock
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
 from search.terminal.progress import Progress
@@ -63,7 +63,7 @@ def run_search(
     """
     began = time.monotonic()
     spec.folder.mkdir(parents=True, exist_ok=True)
-    with alone(spec.folder), stop.delayed():
+    with search_lock(spec.folder), stop.delayed():
         if not resume:
             spec.named()
             write(spec.folder / "spec.json", spec.to_json())

@@ -8,7 +8,7 @@ from search.lock import locked
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def search_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of the search in `folder`.
 
     Raises ValueError while another process has it; one that was killed has it no longer.
