@@ -6,6 +6,8 @@ from pathlib import Path
 
 from search.lock import locked
 
+LOCK = ".lock"
+
 
 @contextlib.contextmanager
 def search_lock(folder: Path) -> Iterator[None]:
@@ -15,7 +17,14 @@ def search_lock(folder: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locked(folder / ".lock", wait=False))
+            stack.enter_context(locked(folder / LOCK, wait=False))
         except BlockingIOError:
             raise ValueError(f"the search '{folder.name}' is running in another process") from None
         yield
+
+
+def require_not_running(folder: Path) -> None:
+    """Raise ValueError while a process has the lock of the search in `folder`; write nothing."""
+    if (folder / LOCK).exists():
+        with search_lock(folder):
+            pass
