@@ -77,10 +77,6 @@ def resources(machine: Machine, cpus: float, gpus: float, max_concurrent: int | 
 
     Raises ValueError where not even one fits: Ray would wait for a larger node forever.
     """
-    if gpus > 1:
-        raise ValueError(
-            f"gpus_per_trial must be at most 1, because a trial trains on one GPU; got {gpus:g}"
-        )
     if gpus > machine.gpus:
         raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}")
     slots = sum(node.slots(cpus, gpus) for node in machine.nodes)

@@ -78,7 +78,6 @@ def test_gpu_fractions_are_counted_per_card_and_node(
             0.5,
             "cpus_per_trial must be at most 2, the cores of the largest node with a GPU; got 4",
         ),
-        (1, 2, "gpus_per_trial must be at most 1, because a trial trains on one GPU; got 2"),
     ],
 )
 def test_a_trial_that_fits_on_no_node_is_refused(cpus: float, gpus: float, said: str) -> None:
