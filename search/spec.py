@@ -85,7 +85,8 @@ class SearchSpec:
     max_concurrent: Count | None = flag(None, metavar="N", unset="as many as fit")
     """Maximum number of trials that run at the same time."""
     time_budget: float | None = flag(None, metavar="2h", unset="no limit", parse=seconds)
-    """Time after which no trial is started or continued, such as 90s, 30m or 2h."""
+    """Time after which no trial is started or continued, such as 90s, 30m or 2h. A resumed search
+    gets it anew; the choice and report runs come on top."""
     trial_timeout: float | None = flag(None, metavar="30m", unset="no limit", parse=seconds)
     """Time after which a trial that still runs is stopped and counted as failed."""
     address: str | None = flag(
