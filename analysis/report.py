@@ -38,7 +38,7 @@ def report(results: Path, out: Path | None = None) -> Path:
     """
     out = results / "report.html" if out is None else out
     if out.suffix.lower() != ".html":
-        raise ValueError(f"the report is a file that ends in .html; got '{out}'")
+        raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
     searches = read_searches(results)
     parts = sections(searches)
     for name, frame in tables(searches).items():

@@ -132,7 +132,7 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
         raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(regimes)}")
     elif args.regime not in ("all", *regimes):
         raise ValueError(
-            f"--regime is all, or one of {', '.join(regimes)}; got {quoted(args.regime)}"
+            f"--regime must be all, or one of {', '.join(regimes)}; got {quoted(args.regime)}"
         )
     if args.name is not None:
         valid_name(args.name)
@@ -154,12 +154,12 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
             try:
                 value = declared.parse(value)
             except ValueError as error:
-                raise ValueError(f"--{field.name.replace('_', '-')} is {error}") from None
+                raise ValueError(f"--{field.name.replace('_', '-')} must be {error}") from None
         values[field.name] = value
-    return values | _confirmation(args)
+    return values | _reruns(args)
 
 
-def _confirmation(args: argparse.Namespace) -> dict[str, int]:
+def _reruns(args: argparse.Namespace) -> dict[str, int]:
     """What `--confirm KxN` and `--no-confirm` mean."""
     if args.confirm is not None and args.no_confirm:
         raise ValueError("--confirm and --no-confirm cannot be combined")
@@ -170,7 +170,7 @@ def _confirmation(args: argparse.Namespace) -> dict[str, int]:
     match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", args.confirm)
     if not match:
         raise ValueError(
-            f"--confirm is KxN, both at least 1, such as 3x2; got {quoted(args.confirm)}"
+            f"--confirm must be KxN, both at least 1, such as 3x2; got {quoted(args.confirm)}"
             " (--no-confirm turns it off)"
         )
     return {"confirm_top": int(match[1]), "confirm_seeds": int(match[2])}

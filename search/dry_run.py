@@ -30,7 +30,7 @@ def dry_run(
     estimates = [_plan(console, spec, prepared, seconds, resume=resume) for spec in specs]
     measured = [estimated for estimated in estimates if estimated is not None]
     if len(measured) > 1:
-        total = sum(estimated.expected + estimated.confirmation for estimated in measured)
+        total = sum(estimated.expected + estimated.choice_and_report for estimated in measured)
         print_line(console, "time", f"of all {len(measured)} searches: {roughly(total)}")
     console.print("nothing was run (--dry-run)")
 

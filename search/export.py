@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.top < 1:
-        raise ValueError(f"--top is at least 1; got {args.top}")
+        raise ValueError(f"--top must be at least 1; got {args.top}")
     text = export(folder_of(args.results, args.name), args.top)
     if args.out is None:
         sys.stdout.write(text)

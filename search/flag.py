@@ -71,16 +71,9 @@ def seconds(text: str) -> float:
     return float(match[1]) * SECONDS_PER_UNIT[match[2]]
 
 
-def gpu_fraction(text: str) -> float | None:
-    """A fraction of one GPU, or None for `auto`."""
-    if text == "auto":
-        return None
+def float_or_auto(text: str) -> float | None:
+    """A number, or None for `auto`."""
     try:
-        fraction = float(text)
+        return None if text == "auto" else float(text)
     except ValueError:
-        fraction = -1.0
-    if not 0 <= fraction <= 1:
-        raise ValueError(
-            f"auto, or a number from 0 to 1, because a trial trains on one GPU; got {quoted(text)}"
-        )
-    return fraction
+        raise ValueError(f"auto or a number; got {quoted(text)}") from None

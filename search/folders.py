@@ -37,11 +37,11 @@ def folder_of(results: str, name: str) -> Path:
 def valid_name(name: str) -> str:
     """The name of a search, unchanged. Raises ValueError where it is invalid."""
     valid = NAME.fullmatch(name) is not None
-    require(valid, "name", "letters, digits, '.', '_' and '-', up to 80", name)
+    require(valid, "name", "1 to 80 letters, digits, '.', '_' and '-'", name)
     return name
 
 
 def require(holds: bool, name: str, rule: str, value: Any) -> None:
     """Raise ValueError with rule and value where the rule does not hold."""
     if not holds:
-        raise ValueError(f"{name} is {rule}; got {quoted(value)}")
+        raise ValueError(f"{name} must be {rule}; got {quoted(value)}")

@@ -21,7 +21,7 @@ from trainables.parts.model.pretrained import Pretrained
 
 @dataclass(frozen=True)
 class Prepared:
-    """The inputs of a search, a confirmation or a final training.
+    """The inputs of a search or of a final training.
 
     The search's workers get `data` and `small`, and never `test`.
     """

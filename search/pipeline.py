@@ -1,4 +1,4 @@
-"""One search from start to end: trials, confirmation of the best, records."""
+"""One search from start to end: trials, choice and report runs, records."""
 
 import contextlib
 import time
@@ -20,13 +20,13 @@ from search.signals import Stop
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
-from search.study.lock import alone
+from search.study.lock import search_lock
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
 from search.terminal.progress import Progress
 from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
-from search.trials.confirmation import confirm
+from search.trials.choice_and_report import choose_and_report
 from search.trials.tuner import Ending, tune_study
 from search.trials.worker import Job, failure_reason
 
@@ -63,7 +63,7 @@ def run_search(
     """
     began = time.monotonic()
     spec.folder.mkdir(parents=True, exist_ok=True)
-    with alone(spec.folder), stop.delayed():
+    with search_lock(spec.folder), stop.delayed():
         if not resume:
             spec.named()
             write(spec.folder / "spec.json", spec.to_json())
@@ -94,7 +94,7 @@ def run_search(
 def _run_trials(
     spec: SearchSpec, study: optuna.Study, job: Job, context: Context, console: Console, stop: Stop
 ) -> Ending:
-    """Trials, then the confirmation of the best; the user may stop either.
+    """Trials, then the choice and report runs; the user may stop either.
 
     Afterwards a quiet console prints again, so that what fails in recording is shown.
     """
@@ -107,7 +107,7 @@ def _run_trials(
             progress.update()
         if ending != Ending.INTERRUPTED and spec.confirm_top:
             say, check = console.print, stop.check
-            confirm(spec, study, context.prepared, job, context.resources, say, check)
+            choose_and_report(spec, study, context.prepared, job, context.resources, say, check)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:

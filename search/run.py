@@ -1,4 +1,4 @@
-"""python -m search.run: search a regime's hyperparameters, confirm the best, compare, record."""
+"""python -m search.run: search a regime's hyperparameters, choose and report the winner."""
 
 import contextlib
 import os
@@ -48,7 +48,10 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
 
         args = arguments.parse(argv)
         from search.cluster.start import cluster
+        from search.study.lock import require_not_running
 
+        if args.resume is not None and not args.dry_run:
+            require_not_running(arguments.resumed_folder(args))
         stop = Stop()
         stack.enter_context(stop.handles())
         importing = ThreadPoolExecutor(1).submit(import_module, "search.session")

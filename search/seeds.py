@@ -13,7 +13,7 @@ MAX_REPORT_SEEDS = 1000
 def choice_seeds(seed: int, count: int) -> range:
     """Seeds on which the best configurations of a search with this seed run again."""
     if not 1 <= count <= MAX_CHOICE_SEEDS:
-        raise ValueError(f"the choice takes 1 to {MAX_CHOICE_SEEDS} seeds; got {count}")
+        raise ValueError(f"the choice must have from 1 to {MAX_CHOICE_SEEDS} seeds; got {count}")
     return range(seed + 1, seed + 1 + count)
 
 
@@ -23,6 +23,6 @@ def report_seeds(seed: int, count: int) -> range:
     Both use the same seeds in the same order.
     """
     if not 1 <= count <= MAX_REPORT_SEEDS:
-        raise ValueError(f"the report takes 1 to {MAX_REPORT_SEEDS} seeds; got {count}")
+        raise ValueError(f"the report must have from 1 to {MAX_REPORT_SEEDS} seeds; got {count}")
     first = seed + MAX_CHOICE_SEEDS + 1
     return range(first, first + count)

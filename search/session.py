@@ -20,6 +20,7 @@ from search.pipeline import Outcome, run_search
 from search.request import read_request
 from search.signals import Stop
 from search.spec import SearchSpec
+from search.study.lock import require_not_running
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole, print_table
 from search.terminal.plan import print_data, print_line
@@ -29,7 +30,7 @@ from search.trials.tuner import Ending
 WHY_EARLY = {
     Ending.EXHAUSTED: "; the space has no further configurations",
     Ending.TIME: "; the time budget was spent",
-    Ending.HOPELESS: "; stopped, because the first trials failed for one reason",
+    Ending.COMMON_FAILURE: "; stopped, because the first trials failed for one reason",
 }
 """Why a search ended with fewer trials than asked for."""
 
@@ -60,7 +61,10 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Out
     Its results are in the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
     for invalid input, OSError where the machine fails.
     """
-    spec = spec if resume else spec.named()
+    if resume:
+        require_not_running(spec.folder)
+    else:
+        spec = spec.named()
     prepared = load_inputs(spec)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=quiet)
     with cluster(spec.address or os.environ.get("RAY_ADDRESS")):

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import spaces
 import trainables
-from search.flag import OnResume, flag, flag_of, gpu_fraction, positive_int, seconds
+from search.flag import OnResume, flag, flag_of, float_or_auto, positive_int, seconds
 from search.folders import require, results_folder, valid_name
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
-from trainables.parts.config import Count, Range, checked
+from trainables.parts.config import Count, Fraction, Range, checked
 from trainables.parts.quote import quoted, reason
 
 Sampler = Literal["tpe", "gp", "cmaes", "random"]
@@ -74,8 +74,10 @@ class SearchSpec:
     """Epochs before a trial may be pruned."""
     reduction_factor: Annotated[int, Range(2)] = flag(3, on_resume="fixed", metavar="N")
     """One trial in N continues from each rung of asha and hyperband."""
-    gpus_per_trial: float | None = flag(None, metavar="auto|F", unset="auto", parse=gpu_fraction)
-    """Fraction of a GPU for each trial; auto: measured; 0: train on the CPU."""
+    gpus_per_trial: Fraction | None = flag(
+        None, metavar="auto|F", unset="auto", parse=float_or_auto
+    )
+    """Fraction of one GPU for each trial; auto: measured; 0: train on the CPU."""
     cpus_per_trial: Annotated[float, Range(MIN_CPUS_PER_TRIAL)] = flag(
         1.0, on_resume="fixed", metavar="F"
     )
@@ -83,7 +85,8 @@ class SearchSpec:
     max_concurrent: Count | None = flag(None, metavar="N", unset="as many as fit")
     """Maximum number of trials that run at the same time."""
     time_budget: float | None = flag(None, metavar="2h", unset="no limit", parse=seconds)
-    """Time after which no trial is started or continued, such as 90s, 30m or 2h."""
+    """Time after which no trial is started or continued, such as 90s, 30m or 2h. A resumed search
+    gets it anew; the choice and report runs come on top."""
     trial_timeout: float | None = flag(None, metavar="30m", unset="no limit", parse=seconds)
     """Time after which a trial that still runs is stopped and counted as failed."""
     address: str | None = flag(
@@ -129,16 +132,10 @@ class SearchSpec:
         for name in ("time_budget", "trial_timeout"):
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0", value)
-        self._check_gpus()
-        self._check_confirmation()
+        self._check_reruns()
         self._check_places()
 
-    def _check_gpus(self) -> None:
-        gpus = self.gpus_per_trial or 0
-        require(gpus >= 0, "gpus_per_trial", "auto or at least 0", gpus)
-        require(gpus <= 1 or gpus == int(gpus), "gpus_per_trial", "up to 1 or a whole number", gpus)
-
-    def _check_confirmation(self) -> None:
+    def _check_reruns(self) -> None:
         require(
             self.confirm_top >= 0 and self.confirm_seeds > 0,
             "confirm",
@@ -146,9 +143,10 @@ class SearchSpec:
             f"{self.confirm_top}x{self.confirm_seeds}",
         )
         seeds = self.confirm_seeds
-        require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"up to {MAX_CHOICE_SEEDS}", seeds)
+        require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"at most {MAX_CHOICE_SEEDS}", seeds)
         seeds = self.report_seeds
-        require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", f"1 to {MAX_REPORT_SEEDS}", seeds)
+        rule = f"from 1 to {MAX_REPORT_SEEDS}"
+        require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", rule, seeds)
 
     def _check_places(self) -> None:
         results_folder(self.results)

@@ -11,7 +11,7 @@ from search.outputs.tables import summarise
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
-from search.study.lock import alone
+from search.study.lock import search_lock
 from search.tracking.identity import was_interrupted
 from search.tracking.recorder import connect, tracking_uri, without_password
 from search.tracking.tracker import Tracker
@@ -27,7 +27,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
     """
     folder = folder.expanduser().absolute()
     spec = replace(SearchSpec.read(folder), name=folder.name, results=str(folder.parent))
-    with alone(folder):
+    with search_lock(folder):
         study = studies.read_study(folder)
         store = tracking_uri(uri or spec.tracking_uri, spec.results)
         tracker = Tracker(connect(store, spec.results), spec, records.TAGS.read(study))

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     # Everything that can be refused is checked before the training.
     if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
-        raise ValueError(f"--seeds is 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
+        raise ValueError(f"--seeds must be from 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
     recipe = read_recipe(args.file)
     results_folder(args.results)
     check_out(args.out)

@@ -105,8 +105,10 @@ def winners_pruned(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float 
     return sum(probabilities) if probabilities else None
 
 
-def cost(trials: pandas.DataFrame, confirmations: pandas.DataFrame) -> dict[str, float]:
-    """What a search took: `trials`, `epochs`, `seconds` and `confirmation_seconds`.
+def cost(trials: pandas.DataFrame, other_epochs: pandas.DataFrame) -> dict[str, float]:
+    """What a search took: `trials`, `epochs`, `seconds` and `other_seconds`.
+
+    `other_epochs` are those of the choice and report runs, and `other_seconds` their time.
 
     Seconds are summed over runs, so two runs side by side take two seconds per second.
     """
@@ -114,7 +116,7 @@ def cost(trials: pandas.DataFrame, confirmations: pandas.DataFrame) -> dict[str,
         "trials": len(trials),
         "epochs": float(trials["epochs"].sum()),
         "seconds": float(trials["seconds"].sum()),
-        "confirmation_seconds": _run_seconds(confirmations),
+        "other_seconds": _run_seconds(other_epochs),
     }
 
 

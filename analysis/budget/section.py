@@ -60,8 +60,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
 def _costs(searches: Mapping[str, Search]) -> Table:
     rows = []
     for label, search in searches.items():
-        confirmations = search.epochs[search.epochs["kind"].isin(("confirm", "report"))]
-        spent = cost(search.trials, confirmations)
+        spent = cost(search.trials, search.epochs[search.epochs["kind"] != "search"])
         rows.append(
             {
                 "regime": label,
@@ -69,7 +68,7 @@ def _costs(searches: Mapping[str, Search]) -> Table:
                 "epochs": f"{spent['epochs']:.0f}",
                 "time": duration(search.summary.seconds) if search.finished else EMPTY_CELL,
                 "time of trials": duration(spent["seconds"]),
-                "time of confirmation": duration(spent["confirmation_seconds"]),
+                "time of choice and report runs": duration(spent["other_seconds"]),
             }
         )
     caption = (

@@ -46,7 +46,7 @@ def remarks(summaries: Sequence[Summary]) -> list[str]:
         *_not_compared(rows),
         *_other_encoders(rows),
         *_differences(rows),
-        *_confirmation(rows),
+        *_fresh_seeds(rows),
         *_selection_bias(rows),
         *_failed_runs(rows),
         *_paper(rows),
@@ -87,7 +87,7 @@ def _differences(rows: Sequence[Summary]) -> list[str]:
     return sentences
 
 
-def _confirmation(rows: Sequence[Summary]) -> list[str]:
+def _fresh_seeds(rows: Sequence[Summary]) -> list[str]:
     """On how many fresh seeds the confirmed and test numbers rest."""
     unused = "used neither by the search nor to choose the winner"
     sentences = []

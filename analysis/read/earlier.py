@@ -19,6 +19,8 @@ TEST_NAMES = {"accuracy": "test_accuracy", "loss": "test_loss", "paper_loss": "t
 """Fields of a run in summary.json's `test`."""
 EPOCH_NAMES = {"best_accuracy": "best_validation_accuracy"}
 """Columns of epochs.csv and trials.csv."""
+RUN_KINDS = {"confirm": "choice"}
+"""Values of the column `kind` of epochs.csv."""
 
 
 def translate_summary(content: Any) -> Any:
@@ -50,7 +52,7 @@ def translate_trials(trials: pandas.DataFrame) -> pandas.DataFrame:
 
 def translate_epochs(epochs: pandas.DataFrame) -> pandas.DataFrame:
     """epochs.csv under today's names."""
-    return epochs.rename(columns=EPOCH_NAMES)
+    return epochs.rename(columns=EPOCH_NAMES).replace({"kind": RUN_KINDS})
 
 
 def _renamed(content: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Search:
     """`name`, `importance` (fraction of the variance) and `trials`; empty if too few trials
     completed."""
     predictions: pandas.DataFrame
-    """The winner's predictions on validation; empty if it was not confirmed."""
+    """The winner's predictions on validation; empty without report runs."""
 
 
 def read_searches(results: Path) -> list[Search]:
@@ -156,7 +156,7 @@ def _read_trials(path: Path, *, required: bool) -> pandas.DataFrame:
     )
     if unknown := set(trials["state"]) - set(STATES):
         raise ValueError(
-            f"'{path}' is damaged: state is one of {', '.join(STATES)}; got"
+            f"'{path}' is damaged: state must be one of {', '.join(STATES)}; got"
             f" {min(map(str, unknown))!r}"
         )
     check_whole_numbers(path, trials, "number")

@@ -68,10 +68,10 @@ class Summary:
     best_validation_accuracy: float | None
     """The best trial's validation accuracy in the search."""
     winner_trial: int | None
-    """The trial chosen among the best after running them on more seeds; None if not confirmed."""
+    """The trial chosen among the best by the choice runs; None without such runs."""
     choice_accuracy: float | None = None
     """What the winner was chosen by: its mean validation accuracy over the search and the choice
-    seeds; None if not confirmed."""
+    runs; None without such runs."""
     confirmed_accuracy: tuple[float, ...]
     """The winner's validation accuracy on each report seed."""
     confirmed_seeds: tuple[int, ...] = ()
@@ -112,7 +112,7 @@ class Summary:
 
     @property
     def winner(self) -> int | None:
-        """The winner; where none was confirmed, the best trial of the search so far."""
+        """The winner; where none was chosen, the best trial of the search so far."""
         return self.best_trial if self.winner_trial is None else self.winner_trial
 
     @property

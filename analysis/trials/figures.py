@@ -76,15 +76,15 @@ def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame) -> str:
 
 
 def accuracy_curve(
-    curve: pandas.DataFrame, stages: Sequence[Stage], confirmations: pandas.DataFrame
+    curve: pandas.DataFrame, stages: Sequence[Stage], reported: pandas.DataFrame
 ) -> str:
-    """One trial's accuracy on training and validation over epochs, and its other seeds' accuracy.
+    """One trial's accuracy on training and validation over epochs, and its reported runs' accuracy.
 
     Dotted lines separate stages.
     """
     figure, axes = panel("epoch", "accuracy (%)")
     faint = {"color": VERMILION, "alpha": 0.45, "linewidth": 1.0}
-    _lines(axes, confirmations, "seed", label="validation, other seeds", **faint)
+    _lines(axes, reported, "seed", label="validation, other seeds", **faint)
     _training_and_validation(axes, curve, "accuracy", 100)
     _separate(axes, stages)
     return svg(figure, axes)

@@ -28,7 +28,7 @@ def pruned_trials(trials: pandas.DataFrame) -> pandas.DataFrame:
 def learning_curves(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
     """`trial`, `state`, `epoch` and `validation_accuracy` of every epoch of the search's trials.
 
-    Confirmation runs are left out: they repeat some of these trials on other seeds.
+    Choice and report runs are left out: they repeat some of these trials on other seeds.
     """
     states = trials.set_index("number")["state"]
     own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(states.index)].sort_values(
@@ -59,11 +59,11 @@ def trial_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame
     return own[columns].astype({"epoch": int}).reset_index(drop=True)
 
 
-def confirmation_curves(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
+def report_curves(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
     """`seed`, `epoch` and `validation_accuracy` of one trial's runs on the report seeds.
 
     Earlier versions had no report seeds; for them, the runs on the seeds that chose the winner.
     """
-    kind = "report" if (epochs["kind"] == "report").any() else "confirm"
+    kind = "report" if (epochs["kind"] == "report").any() else "choice"
     own = epochs[(epochs["kind"] == kind) & (epochs["trial"] == trial)]
     return own.sort_values(["seed", "epoch"])[["seed", "epoch", "validation_accuracy"]]

@@ -1,4 +1,4 @@
-"""Tables of one search as text: its best trials, its confirmation runs, how its trials ended."""
+"""Tables of one search as text: its best trials, its candidates' runs, how its trials ended."""
 
 import pandas
 
@@ -35,13 +35,13 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
     return pandas.DataFrame(columns)
 
 
-def confirmed(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
-    """The trials that were run on more seeds, the highest choice mean first; empty if none was.
+def candidates(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
+    """The trials of the choice runs, the highest choice mean first; empty if none was.
 
     Per trial: its accuracy in the search and on each choice seed, and their mean, by which the
     winner was chosen; for the winner also its accuracy on each report seed, and their mean.
     """
-    choice = _accuracies(epochs[epochs["kind"] == "confirm"], "choice")
+    choice = _accuracies(epochs[epochs["kind"] == "choice"], "choice")
     if choice.empty:
         return pandas.DataFrame()
     searched = trials.set_index("number")["best_validation_accuracy"].reindex(choice.index)

@@ -38,7 +38,7 @@ def blocks(search: Search) -> list[Block]:
 
 
 def _tables(search: Search) -> list[Block]:
-    """How the trials ended, the best of them, and those that were confirmed."""
+    """How the trials ended, the best of them, and those that might have won."""
     tables: list[Block] = []
     if len(search.trials):
         tables.append(Table("How the trials ended.", ranking.endings(search.trials)))
@@ -47,7 +47,7 @@ def _tables(search: Search) -> list[Block]:
         tables.append(Table(caption, top))
     else:
         tables.append(Paragraph("No trial completed."))
-    if len(confirmed := ranking.confirmed(search.trials, search.epochs)):
+    if len(candidates := ranking.candidates(search.trials, search.epochs)):
         caption = (
             "The best trials on more seeds. The winner has the highest mean over the search and the"
             " choice seeds."
@@ -57,7 +57,7 @@ def _tables(search: Search) -> list[Block]:
                 " Only the winner is then trained on the report seeds, which had no part in any"
                 " choice; its confirmed accuracy is their mean."
             )
-        tables.append(Table(caption, confirmed))
+        tables.append(Table(caption, candidates))
     return tables
 
 
@@ -105,12 +105,12 @@ def _winner(search: Search) -> list[Drawing]:
         return []
     spans = stages(curve)
     caption = WITH_TRAINING if curve["train_accuracy"].notna().any() else WITHOUT_TRAINING
-    confirmations = numbers.confirmation_curves(search.epochs, winner)
+    reported = numbers.report_curves(search.epochs, winner)
     drawings = [
         Drawing(
             "The winner: accuracy",
             f"{caption}{sentences.stage_spans(spans)}",
-            figures.accuracy_curve(curve, spans, confirmations),
+            figures.accuracy_curve(curve, spans, reported),
         )
     ]
     for stage in spans:

@@ -36,7 +36,7 @@ def _winner(search: Search) -> str:
 
 
 def selection(search: Search) -> str | None:
-    """How optimistic the winner's accuracy in the search was; None if it was not confirmed."""
+    """How optimistic the winner's accuracy in the search was; None without reported runs."""
     summary, trials = search.summary, search.trials
     own = trials[trials["number"] == summary.winner_trial]["best_validation_accuracy"].dropna()
     if not summary.confirmed_accuracy or own.empty:

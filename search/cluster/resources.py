@@ -77,15 +77,13 @@ def resources(machine: Machine, cpus: float, gpus: float, max_concurrent: int | 
 
     Raises ValueError where not even one fits: Ray would wait for a larger node forever.
     """
-    if gpus > 1:
-        raise ValueError(
-            f"gpus_per_trial is at most 1, because a trial trains on one GPU; got {gpus:g}"
-        )
     if gpus > machine.gpus:
-        raise ValueError(f"gpus_per_trial is 0 where there is no GPU; got {gpus:g}")
+        raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}")
     slots = sum(node.slots(cpus, gpus) for node in machine.nodes)
     if slots == 0:
         most = max((node.cpus for node in machine.nodes if node.gpus or not gpus), default=0)
         where = "the largest node with a GPU" if gpus else "the largest node"
-        raise ValueError(f"cpus_per_trial is at most {most:g}, the cores of {where}; got {cpus:g}")
+        raise ValueError(
+            f"cpus_per_trial must be at most {most:g}, the cores of {where}; got {cpus:g}"
+        )
     return Resources(cpus, gpus, min(slots, max_concurrent or slots))

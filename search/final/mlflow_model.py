@@ -37,8 +37,8 @@ def check_registered_name(name: str | None) -> None:
     allowed = name.isprintable() and not set(name) & set("/:")
     if not name.strip() or not allowed or len(name) > MAX_NAME_LENGTH:
         raise ValueError(
-            f"--register is a name without '/' and ':', up to {MAX_NAME_LENGTH} characters; got"
-            f" {quoted(name)}"
+            f"--register must be a name without '/' and ':', up to {MAX_NAME_LENGTH} characters;"
+            f" got {quoted(name)}"
         )
 
 

@@ -73,7 +73,7 @@ MAX_BYTES = 10**6
 def export(folder: Path, top: int = 1) -> str:
     """The `top` best configurations of the search in `folder`, a YAML document each.
 
-    The winner comes first, or the best on validation where nothing was confirmed. Raises ValueError
+    The winner comes first, or the best on validation where none was chosen. Raises ValueError
     where the folder holds no search, or no trial completed.
     """
     spec = SearchSpec.read(folder)

@@ -74,7 +74,7 @@ def epoch_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
         for trial in trials(study)
         for epoch in records.epochs(trial)
     ]
-    for key, kind in ((records.CHOICE_RUNS, "confirm"), (records.REPORT_RUNS, "report")):
+    for key, kind in ((records.CHOICE_RUNS, "choice"), (records.REPORT_RUNS, "report")):
         for trial_number, runs in key.read(study).items():
             for seed, epochs in runs.items():
                 rows += [{"trial": trial_number, "seed": seed, "kind": kind} | e for e in epochs]

@@ -56,8 +56,8 @@ class Estimate:
     pruned: float | None
     """Seconds of all of them, if as many continue from each rung as the scheduler intends; None for
     a scheduler without such a number."""
-    confirmation: float
-    """Seconds of the confirmation and report runs."""
+    choice_and_report: float
+    """Seconds of the runs that choose the winner, and of those that report it."""
     memory: float
     """Bytes of all trials that run at the same time."""
 

@@ -58,7 +58,7 @@ class Journal(BaseJournalBackend):
         self._unread += json.loads(json.dumps(logs))
 
     @contextlib.contextmanager
-    def entry(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Everything appended in this block becomes one entry, or part of the open one."""
         if self._entry is not None:
             yield
@@ -102,9 +102,9 @@ class Storage(JournalStorage):
         self._thread_lock = threading.RLock()  # type: ignore[assignment]
 
     @contextlib.contextmanager
-    def entry(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """All changes in this block are written at once. A process that dies leaves all or none."""
-        with self._thread_lock, self.journal.entry():
+        with self._thread_lock, self.journal.transaction():
             yield
 
 

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from search.spec import SearchSpec
 from search.study import records
 from search.study.configuration import configuration
-from search.study.study import entry
+from search.study.study import transaction
 
 MAX_DUPLICATES = 10
 """Duplicates in a row after which a random configuration is tried instead of the sampler's."""
@@ -31,7 +31,7 @@ def ask(
     """
     if first_trials is None:
         first_trials = first_trial_of_each(study)
-    with entry(study):
+    with transaction(study):
         for _ in range(MAX_DUPLICATES):
             trial = _next(study, spec, first_trials)
             if trial is not None:

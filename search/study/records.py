@@ -117,7 +117,7 @@ ENDING = Key[str | None]("ending", None)
 FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
 """When its first process started and its last one ended, in seconds since 1970."""
 
-# Of the study: the runs on other seeds
+# Of the study: the runs on other seeds, under the names that the first version recorded
 
 CHOICE_RUNS = RunKey[list[Record]]("confirmed")
 """Epochs of the runs that choose the winner."""

@@ -60,16 +60,16 @@ def read_study(folder: Path) -> optuna.Study:
     return optuna.load_study(study_name=names[0], storage=storage)
 
 
-def entry(study: optuna.Study) -> AbstractContextManager[None]:
+def transaction(study: optuna.Study) -> AbstractContextManager[None]:
     """All changes in this block go to the journal at once; nobody sees them before."""
     storage = study._storage
     assert isinstance(storage, Storage), "the study was opened read-only"
-    return storage.entry()
+    return storage.transaction()
 
 
 def interrupt(study: optuna.Study) -> None:
     """Queue the trials that an earlier process left running."""
-    with entry(study):
+    with transaction(study):
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             requeue(study, trial.number)
 

@@ -83,9 +83,9 @@ def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
 
 def print_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
     """Print what runs, how much of it, and on what."""
-    confirmation = "no confirmation"
+    reruns = "no runs on other seeds"
     if spec.confirm_top:
-        confirmation = (
+        reruns = (
             f"best {spec.confirm_top} rerun on {counted(spec.confirm_seeds, 'seed')}, the winner on"
             f" {spec.report_seeds} more"
         )
@@ -94,7 +94,7 @@ def print_plan(console: Console, spec: SearchSpec, resources: Resources, precisi
     print_line(
         console,
         "search",
-        f"{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {confirmation}",
+        f"{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     slots = counted(resources.slots, "trial")
     print_line(console, "machine", f"{slots} at a time, {per_trial(resources)}, {precision}")
@@ -129,8 +129,8 @@ def print_estimate(
             f", {roughly(estimated.pruned)} if one in {spec.reduction_factor} continues from each"
             " rung"
         )
-    if estimated.confirmation:
-        time += f"; the confirmation {roughly(estimated.confirmation)}"
+    if estimated.choice_and_report:
+        time += f"; the choice and report runs {roughly(estimated.choice_and_report)}"
     print_line(console, "time", time)
     print_line(
         console,

@@ -160,10 +160,7 @@ class Tracker:
             parent = self._parent(study, live)
             for trial in logged_trials(study):
                 self._sync_trial(parent, trial, live)
-            for kind, key in (
-                ("confirmation", records.CHOICE_RUNS),
-                ("report", records.REPORT_RUNS),
-            ):
+            for kind, key in (("choice", records.CHOICE_RUNS), ("report", records.REPORT_RUNS)):
                 for number, runs in key.read(study).items():
                     for seed, epochs in runs.items():
                         self._sync_full_run(study, kind, number, seed, epochs)
@@ -360,8 +357,7 @@ class Tracker:
         trial = study.get_trials(deepcopy=False)[number]
         ended = trial.datetime_complete.timestamp() if trial.datetime_complete else parent.last
         started = epochs[0].get(STARTED_AT, ended)
-        label = "report seed" if kind == "report" else "seed"
-        name = f"{self.spec.regime} {number:03d} {label} {seed}"
+        name = f"{self.spec.regime} {number:03d} {kind} seed {seed}"
         run = self._run(key, name, kind, parent, trial, seed, started, epochs)
         scores = records.TEST_SCORES.of(study, number).get(seed)
         wins = kind == "report" and records.WINNER.read(study) == number

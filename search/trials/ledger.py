@@ -12,7 +12,7 @@ from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.spec import SearchSpec
 from search.study import records
 from search.study.proposals import ask, first_trial_of_each
-from search.study.study import entry, requeue, trials
+from search.study.study import requeue, transaction, trials
 
 PRUNABLE_FRACTION = 2 / 3
 """Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
@@ -23,12 +23,12 @@ theirs."""
 
 
 class Ledger:
-    """The trials in flight by Ray's trial id. `stopping` says that the user wants to stop."""
+    """The trials in flight by Ray's trial id. `stop_asked` says that the user wants to stop."""
 
     def __init__(
-        self, study: optuna.Study, spec: SearchSpec, stopping: Callable[[], bool] = lambda: False
+        self, study: optuna.Study, spec: SearchSpec, stop_asked: Callable[[], bool] = lambda: False
     ) -> None:
-        self.study, self.spec, self.stopping = study, spec, stopping
+        self.study, self.spec, self.stop_asked = study, spec, stop_asked
         self.in_flight: dict[str, optuna.Trial] = {}
         self.exhausted = False
         """Whether the space holds no other configuration."""
@@ -43,19 +43,19 @@ class Ledger:
         """Whether a trial was pruned or complete, in this process."""
 
     @property
-    def hopeless(self) -> str | None:
+    def common_failure(self) -> str | None:
         """The reason for which the first trials failed, if no further trial is worth its time."""
         first = self._failures[:MAX_EQUAL_FAILURES]
         equal = len(first) == MAX_EQUAL_FAILURES and len(set(first)) == 1
         return first[0] if equal and not self._succeeded else None
 
     @property
-    def over(self) -> bool:
+    def stopping(self) -> bool:
         """Whether no trial starts any more, and none continues after its epoch."""
-        return self.write_error is not None or self.hopeless is not None or self.stopping()
+        return self.write_error is not None or self.common_failure is not None or self.stop_asked()
 
     @property
-    def enough(self) -> bool:
+    def all_trials_started(self) -> bool:
         """Whether as many trials as wanted have started, or there are no others."""
         return self.exhausted or len(trials(self.study)) >= self.spec.trials
 
@@ -87,16 +87,16 @@ class Ledger:
             return False
         # An epoch that an earlier attempt recorded was judged then, and the trial continued.
         if report["epoch"] not in {epoch["epoch"] for epoch in self._epochs(trial)}:
-            with entry(self.study):
+            with transaction(self.study):
                 if self._prunes(trial, report):
                     self._close(ray_id, TrialState.PRUNED)
                     return False
-        return not self.over
+        return not self.stopping
 
     def fail(self, ray_id: str, reason: str) -> None:
         """Record that a trial failed."""
         trial = self.in_flight[ray_id]
-        with entry(self.study):
+        with transaction(self.study):
             records.FAILURE.write(trial, reason)
             self._close(ray_id, TrialState.FAIL)
         self._failures.append(reason)
@@ -117,7 +117,7 @@ class Ledger:
             self.fail(ray_id, reason)
             return
         del self.in_flight[ray_id]
-        with entry(self.study):
+        with transaction(self.study):
             if worker_died:
                 records.WORKER_DIED.write(trial, True)
             requeue(self.study, trial.number)

@@ -31,10 +31,10 @@ class StudySearcher(Searcher):
         `Searcher.FINISHED` at the end."""
         ledger, trial = self.ledger, None
         end: str = Searcher.FINISHED
-        if ledger.over:
+        if ledger.stopping:
             return end
         try:
-            if not ledger.enough:
+            if not ledger.all_trials_started:
                 trial = ledger.ask(trial_id)
         except OSError as error:
             ledger.write_error = error

@@ -34,7 +34,7 @@ class Ending(enum.Enum):
     EXHAUSTED = "the space holds no other configuration"
     TIME = "the time budget is spent"
     INTERRUPTED = "the user stopped it"
-    HOPELESS = "its first trials failed for one reason"
+    COMMON_FAILURE = "its first trials failed for one reason"
 
 
 def tune_study(
@@ -46,8 +46,8 @@ def tune_study(
     No trial is left RUNNING: interrupted ones are queued again. Raises OSError if the journal can
     no longer be written.
     """
-    ledger = Ledger(study, spec, stopping=lambda: stop.asked)
-    if ledger.enough:
+    ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
+    if ledger.all_trials_started:
         return Ending.DONE
     started = time.monotonic()
     with temporary_folder() as scratch:
@@ -55,10 +55,10 @@ def tune_study(
     if ledger.write_error is not None:
         raise ledger.write_error
     interrupt(study)
-    if stop.asked:  # Even if the last trial has ended meanwhile: no confirmation starts after ^C.
+    if stop.asked:  # Even if the last trial has ended meanwhile: no choice run starts after ^C.
         return Ending.INTERRUPTED
-    if ledger.hopeless:
-        return Ending.HOPELESS
+    if ledger.common_failure:
+        return Ending.COMMON_FAILURE
     if len(trials(study)) >= spec.trials:
         return Ending.DONE
     queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))

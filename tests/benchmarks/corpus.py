@@ -18,8 +18,8 @@ def write(source: str, sentences: int | None, seed: int, folder: Path) -> Corpus
     order = random.Random(seed).sample(range(len(corpus.train)), len(corpus.train))
     if sentences is not None and not 1 <= sentences <= len(order):
         raise ValueError(
-            f"--sentences is from 1 to {len(order)}, the training sentences that there are; got"
-            f" {sentences}"
+            f"--sentences must be from 1 to {len(order)}, the training sentences that there are;"
+            f" got {sentences}"
         )
     rows = order[:sentences]
     train = Split(

@@ -3,8 +3,8 @@ it grows with the search.
 
 A search whose regime trains nothing: a trial builds its model, sleeps `--seconds` in three epochs
 and reports each. All else is search.run's own: Ray Tune with warm workers, the journal on the disk,
-ASHA's pruner, MLflow in an sqlite file, confirmation left out. The regime is put into a copy of the
-packages, `--code` names another tree to copy them from, as one of an earlier version is.
+ASHA's pruner, MLflow in an sqlite file, no choice or report runs. The regime is put into a copy of
+the packages, `--code` names another tree to copy them from, as one of an earlier version is.
 
 Dead time of a slot is what a trial does not sleep: from the last trial's end to this one's
 beginning, building the model, and reports until they are answered. The first ten trials, in which
@@ -80,16 +80,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     p.add_argument("--out", metavar="FILE", help="every raw number as JSON")
     args = p.parse_args(argv)
     if args.trials < 2 * WARM:
-        raise ValueError(f"--trials is at least {2 * WARM}; got {args.trials}")
+        raise ValueError(f"--trials must be at least {2 * WARM}; got {args.trials}")
     if not 0 <= args.seconds <= 3600:
-        raise ValueError(f"--seconds is from 0 to 3600; got {args.seconds:g}")
+        raise ValueError(f"--seconds must be from 0 to 3600; got {args.seconds:g}")
     if not 1 <= args.slots <= cores:
-        raise ValueError(f"--slots is from 1 to {cores}, the cores that are here; got {args.slots}")
+        raise ValueError(
+            f"--slots must be from 1 to {cores}, the cores that are here; got {args.slots}"
+        )
     for package in PACKAGES:
         if not (args.code / package).is_dir():
             raise ValueError(
-                f"--code is a checkout with the folders {', '.join(PACKAGES)}; '{args.code}' has no"
-                f" {package}"
+                f"--code must be a checkout with the folders {', '.join(PACKAGES)};"
+                f" '{args.code}' has no {package}"
             )
     return args
 

@@ -108,7 +108,7 @@ def out_file(path: str | None) -> Path | None:
         return None
     file = Path(path).expanduser().resolve()
     if file.is_dir() or not file.parent.is_dir():
-        raise ValueError(f"--out is a file in an existing folder; got '{path}'")
+        raise ValueError(f"--out must be a file in an existing folder; got '{path}'")
     return file
 
 

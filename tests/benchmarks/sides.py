@@ -80,7 +80,7 @@ def turn(name: str, task: Task, concurrency: Concurrency, folder: Path) -> tuple
 
 
 def regimen_spec(task: Task, concurrency: Concurrency, folder: Path) -> SearchSpec:
-    """Regimen's search, without pruning and confirmation."""
+    """Regimen's search, without pruning and runs on other seeds."""
     return SearchSpec(
         regime="baseline",
         trials=len(task.rates),

@@ -94,8 +94,8 @@ def test_only_whole_steps_in_the_window_are_timed() -> None:
     ("argv", "said"),
     [
         (["--device", "cpu", "--width", "100"], "--width a multiple of 64; got 12 and 100"),
-        (["--device", "cpu", "--packed", "2", "0"], "--packed are at least 1; got 0"),
-        (["--device", "cpu", "--seconds", "nan"], "--seconds is above 0 and at most 60"),
+        (["--device", "cpu", "--packed", "2", "0"], "--packed must be at least 1; got 0"),
+        (["--device", "cpu", "--seconds", "nan"], "--seconds must be above 0 and at most 60"),
         (["--device", "cpu", "--out", "/nowhere/at/all.json"], "there is no /nowhere/at"),
         (["--losses", "hinge"], "invalid choice: 'hinge' (choose from"),
         pytest.param(

@@ -251,7 +251,7 @@ def test_both_sides_read_the_same_part_of_the_data(tmp_path: Path) -> None:
     whole = corpus.corpora.read(source)
     assert len(found.train) == 20 and set(found.train.texts) <= set(whole.train.texts)
     assert found.validation.texts == whole.validation.texts and found.labels == whole.labels
-    with pytest.raises(ValueError, match="--sentences is from 1 to"):
+    with pytest.raises(ValueError, match="--sentences must be from 1 to"):
         corpus.write(source, 10**6, seed=3, folder=folder)
 
 
@@ -344,16 +344,16 @@ def test_a_process_is_timed_and_its_failure_has_its_last_line(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("main", "argv", "said"),
     [
-        (vs_hf_trainer.main, ["--trials", "0"], "--trials is at least 1; got 0"),
-        (vs_hf_trainer.main, ["--seed", "-1"], "--seed is from 0 to"),
+        (vs_hf_trainer.main, ["--trials", "0"], "--trials must be at least 1; got 0"),
+        (vs_hf_trainer.main, ["--seed", "-1"], "--seed must be from 0 to"),
         (vs_hf_trainer.main, ["--data", "nowhere"], "unknown data 'nowhere'"),
-        (vs_hf_trainer.main, ["--sentences", "0"], "--sentences is from 1 to 1440"),
+        (vs_hf_trainer.main, ["--sentences", "0"], "--sentences must be from 1 to 1440"),
         (
             vs_hf_trainer.main,
             ["--out", "/no/such/folder/file"],
-            "--out is a file in an existing folder",
+            "--out must be a file in an existing folder",
         ),
-        (time_to_accuracy.main, ["--epochs", "0"], "--epochs is at least 1; got 0"),
+        (time_to_accuracy.main, ["--epochs", "0"], "--epochs must be at least 1; got 0"),
         (time_to_accuracy.main, ["--hf-backend", "optuna", "--hf-reuse"], "need --hf-backend ray"),
     ],
 )

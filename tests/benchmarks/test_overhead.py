@@ -182,9 +182,9 @@ def test_short_trials_fill_all_slots(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--trials", "19"], "--trials is at least 20; got 19"),
-        (["--seconds", "-1"], "--seconds is from 0 to 3600; got -1"),
-        (["--slots", "0"], "--slots is from 1 to"),
+        (["--trials", "19"], "--trials must be at least 20; got 19"),
+        (["--seconds", "-1"], "--seconds must be from 0 to 3600; got -1"),
+        (["--slots", "0"], "--slots must be from 1 to"),
         (["--code", "/"], "'/' has no search"),
     ],
 )

@@ -123,9 +123,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args = p.parse_args(argv)
     for name in ("trials", "epochs", "seeds"):
         if getattr(args, name) < 1:
-            raise ValueError(f"--{name} is at least 1; got {getattr(args, name)}")
+            raise ValueError(f"--{name} must be at least 1; got {getattr(args, name)}")
     if not 0 <= args.seed < 2**31 - args.seeds:
-        raise ValueError(f"--seed is from 0 to {2**31 - args.seeds - 1}; got {args.seed}")
+        raise ValueError(f"--seed must be from 0 to {2**31 - args.seeds - 1}; got {args.seed}")
     if args.hf_backend == "optuna" and (args.hf_reuse or args.hf_points):
         raise ValueError("--hf-reuse and --hf-points need --hf-backend ray")
     return args

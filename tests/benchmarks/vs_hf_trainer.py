@@ -10,7 +10,7 @@ its own way.
     hf-fp32        Trainer as it is, transformers' Ray backend
     hf-bf16        the same with bf16=True
     hf-bf16-reuse  and with Ray's actors kept from trial to trial, which is off by default
-    regimen        search.run over the same list, without confirmation
+    regimen        search.run over the same list, without runs on other seeds
 
 Each side is a process of its own and has all cores, and no GPU. A short probe finds whether it does
 better with one trial on all of them or with a one-thread trial on each. Then the sides take turns,
@@ -122,9 +122,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args = p.parse_args(argv)
     for name in ("batch_size", "trials", "epochs", "repeats"):
         if getattr(args, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')} is at least 1; got {getattr(args, name)}")
+            raise ValueError(
+                f"--{name.replace('_', '-')} must be at least 1; got {getattr(args, name)}"
+            )
     if not 0 <= args.seed < 2**31 - args.repeats:
-        raise ValueError(f"--seed is from 0 to {2**31 - args.repeats - 1}; got {args.seed}")
+        raise ValueError(f"--seed must be from 0 to {2**31 - args.repeats - 1}; got {args.seed}")
     args.sides = list(dict.fromkeys(args.sides))
     return args
 

@@ -10,14 +10,14 @@ from analysis.page.blocks import Drawing, Figures, Section
 from search.outputs import tables as results
 from search.study import study as studies
 from search.study.journal import repair
-from search.study.lock import alone
+from search.study.lock import search_lock
 from search.tracking import sqlite_file
 
 
 def test_a_lock_file_is_locked_and_not_emptied(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("a user's")
     (tmp_path / ".store.db.lock").write_text("a user's")
-    with alone(tmp_path):
+    with search_lock(tmp_path):
         pass
     sqlite_file.make(
         tmp_path / "store.db", lambda uri: Path(uri.removeprefix("sqlite:///")).touch()

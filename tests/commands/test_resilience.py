@@ -281,10 +281,7 @@ def check_listens_on_loopback_only(search: RunningSearch) -> None:
 
 
 def check_cannot_be_resumed(search: RunningSearch) -> None:
-    """While it runs; the attempt changes nothing.
-
-    It is paused so that it does not end before, perhaps while it writes to its MLflow store.
-    """
+    """While it runs; the attempt changes nothing. It is paused so that it does not end before."""
     results = search.folder.parent
     store = f"sqlite:///{results / 'second.db'}"
     flags = ["--results", str(results), "--tracking-uri", store]
@@ -292,6 +289,7 @@ def check_cannot_be_resumed(search: RunningSearch) -> None:
     second = run("search.run", "--resume", search.folder.name, *flags)
     search.send(signal.SIGCONT)
     assert second.returncode == 2 and "running in another process" in second.stderr
+    assert not (results / "second.db").exists()
     assert "interrupted" not in search.journal.read_text()
 
 

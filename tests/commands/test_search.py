@@ -120,12 +120,12 @@ def test_mlflow_has_the_data_set_and_the_files_of_the_search(
 
 def test_mlflow_has_test_scores_of_the_reported_runs_only(client: mlflow.MlflowClient) -> None:
     runs = runs_of(client, "tiny")
-    confirmations, reports = (
+    choice, reports = (
         [run for run in runs if run.data.tags["regimen.kind"] == kind]
-        for kind in ("confirmation", "report")
+        for kind in ("choice", "report")
     )
-    assert len(confirmations) == 4 and len(reports) == 3
-    assert not any("test_accuracy" in run.data.metrics for run in confirmations)
+    assert len(choice) == 4 and len(reports) == 3
+    assert not any("test_accuracy" in run.data.metrics for run in choice)
     assert all("test_accuracy" in run.data.metrics for run in reports)
 
 

@@ -136,7 +136,7 @@ def test_a_new_field_is_a_flag_with_its_help_type_choices_and_default() -> None:
     assert arguments.given_values(args, GrownSpec) == values
     assert "cooldown" in GrownSpec.names("fixed") and "patience" in GrownSpec.names("changeable")
     assert arguments.given_values(arguments.parse(["--regime", "llrd"], GrownSpec), GrownSpec) == {}
-    with pytest.raises(ValueError, match=r"^--cooldown is a number above 0 .*; got 'soon'$"):
+    with pytest.raises(ValueError, match=r"^--cooldown must be a number above 0 .*; got 'soon'$"):
         arguments.parse(["--regime", "llrd", "--cooldown", "soon"], GrownSpec)
     with pytest.raises(SystemExit):
         arguments.parse(["--regime", "llrd", "--patience", "many"], GrownSpec)

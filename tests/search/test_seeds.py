@@ -54,8 +54,8 @@ def test_a_larger_number_of_seeds_extends_a_smaller_one(seed: int, few: int, man
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"confirm_seeds": 1000}, "confirm_seeds is up to 999; got 1000"),
-        ({"report_seeds": 0}, "report_seeds is 1 to 1000; got 0"),
+        ({"confirm_seeds": 1000}, "confirm_seeds must be at most 999; got 1000"),
+        ({"report_seeds": 0}, "report_seeds must be from 1 to 1000; got 0"),
     ],
 )
 def test_too_many_or_too_few_seeds_are_refused(values: dict[str, Any], said: str) -> None:
@@ -132,7 +132,7 @@ def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) 
     assert {row["seed"] for row in results.prediction_rows(search.study, CORPUS)} == {1000, 1001}
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
-    assert kinds == {"search": {0}, "confirm": {1, 2}, "report": {1000, 1001}}
+    assert kinds == {"search": {0}, "choice": {1, 2}, "report": {1000, 1001}}
     scores = trial_scores(search.study, search.study.get_trials()[1])
     assert scores["choice_accuracy"] == {1: 0.91, 2: 0.93} and scores["confirmed_accuracy"] == {
         1000: 0.8,
@@ -179,7 +179,7 @@ def test_an_earlier_versions_journal_reports_the_runs_that_chose_the_winner(
 
 
 @pytest.mark.slow
-def test_mlflow_separates_confirmation_and_report_runs(tmp_path: Path) -> None:
+def test_mlflow_separates_choice_and_report_runs(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported=NEW)
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     search.finish(search.tracker(store))
@@ -189,7 +189,7 @@ def test_mlflow_separates_confirmation_and_report_runs(tmp_path: Path) -> None:
         if "regimen.key" in one["tags"]
     }
     kinds = {key: one["tags"]["regimen.kind"] for key, one in found.items() if "seed" in key}
-    choice = {f"trial {trial} seed {seed}": "confirmation" for trial in (0, 1) for seed in (1, 2)}
+    choice = {f"trial {trial} seed {seed}": "choice" for trial in (0, 1) for seed in (1, 2)}
     assert kinds == choice | {f"trial 1 seed {seed}": "report" for seed in (1000, 1001)}
     tested = {
         key
@@ -238,8 +238,8 @@ def test_searches_are_compared_by_the_score_that_chose_their_winner(
     found = results.summarise(search.study, search.spec)
     lucky = replace(found, confirmed_accuracy=(0.99,))
     assert selection_accuracy(lucky) == selection_accuracy(found) == found.choice_accuracy
-    unconfirmed = replace(found, choice_accuracy=None)
-    assert selection_accuracy(unconfirmed) == found.best_validation_accuracy
+    unchosen = replace(found, choice_accuracy=None)
+    assert selection_accuracy(unchosen) == found.best_validation_accuracy
 
 
 # From an earlier version's folder to a report
@@ -257,14 +257,14 @@ def made_old(folder: Path) -> optuna.Study:
     ]
     path.write_text("\n".join(lines) + "\n")
     study = studies.read_study(folder)
-    confirmed = study.user_attrs[records.CHOICE_RUNS.name]
+    choice = study.user_attrs[records.CHOICE_RUNS.name]
     (other,) = [
-        number for number in map(int, confirmed) if number != study.user_attrs[records.WINNER.name]
+        number for number in map(int, choice) if number != study.user_attrs[records.WINNER.name]
     ]
     study.set_user_attr(records.WINNER.name, other)
     scores = {
         seed: {"test_accuracy": 0.5, "test_loss": 1.0, "test_loss_paper": 1.1}
-        for seed in confirmed[str(other)]
+        for seed in choice[str(other)]
     }
     study.set_user_attr(records.TEST_SCORES.name, {str(other): scores})
     return study
@@ -309,4 +309,4 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
         for one in everything(open_client(f"sqlite:///{tmp_path / 'mlflow.db'}")).values()
     ]
     kinds = [tags["regimen.kind"] for tags in runs if tags.get("regimen.search") == "tiny"]
-    assert kinds.count("confirmation") == 4 and kinds.count("report") == 2
+    assert kinds.count("choice") == 4 and kinds.count("report") == 2

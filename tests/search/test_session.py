@@ -1,4 +1,4 @@
-"""A search that Python code starts, such as a notebook."""
+"""A search that Python code starts, such as a notebook, and one that runs already."""
 
 import json
 import subprocess
@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from search.run import main
+from search.session import search
+from search.spec import SearchSpec
+from search.study.lock import search_lock
 from tests import tiny
 from tests.processes import ROOT
 
@@ -35,3 +39,21 @@ def test_a_search_from_python_returns_its_summary_and_prints_nothing(
     folder, ending, summary = json.loads(line)
     assert ending == "DONE" and summary["states"] == {"COMPLETE": 1, "PRUNED": 0, "FAIL": 0}
     assert json.loads((Path(folder) / "summary.json").read_text()) == summary
+
+
+def test_a_running_search_is_not_resumed_and_nothing_is_read_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its data is gone, which would be the error if the data were read."""
+    spec = SearchSpec(
+        regime="baseline", data="no/such/folder", model="minilm", name="old", results=str(tmp_path)
+    )
+    spec.folder.mkdir()
+    (spec.folder / "spec.json").write_text(spec.to_json())
+    with search_lock(spec.folder):
+        assert main(["--resume", "old", "--results", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        with pytest.raises(ValueError) as caught:
+            search(spec, resume=True)
+    assert error == f"error: {caught.value}\n"
+    assert str(caught.value) == "the search 'old' is running in another process"

@@ -28,7 +28,7 @@ class Range:
     def __str__(self) -> str:
         if self.high == math.inf:
             return f"at least {self.low:g}"
-        return f"{self.low:g} to {'below ' if self.open_above else ''}{self.high:g}"
+        return f"from {self.low:g} to {'below ' if self.open_above else ''}{self.high:g}"
 
 
 Rate = Annotated[float, Range(0, 10)]
@@ -143,7 +143,7 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         # True == 1 in Python, but is no choice among numbers
         if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
             raise ValueError(
-                f"{name} is one of {', '.join(map(str, choices))}; got {quoted(value)}"
+                f"{name} must be one of {', '.join(map(str, choices))}; got {quoted(value)}"
             )
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -151,10 +151,10 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     kind = get_origin(kind) or kind  # dict[str, Any] becomes dict
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         article = "an" if kind is int else "a"
-        raise ValueError(f"{name} is {article} {kind.__name__}; got {quoted(value)}")
+        raise ValueError(f"{name} must be {article} {kind.__name__}; got {quoted(value)}")
     for limit in limits:
         if value not in limit:
-            raise ValueError(f"{name} is {limit}; got {quoted(value)}")
+            raise ValueError(f"{name} must be {limit}; got {quoted(value)}")
     if kind is float and not math.isfinite(value):
-        raise ValueError(f"{name} is a finite number; got {quoted(value)}")
+        raise ValueError(f"{name} must be a finite number; got {quoted(value)}")
     return value

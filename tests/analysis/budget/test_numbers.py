@@ -101,10 +101,10 @@ def test_winners_that_pruning_may_have_lost() -> None:
 def test_cost_adds_up() -> None:
     trials = pandas.DataFrame(TRIALS).assign(seconds=[1800.0, 900.0, 900.0, 0.0])
     result = budget.cost(trials, pandas.DataFrame({"seconds": [360.0, 360.0]}))
-    assert result == {"trials": 4, "epochs": 7, "seconds": 3600, "confirmation_seconds": 720}
+    assert result == {"trials": 4, "epochs": 7, "seconds": 3600, "other_seconds": 720}
 
 
-def test_confirmations_cost_their_elapsed_time() -> None:
+def test_choice_and_report_runs_cost_their_elapsed_time() -> None:
     """A run of 30 s spends time on more than its two epochs of 1 s.
 
     Of a run by an earlier version, only its epochs are known.
@@ -117,6 +117,5 @@ def test_confirmations_cost_their_elapsed_time() -> None:
     ]
     result = pandas.DataFrame(rows, columns=["trial", "seed", "seconds", "began", "ended"])
     assert (
-        budget.cost(pandas.DataFrame(TRIALS).assign(seconds=1.0), result)["confirmation_seconds"]
-        == 30 + 2
+        budget.cost(pandas.DataFrame(TRIALS).assign(seconds=1.0), result)["other_seconds"] == 30 + 2
     )

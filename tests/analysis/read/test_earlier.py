@@ -81,6 +81,10 @@ def write_earlier(folder: Path) -> Path:
         for trial, curve in CURVES.items()
         for epoch, accuracy in enumerate(curve, 1)
     ]
+    epochs += [
+        epochs[0] | {"trial": 1, "kind": "confirm", "seed": seed, "stage": "classifier"}
+        for seed in SUMMARY["confirmed_seeds"]
+    ]
     missing = ("train_loss", "train_accuracy", "validation_loss", "learning_rate")
     write_csv(folder / "epochs.csv", [*epochs[0], *missing], epochs)
     return folder
@@ -107,6 +111,12 @@ def test_two_accuracy_columns_become_one(tmp_path: Path) -> None:
     for frame in (search.trials, search.epochs):
         assert "best_accuracy" not in frame
     assert "validation_accuracy" not in search.trials
+
+
+def test_runs_that_chose_the_winner_are_choice_runs(tmp_path: Path) -> None:
+    epochs = read_search(write_earlier(tmp_path / "one")).epochs
+    seeds = epochs.groupby("kind")["seed"].unique().map(set).to_dict()
+    assert seeds == {"search": {0}, "choice": {1, 2}}
 
 
 def test_the_report_of_an_earlier_folder_has_todays_names(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_no_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (
             "trials.csv",
             "number,state,reason,best_validation_accuracy,epochs,seconds\n0,COMP",
-            "state is one of",
+            "state must be one of",
         ),
         (
             "trials.csv",

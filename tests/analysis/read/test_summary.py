@@ -32,7 +32,7 @@ def test_fields_that_a_reader_does_not_know_are_ignored() -> None:
     assert read_summary(added_later=1) == read_summary()
 
 
-def test_the_winner_is_the_best_trial_until_one_is_confirmed() -> None:
+def test_the_winner_is_the_best_trial_until_one_is_chosen() -> None:
     assert read_summary(winner_trial=5).winner == 5
     assert read_summary(winner_trial=None).winner == 2
     assert read_summary(winner_trial=None, best_trial=None).winner is None

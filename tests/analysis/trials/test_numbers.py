@@ -21,12 +21,12 @@ def test_best_so_far_counts_completed_trials_in_order() -> None:
     }
 
 
-def test_learning_curves_leave_confirmations_out() -> None:
+def test_learning_curves_leave_choice_runs_out() -> None:
     trials = pandas.DataFrame({"number": [0.0, 1.0], "state": ["PRUNED", "COMPLETE"]})
     epochs = pandas.DataFrame(
         {
             "trial": [1.0, 1.0, 1.0, 0.0],
-            "kind": ["search", "search", "confirm", "search"],
+            "kind": ["search", "search", "choice", "search"],
             "epoch": [2.0, 1.0, 1.0, 1.0],
             "validation_accuracy": [0.2, 0.1, 0.9, 0.3],
         }

@@ -28,18 +28,18 @@ def test_top_trials_show_what_differs_and_trial_0_last() -> None:
     assert list(ranking.top_trials(trials)["trial"]) == ["1", "2", "0"]
 
 
-def test_the_confirmation_table_has_choice_and_report_seeds() -> None:
+def test_the_candidates_table_has_choice_and_report_seeds() -> None:
     """A run counts with the best epoch of its final stage.
 
-    A failed run leaves an empty cell and no mean; trials that were not confirmed are left out.
+    A failed run leaves an empty cell and no mean; other trials are left out.
     """
     runs = {
         (2, "search", 0): [("a", 0.9), ("b", 0.7)],
-        (2, "confirm", 1): [("a", 0.9), ("b", 0.6), ("b", 0.5)],
+        (2, "choice", 1): [("a", 0.9), ("b", 0.6), ("b", 0.5)],
     }
     runs |= {
-        (2, "confirm", 2): [("a", 0.1), ("b", 0.8)],
-        (0, "confirm", 1): [("a", 0.1), ("b", 0.9)],
+        (2, "choice", 2): [("a", 0.1), ("b", 0.8)],
+        (0, "choice", 1): [("a", 0.1), ("b", 0.9)],
     }
     runs |= {
         (2, "report", 1000): [("a", 0.9), ("b", 0.62)],
@@ -82,10 +82,10 @@ def test_the_confirmation_table_has_choice_and_report_seeds() -> None:
         {"report seed 1000": "62.00", "report seed 1001": "66.00", "report mean": "64.00"},
         {"report seed 1000": none, "report seed 1001": none, "report mean": none},
     ]
-    assert ranking.confirmed(trials, epochs).to_dict("records") == [
+    assert ranking.candidates(trials, epochs).to_dict("records") == [
         one | other for one, other in zip(chosen, reported)
     ]
     assert (
-        ranking.confirmed(trials, epochs[epochs["kind"] != "report"]).to_dict("records") == chosen
+        ranking.candidates(trials, epochs[epochs["kind"] != "report"]).to_dict("records") == chosen
     )  # of an earlier version
-    assert ranking.confirmed(trials, epochs[epochs["kind"] == "search"]).empty
+    assert ranking.candidates(trials, epochs[epochs["kind"] == "search"]).empty

@@ -201,15 +201,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args.packed.sort()  # one alone comes first: the others are compared with it
     for name in ("batch_sizes", "packed"):
         if min(getattr(args, name)) < 1:
-            p.error(f"--{name.replace('_', '-')} are at least 1; got {min(getattr(args, name))}")
+            flag = name.replace("_", "-")
+            p.error(f"--{flag} must be at least 1; got {min(getattr(args, name))}")
     if args.layers < 1 or args.width < 64 or args.width % 64:
         p.error(
-            f"--layers is at least 1 and --width a multiple of 64; got {args.layers} and"
+            f"--layers must be at least 1 and --width a multiple of 64; got {args.layers} and"
             f" {args.width}"
         )
     if not 0 < args.seconds <= 60 or not args.minutes > 0:
         p.error(
-            f"--seconds is above 0 and at most 60, --minutes above 0; got {args.seconds:g} and"
+            f"--seconds must be above 0 and at most 60, --minutes above 0; got {args.seconds:g} and"
             f" {args.minutes:g}"
         )
     if args.out and not args.out.absolute().parent.is_dir():

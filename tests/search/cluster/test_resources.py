@@ -72,9 +72,12 @@ def test_gpu_fractions_are_counted_per_card_and_node(
 @pytest.mark.parametrize(
     ("cpus", "gpus", "said"),
     [
-        (3, 0, "cpus_per_trial is at most 2, the cores of the largest node; got 3"),
-        (4, 0.5, "cpus_per_trial is at most 2, the cores of the largest node with a GPU; got 4"),
-        (1, 2, "gpus_per_trial is at most 1, because a trial trains on one GPU; got 2"),
+        (3, 0, "cpus_per_trial must be at most 2, the cores of the largest node; got 3"),
+        (
+            4,
+            0.5,
+            "cpus_per_trial must be at most 2, the cores of the largest node with a GPU; got 4",
+        ),
     ],
 )
 def test_a_trial_that_fits_on_no_node_is_refused(cpus: float, gpus: float, said: str) -> None:
@@ -84,7 +87,7 @@ def test_a_trial_that_fits_on_no_node_is_refused(cpus: float, gpus: float, said:
 
 
 def test_a_gpu_is_refused_where_there_is_none() -> None:
-    with pytest.raises(ValueError, match="gpus_per_trial is 0 where there is no GPU"):
+    with pytest.raises(ValueError, match="gpus_per_trial must be 0 where there is no GPU"):
         resources(machine((8, 0)), 1, 0.5, None)
 
 
@@ -189,7 +192,7 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
         (["--gpus-per-trial", "0.5"], "error: torch cannot use Ray's GPUs ("),
         (
             ["--cpus-per-trial", "3", "--gpus-per-trial", "0"],
-            "error: cpus_per_trial is at most 2, the cores of the largest node; got 3",
+            "error: cpus_per_trial must be at most 2, the cores of the largest node; got 3",
         ),
     ],
 )

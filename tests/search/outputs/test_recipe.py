@@ -64,5 +64,5 @@ def test_a_score_of_an_earlier_version_is_checked_too(
     tmp_path: Path, exported: dict[str, Any]
 ) -> None:
     bad = exported | {"scores": {"search_validation_accuracy": "high"}}
-    with pytest.raises(ValueError, match=r"scores\.best_validation_accuracy is a float"):
+    with pytest.raises(ValueError, match=r"scores\.best_validation_accuracy must be a float"):
         read_recipe(written(tmp_path / "best.yaml", bad))

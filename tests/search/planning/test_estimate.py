@@ -81,7 +81,7 @@ def test_time_and_memory_match_a_calculation_by_hand() -> None:
     """50 trials on two slots, 3 on 2 seeds, 1 on 3: 25 rounds; 1 whole trial and 49 mean ones of
     60.5 s; 3 + 2 rounds. Two GiB."""
     found = estimate.estimate(spec(), TWO, slots=2)
-    assert (found.trials, found.unpruned, found.confirmation, found.memory) == (
+    assert (found.trials, found.unpruned, found.choice_and_report, found.memory) == (
         50,
         25 * 115.5,
         5 * 115.5,
@@ -274,7 +274,7 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
     assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
     assert (
         "50 trials take 25m without pruning, 13m if one in 3 continues from each rung; the"
-        " confirmation 6m" in plain[6]
+        " choice and report runs 6m" in plain[6]
     )
     assert (
         "1.0 GiB per trial, 4.0 GiB for those that run at the same time; 20.0 GiB are free"

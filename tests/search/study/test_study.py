@@ -303,9 +303,10 @@ def test_three_first_failures_for_one_reason_end_the_search(tmp_path: Path) -> N
         ledger.ask(ray_id)
     for ray_id in "ab":
         ledger.report(ray_id, {FAILED: "OSError: no such file"})
-    assert ledger.hopeless is None and ledger.report("d", epoch(1, 0.1))
+    assert ledger.common_failure is None and ledger.report("d", epoch(1, 0.1))
     ledger.report("c", {FAILED: "OSError: no such file"})
-    assert ledger.hopeless == "OSError: no such file" and not ledger.report("d", epoch(2, 0.1))
+    assert ledger.common_failure == "OSError: no such file"
+    assert not ledger.report("d", epoch(2, 0.1))
 
 
 @pytest.mark.parametrize("reasons", [("a", "b", "a"), ("a", "a", None), (None, "a", "a", "a")])
@@ -319,7 +320,7 @@ def test_failures_for_different_reasons_or_after_a_success_do_not(
         if reason is None:
             ledger.report(str(number), epoch(1, 0.1))
         ledger.report(str(number), {FINISHED: True} if reason is None else {FAILED: reason})
-    assert ledger.hopeless is None
+    assert ledger.common_failure is None
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
         terminal(), study, spec(tmp_path, name="t", trials=424, time_budget=7200.0), {}, HERE
     )
     assert limited.eta(398) == "2h00m of trials left"
-    assert progress.eta(424) == "no trials left"  # and the confirmation begins
+    assert progress.eta(424) == "no trials left"  # and the choice runs begin
 
 
 def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:

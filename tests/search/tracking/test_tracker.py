@@ -92,8 +92,8 @@ class Search:
         for number in numbers:
             self.ledger.report(str(number), {FINISHED: True})
 
-    def confirm(self, number: int) -> None:
-        """A trial, confirmed on two seeds, wins and is tested."""
+    def win(self, number: int) -> None:
+        """A trial, run on two choice seeds, wins and is tested."""
         runs = {
             str(seed): [
                 epoch(step, 0.1 * step + 0.001 * seed) | used(seed, step) for step in (1, 2, 3)
@@ -113,10 +113,10 @@ class Search:
         self.study.set_user_attr(records.TEST_SCORES.name, {str(number): scores})
 
     def all(self) -> None:
-        """Three trials and the confirmation of the last."""
+        """Three trials of which the last wins."""
         self.epochs(0, 1, 2)
         self.end(0, 1, 2)
-        self.confirm(2)
+        self.win(2)
 
     def tracker(self, uri: str) -> Tracker:
         return Tracker(connect(uri, self.spec.results), self.spec, self.tags)
@@ -292,7 +292,7 @@ def test_everything_is_there_once_and_once_more_changes_nothing(
     tracker.sync(search.study)
     search.epochs(2)
     search.end(2)
-    search.confirm(2)
+    search.win(2)
     assert search.finish(tracker) is None
     client = open_client(sqlite)
     before = check(client, search.study)
@@ -301,11 +301,9 @@ def test_everything_is_there_once_and_once_more_changes_nothing(
     assert search.finish(other) is None
     assert everything(client) == before
     assert again.written == []
-    confirmations = [
-        one for one in before.values() if one["tags"]["regimen.kind"] == "confirmation"
-    ]
-    assert len(confirmations) == 2 and all(
-        "test_accuracy" in {name for name, *_ in one["history"]} for one in confirmations
+    choice = [one for one in before.values() if one["tags"]["regimen.kind"] == "choice"]
+    assert len(choice) == 2 and all(
+        "test_accuracy" in {name for name, *_ in one["history"]} for one in choice
     )
 
 
@@ -339,7 +337,7 @@ def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(
     )
     assert (
         list(rows[CPU_PERCENT].loc[:, "search", :, 3].fillna(-1)) == [-1, 103, 203]
-        and rows[MEMORY_MB].loc[2, "confirm", 2, 3] == 203
+        and rows[MEMORY_MB].loc[2, "choice", 2, 3] == 203
     )
     assert (
         rows[GPU_PERCENT].count() == rows[GPU_MEMORY_MB].count() == 3 + 3
@@ -426,7 +424,7 @@ def test_any_request_may_be_lost_or_its_answer(
             tracker.sync(search.study)
     search.epochs(0, 1, 2, first=3)
     search.end(0, 1, 2)
-    search.confirm(2)
+    search.win(2)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     for _ in range(60):
         if search.finish(tracker) is None:
@@ -487,7 +485,7 @@ def test_an_interrupted_search_goes_on_under_the_same_runs(search: Search, sqlit
 
 
 def test_a_killed_search_is_told_from_one_that_ended(search: Search, sqlite: str) -> None:
-    """Killed while its best was confirmed: all trials ended, and the runs are closed as
+    """Killed during its choice runs: all trials ended, and the runs are closed as
     interrupted; a reason may hold anything."""
     search.epochs(0, 1, 2)
     search.end(0, 1)
@@ -909,7 +907,7 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(
         server.start(postgres.database("second"))
         search.epochs(2)
         search.end(1, 2)
-        search.confirm(2)
+        search.win(2)
         looks(tracker, search.study, 2)
         assert search.finish(tracker) is None
         before = check(client, search.study)

@@ -71,7 +71,7 @@ def test_no_other_thread_sees_what_is_not_on_the_disk(tmp_path: Path) -> None:
     made = spec(tmp_path)
     study, seen = studies.open_study(made), []
     reader = threading.Thread(target=lambda: seen.append(study.user_attrs.get("key")))
-    with studies.entry(study):
+    with studies.transaction(study):
         study.set_user_attr("key", "value")
         assert study.user_attrs["key"] == "value"
         reader.start()
@@ -155,7 +155,7 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     overdue: Any = SimpleNamespace(trial_id="a", status="RUNNING")
     with full_disk(made.folder / studies.JOURNAL):
         scheduler.choose_trial_to_run(SimpleNamespace(get_live_trials=lambda: [overdue]))
-    assert isinstance(ledger.write_error, OSError) and ledger.over
+    assert isinstance(ledger.write_error, OSError) and ledger.stopping
 
 
 @pytest.fixture
@@ -218,9 +218,9 @@ def test_what_the_user_fixed_stands_in_points_too(
 def test_a_point_that_waits_is_no_trial_yet(odd_space: dict[str, Any], tmp_path: Path) -> None:
     made = spec(tmp_path, trials=1)
     ledger = resumed(made)
-    assert studies.trials(ledger.study) == [] and not ledger.enough
+    assert studies.trials(ledger.study) == [] and not ledger.all_trials_started
     ledger.ask("a")
-    assert len(studies.trials(ledger.study)) == 1 and ledger.enough
+    assert len(studies.trials(ledger.study)) == 1 and ledger.all_trials_started
     assert len(studies.trials(studies.read_study(made.folder))) == 1
 
 

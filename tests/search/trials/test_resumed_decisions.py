@@ -84,7 +84,7 @@ def resumed(made: SearchSpec) -> Ledger:
 def play(made: SearchSpec, interrupt_after: int | None = None) -> list[FrozenTrial]:
     """Trials one after the other; the process dies after so many reports."""
     ledger, reports = resumed(made), 0
-    while not ledger.enough:
+    while not ledger.all_trials_started:
         trial = ledger.ask("a")
         assert trial is not None
         for epoch in range(1, EPOCHS + 1):
@@ -224,7 +224,7 @@ class Search(RuleBasedStateMachine):
 
     @rule()
     def ask(self) -> None:
-        if len(self.running) == 3 or self.ledger.enough:
+        if len(self.running) == 3 or self.ledger.all_trials_started:
             return
         ray_id = next(self.ids)
         trial = self.ledger.ask(ray_id)

@@ -45,6 +45,21 @@ def refusal(**values: Any) -> str:
     return str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"count": 0}, "count must be at least 1; got 0"),
+        ({"count": "2"}, "count must be an int; got '2'"),
+        ({"flag": 1}, "flag must be a bool; got 1"),
+        ({"share": 2}, "share must be from 0 to 1; got 2.0"),
+        ({"dropout": 1.0}, "dropout must be from 0 to below 1; got 1.0"),
+        ({"choice": "gelu"}, "choice must be one of none, relu, 1; got 'gelu'"),
+    ],
+)
+def test_a_refusal_states_the_rule_and_the_value(values: dict[str, Any], message: str) -> None:
+    assert refusal(**values) == message
+
+
 def test_unknown_name_is_refused_with_the_names_there_are() -> None:
     message = refusal(rat=0.1)
     assert "'rat'" in message

@@ -29,7 +29,9 @@ def read_config(folder: str) -> PretrainedConfig:
         for key, value in values.items():
             is_count = key.startswith(("num_", "n_")) and isinstance(value, int | float)
             if is_count and value > MAX_COUNT:
-                raise ValueError(f"{printable(key)} is up to {MAX_COUNT}; got {quoted(value)}")
+                raise ValueError(
+                    f"{printable(key)} must be at most {MAX_COUNT}; got {quoted(value)}"
+                )
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
         # transformers raises many types for a config.json that is missing or invalid

@@ -120,7 +120,7 @@ def _embedding_name(transformer: PreTrainedModel) -> str:
 def _require_valid_padding(transformer: PreTrainedModel) -> None:
     pad, tokens = transformer.config.pad_token_id, len(transformer.get_input_embeddings().weight)
     if pad is not None and not (isinstance(pad, int) and 0 <= pad < tokens):
-        raise ValueError(f"its pad_token_id is from 0 to {tokens - 1}; got {quoted(pad)}")
+        raise ValueError(f"its pad_token_id must be from 0 to {tokens - 1}; got {quoted(pad)}")
 
 
 def _require_finite(transformer: PreTrainedModel) -> None:

@@ -18,7 +18,7 @@ from trainables.parts.model.loading import load
         ("num_hidden_layers", 10**5, "more than twice as large"),
         ("hidden_size", 10**6, "more than twice as large"),
         ("vocab_size", 10**12, "more than twice as large"),
-        ("num_hidden_layers", 10**9, "num_hidden_layers is up to 100000; got 1000000000"),
+        ("num_hidden_layers", 10**9, "num_hidden_layers must be at most 100000; got 1000000000"),
     ],
 )
 def test_config_larger_than_the_saved_weights_is_refused_at_once(

@@ -1,4 +1,4 @@
-"""Confirmation: the best trials run again to choose the winner, and the winner's reported runs."""
+"""The choice runs, which choose the winner among the best trials, and the winner's report runs."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from search.trials.full_runs import Run
 from search.trials.worker import Job
 
 
-def confirm(
+def choose_and_report(
     spec: SearchSpec,
     study: optuna.Study,
     prepared: Prepared,
@@ -36,14 +36,14 @@ def confirm(
     if not records.REPORT_RUNS.recorded(study):
         # From now on, runs that chose the winner are not the reported ones.
         records.REPORT_RUNS.begin(study)
-    confirmation = _Confirmation(spec, study, prepared, job, resources, say, check)
-    winner = confirmation.choose()
+    runs = _ChoiceAndReport(spec, study, prepared, job, resources, say, check)
+    winner = runs.choose()
     if winner is not None:
-        confirmation.report(winner)
+        runs.report(winner)
 
 
 @dataclass(frozen=True)
-class _Confirmation:
+class _ChoiceAndReport:
     spec: SearchSpec
     study: optuna.Study
     prepared: Prepared
@@ -63,7 +63,7 @@ class _Confirmation:
         seeds = choice_seeds(self.spec.seed, self.spec.confirm_seeds)
         wanted = [(trial.number, seed) for trial in top for seed in seeds]
         done = (records.CHOICE_RUNS, records.CHOICE_FAILURES)
-        new = self._start(wanted, done, f"confirming the best {len(top)}")
+        new = self._start(wanted, done, f"choosing among the best {len(top)}")
         for run, trained, failure in full_runs.finished(new, self.check):
             if failure:
                 records.CHOICE_FAILURES.add(self.study, run.trial, run.seed, failure)

@@ -1,4 +1,4 @@
-"""The floors of the project, read from its source: imports only go down, and nothing is private
+"""The layers of the project, read from its source: imports only go down, and nothing is private
 across files."""
 
 import ast
@@ -16,7 +16,7 @@ ROOT = Path(trainables.__file__).parent.parent
 PACKAGES = ("analysis", "search", "spaces", "trainables")
 HEAVY = {"ray", "optuna", "mlflow"}
 
-FLOORS = {
+LAYERS = {
     "search": [
         "run export predict sync train",
         "session",
@@ -42,9 +42,9 @@ FLOORS = {
     ],
     "trainables.parts": ["training", "model", "memory", "data", "config", "docstrings quote"],
 }
-"""The rooms and files of a package from the top floor down. A file imports from its own room and
-from lower floors; files on one floor do not import each other."""
-ROOM_FLOORS = ["section", "figures", "numbers"]
+"""The rooms and files of a package from the top layer down. A file imports from its own room and
+from lower layers; files in one layer do not import each other."""
+FILE_LAYERS = ["section", "figures", "numbers"]
 """The files that rooms of `analysis` share, likewise."""
 
 
@@ -126,27 +126,27 @@ def test_spaces_import_neither_regimes_nor_search(source: str) -> None:
     assert all(within(name, "spaces.parts") for name in ours)
 
 
-@pytest.mark.parametrize("package", FLOORS)
-def test_rooms_import_lower_floors_only(package: str) -> None:
-    floor = {name: -n for n, names in enumerate(FLOORS[package]) for name in names.split()}
+@pytest.mark.parametrize("package", LAYERS)
+def test_rooms_import_lower_layers_only(package: str) -> None:
+    height = {name: -n for n, names in enumerate(LAYERS[package]) for name in names.split()}
     upward = []
     for source in sources(package.replace(".", "/")):
         here = room(module(source), package)
-        assert not here or here in floor, f"{source} stands on no floor"
+        assert not here or here in height, f"{source} is in no layer"
         for name in imported(source):
             there = room(name, package) if within(name, package) else ""
-            if here and there and there != here and floor[there] >= floor[here]:
+            if here and there and there != here and height[there] >= height[here]:
                 upward.append(f"{source} imports {name}")
     assert upward == []
 
 
 def test_sections_draw_figures_and_figures_draw_numbers() -> None:
-    floor = {name: -n for n, name in enumerate(ROOM_FLOORS)}
+    height = {name: -n for n, name in enumerate(FILE_LAYERS)}
     upward = []
     for source in sources("analysis"):
-        here = floor.get(Path(source).stem)
+        here = height.get(Path(source).stem)
         for name in imported(source):
-            there = floor.get(name.split(".")[-1])
+            there = height.get(name.split(".")[-1])
             if here is not None and there is not None and there > here:
                 upward.append(f"{source} imports {name}")
     assert upward == []
