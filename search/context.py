@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import trainables
 from analysis import paper
 from search.cluster.gpus import cards
 from search.cluster.resources import Resources, connected, resources
@@ -45,8 +44,7 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
             for each in specs
         )
         fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent)
-    if any(getattr(trainables.load(each.regime), "FROZEN", False) for each in specs):
-        job = replace(job, encoded=worker.task(worker.encode, fits.cpus, fits.gpus).remote(job))
+    job = replace(job, encoded=worker.task(worker.encode, fits.cpus, fits.gpus).remote(job))
     tags = {
         "data": spec.data,
         "data_fingerprint": prepared.corpus.fingerprint,

@@ -8,8 +8,6 @@ Each regime module has:
 - `EPOCHS`: the budget of its source; optionally `MAX_EPOCHS`, the largest sensible budget;
 - `Config`: a frozen dataclass of hyperparameters, whose defaults are the source's values. It
   inherits from `trainables.parts.model.head.Head`, from which a saved classifier is rebuilt;
-- `FROZEN = True` if the encoder is not trained. A search then encodes its sentences once for all
-  trials (`Data.encoded`);
 - `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each
   epoch and returns the trained `Classifier`.
 """

@@ -21,7 +21,6 @@ from trainables.parts.training.loop import Training
 from trainables.parts.training.optim import HeadRate
 
 EPOCHS = 20
-FROZEN = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +35,11 @@ class Config(Head, HeadRate, Training):
     """Sentences in a mini-batch."""
     head_learning_rate: Rate = 1e-2
     """AdamW's peak learning rate of the classifier."""
+
+    @property
+    def reads_encoded(self) -> bool:
+        """Always: the encoder stays as it is."""
+        return True
 
 
 def train(
@@ -52,6 +56,6 @@ def train(
         learning_rate=config.head_lr,
         epochs=epochs,
         seed=seed,
-        encoded=data.encoded,
+        pretrained=True,
     )
     return model

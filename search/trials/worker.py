@@ -18,7 +18,7 @@ from ray import tune
 import trainables
 from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.trials.system_metrics import Meter
-from trainables.parts.data.tokens import Data, Features, Tokens
+from trainables.parts.data.tokens import Data, Encoded, Tokens
 from trainables.parts.memory import cuda_is_lost
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Precision
@@ -41,7 +41,7 @@ class Job:
     device: str
     threads: int
     encoded: ray.ObjectRef | None = None
-    """What `encode` returns, if a regime of the search trains no part of the encoder."""
+    """What `encode` returns, if the search computes it once for all trials."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +76,26 @@ def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
     data: Data = ray.get(job.data)
     pretrained: Pretrained = ray.get(job.pretrained)
     regime = trainables.load(job.regime)
-    if job.encoded is not None and getattr(regime, "FROZEN", False):
-        train, validation = ray.get(job.encoded)
-        data = replace(data, encoded=(train.to(job.device), validation.to(job.device)))
+    typed = regime.Config.from_dict(config)
+    if job.encoded is not None and typed.reads_encoded:
+        data = replace(data, encoded=_moved(ray.get(job.encoded), job.device))
     encoder = pretrained.build(job.precision, job.device)
-    return regime.train(
-        regime.Config.from_dict(config), data, encoder, epochs=job.epochs, seed=seed
-    )
+    return regime.train(typed, data, encoder, epochs=job.epochs, seed=seed)
 
 
-def encode(job: Job) -> tuple[Features, Features]:
-    """The frozen encoder's vectors of train and validation, in main memory: computed once for all
-    trials of a search."""
+def encode(job: Job) -> Encoded:
+    """The pretrained encoder's vectors of train and validation, in main memory."""
     torch.set_num_threads(job.threads)
     data: Data = ray.get(job.data)
     pretrained: Pretrained = ray.get(job.pretrained)
-    train, validation = frozen.encode(pretrained.build(job.precision, job.device), data)
-    return train.to("cpu"), validation.to("cpu")
+    return _moved(frozen.encode(pretrained.build(job.precision, job.device), data), "cpu")
+
+
+def _moved(encoded: Encoded, device: str) -> Encoded:
+    return {
+        pooling: (train.to(device), validation.to(device))
+        for pooling, (train, validation) in encoded.items()
+    }
 
 
 def failure_reason(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from spaces.parts.head import pooling
 from spaces.parts.optimizer import optimizer, schedule, warmup
 from spaces.parts.rates import batch_size, layerwise_decay
 
@@ -13,11 +14,11 @@ POINTS = [
 
 
 def contrastive(trial: Any, **ranges: Any) -> dict[str, Any]:
-    """Suggest the temperature, the views, the projection and the training of the encoder.
+    """Suggest pooling, temperature, views, projection and how the encoder is trained.
 
     The classifier is always ridge. `ranges` are passed to `optimizer`.
     """
-    values = {
+    values = pooling(trial) | {
         "temperature": trial.suggest_float("temperature", 0.02, 1.0, log=True),
         "views": trial.suggest_categorical("views", ["head_dropout", "encoder_dropout"]),
         # without dropout, the two views could be equal

@@ -22,8 +22,11 @@ POINTS = [
 
 def fine_tune(trial: Any) -> dict[str, Any]:
     """Suggest the head, the optimiser with its learning rates, and the batch size."""
+    values = head(trial)
+    if values["head_width"] is None:
+        values["head_init"] = trial.suggest_categorical("head_init", ["random", "ridge"])
     return (
-        head(trial)
+        values
         | optimizer(trial, "learning_rate", "head_learning_rate")
         | batch_size(trial, 16, 32, 64)
     )

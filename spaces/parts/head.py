@@ -1,11 +1,11 @@
-"""The classifier: its dropout, hidden layer and activation."""
+"""The classifier: its pooling, dropout, hidden layer and activation."""
 
 from typing import Any
 
 
 def head(trial: Any, max_dropout: float = 0.9) -> dict[str, Any]:
     """Suggest the classifier's fields."""
-    values = {
+    values = pooling(trial) | {
         "dropout": trial.suggest_float("dropout", 0.0, max_dropout, step=0.05),
         "head_width": trial.suggest_categorical("head_width", [None, 10, 32, 64, 128, 256]),
     }
@@ -14,3 +14,8 @@ def head(trial: Any, max_dropout: float = 0.9) -> dict[str, Any]:
             "head_activation", ["none", "relu", "gelu", "tanh"]
         )
     return values
+
+
+def pooling(trial: Any) -> dict[str, Any]:
+    """Suggest how the tokens' vectors become the sentence's."""
+    return {"pooling": trial.suggest_categorical("pooling", ["cls", "mean"])}

@@ -93,7 +93,8 @@ def floor(regime: str, config: dict[str, Any]) -> float:
     data = _prepared.data
     if "temperature" not in config:
         return 1 / len(data.labels)
-    train, validation = encode(_prepared.small.build(resolve_precision("auto", gpu=False)), data)
+    encoder = _prepared.small.build(resolve_precision("auto", gpu=False))
+    train, validation = encode(encoder, data)[config["pooling"]]
     return ridge(train.vectors, train.targets, len(data.labels)).accuracy(
         validation.vectors, validation.targets
     )

@@ -9,8 +9,11 @@ import torch
 
 from tests.trainables.runs import FINE_TUNING, Run, curve, finish, run, start
 from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import vectors
+from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training.frozen import encode
+from trainables.parts.training.ridge import ridge
 
 
 def test_untuned_yields_one_epoch_whatever_the_budget(pretrained: Pretrained, data: Data) -> None:
@@ -42,6 +45,37 @@ def test_fine_tuning_trains_encoder_and_classifier_in_one_stage(
         if not np.array_equal(array, pretrained.weights[name])
     ]
     assert {name.split(".")[0] for name in changed} == {"embeddings", "encoder"}
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("regime", FINE_TUNING)
+def test_a_head_that_starts_from_ridge_first_predicts_as_ridge_does(
+    regime: str, pooling: Pooling, pretrained: Pretrained, data: Data
+) -> None:
+    frozen = {"learning_rate": 0.0, "head_learning_rate": 0.0, "min_learning_rate": 0.0}
+    (epoch,), model = run(
+        regime, pretrained, data, head_init="ridge", pooling=pooling, epochs=1, **frozen
+    )
+    encoder = pretrained.build()
+    encoder.pooling = pooling
+    solution = ridge(vectors(encoder, data.train), data.train.targets, len(data.labels))
+    found = vectors(encoder, data.validation)
+    expected = found.double() @ solution.weight.T + solution.bias
+    torch.testing.assert_close(
+        model.logits(data.validation).double(), expected, atol=1e-4, rtol=1e-4
+    )
+    assert epoch.validation_accuracy == solution.accuracy(found, data.validation.targets)
+
+
+def test_ridge_on_sentences_that_are_encoded_already_starts_the_same_curve(
+    pretrained: Pretrained, data: Data
+) -> None:
+    encoded = replace(data, encoded=encode(pretrained.build(), data))
+    once, again = (
+        run("baseline", pretrained, each, head_init="ridge", pooling="mean")[0]
+        for each in (data, encoded)
+    )
+    assert curve(once) == curve(again)
 
 
 def test_llrd_with_a_decay_of_one_is_fine_tuning_at_one_rate(
@@ -85,6 +119,6 @@ def test_probes_first_epoch_takes_as_long_as_its_encoding(
     pretrained: Pretrained, data: Data
 ) -> None:
     encoder, waits = pretrained.build(), []
-    encoder.register_forward_hook(lambda *_: waits.append(time.sleep(0.05)))
+    encoder.transformer.embeddings.register_forward_hook(lambda *_: waits.append(time.sleep(0.05)))
     epochs, _ = finish(start("probe", encoder, data))
     assert epochs[0].seconds >= 0.05 * len(waits) > 0 and epochs[1].seconds < 0.05 * len(waits)

@@ -56,6 +56,11 @@ class Hyperparameters:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
             object.__setattr__(self, name, checked(name, getattr(self, name), kind))
 
+    @property
+    def reads_encoded(self) -> bool:
+        """Whether training reads `Data.encoded`, the vectors that a search computes once."""
+        return False
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build from names and values.

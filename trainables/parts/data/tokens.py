@@ -4,7 +4,7 @@ Shape letters, here and in the other parts: N sentences, B batch, T tokens of a 
 intents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +128,10 @@ class Features:
         return Batch(self.vectors[index], None, self.targets[index])
 
 
+Encoded = Mapping[str, tuple[Features, Features]]
+"""Train and validation as vectors of one encoder, by its pooling."""
+
+
 @dataclass(frozen=True)
 class Data:
     """The splits of a trial: for training and for validation.
@@ -138,9 +142,8 @@ class Data:
     train: Tokens
     validation: Tokens
     labels: tuple[str, ...]
-    encoded: tuple[Features, Features] | None = None
-    """Train and validation as the pretrained encoder's vectors, if the search has encoded them once
-    for all trials."""
+    encoded: Encoded | None = None
+    """The vectors of the pretrained encoder, if the search has computed them for all trials."""
 
 
 def tokenise(

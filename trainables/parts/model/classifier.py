@@ -2,6 +2,7 @@
 
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -29,6 +30,7 @@ from trainables.parts.model.architecture import (
 )
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
+from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import require_valid_ids
 from trainables.parts.quote import quoted, reason
 
@@ -54,7 +56,11 @@ class Classifier(nn.Module):
 
     @classmethod
     def new(cls, encoder: Encoder, config: Head, labels: tuple[str, ...]) -> Self:
-        """A classifier with a new head, initialised from torch's global generator."""
+        """A classifier with a new head, initialised from torch's global generator.
+
+        The encoder pools as the head's `config` says.
+        """
+        encoder.pooling = config.pooling
         head = heads.build(config, encoder.width, len(labels)).to(encoder.device)
         return cls(encoder, head, config, labels)
 
@@ -192,11 +198,25 @@ def vectors(encoder: Encoder, tokens: Tokens) -> Tensor:
 
     Leaves the encoder's training mode as it was.
     """
+    return _evaluate(encoder, tokens, encoder, encoder.width)
+
+
+@torch.inference_mode()
+def vectors_by_pooling(encoder: Encoder, tokens: Tokens) -> dict[Pooling, Tensor]:
+    """As `vectors`, by each pooling, in one pass."""
+    out = _evaluate(encoder, tokens, encoder.every_pooling, len(POOLINGS), encoder.width)
+    return {pooling: out[:, index].contiguous() for index, pooling in enumerate(POOLINGS)}
+
+
+def _evaluate(
+    encoder: Encoder, tokens: Tokens, forward: Callable[[Batch], Tensor], *shape: int
+) -> Tensor:
+    """The outputs of `forward` for all sentences (N, *shape), in the split's own order."""
     training = encoder.training
     encoder.eval()
-    out = torch.empty(len(tokens), encoder.width, device=encoder.device)
+    out = torch.empty(len(tokens), *shape, device=encoder.device)
     for rows, batch in by_length(tokens):
-        out[torch.from_numpy(rows).to(encoder.device)] = in_parts(encoder, batch.to(encoder.device))
+        out[torch.from_numpy(rows).to(encoder.device)] = in_parts(forward, batch.to(encoder.device))
     encoder.train(training)
     return out
 

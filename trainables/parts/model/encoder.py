@@ -8,13 +8,14 @@ from torch.nn import Parameter
 from transformers import PreTrainedModel
 
 from trainables.parts.data.tokens import Batch
-from trainables.parts.model.bert.forward import first_tokens, supports
+from trainables.parts.model.bert.forward import last_hidden_state, supports
+from trainables.parts.model.pooling import POOLINGS, Pooling, pool
 
 Precision = Literal["fp32", "bf16"]
 
 
 class Encoder(nn.Module):
-    """Sentences to vectors: [CLS] of the last hidden state, without the pooler.
+    """Sentences to vectors: the last hidden state, pooled as `pooling` says.
 
     With `precision` "bf16", matrix products run in bfloat16; weights and outputs stay float32. On a
     CPU, models with BERT's layers run through the package `bert`, which computes the same in fewer
@@ -27,6 +28,7 @@ class Encoder(nn.Module):
             transformer.pooler = None  # never used, so it must be neither trained nor saved
         self.transformer = transformer
         self.precision = precision
+        self.pooling: Pooling = "cls"
         self.has_bert_layers = supports(transformer)
 
     @property
@@ -63,15 +65,25 @@ class Encoder(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Sentence vectors, (B, D) float32."""
+        hidden = self._last_hidden_state(batch, only_first=self.pooling == "cls")
+        return pool(hidden, batch.mask, self.pooling)
+
+    def every_pooling(self, batch: Batch) -> Tensor:
+        """Sentence vectors by each of `POOLINGS`, in one pass: (B, 2, D) float32."""
+        hidden = self._last_hidden_state(batch, only_first=False)
+        return torch.stack([pool(hidden, batch.mask, pooling) for pooling in POOLINGS], dim=1)
+
+    def _last_hidden_state(self, batch: Batch, *, only_first: bool) -> Tensor:
+        """(B, T, D) float32, or at least the first token's, (B, 1, D)."""
         if self.has_bert_layers and self.device.type == "cpu":
             dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-            return first_tokens(self.transformer, batch, dtype)
+            return last_hidden_state(self.transformer, batch, dtype, only_first=only_first)
         mask = torch.ones_like(batch.inputs) if batch.mask is None else batch.mask
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             hidden: Tensor = self.transformer(
                 input_ids=batch.inputs, attention_mask=mask
-            ).last_hidden_state  # (B, T, D)
-        return hidden[:, 0].float()
+            ).last_hidden_state
+        return hidden.float()
 
     def layers(self) -> list[list[Parameter]]:
         """All parameters by layer, from the embeddings at the bottom to the top layer.

@@ -1,4 +1,4 @@
-"""The classifier's head: dropout, an optional hidden layer, and a linear layer to the intents."""
+"""The classifier's head: from the encoder's last hidden state to the intents."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 from torch import nn
 
 from trainables.parts.config import Count, Dropout, Hyperparameters
+from trainables.parts.model.pooling import Pooling
 
 ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
@@ -14,6 +15,9 @@ ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn
 class Head(Hyperparameters):
     """The hyperparameters of the head."""
 
+    pooling: Pooling = "cls"
+    """What makes the sentence vector of the last hidden state: its first token (cls, as in the
+    paper), or the mean of its tokens, for which sentence encoders such as MiniLM are trained."""
     dropout: Dropout = 0.9
     """Probability that a unit of the sentence vector is zeroed before the classifier. From the
     paper's Tables 1 and 6."""

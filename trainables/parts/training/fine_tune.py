@@ -5,6 +5,7 @@ Rows 2 to 5 of the paper's Table 7.
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -16,6 +17,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.frozen import start_from_ridge
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.optim import Rates, parameter_groups
 from trainables.parts.training.scores import scores
@@ -28,6 +30,19 @@ class FineTune(Head, Rates, Training):
 
     batch_size: Count = 16
     """Sentences in a mini-batch."""
+    head_init: Literal["random", "ridge"] = "random"
+    """The classifier's first weights: random (the paper), or a ridge regression on the pretrained
+    encoder's vectors. Ridge makes the classifier one linear layer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.head_init == "ridge":
+            object.__setattr__(self, "head_width", None)  # the closed form is one linear layer
+
+    @property
+    def reads_encoded(self) -> bool:
+        """Whether training reads `Data.encoded`."""
+        return self.head_init == "ridge"
 
 
 def fine_tune(
@@ -43,6 +58,8 @@ def fine_tune(
     """Train all parameters, validate after each epoch, and return the trained classifier."""
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
+    if config.head_init == "ridge":
+        start_from_ridge(model, data)
     targets = data.validation.targets
 
     yield from fit(

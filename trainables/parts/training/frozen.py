@@ -9,23 +9,51 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from trainables.parts.data.batches import MiniBatches
-from trainables.parts.data.tokens import Data, Features
-from trainables.parts.model.classifier import Classifier, classify, vectors
+from trainables.parts.data.tokens import Data, Encoded, Features
+from trainables.parts.model.classifier import Classifier, classify, vectors, vectors_by_pooling
 from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.pooling import POOLINGS
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.loop import Training, fit
-from trainables.parts.training.ridge import ridge
+from trainables.parts.training.ridge import Ridge, ridge
 from trainables.parts.training.scores import scores
 from trainables.parts.training.step import Objective
 
 
-def encode(encoder: Encoder, data: Data) -> tuple[Features, Features]:
+def encode(encoder: Encoder, data: Data) -> Encoded:
     """Encode the train and validation splits; the vectors stay on the encoder's device."""
     train, validation = (
-        Features(vectors(encoder, split).clone(), split.targets.to(encoder.device))
+        {
+            pooling: Features(vectors.clone(), split.targets.to(encoder.device))
+            for pooling, vectors in vectors_by_pooling(encoder, split).items()
+        }
         for split in (data.train, data.validation)
     )
-    return train, validation
+    return {pooling: (train[pooling], validation[pooling]) for pooling in POOLINGS}
+
+
+def encoded(encoder: Encoder, data: Data) -> tuple[Features, Features]:
+    """Train and validation as the vectors of the pretrained `encoder`, in its pooling.
+
+    Takes those that the search has encoded for all trials, where it has.
+    """
+    return (data.encoded or encode(encoder, data))[encoder.pooling]
+
+
+def start_from_ridge(model: Classifier, data: Data) -> None:
+    """Set `model.head`, one linear layer, to the ridge classifier on the pretrained vectors.
+
+    Its outputs stay near the targets -1 and 1: larger logits would leave less to learn from.
+    """
+    train, _ = encoded(model.encoder, data)
+    _set_linear(model.head, ridge(train.vectors, train.targets, len(data.labels)), scale=1.0)
+
+
+def _set_linear(head: nn.Module, solution: Ridge, scale: float) -> None:
+    (linear,) = (module for module in head.modules() if isinstance(module, nn.Linear))
+    with torch.no_grad():
+        linear.weight.copy_(scale * solution.weight)
+        linear.bias.copy_(scale * solution.bias)
 
 
 def fit_head(
@@ -38,14 +66,15 @@ def fit_head(
     epochs: int,
     seed: int,
     done: int = 0,
-    encoded: tuple[Features, Features] | None = None,
+    pretrained: bool = False,
 ) -> Iterator[Epoch]:
-    """Train `model.head` by gradient on the vectors `encoded`.
+    """Train `model.head` by gradient on the encoder's vectors.
 
-    Without them, encodes the splits first and adds that time to the first epoch's seconds.
+    The time to encode the splits is part of the first epoch's seconds. `pretrained` says that the
+    encoder is as it came, so that vectors which the search has computed already are its own.
     """
     began = time.perf_counter()
-    train, validation = encoded or encode(model.encoder, data)
+    train, validation = (encoded if pretrained else _features)(model.encoder, data)
     encoding_seconds = time.perf_counter() - began
     training = fit(
         model.head,
@@ -69,13 +98,9 @@ def solve_head(model: Classifier, data: Data, *, done: int) -> Epoch:
     Its outputs are scaled to be logits. `done` counts the epochs of earlier stages.
     """
     began = time.perf_counter()
-    train, validation = encode(model.encoder, data)
+    train, validation = _features(model.encoder, data)
     solution = ridge(train.vectors, train.targets, len(data.labels))
-    scale = solution.scale(train.targets)
-    (linear,) = (module for module in model.head.modules() if isinstance(module, nn.Linear))
-    with torch.no_grad():
-        linear.weight.copy_(scale * solution.weight)
-        linear.bias.copy_(scale * solution.bias)
+    _set_linear(model.head, solution, solution.scale(train.targets))
     validated = scores(classify(model.head, validation.vectors), validation.targets)
     return Epoch(
         epoch=done + 1,
@@ -89,3 +114,12 @@ def solve_head(model: Classifier, data: Data, *, done: int) -> Epoch:
         steps=0,
         seconds=time.perf_counter() - began,
     )
+
+
+def _features(encoder: Encoder, data: Data) -> tuple[Features, Features]:
+    """Train and validation as the vectors of the encoder as it is now."""
+    train, validation = (
+        Features(vectors(encoder, split).clone(), split.targets.to(encoder.device))
+        for split in (data.train, data.validation)
+    )
+    return train, validation

@@ -12,8 +12,9 @@ from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 
 from trainables.parts.data.tokens import Batch
 from trainables.parts.model.bert.dropout import dropout_mask
-from trainables.parts.model.bert.forward import first_tokens, supports
+from trainables.parts.model.bert.forward import last_hidden_state, supports
 from trainables.parts.model.encoder import Encoder
+from trainables.parts.model.pooling import POOLINGS, Pooling, pool
 
 SMALL: dict[str, Any] = {
     "vocab_size": 100,
@@ -58,11 +59,30 @@ def batch(padded: bool) -> Batch:
     return Batch(torch.where(mask == 1, inputs, 1), mask, torch.zeros(5))
 
 
-def reference(transformer: Any, batch: Batch) -> Tensor:
-    hidden: Tensor = transformer(
-        input_ids=batch.inputs, attention_mask=batch.mask
-    ).last_hidden_state
-    return hidden[:, 0]
+def fast(
+    transformer: Any,
+    batch: Batch,
+    pooling: Pooling = "cls",
+    product_dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    only_first = pooling == "cls"
+    hidden = last_hidden_state(transformer, batch, product_dtype, only_first=only_first)
+    return pool(hidden, batch.mask, pooling)
+
+
+def reference(transformer: Any, batch: Batch, pooling: Pooling = "cls") -> Tensor:
+    hidden = transformer(input_ids=batch.inputs, attention_mask=batch.mask).last_hidden_state
+    return pooled_one_by_one(hidden, batch, pooling)
+
+
+def pooled_one_by_one(hidden: Tensor, batch: Batch, pooling: Pooling) -> Tensor:
+    real = torch.ones_like(batch.inputs) if batch.mask is None else batch.mask
+    return torch.stack(
+        [
+            states[0] if pooling == "cls" else states[: int(row.sum())].mean(dim=0)
+            for states, row in zip(hidden, real)
+        ]
+    )
 
 
 def with_gradients(
@@ -92,18 +112,19 @@ def same(
         assert (found[1][name] - gradient).abs().max() <= tolerance * scale, name
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_vectors_and_gradients_are_those_of_transformers(
-    family: type[PretrainedConfig], padded: bool
+    family: type[PretrainedConfig], padded: bool, pooling: Pooling
 ) -> None:
     transformer, sentences = model(family(**SMALL, **NO_DROPOUT)), batch(padded)
     assert supports(transformer)
-    ours = with_gradients(transformer, lambda: first_tokens(transformer, sentences, torch.float32))
-    same(ours, with_gradients(transformer, lambda: reference(transformer, sentences)))
+    ours = with_gradients(transformer, lambda: fast(transformer, sentences, pooling))
+    same(ours, with_gradients(transformer, lambda: reference(transformer, sentences, pooling)))
 
 
-def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
+def slow_definition(transformer: Any, sentences: Batch, pooling: Pooling) -> Tensor:
     """BERT with dropout, one product at a time, by autograd. Masks are drawn in the order of the
     fast implementation."""
     config = transformer.config
@@ -112,7 +133,7 @@ def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
     heads = config.num_attention_heads
     layers = transformer.encoder.layer
     for layer in layers:
-        rows = 1 if layer is layers[-1] else tokens
+        rows = 1 if layer is layers[-1] and pooling == "cls" else tokens
         real = (torch.ones_like(sentences.inputs) if sentences.mask is None else sentences.mask)[
             :, :rows
         ] == 1
@@ -147,26 +168,30 @@ def slow_definition(transformer: Any, sentences: Batch) -> Tensor:
             layer.output.dense(gelu(layer.intermediate.dense(hidden))),
             hidden,
             layer.output.LayerNorm,
+            real,
         )
-    return hidden[:, 0]
+    return pooled_one_by_one(hidden, sentences, pooling)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("dropout", [(0.1, 0.1), (0.5, 0.0), (0.0, 0.3)], ids=str)
 def test_dropout_has_the_slow_definitions_vectors_and_gradients(
-    dropout: tuple[float, float], padded: bool
+    dropout: tuple[float, float], padded: bool, pooling: Pooling
 ) -> None:
     chances = {"hidden_dropout_prob": dropout[0], "attention_probs_dropout_prob": dropout[1]}
     transformer, sentences = model(transformers.BertConfig(**SMALL, **chances)), batch(padded)
-    ours = with_gradients(transformer, lambda: first_tokens(transformer, sentences, torch.float32))
-    same(ours, with_gradients(transformer, lambda: slow_definition(transformer, sentences)))
+    ours = with_gradients(transformer, lambda: fast(transformer, sentences, pooling))
+    same(
+        ours, with_gradients(transformer, lambda: slow_definition(transformer, sentences, pooling))
+    )
 
 
 def test_no_dropout_in_evaluation() -> None:
     transformer, sentences = model(transformers.BertConfig(**SMALL)).eval(), batch(True)
     with torch.inference_mode():
         assert torch.allclose(
-            first_tokens(transformer, sentences, torch.float32),
+            fast(transformer, sentences),
             reference(transformer, sentences),
             atol=SUMS,
         )
@@ -182,7 +207,7 @@ def test_bfloat16_is_as_near_to_float32_as_autocast_is() -> None:
 
     runs = (
         lambda: reference(transformer, sentences),
-        lambda: first_tokens(transformer, sentences, torch.bfloat16),
+        lambda: fast(transformer, sentences, product_dtype=torch.bfloat16),
         autocast,
     )
     exact, ours, theirs = (

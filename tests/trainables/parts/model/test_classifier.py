@@ -26,6 +26,7 @@ from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import WEIGHTS, Classifier, vectors
 from trainables.parts.model.head import Head
 from trainables.parts.model.loading import load, load_tokenizer
+from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import Pretrained, state
 
 TEXTS = ["play a song", "", "wake me up please", "please " * 60]
@@ -47,11 +48,16 @@ SHAPES = [
 ]
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_logits_are_their_definition_sentence_by_sentence(
-    pretrained: Pretrained, data: Data, model_folder: Path, shape: dict[str, Any]
+    pretrained: Pretrained,
+    data: Data,
+    model_folder: Path,
+    shape: dict[str, Any],
+    pooling: Pooling,
 ) -> None:
-    model = classifier(pretrained, data, **shape)
+    model = classifier(pretrained, data, pooling=pooling, **shape)
     bert = AutoModel.from_pretrained(model_folder).eval()
     activation: Callable[[Tensor], Tensor] = {
         "relu": torch.relu,
@@ -62,9 +68,10 @@ def test_logits_are_their_definition_sentence_by_sentence(
     expected = []
     with torch.no_grad():
         for start, end in zip(split.offsets, split.offsets[1:]):
-            x = bert(
+            states = bert(
                 input_ids=torch.from_numpy(split.ids[start:end].astype(np.int64))[None]
-            ).last_hidden_state[0, 0]
+            ).last_hidden_state[0]
+            x = states[0] if pooling == "cls" else states.mean(dim=0)
             if shape["head_width"] is None:
                 x = model.head[1].weight @ x + model.head[1].bias
             else:
@@ -132,7 +139,8 @@ def test_predict_takes_no_texts(pretrained: Pretrained, data: Data, tokenizer: A
 def saved(
     pretrained: Pretrained, data: Data, tokenizer: Any, tmp_path: Path
 ) -> tuple[Classifier, Path]:
-    model = classifier(pretrained, data, dropout=0.3, head_width=7, head_activation="gelu")
+    head = {"head_width": 7, "head_activation": "gelu", "pooling": "mean"}
+    model = classifier(pretrained, data, dropout=0.3, **head)
     model.max_tokens = 17
     model.save(tmp_path / "model", tokenizer)
     return model, tmp_path / "model"
@@ -172,9 +180,9 @@ def test_a_saved_folder_loads_as_a_pretrained_encoder(
     saved: tuple[Classifier, Path], data: Data
 ) -> None:
     model, folder = saved
-    assert torch.equal(
-        vectors(load(str(folder)).build(), data.validation), vectors(model.encoder, data.validation)
-    )
+    encoder = load(str(folder)).build()
+    encoder.pooling = model.encoder.pooling
+    assert torch.equal(vectors(encoder, data.validation), vectors(model.encoder, data.validation))
 
 
 def test_a_model_trained_in_bf16_is_saved_in_float32(

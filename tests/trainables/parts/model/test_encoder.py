@@ -13,8 +13,9 @@ from transformers import AutoModel
 
 from tests.trainables.parts.model.families import FAMILIES
 from trainables.parts.data.tokens import Tokens
-from trainables.parts.model.classifier import vectors
+from trainables.parts.model.classifier import vectors, vectors_by_pooling
 from trainables.parts.model.loading import load
+from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import Pretrained, state
 
 
@@ -40,30 +41,33 @@ def tokens_of(model: Pretrained) -> Tokens:
     return sentences(model.config.pad_token_id or 0)
 
 
-def one_by_one(folder: Path, tokens: Tokens) -> Tensor:
-    """transformers' last hidden state of the first token, one sentence at a time."""
+def one_by_one(folder: Path, tokens: Tokens) -> dict[Pooling, Tensor]:
+    """transformers' last hidden state, pooled, one sentence at a time."""
     model = AutoModel.from_pretrained(folder).eval()
     rows = [
         torch.from_numpy(tokens.ids[start:end].astype(np.int64))[None]
         for start, end in zip(tokens.offsets, tokens.offsets[1:])
     ]
     with torch.no_grad():
-        return torch.cat(
-            [
-                model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, 0]
-                for ids in rows
-            ]
-        )
+        states = [
+            model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0]
+            for ids in rows
+        ]
+    return {
+        "cls": torch.stack([state[0] for state in states]),
+        "mean": torch.stack([state.mean(dim=0) for state in states]),
+    }
 
 
-def test_vectors_are_the_first_tokens_last_hidden_state(
-    folders: dict[str, Path], family: str
-) -> None:
+def test_vectors_are_the_pooled_last_hidden_state(folders: dict[str, Path], family: str) -> None:
     model = load(str(folders[family]))
-    tokens = tokens_of(model)
-    torch.testing.assert_close(
-        vectors(model.build(), tokens), one_by_one(folders[family], tokens), atol=1e-5, rtol=1e-4
-    )
+    tokens, encoder = tokens_of(model), model.build()
+    expected = one_by_one(folders[family], tokens)
+    together = vectors_by_pooling(encoder, tokens)
+    for pooling in POOLINGS:
+        encoder.pooling = pooling
+        for found in (vectors(encoder, tokens), together[pooling]):
+            torch.testing.assert_close(found, expected[pooling], atol=1e-5, rtol=1e-4)
 
 
 def test_padding_does_not_change_a_sentences_vector(folders: dict[str, Path], family: str) -> None:

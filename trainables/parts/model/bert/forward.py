@@ -1,4 +1,4 @@
-"""The forward pass: a mini-batch to the first tokens' vectors."""
+"""The forward pass: a mini-batch to the last hidden state."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ LAYERS = ("BertLayer", "RobertaLayer", "XLMRobertaLayer", "CamembertLayer")
 
 
 def supports(transformer: PreTrainedModel) -> bool:
-    """Whether the model's layers are BERT's, so that `first_tokens` computes the same as they."""
+    """Whether the model's layers are BERT's, so that `last_hidden_state` computes what they do."""
     config, layers = transformer.config, getattr(getattr(transformer, "encoder", None), "layer", ())
     return (
         len(layers) > 0
@@ -27,10 +27,13 @@ def supports(transformer: PreTrainedModel) -> bool:
     )
 
 
-def first_tokens(transformer: Any, batch: Batch, product_dtype: torch.dtype) -> Tensor:
-    """The first tokens' vectors in the last hidden state, (B, D) float32.
+def last_hidden_state(
+    transformer: Any, batch: Batch, product_dtype: torch.dtype, *, only_first: bool
+) -> Tensor:
+    """The last hidden state, (B, T, D) float32.
 
-    Matrix products run in `product_dtype`.
+    Matrix products run in `product_dtype`. With `only_first`, computes that of the first tokens
+    alone, (B, 1, D), which saves most of the top layer.
     """
     config, layers = transformer.config, transformer.encoder.layer
     dropout, attention_dropout = config.hidden_dropout_prob, config.attention_probs_dropout_prob
@@ -41,16 +44,16 @@ def first_tokens(transformer: Any, batch: Batch, product_dtype: torch.dtype) -> 
     padding = None if batch.mask is None else batch.mask[:, None, None, :] == 0  # (B, 1, 1, T)
     hidden: Tensor = layout.rows(transformer.embeddings(input_ids=batch.inputs))  # (N, D)
     for layer in layers:
-        is_top = layer is layers[-1]
+        first = only_first and layer is layers[-1]
         heads, out = layer.attention.self, layer.attention.output
         attention = (heads.query, heads.key, heads.value, out.dense, out.LayerNorm)
-        shape = (is_top, config.num_attention_heads, attention_dropout)
+        shape = (first, config.num_attention_heads, attention_dropout)
         hidden = Attention.apply(
             hidden, layout, padding, shape, arithmetic, *_parameters(attention)
         )
         network = (layer.intermediate.dense, layer.output.dense, layer.output.LayerNorm)
         hidden = FeedForward.apply(hidden, arithmetic, *_parameters(network))
-    return hidden
+    return hidden[:, None] if only_first else layout.grid(hidden)
 
 
 def _parameters(modules: tuple[nn.Module, ...]) -> list[Any]:
