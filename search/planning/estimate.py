@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.spec import SearchSpec
+from search.study.pruners import PRUNABLE_FRACTION
 from search.study.study import read_study, trials
-from search.trials.ledger import PRUNABLE_FRACTION
 
 
 @dataclass(frozen=True)

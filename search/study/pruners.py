@@ -4,6 +4,7 @@ These are Optuna's. They decide from the study's records alone, so a resumed sea
 had never stopped.
 """
 
+import optuna
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -14,6 +15,9 @@ from optuna.pruners import (
 
 from search.spec import SearchSpec
 
+PRUNABLE_FRACTION = 2 / 3
+"""Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
+score at full budget."""
 MEDIAN_STARTUP_TRIALS = 5
 """Trials that must finish before the median pruner prunes."""
 
@@ -31,3 +35,12 @@ def pruner(spec: SearchSpec) -> BasePruner:
         return MedianPruner(n_startup_trials=MEDIAN_STARTUP_TRIALS, n_warmup_steps=grace)
     assert spec.scheduler == "none"
     return NopPruner()
+
+
+def prunes(trial: optuna.Trial, epoch: int, budget: int) -> bool:
+    """Whether the study's pruner ends a trial with the epoch that it has just reported.
+
+    Trial 0 is never pruned, because others are compared with it. The pruner is asked all the same,
+    because asking is what records its rungs. `budget`: epochs of a complete trial.
+    """
+    return epoch <= PRUNABLE_FRACTION * budget and trial.should_prune() and trial.number != 0

@@ -13,8 +13,8 @@ from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.planning.estimate import Estimate, Measurement, estimate, warnings
 from search.spec import SearchSpec
+from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.text import counted, gibibytes, per_trial, roughly
-from search.trials.ledger import PRUNABLE_FRACTION
 from trainables.parts.quote import quoted
 
 HEADING_WIDTH = 9

@@ -1,0 +1,98 @@
+"""The stopping policies that are compared."""
+
+from collections.abc import Callable, Sequence
+
+import optuna
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.trial import FrozenTrial
+
+from search.spec import SearchSpec
+from search.study import pruners
+from search.study.rungs import RungPruner, fraction, leaders, margin, points
+from tests.benchmarks.replay.recording import Conditions, Row
+from tests.benchmarks.replay.simulation import UNTRAINED, Replayed, replay
+
+Policy = Callable[[Sequence[Row], Conditions], Replayed]
+DEFAULT = "today's default"
+
+
+class UntrainedPruner(BasePruner):
+    """Ends a trial after its first epoch unless it is better than the untrained encoder."""
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether the trial ends with its last recorded epoch."""
+        untrained: float = trial.user_attrs[UNTRAINED]
+        return trial.last_step == 1 and trial.intermediate_values[1] <= untrained
+
+
+class EitherPruner(BasePruner):
+    """Ends a trial if any of the given pruners does."""
+
+    def __init__(self, *pruners: BasePruner) -> None:
+        self.pruners = pruners
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Asks all of them, because some record their rungs when asked."""
+        return any([pruner.prune(study, trial) for pruner in self.pruners])
+
+
+def pruned(make: Callable[[Conditions], BasePruner]) -> Policy:
+    """The policy of a pruner."""
+    return lambda rows, conditions: replay(rows, make(conditions), conditions.epochs)
+
+
+def scheduled(**values: object) -> Policy:
+    """The policy of a search with these values of its spec."""
+
+    def make(conditions: Conditions) -> BasePruner:
+        given = {"regime": conditions.regime, "data": "embedded", "model": "minilm", **values}
+        return pruners.pruner(SearchSpec.from_dict({**given, "epochs": conditions.epochs}))
+
+    return pruned(make)
+
+
+def two_rounds(keep: int) -> Policy:
+    """One epoch for all; then trial 0 and the best `keep` others from their start, to the end.
+
+    Nothing has to be stored between the rounds (https://arxiv.org/abs/2307.15422).
+    """
+
+    def policy(rows: Sequence[Row], conditions: Conditions) -> Replayed:
+        curves = [row.accuracies[: conditions.epochs] for row in rows]
+        order = sorted(range(1, len(rows)), key=lambda place: -max(curves[place][:1], default=0.0))
+        spent, completed = sum(bool(curve) for curve in curves), list[tuple[int, int]]()
+        for place in (0, *order[:keep]):
+            spent += len(curves[place])
+            if rows[place].score is not None:
+                completed.append((place, spent))
+        return Replayed(spent, sum(map(len, curves)), completed)
+
+    return policy
+
+
+POLICIES: dict[str, Policy] = {
+    "none": pruned(lambda _: NopPruner()),
+    DEFAULT: scheduled(),
+    "hyperband": scheduled(scheduler="hyperband"),
+    "median, grace 1": pruned(lambda _: MedianPruner(5, 1)),
+    "asha, grace 1, factor 2": scheduled(grace=1, reduction_factor=2),
+    "asha, grace 1, factor 3": scheduled(grace=1, reduction_factor=3),
+    "asha, grace 1, factor 4": scheduled(grace=1, reduction_factor=4),
+    "asha, grace 2, factor 3": scheduled(grace=2, reduction_factor=3),
+    "RUSH, grace 1, factor 3": pruned(lambda c: RungPruner(1, 3, fraction(3), points(c.points))),
+    "points alone, grace 1": pruned(lambda c: RungPruner(1, 2, points(c.points))),
+    "points alone, grace 2": pruned(lambda c: RungPruner(2, 2, points(c.points))),
+    "a third of the last 9, grace 1": pruned(lambda _: RungPruner(1, 3, fraction(3, window=9))),
+    "a third of the last 9, grace 2": pruned(lambda _: RungPruner(2, 2, fraction(3, window=9))),
+    "3 leaders, grace 1": pruned(lambda _: RungPruner(1, 2, leaders(3))),
+    "5 leaders, grace 1": pruned(lambda _: RungPruner(1, 2, leaders(5))),
+    "3 leaders, grace 2": pruned(lambda _: RungPruner(2, 2, leaders(3))),
+    "within 5 points, grace 1": pruned(lambda _: RungPruner(1, 2, margin(0.05))),
+    "within 10 points, grace 1": pruned(lambda _: RungPruner(1, 2, margin(0.1))),
+    "above the untrained encoder": pruned(lambda _: UntrainedPruner()),
+    "above untrained, a third of all": pruned(
+        lambda _: EitherPruner(UntrainedPruner(), RungPruner(1, 3, fraction(3)))
+    ),
+    "one epoch, then the best 3": two_rounds(3),
+    "one epoch, then the best 5": two_rounds(5),
+}
