@@ -1,7 +1,7 @@
 """Pruners: which trials stop early.
 
-These are Optuna's. They decide from the study's records alone, so a resumed search decides as if it
-had never stopped.
+Optuna's, and ours for what Optuna has none for. They decide from the study's records alone, so a
+resumed search decides as if it had never stopped.
 """
 
 import optuna
@@ -14,12 +14,16 @@ from optuna.pruners import (
 )
 
 from search.spec import SearchSpec
+from search.study.configuration import points
+from search.study.rungs import RungPruner, first_trials, fraction
 
 PRUNABLE_FRACTION = 2 / 3
 """Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
 score at full budget."""
 MEDIAN_STARTUP_TRIALS = 5
 """Trials that must finish before the median pruner prunes."""
+RECENT = 3
+"""`recent` compares a trial with the last trials, so many times the reduction factor."""
 
 
 def pruner(spec: SearchSpec) -> BasePruner:
@@ -33,6 +37,10 @@ def pruner(spec: SearchSpec) -> BasePruner:
         )
     if spec.scheduler == "median":
         return MedianPruner(n_startup_trials=MEDIAN_STARTUP_TRIALS, n_warmup_steps=grace)
+    if spec.scheduler == "recent":
+        return RungPruner(grace, factor, fraction(factor, window=RECENT * factor))
+    if spec.scheduler == "rush":
+        return RungPruner(grace, factor, fraction(factor), first_trials(len(points(spec))))
     assert spec.scheduler == "none"
     return NopPruner()
 

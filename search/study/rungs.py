@@ -59,14 +59,7 @@ def fraction(factor: int, window: int | None = None) -> Rule:
     return rule
 
 
-def leaders(count: int) -> Rule:
-    """A trial continues while fewer than `count` of all that came as far are better."""
-    return lambda number, accuracies: (
-        sum(other > _own(number, accuracies) for other in _arrived(accuracies)) < count
-    )
-
-
-def points(count: int) -> Rule:
+def first_trials(count: int) -> Rule:
     """A trial continues if it is as good as the best of the first `count` trials was there.
 
     The first trials are configurations known to be good (RUSH, https://arxiv.org/abs/2103.16111).
@@ -78,11 +71,6 @@ def points(count: int) -> Rule:
         return number < count or not known or _own(number, accuracies) >= max(known)
 
     return rule
-
-
-def margin(width: float) -> Rule:
-    """A trial continues if it is at most `width` below the best of all that came as far."""
-    return lambda number, accuracies: _own(number, accuracies) >= max(_arrived(accuracies)) - width
 
 
 def _own(number: int, accuracies: Accuracies) -> float:

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 
 from search.spec import SearchSpec
 from search.study import pruners
-from search.study.rungs import RungPruner, fraction, leaders, margin, points
+from search.study.rungs import Accuracies, Rule, RungPruner, first_trials, fraction
 from tests.benchmarks.replay.recording import Conditions, Row
 from tests.benchmarks.replay.simulation import UNTRAINED, Replayed, replay
 
@@ -34,6 +34,23 @@ class EitherPruner(BasePruner):
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Asks all of them, because some record their rungs when asked."""
         return any([pruner.prune(study, trial) for pruner in self.pruners])
+
+
+def leaders(count: int) -> Rule:
+    """A trial continues while fewer than `count` of all that came as far are better."""
+    return lambda number, accuracies: _above(number, accuracies, 0.0) < count
+
+
+def margin(width: float) -> Rule:
+    """A trial continues if it is at most `width` below the best of all that came as far."""
+    return lambda number, accuracies: _above(number, accuracies, width) == 0
+
+
+def _above(number: int, accuracies: Accuracies, width: float) -> int:
+    """How many accuracies are more than `width` above the trial's own."""
+    own = accuracies[number]
+    assert own is not None
+    return sum(other is not None and other > own + width for other in accuracies)
 
 
 def pruned(make: Callable[[Conditions], BasePruner]) -> Policy:
@@ -79,11 +96,17 @@ POLICIES: dict[str, Policy] = {
     "asha, grace 1, factor 3": scheduled(grace=1, reduction_factor=3),
     "asha, grace 1, factor 4": scheduled(grace=1, reduction_factor=4),
     "asha, grace 2, factor 3": scheduled(grace=2, reduction_factor=3),
-    "RUSH, grace 1, factor 3": pruned(lambda c: RungPruner(1, 3, fraction(3), points(c.points))),
-    "points alone, grace 1": pruned(lambda c: RungPruner(1, 2, points(c.points))),
-    "points alone, grace 2": pruned(lambda c: RungPruner(2, 2, points(c.points))),
-    "a third of the last 9, grace 1": pruned(lambda _: RungPruner(1, 3, fraction(3, window=9))),
-    "a third of the last 9, grace 2": pruned(lambda _: RungPruner(2, 2, fraction(3, window=9))),
+    "rush, grace 1, factor 3": scheduled(scheduler="rush", grace=1),
+    "rush, grace 2, factor 3": scheduled(scheduler="rush", grace=2),
+    "points alone, grace 1": pruned(lambda c: RungPruner(1, 2, first_trials(c.points))),
+    "points alone, grace 2": pruned(lambda c: RungPruner(2, 2, first_trials(c.points))),
+    "recent, grace 1, factor 2": scheduled(scheduler="recent", grace=1, reduction_factor=2),
+    "recent, grace 1, factor 3": scheduled(scheduler="recent", grace=1),
+    "recent, grace 2, factor 3": scheduled(scheduler="recent", grace=2),
+    "recent, grace 3, factor 3": scheduled(scheduler="recent"),
+    "recent and rush, grace 1, factor 3": pruned(
+        lambda c: RungPruner(1, 3, fraction(3, window=9), first_trials(c.points))
+    ),
     "3 leaders, grace 1": pruned(lambda _: RungPruner(1, 2, leaders(3))),
     "5 leaders, grace 1": pruned(lambda _: RungPruner(1, 2, leaders(5))),
     "3 leaders, grace 2": pruned(lambda _: RungPruner(2, 2, leaders(3))),
