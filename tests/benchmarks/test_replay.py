@@ -1,6 +1,7 @@
 """The laboratory of stopping policies, on small recordings whose answers are known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from search.study.rungs import RungPruner, fraction
 from tests.benchmarks.replay import lab, recording
 from tests.benchmarks.replay.__main__ import main
 from tests.benchmarks.replay.figures import bootstrap, chosen_without, judge, slow_starters
-from tests.benchmarks.replay.policies import DEFAULT, POLICIES, UntrainedPruner, two_rounds
+from tests.benchmarks.replay.policies import DEFAULT, POLICIES, UntrainedPruner
 from tests.benchmarks.replay.recording import Conditions, Recording, Row
-from tests.benchmarks.replay.simulation import replay
+from tests.benchmarks.replay.restarts import one_epoch, pasha
+from tests.benchmarks.replay.simulation import replay as replayed
 
 EPOCHS = 4
 CONDITIONS = Conditions(
@@ -58,7 +60,7 @@ ROWS = [
 
 
 def test_without_pruning_every_epoch_is_spent_and_nothing_lost() -> None:
-    found = replay(ROWS, NopPruner(), EPOCHS)
+    found = replayed(ROWS, NopPruner(), EPOCHS)
     assert found.spent == found.whole == 16
     assert found.completed == [(0, 7), (1, 8), (2, 15), (3, 16)]
     judged = judge(CONDITIONS, "none", 0, ROWS, found)
@@ -67,7 +69,7 @@ def test_without_pruning_every_epoch_is_spent_and_nothing_lost() -> None:
 
 
 def test_a_policy_that_prunes_everything_leaves_trial_0() -> None:
-    found = replay(ROWS, Everything(), EPOCHS)
+    found = replayed(ROWS, Everything(), EPOCHS)
     assert (found.spent, found.completed) == (EPOCHS + 3, [(0, 7)])
     judged = judge(CONDITIONS, "all", 0, ROWS, found)
     assert judged.epochs == 7 / 16 and judged.survives == 0
@@ -75,7 +77,7 @@ def test_a_policy_that_prunes_everything_leaves_trial_0() -> None:
 
 
 def test_successive_halving_loses_the_slow_starter() -> None:
-    found = replay(ROWS, RungPruner(1, 2, fraction(2)), EPOCHS, slots=1)
+    found = replayed(ROWS, RungPruner(1, 2, fraction(2)), EPOCHS, slots=1)
     # Trial 1 leads at both rungs; trial 2 is third of three, trial 3 second of four, then of three.
     assert found.completed == [(0, 4), (1, 8)] and found.spent == 4 + 4 + 1 + 2
     assert judge(CONDITIONS, "asha", 0, ROWS, found).regret == pytest.approx(20)
@@ -84,15 +86,15 @@ def test_successive_halving_loses_the_slow_starter() -> None:
 def test_trials_run_side_by_side_in_their_recorded_times() -> None:
     """Trial 0 takes as long as all others together, and ends last."""
     rows = [row(0, [0.5] * EPOCHS, 3.0), *(row(n, [0.5] * EPOCHS) for n in (1, 2, 3))]
-    assert [place for place, _ in replay(rows, NopPruner(), EPOCHS).completed] == [1, 2, 0, 3]
-    assert [place for place, _ in replay(rows, NopPruner(), EPOCHS, slots=1).completed] == [
+    assert [place for place, _ in replayed(rows, NopPruner(), EPOCHS).completed] == [1, 2, 0, 3]
+    assert [place for place, _ in replayed(rows, NopPruner(), EPOCHS, slots=1).completed] == [
         *range(4)
     ]
 
 
 def test_only_the_first_stage_is_judged_and_counted() -> None:
     rows = [row(n, [0.5, 0.6, 0.7, 0.8, 0.1, 0.1], score=0.1) for n in range(2)]
-    found = replay(rows, NopPruner(), EPOCHS)
+    found = replayed(rows, NopPruner(), EPOCHS)
     assert (found.spent, found.whole, len(found.completed)) == (8, 8, 2)
     assert judge(CONDITIONS, "none", 0, rows, found).regret == 0
 
@@ -100,18 +102,30 @@ def test_only_the_first_stage_is_judged_and_counted() -> None:
 def test_failed_trials_cost_what_they_ran_and_score_nothing() -> None:
     failed: dict[str, Any] = {"score": None, "failure": "FloatingPointError"}
     rows = [row(0, [0.9] * EPOCHS), row(1, [], **failed), row(2, [0.1], **failed)]
-    found = replay(rows, NopPruner(), EPOCHS)
+    found = replayed(rows, NopPruner(), EPOCHS)
     assert (found.spent, found.whole, found.completed) == (5, 5, [(0, 5)])
 
 
 def test_a_trial_must_beat_its_untrained_encoder() -> None:
     rows = [row(0, [0.1] * EPOCHS), row(1, [0.3] * EPOCHS), row(2, [0.31] * EPOCHS)]
-    assert [place for place, _ in replay(rows, UntrainedPruner(), EPOCHS).completed] == [0, 2]
+    assert [place for place, _ in replayed(rows, UntrainedPruner(), EPOCHS).completed] == [0, 2]
 
 
 def test_two_rounds_train_the_best_from_their_start() -> None:
-    found = two_rounds(1)(ROWS, CONDITIONS)
+    found = one_epoch(1)(ROWS, CONDITIONS)
     assert found.completed == [(0, 4 + 4), (1, 4 + 8)] and (found.spent, found.whole) == (12, 16)
+
+
+@pytest.mark.parametrize(("later", "highest"), [([0.5, 0.6], 3), ([0.6, 0.5], 9)])
+def test_pasha_adds_a_rung_while_ranks_change(later: Sequence[float], highest: int) -> None:
+    """The first two trials run to the second rung. Only if they have swapped places there does the
+    third run on to the next one. The last ends at the first rung; the third is trained again."""
+    curves = [[0.5, *[later[0]] * 9], [0.6, *[later[1]] * 9], [0.7] * 10, [0.1] * 10]
+    rows = [row(place, curve) for place, curve in enumerate(curves)]
+    found = pasha(1)(rows, replace(CONDITIONS, epochs=10))
+    first_round = 3 + 3 + highest + 1
+    assert found.completed == [(0, first_round + 10), (2, first_round + 20)]
+    assert (found.spent, found.whole) == (first_round + 20, 40)
 
 
 def test_slow_starters_begin_in_the_lower_half_and_end_in_the_top_fifth() -> None:
@@ -127,7 +141,7 @@ def test_shuffles_keep_the_first_trials_and_tpe_keeps_its_order() -> None:
     for order in found:
         assert list(order[:3]) == rows[:3]
         assert sorted(each.number for each in order) == [*range(20)]
-    tpe = Conditions(**{**CONDITIONS.__dict__, "sampler": "tpe"})
+    tpe = replace(CONDITIONS, sampler="tpe")
     assert list(lab.orders(Recording(tpe, rows), 5)) == [rows]
 
 
@@ -171,7 +185,7 @@ def test_the_program_replays_every_policy(
 ) -> None:
     draw = np.random.default_rng(0)
     for data in ("a", "b"):
-        conditions = Conditions(**{**CONDITIONS.__dict__, "data": data})
+        conditions = replace(CONDITIONS, data=data)
         rows = [row(n, draw.random(EPOCHS).round(2).tolist()) for n in range(12)]
         recording.write(Recording(conditions, rows), tmp_path)
     assert main(["--folder", str(tmp_path), "--shuffles", "2"]) == 0

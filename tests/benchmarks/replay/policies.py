@@ -10,9 +10,11 @@ from search.spec import SearchSpec
 from search.study import pruners
 from search.study.rungs import Accuracies, Rule, RungPruner, first_trials, fraction
 from tests.benchmarks.replay.recording import Conditions, Row
+from tests.benchmarks.replay.restarts import one_epoch, pasha
 from tests.benchmarks.replay.simulation import UNTRAINED, Replayed, replay
 
 Policy = Callable[[Sequence[Row], Conditions], Replayed]
+"""Trials in their order to what became of them."""
 DEFAULT = "today's default"
 
 
@@ -68,25 +70,6 @@ def scheduled(**values: object) -> Policy:
     return pruned(make)
 
 
-def two_rounds(keep: int) -> Policy:
-    """One epoch for all; then trial 0 and the best `keep` others from their start, to the end.
-
-    Nothing has to be stored between the rounds (https://arxiv.org/abs/2307.15422).
-    """
-
-    def policy(rows: Sequence[Row], conditions: Conditions) -> Replayed:
-        curves = [row.accuracies[: conditions.epochs] for row in rows]
-        order = sorted(range(1, len(rows)), key=lambda place: -max(curves[place][:1], default=0.0))
-        spent, completed = sum(bool(curve) for curve in curves), list[tuple[int, int]]()
-        for place in (0, *order[:keep]):
-            spent += len(curves[place])
-            if rows[place].score is not None:
-                completed.append((place, spent))
-        return Replayed(spent, sum(map(len, curves)), completed)
-
-    return policy
-
-
 POLICIES: dict[str, Policy] = {
     "none": pruned(lambda _: NopPruner()),
     DEFAULT: scheduled(),
@@ -116,6 +99,8 @@ POLICIES: dict[str, Policy] = {
     "above untrained, a third of all": pruned(
         lambda _: EitherPruner(UntrainedPruner(), RungPruner(1, 3, fraction(3)))
     ),
-    "one epoch, then the best 3": two_rounds(3),
-    "one epoch, then the best 5": two_rounds(5),
+    "one epoch, then the best 3": one_epoch(3),
+    "one epoch, then the best 5": one_epoch(5),
+    "PASHA, then the best 1": pasha(1),
+    "PASHA, then the best 3": pasha(3),
 }
