@@ -1,9 +1,11 @@
 """`--regime auto`: one budget of trials over all regimes, given to those that may still win."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
+
+from optuna.trial import TrialState
 
 from search.allocation import Allocation, allocate
 from search.pipeline import Outcome
@@ -19,13 +21,7 @@ class Run(Protocol):
     def __call__(self, spec: SearchSpec, *, interim: bool) -> Outcome: ...
 
 
-class Say(Protocol):
-    """Prints a line."""
-
-    def __call__(self, line: str) -> None: ...
-
-
-def run_auto(specs: Sequence[SearchSpec], run: Run, say: Say) -> list[Outcome]:
+def run_auto(specs: Sequence[SearchSpec], run: Run, say: Callable[[str], None]) -> list[Outcome]:
     """Run the searches of `specs`, a regime each, on the trials of one; the best outcome is last.
 
     Searches that an earlier process began go on. Only the last regime that `search.allocation`
@@ -83,7 +79,8 @@ def _scores(spec: SearchSpec) -> list[float]:
         finished = [trial for trial in trials(read_study(spec.folder)) if trial.state.is_finished()]
     except ValueError:  # it has not begun
         return []
-    return [trial.value or 0.0 for trial in finished]
+    complete = TrialState.COMPLETE  # Optuna gives a pruned trial its last epoch's accuracy.
+    return [trial.value or 0.0 if trial.state == complete else 0.0 for trial in finished]
 
 
 def _ended(outcome: Outcome | None) -> bool:
