@@ -119,7 +119,7 @@ def arguments(folder: Path, model: Path, **values: Any) -> Namespace:
 
 def record_some(made: Recorder, count: int) -> list[tuple[str, int]]:
     """Train up to `count` trials in this process; returns each one's sampler and number."""
-    found = []
+    found = list[tuple[str, int]]()
     while len(found) < count and (next_one := made.next()):
         series, trial = next_one
         _, row = recorder.train(series.job(trial))

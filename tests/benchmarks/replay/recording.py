@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from search import atomic
+from search.spec import Sampler
 
 FOLDER = Path(__file__).parent.parent / "curves"
 DECIMALS = 4
@@ -24,7 +25,7 @@ class Conditions:
 
     data: str
     regime: str
-    sampler: str
+    sampler: Sampler
     seed: int
     """Of the sampler and of every trial."""
     epochs: int

@@ -53,6 +53,7 @@ def test_a_batch_that_is_received_late_is_there_once(search: Search, sqlite: str
     search.epochs(0)
     tracker.sync(search.study)
     first = tracker.runs["trial 0"]
+    assert tracker.parent is not None
     for batch in range(2):
         tracker.recorder.epochs(
             first.id,
@@ -66,7 +67,7 @@ def test_a_batch_that_is_received_late_is_there_once(search: Search, sqlite: str
         first.started,
         {"regimen.trial": "0", "regimen.key": "trial 0"},
         tracker.parent.id,
-    )  # type: ignore[union-attr]
+    )
     tracker._start("late", "search", first.started, {})
     search.end(0)
     assert search.finish(tracker) is None
