@@ -189,7 +189,7 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     note = comparison.note([summary]) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
-    if summary.best_trial is not None:
+    if summary.best_trial is not None or summary.floors:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))
     return summary
 
@@ -198,7 +198,8 @@ def _next_steps(spec: SearchSpec, summary: Summary) -> str:
     """The next commands in Markdown, for below the table: MLflow shows both in the run's page."""
     if summary.best_trial is None:
         return ""
-    commands = f"{next_commands.export(spec)}\n{next_commands.train(spec)}"
+    train = next_commands.train(spec, floor=summary.floor_wins)
+    commands = f"{next_commands.export(spec)}\n{train}"
     return (
         "\nFigures and misclassified texts: `report.html` among the artifacts. Next steps:\n\n"
         f"```sh\n{commands}\n```\n"
