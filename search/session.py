@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 
 from analysis.command import INTERRUPTED, NO_RESULT, OK
-from analysis.comparison import conditions
+from analysis.comparison import conditions, floors
 from analysis.comparison import table as comparison
-from analysis.read.summary import Summary
 from analysis.text import duration
 from search.auto import run_auto
 from search.cluster.start import cluster
@@ -146,6 +145,8 @@ def _print_outcomes(
         early = WHY_EARLY.get(outcome.ending, "")
         if early or not quiet:
             console.print(_how_it_ended(outcome) + early)
+    for line in floors.verdicts(summaries):
+        console.print(line, style="bold yellow")
     last = outcomes[-1]
     if stopped or last.ending == Ending.INTERRUPTED:
         again = next_commands.resume(last.spec)
@@ -159,11 +160,12 @@ def _print_outcomes(
         return NO_RESULT
     # Of the searches of --regime auto, only the last was not given up.
     candidates = ranked[-1:] if asked.auto is not None else ranked
-    best = max(candidates, key=lambda outcome: selection_accuracy(outcome.summary)).spec
+    best = max(candidates, key=lambda outcome: outcome.summary.selection_accuracy)
+    spec = best.spec
     console.print("next:")
-    console.print(f"  {next_commands.browse(_store(best))}")
-    console.print(f"  {next_commands.export(best)}")
-    console.print(f"  {next_commands.train(best)}")
+    console.print(f"  {next_commands.browse(_store(spec))}")
+    console.print(f"  {next_commands.export(spec)}")
+    console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")
     return OK
 
 
@@ -171,13 +173,3 @@ def _how_it_ended(outcome: Outcome) -> str:
     states = outcome.summary.states
     counts = f"{states['COMPLETE']} complete, {states['PRUNED']} pruned, {states['FAIL']} failed"
     return f"{outcome.spec.name}: {counts} in {duration(outcome.summary.seconds)}"
-
-
-def selection_accuracy(summary: Summary) -> float:
-    """The accuracy by which searches are compared to recommend one.
-
-    It is the one that chose the winner, else the best of the search; never a reported one, of which
-    the maximum would be biased upwards.
-    """
-    chosen = summary.choice_accuracy
-    return (summary.best_validation_accuracy or 0.0) if chosen is None else chosen

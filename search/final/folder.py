@@ -10,7 +10,8 @@ from typing import Any
 from analysis.command import user_path
 from search.atomic import write
 from search.final.model_card import model_card
-from trainables.parts.model.classifier import WEIGHTS, Classifier
+from trainables.parts.model.classifier import WEIGHTS
+from trainables.parts.model.text_classifier import TextClassifier
 from trainables.parts.quote import quoted
 
 SCORES, CARD = "scores.json", "README.md"
@@ -21,6 +22,7 @@ FILES = {
     CARD,
     WEIGHTS,
     "config.json",
+    "vocabulary.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -73,7 +75,9 @@ def why_not_ours(out: Path) -> str | None:
     return f"search.train did not write {quoted(others[0])} in it" if others else None
 
 
-def write_folder(out: Path, classifier: Classifier, tokenizer: Any, record: dict[str, Any]) -> Path:
+def write_folder(
+    out: Path, classifier: TextClassifier, tokenizer: Any, record: dict[str, Any]
+) -> Path:
     """Write the folder beside its place, then rename it; returns where it is.
 
     That is a new name beside `out` where somebody else has put something there meanwhile.

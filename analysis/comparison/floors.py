@@ -1,0 +1,55 @@
+"""Floors beside the searches: classifiers that take seconds, and whether a recipe beats them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from analysis.comparison.rows import label
+from analysis.read.summary import Floor, Summary
+
+
+def floors(summaries: Sequence[Summary]) -> list[Floor]:
+    """The floors of all searches, each once: searches on the same data and model share theirs."""
+    return list(dict.fromkeys(floor for summary in summaries for floor in summary.floors))
+
+
+def floor_row(floor: Floor) -> dict[str, Any]:
+    """A floor's numbers under the names of `analysis.comparison.numbers.row`, as far as it has
+    them."""
+    return {
+        "name": f"{floor.regime} (floor)",
+        "regime": floor.regime,
+        "confirmed_accuracy_mean": floor.validation_accuracy,
+        "confirmed_accuracy_n": 1,
+        "test_accuracy_mean": _number(floor.test_accuracy),
+        "test_accuracy_n": int(floor.test_accuracy is not None),
+        "test_loss": _number(floor.test_loss),
+        "test_loss_paper": _number(floor.test_loss_paper),
+        "seconds": floor.seconds,
+    }
+
+
+def verdicts(summaries: Sequence[Summary]) -> list[str]:
+    """A sentence for each data set and model on which no search beats its best floor."""
+    groups: dict[tuple[Floor, ...], list[Summary]] = {}
+    for summary in summaries:
+        groups.setdefault(summary.floors, []).append(summary)
+    return [
+        _verdict(max(group, key=lambda summary: summary.selection_accuracy), summaries)
+        for group in groups.values()
+        if all(summary.floor_wins for summary in group)
+    ]
+
+
+def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
+    floor = best.best_floor
+    assert floor is not None
+    return (
+        f"No recipe beats the floor: {floor.name} has {100 * floor.validation_accuracy:.1f} % on"
+        f" validation after {floor.seconds:.0f} s, the best search ({label(best, summaries)})"
+        f" {100 * best.selection_accuracy:.1f} %. So best.yaml holds {floor.regime}."
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
