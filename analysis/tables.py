@@ -6,7 +6,7 @@ import pandas
 
 from analysis.budget.numbers import expected_best
 from analysis.budget.rungs import COLUMNS, MIN_TRIALS, rungs
-from analysis.comparison.floors import floor_row, floors
+from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import numbers
 from analysis.comparison.pairwise import comparable_runs, pairwise_table
 from analysis.comparison.rows import label, ordered
@@ -65,11 +65,9 @@ def tables(searches: Sequence[Search]) -> dict[str, pandas.DataFrame]:
 
 def _comparison(summaries: Sequence[Summary]) -> pandas.DataFrame:
     """A row per search, then a row per floor."""
-    rows, beneath = numbers(summaries), floors(summaries)
-    if not beneath:
-        return rows
-    under = pandas.DataFrame([floor_row(floor) for floor in beneath]).reindex(columns=rows.columns)
-    return pandas.DataFrame([*rows.to_dict("records"), *under.to_dict("records")])
+    rows = numbers(summaries)
+    beneath = floor_rows(ordered(summaries))
+    return pandas.DataFrame([*rows.to_dict("records"), *beneath], columns=rows.columns)
 
 
 def _stacked(

@@ -8,17 +8,22 @@ from analysis.comparison.rows import label
 from analysis.read.summary import Floor, Summary
 
 
-def floors(summaries: Sequence[Summary]) -> list[Floor]:
-    """The floors of all searches, each once: searches on the same data and model share theirs."""
-    return list(dict.fromkeys(floor for summary in summaries for floor in summary.floors))
+def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """The floors under the names of `analysis.comparison.numbers.row`, as far as they have them.
+
+    Each is there once, since the searches of a command share theirs.
+    """
+    owners = {floor: summary for summary in reversed(summaries) for floor in summary.floors}
+    floors = dict.fromkeys(floor for summary in summaries for floor in summary.floors)
+    return [_row(floor, owners[floor]) for floor in floors]
 
 
-def floor_row(floor: Floor) -> dict[str, Any]:
-    """A floor's numbers under the names of `analysis.comparison.numbers.row`, as far as it has
-    them."""
+def _row(floor: Floor, search: Summary) -> dict[str, Any]:
     return {
         "name": f"{floor.regime} (floor)",
         "regime": floor.regime,
+        "data": search.data,
+        "model": search.model,
         "confirmed_accuracy_mean": floor.validation_accuracy,
         "confirmed_accuracy_n": 1,
         "test_accuracy_mean": _number(floor.test_accuracy),

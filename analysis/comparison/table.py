@@ -7,12 +7,12 @@ from typing import Any
 import pandas
 
 from analysis.comparison.conditions import notes
-from analysis.comparison.floors import floor_row, floors, verdicts
+from analysis.comparison.floors import floor_rows, verdicts
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import label, ordered
 from analysis.intervals import Difference, Interval
 from analysis.page.markdown import bullets, markdown
-from analysis.read.summary import Floor, Summary
+from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL
 
 COLUMNS = [
@@ -39,9 +39,10 @@ def table(summaries: Sequence[Summary]) -> pandas.DataFrame:
     comparable with the paper, the paper's columns are left out. If several searches have one
     regime, the search's name follows the regime.
     """
-    rows, beneath = ordered(summaries), floors(summaries)
+    rows = ordered(summaries)
+    beneath = floor_rows(rows)
     cells = [_cells(label(summary, rows), row(summary)) for summary in rows]
-    cells += [_floor_cells(floor) for floor in beneath]
+    cells += [_floor_cells(numbers) for numbers in beneath]
     frame = pandas.DataFrame(cells, columns=COLUMNS, dtype=object)
     if not any(summary.comparable for summary in rows):
         frame = frame.drop(columns=PAPER_COLUMNS)
@@ -81,9 +82,8 @@ def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _floor_cells(floor: Floor) -> dict[str, str]:
+def _floor_cells(numbers: Mapping[str, Any]) -> dict[str, str]:
     """A floor's accuracies are of one run, so they have no interval."""
-    numbers = floor_row(floor)
     return dict.fromkeys(COLUMNS, EMPTY_CELL) | {
         "regime": numbers["name"],
         "confirmed val": _percent(numbers["confirmed_accuracy_mean"]),

@@ -10,7 +10,7 @@ from typing import Any
 from analysis.command import user_path
 from search.atomic import write
 from search.final.model_card import model_card
-from trainables.parts.model.classifier import WEIGHTS
+from trainables.parts.model.classifier import WEIGHTS, Classifier
 from trainables.parts.model.text_classifier import TextClassifier
 from trainables.parts.quote import quoted
 
@@ -86,7 +86,7 @@ def write_folder(
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         beside = Path(scratch) / "model"
         classifier.save(beside, tokenizer)
-        write(beside / CARD, model_card(record))
+        write(beside / CARD, model_card(record, has_encoder=isinstance(classifier, Classifier)))
         files = sorted({SCORES, *(path.name for path in beside.iterdir())})
         write(beside / SCORES, json.dumps(record | {"files": files}, indent=2) + "\n")
         if why_not_ours(out):

@@ -5,7 +5,7 @@ Saved without a pickle: config.json, the n-grams as JSON, their weights as safet
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -109,9 +109,10 @@ class NgramClassifier:
         Raises OSError if the weights cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        own = {field.name: getattr(self.config, field.name) for field in fields(Ngrams)}
         config = {
             "id2label": dict(enumerate(self.labels)),
-            "regimen": {KIND: self.config.to_dict(), "scale": self.scale},
+            "regimen": {KIND: own, "scale": self.scale},
         }
         (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         vocabularies = [vectorizer.get_feature_names_out().tolist() for vectorizer in self.fitted]
