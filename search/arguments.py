@@ -39,7 +39,7 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         metavar="NAME",
         help=(
             f"{_sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; all: one"
-            " search for each; auto: one budget of trials over all that train for several epochs"
+            " search for each; auto: one budget of trials over all that train the encoder"
         ),
     )
     for field in fields(spec):

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from optuna.trial import TrialState
 
+from analysis.read.files import read_json
+from analysis.read.folder import SUMMARY
+from analysis.read.summary import Summary
 from search.allocation import Allocation, allocate
 from search.pipeline import Outcome
 from search.spec import SearchSpec
@@ -29,7 +32,7 @@ def run_auto(specs: Sequence[SearchSpec], run: Run, say: Callable[[str], None]) 
     """
     by_regime = {spec.regime: spec for spec in specs}
     budget, deadline = specs[0].trials, _deadline(specs[0])
-    outcomes = dict[str, Outcome]()
+    outcomes = {spec.regime: _earlier(spec) for spec in specs if (spec.folder / SUMMARY).exists()}
     said = set[str]()
     while True:
         allocation = _allocation(specs, budget, outcomes)
@@ -81,6 +84,12 @@ def _scores(spec: SearchSpec) -> list[float]:
         return []
     complete = TrialState.COMPLETE  # Optuna gives a pruned trial its last epoch's accuracy.
     return [trial.value or 0.0 if trial.state == complete else 0.0 for trial in finished]
+
+
+def _earlier(spec: SearchSpec) -> Outcome:
+    """How a search stands that an earlier process ran."""
+    path = spec.folder / SUMMARY
+    return Outcome(spec, Summary.from_dict(read_json(path), path), Ending.DONE)
 
 
 def _ended(outcome: Outcome | None) -> bool:

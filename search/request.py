@@ -52,8 +52,14 @@ def read_request(args: argparse.Namespace) -> Request:
 
 
 def searched_by_auto() -> list[str]:
-    """The regimes that `--regime auto` searches: those that train for several epochs."""
-    return [name for name in trainables.names() if not hasattr(trainables.load(name), "MAX_EPOCHS")]
+    """The regimes that `--regime auto` searches: those that train the encoder."""
+    from search.trials.floors import REGIMES  # imports Ray
+
+    return [
+        name
+        for name in trainables.names()
+        if name not in REGIMES and not hasattr(trainables.load(name), "MAX_EPOCHS")
+    ]
 
 
 def _together(specs: Sequence[SearchSpec]) -> tuple[str, list[SearchSpec]]:

@@ -53,7 +53,7 @@ def run_command(args: argparse.Namespace, stop: Stop) -> int:
         asked.specs, prepared, console, stop, resume=asked.resume, auto=asked.auto is not None
     )
     console.quiet = False
-    stopped = len(outcomes) < len(asked.specs)
+    stopped = asked.auto is None and len(outcomes) < len(asked.specs)
     return _print_outcomes(console, outcomes, asked, stopped=stopped)
 
 
