@@ -6,12 +6,14 @@ import pandas
 
 from analysis.budget.numbers import expected_best
 from analysis.budget.rungs import COLUMNS, MIN_TRIALS, rungs
+from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import numbers
 from analysis.comparison.pairwise import comparable_runs, pairwise_table
 from analysis.comparison.rows import label, ordered
 from analysis.hyperparameters.numbers import edges, slices
 from analysis.mistakes import numbers as mistakes
 from analysis.read.folder import Search
+from analysis.read.summary import Summary
 from analysis.trials.numbers import best_so_far
 
 
@@ -49,16 +51,23 @@ PER_SEARCH: dict[str, Callable[[Search], pandas.DataFrame]] = {
 
 
 def tables(searches: Sequence[Search]) -> dict[str, pandas.DataFrame]:
-    """The tables by name: `comparison` (a row per search), `duels` (a row per pair of searches),
-    and those of `PER_SEARCH`."""
+    """The tables by name: `comparison` (a row per search, then one per floor), `duels` (a row per
+    pair of searches), and those of `PER_SEARCH`."""
     summaries = ordered([search.summary for search in searches])
     labels = [label(summary, summaries) for summary in summaries]
     _, runs = comparable_runs(summaries)
     return {
-        "comparison": numbers(summaries).convert_dtypes(),
+        "comparison": _comparison(summaries).convert_dtypes(),
         "duels": pairwise_table(dict(zip(labels, runs))),
         **{name: _stacked(searches, table) for name, table in PER_SEARCH.items()},
     }
+
+
+def _comparison(summaries: Sequence[Summary]) -> pandas.DataFrame:
+    """A row per search, then a row per floor."""
+    rows = numbers(summaries)
+    beneath = floor_rows(ordered(summaries))
+    return pandas.DataFrame([*rows.to_dict("records"), *beneath], columns=rows.columns)
 
 
 def _stacked(

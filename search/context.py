@@ -11,6 +11,7 @@ from search.inputs import Prepared, resolve_precision
 from search.outputs.provenance import commit, versions
 from search.spec import SearchSpec
 from search.trials import worker
+from search.trials.floors import Floors
 from search.trials.gpu_memory import measure_gpu_fraction
 from search.trials.tuner import put
 from search.trials.worker import Job
@@ -23,6 +24,7 @@ class Context:
     prepared: Prepared
     job: Job
     resources: Resources
+    floors: Floors
     facts: Mapping[str, Any]
     tags: Mapping[str, str]
 
@@ -57,7 +59,8 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
         "git_commit": commit() or "unknown",
         **{f"version.{name}": number for name, number in versions().items()},
     }
-    return Context(prepared, job, fits, facts(spec, prepared), tags)
+    floors = Floors(job, fits, prepared, spec.seed)
+    return Context(prepared, job, fits, floors, facts(spec, prepared), tags)
 
 
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:

@@ -29,6 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="Number of configurations, the best first (default: 1)",
     )
     parser.add_argument(
+        "--floor",
+        metavar="REGIME",
+        help="Write this floor of the search instead: majority, tfidf or probe",
+    )
+    parser.add_argument(
         "--out", type=Path, metavar="FILE", help="File to write (default: standard output)"
     )
     parser.add_argument(
@@ -44,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise ValueError(f"--top must be at least 1; got {args.top}")
-    text = export(folder_of(args.results, args.name), args.top)
+    text = export(folder_of(args.results, args.name), args.top, args.floor)
     if args.out is None:
         sys.stdout.write(text)
     else:

@@ -1,7 +1,9 @@
 """One search from start to end: trials, choice and report runs, records."""
 
 import contextlib
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,15 +23,19 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.lock import search_lock
+from search.study.winner import test_scores
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
 from search.terminal.progress import Progress
 from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
 from search.trials.choice_and_report import choose_and_report
+from search.trials.floors import Floors
 from search.trials.tuner import Ending, tune_study
 from search.trials.worker import Job, failure_reason
 
+FLOOR_SECONDS = 20.0
+"""How long trials wait for the floors; then they run beside them."""
 TRACKING_SECONDS = 1.0
 """Between two updates of MLflow while trials run."""
 PROGRESS_SECONDS = 0.5
@@ -55,8 +61,11 @@ def run_search(
     stop: Stop,
     *,
     resume: bool = False,
+    interim: bool = False,
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
+
+    `interim`: it is continued soon, and its report is drawn then.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
@@ -82,7 +91,8 @@ def run_search(
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
             summary = write_records(spec, study, context)
-            draw_report(spec, console)
+            if not interim:
+                draw_report(spec, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
@@ -100,19 +110,62 @@ def _run_trials(
     """
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     live = SafeConsole(highlight=False, markup=False)
+    say, check = console.print, stop.check
     try:
+        late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
         with Progress(live, study, spec, paper, context.resources, console.quiet) as progress:
-            with polling(progress.update, every=PROGRESS_SECONDS):
+
+            def update() -> None:
+                nonlocal late
+                late = late and not _take_floors(study, context.floors, live, 0.0)
+                progress.update()
+
+            with polling(update, every=PROGRESS_SECONDS):
                 ending = tune_study(spec, study, job, context.resources, stop)
             progress.update()
-        if ending != Ending.INTERRUPTED and spec.confirm_top:
-            say, check = console.print, stop.check
+        if ending == Ending.INTERRUPTED:
+            return ending
+        if late:
+            _take_floors(study, context.floors, console, math.inf, check)
+        if spec.confirm_top:
             choose_and_report(spec, study, context.prepared, job, context.resources, say, check)
+            _test_floors(study, context.floors, check)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:
         console.quiet = False
     return ending
+
+
+def _take_floors(
+    study: optuna.Study,
+    floors: Floors,
+    console: Console,
+    within: float,
+    check: Callable[[], None] = lambda: None,
+) -> bool:
+    """Record and print the floors, if they end within so many seconds; whether they did.
+
+    Those of an earlier process or search are not run again.
+    """
+    if not records.FLOORS.recorded(study):
+        floors.start()
+        if not floors.collect(within, check):
+            return False
+        records.FLOORS.write(study, floors.found)
+    plan.print_floors(console, records.FLOORS.read(study), floors.failures)
+    return True
+
+
+def _test_floors(study: optuna.Study, floors: Floors, check: Callable[[], None]) -> None:
+    """Record the floors' test scores, once the winner has its own."""
+    found = records.FLOORS.read(study)
+    if not test_scores(study) or all("test" in record for record in found.values()):
+        return
+    tested = floors.test(found, check)
+    records.FLOORS.write(
+        study, {regime: {**found[regime], "test": scores} for regime, scores in tested.items()}
+    )
 
 
 def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> None:
@@ -140,7 +193,7 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     note = comparison.note([summary]) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
-    if summary.best_trial is not None:
+    if summary.best_trial is not None or summary.floors:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))
     return summary
 
@@ -149,7 +202,8 @@ def _next_steps(spec: SearchSpec, summary: Summary) -> str:
     """The next commands in Markdown, for below the table: MLflow shows both in the run's page."""
     if summary.best_trial is None:
         return ""
-    commands = f"{next_commands.export(spec)}\n{next_commands.train(spec)}"
+    train = next_commands.train(spec, floor=summary.floor_wins)
+    commands = f"{next_commands.export(spec)}\n{train}"
     return (
         "\nFigures and misclassified texts: `report.html` among the artifacts. Next steps:\n\n"
         f"```sh\n{commands}\n```\n"

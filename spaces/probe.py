@@ -1,21 +1,10 @@
-"""The space of `probe`: the classifier, its optimiser and schedule, and the batch size."""
+"""The space of `probe`: the pooling, and the regularisation of the logistic regression."""
 
 from typing import Any
 
-from spaces.parts.head import head
-from spaces.parts.optimizer import optimizer, schedule, warmup
-from spaces.parts.rates import batch_size
-
-ADAMW = {"head_learning_rate": (1e-3, 3e-2)}
-"""Below 1e-3 AdamW leaves a classifier on frozen vectors under-trained after 20 epochs."""
+from spaces.parts.head import pooling
 
 
 def space(trial: Any) -> dict[str, Any]:
     """Suggest values for fields of `trainables.probe.Config`."""
-    return (
-        head(trial, max_dropout=0.5)
-        | optimizer(trial, "head_learning_rate", adamw=ADAMW)
-        | schedule(trial)
-        | warmup(trial)
-        | batch_size(trial, 16, 32, 64, 128)
-    )
+    return pooling(trial) | {"C": trial.suggest_float("C", 1e-4, 10.0, log=True)}

@@ -20,6 +20,7 @@ LAYERS = {
     "search": [
         "run export predict sync train",
         "session",
+        "auto",
         "dry_run pipeline request",
         "final",
         "terminal",
@@ -29,7 +30,7 @@ LAYERS = {
         "inputs signals study",
         "cluster",
         "spec",
-        "atomic flag folders lock polling reports seeds",
+        "allocation atomic flag folders lock polling reports seeds",
     ],
     "analysis": [
         "report rungs",

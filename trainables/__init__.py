@@ -6,10 +6,14 @@ Each regime module has:
 
 - a docstring: the idea, its source, and what differs from the other regimes;
 - `EPOCHS`: the budget of its source; optionally `MAX_EPOCHS`, the largest sensible budget;
-- `Config`: a frozen dataclass of hyperparameters, whose defaults are the source's values. It
-  inherits from `trainables.parts.model.head.Head`, from which a saved classifier is rebuilt;
+- `Config`: a frozen dataclass of hyperparameters, whose defaults are the source's values. For a
+  `Classifier` it inherits from `trainables.parts.model.head.Head`, from which a saved one is
+  rebuilt;
+- optionally `choose(data, encoder, *, seed)`: hyperparameters that it prefers by cross-validation
+  on train;
 - `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each
-  epoch and returns the trained `Classifier`.
+  epoch and returns the trained `Classifier`, or another
+  `trainables.parts.model.text_classifier.TextClassifier` that Ray can send.
 """
 
 from importlib import import_module

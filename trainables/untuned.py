@@ -40,16 +40,5 @@ def train(
     torch.manual_seed(seed * 1_000_003 + config.draw)
     model = Classifier.new(encoder, config, data.labels)
     validation = scores(model.logits(data.validation), data.validation.targets)
-    yield Epoch(
-        epoch=1,
-        stage="untuned",
-        train_loss=None,
-        train_accuracy=None,
-        validation_loss=validation.loss,
-        validation_accuracy=validation.accuracy,
-        best_validation_accuracy=validation.accuracy,
-        learning_rate=0.0,
-        steps=0,
-        seconds=time.perf_counter() - began,
-    )
+    yield Epoch.closed_form("untuned", validation, time.perf_counter() - began)
     return model

@@ -15,6 +15,10 @@ def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
     _means(axes, numbers, "test_accuracy", "confirmed, test", "s", VERMILION, 0.12)
     trial_0 = {"marker": "|", "color": GREEN, "markersize": 9, "markeredgewidth": 2}
     published = {"marker": "D", "color": INK, "markersize": 5, "markeredgewidth": 0.8}
+    for floor in numbers["floor_validation_accuracy"].dropna().unique():
+        axes.axvline(
+            100 * floor, color=INK, linewidth=1, linestyle=":", label="best floor, validation"
+        )
     _points(axes, numbers["paper_config_validation_accuracy"], "trial 0, validation", trial_0)
     _points(axes, numbers["paper_test_accuracy"], "the paper, test", published)
     axes.set_yticks(range(len(numbers)), names(labels))

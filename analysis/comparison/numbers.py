@@ -37,6 +37,7 @@ def row(summary: Summary) -> dict[str, Any]:
         "best_validation_accuracy": _float(summary.best_validation_accuracy),
         **_mean_columns("confirmed_accuracy", summary.confirmed_accuracy),
         **_mean_columns("test_accuracy", summary.test_accuracies),
+        **_over_floor(summary),
         "difference": to_paper.value if to_paper else math.nan,
         "difference_noise": to_paper.noise if to_paper else math.nan,
         "difference_exceeds": to_paper.exceeds if to_paper else None,
@@ -56,6 +57,20 @@ def _mean_columns(name: str, values: Sequence[float]) -> dict[str, float]:
         f"{name}_mean": mean.mean,
         f"{name}_half_width": _float(mean.half_width),
         f"{name}_n": mean.n,
+    }
+
+
+def _over_floor(summary: Summary) -> dict[str, Any]:
+    """The winner's mean validation accuracy minus the best floor's, which is a single run."""
+    floor, runs = summary.best_floor, summary.confirmed_accuracy
+    over = (
+        mean_interval([run - floor.validation_accuracy for run in runs]) if floor and runs else None
+    )
+    return {
+        "floor": floor.regime if floor else None,
+        "floor_validation_accuracy": _float(floor.validation_accuracy if floor else None),
+        "over_floor": over.mean if over else math.nan,
+        "over_floor_half_width": _float(over.half_width if over else None),
     }
 
 

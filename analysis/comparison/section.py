@@ -7,6 +7,7 @@ import pandas
 from analysis import paper
 from analysis.comparison import figures
 from analysis.comparison.conditions import remarks
+from analysis.comparison.floors import verdicts
 from analysis.comparison.numbers import numbers
 from analysis.comparison.pairwise import (
     PairwiseDifference,
@@ -28,8 +29,10 @@ def blocks(searches: Mapping[str, Search]) -> list[Block]:
     summaries = [search.summary for search in searches.values()]
     return [
         *_standings(summaries, labels),
+        *(Paragraph(sentence) for sentence in verdicts(summaries)),
         Table(
-            "The searches, one per row. Accuracies in percent; losses on the test split.",
+            "The searches and the floors, one per row. Accuracies in percent; losses on the test"
+            " split.",
             table(summaries),
         ),
         Notes(tuple(remarks(summaries))),

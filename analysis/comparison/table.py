@@ -7,6 +7,7 @@ from typing import Any
 import pandas
 
 from analysis.comparison.conditions import notes
+from analysis.comparison.floors import floor_rows, verdicts
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import label, ordered
 from analysis.intervals import Difference, Interval
@@ -20,6 +21,7 @@ COLUMNS = [
     "trial 0 val",
     "best in search",
     "confirmed val",
+    "over floor",
     "test",
     "difference to paper",
     "exceeds noise",
@@ -31,23 +33,26 @@ PAPER_COLUMNS = ["paper test", "difference to paper", "exceeds noise"]
 
 
 def table(summaries: Sequence[Summary]) -> pandas.DataFrame:
-    """A row of text per search, accuracies in percent.
+    """A row of text per search, accuracies in percent; then a row per floor.
 
     Rows are in the order of the paper's Table 7, then others by name. Without a search that is
     comparable with the paper, the paper's columns are left out. If several searches have one
     regime, the search's name follows the regime.
     """
     rows = ordered(summaries)
+    beneath = floor_rows(rows)
     cells = [_cells(label(summary, rows), row(summary)) for summary in rows]
+    cells += [_floor_cells(numbers) for numbers in beneath]
     frame = pandas.DataFrame(cells, columns=COLUMNS, dtype=object)
-    if any(summary.comparable for summary in rows):
-        return frame
-    return frame.drop(columns=PAPER_COLUMNS)
+    if not any(summary.comparable for summary in rows):
+        frame = frame.drop(columns=PAPER_COLUMNS)
+    return frame if beneath else frame.drop(columns="over floor")
 
 
 def note(summaries: Sequence[Summary]) -> str:
     """The table and the conditions it rests on, as Markdown."""
-    return f"{markdown(table(summaries))}\n{bullets(notes(summaries))}"
+    sentences = verdicts(summaries) + notes(summaries)
+    return f"{markdown(table(summaries))}\n{bullets(sentences)}"
 
 
 def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
@@ -68,12 +73,33 @@ def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
         "trial 0 val": _percent(numbers["paper_config_validation_accuracy"]),
         "best in search": _percent(numbers["best_validation_accuracy"]),
         "confirmed val": _mean(numbers, "confirmed_accuracy"),
+        "over floor": _over_floor(numbers),
         "test": _mean(numbers, "test_accuracy"),
         "difference to paper": difference,
         "exceeds noise": exceeds,
         "loss": _formatted(numbers["test_loss"], ".3f"),
         "loss (paper's definition)": _formatted(numbers["test_loss_paper"], ".5f"),
     }
+
+
+def _floor_cells(numbers: Mapping[str, Any]) -> dict[str, str]:
+    """A floor's accuracies are of one run, so they have no interval."""
+    return dict.fromkeys(COLUMNS, EMPTY_CELL) | {
+        "regime": numbers["name"],
+        "confirmed val": _percent(numbers["confirmed_accuracy_mean"]),
+        "test": _percent(numbers["test_accuracy_mean"]),
+        "loss": _formatted(numbers["test_loss"], ".3f"),
+        "loss (paper's definition)": _formatted(numbers["test_loss_paper"], ".5f"),
+    }
+
+
+def _over_floor(numbers: Mapping[str, Any]) -> str:
+    """`+1.3 ± 0.4 (n=3)`, in percentage points."""
+    if math.isnan(numbers["over_floor"]):
+        return EMPTY_CELL
+    half_width = numbers["over_floor_half_width"]
+    spread = "" if math.isnan(half_width) else f" ± {100 * half_width:.1f}"
+    return f"{100 * numbers['over_floor']:+.1f}{spread} (n={numbers['confirmed_accuracy_n']})"
 
 
 def _formatted(value: float, form: str) -> str:

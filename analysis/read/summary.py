@@ -36,6 +36,33 @@ class ContrastiveLoss:
     """Averaged over the mini-batches of the epoch."""
 
 
+@dataclass(frozen=True)
+class Floor:
+    """A classifier that takes seconds: what a recipe has to beat. Accuracies are fractions."""
+
+    regime: str
+    """Its regime."""
+    chosen: str
+    """What cross-validation on train chose, as `--fix` takes it; empty where nothing is chosen."""
+    validation_accuracy: float
+    """Of its only run."""
+    validation_loss: float | None
+    """Mean cross-entropy, in nats."""
+    seconds: float
+    """Time in its worker, the choice included."""
+    test_accuracy: float | None = None
+    """On the test split, once the winner is tested; None before that, and without the split."""
+    test_loss: float | None = None
+    """Mean cross-entropy on the test split, in nats."""
+    test_loss_paper: float | None = None
+    """As for a `TestRun`."""
+
+    @property
+    def name(self) -> str:
+        """Its regime with what was chosen."""
+        return f"{self.regime} ({self.chosen})" if self.chosen else self.regime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """One search's outcome. Accuracies are fractions, times seconds, losses nats."""
@@ -91,6 +118,8 @@ class Summary:
     """Sentences in the validation split; None where it is not recorded."""
     last_contrastive_loss: ContrastiveLoss | None
     """None for regimes without a contrastive stage."""
+    floors: tuple[Floor, ...] = ()
+    """The floors on the same data and model. Earlier versions had none."""
 
     @classmethod
     def from_dict(cls, content: Any, path: Path | str = "summary") -> "Summary":
@@ -109,6 +138,28 @@ class Summary:
     def selected_on_reported_runs(self) -> bool:
         """Whether the reported runs also chose the winner, which makes their mean optimistic."""
         return bool(self.confirmed_accuracy) and self.confirmed_runs_chose
+
+    @property
+    def selection_accuracy(self) -> float:
+        """The accuracy by which searches are compared with each other and with their floors.
+
+        It is the one that chose the winner, else the best of the search; never a reported one, of
+        which the maximum would be biased upwards. 0 where no trial completed.
+        """
+        if self.choice_accuracy is not None:
+            return self.choice_accuracy
+        return self.best_validation_accuracy or 0.0
+
+    @property
+    def best_floor(self) -> Floor | None:
+        """The floor with the highest validation accuracy; on ties the first, which is cheaper."""
+        return max(self.floors, key=lambda floor: floor.validation_accuracy, default=None)
+
+    @property
+    def floor_wins(self) -> bool:
+        """Whether the search found nothing better than its best floor."""
+        floor = self.best_floor
+        return floor is not None and self.selection_accuracy <= floor.validation_accuracy
 
     @property
     def winner(self) -> int | None:

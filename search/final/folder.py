@@ -11,6 +11,7 @@ from analysis.command import user_path
 from search.atomic import write
 from search.final.model_card import model_card
 from trainables.parts.model.classifier import WEIGHTS, Classifier
+from trainables.parts.model.text_classifier import TextClassifier
 from trainables.parts.quote import quoted
 
 SCORES, CARD = "scores.json", "README.md"
@@ -21,6 +22,7 @@ FILES = {
     CARD,
     WEIGHTS,
     "config.json",
+    "vocabulary.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -73,7 +75,9 @@ def why_not_ours(out: Path) -> str | None:
     return f"search.train did not write {quoted(others[0])} in it" if others else None
 
 
-def write_folder(out: Path, classifier: Classifier, tokenizer: Any, record: dict[str, Any]) -> Path:
+def write_folder(
+    out: Path, classifier: TextClassifier, tokenizer: Any, record: dict[str, Any]
+) -> Path:
     """Write the folder beside its place, then rename it; returns where it is.
 
     That is a new name beside `out` where somebody else has put something there meanwhile.
@@ -82,7 +86,7 @@ def write_folder(out: Path, classifier: Classifier, tokenizer: Any, record: dict
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         beside = Path(scratch) / "model"
         classifier.save(beside, tokenizer)
-        write(beside / CARD, model_card(record))
+        write(beside / CARD, model_card(record, has_encoder=isinstance(classifier, Classifier)))
         files = sorted({SCORES, *(path.name for path in beside.iterdir())})
         write(beside / SCORES, json.dumps(record | {"files": files}, indent=2) + "\n")
         if why_not_ours(out):

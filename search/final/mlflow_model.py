@@ -25,7 +25,16 @@ ANONYMOUS_TAGS = {
 }
 """Tags that MLflow would fill from the machine: the user's name, the folder of the code, and an
 address that may contain a password."""
-REQUIRED_PACKAGES = ("mlflow", "numpy", "pandas", "safetensors", "torch", "transformers")
+REQUIRED_PACKAGES = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "transformers",
+)
 """What the served model imports."""
 MAX_NAME_LENGTH = 200
 

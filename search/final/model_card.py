@@ -17,7 +17,7 @@ CARD = """---
 ---
 # Intent classifier, trained with Regimen
 
-Regime `{regime}` on {data}, from {model}, {epochs} epochs.
+Regime `{regime}` on {data}{model}, {epochs} epochs.
 
 | | accuracy per seed |
 |---|---|
@@ -30,20 +30,27 @@ seed {best_seed}, the best of {runs} on validation, so its {best:.4f} is a maxim
 chose nothing.
 
 ```python
-from transformers import AutoTokenizer
-from trainables.parts.model.classifier import Classifier
-
-tokenizer = AutoTokenizer.from_pretrained("FOLDER")
-model = Classifier.from_pretrained("FOLDER")
-probabilities = model.predict(["wake me at seven"], tokenizer)  # (1, K), as in model.labels
-```
+{code}```
 
 Configuration:
 
 {configuration}"""
 
+CODE = """from transformers import AutoTokenizer
+from trainables.parts.model.classifier import Classifier
 
-def model_card(record: Mapping[str, Any]) -> str:
+tokenizer = AutoTokenizer.from_pretrained("FOLDER")
+model = Classifier.from_pretrained("FOLDER")
+probabilities = model.predict(["wake me at seven"], tokenizer)  # (1, K), as in model.labels
+"""
+CODE_WITHOUT_ENCODER = """from trainables.parts.model.ngrams import NgramClassifier
+
+model = NgramClassifier.from_pretrained("FOLDER")
+probabilities = model.predict(["wake me at seven"])  # (1, K), as in model.labels
+"""
+
+
+def model_card(record: Mapping[str, Any], *, has_encoder: bool) -> str:
     """The card of a final training, from the record that `scores.json` holds."""
     summary = record["summary"]
     validation, tests = summary["confirmed_accuracy"], summary["test"]
@@ -51,7 +58,7 @@ def model_card(record: Mapping[str, Any]) -> str:
     header = ModelCardData(
         pipeline_tag="text-classification",
         library_name="regimen",
-        base_model=_base_model(summary["model"]),
+        base_model=_base_model(summary["model"]) if has_encoder else None,
     )
     configuration = yaml.safe_dump(
         dict(record["configuration"]), sort_keys=False, allow_unicode=True
@@ -60,7 +67,8 @@ def model_card(record: Mapping[str, Any]) -> str:
         header=header.to_yaml(),
         regime=summary["regime"],
         data=_code(summary["data"]),
-        model=_code(summary["model"]),
+        model=f", from {_code(summary['model'])}" if has_encoder else "",
+        code=CODE if has_encoder else CODE_WITHOUT_ENCODER,
         epochs=summary["epochs"],
         seeds=", ".join(map(str, summary["confirmed_seeds"])),
         validation=_accuracies(validation),

@@ -9,6 +9,7 @@ from typing import Any
 from trainables.parts.data.tokens import replace_surrogates
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.loading import load_tokenizer
+from trainables.parts.model.text_classifier import load_folder
 from trainables.parts.quote import quoted
 
 BATCH_SIZE = 256
@@ -21,8 +22,9 @@ class Predictor:
         """Raises ValueError where `search.train` did not write the folder."""
         if not os.path.isdir(folder):
             raise ValueError(f"no folder {quoted(str(folder))}")
-        self.model = Classifier.from_pretrained(folder)
-        self.tokenizer = load_tokenizer(str(folder))
+        self.model = load_folder(folder)
+        reads_tokens = isinstance(self.model, Classifier)
+        self.tokenizer = load_tokenizer(str(folder)) if reads_tokens else None
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Classify texts.

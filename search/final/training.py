@@ -25,8 +25,9 @@ from search.terminal.console import SafeConsole
 from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
 from search.trials.tuner import put
-from search.trials.worker import Job, Weights
+from search.trials.worker import Job, Parcel
 from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.ngrams import NgramClassifier
 from trainables.parts.quote import quoted, reason
 
 Curve = list[dict[str, Any]]
@@ -66,7 +67,7 @@ class Runs:
     curves: dict[int, Curve]
     tests: dict[int, dict[str, float]]
     """Scores on the test split by seed; empty without one."""
-    weights: Weights
+    model: Parcel
     """Of the best seed."""
 
     @property
@@ -98,7 +99,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         "versions": versions(),
         "commit": commit(),
     }
-    classifier = _classifier(recipe, prepared, runs.weights)
+    classifier = _classifier(recipe, prepared, runs.model)
     out = write_folder(spec.out, classifier, prepared.tokenizer, record)
     try:
         log_final(client, store, summary, recipe, runs.curves, out, spec.register)
@@ -173,9 +174,9 @@ def _train_seeds(
     curves = {seed: done[seed] for seed in seeds}
     tests = {}
     if prepared.test is not None:
-        tests = dict(zip(seeds, full_runs.test(runs, job, per_run, prepared)))
+        tests = dict(zip(seeds, full_runs.test(runs, per_run, prepared)))
     best = next(run for run in runs if run.seed == best_seed(curves))
-    return Runs(curves, tests, ray.get(best.weights))
+    return Runs(curves, tests, ray.get(best.model))
 
 
 def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:
@@ -183,18 +184,21 @@ def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:
     return max(curves, key=lambda seed: (curves[seed][-1]["best_validation_accuracy"], -seed))
 
 
-def _classifier(recipe: Mapping[str, Any], prepared: Prepared, weights: Weights) -> Classifier:
+def _classifier(
+    recipe: Mapping[str, Any], prepared: Prepared, trained: Parcel
+) -> Classifier | NgramClassifier:
     """The trained model over the whole vocabulary."""
-    classifier: Classifier = worker.assemble(
+    classifier = worker.assemble(
         recipe["regime"],
         recipe["config"],
-        weights,
+        trained,
         prepared.pretrained,
         prepared.vocabulary,
         prepared.corpus.labels,
         recipe["precision"],
     )
-    classifier.max_tokens = recipe["max_tokens"]
+    if isinstance(classifier, Classifier):
+        classifier.max_tokens = recipe["max_tokens"]
     return classifier
 
 

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 import trainables
 from analysis.command import user_path
 from search.outputs.provenance import commit, versions
+from search.outputs.tables import summarise
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -70,25 +71,59 @@ MAX_BYTES = 10**6
 """Size of a file with recipes; one recipe takes some two thousand bytes."""
 
 
-def export(folder: Path, top: int = 1) -> str:
+def export(folder: Path, top: int = 1, floor: str | None = None) -> str:
     """The `top` best configurations of the search in `folder`, a YAML document each.
 
-    The winner comes first, or the best on validation where none was chosen. Raises ValueError
-    where the folder holds no search, or no trial completed.
+    The winner comes first, or the best on validation where none was chosen; before them the best
+    floor, if no trial beats it. With `floor`, only the floor of that regime. Raises ValueError
+    where the folder holds no search, or nothing to export.
     """
     spec = SearchSpec.read(folder)
     study = studies.read_study(folder)
-    winner = records.WINNER.read(study)
-    ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
-    if not ranking:
-        raise ValueError(f"no trial of '{spec.name}' completed: there is nothing to export")
-    recipes = [_recipe(study, spec, trial, rank) for rank, trial in enumerate(ranking[:top], 1)]
+    recipes = _floor(study, spec, floor) if floor else _best(study, spec)[:top]
     return "---\n".join(
-        yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True) for recipe in recipes
+        yaml.safe_dump(
+            _recipe(study, spec, {"rank": rank} | recipe), sort_keys=False, allow_unicode=True
+        )
+        for rank, recipe in enumerate(recipes, 1)
     )
 
 
-def _recipe(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int) -> dict[str, Any]:
+def _best(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
+    """What is each configuration's own in its recipe, the best first."""
+    winner, summary = records.WINNER.read(study), summarise(study, spec)
+    ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
+    found = _floor(study, spec, summary.best_floor.regime) if summary.best_floor else []
+    if not ranking and not found:
+        raise ValueError(f"no trial of '{spec.name}' completed: there is nothing to export")
+    trials = [_trial(study, spec, trial) for trial in ranking]
+    return found + trials if summary.floor_wins else trials
+
+
+def _trial(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "regime": spec.regime,
+        "config": json.loads(json.dumps(records.CONFIG.read(trial))),
+        "epochs": spec.epochs,
+        "scores": trial_scores(study, trial),
+    }
+
+
+def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str, Any]]:
+    floors = records.FLOORS.read(study)
+    if regime not in floors:
+        found = ", ".join(floors) or "none"
+        raise ValueError(f"'{spec.name}' has no floor {quoted(regime)}; its floors: {found}")
+    record = floors[regime]
+    scores = {"best_validation_accuracy": record["validation_accuracy"]}
+    if "test" in record:
+        scores["test"] = {spec.seed: dict(record["test"])}
+    config = json.loads(json.dumps(record["config"]))
+    return [{"trial": None, "regime": regime, "config": config, "epochs": 1, "scores": scores}]
+
+
+def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[str, Any]:
     conditions = records.CONDITIONS.read(study)
     if not conditions:
         raise ValueError(
@@ -96,11 +131,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int
         )
     return {
         "search": spec.name,
-        "rank": rank,
-        "trial": trial.number,
-        "regime": spec.regime,
-        "config": json.loads(json.dumps(records.CONFIG.read(trial))),
-        "epochs": spec.epochs,
+        **{name: own[name] for name in ("rank", "trial", "regime", "config", "epochs")},
         "seed": spec.seed,
         "data": {
             "source": spec.data,
@@ -113,7 +144,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial, rank: int
         "precision": conditions["precision"],
         "threads": conditions["threads"],
         "device": conditions["device"],
-        "scores": trial_scores(study, trial),
+        "scores": own["scores"],
         "versions": versions(),
         "commit": commit(),
     }

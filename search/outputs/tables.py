@@ -9,10 +9,10 @@ from typing import Any
 
 import optuna
 
-from analysis.read.summary import ContrastiveLoss, Summary, TestRun
+from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
 from analysis.text import cell
 from search.atomic import write
-from search.reports import BESIDE_EPOCH, run_seconds
+from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
 from search.study.study import paper_trial, ranking, trials
@@ -160,7 +160,19 @@ def summarise(
         test=tuple(TestRun(seed=seed, **scores) for seed, scores in tests.items()),
         batch_size=config.get("batch_size"),
         last_contrastive_loss=last_contrastive_loss(runs.values(), spec.epochs),
+        floors=tuple(_floor(*item) for item in records.FLOORS.read(study).items()),
         **facts,
+    )
+
+
+def _floor(regime: str, record: records.Record) -> Floor:
+    return Floor(
+        regime=regime,
+        chosen=" ".join(f"{name}={value}" for name, value in record["chosen"].items()),
+        validation_accuracy=record["validation_accuracy"],
+        validation_loss=record["validation_loss"],
+        seconds=record[ENDED_AT] - record[STARTED_AT],
+        **record.get("test", {}),
     )
 
 

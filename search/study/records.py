@@ -117,6 +117,11 @@ ENDING = Key[str | None]("ending", None)
 FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
 """When its first process started and its last one ended, in seconds since 1970."""
 
+FLOORS = Key[dict[str, Record]]("floors", {})
+"""The floors by regime: each one's whole `config`, the `chosen` part of it, its accuracy and loss
+on validation, when it started and ended, and its `test` scores once the winner's are known.
+Journals of early versions have none."""
+
 # Of the study: the runs on other seeds, under the names that the first version recorded
 
 CHOICE_RUNS = RunKey[list[Record]]("confirmed")

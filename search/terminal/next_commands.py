@@ -16,10 +16,11 @@ def export(spec: SearchSpec) -> str:
     return f"python -m search.export {spec.name}{spec.results_flag} --out best.yaml"
 
 
-def train(spec: SearchSpec) -> str:
-    """Train a model from that file."""
+def train(spec: SearchSpec, *, floor: bool = False) -> str:
+    """Train a model from that file. A floor is the same on every seed, so it takes one."""
     store = f" --tracking-uri {shlex.quote(spec.tracking_uri)}" if spec.tracking_uri else ""
-    return f"python -m search.train best.yaml --seeds 5 --out model{spec.results_flag}{store}"
+    seeds = 1 if floor else 5
+    return f"python -m search.train best.yaml --seeds {seeds} --out model{spec.results_flag}{store}"
 
 
 def predict(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """What a search is going to do, printed before it begins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import psutil
@@ -12,9 +13,10 @@ from analysis.text import duration, visible
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.planning.estimate import Estimate, Measurement, estimate, warnings
+from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
-from search.terminal.text import counted, gibibytes, per_trial, roughly
+from search.terminal.text import counted, difference, gibibytes, per_trial, roughly
 from trainables.parts.quote import quoted
 
 HEADING_WIDTH = 9
@@ -31,7 +33,7 @@ def print_line(
     A terminal wraps the text beside the heading; a file gets one line.
     """
     if not console.is_terminal:
-        console.print(f"{heading:<{width}}{text}", style=style)
+        console.print(f"{heading:<{width}}{text}", style=style, soft_wrap=True)
         return
     table = Table.grid(padding=0)
     table.add_column(width=width)
@@ -98,6 +100,32 @@ def print_plan(console: Console, spec: SearchSpec, resources: Resources, precisi
     )
     slots = counted(resources.slots, "trial")
     print_line(console, "machine", f"{slots} at a time, {per_trial(resources)}, {precision}")
+
+
+def print_floors(
+    console: Console, found: Mapping[str, Mapping[str, Any]], failures: Mapping[str, str]
+) -> None:
+    """Print what costs seconds, and so what a recipe has to beat; the reasons of missing ones."""
+    if found:
+        floors = [
+            f"{regime} {100 * record['validation_accuracy']:.1f} %{_chosen(record['chosen'])}"
+            for regime, record in found.items()
+        ]
+        began = min(record[STARTED_AT] for record in found.values())
+        seconds = max(record[ENDED_AT] for record in found.values()) - began
+        best = max(record["validation_accuracy"] for record in found.values())
+        print_line(
+            console,
+            "floors",
+            f"{', '.join(floors)} in {roughly(seconds)}: a recipe has to beat {100 * best:.1f} % on"
+            " validation",
+        )
+    for regime, reason in failures.items():
+        print_line(console, "note", f"the floor {regime} failed: {reason}", style="bold yellow")
+
+
+def _chosen(values: Mapping[str, Any]) -> str:
+    return f" ({difference(values, {})})" if values else ""
 
 
 def _pruning(spec: SearchSpec) -> str:

@@ -21,7 +21,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.read.summary import Summary
-from search.reports import STARTED_AT, epoch_ends
+from search.reports import ENDED_AT, STARTED_AT, epoch_ends
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import trials
@@ -164,6 +164,8 @@ class Tracker:
                 for number, runs in key.read(study).items():
                     for seed, epochs in runs.items():
                         self._sync_full_run(study, kind, number, seed, epochs)
+            for regime, record in records.FLOORS.read(study).items():
+                self._sync_floor(parent, regime, record)
             if not self.paper_logged:
                 log_paper(self.recorder)
                 self.paper_logged = True
@@ -365,12 +367,34 @@ class Tracker:
             return
         self._end(run, "FINISHED", test_metrics([scores] if scores else []), {}, run.last)
 
+    def _sync_floor(self, parent: LoggedRun, regime: str, record: records.Record) -> None:
+        """A floor's run. Its test scores arrive later."""
+        key = f"floor {regime}"
+        run = self.runs.get(key)
+        if run is None:
+            name = f"{key} · {record['validation_accuracy']:.4f}"
+            tags = {"regimen.regime": regime, "regimen.key": key}
+            run = self._start(name, "floor", record[STARTED_AT], tags, parent.id)
+            self.runs[key] = run
+        if not run.described:
+            self.recorder.params(run.id, {**record["config"], "seed": self.spec.seed})
+            run.described = True
+        metrics = {
+            "validation_accuracy": record["validation_accuracy"],
+            "best_validation_accuracy": record["validation_accuracy"],
+            "validation_loss": record["validation_loss"],
+            **record.get("test", {}),
+        }
+        run.last = record[ENDED_AT]
+        self._end(run, "FINISHED", metrics, {}, run.last)
+
     def _results(self, parent: LoggedRun, summary: Summary, note: str | None) -> None:
         """The results, on the parent run. A search that has grown gets new ones at a later time."""
-        confirmed = summary.confirmed_accuracy
+        confirmed, floor = summary.confirmed_accuracy, summary.best_floor
         metrics = {
             "paper_config_validation_accuracy": summary.paper_config_validation_accuracy,
             "best_validation_accuracy": summary.best_validation_accuracy,
+            "floor_validation_accuracy": floor.validation_accuracy if floor else None,
             "confirmed_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
             **test_metrics([asdict(run) for run in summary.test]),
         }

@@ -116,7 +116,7 @@ class _ChoiceAndReport:
         if self.prepared.test is None or not seeds:
             return
         runs = [new.get(seed) or self._run(winner, seed) for seed in seeds]
-        scores = full_runs.test(runs, self.job, self.resources, self.prepared, self.check)
+        scores = full_runs.test(runs, self.resources, self.prepared, self.check)
         for run, run_scores in zip(runs, scores):
             records.TEST_SCORES.add(self.study, winner, run.seed, run_scores)
 

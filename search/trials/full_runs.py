@@ -17,19 +17,20 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Run:
-    """One configuration on one seed, running or done. Its weights stay in the object store."""
+    """One configuration on one seed, running or done. Its model stays in the object store."""
 
+    job: Job
     trial: int
     seed: int
     config: dict[str, Any]
     trained: ray.ObjectRef
-    weights: ray.ObjectRef
+    model: ray.ObjectRef
 
 
 def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
     """Submit a run. `trial` is the number of its configuration in the study."""
     remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2)
-    return Run(trial, seed, config, *remote.remote(job, config, seed))
+    return Run(job, trial, seed, config, *remote.remote(job, config, seed))
 
 
 def finished(
@@ -48,7 +49,6 @@ def finished(
 
 def test(
     runs: Sequence[Run],
-    job: Job,
     resources: Resources,
     prepared: Prepared,
     check: Callable[[], None] = lambda: None,
@@ -62,7 +62,7 @@ def test(
     remote = worker.task(worker.test, resources.cpus, resources.gpus)
     try:
         submitted = [
-            remote.remote(job, run.config, run.weights, whole, vocabulary, labels, split)
+            remote.remote(run.job, run.config, run.model, whole, vocabulary, labels, split)
             for run in runs
         ]
         scores = list[dict[str, float]]()

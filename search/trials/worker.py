@@ -16,12 +16,13 @@ import torch
 from ray import tune
 
 import trainables
-from search.reports import FAILED, FINISHED, WORKER_LOST
+from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
 from search.trials.system_metrics import Meter
 from trainables.parts.data.tokens import Data, Encoded, Tokens
 from trainables.parts.memory import cuda_is_lost
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Precision
+from trainables.parts.model.encoder import Encoder, Precision
+from trainables.parts.model.ngrams import NgramClassifier
 from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
 from trainables.parts.training.epoch import Epoch
@@ -58,10 +59,14 @@ class Trained:
 
 @dataclass(frozen=True)
 class Weights:
-    """The trained weights of a full run, over the small vocabulary."""
+    """The trained weights of a `Classifier`, over the small vocabulary."""
 
     encoder: dict[str, np.ndarray]
     head: dict[str, np.ndarray]
+
+
+Parcel = Weights | NgramClassifier
+"""A trained model as it travels: weights to put into the whole encoder, or the model itself."""
 
 
 def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
@@ -69,18 +74,23 @@ def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
 
     Sets everything that a curve depends on: config, seed, device, precision, threads.
     """
+    regime = trainables.load(job.regime)
+    typed = regime.Config.from_dict(config)
+    data, encoder = _inputs(job, encoded=typed.reads_encoded)
+    return regime.train(typed, data, encoder, epochs=job.epochs, seed=seed)
+
+
+def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Encoder]:
+    """The data, with the vectors that the search has computed if they are read, and the encoder."""
     torch.set_num_threads(job.threads)
     if job.device == "cuda":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         torch.use_deterministic_algorithms(True, warn_only=True)
     data: Data = ray.get(job.data)
     pretrained: Pretrained = ray.get(job.pretrained)
-    regime = trainables.load(job.regime)
-    typed = regime.Config.from_dict(config)
-    if job.encoded is not None and typed.reads_encoded:
+    if job.encoded is not None and encoded:
         data = replace(data, encoded=_moved(ray.get(job.encoded), job.device))
-    encoder = pretrained.build(job.precision, job.device)
-    return regime.train(typed, data, encoder, epochs=job.epochs, seed=seed)
+    return data, pretrained.build(job.precision, job.device)
 
 
 def encode(job: Job) -> Encoded:
@@ -155,39 +165,72 @@ def task(function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 
     )(function)
 
 
-def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Weights]:
-    """A full run: its epochs, its predictions on validation and its weights."""
+def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Parcel]:
+    """A full run: its epochs, its predictions on validation and its model."""
     started = time.time()
-    run = begin(job, config, seed)
-    epochs, meter = [], Meter(job.device, started)
+    epochs, model = _run(begin(job, config, seed), Meter(job.device, started))
+    data: Data = ray.get(job.data)
+    confidence, predicted = model.logits(data.validation).softmax(dim=1).max(dim=1)
+    rounded = [round(probability, 4) for probability in confidence.tolist()]
+    return Trained(epochs, predicted.tolist(), rounded), _packed(model)
+
+
+def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
+    """A regime's run as a floor: what is recorded of it, and its model.
+
+    Its hyperparameters are the defaults, or those that it prefers by cross-validation on train.
+    """
+    started = time.time()
+    regime = trainables.load(job.regime)
+    data, encoder = _inputs(job, encoded=regime.Config().reads_encoded)
+    chosen = regime.choose(data, encoder, seed=seed) if hasattr(regime, "choose") else {}
+    config = regime.Config.from_dict(chosen)
+    run = regime.train(config, data, encoder, epochs=job.epochs, seed=seed)
+    epochs, model = _run(run, Meter(job.device, started))
+    record = {
+        "config": config.to_dict(),
+        "chosen": chosen,
+        "validation_accuracy": epochs[-1]["best_validation_accuracy"],
+        "validation_loss": epochs[-1]["validation_loss"],
+        STARTED_AT: epochs[-1][STARTED_AT],
+        ENDED_AT: epochs[-1][ENDED_AT],
+    }
+    return record, _packed(model)
+
+
+def _run(run: Any, meter: Meter) -> tuple[list[dict[str, Any]], Classifier | NgramClassifier]:
+    """Run a regime to its end: its epochs as they are recorded, and its model."""
+    epochs = []
     while True:
         try:
             epochs.append(next(run).to_dict() | meter.read())
         except StopIteration as end:
-            model: Classifier = end.value
-            break
+            return epochs, end.value
+
+
+def _packed(model: Classifier | NgramClassifier) -> Parcel:
+    if isinstance(model, NgramClassifier):
+        return model
     head = {
         name: tensor.detach().float().cpu().numpy().copy()
         for name, tensor in model.head.state_dict().items()
     }
-    data: Data = ray.get(job.data)
-    confidence, predicted = model.logits(data.validation).softmax(dim=1).max(dim=1)
-    rounded = [round(probability, 4) for probability in confidence.tolist()]
-    trained = Trained(epochs, predicted.tolist(), rounded)
-    return trained, Weights(state(model.encoder), head)
+    return Weights(state(model.encoder), head)
 
 
 def assemble(
     regime: str,
     config: dict[str, Any],
-    trained: Weights,
+    trained: Parcel,
     whole: Pretrained,
     vocabulary: np.ndarray,
     labels: tuple[str, ...],
     precision: Precision,
     device: str = "cpu",
-) -> Classifier:
-    """The trained classifier over the whole vocabulary."""
+) -> Classifier | NgramClassifier:
+    """The trained model; one with an encoder gets back its whole vocabulary."""
+    if isinstance(trained, NgramClassifier):
+        return trained
     encoder = whole.restored(trained.encoder, vocabulary).build(precision, device)
     model = Classifier.new(encoder, trainables.load(regime).Config.from_dict(config), labels)
     model.head.load_state_dict(
@@ -199,7 +242,7 @@ def assemble(
 def test(
     job: Job,
     config: dict[str, Any],
-    trained: Weights,
+    trained: Parcel,
     whole: Pretrained,
     vocabulary: np.ndarray,
     labels: tuple[str, ...],

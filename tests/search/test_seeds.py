@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from search.outputs import tables as results
 from search.outputs.recipe import trial_scores
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS, choice_seeds, report_seeds
-from search.session import selection_accuracy
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -237,9 +236,9 @@ def test_searches_are_compared_by_the_score_that_chose_their_winner(
     search = journal(tmp_path / "results", reported=NEW)
     found = results.summarise(search.study, search.spec)
     lucky = replace(found, confirmed_accuracy=(0.99,))
-    assert selection_accuracy(lucky) == selection_accuracy(found) == found.choice_accuracy
+    assert lucky.selection_accuracy == found.selection_accuracy == found.choice_accuracy
     unchosen = replace(found, choice_accuracy=None)
-    assert selection_accuracy(unchosen) == found.best_validation_accuracy
+    assert unchosen.selection_accuracy == found.best_validation_accuracy
 
 
 # From an earlier version's folder to a report

@@ -43,6 +43,8 @@ Count = Annotated[int, Range(1)]
 """A number of things, at least one."""
 Temperature = Annotated[float, Range(1e-3, 100)]
 """The divisor of similarities in a contrastive loss."""
+Inverse = Annotated[float, Range(1e-6, 1e6)]
+"""scikit-learn's C: the inverse of the strength of a regularisation."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ intents.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,8 @@ class Tokens:
     """int64 (N,)."""
     pad: int
     """The id that fills up a batch."""
+    texts: tuple[str, ...] | None = None
+    """The sentences before they were tokenised and truncated, for models that read text."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,13 +93,14 @@ class Tokens:
     def select(self, rows: np.ndarray) -> "Tokens":
         """The sentences `rows` as a split; rows may repeat."""
         offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])])
-        return Tokens(self._ids(rows), offsets, self.labels[rows], self.pad)
+        texts = None if self.texts is None else tuple(self.texts[row] for row in rows)
+        return Tokens(self._ids(rows), offsets, self.labels[rows], self.pad, texts)
 
     def renumbered(self, vocabulary: np.ndarray, pad: int) -> "Tokens":
         """The same sentences in the ids of a cut vocabulary: id `vocabulary[j]` becomes j."""
         table = np.full(int(vocabulary.max()) + 1, -1, dtype=np.int32)
         table[vocabulary] = np.arange(len(vocabulary), dtype=np.int32)
-        return Tokens(table[self.ids], self.offsets, self.labels, pad)
+        return replace(self, ids=table[self.ids], pad=pad)
 
     def _ids(self, rows: np.ndarray) -> np.ndarray:
         """The tokens of the sentences `rows`, one after the other."""
@@ -168,6 +171,7 @@ def tokenise(
         np.concatenate([[0], np.cumsum([len(ids) for ids in encoded])]).astype(np.int64),
         np.asarray(labels, dtype=np.int64),
         tokenizer.pad_token_id or 0,
+        tuple(texts),
     )
     return tokens, truncated
 

@@ -1,7 +1,9 @@
 """The metrics that a regime yields after each epoch."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
+
+from trainables.parts.training.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,22 @@ class Epoch:
     micro_batch: int | None = None
     """Sentences per pass through the model: the batch size, or fewer if memory was short; None if
     there was no pass."""
+
+    @classmethod
+    def closed_form(cls, stage: str, validation: Scores, seconds: float, epoch: int = 1) -> Self:
+        """The only epoch of a stage that takes no steps: its classifier is computed, or random."""
+        return cls(
+            epoch=epoch,
+            stage=stage,
+            train_loss=None,
+            train_accuracy=None,
+            validation_loss=validation.loss,
+            validation_accuracy=validation.accuracy,
+            best_validation_accuracy=validation.accuracy,
+            learning_rate=0.0,
+            steps=0,
+            seconds=seconds,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""

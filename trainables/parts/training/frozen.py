@@ -14,6 +14,7 @@ from trainables.parts.model.classifier import Classifier, classify, vectors, vec
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pooling import POOLINGS
 from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.logistic import logistic
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.ridge import Ridge, ridge
 from trainables.parts.training.scores import scores
@@ -54,6 +55,19 @@ def _set_linear(head: nn.Module, solution: Ridge, scale: float) -> None:
     with torch.no_grad():
         linear.weight.copy_(scale * solution.weight)
         linear.bias.copy_(scale * solution.bias)
+
+
+def solve_logistic(model: Classifier, data: Data, C: float) -> Epoch:
+    """Set `model.head`, one linear layer, to the logistic regression on the pretrained vectors."""
+    began = time.perf_counter()
+    train, validation = encoded(model.encoder, data)
+    weight, bias = logistic(train.vectors, train.targets, len(data.labels), C)
+    (linear,) = (module for module in model.head.modules() if isinstance(module, nn.Linear))
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(weight))
+        linear.bias.copy_(torch.from_numpy(bias))
+    validated = scores(classify(model.head, validation.vectors), validation.targets)
+    return Epoch.closed_form("classifier", validated, time.perf_counter() - began)
 
 
 def fit_head(
@@ -102,18 +116,7 @@ def solve_head(model: Classifier, data: Data, *, done: int) -> Epoch:
     solution = ridge(train.vectors, train.targets, len(data.labels))
     _set_linear(model.head, solution, solution.scale(train.targets))
     validated = scores(classify(model.head, validation.vectors), validation.targets)
-    return Epoch(
-        epoch=done + 1,
-        stage="classifier",
-        train_loss=None,
-        train_accuracy=None,
-        validation_loss=validated.loss,
-        validation_accuracy=validated.accuracy,
-        best_validation_accuracy=validated.accuracy,
-        learning_rate=0.0,
-        steps=0,
-        seconds=time.perf_counter() - began,
-    )
+    return Epoch.closed_form("classifier", validated, time.perf_counter() - began, done + 1)
 
 
 def _features(encoder: Encoder, data: Data) -> tuple[Features, Features]:

@@ -8,15 +8,14 @@ sentence i is (y_i - p_i) / (1 - H_ii) (https://doi.org/10.1080/00401706.1979.10
 Shape letters: N sentences, D width, K intents.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import one_hot
+
+from trainables.parts.training.calibration import logit_scale
 
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 """For vectors whose components have variance 1: from almost none to more than the weight of a few
@@ -45,11 +44,7 @@ class Ridge:
 
         It minimises the cross-entropy of the leave-one-out outputs.
         """
-        labels = labels.to(self.left_out.device)
-        result = minimize_scalar(
-            partial(_loss, self.left_out, labels), bounds=(-3.0, 6.0), method="bounded"
-        )
-        return math.exp(result.x)
+        return logit_scale(self.left_out, labels)
 
 
 def ridge(
@@ -80,7 +75,3 @@ def ridge(
             best_coefficients, left_out = coefficients, y - error
     weight = (eigenvectors @ best_coefficients).T / std
     return Ridge(weight, bias - weight @ mean, best_penalty, left_out)
-
-
-def _loss(outputs: Tensor, labels: Tensor, log_scale: float) -> float:
-    return cross_entropy(math.exp(log_scale) * outputs, labels).item()
