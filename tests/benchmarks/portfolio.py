@@ -59,9 +59,8 @@ class Portfolio:
             points = recordings[0].conditions.points
             print(left_out(scores, self.size, points))
             for config in greedy(scores, self.size):
-                accuracies = ", ".join(
-                    f"{100 * value:.1f}" for value in scores.loc[config].tolist()
-                )
+                (values,) = scores.loc[[config]].to_numpy()
+                accuracies = ", ".join(f"{100 * value:.1f}" for value in values)
                 print(f"\n{accuracies} %: {json.dumps(changed(regime, json.loads(config)))}")
         return True
 
