@@ -9,6 +9,7 @@ from typing import Any
 import trainables
 from search.arguments import given_values, results_of, resumed_folder
 from search.spec import SearchSpec
+from search.study.configuration import searched_regimes
 from trainables.parts.quote import quoted
 
 
@@ -31,7 +32,7 @@ def read_request(args: argparse.Namespace) -> Request:
 
     if args.resume is not None:
         return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
-    regimes = trainables.names() if args.regime == "all" else [args.regime]
+    regimes = searched_regimes() if args.regime == "all" else [args.regime]
     # Check everything else before the default data and model are looked up, which takes seconds.
     values = {"data": "embedded", "model": "minilm", **given_values(args)}
     drafts = [_new(regime, values, args.fix) for regime in regimes]
