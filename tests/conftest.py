@@ -28,7 +28,8 @@ gc.set_threshold(100_000)
 
 LONG_FILES = (
     "test_resilience.py",
-    "test_tracker.py",
+    "test_server.py",
+    "test_lost_requests.py",
     "test_search.py",
     "test_printed_commands.py",
     "test_records.py",

@@ -121,9 +121,15 @@ def test_an_interrupt_is_exit_code_130(place: Path) -> None:
     heard = partial(
         signal.signal, signal.SIGINT, signal.SIG_DFL
     )  # a shell's background jobs, as these tests may be one, ignore it
-    streams = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
     with subprocess.Popen(
-        command, cwd=place, env=ENVIRONMENT, preexec_fn=heard, **streams
+        command,
+        cwd=place,
+        env=ENVIRONMENT,
+        preexec_fn=heard,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
     ) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write("wake me\n" * BATCH_SIZE)

@@ -1,7 +1,8 @@
 """The flags made from SearchSpec's fields, and one-line errors."""
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -14,7 +15,7 @@ from search.spec import SearchSpec
 BASE = ["--data", "embedded", "--model", "minilm", "--dry-run"]
 
 
-def spec(**values: object) -> SearchSpec:
+def spec(**values: Any) -> SearchSpec:
     return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
 
 
@@ -126,7 +127,7 @@ def test_a_new_field_is_a_flag_with_its_help_type_choices_and_default() -> None:
         "share_cache": "Whether trials share a cache (default: False)",
         "cooldown": "Pause between trials (default: 60)",
     }
-    assert {name: actions[name].help % () for name in helps} == helps
+    assert {name: (actions[name].help or "") % () for name in helps} == helps
     assert actions["warm_start"].choices == ("none", "points")
     assert (actions["patience"].metavar, actions["cooldown"].metavar) == ("N", "30s")
     assert "--no-share-cache" in actions["share_cache"].option_strings
@@ -173,7 +174,7 @@ def test_the_flags_are_the_documented_ones() -> None:
     ],
 )
 def test_the_worker_count_follows_from_the_flags_and_a_resumed_spec(
-    flags: list[str], cores: float | None, tmp_path, monkeypatch: pytest.MonkeyPatch
+    flags: list[str], cores: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     expected = 0 if cores is None else max(1, 8 * cores)

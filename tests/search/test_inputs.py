@@ -17,7 +17,7 @@ from search.trials import gpu_memory as memory
 from tests import tiny
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus, Split
-from trainables.parts.data.tokens import Tokens
+from trainables.parts.data.tokens import Data, Tokens
 
 
 def test_what_workers_get_is_the_same_with_and_without_a_test_split(
@@ -63,14 +63,12 @@ def massive_like(
     test_text: str, intents: tuple[str, ...] = ("alarm_set", "iot_hue_lightup", "qa_factoid")
 ) -> Corpus:
     sizes = paper.SIZES
-    splits = [
-        Split(("",) * sizes["train"], (0,) * sizes["train"]),
-        Split(("",) * sizes["validation"], (0,) * sizes["validation"]),
-    ]
-    labels = tuple(sorted([*intents, *(f"other_{number}" for number in range(60 - len(intents)))]))
-    return Corpus(
-        "x", *splits, Split((test_text,) * sizes["test"], (0,) * sizes["test"]), labels, ()
+    train, validation, test = (
+        Split((text,) * sizes[name], (0,) * sizes[name])
+        for name, text in (("train", ""), ("validation", ""), ("test", test_text))
     )
+    labels = tuple(sorted([*intents, *(f"other_{number}" for number in range(60 - len(intents)))]))
+    return Corpus("x", train, validation, test, labels, ())
 
 
 def test_massive_english_is_recognised_by_sizes_intents_and_words() -> None:
@@ -125,7 +123,7 @@ def test_the_most_expensive_configuration_is_a_configuration(name: str) -> None:
         )
 
 
-def test_the_longest_sentences_are_found_and_repeated(data) -> None:
+def test_the_longest_sentences_are_found_and_repeated(data: Data) -> None:
     found = memory.longest(data.train, 500)
     assert len(found) == 500
     by_hand = sorted(data.train.lengths, reverse=True)

@@ -1,6 +1,8 @@
 """The searches that a command line asks for."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +15,11 @@ from search.study.configuration import searched_regimes
 BASE = ["--data", "embedded", "--model", "minilm", "--dry-run"]
 
 
-def spec(**values: object) -> SearchSpec:
+def spec(**values: Any) -> SearchSpec:
     return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
 
 
-def test_a_renamed_folder_is_not_resumed(tmp_path) -> None:
+def test_a_renamed_folder_is_not_resumed(tmp_path: Path) -> None:
     made = spec(name="old", results=str(tmp_path))
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "spec.json").write_text(made.to_json())
@@ -31,7 +33,7 @@ def test_all_makes_a_search_for_each_regime_that_has_anything_to_search() -> Non
     assert set(trainables.names()) - set(searched_regimes()) == {"majority"}
 
 
-def test_a_resumed_search_takes_more_trials_but_no_fixed_field(tmp_path) -> None:
+def test_a_resumed_search_takes_more_trials_but_no_fixed_field(tmp_path: Path) -> None:
     made = spec(name="old", results=str(tmp_path), trials=5)
     made.folder.mkdir()
     (made.folder / "spec.json").write_text(made.to_json())

@@ -24,7 +24,7 @@ from search.tracking.tracker import settings
 from tests import tiny
 from tests.processes import Searched, run
 from tests.search.study.test_study import CORPUS, epoch
-from tests.search.tracking.test_tracker import Search, everything
+from tests.search.tracking.logged_study import Search, everything
 
 OLD = {"1": {"1": 0.91, "2": 0.93}, "0": {"1": 0.5, "2": 0.5}}
 NEW = {"1": {"1000": 0.80, "1001": 0.82}}

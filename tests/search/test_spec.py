@@ -1,12 +1,14 @@
 """SearchSpec: defaults, validation and JSON."""
 
+from typing import Any
+
 import pytest
 
 import trainables
 from search.spec import SearchSpec
 
 
-def spec(**values: object) -> SearchSpec:
+def spec(**values: Any) -> SearchSpec:
     return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_the_contrastive_loss_is_that_of_two_views_of_each_sentence(
 ) -> None:
     """With equal views, a learning rate of 0 and a single mini-batch, an epoch's loss is that of
     each vector twice."""
-    bare = {
+    bare: dict[str, Any] = {
         "dropout": 0.0,
         "projection": "none",
         "optimizer": "adamw",
@@ -156,7 +157,7 @@ def test_the_contrastive_loss_is_that_of_two_views_of_each_sentence(
 def test_views_by_the_encoders_dropout_differ_where_the_heads_would_not(
     regime: str, pretrained: Pretrained, data: Data
 ) -> None:
-    bare = {
+    bare: dict[str, Any] = {
         "dropout": 0.0,
         "projection": "none",
         "optimizer": "adamw",

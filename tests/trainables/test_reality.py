@@ -10,6 +10,7 @@ import spaces
 import trainables
 from search.inputs import Prepared, prepare
 from trainables.parts.config import Hyperparameters
+from trainables.parts.model.encoder import Precision
 from trainables.parts.training.epoch import Epoch
 
 pytestmark = pytest.mark.soak
@@ -24,7 +25,11 @@ def minilm_on(data: str) -> Prepared:
 
 
 def trained(
-    regime: str, config: Hyperparameters, prepared: Prepared, epochs: int, precision: str = "fp32"
+    regime: str,
+    config: Hyperparameters,
+    prepared: Prepared,
+    epochs: int,
+    precision: Precision = "fp32",
 ) -> list[Epoch]:
     torch.set_num_threads(2)
     try:

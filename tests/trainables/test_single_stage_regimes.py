@@ -118,7 +118,12 @@ def test_probe_on_sentences_that_are_encoded_already_has_the_same_curve(
 def test_probes_first_epoch_takes_as_long_as_its_encoding(
     pretrained: Pretrained, data: Data
 ) -> None:
-    encoder, waits = pretrained.build(), []
-    encoder.transformer.embeddings.register_forward_hook(lambda *_: waits.append(time.sleep(0.05)))
+    encoder, waits = pretrained.build(), list[float]()
+
+    def wait(*_: object) -> None:
+        waits.append(0.05)
+        time.sleep(waits[-1])
+
+    encoder.transformer.embeddings.register_forward_hook(wait)
     epochs, _ = finish(start("probe", encoder, data))
-    assert epochs[0].seconds >= 0.05 * len(waits) > 0 and epochs[1].seconds < 0.05 * len(waits)
+    assert epochs[0].seconds >= sum(waits) > 0 and epochs[1].seconds < sum(waits)

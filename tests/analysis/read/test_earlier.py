@@ -13,7 +13,7 @@ from analysis.read.summary import TestRun
 from analysis.report import report
 from tests.analysis.searches import Page, write_csv
 
-SUMMARY = {
+SUMMARY: dict[str, Any] = {
     "name": "one",
     "regime": "supcon",
     "data": "massive",

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_the_winner_is_the_best_trial_until_one_is_chosen() -> None:
         ({"seconds": 2**60}, "'seconds' is"),
     ],
 )
-def test_a_wrong_field_is_named(changes: dict[str, object], message: str) -> None:
+def test_a_wrong_field_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"'mine' is damaged: .*{message}"):
         Summary.from_dict(summary(**changes), "mine")
 

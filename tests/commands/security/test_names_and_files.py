@@ -48,7 +48,7 @@ def test_an_invalid_name_of_a_search_is_refused(
         "name": lambda: run.main([*new, *results]),
     }[command]()
     assert code == 2 and list(tmp_path.iterdir()) == [spec.folder]
-    check_refusal(capsys.readouterr(), "error: name is ")
+    check_refusal(capsys.readouterr(), "error: name must be ")
 
 
 @pytest.mark.parametrize("main", [report.main, rungs.main])

@@ -15,7 +15,7 @@ SCORES_OF_EARLIER_VERSIONS = {
     "confirmed_validation_accuracy": {1000: 0.8, 1001: 0.82},
     "test": {1000: {"accuracy": 0.79, "loss": 1.0, "paper_loss": 1.1}},
 }
-PRESENT_SCORES = {
+PRESENT_SCORES: dict[str, Any] = {
     "best_validation_accuracy": 0.5,
     "choice_accuracy": {1: 0.91, 2: 0.93},
     "confirmed_accuracy": {1000: 0.8, 1001: 0.82},

@@ -226,6 +226,7 @@ def test_it_proposes_what_the_library_does_when_asked_and_told_directly() -> Non
             2 * y - 1
         )
         assert trial.params["z"] == "pq"[rows[0].argmax()]
+        assert trial.value is not None
         generation.append(((np.array([x, y]), rows), -trial.value))
         if len(generation) == oracle.population_size:
             oracle.tell(generation)

@@ -159,7 +159,7 @@ def test_places_and_edges(
 def searched(folder: Path, scores: list[float | None], rates: list[float], **changes: Any) -> Path:
     """A search's folder: a learning rate and a score a trial, None where it was stopped early;
     width only where the number is even."""
-    trials = [
+    trials: list[dict[str, Any]] = [
         {
             "number": number,
             "state": "PRUNED" if score is None else "COMPLETE",

@@ -292,7 +292,7 @@ def test_a_worker_that_dies_is_given_one_more_and_then_the_trial_fails(tmp_path:
     assert again is not None and again.number == 0
     ledger.ended("b", worker_died=True)
     (trial,) = studies.trials(ledger.study)
-    assert trial.state == TrialState.FAIL and "died twice" in records.FAILURE.read(trial)
+    assert trial.state == TrialState.FAIL and "died twice" in (records.FAILURE.read(trial) or "")
     assert records.epochs(trial) == [epoch(1, 0.5)]
 
 

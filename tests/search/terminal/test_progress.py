@@ -4,12 +4,13 @@ import io
 import os
 import random
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
 
 import trainables
@@ -69,12 +70,11 @@ def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]
         epochs = {
             f"{records.EPOCH_PREFIX}{at}": epoch(at, score) for at, score in enumerate(scores, 1)
         }
-        ended = (
-            {} if number >= 400 - running else {"state": TrialState.COMPLETE, "value": max(scores)}
-        )
+        runs = number >= 400 - running
         trials.append(
             create_trial(
-                **{"state": TrialState.RUNNING, **ended},
+                state=TrialState.RUNNING if runs else TrialState.COMPLETE,
+                value=None if runs else max(scores),
                 user_attrs={records.CONFIG.name: config, **epochs},
             )
         )
@@ -238,9 +238,14 @@ def test_an_unchanged_view_is_redrawn_once_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, study = grown(tmp_path)
-    drawn: list[float] = []
+    drawn: list[int] = []
+
+    def render(trials: Sequence[FrozenTrial]) -> str:
+        drawn.append(len(trials))
+        return ""
+
     with Progress(terminal(), study, made, {}, HERE) as progress:
-        monkeypatch.setattr(progress, "render", lambda trials: drawn.append(0) or "")
+        monkeypatch.setattr(progress, "render", render)
         for _ in range(5):
             progress.update()
         assert len(drawn) == 1

@@ -142,7 +142,8 @@ def test_a_trial_that_ends_without_an_epoch_fails(tmp_path: Path) -> None:
     ledger.ask("a")
     assert not ledger.report("a", {FINISHED: True})
     (trial,) = studies.trials(ledger.study)
-    assert trial.state == TrialState.FAIL and "without an epoch" in records.FAILURE.read(trial)
+    assert trial.state == TrialState.FAIL
+    assert records.FAILURE.read(trial) == "it ended without an epoch"
 
 
 def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from trainables.parts.config import Fraction, Hyperparameters, Rate
 
+Shape = Literal["constant", "linear", "cosine"]
+"""How the learning rate varies after warm-up."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Hyperparameters):
@@ -18,7 +21,7 @@ class Schedule(Hyperparameters):
     Its horizon is the stage's full budget, also in a trial that is pruned.
     """
 
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Shape = "constant"
     """Learning rate after the warm-up: constant at its peak, or falling linearly or along half a
     cosine (https://arxiv.org/abs/1608.03983)."""
     warmup_ratio: Fraction = 0.0

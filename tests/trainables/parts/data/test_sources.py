@@ -1,6 +1,7 @@
 """Every form of SOURCE is read, and an unknown one is refused with the forms there are."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,8 @@ def test_folder_of_three_files_is_read_as_it_stands(tmp_path: Path, ending: str)
     [("dev", "validation"), ("valid", "validation"), ("Val", "validation"), ("TESTING", "test")],
 )
 def test_files_may_have_the_usual_names_of_a_split(tmp_path: Path, file: str, split: str) -> None:
-    corpus = data.read(folder(tmp_path, train=TRAIN, **{file: OTHER}))
+    splits: dict[str, Any] = {"train": TRAIN, file: OTHER}
+    corpus = data.read(folder(tmp_path, **splits))
     assert rows_of(corpus, split) == [(row["text"], row["label"]) for row in OTHER]
 
 

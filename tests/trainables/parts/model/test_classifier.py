@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import gelu
 from transformers import (
     AutoConfig,
@@ -58,6 +58,7 @@ def test_logits_are_their_definition_sentence_by_sentence(
     pooling: Pooling,
 ) -> None:
     model = classifier(pretrained, data, pooling=pooling, **shape)
+    linear = [layer for layer in model.head.modules() if isinstance(layer, nn.Linear)]
     bert = AutoModel.from_pretrained(model_folder).eval()
     activation: Callable[[Tensor], Tensor] = {
         "relu": torch.relu,
@@ -73,10 +74,10 @@ def test_logits_are_their_definition_sentence_by_sentence(
             ).last_hidden_state[0]
             x = states[0] if pooling == "cls" else states.mean(dim=0)
             if shape["head_width"] is None:
-                x = model.head[1].weight @ x + model.head[1].bias
+                x = linear[0].weight @ x + linear[0].bias
             else:
-                x = activation(model.head[1].weight @ x + model.head[1].bias)
-                x = model.head[3].weight @ x + model.head[3].bias
+                x = activation(linear[0].weight @ x + linear[0].bias)
+                x = linear[1].weight @ x + linear[1].bias
             expected.append(x)
     torch.testing.assert_close(model.logits(split), torch.stack(expected), atol=1e-4, rtol=1e-4)
 

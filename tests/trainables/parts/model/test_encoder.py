@@ -143,7 +143,7 @@ def test_restored_has_the_trained_rows_and_scales_the_others_by_weight_decay(
     encoder = cut.build()
     with torch.no_grad():
         for parameter in encoder.parameters():
-            parameter *= 0.75
+            parameter.mul_(0.75)
     renumbered = tokens.renumbered(vocabulary, cut.config.pad_token_id)
     restored = model.restored(state(encoder), vocabulary)
     torch.testing.assert_close(

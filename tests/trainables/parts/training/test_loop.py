@@ -13,6 +13,7 @@ from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Features
 from trainables.parts.training import schedule
 from trainables.parts.training.loop import Training, fit
+from trainables.parts.training.schedule import Shape
 from trainables.parts.training.scores import Scores, scores
 from trainables.parts.training.step import Objective
 
@@ -67,7 +68,8 @@ def test_the_loop_steps_as_written_by_hand() -> None:
         loss.backward()
         with torch.no_grad():
             for parameter in by_hand.parameters():
-                parameter -= 0.1 * (1 - number / 2) * parameter.grad
+                assert parameter.grad is not None
+                parameter.sub_(0.1 * (1 - number / 2) * parameter.grad)
         losses.append(loss.item())
         hits += int((logits.argmax(dim=1) == batch.labels).sum())
     (epoch,) = fit(
@@ -90,7 +92,7 @@ def test_the_loop_steps_as_written_by_hand() -> None:
 
 
 @pytest.mark.parametrize("shape", ["constant", "linear", "cosine"])
-def test_an_epochs_learning_rate_is_that_of_its_last_step(shape: str) -> None:
+def test_an_epochs_learning_rate_is_that_of_its_last_step(shape: Shape) -> None:
     model = linear()
     config = Training(schedule=shape, warmup_ratio=0.25)
     epochs = list(
@@ -132,6 +134,7 @@ def test_gradients_are_clipped_to_their_largest_norm() -> None:
 def test_weights_that_break_in_an_epochs_last_step_stop_training_too() -> None:
     model = linear()
     features = separable().examples
+    assert isinstance(features, Features)
 
     def slope(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return outputs.square().mean()

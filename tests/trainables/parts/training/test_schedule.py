@@ -1,14 +1,16 @@
 """The learning-rate schedule against transformers, torch and hand-made numbers."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
-from trainables.parts.training.schedule import Schedule, build, learning_rate
+from trainables.parts.training.schedule import Schedule, Shape, build, learning_rate
 
 PEAK, STEPS = 1e-4, 100
-SHAPES = ("constant", "linear", "cosine")
+SHAPES = get_args(Shape)
 
 
 def sgd(peak: float = PEAK) -> torch.optim.SGD:
@@ -33,12 +35,12 @@ def ours(config: Schedule, peak: float = PEAK) -> list[float]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_without_warmup_the_first_step_has_the_peak(shape: str) -> None:
+def test_without_warmup_the_first_step_has_the_peak(shape: Shape) -> None:
     assert ours(Schedule(schedule=shape))[0] == PEAK
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_warmup_rises_in_a_straight_line_from_zero_to_the_peak(shape: str) -> None:
+def test_warmup_rises_in_a_straight_line_from_zero_to_the_peak(shape: Shape) -> None:
     rates = ours(Schedule(schedule=shape, warmup_ratio=0.2))
     assert rates[:21] == pytest.approx([PEAK * step / 20 for step in range(21)])
     assert max(rates) == pytest.approx(PEAK)
@@ -46,13 +48,13 @@ def test_warmup_rises_in_a_straight_line_from_zero_to_the_peak(shape: str) -> No
 
 @pytest.mark.parametrize("warmup", [0.0, 0.2])
 @pytest.mark.parametrize(("shape", "end"), [("constant", PEAK), ("linear", 1e-6), ("cosine", 1e-6)])
-def test_the_schedule_ends_at_its_final_rate(shape: str, end: float, warmup: float) -> None:
+def test_the_schedule_ends_at_its_final_rate(shape: Shape, end: float, warmup: float) -> None:
     rates = ours(Schedule(schedule=shape, warmup_ratio=warmup, min_learning_rate=1e-6))
     assert rates[-1] == pytest.approx(end)
 
 
 @pytest.mark.parametrize(("shape", "middle"), [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5)])
-def test_halfway_between_warmup_and_end_is_half_the_peak(shape: str, middle: float) -> None:
+def test_halfway_between_warmup_and_end_is_half_the_peak(shape: Shape, middle: float) -> None:
     assert ours(Schedule(schedule=shape, warmup_ratio=0.2))[60] == pytest.approx(middle * PEAK)
 
 
@@ -102,14 +104,16 @@ def test_each_group_moves_by_its_own_peak() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_peak_below_the_floor_is_never_raised_to_it(shape: str) -> None:
+def test_a_peak_below_the_floor_is_never_raised_to_it(shape: Shape) -> None:
     config = Schedule(schedule=shape, min_learning_rate=1e-3)
     assert max(learning_rate(config, 1e-5, step, STEPS) for step in range(STEPS + 1)) <= 1e-5
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("warmup", "steps"), [(1.0, 10), (0.0, 1), (1.0, 1), (0.5, 1)])
-def test_extreme_horizons_stay_between_zero_and_peak(shape: str, warmup: float, steps: int) -> None:
+def test_extreme_horizons_stay_between_zero_and_peak(
+    shape: Shape, warmup: float, steps: int
+) -> None:
     rates = [
         learning_rate(Schedule(schedule=shape, warmup_ratio=warmup), PEAK, step, steps)
         for step in range(steps + 1)

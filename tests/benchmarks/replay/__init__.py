@@ -1,0 +1,1 @@
+"""Searches recorded without pruning, and stopping policies replayed over them."""

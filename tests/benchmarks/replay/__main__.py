@@ -1,0 +1,67 @@
+"""python -m tests.benchmarks.replay: stopping policies, judged on recorded searches.
+
+`record` trains searches without pruning and keeps every trial's curve.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import trainables
+from analysis.command import Parser
+from tests.benchmarks import program
+from tests.benchmarks.replay import recording, slices
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program; returns its exit code."""
+    args = parser().parse_args(argv)
+    return program.run(lambda scratch: args.benchmark(args, scratch))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of both commands."""
+    parser = Parser(prog="python -m tests.benchmarks.replay", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    add_record(commands.add_parser("record", help="record searches; continues what was begun"))
+    return parser
+
+
+def add_record(command: argparse.ArgumentParser) -> None:
+    """The flags of `record`."""
+
+    def recorder(args: argparse.Namespace, scratch: Path) -> object:
+        from tests.benchmarks.replay.recorder import Recorder
+
+        return Recorder(args, scratch)
+
+    command.set_defaults(benchmark=recorder)
+    add = command.add_argument
+    add("--data-root", type=Path, default=Path("."), metavar="DIR", help="holds the data folders")
+    add(
+        "--data",
+        nargs="+",
+        default=slices.DATA,
+        metavar="NAME",
+        help=f"folders there, or embedded (default: {' '.join(slices.DATA)})",
+    )
+    add("--regimes", nargs="+", choices=trainables.names(), default=["llrd_warmup", "supcon"])
+    add("--samplers", nargs="+", choices=["random", "tpe"], default=["random", "tpe"])
+    add("--trials", type=int, default=40, metavar="N", help="of each recording (default: 40)")
+    add("--epochs", type=int, default=10, metavar="N", help="of a trial (default: 10)")
+    add("--sentences", type=int, default=600, metavar="N", help="to train on (default: 600)")
+    add("--seed", type=int, default=1, metavar="N", help="of sampler and trials (default: 1)")
+    add("--model", default="minilm", metavar="SOURCE", help="as for search.run (default: minilm)")
+    add("--precision", choices=["auto", "fp32", "bf16"], default="auto")
+    add("--workers", type=int, default=1, metavar="N", help="processes side by side (default: 1)")
+    add(
+        "--out",
+        type=Path,
+        default=recording.FOLDER,
+        metavar="DIR",
+        help="where recordings are, and where they continue (default: tests/benchmarks/curves)",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

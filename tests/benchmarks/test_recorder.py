@@ -1,0 +1,207 @@
+"""Recorded searches: the slices they train on, their files, and that recording continues."""
+
+import json
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+import trainables
+from search.study import records
+from search.study.study import read_study, trials
+from tests import processes, tiny
+from tests.benchmarks.replay import recorder, recording, slices
+from tests.benchmarks.replay.recorder import Recorder
+from tests.benchmarks.replay.recording import Conditions, Recording, Row
+
+CONDITIONS = Conditions(
+    data="snips",
+    regime="supcon",
+    sampler="tpe",
+    seed=1,
+    epochs=10,
+    model="minilm",
+    precision="bf16",
+    train=600,
+    validation=400,
+    intents=7,
+    points=3,
+    data_fingerprint="0" * 16,
+)
+ROW = Row(
+    number=3,
+    config={"learning_rate": 1.2345678901234567e-05, "head_width": None, "views": "x, y"},
+    untrained=0.6725,
+    accuracies=[0.5, 0.7125],
+    seconds=[3.21, 3.0],
+    score=0.7125,
+)
+FAILED = Row(
+    number=12,
+    config={},
+    untrained=0.1,
+    accuracies=[],
+    seconds=[],
+    score=None,
+    failure='FloatingPointError: "nan", in epoch 1',
+)
+
+
+def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = Recording(CONDITIONS, [ROW, FAILED])
+    recording.write(Recording(CONDITIONS, [FAILED, ROW]), tmp_path)
+    recording.write(Recording(replace(CONDITIONS, data="clinc150"), []), tmp_path)
+    empty, found = recording.read(tmp_path)
+    assert found == made and empty.rows == [] and empty.conditions.data == "clinc150"
+
+
+def test_a_file_that_is_no_recording_is_named(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text('{"regime": "supcon"}')
+    with pytest.raises(ValueError, match=r"spec\.json' is not a recording"):
+        recording.read(tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 37, 60, 100])
+def test_each_label_has_its_share_of_a_slice(count: int) -> None:
+    labels = ["often"] * 50 + ["seldom"] * 8 + ["once"] + ["half"] * 41
+    rows = slices.stratified(labels, count)
+    assert len(set(rows)) == count and rows == slices.stratified(labels, count)
+    found = Counter(labels[row] for row in rows)
+    for label, number in Counter(labels).items():
+        assert abs(found[label] - count * number / len(labels)) < 1
+    assert slices.stratified(labels, 1000) == list(range(100))
+
+
+def test_a_slice_has_some_intents_of_both_splits_and_no_test_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test split here is no readable file, so that reading it would fail."""
+    corpus = tiny.write_corpus(tmp_path / "corpus")
+    (corpus / "test.jsonl").write_text("not JSON")
+    monkeypatch.setitem(slices.INTENTS, "corpus", 2)
+    slices.write("corpus", tmp_path, 30, tmp_path / "slice")
+    train, validation = (
+        [json.loads(line) for line in (tmp_path / "slice" / name).read_text().splitlines()]
+        for name in ("train.jsonl", "validation.jsonl")
+    )
+    assert (len(train), len(validation)) == (30, 20)
+    labels = [{row["label"] for row in split} for split in (train, validation)]
+    assert labels[0] == labels[1] and len(labels[0]) == 2
+    rows = tiny.split_rows()
+    assert {(row["text"], row["label"]) for row in train} <= set(rows["train"])
+    assert {(row["text"], row["label"]) for row in validation} <= set(rows["validation"])
+    assert not (tmp_path / "slice" / "test.jsonl").exists()
+
+
+def arguments(folder: Path, model: Path, **values: Any) -> Namespace:
+    """Flags of `record` for the toy corpus in `folder`."""
+    given: dict[str, Any] = {
+        "data": ["corpus"],
+        "data_root": folder,
+        "regimes": ["llrd_warmup"],
+        "samplers": ["random", "tpe"],
+        "trials": 5,
+        "epochs": 2,
+        "sentences": 24,
+        "seed": 1,
+        "model": str(model),
+        "precision": "fp32",
+        "workers": 1,
+        "out": folder / "curves",
+    }
+    return Namespace(**given | values)
+
+
+def record_some(made: Recorder, count: int) -> list[tuple[str, int]]:
+    """Train up to `count` trials in this process; returns each one's sampler and number."""
+    found = list[tuple[str, int]]()
+    while len(found) < count and (next_one := made.next()):
+        series, trial = next_one
+        _, row = recorder.train(series.job(trial))
+        series.add(trial, row)
+        found.append((series.conditions.sampler, row.number))
+    return found
+
+
+def accuracies(folder: Path) -> list[tuple[str, int, float | None, list[float]]]:
+    return [
+        (found.conditions.name, row.number, row.score, row.accuracies)
+        for found in recording.read(folder / "curves")
+        for row in found.rows
+    ]
+
+
+@pytest.mark.slow
+def test_recording_continues_as_if_it_had_not_stopped(tmp_path: Path, model_folder: Path) -> None:
+    """Stopped after 7 of 10 trials: 5 random ones, and 2 of TPE."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    for folder in (whole, cut):
+        tiny.write_corpus(folder / "corpus")
+    order = record_some(Recorder(arguments(whole, model_folder), whole / "scratch"), 99)
+    assert order == [(sampler, number) for sampler in ("random", "tpe") for number in range(5)]
+    first = record_some(Recorder(arguments(cut, model_folder), cut / "scratch"), 7)
+    made = Recorder(arguments(cut, model_folder), cut / "again")
+    assert [*first, *record_some(made, 99)] == order and made.report()
+    assert accuracies(cut) == accuracies(whole)
+    with pytest.raises(ValueError, match="other conditions"):
+        Recorder(arguments(cut, model_folder, sentences=20), cut / "other")
+
+
+def test_a_configuration_that_fails_is_a_row(
+    tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its second epoch."""
+    regime = trainables.load("llrd_warmup")
+    train = regime.train
+
+    def diverge(*args: Any, **named: Any) -> Iterator[Any]:
+        yield next(train(*args, **named))
+        raise FloatingPointError("the loss became nan in epoch 2")
+
+    monkeypatch.setattr(regime, "train", diverge)
+    tiny.write_corpus(tmp_path / "corpus")
+    made = Recorder(arguments(tmp_path, model_folder), tmp_path / "scratch")
+    assert record_some(made, 1) == [("random", 0)]
+    (row,) = recording.read(tmp_path / "curves")[0].rows
+    assert row.score is None and len(row.accuracies) == len(row.seconds) == 1
+    assert row.failure == "FloatingPointError: the loss became nan in epoch 2"
+    (trial,) = made.series[0].study.get_trials(states=[TrialState.FAIL])
+    assert trial.number == 0
+
+
+@pytest.mark.slow
+def test_a_recorded_curve_is_that_of_a_search(tmp_path: Path, model_folder: Path) -> None:
+    """Recorded by the command in processes of its own, and searched on Ray."""
+    tiny.write_corpus(tmp_path / "corpus")
+    flags = ["--trials", "4", "--seed", "1", "--epochs", "2"]
+    recorded = processes.run(
+        *["tests.benchmarks.replay", "record", "--samplers", "random", "--precision", "fp32"],
+        *["--regimes", "llrd_warmup", "--sentences", "144", *flags],
+        *["--data", "corpus", "--data-root", str(tmp_path), "--model", str(model_folder)],
+        *["--out", str(tmp_path / "curves")],
+    )
+    assert recorded.returncode == 0, recorded.stderr
+    slices.write("corpus", tmp_path, 144, tmp_path / "slice")
+    searched = processes.run(
+        *["search.run", "--regime", "llrd_warmup", "--sampler", "random", "--precision", "fp32"],
+        *["--scheduler", "none", "--no-confirm", "--quiet", "--name", "x", *flags],
+        *["--data", str(tmp_path / "slice"), "--model", str(model_folder)],
+        *["--results", str(tmp_path / "results")],
+    )
+    assert searched.returncode == 0, searched.stderr
+    (found,) = recording.read(tmp_path / "curves")
+    expected = [
+        (
+            trial.number,
+            records.CONFIG.read(trial),
+            [round(epoch["validation_accuracy"], 4) for epoch in records.epochs(trial)],
+        )
+        for trial in trials(read_study(tmp_path / "results" / "x"))
+    ]
+    assert [(row.number, row.config, row.accuracies) for row in found.rows] == expected
+    assert [len(curve) for *_, curve in expected] == [2, 2, 2, 2]
