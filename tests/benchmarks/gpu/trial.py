@@ -24,7 +24,7 @@ FASTEST = 1e-3
 validation is not timed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Watched(Tokens):
     """Sentences that report when a training step takes a mini-batch of them."""
 
@@ -75,7 +75,12 @@ class Trial:
     def _data(self, timer: TrialTimer) -> Data:
         plain = sentences(round(self.batch_size * (self.seconds + 5) / FASTEST), self.seed)
         train = Watched(
-            plain.ids, plain.offsets, plain.labels, plain.pad, plain.lengths, timer.begin_step
+            plain.ids,
+            plain.offsets,
+            plain.labels,
+            plain.pad,
+            known=plain.lengths,
+            begin_step=timer.begin_step,
         )
         return Data(train, sentences(16, self.seed), tuple(map(str, range(INTENTS))))
 

@@ -59,11 +59,12 @@ def test_its_outputs_are_those_of_scikit_learns_pipeline_also_after_a_reload(
 
 
 def test_with_two_labels_it_decides_as_scikit_learn(pretrained: Pretrained, data: Data) -> None:
-    binary = Data(
-        *(replace(split, labels=split.labels % 2) for split in (data.train, data.validation)),
-        labels=("even", "odd"),
+    train, validation = (
+        replace(split, labels=split.labels % 2) for split in (data.train, data.validation)
     )
+    binary = Data(train, validation, ("even", "odd"))
     _, model = run("tfidf", pretrained, binary)
+    assert isinstance(model, NgramClassifier)
     decisions = model.decisions(TEXTS)
     expected = oracle(binary).decision_function(TEXTS)
     np.testing.assert_allclose(decisions[:, 1] - decisions[:, 0], expected, rtol=0, atol=1e-12)
@@ -105,7 +106,7 @@ def shortened(folder: Path, name: str) -> None:
     save_file({**weights, name: weights[name][:-1].copy()}, folder / "model.safetensors")
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "no vocabulary": lambda folder: (folder / "vocabulary.json").unlink(),
     "not JSON": lambda folder: (folder / "vocabulary.json").write_text("[["),
     "another vocabulary": lambda folder: (folder / "vocabulary.json").write_text('[["a"], ["b"]]'),
