@@ -10,6 +10,7 @@ import trainables
 from search.allocation import allocate
 from search.arguments import given_values, results_of, resumed_folder
 from search.spec import SearchSpec
+from search.study.configuration import searched_regimes
 from trainables.parts.quote import quoted
 
 
@@ -34,7 +35,7 @@ def read_request(args: argparse.Namespace) -> Request:
 
     if args.resume is not None:
         return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
-    several = {"all": trainables.names, "auto": searched_by_auto}
+    several = {"all": searched_regimes, "auto": searched_by_auto}
     regimes = several[args.regime]() if args.regime in several else [args.regime]
     # Check everything else before the default data and model are looked up, which takes seconds.
     values = {"data": "embedded", "model": "minilm", **given_values(args)}

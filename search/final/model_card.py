@@ -50,7 +50,7 @@ probabilities = model.predict(["wake me at seven"])  # (1, K), as in model.label
 """
 
 
-def model_card(record: Mapping[str, Any], *, has_encoder: bool) -> str:
+def model_card(record: Mapping[str, Any], *, has_encoder: bool = True) -> str:
     """The card of a final training, from the record that `scores.json` holds."""
     summary = record["summary"]
     validation, tests = summary["confirmed_accuracy"], summary["test"]

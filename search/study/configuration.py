@@ -36,6 +36,17 @@ def configuration(spec: SearchSpec, trial: Any) -> dict[str, Any]:
     return complete(spec, suggested)
 
 
+def searched_regimes() -> list[str]:
+    """The regimes that have anything to search, sorted."""
+    return [name for name in trainables.names() if _suggests(name)]
+
+
+def _suggests(regime: str) -> bool:
+    trial = FixedTrial(trainables.load(regime).Config().to_dict())
+    spaces.load(regime).space(trial)
+    return bool(trial.params)
+
+
 def complete(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
     """A whole configuration: `values`, what the user fixed, and the paper's for the rest."""
     config = trainables.load(spec.regime).Config.from_dict({**values, **spec.fix})

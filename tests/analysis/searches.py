@@ -46,6 +46,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "test_size": 2974,
         "validation_size": 2033,
         "last_contrastive_loss": None,
+        "floors": [],
     } | changes
 
 

@@ -4,6 +4,8 @@ scikit-learn's LogisticRegression, on vectors that are standardised by the train
 value of C means the same for every encoder.
 """
 
+import warnings
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -56,11 +58,15 @@ def choose(encoded: dict[Pooling, Features], seed: int) -> dict[str, object]:
     folds = min(FOLDS, int(np.bincount(labels).max()))
     if folds < 2 or len(np.unique(labels)) < 2:
         return {}
-    correct = {
-        (pooling, C): hits
-        for pooling, features in encoded.items()
-        for C, hits in _correct(features.vectors.cpu().numpy()[rows], labels, folds, seed).items()
-    }
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        correct = {
+            (pooling, C): hits
+            for pooling, features in encoded.items()
+            for C, hits in _correct(
+                features.vectors.cpu().numpy()[rows], labels, folds, seed
+            ).items()
+        }
     pooling, C = max(correct, key=lambda pair: correct[pair])
     return {"pooling": pooling, "C": C}
 
