@@ -20,6 +20,9 @@ from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
 from trainables.parts.docstrings import field_docstrings
 from trainables.parts.quote import quoted
 
+SEVERAL = ("auto", "all")
+"""What `--regime` takes beside a regime: several of them."""
+
 
 def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     """The parser: a flag for each field of `spec`, and those that are no field's."""
@@ -34,7 +37,10 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     parser.add_argument(
         "--regime",
         metavar="NAME",
-        help=f"{_sentence(docstrings['regime'])}: all, or one of {', '.join(trainables.names())}",
+        help=(
+            f"{_sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; all: one"
+            " search for each; auto: one budget of trials over all that train the encoder"
+        ),
     )
     for field in fields(spec):
         if not flag_of(field).hidden:
@@ -129,10 +135,10 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
         if not (resumed_folder(args) / "spec.json").exists():
             spec.read(resumed_folder(args))  # raises
     elif not args.regime:
-        raise ValueError(f"--regime is missing; choose all, or one of: {', '.join(regimes)}")
-    elif args.regime not in ("all", *regimes):
+        raise ValueError(f"--regime is missing; choose auto, all, or one of: {', '.join(regimes)}")
+    elif args.regime not in (*SEVERAL, *regimes):
         raise ValueError(
-            f"--regime must be all, or one of {', '.join(regimes)}; got {quoted(args.regime)}"
+            f"--regime must be auto, all, or one of {', '.join(regimes)}; got {quoted(args.regime)}"
         )
     if args.name is not None:
         valid_name(args.name)

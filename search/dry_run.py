@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from rich.console import Console
@@ -18,10 +19,24 @@ from search.trials.worker import failure_reason
 
 
 def dry_run(
-    console: Console, specs: Sequence[SearchSpec], prepared: Prepared, *, resume: bool
+    console: Console,
+    specs: Sequence[SearchSpec],
+    prepared: Prepared,
+    *,
+    resume: bool,
+    auto: bool = False,
 ) -> None:
-    """Print what the searches would do. Raises ValueError where not even one trial fits."""
+    """Print what the searches would do; with `auto`, together on the trials of one.
+
+    Raises ValueError where not even one trial fits.
+    """
     first = specs[0]
+    if auto:
+        # Which regimes go on depends on the scores: plan equal parts.
+        parts = divmod(first.trials, len(specs))
+        specs = [
+            replace(spec, trials=parts[0] + (place < parts[1])) for place, spec in enumerate(specs)
+        ]
     print_data(console, prepared, first)
     address = first.address or os.environ.get("RAY_ADDRESS")
     if address:
@@ -32,6 +47,11 @@ def dry_run(
     if len(measured) > 1:
         total = sum(estimated.expected + estimated.choice_and_report for estimated in measured)
         print_line(console, "time", f"of all {len(measured)} searches: {roughly(total)}")
+    if auto:
+        line = (
+            f"--regime auto divides {first.trials} trials by their scores; planned in equal parts"
+        )
+        _note(console, f"{line}, each with choice and report runs: one regime will have those")
     console.print("nothing was run (--dry-run)")
 
 

@@ -61,8 +61,11 @@ def run_search(
     stop: Stop,
     *,
     resume: bool = False,
+    interim: bool = False,
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
+
+    `interim`: it is continued soon, and its report is drawn then.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
@@ -88,7 +91,8 @@ def run_search(
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
             summary = write_records(spec, study, context)
-            draw_report(spec, console)
+            if not interim:
+                draw_report(spec, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)

@@ -1,12 +1,13 @@
 """The searches that a command line asks for: new ones, or an earlier one that continues."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import trainables
+from search.allocation import allocate
 from search.arguments import given_values, results_of, resumed_folder
 from search.spec import SearchSpec
 from search.study.configuration import searched_regimes
@@ -23,6 +24,8 @@ class Request:
     quiet: bool
     banner: list[str]
     """Notes for the user, a line each: which defaults were not available."""
+    auto: str | None = None
+    """With `--regime auto`: the name that the searches' names begin with."""
 
 
 def read_request(args: argparse.Namespace) -> Request:
@@ -32,16 +35,70 @@ def read_request(args: argparse.Namespace) -> Request:
 
     if args.resume is not None:
         return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
-    regimes = searched_regimes() if args.regime == "all" else [args.regime]
+    several = {"all": searched_regimes, "auto": searched_by_auto}
+    regimes = several[args.regime]() if args.regime in several else [args.regime]
     # Check everything else before the default data and model are looked up, which takes seconds.
     values = {"data": "embedded", "model": "minilm", **given_values(args)}
     drafts = [_new(regime, values, args.fix) for regime in regimes]
     data, model, banner = default_sources(args.data, args.model)
     specs = [replace(draft, data=data, model=model) for draft in drafts]
+    banner = [] if args.quiet else banner
+    if args.regime == "auto":
+        name, specs = _together(specs)
+        return Request(specs, False, args.dry_run, args.quiet, banner, auto=name)
     if args.regime == "all" and args.name:
         specs = [replace(spec, name=f"{args.name}-{spec.regime}") for spec in specs]
     specs = [spec.named() for spec in specs]
-    return Request(specs, False, args.dry_run, args.quiet, [] if args.quiet else banner)
+    return Request(specs, False, args.dry_run, args.quiet, banner)
+
+
+def searched_by_auto() -> list[str]:
+    """The regimes that `--regime auto` searches: those that train the encoder."""
+    from search.trials.floors import REGIMES  # imports Ray
+
+    return [
+        name
+        for name in trainables.names()
+        if name not in REGIMES and not hasattr(trainables.load(name), "MAX_EPOCHS")
+    ]
+
+
+def _together(specs: Sequence[SearchSpec]) -> tuple[str, list[SearchSpec]]:
+    """The searches of `--regime auto` with their names, and what these begin with.
+
+    Searches under the given name continue. Raises ValueError where one differs in more than a flag
+    that `--resume` may change.
+    """
+    allocate(
+        {spec.regime: [] for spec in specs}, {spec.regime: 1 for spec in specs}, specs[0].trials
+    )
+    for name in _auto_names(specs[0]):
+        named = [replace(spec, name=f"{name}-{spec.regime}") for spec in specs]
+        begun = [spec for spec in named if spec.is_taken]
+        if specs[0].name is None and begun:
+            continue
+        for spec in begun:
+            _require_comparable(spec, SearchSpec.read(spec.folder))
+        return name, named
+    raise ValueError(f"no free name for a search in '{specs[0].results}'")
+
+
+def _auto_names(spec: SearchSpec) -> Iterator[str]:
+    """The name that was given, or those that may be derived from the data."""
+    if spec.name is not None:
+        return iter([spec.name])
+    return (f"auto-{spec.short_data}-{number}" for number in range(1, 10**6))
+
+
+def _require_comparable(spec: SearchSpec, stored: SearchSpec) -> None:
+    """Raises ValueError where new trials would not be comparable with the stored search's."""
+    for name in spec.names("fixed"):
+        asked, began = getattr(spec, name), getattr(stored, name)
+        if asked != began:
+            raise ValueError(
+                f"'{spec.name}' began with {name} {quoted(began)}, and old and new trials would not"
+                f" be comparable; got {quoted(asked)}"
+            )
 
 
 def _new(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:

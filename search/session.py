@@ -11,12 +11,13 @@ from analysis.command import INTERRUPTED, NO_RESULT, OK
 from analysis.comparison import conditions, floors
 from analysis.comparison import table as comparison
 from analysis.text import duration
+from search.auto import run_auto
 from search.cluster.start import cluster
 from search.context import set_up
 from search.dry_run import dry_run
 from search.inputs import Prepared, prepare
 from search.pipeline import Outcome, run_search
-from search.request import read_request
+from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.study.lock import require_not_running
@@ -45,13 +46,15 @@ def run_command(args: argparse.Namespace, stop: Stop) -> int:
         console.print(f"NOTE     {line}", style="bold yellow")
     prepared = load_inputs(asked.specs[0])
     if asked.dry_run:
-        dry_run(console, asked.specs, prepared, resume=asked.resume)
+        dry_run(console, asked.specs, prepared, resume=asked.resume, auto=asked.auto is not None)
         return OK
     console.quiet = asked.quiet
-    outcomes = run_all(asked.specs, prepared, console, stop, resume=asked.resume)
+    outcomes = run_all(
+        asked.specs, prepared, console, stop, resume=asked.resume, auto=asked.auto is not None
+    )
     console.quiet = False
-    stopped = len(outcomes) < len(asked.specs)
-    return _print_outcomes(console, outcomes, stopped=stopped, quiet=asked.quiet)
+    stopped = asked.auto is None and len(outcomes) < len(asked.specs)
+    return _print_outcomes(console, outcomes, asked, stopped=stopped)
 
 
 def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Outcome:
@@ -89,18 +92,32 @@ def run_all(
     stop: Stop,
     *,
     resume: bool = False,
+    auto: bool = False,
 ) -> list[Outcome]:
-    """Run searches on the same data and model, until the last one or an interrupt."""
+    """Run searches on the same data and model, until the last one or an interrupt.
+
+    `auto`: together, on one budget of trials; those that exist already go on.
+    """
     first, quiet = specs[0], console.quiet
     # MLflow and the workers both take seconds to start: do it at the same time.
     connecting = ThreadPoolExecutor(1).submit(connect, _store(first), first.results)
     print_data(console, prepared, first)
     context = set_up(specs, prepared)
     client = connecting.result()
+
+    def run(spec: SearchSpec, *, resume: bool = resume, interim: bool = False) -> Outcome:
+        console.quiet = quiet
+        return run_search(spec, context, client, console, stop, resume=resume, interim=interim)
+
+    if auto:
+        return run_auto(
+            specs,
+            lambda spec, interim: run(spec, resume=spec.is_taken, interim=interim),
+            console.print,
+        )
     outcomes: list[Outcome] = []
     for spec in specs:
-        console.quiet = quiet
-        outcomes.append(run_search(spec, context, client, console, stop, resume=resume))
+        outcomes.append(run(spec))
         if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
             break
     return outcomes
@@ -111,13 +128,14 @@ def _store(spec: SearchSpec) -> str:
 
 
 def _print_outcomes(
-    console: Console, outcomes: Sequence[Outcome], *, stopped: bool, quiet: bool
+    console: Console, outcomes: Sequence[Outcome], asked: Request, *, stopped: bool
 ) -> int:
     """Print the comparison table, its remarks and the next commands; returns the exit code.
 
-    `stopped` says that further searches were to follow. `quiet` leaves out the remarks, and how a
+    `stopped` says that further searches were to follow. `--quiet` leaves out the remarks, and how a
     search ended unless it ended early.
     """
+    quiet = asked.quiet
     summaries = [outcome.summary for outcome in outcomes]
     print_table(console, comparison.table(summaries))
     if not quiet:
@@ -131,13 +149,18 @@ def _print_outcomes(
         console.print(line, style="bold yellow")
     last = outcomes[-1]
     if stopped or last.ending == Ending.INTERRUPTED:
-        console.print(f"stopped. Continue with: {next_commands.resume(last.spec)}")
+        again = next_commands.resume(last.spec)
+        if asked.auto is not None:
+            again = f"the same command and --name {asked.auto}"
+        console.print(f"stopped. Continue with: {again}")
         return INTERRUPTED
     ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]
     if not ranked:
         console.print("no trial completed: there is no result", style="bold red")
         return NO_RESULT
-    best = max(ranked, key=lambda outcome: outcome.summary.selection_accuracy)
+    # Of the searches of --regime auto, only the last was not given up.
+    candidates = ranked[-1:] if asked.auto is not None else ranked
+    best = max(candidates, key=lambda outcome: outcome.summary.selection_accuracy)
     spec = best.spec
     console.print("next:")
     console.print(f"  {next_commands.browse(_store(spec))}")

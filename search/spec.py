@@ -203,13 +203,17 @@ class SearchSpec:
                     f" search with --resume {self.name}{self.results_flag}"
                 )
             return self
-        data = Path(self.data).stem if "/" in self.data else self.data
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", data).strip("-")[:40] or "data"
         for number in range(1, 10**6):
-            candidate = replace(self, name=f"{self.regime}-{slug}-{number}")
+            candidate = replace(self, name=f"{self.regime}-{self.short_data}-{number}")
             if not candidate.is_taken:
                 return candidate
         raise ValueError(f"no free name for a search in '{self.results}'")
+
+    @property
+    def short_data(self) -> str:
+        """The data set as a part of a search's name."""
+        data = Path(self.data).stem if "/" in self.data else self.data
+        return re.sub(r"[^A-Za-z0-9]+", "-", data).strip("-")[:40] or "data"
 
     @classmethod
     def names(cls, on_resume: OnResume) -> tuple[str, ...]:

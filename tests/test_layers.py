@@ -29,7 +29,7 @@ LAYERS = {
         "inputs signals study",
         "cluster",
         "spec",
-        "atomic flag folders lock polling reports seeds",
+        "allocation atomic flag folders lock polling reports seeds",
     ],
     "analysis": [
         "report rungs",

@@ -11,11 +11,20 @@ from analysis.read.summary import Floor, Summary
 def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     """The floors under the names of `analysis.comparison.numbers.row`, as far as they have them.
 
-    Each is there once, since the searches of a command share theirs.
+    Each is there once, since the searches of a command share theirs. Only searches that report know
+    its test scores.
     """
-    owners = {floor: summary for summary in reversed(summaries) for floor in summary.floors}
-    floors = dict.fromkeys(floor for summary in summaries for floor in summary.floors)
-    return [_row(floor, owners[floor]) for floor in floors]
+    rows: dict[Any, dict[str, Any]] = {}
+    for summary in summaries:
+        for floor in summary.floors:
+            key = (summary.data, summary.model, *_identity(floor))
+            if key not in rows or floor.test_accuracy is not None:
+                rows[key] = _row(floor, summary)
+    return list(rows.values())
+
+
+def _identity(floor: Floor) -> tuple[str, float]:
+    return floor.regime, floor.validation_accuracy
 
 
 def _row(floor: Floor, search: Summary) -> dict[str, Any]:
@@ -36,9 +45,10 @@ def _row(floor: Floor, search: Summary) -> dict[str, Any]:
 
 def verdicts(summaries: Sequence[Summary]) -> list[str]:
     """A sentence for each data set and model on which no search beats its best floor."""
-    groups: dict[tuple[Floor, ...], list[Summary]] = {}
+    groups: dict[Any, list[Summary]] = {}
     for summary in summaries:
-        groups.setdefault(summary.floors, []).append(summary)
+        key = (summary.data, summary.model, *map(_identity, summary.floors))
+        groups.setdefault(key, []).append(summary)
     return [
         _verdict(max(group, key=lambda summary: summary.selection_accuracy), summaries)
         for group in groups.values()

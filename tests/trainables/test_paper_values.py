@@ -124,7 +124,7 @@ def test_a_damaged_configuration_of_an_earlier_version_is_refused(name: str, val
         "head_learning_rate": 0.5,
         "weight_decay": 0.125,
     }
-    with pytest.raises(ValueError, match=f"^{name} is "):
+    with pytest.raises(ValueError, match=f"^{name} must be "):
         trainables.load("probe").Config.from_dict(old | {name: value})
 
 

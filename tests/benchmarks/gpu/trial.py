@@ -74,14 +74,8 @@ class Trial:
 
     def _data(self, timer: TrialTimer) -> Data:
         plain = sentences(round(self.batch_size * (self.seconds + 5) / FASTEST), self.seed)
-        train = Watched(
-            plain.ids,
-            plain.offsets,
-            plain.labels,
-            plain.pad,
-            known=plain.lengths,
-            begin_step=timer.begin_step,
-        )
+        arrays = (plain.ids, plain.offsets, plain.labels, plain.pad)
+        train = Watched(*arrays, known=plain.lengths, begin_step=timer.begin_step)
         return Data(train, sentences(16, self.seed), tuple(map(str, range(INTENTS))))
 
 

@@ -154,7 +154,7 @@ def test_no_text_breaks_out_of_the_note_in_mlflow_or_the_model_card(text: str) -
         values = summary(**fields, encoder_is_papers=False, comparable=False)
         configuration = {"search": text, "config": {"head_width": text}, "versions": {text: text}}
         record = {"summary": values, "configuration": configuration}
-        card = model_card(record | {"best_seed": values["confirmed_seeds"][0]})
+        card = model_card(record | {"best_seed": values["confirmed_seeds"][0]}, has_encoder=True)
         return [comparison.note([Summary.from_dict(values)]), card.split("---\n", 2)[2]]
 
     for hostile, harmless in zip(texts(text), texts("harmless")):
@@ -178,7 +178,7 @@ def test_the_model_cards_header_names_models_of_the_hub_and_no_folder(
 ) -> None:
     values = summary(model=model)
     record = {"summary": values, "configuration": {}}
-    card = model_card(record | {"best_seed": values["confirmed_seeds"][0]})
+    card = model_card(record | {"best_seed": values["confirmed_seeds"][0]}, has_encoder=True)
     assert yaml.safe_load(card.split("---\n")[1]).get("base_model") == base
 
 

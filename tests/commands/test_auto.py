@@ -1,0 +1,75 @@
+"""`--regime auto` as a user runs it: one budget of trials over all regimes."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from search.request import searched_by_auto
+from search.study import records
+from search.study import study as studies
+from tests.processes import ROOT, Inputs, run, wait_for
+
+pytestmark = pytest.mark.slow
+
+BUDGET = 8
+
+
+def trials_of(inputs: Inputs) -> dict[str, int]:
+    """How many trials of each regime have ended."""
+    counts = {}
+    for regime in searched_by_auto():
+        folder = inputs.results / f"mine-{regime}"
+        if (folder / "study.journal").exists():
+            every = studies.trials(studies.read_study(folder))
+            counts[regime] = sum(trial.state.is_finished() for trial in every)
+    return counts
+
+
+def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: Inputs) -> None:
+    command = [
+        *f"search.run --regime auto --name mine --trials {BUDGET} --epochs 1".split(),
+        *["--confirm", "1x1", "--report-seeds", "1"],
+        *inputs.sources,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=os.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_for(lambda: sum(trials_of(inputs).values()) >= 2, 120)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, out
+    assert "Continue with: the same command and --name mine" in out
+    assert 2 <= sum(trials_of(inputs).values()) < BUDGET
+
+    done = run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = trials_of(inputs)
+    assert ran.keys() == set(searched_by_auto()) and sum(ran.values()) == BUDGET
+    assert done.stdout.count(": dropped after ") == len(ran) - 1
+    winners = {
+        regime
+        for regime in ran
+        if records.WINNER.recorded(studies.read_study(inputs.results / f"mine-{regime}"))
+    }
+    assert len(winners) == 1
+    (winner,) = winners
+    assert f"search.export mine-{winner} " in done.stdout
+
+    again = run(*command)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert trials_of(inputs) == ran
+
+
+def test_a_budget_continues_on_the_same_conditions_only(inputs: Inputs) -> None:
+    command = ["search.run", "--regime", "auto", "--name", "mine", *inputs.sources]
+    few = run(*command, "--trials", "2")
+    assert few.returncode == 2
+    assert few.stderr.startswith("error: --trials must be at least 6 with --regime auto")
