@@ -160,7 +160,7 @@ def test_probe_is_scikit_learns_logistic_regression_on_the_frozen_vectors(
     settings = {"classifier": "logistic", "pooling": pooling, "C": 0.3}
     epochs, model = run("probe", pretrained, data, epochs=5, **settings)
     again, _ = run("probe", pretrained, replace(data, encoded=known), **settings)
-    train, validation = known[pooling]  # type: ignore[index]
+    train, validation = known[pooling]
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=200))
     pipeline.fit(train.vectors.double().numpy(), data.train.labels)
     expected = pipeline.predict_proba(validation.vectors.double().numpy())
