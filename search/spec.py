@@ -18,7 +18,7 @@ from trainables.parts.config import Count, Fraction, Range, checked
 from trainables.parts.quote import quoted, reason
 
 Sampler = Literal["tpe", "gp", "cmaes", "random"]
-Scheduler = Literal["asha", "hyperband", "median", "none"]
+Scheduler = Literal["asha", "hyperband", "median", "recent", "rush", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 MIN_CPUS_PER_TRIAL = 0.001
 
@@ -67,13 +67,14 @@ class SearchSpec:
     sampler: Sampler = flag("tpe")
     """How configurations are proposed."""
     scheduler: Scheduler = flag("asha", on_resume="fixed")
-    """How weak trials are pruned; none: not at all."""
+    """How weak trials are pruned; none: not at all; recent: as asha, but compared with the last
+    trials only; rush: as asha, but a trial must also be as good as the search's first ones."""
     grace: Count | None = flag(
         None, on_resume="fixed", metavar="N", unset="a third of the budget, at least 2"
     )
     """Epochs before a trial may be pruned."""
     reduction_factor: Annotated[int, Range(2)] = flag(3, on_resume="fixed", metavar="N")
-    """One trial in N continues from each rung of asha and hyperband."""
+    """One trial in N continues from each rung of asha, hyperband, recent and rush."""
     gpus_per_trial: Fraction | None = flag(
         None, metavar="auto|F", unset="auto", parse=float_or_auto
     )

@@ -20,6 +20,7 @@ LAYERS = {
     "search": [
         "run export predict sync train",
         "session",
+        "auto",
         "dry_run pipeline request",
         "final",
         "terminal",

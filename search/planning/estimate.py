@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.spec import SearchSpec
+from search.study.pruners import PRUNABLE_FRACTION
 from search.study.study import read_study, trials
-from search.trials.ledger import PRUNABLE_FRACTION
+
+HALVING = ("asha", "recent")
+"""Schedulers that let one trial in `--reduction-factor` continue from each rung."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,12 @@ def finished_trials(spec: SearchSpec) -> int:
 
 
 def rungs(spec: SearchSpec) -> list[int]:
-    """Epochs after which ASHA prunes trials; empty for other schedulers.
+    """Epochs after which one trial in so many continues; empty for a scheduler that promises none.
 
     None is late in the budget, where no trial is pruned any more.
     """
     epochs, epoch = list[int](), spec.grace_epochs
-    while spec.scheduler == "asha" and epoch <= PRUNABLE_FRACTION * spec.epochs:
+    while spec.scheduler in HALVING and epoch <= PRUNABLE_FRACTION * spec.epochs:
         epochs.append(epoch)
         epoch *= spec.reduction_factor
     return epochs

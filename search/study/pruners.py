@@ -1,9 +1,10 @@
 """Pruners: which trials stop early.
 
-These are Optuna's. They decide from the study's records alone, so a resumed search decides as if it
-had never stopped.
+Optuna's, and ours for what Optuna has none for. They decide from the study's records alone, so a
+resumed search decides as if it had never stopped.
 """
 
+import optuna
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -13,9 +14,16 @@ from optuna.pruners import (
 )
 
 from search.spec import SearchSpec
+from search.study.configuration import points
+from search.study.rungs import RungPruner, first_trials, fraction
 
+PRUNABLE_FRACTION = 2 / 3
+"""Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
+score at full budget."""
 MEDIAN_STARTUP_TRIALS = 5
 """Trials that must finish before the median pruner prunes."""
+RECENT = 3
+"""`recent` compares a trial with the last trials, so many times the reduction factor."""
 
 
 def pruner(spec: SearchSpec) -> BasePruner:
@@ -29,5 +37,18 @@ def pruner(spec: SearchSpec) -> BasePruner:
         )
     if spec.scheduler == "median":
         return MedianPruner(n_startup_trials=MEDIAN_STARTUP_TRIALS, n_warmup_steps=grace)
+    if spec.scheduler == "recent":
+        return RungPruner(grace, factor, fraction(factor, window=RECENT * factor))
+    if spec.scheduler == "rush":
+        return RungPruner(grace, factor, fraction(factor), first_trials(len(points(spec))))
     assert spec.scheduler == "none"
     return NopPruner()
+
+
+def prunes(trial: optuna.Trial, epoch: int, budget: int) -> bool:
+    """Whether the study's pruner ends a trial with the epoch that it has just reported.
+
+    Trial 0 is never pruned, because others are compared with it. The pruner is asked all the same,
+    because asking is what records its rungs. `budget`: epochs of a complete trial.
+    """
+    return epoch <= PRUNABLE_FRACTION * budget and trial.should_prune() and trial.number != 0

@@ -15,8 +15,8 @@ from search.inputs import Prepared
 from search.planning.estimate import Estimate, Measurement, estimate, warnings
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
+from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.text import counted, difference, gibibytes, per_trial, roughly
-from search.trials.ledger import PRUNABLE_FRACTION
 from trainables.parts.quote import quoted
 
 HEADING_WIDTH = 9

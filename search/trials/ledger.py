@@ -12,11 +12,9 @@ from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.spec import SearchSpec
 from search.study import records
 from search.study.proposals import ask, first_trial_of_each
+from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
 
-PRUNABLE_FRACTION = 2 / 3
-"""Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
-score at full budget."""
 MAX_EQUAL_FAILURES = 3
 """If that many trials fail first, all for one reason, the search stops: the reason is not
 theirs."""
@@ -123,16 +121,11 @@ class Ledger:
             requeue(self.study, trial.number)
 
     def _prunes(self, trial: optuna.Trial, report: dict[str, Any]) -> bool:
-        """Record an epoch. Returns whether Optuna's pruner ends the trial with it.
-
-        Trial 0 is never pruned, because others are compared with it. The pruner is asked all the
-        same, because asking is what records its rungs.
-        """
+        """Record an epoch. Returns whether the pruner ends the trial with it."""
         number = report["epoch"]
         trial.report(report["validation_accuracy"], number)
         records.record_epoch(trial, report)
-        prunable = number <= PRUNABLE_FRACTION * self.spec.epochs
-        return prunable and trial.should_prune() and trial.number != 0
+        return prunes(trial, number, self.spec.epochs)
 
     def _finish(self, ray_id: str, trial: optuna.Trial) -> None:
         epochs = self._epochs(trial)

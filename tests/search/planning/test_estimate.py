@@ -62,9 +62,11 @@ def test_a_trials_duration_is_the_sum_of_its_stages() -> None:
         ({"epochs": 2}, []),
         ({"epochs": 10, "scheduler": "none"}, []),
         ({"epochs": 10, "scheduler": "median"}, []),
+        ({"epochs": 10, "scheduler": "recent"}, [3]),
+        ({"epochs": 10, "scheduler": "rush"}, []),
     ],
 )
-def test_rungs_are_the_epochs_at_which_asha_prunes(
+def test_rungs_are_the_epochs_after_which_one_in_so_many_continues(
     values: dict[str, Any], found: list[int]
 ) -> None:
     assert estimate.rungs(spec(**values)) == found

@@ -27,11 +27,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 import spaces
-import trainables
 from search.spec import SearchSpec
 from search.study import samplers
 from search.study.cmaes import FINEST, SIGMA, CmaEs, Encoding, ranked
-from search.study.configuration import point_parameters
+from search.study.configuration import point_parameters, searched_regimes
 
 TRIALS = 50
 
@@ -97,7 +96,7 @@ def suggested(study: optuna.Study, regime: str) -> optuna.Trial:
 # It proposes
 
 
-@pytest.mark.parametrize("regime", trainables.names())
+@pytest.mark.parametrize("regime", searched_regimes())
 def test_cmaes_proposes_nearly_every_trial(regime: str) -> None:
     """After the enqueued points, as a search begins.
 
