@@ -31,7 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--floor",
         metavar="REGIME",
-        help="Write this floor of the search instead: majority, tfidf or probe",
+        help=(
+            "Write this floor of the search instead: majority, tfidf or probe; none: the winner,"
+            " even if a floor beats it"
+        ),
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="File to write (default: standard output)"

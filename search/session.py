@@ -141,12 +141,12 @@ def _print_outcomes(
     if not quiet:
         for line in conditions.remarks(summaries):
             print_line(console, "", line, style="dim", width=2)
+        for line in floors.verdicts(summaries):
+            console.print(line, style="bold yellow")
     for outcome in outcomes:
         early = WHY_EARLY.get(outcome.ending, "")
         if early or not quiet:
             console.print(_how_it_ended(outcome) + early)
-    for line in floors.verdicts(summaries):
-        console.print(line, style="bold yellow")
     last = outcomes[-1]
     if stopped or last.ending == Ending.INTERRUPTED:
         again = next_commands.resume(last.spec)

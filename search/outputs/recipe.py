@@ -75,12 +75,16 @@ def export(folder: Path, top: int = 1, floor: str | None = None) -> str:
     """The `top` best configurations of the search in `folder`, a YAML document each.
 
     The winner comes first, or the best on validation where none was chosen; before them the best
-    floor, if no trial beats it. With `floor`, only the floor of that regime. Raises ValueError
-    where the folder holds no search, or nothing to export.
+    floor, if no trial beats it. `floor` is the regime of a floor that is exported instead, or
+    "none" to leave floors out. Raises ValueError where the folder holds no search, or nothing to
+    export.
     """
     spec = SearchSpec.read(folder)
     study = studies.read_study(folder)
-    recipes = _floor(study, spec, floor) if floor else _best(study, spec)[:top]
+    if floor in (None, "none"):
+        recipes = _best(study, spec, with_floor=floor is None)[:top]
+    else:
+        recipes = _floor(study, spec, str(floor))
     return "---\n".join(
         yaml.safe_dump(
             _recipe(study, spec, {"rank": rank} | recipe), sort_keys=False, allow_unicode=True
@@ -89,15 +93,16 @@ def export(folder: Path, top: int = 1, floor: str | None = None) -> str:
     )
 
 
-def _best(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
+def _best(study: optuna.Study, spec: SearchSpec, *, with_floor: bool) -> list[dict[str, Any]]:
     """What is each configuration's own in its recipe, the best first."""
     winner, summary = records.WINNER.read(study), summarise(study, spec)
     ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
-    found = _floor(study, spec, summary.best_floor.regime) if summary.best_floor else []
-    if not ranking and not found:
+    best = [_trial(study, spec, trial) for trial in ranking]
+    if with_floor and summary.best_floor and summary.floor_wins:
+        best = _floor(study, spec, summary.best_floor.regime) + best
+    if not best:
         raise ValueError(f"no trial of '{spec.name}' completed: there is nothing to export")
-    trials = [_trial(study, spec, trial) for trial in ranking]
-    return found + trials if summary.floor_wins else trials
+    return best
 
 
 def _trial(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def print_floors(
         print_line(
             console,
             "floors",
-            f"{', '.join(floors)} in {roughly(seconds)}: a recipe has to beat {100 * best:.1f} % on"
+            f"{', '.join(floors)} in {roughly(seconds)}: a recipe must beat {100 * best:.1f} % on"
             " validation",
         )
     for regime, reason in failures.items():

@@ -35,7 +35,12 @@ def mlflow_problems(uri: str, folder: Path) -> Iterator[Problem]:
         if run.data.tags["regimen.kind"] == "search" and run.data.tags.get(IDENTITY) == identity
     ]
     parent_ids = {run.info.run_id for run in parents}
-    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") in parent_ids]
+    children = [
+        run
+        for run in runs
+        if run.data.tags.get("mlflow.parentRunId") in parent_ids
+        and run.data.tags["regimen.kind"] != "floor"
+    ]
     if len(parents) != 1:
         yield ("MLflow doubled" if parents else "MLflow missing"), f"{len(parents)} parent runs"
     for run in [*parents, *children]:

@@ -34,7 +34,7 @@ def trained(searched: Searched) -> Path:
     """The winner, exported, trained on two seeds and registered."""
     best, out = searched.results / "best.yaml", searched.results / "model"
     results = ["--results", str(searched.results)]
-    assert export.main(["tiny", *results, "--out", str(best)]) == 0
+    assert export.main(["tiny", "--floor", "none", *results, "--out", str(best)]) == 0
     flags = ["--seeds", "2", "--out", str(out), "--register", "tiny-intents"]
     done = run("search.train", str(best), *flags, *results)
     assert done.returncode == 0, done.stderr
@@ -45,7 +45,10 @@ def trained(searched: Searched) -> Path:
 def test_an_export_has_everything_that_training_needs(
     searched: Searched, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert export.main(["tiny", "--top", "2", "--results", str(searched.results)]) == 0
+    assert (
+        export.main(["tiny", "--top", "2", "--floor", "none", "--results", str(searched.results)])
+        == 0
+    )
     first, second = yaml.safe_load_all(capsys.readouterr().out)
     study = studies.read_study(searched.folder)
     assert first["trial"] == study.user_attrs["winner"]

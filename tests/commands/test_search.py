@@ -17,10 +17,12 @@ from mlflow.entities import Run
 
 import trainables
 from analysis import paper, report
+from search.outputs.recipe import read_recipe
 from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder
+from search.trials.floors import REGIMES as FLOORS
 from tests import tiny
 from tests.mlflow_server import MlflowServer
 from tests.processes import (
@@ -35,6 +37,7 @@ from tests.processes import (
 )
 
 pytestmark = pytest.mark.slow
+TEST_NAMES = {"test_accuracy", "test_loss", "test_loss_paper"}
 
 
 def runs_of(client: mlflow.MlflowClient, search: str) -> list[Run]:
@@ -84,6 +87,7 @@ def test_mlflow_has_a_run_for_every_trial_with_its_epochs_and_state(
         int(run.data.tags["regimen.trial"]): run
         for run in runs
         if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+        and run.data.tags["regimen.kind"] == "trial"
     }
     trials = studies.trials(studies.read_study(searched.folder))
     assert sorted(children) == [trial.number for trial in trials]
@@ -152,6 +156,40 @@ def test_each_epochs_resources_are_in_the_journal_the_table_and_mlflow(
     assert sorted(logged) == sorted(used)
 
 
+def test_the_floors_are_in_the_journal_the_table_mlflow_and_best_yaml(
+    searched: Searched, client: mlflow.MlflowClient
+) -> None:
+    """Words tell the toy corpus's labels apart, so no search beats TF-IDF."""
+    study = studies.read_study(searched.folder)
+    found = records.FLOORS.read(study)
+    assert list(found) == list(FLOORS) and found["tfidf"]["validation_accuracy"] == 1.0
+    assert all(set(record["test"]) == TEST_NAMES for record in found.values())
+    summary = json.loads((searched.folder / "summary.json").read_text())
+    assert [floor["regime"] for floor in summary["floors"]] == list(FLOORS)
+    (line,) = [line for line in searched.out.splitlines() if line.startswith("floors ")]
+    assert "tfidf 100.0 %" in line and "a recipe must beat 100.0 % on validation" in line
+    assert searched.out.index(line) < searched.out.index("trial 0:")
+    for text in (searched.out, (searched.folder / "table.md").read_text()):
+        assert "No recipe beats the floor: tfidf" in text and "over floor" in text
+    recipe = read_recipe(searched.folder / "best.yaml")
+    assert (recipe["regime"], recipe["trial"]) == ("tfidf", None)
+    assert recipe["config"] == found["tfidf"]["config"]
+    runs = [run for run in runs_of(client, "tiny") if run.data.tags["regimen.kind"] == "floor"]
+    logged = {run.data.tags["regimen.regime"]: run.data for run in runs}
+    assert set(logged) == set(FLOORS)
+    for regime, record in found.items():
+        metrics, params = logged[regime].metrics, logged[regime].params
+        assert metrics["validation_accuracy"] == record["validation_accuracy"]
+        assert {name: metrics[name] for name in TEST_NAMES} == record["test"]
+        assert {name: params[name] for name in record["config"]} == {
+            name: str(value) for name, value in record["config"].items()
+        }
+    (parent,) = [
+        run for run in runs_of(client, "tiny") if run.data.tags["regimen.kind"] == "search"
+    ]
+    assert parent.data.metrics["floor_validation_accuracy"] == 1.0
+
+
 def test_mlflow_has_the_papers_rows_for_comparison(client: mlflow.MlflowClient) -> None:
     experiment = client.get_experiment_by_name(recorder.PAPER_EXPERIMENT).experiment_id
     runs = client.search_runs([experiment])
@@ -201,7 +239,7 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     search = functools.partial(
         run, "search.run", MLFLOW_TRACKING_URI=server.uri, TMPDIR=str(temporary)
     )
-    flags = "--regime probe --trials 3 --epochs 2 --no-confirm --name grows"
+    flags = "--regime llrd --trials 3 --epochs 2 --no-confirm --name grows"
     refused = search(*flags.split(), *inputs.sources)
     assert refused.returncode == 2 and server.uri in refused.stderr
     assert refused.stderr.count("\n") == 1 and not (inputs.results / "grows").exists()
@@ -215,7 +253,11 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     done = search(*resume, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     table, _, commands = done.stdout.partition("next:\n")
-    assert [line.split()[0] for line in table.splitlines() if line.strip()] == ["regime", "probe"]
+    assert [line.split()[0] for line in table.splitlines() if line.strip()] == [
+        "regime",
+        "llrd",
+        *FLOORS,
+    ]
     assert "search.export" in commands and "search.train" in commands
     after = studies.trials(studies.read_study(inputs.results / "grows"))
     assert search_folders(temporary) == []
@@ -226,7 +268,7 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
 
     client = mlflow.MlflowClient(tracking_uri=server.uri)
     runs = {run.info.run_id: run.data.tags["regimen.kind"] for run in runs_of(client, "grows")}
-    assert sorted(runs.values()) == ["search"] + ["trial"] * 6
+    assert sorted(runs.values()) == ["floor"] * 3 + ["search"] + ["trial"] * 6
     parent = next(run_id for run_id, kind in runs.items() if kind == "search")
     assert "best.yaml" in {item.path for item in client.list_artifacts(parent)}
 
@@ -280,7 +322,7 @@ def test_a_time_budget_ends_the_trials_and_keeps_the_results(
 ) -> None:
     """Enough for some trials, and for none: then the exit code says that none completed."""
     name = f"budget-{budget}"
-    flags = "--regime probe --trials 5000 --epochs 40 --max-concurrent 1 --no-confirm"
+    flags = "--regime llrd --trials 5000 --epochs 4 --max-concurrent 1 --no-confirm"
     named = ["--scheduler", "none", "--name", name, "--time-budget", budget]
     done = run("search.run", *flags.split(), *named, *inputs.sources)
     assert done.returncode == code, done.stderr

@@ -28,7 +28,7 @@ FINE_TUNING = ["baseline", "llrd", "llrd_warmup", "warmup"]
 
 RIDGE = {"optimizer": "adamw", "learning_rate": 1e-3, "dropout": 0.1}
 
-SHORT = {"head_epochs": 2, "batch_size": 16}
+SHORT = {"head_epochs": 2, "batch_size": 16, "classifier": "gradient"}
 
 SENSIBLE = {
     "dropout": 0.1,

@@ -14,6 +14,7 @@ from tests.trainables.runs import REGIMES, SENSIBLE, TRAINING, Run, curve, finis
 from trainables.parts.config import Hyperparameters
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.ngrams import NgramClassifier
 from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training.scores import scores
 
@@ -80,7 +81,10 @@ def test_returned_classifier_is_the_best_of_the_last_stage(
 ) -> None:
     found = scores(runs[regime].logits, torch.from_numpy(data.validation.labels))
     last = runs[regime].epochs[-1]
-    assert isinstance(runs[regime].model, Classifier) and runs[regime].model.labels == data.labels
+    assert (
+        isinstance(runs[regime].model, Classifier | NgramClassifier)
+        and runs[regime].model.labels == data.labels
+    )
     assert found.accuracy == last.best_validation_accuracy
     of_stage = [epoch for epoch in runs[regime].epochs if epoch.stage == last.stage]
     best = [
@@ -99,7 +103,7 @@ def test_same_seed_gives_the_same_curve_to_the_last_bit(
     assert torch.equal(model.logits(data.validation), runs[regime].logits)
 
 
-@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("regime", [regime for regime in REGIMES if regime != "majority"])
 def test_another_seed_gives_another_curve(
     regime: str, runs: dict[str, Run], pretrained: Pretrained, data: Data
 ) -> None:

@@ -6,7 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+import trainables
 from tests.trainables.runs import FINE_TUNING, Run, curve, finish, run, start
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import vectors
@@ -127,3 +132,66 @@ def test_probes_first_epoch_takes_as_long_as_its_encoding(
     encoder.transformer.embeddings.register_forward_hook(wait)
     epochs, _ = finish(start("probe", encoder, data))
     assert epochs[0].seconds >= sum(waits) > 0 and epochs[1].seconds < sum(waits)
+
+
+def test_majority_has_the_probabilities_of_scikit_learns_prior(
+    pretrained: Pretrained, data: Data
+) -> None:
+    """With one more row of each label, so that a label without a row has a finite loss."""
+    kept = np.flatnonzero((data.train.labels != 3) & (np.arange(len(data.train)) % 7 > 0))
+    train = data.train.select(kept)
+    epochs, model = run("majority", pretrained, replace(data, train=train), epochs=7)
+    labels = [*train.labels, *range(len(data.labels))]
+    prior = DummyClassifier(strategy="prior").fit(np.zeros((len(labels), 1)), labels)
+    expected = prior.predict_proba(np.zeros((len(data.validation), 1)))
+    found = model.logits(data.validation).softmax(dim=1).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    (epoch,) = epochs
+    most = np.bincount(labels).argmax()
+    assert epoch.validation_accuracy == pytest.approx((data.validation.labels == most).mean())
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_probe_is_scikit_learns_logistic_regression_on_the_frozen_vectors(
+    pooling: str, pretrained: Pretrained, data: Data
+) -> None:
+    """The same from vectors that are computed already; its encoder stays as it was."""
+    known = encode(pretrained.build(), data)
+    settings = {"classifier": "logistic", "pooling": pooling, "C": 0.3}
+    epochs, model = run("probe", pretrained, data, epochs=5, **settings)
+    again, _ = run("probe", pretrained, replace(data, encoded=known), **settings)
+    train, validation = known[pooling]
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=200))
+    pipeline.fit(train.vectors.double().numpy(), data.train.labels)
+    expected = pipeline.predict_proba(validation.vectors.double().numpy())
+    found = model.logits(data.validation).softmax(dim=1).numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert len(epochs) == 1 and curve(again) == curve(epochs)
+    assert all(
+        np.array_equal(array, pretrained.weights[name])
+        for name, array in state(model.encoder).items()
+    )
+
+
+def test_probe_chooses_on_train_alone(pretrained: Pretrained, data: Data) -> None:
+    module = trainables.load("probe")
+    chosen = module.choose(data, pretrained.build(), seed=0)
+    assert set(chosen) == {"pooling", "C"}
+    validation = replace(data.validation, labels=(data.validation.labels + 1) % 4)
+    other = replace(data, validation=validation)
+    assert module.choose(other, pretrained.build(), seed=0) == chosen
+
+
+def test_a_probe_of_an_earlier_version_is_still_trained_by_gradient() -> None:
+    """Its configurations had neither `classifier` nor `pooling`; all named an optimiser."""
+    kind = trainables.load("probe").Config
+    old = {
+        name: value
+        for name, value in kind(classifier="gradient", head_width=10).to_dict().items()
+        if name not in ("classifier", "pooling", "C")
+    }
+    config = kind.from_dict(old)
+    assert (config.classifier, config.pooling, config.head_width) == ("gradient", "cls", 10)
+    assert kind.from_dict(config.to_dict()) == config
+    assert kind.from_dict({**old, "pooling": "mean"}).pooling == "mean"
+    assert (kind.from_dict({"C": 1}).classifier, kind().head_width) == ("logistic", None)

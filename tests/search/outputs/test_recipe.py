@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
+import trainables
 from search.outputs.recipe import export, read_recipe
+from search.reports import ENDED_AT, STARTED_AT
+from search.study import records
+from search.study.winner import choice_accuracy
 from tests.search.test_seeds import NEW, journal
 
 SCORES_OF_EARLIER_VERSIONS = {
@@ -66,3 +70,37 @@ def test_a_score_of_an_earlier_version_is_checked_too(
     bad = exported | {"scores": {"search_validation_accuracy": "high"}}
     with pytest.raises(ValueError, match=r"scores\.best_validation_accuracy must be a float"):
         read_recipe(written(tmp_path / "best.yaml", bad))
+
+
+def floor(accuracy: float) -> dict[str, Any]:
+    return {
+        "config": trainables.load("probe").Config(C=0.03).to_dict(),
+        "chosen": {"C": 0.03},
+        "validation_accuracy": accuracy,
+        "validation_loss": 0.5,
+        STARTED_AT: 100.0,
+        ENDED_AT: 106.0,
+        "test": {"test_accuracy": 0.7, "test_loss": 1.0, "test_loss_paper": 1.1},
+    }
+
+
+@pytest.mark.parametrize("distance", [-0.01, 0.0, 0.01])
+def test_a_floor_that_no_trial_beats_is_exported_first(distance: float, tmp_path: Path) -> None:
+    """Its distance to what the winner was chosen by decides; of equals, the floor comes first."""
+    search = journal(tmp_path / "results", reported=NEW)
+    winner = search.study.get_trials()[1]
+    accuracy = choice_accuracy(search.study, winner) + distance
+    records.FLOORS.write(search.study, {"majority": floor(0.1), "probe": floor(accuracy)})
+    (search.spec.folder / "spec.json").write_text(search.spec.to_json())
+    folder = search.spec.folder
+    recipes = list(yaml.safe_load_all(export(folder, top=3)))
+    assert recipes[0]["regime"] == ("probe" if distance >= 0 else search.spec.regime)
+    assert [recipe["rank"] for recipe in recipes] == [1, 2, 3]
+    (alone,) = yaml.safe_load_all(export(folder, floor="probe"))
+    assert (alone["regime"], alone["trial"], alone["epochs"]) == ("probe", None, 1)
+    assert alone["config"]["C"] == 0.03 and alone["scores"]["test"][0]["test_accuracy"] == 0.7
+    assert read_recipe(written(tmp_path / "floor.yaml", alone)) == alone
+    (best,) = yaml.safe_load_all(export(folder, floor="none"))
+    assert best["trial"] == winner.number
+    with pytest.raises(ValueError, match="no floor 'tfidf'; its floors: majority, probe"):
+        export(folder, floor="tfidf")

@@ -22,10 +22,12 @@ from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
+from search.study.configuration import searched_regimes
 from search.terminal import next_commands, plan
 from search.terminal.live_view import classifier_epochs
 from search.terminal.progress import Progress
 from search.terminal.text import ago, difference, sparkline
+from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
 from tests import tiny
 from tests.processes import run
@@ -328,11 +330,11 @@ def test_quiet_prints_only_the_table_and_the_next_commands(
         *where,
     )
     more = run("search.run", "--resume", "q-untuned", "--trials", "2", *where)
-    for done, regimes in ((every, trainables.names()), (more, ["untuned"])):
+    for done, regimes in ((every, searched_regimes()), (more, ["untuned"])):
         assert (done.returncode, done.stderr) == (0, "")
         table, _, following = done.stdout.partition("next:\n")
         header, *rows = [line.split()[0] for line in table.splitlines() if line.strip()]
-        assert header == "regime" and sorted(rows) == regimes
+        assert header == "regime" and sorted(rows) == sorted([*regimes, *FLOORS])
         assert [line.split()[:3] for line in following.splitlines()] == [
             ["mlflow", "ui", "--backend-store-uri"],
             ["python", "-m", "search.export"],

@@ -26,7 +26,9 @@ from trainables.parts.model import loading
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pretrained import Pretrained
 
-TRAINED = [name for name in trainables.names() if name != "untuned"]
+TRAINED = [
+    name for name in trainables.names() if "optimizer" in trainables.load(name).Config().to_dict()
+]
 
 WAYS = ("head_dropout", "encoder_dropout")
 
@@ -65,6 +67,7 @@ def train(regime: str, encoder: Encoder, data: Data, **values: Any) -> list[dict
         "dropout": 0.0,
         "batch_size": BATCH,
         "head_epochs": 2,
+        "classifier": "gradient",
         "learning_rate": 1e-3,
         "momentum": 0.0,
         **values,

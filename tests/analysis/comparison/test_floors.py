@@ -1,0 +1,109 @@
+"""Floors in the comparison: their rows, the distance to them, and who wins."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.comparison.conditions import remarks
+from analysis.comparison.floors import verdicts
+from analysis.comparison.numbers import numbers
+from analysis.comparison.table import note, table
+from analysis.intervals import mean_interval
+from analysis.read.folder import read_searches
+from analysis.tables import tables
+from tests.analysis.searches import read_summary, summary, write_search
+
+FLOORS: list[dict[str, Any]] = [
+    {
+        "regime": "tfidf",
+        "chosen": "",
+        "validation_accuracy": 0.86,
+        "validation_loss": 0.7,
+        "seconds": 5.0,
+        "test_accuracy": 0.85,
+        "test_loss": 0.8,
+        "test_loss_paper": 0.05,
+    },
+    {
+        "regime": "probe",
+        "chosen": "pooling=mean C=0.03",
+        "validation_accuracy": 0.87,
+        "validation_loss": None,
+        "seconds": 12.4,
+        "test_accuracy": None,
+        "test_loss": None,
+        "test_loss_paper": None,
+    },
+]
+
+
+def test_floors_have_a_row_each_below_the_searches() -> None:
+    frame = table([read_summary("supcon", floors=FLOORS), read_summary(floors=FLOORS)])
+    assert list(frame["regime"]) == ["baseline", "supcon", "tfidf (floor)", "probe (floor)"]
+    tfidf = frame.set_index("regime").loc["tfidf (floor)"]
+    assert (tfidf["confirmed val"], tfidf["test"], tfidf["loss"]) == ("86.0", "85.0", "0.800")
+    assert frame.set_index("regime").loc["probe (floor)", "test"] == "\N{EN DASH}"
+
+
+def test_over_floor_is_the_mean_distance_to_the_best_floor_with_the_winners_interval() -> None:
+    found = read_summary(floors=FLOORS, confirmed_accuracy=[0.89, 0.91])
+    expected = mean_interval([0.89 - 0.87, 0.91 - 0.87])
+    (row,) = numbers([found]).to_dict("records")
+    assert row["over_floor"] == pytest.approx(expected.mean)
+    assert row["over_floor_half_width"] == pytest.approx(expected.half_width)
+    assert row["floor"] == "probe" and row["floor_validation_accuracy"] == 0.87
+    assert table([found])["over floor"][0] == "+3.0 ± 12.7 (n=2)"
+    unconfirmed = read_summary(floors=FLOORS, confirmed_accuracy=[], confirmed_seeds=[], test=[])
+    assert table([unconfirmed])["over floor"][0] == "\N{EN DASH}"
+
+
+def test_without_floors_nothing_is_said_about_them() -> None:
+    found = [read_summary()]
+    assert "over floor" not in table(found) and verdicts(found) == []
+    assert not any("Floors" in line for line in remarks(found))
+    assert any("Floors" in line for line in remarks([read_summary(floors=FLOORS)]))
+
+
+@pytest.mark.parametrize(
+    ("choice", "best", "wins"),
+    [
+        (0.88, 0.9, False),
+        (0.86, 0.9, True),
+        (0.87, 0.9, True),
+        (None, 0.9, False),
+        (None, 0.8, True),
+    ],
+)
+def test_a_floor_wins_unless_what_chose_the_winner_is_above_it(
+    choice: float | None, best: float, wins: bool
+) -> None:
+    """Never by reported runs or the test split. Of equals the floor wins: it is cheaper."""
+    found = read_summary(floors=FLOORS, choice_accuracy=choice, best_validation_accuracy=best)
+    assert found.floor_wins is wins and len(verdicts([found])) == wins
+    if wins:
+        assert "probe (pooling=mean C=0.03) has 87.0 %" in verdicts([found])[0]
+        assert verdicts([found])[0] in note([found])
+
+
+def test_one_search_above_the_floor_is_enough() -> None:
+    low = read_summary("supcon", floors=FLOORS, choice_accuracy=0.5)
+    high = read_summary("baseline", floors=FLOORS, choice_accuracy=0.9)
+    assert verdicts([low]) and verdicts([low, high]) == []
+
+
+def test_searches_on_other_data_have_a_verdict_of_their_own() -> None:
+    others = [{**floor, "validation_accuracy": 0.99} for floor in FLOORS]
+    here = read_summary("supcon", floors=FLOORS, choice_accuracy=0.9)
+    there = read_summary("llrd", floors=others, choice_accuracy=0.9, data="other")
+    (said,) = verdicts([here, there])
+    assert "llrd" in said and "99.0 %" in said
+    assert len(table([here, there])) == 2 + 4
+
+
+def test_the_csv_file_has_a_row_for_each_floor(tmp_path: Path) -> None:
+    write_search(tmp_path / "one", outcome=summary(floors=FLOORS))
+    comparison = tables(read_searches(tmp_path))["comparison"]
+    assert list(comparison["name"]) == ["baseline-1", "tfidf (floor)", "probe (floor)"]
+    assert list(comparison["confirmed_accuracy_mean"])[1:] == [0.86, 0.87]
+    assert list(comparison["data"]) == ["massive"] * 3
