@@ -324,7 +324,7 @@ def test_failures_for_different_reasons_or_after_a_success_do_not(
 
 
 @pytest.mark.parametrize(
-    ("sampler", "seeds"), [("tpe", 6), pytest.param("gp", 1, marks=pytest.mark.slow)]
+    ("sampler", "seeds"), [("tpe", 4), pytest.param("gp", 1, marks=pytest.mark.slow)]
 )
 def test_a_sampler_learns_to_stay_away_from_what_fails(
     sampler: str, seeds: int, tmp_path: Path
