@@ -5,11 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.spec import SearchSpec
-from search.study.pruners import PRUNABLE_FRACTION
+from search.study.pruners import HALVING, PRUNABLE_FRACTION
 from search.study.study import read_study, trials
-
-HALVING = ("asha", "recent")
-"""Schedulers that let one trial in `--reduction-factor` continue from each rung."""
 
 
 @dataclass(frozen=True)

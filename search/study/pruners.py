@@ -20,6 +20,8 @@ from search.study.rungs import RungPruner, first_trials, fraction
 PRUNABLE_FRACTION = 2 / 3
 """Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
 score at full budget."""
+HALVING = ("asha", "recent")
+"""Schedulers that let one trial in `--reduction-factor` continue from each rung."""
 MEDIAN_STARTUP_TRIALS = 5
 """Trials that must finish before the median pruner prunes."""
 RECENT = 3

@@ -12,12 +12,16 @@ import pytest
 from optuna.trial import TrialState
 
 import trainables
+from search.inputs import resolve_precision
+from search.spec import SearchSpec
 from search.study import records
 from search.study.study import read_study, trials
-from tests import processes, tiny
+from tests import tiny
 from tests.benchmarks.replay import recorder, recording, slices
-from tests.benchmarks.replay.recorder import Recorder
+from tests.benchmarks.replay.__main__ import main
+from tests.benchmarks.replay.recorder import Job, Recorder
 from tests.benchmarks.replay.recording import Conditions, Recording, Row
+from tests.processes import Searched
 
 CONDITIONS = Conditions(
     data="snips",
@@ -175,33 +179,45 @@ def test_a_configuration_that_fails_is_a_row(
 
 
 @pytest.mark.slow
-def test_a_recorded_curve_is_that_of_a_search(tmp_path: Path, model_folder: Path) -> None:
-    """Recorded by the command in processes of its own, and searched on Ray."""
-    tiny.write_corpus(tmp_path / "corpus")
-    flags = ["--trials", "4", "--seed", "1", "--epochs", "2"]
-    recorded = processes.run(
-        *["tests.benchmarks.replay", "record", "--samplers", "random", "--precision", "fp32"],
-        *["--regimes", "llrd_warmup", "--sentences", "144", *flags],
-        *["--data", "corpus", "--data-root", str(tmp_path), "--model", str(model_folder)],
-        *["--out", str(tmp_path / "curves")],
-    )
-    assert recorded.returncode == 0, recorded.stderr
-    slices.write("corpus", tmp_path, 144, tmp_path / "slice")
-    searched = processes.run(
-        *["search.run", "--regime", "llrd_warmup", "--sampler", "random", "--precision", "fp32"],
-        *["--scheduler", "none", "--no-confirm", "--quiet", "--name", "x", *flags],
-        *["--data", str(tmp_path / "slice"), "--model", str(model_folder)],
-        *["--results", str(tmp_path / "results")],
-    )
-    assert searched.returncode == 0, searched.stderr
-    (found,) = recording.read(tmp_path / "curves")
-    expected = [
-        (
-            trial.number,
-            records.CONFIG.read(trial),
-            [round(epoch["validation_accuracy"], 4) for epoch in records.epochs(trial)],
+def test_a_recorded_curve_is_that_of_a_search(searched: Searched) -> None:
+    """Of every trial, as far as the search let it run."""
+    done = trials(read_study(searched.folder))
+    spec = SearchSpec.read(searched.folder)
+    for trial in done:
+        job = Job(
+            folder=str(searched.corpus),
+            model=str(searched.model),
+            regime=spec.regime,
+            sampler="tpe",
+            precision=resolve_precision("auto", gpu=False),
+            epochs=spec.epochs,
+            seed=spec.seed,
+            number=trial.number,
+            config=records.CONFIG.read(trial),
         )
-        for trial in trials(read_study(tmp_path / "results" / "x"))
-    ]
-    assert [(row.number, row.config, row.accuracies) for row in found.rows] == expected
-    assert [len(curve) for *_, curve in expected] == [2, 2, 2, 2]
+        _, row = recorder.train(job)
+        expected = [round(epoch["validation_accuracy"], 4) for epoch in records.epochs(trial)]
+        assert row.accuracies[: len(expected)] == expected
+        if trial.state == TrialState.COMPLETE:
+            assert trial.value is not None and row.score == round(trial.value, 4)
+    assert {TrialState.COMPLETE, TrialState.PRUNED} <= {trial.state for trial in done}
+
+
+@pytest.mark.slow
+def test_the_command_records_in_processes_of_its_own(
+    tmp_path: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Called again for more trials, it trains those only."""
+    tiny.write_corpus(tmp_path / "corpus")
+    said = []
+    for count in ("2", "3"):
+        command = ["record", "--trials", count, "--regimes", "llrd_warmup", "--epochs", "2"]
+        command += ["--data", "corpus", "--data-root", str(tmp_path), "--model", str(model_folder)]
+        command += ["--samplers", "random", "--out", str(tmp_path / "curves")]
+        assert main(command) == 0
+        said.append(capsys.readouterr().out.splitlines())
+    assert [len(lines) for lines in said] == [2 + 1, 1 + 1]
+    assert said[1][0].startswith("corpus llrd_warmup random 2: ")
+    assert said[1][1] == "corpus_llrd_warmup_random_1: 3 trials"
+    (found,) = recording.read(tmp_path / "curves")
+    assert [row.number for row in found.rows] == [0, 1, 2]

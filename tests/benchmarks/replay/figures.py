@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas
 
+from analysis.page.markdown import markdown
 from tests.benchmarks.replay.policies import DEFAULT
 from tests.benchmarks.replay.recording import Conditions, Row
 from tests.benchmarks.replay.simulation import Replayed
@@ -104,7 +105,7 @@ def table(outcomes: pandas.DataFrame) -> str:
                 ),
             }
         )
-    return _markdown(rows)
+    return markdown(pandas.DataFrame(rows))
 
 
 def chosen_without(outcomes: pandas.DataFrame) -> str:
@@ -128,7 +129,7 @@ def chosen_without(outcomes: pandas.DataFrame) -> str:
                     "lost in a quarter of the epochs": f"{here['regret_in_part']:.2f}",
                 }
             )
-    return _markdown(rows)
+    return markdown(pandas.DataFrame(rows))
 
 
 def _interval(
@@ -155,8 +156,3 @@ def bootstrap(groups: Sequence[np.ndarray], draws: int = DRAWS) -> tuple[float, 
     drawn = random.integers(len(groups), size=(draws, len(groups)))
     low, high = np.percentile(np.take_along_axis(means, drawn, axis=1).mean(axis=1), [2.5, 97.5])
     return float(low), float(high)
-
-
-def _markdown(rows: Sequence[dict[str, str]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

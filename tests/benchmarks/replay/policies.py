@@ -81,6 +81,7 @@ POLICIES: dict[str, Policy] = {
     "asha, grace 2, factor 3": scheduled(grace=2, reduction_factor=3),
     "rush, grace 1, factor 3": scheduled(scheduler="rush", grace=1),
     "rush, grace 2, factor 3": scheduled(scheduler="rush", grace=2),
+    "rush, grace 3, factor 3": scheduled(scheduler="rush"),
     "points alone, grace 1": pruned(lambda c: RungPruner(1, 2, first_trials(c.points))),
     "points alone, grace 2": pruned(lambda c: RungPruner(2, 2, first_trials(c.points))),
     "recent, grace 1, factor 2": scheduled(scheduler="recent", grace=1, reduction_factor=2),
