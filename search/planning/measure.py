@@ -143,7 +143,4 @@ def _spread(tokens: Tokens, sentences: int) -> Tokens:
     """So many sentences at equal steps in the order of their lengths."""
     order = np.argsort(tokens.lengths, kind="stable")
     middles = (np.arange(sentences) + 0.5) * len(order) / sentences
-    rows = np.unique(order[middles.astype(int)])
-    ids = [tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows]
-    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[rows])])
-    return Tokens(np.concatenate(ids), offsets, tokens.labels[rows], tokens.pad)
+    return tokens.select(np.unique(order[middles.astype(int)]))

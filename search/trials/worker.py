@@ -42,7 +42,7 @@ class Job:
     device: str
     threads: int
     encoded: ray.ObjectRef | None = None
-    """What `encode` returns, if the search computes it once for all trials."""
+    """What `join` returns, if the search computes it once for all trials."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,19 @@ def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Encoder]:
     return data, pretrained.build(job.precision, job.device)
 
 
-def encode(job: Job) -> Encoded:
-    """The pretrained encoder's vectors of train and validation, in main memory."""
-    torch.set_num_threads(job.threads)
-    data: Data = ray.get(job.data)
-    pretrained: Pretrained = ray.get(job.pretrained)
-    return _moved(frozen.encode(pretrained.build(job.precision, job.device), data), "cpu")
+def encode(job: Job, part: int, parts: int) -> frozen.Part:
+    """The pretrained encoder's vectors of a part of train and validation, in main memory."""
+    data, encoder = _inputs(job, encoded=False)
+    found = frozen.encode_part(encoder, data, part, parts)
+    return {
+        number: {pooling: vectors.to("cpu") for pooling, vectors in by_pooling.items()}
+        for number, by_pooling in found.items()
+    }
+
+
+def join(job: Job, *parts: frozen.Part) -> Encoded:
+    """The vectors of train and validation from the parts that `encode` returned."""
+    return frozen.joined(ray.get(job.data), parts)
 
 
 def _moved(encoded: Encoded, device: str) -> Encoded:

@@ -15,8 +15,10 @@ import trainables
 from tests.trainables.runs import FINE_TUNING, Run, curve, finish, run, start
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import vectors
+from trainables.parts.model.encoder import Precision
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import Pretrained, state
+from trainables.parts.training import frozen
 from trainables.parts.training.frozen import encode
 from trainables.parts.training.ridge import ridge
 
@@ -195,3 +197,22 @@ def test_a_probe_of_an_earlier_version_is_still_trained_by_gradient() -> None:
     assert kind.from_dict(config.to_dict()) == config
     assert kind.from_dict({**old, "pooling": "mean"}).pooling == "mean"
     assert (kind.from_dict({"C": 1}).classifier, kind().head_width) == ("logistic", None)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_parts_that_are_encoded_by_several_workers_are_the_whole_to_the_last_bit(
+    precision: Precision, pretrained: Pretrained, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen, "CHUNK", 50)
+    whole = frozen.encode(pretrained.build(precision), data)
+    parts = [frozen.encode_part(pretrained.build(precision), data, part, 3) for part in range(3)]
+    joined = frozen.joined(data, parts[::-1])
+    assert all(parts) and set(whole) == set(joined) == {"cls", "mean"}
+    for pooling, splits in whole.items():
+        for one, other, split in zip(splits, joined[pooling], (data.train, data.validation)):
+            assert torch.equal(one.vectors, other.vectors)
+            assert np.array_equal(other.targets.numpy(), split.labels)
+    encoder = pretrained.build(precision)
+    encoder.pooling = "mean"
+    plain = vectors(encoder, data.train)
+    torch.testing.assert_close(joined["mean"][0].vectors, plain, rtol=0, atol=0.05)

@@ -206,7 +206,7 @@ class TokenClock:
 
 @pytest.mark.parametrize(
     ("regime", "lengths"),
-    [("baseline", [10]), ("supcon", [10, 20]), ("probe", [1]), ("untuned", [1])],
+    [("baseline", [10]), ("supcon", [10, 20]), ("probe", [1]), ("tfidf", [1]), ("untuned", [1])],
 )
 def test_the_estimate_of_each_epoch_is_what_it_takes_on_all_the_data(
     regime: str, lengths: list[int], prepared: Prepared, monkeypatch: pytest.MonkeyPatch

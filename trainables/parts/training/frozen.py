@@ -1,18 +1,19 @@
 """Train the classifier on a frozen encoder's vectors: by cross-entropy, or in closed form."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from trainables.parts.data.batches import MiniBatches
-from trainables.parts.data.tokens import Data, Encoded, Features
+from trainables.parts.data.tokens import Data, Encoded, Features, Tokens
 from trainables.parts.model.classifier import Classifier, classify, vectors, vectors_by_pooling
 from trainables.parts.model.encoder import Encoder
-from trainables.parts.model.pooling import POOLINGS
+from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.logistic import logistic
 from trainables.parts.training.loop import Training, fit
@@ -20,17 +21,53 @@ from trainables.parts.training.ridge import Ridge, ridge
 from trainables.parts.training.scores import scores
 from trainables.parts.training.step import Objective
 
+Part = dict[int, dict[Pooling, Tensor]]
+"""Vectors of some chunks of sentences, by the chunk's number."""
+
+
+CHUNK = 2048
+"""Sentences that are encoded on their own. So several workers encode them with the same result, to
+the last bit, as one."""
+
 
 def encode(encoder: Encoder, data: Data) -> Encoded:
     """Encode the train and validation splits; the vectors stay on the encoder's device."""
-    train, validation = (
-        {
-            pooling: Features(vectors.clone(), split.targets.to(encoder.device))
-            for pooling, vectors in vectors_by_pooling(encoder, split).items()
-        }
-        for split in (data.train, data.validation)
-    )
-    return {pooling: (train[pooling], validation[pooling]) for pooling in POOLINGS}
+    return joined(data, [encode_part(encoder, data)])
+
+
+def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> Part:
+    """The vectors of one of so many parts of the chunks of both splits, by the chunk's number."""
+    return {
+        number: {pooling: vectors.clone() for pooling, vectors in by_pooling.items()}
+        for number, chunk in list(enumerate(_chunks(data)))[part::parts]
+        for by_pooling in [vectors_by_pooling(encoder, chunk)]
+    }
+
+
+def joined(data: Data, parts: Sequence[Part]) -> Encoded:
+    """The vectors of both splits from all parts of their chunks."""
+    found = {number: vectors for part in parts for number, vectors in part.items()}
+    encoded: dict[str, tuple[Features, Features]] = {}
+    for pooling in POOLINGS:
+        vectors = torch.cat([found[number][pooling] for number in sorted(found)])
+        halves = vectors.split([len(data.train), len(data.validation)])
+        train, validation = (
+            Features(half, split.targets.to(vectors.device))
+            for half, split in zip(halves, (data.train, data.validation))
+        )
+        encoded[pooling] = (train, validation)
+    return encoded
+
+
+def chunk_count(data: Data) -> int:
+    """How many chunks there are, and so how many parts at most."""
+    return sum(-(-len(split) // CHUNK) for split in (data.train, data.validation))
+
+
+def _chunks(data: Data) -> Iterator[Tokens]:
+    for split in (data.train, data.validation):
+        for start in range(0, len(split), CHUNK):
+            yield split.select(np.arange(start, min(start + CHUNK, len(split))))
 
 
 def encoded(encoder: Encoder, data: Data) -> tuple[Features, Features]:
