@@ -6,7 +6,7 @@
 #   make soak      tests that are long by nature: fault injection, many generated inputs
 #   make coverage  line and branch coverage of `make test`, subprocesses included
 PYTHON ?= python3
-WORKERS ?= 3
+WORKERS ?= 2
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin

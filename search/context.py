@@ -4,21 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import ray
-
 from analysis import paper
 from search.cluster.gpus import cards
 from search.cluster.resources import Resources, connected, resources
 from search.inputs import Prepared, resolve_precision
 from search.outputs.provenance import commit, versions
 from search.spec import SearchSpec
-from search.trials import worker
 from search.trials.floors import Floors
 from search.trials.gpu_memory import measure_gpu_fraction
 from search.trials.tuner import put
 from search.trials.worker import Job
-from trainables.parts.data.tokens import Data
-from trainables.parts.training import frozen
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,6 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
             for each in specs
         )
         fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent)
-    job = replace(job, encoded=_encoded(job, fits, prepared.data))
     tags = {
         "data": spec.data,
         "data_fingerprint": prepared.corpus.fingerprint,
@@ -65,14 +59,6 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
     }
     floors = Floors(job, fits, prepared, spec.seed)
     return Context(prepared, job, fits, floors, facts(spec, prepared), tags)
-
-
-def _encoded(job: Job, fits: Resources, data: Data) -> ray.ObjectRef:
-    """The vectors of train and validation, encoded side by side by as many workers as fit."""
-    parts = 1 if fits.gpus else min(fits.slots, frozen.chunk_count(data))
-    encode = worker.task(worker.encode, fits.cpus, fits.gpus)
-    join = worker.task(worker.join, fits.cpus, 0.0)
-    return join.remote(job, *(encode.remote(job, part, parts) for part in range(parts)))
 
 
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:

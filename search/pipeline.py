@@ -112,7 +112,10 @@ def _run_trials(
     live = SafeConsole(highlight=False, markup=False)
     say, check = console.print, stop.check
     try:
+        context.floors.encode()
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
+        always_read = trainables.load(spec.regime).Config().reads_encoded
+        job = replace(job, encoded=context.floors.encoded(wait=always_read))
         with Progress(live, study, spec, paper, context.resources, console.quiet) as progress:
 
             def update() -> None:

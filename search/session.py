@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from rich.console import Console
 
@@ -109,18 +110,19 @@ def run_all(
         console.quiet = quiet
         return run_search(spec, context, client, console, stop, resume=resume, interim=interim)
 
-    if auto:
-        return run_auto(
-            specs,
-            lambda spec, interim: run(spec, resume=spec.is_taken, interim=interim),
-            console.print,
-        )
-    outcomes: list[Outcome] = []
-    for spec in specs:
-        outcomes.append(run(spec))
-        if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
-            break
-    return outcomes
+    with closing(context.floors):
+        if auto:
+            return run_auto(
+                specs,
+                lambda spec, interim: run(spec, resume=spec.is_taken, interim=interim),
+                console.print,
+            )
+        outcomes: list[Outcome] = []
+        for spec in specs:
+            outcomes.append(run(spec))
+            if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
+                break
+        return outcomes
 
 
 def _store(spec: SearchSpec) -> str:

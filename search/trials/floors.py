@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
 import ray
 
+import trainables
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.study.records import Record, Scores
 from search.trials import full_runs, worker
 from search.trials.full_runs import POLL_SECONDS, Run
 from search.trials.worker import Job
+from trainables.parts.training import frozen
 
 REGIMES = ("majority", "tfidf", "probe")
 """The regimes that are floors, the cheapest first."""
@@ -21,28 +24,77 @@ REGIMES = ("majority", "tfidf", "probe")
 class Floors:
     """The floors of a command's searches, which share data and model: run once, and tested once.
 
-    Nothing runs before `start`. The test split is read by `test` only.
+    Nothing runs before `encode` and `start`. On a CPU the runs are threads of this process, which
+    has nothing else to do before the trials and has imported everything; the workers that Ray has
+    ready stay for the trials. On a GPU they are Ray tasks. The test split is read by `test` only.
     """
 
     def __init__(self, job: Job, resources: Resources, prepared: Prepared, seed: int) -> None:
-        self.resources, self.prepared, self.seed = resources, prepared, seed
-        self.jobs = {regime: replace(job, regime=regime, epochs=1) for regime in REGIMES}
+        self.job, self.resources, self.prepared, self.seed = job, resources, prepared, seed
         self.found: dict[str, Record] = {}
         """What is recorded of each floor, by its regime."""
         self.failures: dict[str, str] = {}
         """Why a floor is missing."""
-        self._pending: dict[ray.ObjectRef, str] = {}
+        self._threads = ThreadPoolExecutor(resources.slots) if job.device == "cpu" else None
+        self._encoded: Future[ray.ObjectRef] | None = None
+        self._pending: dict[Future[Any], str] = {}
         self._models: dict[str, ray.ObjectRef] = {}
         self._tested: dict[str, Scores] = {}
 
-    def start(self) -> None:
-        """Submit the runs, if they have not been."""
-        if self._models:
+    def encode(self) -> None:
+        """Begin to encode train and validation, if that has not begun."""
+        if self._encoded is not None:
             return
-        remote = worker.task(worker.floor, self.resources.cpus, self.resources.gpus, outputs=2)
-        for regime, job in self.jobs.items():
-            record, self._models[regime] = remote.remote(job, self.seed)
-            self._pending[record] = regime
+        if self._threads is None:
+            encode = worker.task(worker.encode, self.resources.cpus, self.resources.gpus)
+            join = worker.task(worker.join, self.resources.cpus, 0.0)
+            self._encoded = Future()
+            self._encoded.set_result(join.remote(self.job, encode.remote(self.job, 0, 1)))
+            return
+        count = min(self.resources.slots, frozen.chunk_count(self.prepared.data))
+        parts = [
+            self._threads.submit(worker.encode, self.job, part, count) for part in range(count)
+        ]
+        # Threads take what is submitted in its order, so the parts have begun by then.
+        self._encoded = self._threads.submit(
+            lambda: ray.put(worker.join(self.job, *(part.result() for part in parts)))
+        )
+
+    def encoded(self, *, wait: bool) -> ray.ObjectRef | None:
+        """What `encode` makes, for trials; without `wait`, None if it is not ready.
+
+        Trials that need it then encode for themselves, with the same result.
+        """
+        if self._encoded is None or not (wait or self._encoded.done()):
+            return None
+        return None if self._encoded.exception() else self._encoded.result()
+
+    def start(self) -> None:
+        """Begin the runs, if they have not begun."""
+        if self._pending or self.found or self.failures:
+            return
+        self.encode()
+        for regime in REGIMES:
+            if self._threads is not None:
+                run = self._threads.submit(self._run_here, regime)
+            else:
+                remote = worker.task(
+                    worker.floor, self.resources.cpus, self.resources.gpus, outputs=2
+                )
+                record, self._models[regime] = remote.remote(self._job(regime), self.seed)
+                run = record.future()
+            self._pending[run] = regime
+
+    def _run_here(self, regime: str) -> Record:
+        record, model = worker.floor(self._job(regime), self.seed)
+        self._models[regime] = ray.put(model)
+        return record
+
+    def _job(self, regime: str) -> Job:
+        """The job of a floor. One that reads encoded sentences waits for them."""
+        reads = trainables.load(regime).Config().reads_encoded
+        encoded = self.encoded(wait=True) if reads else None
+        return replace(self.job, regime=regime, epochs=1, encoded=encoded)
 
     def collect(self, within: float, check: Callable[[], None] = lambda: None) -> bool:
         """Wait for the runs, at most so many seconds; whether all have ended.
@@ -51,18 +103,23 @@ class Floors:
         """
         deadline = time.monotonic() + within
         while self._pending:
-            ended, _ = ray.wait(list(self._pending), timeout=min(within, POLL_SECONDS))
+            ended, _ = wait(self._pending, min(within, POLL_SECONDS), FIRST_COMPLETED)
             check()
-            for reference in ended:
-                regime = self._pending.pop(reference)
+            for run in ended:
+                regime = self._pending.pop(run)
                 try:
-                    self.found[regime] = ray.get(reference)
-                except ray.exceptions.RayError as error:
+                    self.found[regime] = run.result()
+                except Exception as error:  # whatever a regime raises; the search goes on
                     self.failures[regime] = worker.failure_reason(error)
             if not ended and time.monotonic() >= deadline:
                 return False
         self.found = {regime: self.found[regime] for regime in REGIMES if regime in self.found}
         return True
+
+    def close(self) -> None:
+        """Begin nothing more. What runs in a thread ends within seconds."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     def test(
         self, found: Mapping[str, Record], check: Callable[[], None] = lambda: None
@@ -78,7 +135,7 @@ class Floors:
         return {regime: self._tested[regime] for regime in found}
 
     def _run(self, regime: str, config: dict[str, Any]) -> Run:
-        job = self.jobs[regime]
+        job = self._job(regime)
         if regime not in self._models:
             return full_runs.start(job, self.resources, 0, self.seed, config)
         model = self._models[regime]

@@ -22,6 +22,7 @@ import pytest
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder
+from search.trials.floors import REGIMES
 from tests import tiny
 from tests.processes import ROOT, Inputs, copy_code, run, search_folders
 
@@ -297,7 +298,8 @@ def check_mlflow_runs_finished(results: Path, name: str) -> None:
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{results / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id
     runs = client.search_runs([experiment], f"tags.`regimen.search` = '{name}'")
-    assert len(runs) == TRIALS + 1 and {run.info.status for run in runs} == {"FINISHED"}
+    assert len(runs) == TRIALS + len(REGIMES) + 1
+    assert {run.info.status for run in runs} == {"FINISHED"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -120,6 +120,12 @@ def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
         f"trial {trial.number}": points(records.epochs(trial))
         for trial in tracking.logged_trials(study)
     }
+    for regime, record in records.FLOORS.read(study).items():
+        known = ("validation_accuracy", "best_validation_accuracy", "validation_loss")
+        score = {"best_validation_accuracy": record["validation_accuracy"]}
+        every[f"floor {regime}"] = sorted(
+            (name, 0, float((record | score)[name])) for name in known if name in NAMES
+        )
     for kind in (records.CHOICE_RUNS.name, records.REPORT_RUNS.name):
         for number, seeds in study.user_attrs.get(kind, {}).items():
             every |= {f"trial {number} seed {seed}": points(found) for seed, found in seeds.items()}
