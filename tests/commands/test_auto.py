@@ -12,7 +12,7 @@ from search.study import records
 from search.study import study as studies
 from tests.processes import ROOT, Inputs, run, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 BUDGET = 8
 
