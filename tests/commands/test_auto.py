@@ -68,7 +68,7 @@ def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: 
     assert trials_of(inputs) == ran
 
 
-def test_a_budget_continues_on_the_same_conditions_only(inputs: Inputs) -> None:
+def test_a_budget_below_the_number_of_regimes_is_one_line_and_exit_code_2(inputs: Inputs) -> None:
     command = ["search.run", "--regime", "auto", "--name", "mine", *inputs.sources]
     few = run(*command, "--trials", "2")
     assert few.returncode == 2

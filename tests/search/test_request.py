@@ -33,6 +33,28 @@ def test_all_makes_a_search_for_each_regime_that_has_anything_to_search() -> Non
     assert set(trainables.names()) - set(searched_regimes()) == {"majority"}
 
 
+def test_auto_continues_under_the_same_name_on_the_same_conditions_only(tmp_path: Path) -> None:
+    command = ["--regime", "auto", "--name", "mine", *BASE, "--results", str(tmp_path)]
+    first = read_request(arguments.parse(command))
+    assert first.auto == "mine" and not first.resume
+    assert [made.name for made in first.specs] == [f"mine-{each.regime}" for each in first.specs]
+    begun = first.specs[0]
+    begun.folder.mkdir()
+    (begun.folder / "spec.json").write_text(begun.to_json())
+    more = read_request(arguments.parse([*command, "--trials", "90"]))
+    assert [made.trials for made in more.specs] == [90] * len(first.specs)
+    for change in ("--epochs 3", "--seed 4", "--scheduler median"):
+        with pytest.raises(ValueError, match=f"^'mine-{begun.regime}' began with "):
+            read_request(arguments.parse([*command, *change.split()]))
+
+
+def test_auto_without_a_name_takes_one_that_no_search_has(tmp_path: Path) -> None:
+    command = ["--regime", "auto", *BASE, "--results", str(tmp_path)]
+    (tmp_path / "auto-embedded-1-supcon").mkdir()
+    (tmp_path / "auto-embedded-1-supcon" / "spec.json").write_text("{}")
+    assert read_request(arguments.parse(command)).auto == "auto-embedded-2"
+
+
 def test_a_resumed_search_takes_more_trials_but_no_fixed_field(tmp_path: Path) -> None:
     made = spec(name="old", results=str(tmp_path), trials=5)
     made.folder.mkdir()
