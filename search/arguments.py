@@ -67,6 +67,11 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         "--resume", metavar="NAME", help="Continue a search; --trials may be higher than before"
     )
     parser.add_argument(
+        "--cold",
+        action="store_true",
+        help="With --regime all: do not try in a search what the best search before it found",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="Print the search space, trial 0, the plan and its estimated cost; run nothing",

@@ -26,6 +26,8 @@ class Request:
     """Notes for the user, a line each: which defaults were not available."""
     auto: str | None = None
     """With `--regime auto`: the name that the searches' names begin with."""
+    cold: bool = False
+    """Whether each search begins without what the searches before it found."""
 
 
 def read_request(args: argparse.Namespace) -> Request:
@@ -49,7 +51,7 @@ def read_request(args: argparse.Namespace) -> Request:
     if args.regime == "all" and args.name:
         specs = [replace(spec, name=f"{args.name}-{spec.regime}") for spec in specs]
     specs = [spec.named() for spec in specs]
-    return Request(specs, False, args.dry_run, args.quiet, banner)
+    return Request(specs, False, args.dry_run, args.quiet, banner, cold=args.cold)
 
 
 def searched_by_auto() -> list[str]:

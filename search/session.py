@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -21,7 +22,10 @@ from search.pipeline import Outcome, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
+from search.study.configuration import shared_parameters
 from search.study.lock import require_not_running
+from search.study.study import read_study
+from search.study.winner import best_configuration
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole, print_table
 from search.terminal.plan import print_data, print_line
@@ -51,7 +55,13 @@ def run_command(args: argparse.Namespace, stop: Stop) -> int:
         return OK
     console.quiet = asked.quiet
     outcomes = run_all(
-        asked.specs, prepared, console, stop, resume=asked.resume, auto=asked.auto is not None
+        asked.specs,
+        prepared,
+        console,
+        stop,
+        resume=asked.resume,
+        auto=asked.auto is not None,
+        cold=asked.cold,
     )
     console.quiet = False
     stopped = asked.auto is None and len(outcomes) < len(asked.specs)
@@ -94,10 +104,12 @@ def run_all(
     *,
     resume: bool = False,
     auto: bool = False,
+    cold: bool = False,
 ) -> list[Outcome]:
     """Run searches on the same data and model, until the last one or an interrupt.
 
-    `auto`: together, on one budget of trials; those that exist already go on.
+    `auto`: together, on one budget of trials; those that exist already go on. `cold`: no new search
+    begins with what the best one before it found.
     """
     first, quiet = specs[0], console.quiet
     # MLflow and the workers both take seconds to start: do it at the same time.
@@ -119,10 +131,20 @@ def run_all(
             )
         outcomes: list[Outcome] = []
         for spec in specs:
-            outcomes.append(run(spec))
+            outcomes.append(run(spec if resume or cold else _warm_started(spec, outcomes)))
             if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
                 break
         return outcomes
+
+
+def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
+    """The spec with the best configuration of the earlier searches among its first trials."""
+    ranked = [outcome for outcome in earlier if outcome.summary.best_trial is not None]
+    if not ranked:
+        return spec
+    best = max(ranked, key=lambda outcome: outcome.summary.selection_accuracy)
+    found = best_configuration(read_study(best.spec.folder))
+    return replace(spec, warm_start=shared_parameters(spec, found))
 
 
 def _store(spec: SearchSpec) -> str:

@@ -104,6 +104,8 @@ class SearchSpec:
     reported."""
     fix: dict[str, Any] = flag(default_factory=dict, on_resume="fixed", hidden=True)
     """Hyperparameters that keep the given value and are not searched."""
+    warm_start: dict[str, Any] = flag(default_factory=dict, on_resume="fixed", hidden=True)
+    """Hyperparameters that an earlier search of the same command found, tried after the paper's."""
     precision: PrecisionChoice = flag("auto", on_resume="fixed")
     """Precision of matrix products; auto: bf16 where the hardware supports it."""
     max_tokens: Annotated[int, Range(3)] = flag(64, on_resume="fixed", hidden=True)

@@ -1,5 +1,8 @@
 """The configuration of a trial: suggested by the space, fixed by the user, or the paper's."""
 
+import contextlib
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from optuna.trial import FixedTrial
@@ -9,16 +12,11 @@ import trainables
 from search.spec import SearchSpec
 
 
-class WithFixed:
-    """A trial for a space to ask, in which the user has fixed some values."""
-
-    def __init__(self, trial: Any, fixed: dict[str, Any]) -> None:
-        self.trial, self.fixed = trial, fixed
+class _Asked:
+    """A trial for a space to ask; `_suggest` gets what it asks for."""
 
     def _suggest(self, method: str, name: str, *args: Any, **kwargs: Any) -> Any:
-        if name in self.fixed:
-            return self.fixed[name]
-        return getattr(self.trial, method)(name, *args, **kwargs)
+        raise NotImplementedError
 
     def suggest_float(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._suggest("suggest_float", name, *args, **kwargs)
@@ -28,6 +26,36 @@ class WithFixed:
 
     def suggest_categorical(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._suggest("suggest_categorical", name, *args, **kwargs)
+
+
+class WithFixed(_Asked):
+    """A trial in which the user has fixed some values."""
+
+    def __init__(self, trial: Any, fixed: dict[str, Any]) -> None:
+        self.trial, self.fixed = trial, fixed
+
+    def _suggest(self, method: str, name: str, *args: Any, **kwargs: Any) -> Any:
+        if name in self.fixed:
+            return self.fixed[name]
+        return getattr(self.trial, method)(name, *args, **kwargs)
+
+
+class _Sharing(_Asked):
+    """A trial with the values of `config` where the space has them, elsewhere with `others`."""
+
+    def __init__(self, config: Mapping[str, Any], others: Mapping[str, Any]) -> None:
+        self.config, self.others = config, others
+        self.shared: dict[str, Any] = {}
+
+    def _suggest(self, method: str, name: str, *args: Any, **kwargs: Any) -> Any:
+        if name in self.config:
+            trial = FixedTrial({name: self.config[name]})
+            # Optuna warns of a value that is out of range.
+            with contextlib.suppress(ValueError, UserWarning), warnings.catch_warnings():
+                warnings.simplefilter("error")
+                self.shared[name] = getattr(trial, method)(name, *args, **kwargs)
+                return self.shared[name]
+        return self.others[name]
 
 
 def configuration(spec: SearchSpec, trial: Any) -> dict[str, Any]:
@@ -55,8 +83,16 @@ def complete(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def points(spec: SearchSpec) -> list[dict[str, Any]]:
-    """Where a search begins: the paper's configuration, then the space's own POINTS."""
-    return [{}, *getattr(spaces.load(spec.regime), "POINTS", [])]
+    """Where a search begins: the paper's configuration, what another search found, POINTS."""
+    found = [spec.warm_start] if spec.warm_start else []
+    return [{}, *found, *getattr(spaces.load(spec.regime), "POINTS", [])]
+
+
+def shared_parameters(spec: SearchSpec, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of another regime's configuration the space of `spec` can suggest too."""
+    trial = _Sharing(config, complete(spec, {}))
+    configuration(spec, trial)
+    return trial.shared
 
 
 def point_parameters(spec: SearchSpec, point: dict[str, Any]) -> dict[str, Any]:

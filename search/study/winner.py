@@ -1,10 +1,13 @@
 """The winner of a search, and its runs on seeds that did not choose it."""
 
+from typing import Any
+
 import optuna
 from optuna.trial import FrozenTrial
 
 from search.study import records
 from search.study.records import Record, Scores
+from search.study.study import ranking
 
 
 def choice_accuracy(study: optuna.Study, trial: FrozenTrial) -> float:
@@ -15,6 +18,13 @@ def choice_accuracy(study: optuna.Study, trial: FrozenTrial) -> float:
     runs = records.CHOICE_RUNS.of(study, trial.number).values()
     scores = [trial.value or 0.0, *(run[-1]["best_validation_accuracy"] for run in runs)]
     return sum(scores) / len(scores)
+
+
+def best_configuration(study: optuna.Study) -> dict[str, Any]:
+    """The winner's configuration, or the best trial's where no winner was chosen."""
+    winner = records.WINNER.read(study)
+    number = ranking(study)[0].number if winner is None else winner
+    return records.CONFIG.read(study.get_trials(deepcopy=False)[number])
 
 
 def reported_runs_chose(study: optuna.Study) -> bool:

@@ -98,6 +98,9 @@ def print_plan(console: Console, spec: SearchSpec, resources: Resources, precisi
         "search",
         f"{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
+    if spec.warm_start:
+        found = difference(spec.warm_start, {})
+        print_line(console, "begins", f"with the best of the searches before it: {found}")
     slots = counted(resources.slots, "trial")
     print_line(console, "machine", f"{slots} at a time, {per_trial(resources)}, {precision}")
 
