@@ -47,8 +47,12 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
             _add_flag(parser, field, docstrings.get(field.name, ""), types[field.name])
     parser.add_argument(
         "--confirm",
-        metavar="KxN",
-        help="Rerun the best K configurations on N seeds to choose the winner (default: 3x2)",
+        metavar="auto|KxN",
+        help=(
+            "Rerun the best K configurations on N seeds to choose the winner; auto: the best 3,"
+            " until chance no longer explains who is ahead or a quarter of the trials' epochs are"
+            " spent (default: auto)"
+        ),
     )
     parser.add_argument(
         "--no-confirm",
@@ -170,7 +174,7 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
     return values | _reruns(args)
 
 
-def _reruns(args: argparse.Namespace) -> dict[str, int]:
+def _reruns(args: argparse.Namespace) -> dict[str, int | None]:
     """What `--confirm KxN` and `--no-confirm` mean."""
     if args.confirm is not None and args.no_confirm:
         raise ValueError("--confirm and --no-confirm cannot be combined")
@@ -178,10 +182,13 @@ def _reruns(args: argparse.Namespace) -> dict[str, int]:
         return {"confirm_top": 0}
     if args.confirm is None:
         return {}
+    if args.confirm == "auto":
+        return {"confirm_top": 3, "confirm_seeds": None}
     match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", args.confirm)
     if not match:
         raise ValueError(
-            f"--confirm must be KxN, both at least 1, such as 3x2; got {quoted(args.confirm)}"
+            f"--confirm must be auto, or KxN, both at least 1, such as 3x2; got"
+            f" {quoted(args.confirm)}"
             " (--no-confirm turns it off)"
         )
     return {"confirm_top": int(match[1]), "confirm_seeds": int(match[2])}

@@ -96,9 +96,9 @@ class SearchSpec:
     """Address of a running Ray cluster."""
     confirm_top: int = flag(3, hidden=True)
     """How many of the best configurations are run again; 0: none."""
-    confirm_seeds: int = flag(2, hidden=True)
+    confirm_seeds: Count | None = flag(None, hidden=True)
     """Seeds on which each of them is run again. These scores, with the search's own, choose the
-    winner."""
+    winner. None: as many as it takes to tell them apart (`search.race`)."""
     report_seeds: int = flag(3, metavar="N")
     """Train and test the winner on N further seeds, which chose nothing; these scores are the ones
     reported."""
@@ -139,13 +139,8 @@ class SearchSpec:
         self._check_places()
 
     def _check_reruns(self) -> None:
-        require(
-            self.confirm_top >= 0 and self.confirm_seeds > 0,
-            "confirm",
-            "top x seeds, both at least 1",
-            f"{self.confirm_top}x{self.confirm_seeds}",
-        )
-        seeds = self.confirm_seeds
+        require(self.confirm_top >= 0, "confirm_top", "at least 0", self.confirm_top)
+        seeds = self.confirm_seeds or 1
         require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"at most {MAX_CHOICE_SEEDS}", seeds)
         seeds = self.report_seeds
         rule = f"from 1 to {MAX_REPORT_SEEDS}"

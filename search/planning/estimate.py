@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search.race import affordable_runs
 from search.spec import SearchSpec
 from search.study.pruners import HALVING, PRUNABLE_FRACTION
 from search.study.study import read_study, trials
@@ -77,12 +78,21 @@ def estimate(spec: SearchSpec, trial: Measurement, slots: int, finished: int = 0
         mean = mean_seconds(trial, rungs(spec), spec.reduction_factor)
         total = complete * whole + (left - complete) * mean
         pruned = min(unpruned, max(whole, total / slots))
-    choice = min(spec.confirm_top, spec.trials) * spec.confirm_seeds
+    choice = choice_runs(spec)
     report = spec.report_seeds if spec.confirm_top else 0
     # The report runs begin when the choice is made.
     waves = math.ceil(choice / slots) + math.ceil(report / slots)
     memory = min(slots, max(left, choice, report)) * trial.peak_memory
     return Estimate(left, unpruned, pruned, waves * whole, memory)
+
+
+def choice_runs(spec: SearchSpec) -> int:
+    """How many runs will choose the winner, at most."""
+    if spec.confirm_seeds or spec.confirm_top < 2:
+        return min(spec.confirm_top, spec.trials) * (spec.confirm_seeds or 0)
+    an_epoch_each = Measurement(0.0, (Stage(spec.epochs, 1.0, 1.0),), 0, 0)
+    mean = mean_seconds(an_epoch_each, rungs(spec), spec.reduction_factor)
+    return affordable_runs(spec.trials * mean, spec.epochs)
 
 
 def finished_trials(spec: SearchSpec) -> int:

@@ -108,3 +108,8 @@ def ranking(study: optuna.Study) -> list[FrozenTrial]:
 def paper_trial(study: optuna.Study) -> FrozenTrial | None:
     """Trial 0, which has the paper's configuration."""
     return next((trial for trial in trials(study) if trial.number == 0), None)
+
+
+def epochs_trained(study: optuna.Study, budget: int) -> int:
+    """The epochs of all trials together, at most `budget` of each: later stages are cheap."""
+    return sum(min(budget, len(trial.intermediate_values)) for trial in trials(study))

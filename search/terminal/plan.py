@@ -87,9 +87,11 @@ def print_plan(console: Console, spec: SearchSpec, resources: Resources, precisi
     """Print what runs, how much of it, and on what."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
+        seeds = counted(spec.confirm_seeds, "seed") if spec.confirm_seeds else "as many seeds"
+        needed = "" if spec.confirm_seeds else " as it takes to choose"
         reruns = (
-            f"best {spec.confirm_top} rerun on {counted(spec.confirm_seeds, 'seed')}, the winner on"
-            f" {spec.report_seeds} more"
+            f"best {spec.confirm_top} rerun on {seeds}{needed}, the winner on {spec.report_seeds}"
+            " more"
         )
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     trials = f"{counted(spec.trials, 'trial')} of {counted(spec.epochs, 'epoch')}"

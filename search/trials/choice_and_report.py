@@ -1,22 +1,28 @@
 """The choice runs, which choose the winner among the best trials, and the winner's report runs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import optuna
+from analysis.spread import Runs, Spread
 
 from search.cluster.resources import Resources
 from search.inputs import Prepared
+from search.race import Margin, Scores, affordable_runs, race
 from search.seeds import choice_seeds, report_seeds
 from search.spec import SearchSpec
 from search.study import records
 from search.study.records import RunKey
-from search.study.study import ranking
-from search.study.winner import choice_accuracy
+from search.study.study import epochs_trained, ranking
 from search.trials import full_runs
 from search.trials.full_runs import Run
 from search.trials.worker import Job
+
+CHANCE = 0.68
+"""Probability with which two equal trials stay in the race together: one standard error. A stricter
+rule spends more runs on trials that hardly ever win (LOG.md)."""
 
 
 def choose_and_report(
@@ -54,33 +60,69 @@ class _ChoiceAndReport:
     """Called several times a second; raises KeyboardInterrupt to stop."""
 
     def choose(self) -> int | None:
-        """Run the best `confirm_top` trials on the seeds of the choice.
+        """Run the best `confirm_top` trials on seeds of the choice.
 
         The highest mean over these runs and the search's own score wins. A configuration that fails
         on one seed cannot win; None if all do.
         """
         top = ranking(self.study)[: self.spec.confirm_top]
-        seeds = choice_seeds(self.spec.seed, self.spec.confirm_seeds)
-        wanted = [(trial.number, seed) for trial in top for seed in seeds]
+        scores = {trial.number: [trial.value or 0.0] for trial in top}
+        rounds = self._fixed if self.spec.confirm_seeds else self._race
+        for wanted in rounds(scores):
+            self._run_choice(wanted)
+            failed = records.CHOICE_FAILURES.read(self.study)
+            runs = records.CHOICE_RUNS.read(self.study)
+            for number, seed in wanted:
+                if seed in failed.get(number, {}):
+                    scores.pop(number, None)
+                elif number in scores:
+                    scores[number].append(runs[number][seed][-1]["best_validation_accuracy"])
+        if not scores:
+            return None
+        winner = max(scores, key=lambda number: (fmean(scores[number]), -number))
+        records.WINNER.write(self.study, winner)
+        return winner
+
+    def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[list[tuple[int, int]]]:
+        """All of them on the same seeds, side by side."""
+        seeds = choice_seeds(self.spec.seed, self.spec.confirm_seeds or 1)
+        yield [(number, seed) for number in scores for seed in seeds]
+
+    def _race(self, scores: Mapping[int, Scores]) -> Iterator[list[tuple[int, int]]]:
+        """One seed more for each that may still win, as long as there are runs left.
+
+        Depends on scores alone, so an interrupted race goes on as it would have.
+        """
+        runs = affordable_runs(epochs_trained(self.study, self.spec.epochs), self.spec.epochs)
+        while scores:
+            standing = race(scores, self._margin(scores), runs)
+            if not standing.next:
+                return
+            runs -= len(standing.next)
+            seed = len(scores[standing.next[0]])  # Those that run on have equally many.
+            yield [(number, choice_seeds(self.spec.seed, seed)[-1]) for number in standing.next]
+
+    def _run_choice(self, wanted: list[tuple[int, int]]) -> None:
         done = (records.CHOICE_RUNS, records.CHOICE_FAILURES)
-        new = self._start(wanted, done, f"choosing among the best {len(top)}")
+        among = ", ".join(str(number) for number in dict.fromkeys(number for number, _ in wanted))
+        new = self._start(wanted, done, f"choosing the winner: trials {among}")
         for run, trained, failure in full_runs.finished(new, self.check):
             if failure:
                 records.CHOICE_FAILURES.add(self.study, run.trial, run.seed, failure)
             else:
                 records.CHOICE_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
             self._say(run, trained.epochs, failure)
-        runs = records.CHOICE_RUNS.read(self.study)
-        means = {
-            trial.number: choice_accuracy(self.study, trial)
-            for trial in top
-            if set(seeds) <= set(runs.get(trial.number, {}))
-        }
-        if not means:
-            return None
-        winner = max(means, key=lambda number: (means[number], -number))
-        records.WINNER.write(self.study, winner)
-        return winner
+
+    def _margin(self, scores: Mapping[int, Scores]) -> Margin:
+        """How far apart two trials may be by chance, from how all of them vary over seeds."""
+        sentences = len(self.prepared.corpus.validation.texts)
+        spread = Spread.of([Runs(tuple(own), sentences) for own in scores.values()])
+
+        def margin(one: Scores, other: Scores) -> float:
+            means = (spread.of_mean(Runs(tuple(own), sentences)) for own in (one, other))
+            return spread.half_width(*means, level=CHANCE)
+
+        return margin
 
     def report(self, winner: int) -> None:
         """Train the winner on the seeds of the report and test these runs.

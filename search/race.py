@@ -1,0 +1,54 @@
+"""Which of the best trials run on a further seed before the winner is chosen: a race.
+
+Trials that are behind by more than chance explains leave it. The others run on one seed more, until
+one is left, the rest are equal for practical purposes, or the runs are spent.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+Scores = Sequence[float]
+"""A trial's accuracies as fractions: in the search, then on the seeds of the choice."""
+Margin = Callable[[Scores, Scores], float]
+"""How far apart the means of two trials may be by chance."""
+
+FRACTION = 0.25
+"""Of the epochs that the trials were trained, at most so many more choose the winner."""
+MIN_RUNS = 2
+"""Enough for one more score of two trials each."""
+INDIFFERENCE = 0.002
+"""Trials whose accuracies differ by less are equal for practical purposes."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Where the race stands after the runs so far."""
+
+    winner: int
+    """The trial with the highest mean; of equal ones the first."""
+    equal: tuple[int, ...]
+    """The trials that chance may have put behind it, the best first."""
+    next: tuple[int, ...]
+    """The trials that run on one further seed each; none when the race is over."""
+
+
+def race(scores: Mapping[int, Scores], margin: Margin, runs: int) -> Race:
+    """Judge the trials in `scores`, of which `runs` may still run on a further seed."""
+    means = {trial: fmean(own) for trial, own in scores.items()}
+    winner, *others = sorted(scores, key=lambda trial: (-means[trial], trial))
+    behind = {trial: means[winner] - means[trial] for trial in others}
+    chance = {trial: margin(scores[winner], scores[trial]) for trial in others}
+    equal = tuple(trial for trial in others if behind[trial] <= chance[trial])
+    if all(behind[trial] + chance[trial] < INDIFFERENCE for trial in equal):
+        return Race(winner, equal, ())
+    left = (winner, *equal)
+    fewest = min(len(scores[trial]) for trial in left)
+    return Race(
+        winner, equal, tuple(trial for trial in left if len(scores[trial]) == fewest)[:runs]
+    )
+
+
+def affordable_runs(epochs: float, budget: int) -> int:
+    """How many runs of `budget` epochs may choose the winner of trials of `epochs` in all."""
+    return max(MIN_RUNS, int(FRACTION * epochs / budget))
