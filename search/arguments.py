@@ -93,7 +93,7 @@ def _add_flag(
     declared = flag_of(field)
     default = declared.unset or _default_text(field.default)
     text = _sentence(docstring) + (f" (default: {default})" if default else "")
-    kind = _without_none(kind)
+    kind = str if declared.parse else _without_none(kind)
     options: dict[str, Any] = {"help": text.replace("%", "%%"), "default": None}
     if kind is bool:
         options["action"] = argparse.BooleanOptionalAction
@@ -101,7 +101,7 @@ def _add_flag(
         options["choices"] = get_args(kind)
     else:
         options["metavar"] = declared.metavar
-        options["type"] = str if declared.parse else kind
+        options["type"] = kind
     parser.add_argument(f"--{field.name.replace('_', '-')}", **options)
 
 

@@ -61,6 +61,14 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def count_or_auto(text: str) -> int | str:
+    """A whole number above 0, or `auto`."""
+    try:
+        return text if text == "auto" else positive_int(text)
+    except ValueError:
+        raise ValueError(f"auto or a whole number, at least 1; got {quoted(text)}") from None
+
+
 def seconds(text: str) -> float:
     """A duration in seconds: `90s`, `30m`, `2h`, `1d`, or seconds without a unit."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd]?)", text)

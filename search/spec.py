@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import spaces
 import trainables
-from search.flag import OnResume, flag, flag_of, float_or_auto, positive_int, seconds
+from search.flag import OnResume, count_or_auto, flag, flag_of, float_or_auto, positive_int, seconds
 from search.folders import require, results_folder, valid_name
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
@@ -90,6 +90,11 @@ class SearchSpec:
     gets it anew; the choice and report runs come on top."""
     trial_timeout: float | None = flag(None, metavar="30m", unset="no limit", parse=seconds)
     """Time after which a trial that still runs is stopped and counted as failed."""
+    patience: Count | Literal["auto"] | None = flag(
+        None, metavar="auto|N", unset="no early end", parse=count_or_auto
+    )
+    """End the search when so many trials in a row were no better than the best before them; auto:
+    when ten more are expected to raise the best accuracy by less than 0.2 points."""
     address: str | None = flag(
         None, on_resume="place", metavar="ADDR", unset="RAY_ADDRESS, else a new local cluster"
     )

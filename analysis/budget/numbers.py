@@ -20,7 +20,7 @@ def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
     assumes that trials are identically distributed. A sampler that learns improves over time, so
     for few trials the estimate is optimistic.
     """
-    accuracies = np.sort(_counted_accuracies(trials[trials["state"] != "RUNNING"]))
+    accuracies = np.sort(counted_accuracies(trials))
     number = len(accuracies)
     n = np.arange(1, number + 1)
     probability = np.diff((np.arange(number + 1) / max(1, number)) ** n[:, None], axis=1)
@@ -33,12 +33,13 @@ def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
     )
 
 
-def _counted_accuracies(ended: pandas.DataFrame) -> np.ndarray:
-    """The accuracy each trial counts with; 0 if it failed without one.
+def counted_accuracies(trials: pandas.DataFrame) -> np.ndarray:
+    """The accuracy each trial that ended counts with; 0 if it failed without one.
 
     A trial pruned before the final stage counts with the lowest accuracy of a completed trial. No
     trial counts with more than the best completed one, which is what a search returns.
     """
+    ended = trials[trials["state"] != "RUNNING"]
     accuracy = ended["final_stage_accuracy"]
     complete = accuracy[ended["state"] == "COMPLETE"]
     unscored = accuracy.isna() & (ended["state"] == "PRUNED")

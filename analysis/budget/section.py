@@ -5,7 +5,14 @@ from collections.abc import Mapping
 import pandas
 
 from analysis.budget import figures
-from analysis.budget.numbers import cost, expected_best, pruning_savings, winners_pruned
+from analysis.budget.numbers import (
+    cost,
+    counted_accuracies,
+    expected_best,
+    pruning_savings,
+    winners_pruned,
+)
+from analysis.budget.outlook import MORE, expected_gain
 from analysis.budget.rungs import rungs
 from analysis.page.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
 from analysis.read.folder import Search
@@ -54,7 +61,28 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
         " trial that failed without an accuracy counts with 0.",
         figures.expected_best(budgets),
     )
-    return [Paragraph(f"Expected best accuracy: {values}."), Figures((drawing,))]
+    paragraphs = [Paragraph(f"Expected best accuracy: {values}."), *_outlook(searches)]
+    return [*paragraphs, Figures((drawing,))]
+
+
+def _outlook(searches: Mapping[str, Search]) -> list[Block]:
+    """What further trials are expected to bring; empty where all searches are too short."""
+    gains = {
+        label: expected_gain(counted_accuracies(search.trials).tolist())
+        for label, search in searches.items()
+    }
+    said = [
+        f"{label} by {100 * gain:.2f} points" for label, gain in gains.items() if gain is not None
+    ]
+    if not said:
+        return []
+    return [
+        Paragraph(
+            f"{MORE} more trials are expected to raise the best accuracy of {', '.join(said)}. This"
+            " continues the curve below, as if trials were drawn at random: a sampler that still"
+            " improves brings more."
+        )
+    ]
 
 
 def _costs(searches: Mapping[str, Search]) -> Table:

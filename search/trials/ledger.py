@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.cluster.watchdog import ray_is_alive
 from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.spec import SearchSpec
-from search.study import records
+from search.study import patience, records
 from search.study.proposals import ask, first_trial_of_each
 from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
@@ -54,8 +54,12 @@ class Ledger:
 
     @property
     def all_trials_started(self) -> bool:
-        """Whether as many trials as wanted have started, or there are no others."""
-        return self.exhausted or len(trials(self.study)) >= self.spec.trials
+        """Whether no other trial is to start."""
+        return (
+            self.exhausted
+            or len(trials(self.study)) >= self.spec.trials
+            or patience.is_spent(self.study, self.spec.patience)
+        )
 
     def ask(self, ray_id: str) -> optuna.Trial | None:
         """The next trial to run, or None if the space is exhausted."""

@@ -15,6 +15,7 @@ from search.cluster.resources import Resources
 from search.cluster.scratch import temporary_folder
 from search.signals import Stop
 from search.spec import SearchSpec
+from search.study import patience
 from search.study.study import interrupt, trials
 from search.trials import worker
 from search.trials.ledger import Ledger
@@ -33,6 +34,7 @@ class Ending(enum.Enum):
     DONE = "as many trials as were asked for"
     EXHAUSTED = "the space holds no other configuration"
     TIME = "the time budget is spent"
+    PATIENCE = "no further trial is expected to be worth its time"
     INTERRUPTED = "the user stopped it"
     COMMON_FAILURE = "its first trials failed for one reason"
 
@@ -40,15 +42,15 @@ class Ending(enum.Enum):
 def tune_study(
     spec: SearchSpec, study: optuna.Study, job: Job, resources: Resources, stop: Stop
 ) -> Ending:
-    """Run trials until the study has `spec.trials`, the space is exhausted, the time budget is
-    spent or the user stops.
+    """Run trials until the study has `spec.trials`, the space is exhausted, the time budget or the
+    patience is spent, or the user stops.
 
     No trial is left RUNNING: interrupted ones are queued again. Raises OSError if the journal can
     no longer be written.
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
     if ledger.all_trials_started:
-        return Ending.DONE
+        return Ending.DONE if len(trials(study)) >= spec.trials else Ending.PATIENCE
     started = time.monotonic()
     with temporary_folder() as scratch:
         _tuner(spec, ledger, job, resources, str(scratch)).fit()
@@ -64,6 +66,8 @@ def tune_study(
     queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     if ledger.exhausted and not queued:
         return Ending.EXHAUSTED
+    if patience.is_spent(study, spec.patience):
+        return Ending.PATIENCE
     spent = spec.time_budget is not None and time.monotonic() - started >= spec.time_budget
     return Ending.TIME if spent else Ending.INTERRUPTED
 
