@@ -108,9 +108,9 @@ def test_fix_converts_values_to_the_fields_type() -> None:
 class GrownSpec(SearchSpec):
     """A SearchSpec with more fields."""
 
-    warm_start: Literal["none", "points"] = "points"
+    first_points: Literal["none", "points"] = "points"
     """Where the search begins."""
-    patience: int | None = flag(None, metavar="N", unset="100 % of the budget")
+    tolerance: int | None = flag(None, metavar="N", unset="100 % of the budget")
     """Epochs without
     improvement."""
     share_cache: bool = False
@@ -122,25 +122,25 @@ class GrownSpec(SearchSpec):
 def test_a_new_field_is_a_flag_with_its_help_type_choices_and_default() -> None:
     actions = {action.dest: action for action in arguments.parser(GrownSpec)._actions}
     helps = {
-        "warm_start": "Where the search begins (default: points)",
-        "patience": "Epochs without improvement (default: 100 % of the budget)",
+        "first_points": "Where the search begins (default: points)",
+        "tolerance": "Epochs without improvement (default: 100 % of the budget)",
         "share_cache": "Whether trials share a cache (default: False)",
         "cooldown": "Pause between trials (default: 60)",
     }
     assert {name: (actions[name].help or "") % () for name in helps} == helps
-    assert actions["warm_start"].choices == ("none", "points")
-    assert (actions["patience"].metavar, actions["cooldown"].metavar) == ("N", "30s")
+    assert actions["first_points"].choices == ("none", "points")
+    assert (actions["tolerance"].metavar, actions["cooldown"].metavar) == ("N", "30s")
     assert "--no-share-cache" in actions["share_cache"].option_strings
-    flags = ["--warm-start", "none", "--patience", "3", "--share-cache", "--cooldown", "2m"]
+    flags = ["--first-points", "none", "--tolerance", "3", "--share-cache", "--cooldown", "2m"]
     args = arguments.parse(["--regime", "llrd", *flags], GrownSpec)
-    values = {"warm_start": "none", "patience": 3, "share_cache": True, "cooldown": 120.0}
+    values = {"first_points": "none", "tolerance": 3, "share_cache": True, "cooldown": 120.0}
     assert arguments.given_values(args, GrownSpec) == values
-    assert "cooldown" in GrownSpec.names("fixed") and "patience" in GrownSpec.names("changeable")
+    assert "cooldown" in GrownSpec.names("fixed") and "tolerance" in GrownSpec.names("changeable")
     assert arguments.given_values(arguments.parse(["--regime", "llrd"], GrownSpec), GrownSpec) == {}
     with pytest.raises(ValueError, match=r"^--cooldown must be a number above 0 .*; got 'soon'$"):
         arguments.parse(["--regime", "llrd", "--cooldown", "soon"], GrownSpec)
     with pytest.raises(SystemExit):
-        arguments.parse(["--regime", "llrd", "--patience", "many"], GrownSpec)
+        arguments.parse(["--regime", "llrd", "--tolerance", "many"], GrownSpec)
 
 
 def test_the_flags_are_the_documented_ones() -> None:
@@ -153,9 +153,9 @@ def test_the_flags_are_the_documented_ones() -> None:
     }
     documented = """--help --regime --trials --data --text-column --label-column --model --epochs
         --seed --name --sampler --scheduler --grace --reduction-factor --gpus-per-trial
-        --cpus-per-trial --max-concurrent --time-budget --trial-timeout --address --confirm
-        --report-seeds --no-confirm --fix --precision --tracking-uri --results --resume --dry-run
-        --quiet"""
+        --cpus-per-trial --max-concurrent --time-budget --trial-timeout --patience --address
+        --confirm --no-confirm --report-seeds --fix --precision --tracking-uri --results --resume
+        --cold --dry-run --quiet"""
     assert flags == set(documented.split())
     assert all(action.help for action in arguments.parser()._actions)
 
