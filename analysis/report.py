@@ -14,10 +14,11 @@ import pandas
 from pandas.api.types import is_numeric_dtype
 
 from analysis.command import OK, Parser, exit_code, user_path
+from analysis.evidence import Evidence
 from analysis.page.blocks import Drawing, Figures, Section
 from analysis.page.html import html_page
 from analysis.page.markdown import markdown_page
-from analysis.read.folder import read_searches
+from analysis.read.folder import Search, is_search, read_searches
 from analysis.sections import sections
 from analysis.tables import tables
 from analysis.text import cell
@@ -40,13 +41,23 @@ def report(results: Path, out: Path | None = None) -> Path:
     if out.suffix.lower() != ".html":
         raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
     searches = read_searches(results)
-    parts = sections(searches)
-    for name, frame in tables(searches).items():
+    evidence = _evidence(results, searches)
+    parts = sections(searches, evidence)
+    for name, frame in tables(searches, evidence).items():
         _write(out.with_name(f"{out.stem}_{name}.csv"), _csv(frame))
     write_figures(out.with_name(f"{out.stem}_figures"), parts)
     _write(out.with_suffix(".md"), markdown_page(TITLE, parts))
     _write(out, html_page(TITLE, parts))
     return out
+
+
+def _evidence(results: Path, searches: Sequence[Search]) -> Evidence:
+    """The runs of these searches, and for a single folder those of the folders beside it."""
+    summaries = [search.summary for search in searches]
+    correct = {search.summary.name: search.correct for search in searches}
+    if is_search(results):
+        return Evidence.beside(results.resolve().parent, summaries, correct)
+    return Evidence(summaries, correct)
 
 
 def write_figures(folder: Path, parts: Sequence[Section]) -> None:

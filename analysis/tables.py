@@ -8,8 +8,9 @@ from analysis.budget.numbers import expected_best
 from analysis.budget.rungs import COLUMNS, MIN_TRIALS, rungs
 from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import numbers
-from analysis.comparison.pairwise import comparable_runs, pairwise_table
+from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import label, ordered
+from analysis.evidence import Evidence
 from analysis.hyperparameters.numbers import edges, slices
 from analysis.mistakes import numbers as mistakes
 from analysis.read.folder import Search
@@ -50,22 +51,22 @@ PER_SEARCH: dict[str, Callable[[Search], pandas.DataFrame]] = {
 """The tables that stack the rows of all searches, by name."""
 
 
-def tables(searches: Sequence[Search]) -> dict[str, pandas.DataFrame]:
+def tables(searches: Sequence[Search], evidence: Evidence) -> dict[str, pandas.DataFrame]:
     """The tables by name: `comparison` (a row per search, then one per floor), `duels` (a row per
     pair of searches), and those of `PER_SEARCH`."""
     summaries = ordered([search.summary for search in searches])
     labels = [label(summary, summaries) for summary in summaries]
-    _, runs = comparable_runs(summaries)
+    labelled = dict(zip(labels, summaries))
     return {
-        "comparison": _comparison(summaries).convert_dtypes(),
-        "duels": pairwise_table(dict(zip(labels, runs))),
+        "comparison": _comparison(summaries, evidence).convert_dtypes(),
+        "duels": pairwise_table(labelled, comparable_split(summaries), evidence),
         **{name: _stacked(searches, table) for name, table in PER_SEARCH.items()},
     }
 
 
-def _comparison(summaries: Sequence[Summary]) -> pandas.DataFrame:
+def _comparison(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
     """A row per search, then a row per floor."""
-    rows = numbers(summaries)
+    rows = numbers(summaries, evidence)
     beneath = floor_rows(ordered(summaries))
     return pandas.DataFrame([*rows.to_dict("records"), *beneath], columns=rows.columns)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 import trainables
 from analysis.comparison import table as comparison
+from analysis.evidence import Evidence
 from analysis.read.summary import Summary
 from search.atomic import write
 from search.context import Context
@@ -194,7 +195,8 @@ def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -
 def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Summary:
     """Write every file that is made from the study, except the report; returns the summary."""
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
-    note = comparison.note([summary]) + _next_steps(spec, summary)
+    evidence = Evidence.beside(spec.folder.parent, [summary])
+    note = comparison.note([summary], evidence) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
     if summary.best_trial is not None or summary.floors:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))

@@ -12,6 +12,7 @@ from rich.console import Console
 from analysis.command import INTERRUPTED, NO_RESULT, OK
 from analysis.comparison import conditions, floors
 from analysis.comparison import table as comparison
+from analysis.evidence import Evidence
 from analysis.text import duration
 from search.auto import run_auto
 from search.cluster.start import cluster
@@ -162,9 +163,10 @@ def _print_outcomes(
     """
     quiet = asked.quiet
     summaries = [outcome.summary for outcome in outcomes]
-    print_table(console, comparison.table(summaries))
+    evidence = Evidence.beside(outcomes[0].spec.folder.parent, summaries)
+    print_table(console, comparison.table(summaries, evidence))
     if not quiet:
-        for line in conditions.remarks(summaries):
+        for line in conditions.remarks(summaries, evidence):
             print_line(console, "", line, style="dim", width=2)
         for line in floors.verdicts(summaries):
             console.print(line, style="bold yellow")

@@ -7,6 +7,7 @@ from pathlib import Path
 from analysis.command import OK, Parser, exit_code
 from analysis.comparison import conditions
 from analysis.comparison import table as comparison
+from analysis.evidence import Evidence
 from search.final.folder import check_out
 from search.final.mlflow_model import check_registered_name
 from search.final.training import TrainSpec, train
@@ -87,8 +88,9 @@ def _run(args: argparse.Namespace) -> int:
         results=args.results,
     )
     final = train(spec, console)
-    print_table(console, comparison.table([final.summary]))
-    for line in conditions.remarks([final.summary]):
+    evidence = Evidence.beside(results_folder(args.results), [final.summary])
+    print_table(console, comparison.table([final.summary], evidence))
+    for line in conditions.remarks([final.summary], evidence):
         console.print(f"  {line}", style="dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")
     return OK

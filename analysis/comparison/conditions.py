@@ -8,14 +8,25 @@ from collections.abc import Sequence
 
 from analysis import paper
 from analysis.comparison.rows import grouped, label, ordered
+from analysis.comparison.settle import more_seeds
+from analysis.evidence import Difference, Evidence
 from analysis.read.summary import Summary
 
-INTERVAL = ", ± the 95 % interval of Student's t"
+INTERVALS = (
+    "± is the 95 % interval over seeds, on the sentences that were measured. How much a recipe"
+    " varies over seeds is learned from all runs on the same data, model and budget in the results"
+    " folder; df counts their degrees of freedom (a recipe's runs less one, summed over recipes),"
+    " and a weak prior from recorded searches adds about three."
+)
+NEW_SENTENCES = (
+    "On new sentences: the interval of the test accuracy for sentences like these, over seeds and"
+    " sentences. It is wider, because a test split is a sample too."
+)
 
 
-def notes(summaries: Sequence[Summary]) -> list[str]:
+def notes(summaries: Sequence[Summary], evidence: Evidence | None = None) -> list[str]:
     """`remarks`, followed by `readings`."""
-    return remarks(summaries) + readings(summaries)
+    return remarks(summaries, evidence) + readings(summaries)
 
 
 def readings(summaries: Sequence[Summary]) -> list[str]:
@@ -26,8 +37,9 @@ def readings(summaries: Sequence[Summary]) -> list[str]:
     ]
 
 
-def remarks(summaries: Sequence[Summary]) -> list[str]:
+def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> list[str]:
     """The conditions of these searches' rows, a sentence or two each; empty for no summaries."""
+    evidence = evidence or Evidence(summaries)
     rows = ordered(summaries)
     if not rows:
         return []
@@ -47,10 +59,11 @@ def remarks(summaries: Sequence[Summary]) -> list[str]:
         *_other_encoders(rows),
         *_differences(rows),
         *_fresh_seeds(rows),
+        *_intervals(rows),
         *_selection_bias(rows),
         *_failed_runs(rows),
         *_floors(rows),
-        *_paper(rows),
+        *_paper(rows, evidence),
         *_batch_sizes(rows),
     ]
 
@@ -102,12 +115,11 @@ def _fresh_seeds(rows: Sequence[Summary]) -> list[str]:
             )
         elif n == 1:
             sentences.append(
-                f"{labels}: confirmed on one fresh seed (n=1), {unused}; there is no interval."
+                f"{labels}: confirmed on one fresh seed (n=1), {unused}. Its interval rests on the"
+                " spread of other recipes alone."
             )
         else:
-            sentences.append(
-                f"{labels}: means over n={n} fresh seeds, {unused}{INTERVAL}.{_two_seeds(n)}"
-            )
+            sentences.append(f"{labels}: means over n={n} fresh seeds, {unused}.")
     return sentences
 
 
@@ -115,8 +127,7 @@ def _selection_bias(rows: Sequence[Summary]) -> list[str]:
     """Which searches of earlier versions report the runs that chose their winner."""
     return [
         f"{labels}: its numbers come from n={n} runs that also chose the winner, as in earlier"
-        f" versions of Regimen{INTERVAL if n > 1 else ''}. They are slightly too high; --resume"
-        f" adds runs on fresh seeds.{_two_seeds(n)}"
+        " versions of Regimen. They are slightly too high; --resume adds runs on fresh seeds."
         for n, labels in grouped(
             rows, lambda row: len(row.confirmed_accuracy) if row.selected_on_reported_runs else None
         )
@@ -144,27 +155,57 @@ def _floors(rows: Sequence[Summary]) -> list[str]:
     ]
 
 
-def _two_seeds(n: int) -> str:
-    return " Two seeds tell little about the spread, so the interval is wide." if n == 2 else ""
+def _intervals(rows: Sequence[Summary]) -> list[str]:
+    """How the intervals are made."""
+    if not any(row.confirmed_accuracy for row in rows):
+        return []
+    return [INTERVALS, *([NEW_SENTENCES] if any(row.test for row in rows) else [])]
 
 
-def _paper(rows: Sequence[Summary]) -> list[str]:
+def _paper(rows: Sequence[Summary], evidence: Evidence) -> list[str]:
     """The source of the published numbers, and how a difference from them is judged."""
     compared = [row for row in rows if row.comparable and paper.row(row.regime)]
-    tested = [row for row in compared if row.test]
-    sentences = [f"The paper: {paper.CITATION}, Table 7."] if compared else []
-    if tested:
-        sentences.append(
-            "Difference to paper: percentage points, ± its 95 % noise. The noise combines in"
-            " quadrature the spread over our seeds, the spread of the published run's single seed"
-            " (assumed equal to ours), and the sampling of the test sentences in both numbers."
-        )
-    single = [labels for n, labels in grouped(tested, lambda row: len(row.test)) if n == 1]
-    return sentences + [
-        f"{labels}: with n=1 the noise covers only the sampling of the test sentences and is too"
-        " small."
-        for labels in single
+    if not compared:
+        return []
+    source = f"The paper: {paper.CITATION}, Table 7."
+    if not any(row.test for row in compared):
+        return [source]
+    return [
+        source,
+        (
+            "Difference to paper: percentage points, on this test set, where both have the same"
+            " sentences. ± is its 95 % noise: the spread over our seeds, and that of the published"
+            " run's single seed, assumed equal to ours."
+        ),
+        *(_on_new_sentences(row, label(row, rows), evidence) for row in compared if row.test),
     ]
+
+
+def _on_new_sentences(row: Summary, name: str, evidence: Evidence) -> str:
+    published = paper.row(row.regime)
+    assert published is not None
+    found = evidence.to_published(row, published.test_accuracy)
+    assert found is not None
+    sentence = (
+        f"{name}: on new sentences the noise of the difference to the paper is at most"
+        f" ± {100 * found.new_sentences:.1f} points"
+    )
+    return f"{sentence}{_to_settle(row, found)}."
+
+
+def _to_settle(row: Summary, found: Difference) -> str:
+    """How many seeds a difference within its noise would need."""
+    if found.exceeds:
+        return ""
+    if found.seeds is None:
+        return (
+            ". On this test set it is within what the published run's single seed explains, so no"
+            " number of our seeds settles it"
+        )
+    return (
+        ". On this test set, a difference of this size exceeds its noise from about"
+        f" {found.seeds} report seeds on: {more_seeds(row, found.seeds)}"
+    )
 
 
 def _batch_sizes(rows: Sequence[Summary]) -> list[str]:

@@ -43,6 +43,15 @@ def _means(
         return
     mean = 100 * numbers[f"{name}_mean"][measured]
     half_width = 100 * numbers[f"{name}_half_width"][measured].fillna(0.0)
+    wider = 100 * numbers[f"{name}_half_width_new_sentences"][measured].fillna(0.0)
+    if name == "test_accuracy":  # validation chose, so it says less about new sentences
+        axes.hlines(
+            rows,
+            (mean - wider).clip(lower=0),
+            (mean + wider).clip(upper=100),
+            colour,
+            linewidth=0.6,
+        )
     axes.errorbar(
         mean,
         rows,

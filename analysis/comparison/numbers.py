@@ -8,22 +8,26 @@ import pandas
 
 from analysis import paper
 from analysis.comparison.rows import ordered
-from analysis.intervals import Difference, Interval, difference, mean_interval
+from analysis.evidence import Evidence
+from analysis.intervals import Interval
 from analysis.read.summary import Summary
 
 
-def numbers(summaries: Sequence[Summary]) -> pandas.DataFrame:
-    """A row per search, in the table's order."""
-    return pandas.DataFrame([row(summary) for summary in ordered(summaries)])
+def numbers(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pandas.DataFrame:
+    """A row per search, in the table's order. `evidence`: by default that of these searches."""
+    evidence = evidence or Evidence(summaries)
+    return pandas.DataFrame([row(summary, evidence) for summary in ordered(summaries)])
 
 
-def row(summary: Summary) -> dict[str, Any]:
+def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
     """One search's numbers: fractions, nats, seconds, counts; NaN where missing.
 
-    Means over seeds have three columns: `*_mean`, `*_half_width` of the 95 % interval, and `*_n`.
+    Means over seeds have five columns: `*_mean`, `*_half_width` of the 95 % interval on these
+    sentences, `*_half_width_new_sentences`, `*_n`, and `*_df` of the spread over seeds.
     """
     published = paper.row(summary.regime) if summary.comparable else None
-    to_paper = _difference(summary, published)
+    to_paper = evidence.to_published(summary, published.test_accuracy) if published else None
+    confirmed = evidence.mean(summary, "validation")
     contrastive = summary.last_contrastive_loss
     return {
         "name": summary.name,
@@ -35,11 +39,12 @@ def row(summary: Summary) -> dict[str, Any]:
         "paper_test_loss": published.test_loss if published else math.nan,
         "paper_config_validation_accuracy": _float(summary.paper_config_validation_accuracy),
         "best_validation_accuracy": _float(summary.best_validation_accuracy),
-        **_mean_columns("confirmed_accuracy", summary.confirmed_accuracy),
-        **_mean_columns("test_accuracy", summary.test_accuracies),
-        **_over_floor(summary),
+        **_mean_columns("confirmed_accuracy", confirmed),
+        **_mean_columns("test_accuracy", evidence.mean(summary, "test")),
+        **_over_floor(summary, confirmed),
         "difference": to_paper.value if to_paper else math.nan,
-        "difference_noise": to_paper.noise if to_paper else math.nan,
+        "difference_noise": to_paper.half_width if to_paper else math.nan,
+        "difference_noise_new_sentences": to_paper.new_sentences if to_paper else math.nan,
         "difference_exceeds": to_paper.exceeds if to_paper else None,
         "test_loss": _mean(run.test_loss for run in summary.test),
         "test_loss_paper": _mean(run.test_loss_paper for run in summary.test),
@@ -51,34 +56,26 @@ def row(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _mean_columns(name: str, values: Sequence[float]) -> dict[str, float]:
-    mean = mean_interval(values) if values else Interval(math.nan, None, 0)
+def _mean_columns(name: str, mean: Interval) -> dict[str, float]:
     return {
         f"{name}_mean": mean.mean,
         f"{name}_half_width": _float(mean.half_width),
+        f"{name}_half_width_new_sentences": _float(mean.new_sentences),
         f"{name}_n": mean.n,
+        f"{name}_df": _float(mean.freedom),
     }
 
 
-def _over_floor(summary: Summary) -> dict[str, Any]:
+def _over_floor(summary: Summary, confirmed: Interval) -> dict[str, Any]:
     """The winner's mean validation accuracy minus the best floor's, which is a single run."""
-    floor, runs = summary.best_floor, summary.confirmed_accuracy
-    over = (
-        mean_interval([run - floor.validation_accuracy for run in runs]) if floor and runs else None
-    )
+    floor = summary.best_floor
+    known = floor is not None and confirmed.n > 0
     return {
         "floor": floor.regime if floor else None,
         "floor_validation_accuracy": _float(floor.validation_accuracy if floor else None),
-        "over_floor": over.mean if over else math.nan,
-        "over_floor_half_width": _float(over.half_width if over else None),
+        "over_floor": confirmed.mean - floor.validation_accuracy if floor and known else math.nan,
+        "over_floor_half_width": _float(confirmed.half_width if known else None),
     }
-
-
-def _difference(summary: Summary, published: paper.Row | None) -> Difference | None:
-    if published is None or not summary.test:
-        return None
-    test_size = summary.test_size or paper.SIZES["test"]
-    return difference(summary.test_accuracies, published.test_accuracy, test_size)
 
 
 def _float(value: float | None) -> float:

@@ -1,100 +1,81 @@
 """Is one search's winner better than another's, or is the difference seed noise?
 
-The difference of two means, with its confidence interval over seeds.
+Every pair of searches, corrected for their number.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations
 
 import numpy as np
 import pandas
-from scipy.special import stdtrit
 
+from analysis.evidence import Evidence, Split
 from analysis.read.summary import Summary
 
-SMALLEST_VARIANCE = 1e-18
-"""Below this, the runs of both sides are equal except for rounding."""
+COLUMNS = [
+    "regime",
+    "other",
+    "difference",
+    "half_width",
+    "half_width_new_sentences",
+    "p_value",
+    "p_holm",
+    "different",
+    "seeds_needed",
+    "n",
+    "n_other",
+]
+LEVEL = 0.05
 
 
-@dataclass(frozen=True)
-class PairwiseDifference:
-    """One mean accuracy minus another, as fractions."""
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p values: of equal recipes, at most 5 % of comparisons have one below 0.05.
 
-    value: float
-    half_width: float | None
-    """Half width of its 95 % interval over seeds; None where the runs show no spread."""
-
-    @property
-    def significant(self) -> bool:
-        """Whether the interval excludes 0. Among equal recipes, at most 5 % of pairs are."""
-        return self.half_width is not None and abs(self.value) > self.half_width
-
-    def __str__(self) -> str:
-        """In percentage points: `+4.0 ± 1.5`."""
-        spread = "" if self.half_width is None else f" ± {100 * self.half_width:.1f}"
-        return f"{100 * self.value:+.1f}{spread}"
-
-
-def pairwise_difference(ours: Sequence[float], theirs: Sequence[float]) -> PairwiseDifference:
-    """The mean of `ours` minus the mean of `theirs`, with Welch's t interval.
-
-    The runs are assumed independent and normal; the two spreads may differ.
-
-    half width = t(0.975, df) sqrt(s1^2 / n1 + s2^2 / n2)
-
-    with the degrees of freedom of Welch and Satterthwaite if both sides have equally many runs, and
-    the smaller side's n - 1 otherwise, because Welch's interval is too narrow for few runs against
-    many. A single run has no spread. Raises ValueError for a side without runs.
+    https://www.jstor.org/stable/4615733
     """
-    if not len(ours) or not len(theirs):
-        raise ValueError("a difference needs at least one run on each side")
-    value = float(np.mean(ours) - np.mean(theirs))
-    sizes = [len(ours), len(theirs)]
-    if min(sizes) < 2:
-        return PairwiseDifference(value, None)
-    variances = [float(np.var(runs, ddof=1)) / len(runs) for runs in (ours, theirs)]
-    if sum(variances) < SMALLEST_VARIANCE:
-        return PairwiseDifference(value, None)
-    welch = sum(variances) ** 2 / sum(
-        variance**2 / (n - 1) for variance, n in zip(variances, sizes)
-    )
-    freedom = welch if len(ours) == len(theirs) else min(sizes) - 1
-    half_width = float(stdtrit(freedom, 0.975)) * math.sqrt(sum(variances))
-    return PairwiseDifference(value, half_width)
+    order = np.argsort(p_values)
+    adjusted = np.empty(len(p_values))
+    steps = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in adjusted]
 
 
-def pairwise_table(runs: Mapping[str, Sequence[float]]) -> pandas.DataFrame:
-    """A row per ordered pair of searches, from the accuracies of their runs.
+def pairwise_table(
+    summaries: Mapping[str, Summary], split: Split, evidence: Evidence
+) -> pandas.DataFrame:
+    """A row per ordered pair of searches, by their labels; searches without runs are left out.
 
-    Columns: `regime`, `other`, `difference` of their means, its `half_width`, `n` and `n_other`.
-    Searches without runs are left out.
+    `difference` of their means with its `half_width`s; `p_value`, and `p_holm` over all pairs;
+    whether they are `different` by it; `seeds_needed` on either side to see a difference of this
+    size; `n` and `n_other` runs.
     """
-    measured = {name: accuracies for name, accuracies in runs.items() if len(accuracies)}
-    rows = [
-        {
-            "regime": name,
-            "other": other,
-            "difference": difference.value,
-            "half_width": difference.half_width,
-            "n": len(ours),
-            "n_other": len(theirs),
-        }
-        for (name, ours), (other, theirs) in permutations(measured.items(), 2)
-        for difference in [pairwise_difference(ours, theirs)]
+    measured = {label: own for label, own in summaries.items() if evidence.mean(own, split).n}
+    pairs = list(combinations(measured, 2))
+    found = [
+        evidence.difference(measured[one], measured[other], split, len(pairs))
+        for one, other in pairs
     ]
-    return pandas.DataFrame(
-        rows, columns=["regime", "other", "difference", "half_width", "n", "n_other"]
-    )
+    adjusted = holm([pair.p_value for pair in found])
+    rows = {}
+    for (one, other), pair, p_holm in zip(pairs, found, adjusted):
+        n, n_other = (evidence.mean(measured[label], split).n for label in (one, other))
+        shared = (
+            pair.half_width,
+            pair.new_sentences,
+            pair.p_value,
+            p_holm,
+            p_holm < LEVEL,
+            pair.seeds,
+        )
+        rows[one, other] = (one, other, pair.value, *shared, n, n_other)
+        rows[other, one] = (other, one, 0.0 - pair.value, *shared, n_other, n)
+    order = list(measured)
+    ordered = sorted(rows, key=lambda pair: (order.index(pair[0]), order.index(pair[1])))
+    return pandas.DataFrame([rows[pair] for pair in ordered], columns=COLUMNS)
 
 
-def comparable_runs(summaries: Sequence[Summary]) -> tuple[str, list[list[float]]]:
-    """The split on which searches are compared, and each one's accuracies there.
-
-    The test split if every confirmed search was evaluated on it, else validation.
-    """
+def comparable_split(summaries: Sequence[Summary]) -> Split:
+    """The split on which searches are compared: test if every confirmed search was evaluated on
+    it, else validation."""
     confirmed = [summary for summary in summaries if summary.confirmed_accuracy]
-    if confirmed and all(summary.test for summary in confirmed):
-        return "test", [summary.test_accuracies for summary in summaries]
-    return "validation", [list(summary.confirmed_accuracy) for summary in summaries]
+    return "test" if confirmed and all(summary.test for summary in confirmed) else "validation"

@@ -10,7 +10,8 @@ from analysis.comparison.conditions import notes
 from analysis.comparison.floors import floor_rows, verdicts
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import label, ordered
-from analysis.intervals import Difference, Interval
+from analysis.evidence import Evidence
+from analysis.intervals import Interval
 from analysis.page.markdown import bullets, markdown
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL
@@ -23,6 +24,7 @@ COLUMNS = [
     "confirmed val",
     "over floor",
     "test",
+    "on new sentences",
     "difference to paper",
     "exceeds noise",
     "loss",
@@ -32,8 +34,11 @@ PAPER_COLUMNS = ["paper test", "difference to paper", "exceeds noise"]
 """The columns that only searches comparable with the paper fill."""
 
 
-def table(summaries: Sequence[Summary]) -> pandas.DataFrame:
+def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pandas.DataFrame:
     """A row of text per search, accuracies in percent; then a row per floor.
+
+    `evidence` holds the runs that tell about the spread over seeds: by default those of these
+    searches.
 
     Rows are in the order of the paper's Table 7, then others by name. Without a search that is
     comparable with the paper, the paper's columns are left out. If several searches have one
@@ -41,7 +46,8 @@ def table(summaries: Sequence[Summary]) -> pandas.DataFrame:
     """
     rows = ordered(summaries)
     beneath = floor_rows(rows)
-    cells = [_cells(label(summary, rows), row(summary)) for summary in rows]
+    evidence = evidence or Evidence(rows)
+    cells = [_cells(label(summary, rows), row(summary, evidence)) for summary in rows]
     cells += [_floor_cells(numbers) for numbers in beneath]
     frame = pandas.DataFrame(cells, columns=COLUMNS, dtype=object)
     if not any(summary.comparable for summary in rows):
@@ -49,24 +55,18 @@ def table(summaries: Sequence[Summary]) -> pandas.DataFrame:
     return frame if beneath else frame.drop(columns="over floor")
 
 
-def note(summaries: Sequence[Summary]) -> str:
+def note(summaries: Sequence[Summary], evidence: Evidence | None = None) -> str:
     """The table and the conditions it rests on, as Markdown."""
-    sentences = verdicts(summaries) + notes(summaries)
-    return f"{markdown(table(summaries))}\n{bullets(sentences)}"
+    evidence = evidence or Evidence(summaries)
+    sentences = verdicts(summaries) + notes(summaries, evidence)
+    return f"{markdown(table(summaries, evidence))}\n{bullets(sentences)}"
 
 
 def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
     difference, exceeds = EMPTY_CELL, EMPTY_CELL
     if not math.isnan(numbers["difference"]):
         exceeds = "yes" if numbers["difference_exceeds"] else "no"
-        difference = str(
-            Difference(
-                numbers["difference"],
-                numbers["difference_noise"],
-                numbers["difference_exceeds"],
-                numbers["test_accuracy_n"],
-            )
-        )
+        difference = _points(numbers["difference"], numbers["difference_noise"])
     return {
         "regime": regime,
         "paper test": _percent(numbers["paper_test_accuracy"]),
@@ -75,6 +75,7 @@ def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
         "confirmed val": _mean(numbers, "confirmed_accuracy"),
         "over floor": _over_floor(numbers),
         "test": _mean(numbers, "test_accuracy"),
+        "on new sentences": _half_width(numbers["test_accuracy_half_width_new_sentences"]),
         "difference to paper": difference,
         "exceeds noise": exceeds,
         "loss": _formatted(numbers["test_loss"], ".3f"),
@@ -94,12 +95,19 @@ def _floor_cells(numbers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _over_floor(numbers: Mapping[str, Any]) -> str:
-    """`+1.3 ± 0.4 (n=3)`, in percentage points."""
+    """`+1.3 ± 0.4`, in percentage points."""
     if math.isnan(numbers["over_floor"]):
         return EMPTY_CELL
-    half_width = numbers["over_floor_half_width"]
-    spread = "" if math.isnan(half_width) else f" ± {100 * half_width:.1f}"
-    return f"{100 * numbers['over_floor']:+.1f}{spread} (n={numbers['confirmed_accuracy_n']})"
+    return _points(numbers["over_floor"], numbers["over_floor_half_width"])
+
+
+def _points(value: float, half_width: float) -> str:
+    """`+1.3 ± 0.4`, in percentage points."""
+    return f"{100 * value:+.1f} {_half_width(half_width)}"
+
+
+def _half_width(half_width: float) -> str:
+    return EMPTY_CELL if math.isnan(half_width) else f"± {100 * half_width:.1f}"
 
 
 def _formatted(value: float, form: str) -> str:
@@ -111,11 +119,8 @@ def _percent(value: float) -> str:
 
 
 def _mean(numbers: Mapping[str, Any], name: str) -> str:
-    """`87.4 ± 1.2 (n=3)` from a mean, its half width and n."""
-    half_width = numbers[f"{name}_half_width"]
-    interval = Interval(
-        numbers[f"{name}_mean"],
-        None if math.isnan(half_width) else half_width,
-        numbers[f"{name}_n"],
-    )
-    return str(interval) if interval.n else EMPTY_CELL
+    """`87.4 ± 1.2 (n=3, df=8)` from a mean, its half width, n and df."""
+    if not numbers[f"{name}_n"]:
+        return EMPTY_CELL
+    n, freedom = int(numbers[f"{name}_n"]), int(numbers[f"{name}_df"])
+    return str(Interval(numbers[f"{name}_mean"], numbers[f"{name}_half_width"], n, freedom))

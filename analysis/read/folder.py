@@ -1,5 +1,6 @@
 """The searches in a results folder, with every file checked."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,15 +8,17 @@ from typing import Any
 
 import pandas
 
+from analysis.read.correct import Correct, read_correct
 from analysis.read.earlier import translate_epochs, translate_trials
 from analysis.read.files import check_whole_numbers, checked, read_csv, read_json
 from analysis.read.predictions import read_predictions
-from analysis.read.scores import final_stage_accuracy
+from analysis.read.scores import final_stage_accuracy, run_accuracies
 from analysis.read.space import Space, read_space
 from analysis.read.summary import Summary
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
 SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
+CORRECT = "correct.csv"
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 CONFIG_PREFIX = "config."
 """Prefix of the hyperparameter columns of trials.csv."""
@@ -66,6 +69,8 @@ class Search:
     completed."""
     predictions: pandas.DataFrame
     """The winner's predictions on validation; empty without report runs."""
+    correct: Correct
+    """Which sentences the report runs got right; empty where that is not recorded."""
 
 
 def read_searches(results: Path) -> list[Search]:
@@ -77,8 +82,8 @@ def read_searches(results: Path) -> list[Search]:
         raise ValueError(f"no folder '{results}'")
     folders = (
         [results]
-        if _is_search(results)
-        else sorted(path for path in results.iterdir() if path.is_dir() and _is_search(path))
+        if is_search(results)
+        else sorted(path for path in results.iterdir() if path.is_dir() and is_search(path))
     )
     if not folders:
         raise ValueError(f"no search in '{results}': neither it nor a folder in it has a {SPEC}")
@@ -102,11 +107,9 @@ def read_search(folder: Path) -> Search:
         translate=translate_epochs,
     )
     check_whole_numbers(folder / EPOCHS, epochs, "trial", "epoch")
-    summary = (
-        Summary.from_dict(read_json(folder / SUMMARY), folder / SUMMARY)
-        if finished
-        else provisional(spec, trials)
-    )
+    summary = read_summary(folder) if finished else provisional(spec, trials)
+    if not summary.choice_runs:
+        summary = replace(summary, choice_runs=_choice_runs(epochs))
     return Search(
         spec=spec,
         trials=trials.assign(final_stage_accuracy=final_stage_accuracy(trials, epochs)),
@@ -118,7 +121,30 @@ def read_search(folder: Path) -> Search:
             folder / IMPORTANCES, ("importance", "trials"), ("name",), required=False
         ),
         predictions=read_predictions(folder / PREDICTIONS),
+        correct=read_correct(folder / CORRECT, summary.winner_trial),
     )
+
+
+def read_summary(folder: Path) -> Summary:
+    """A finished search's outcome. Raises ValueError if its file is missing or damaged."""
+    return Summary.from_dict(read_json(folder / SUMMARY), folder / SUMMARY)
+
+
+def read_outcomes(results: Path) -> list[tuple[Summary, Correct]]:
+    """The finished searches in a results folder, without their trials; damaged ones are left
+    out."""
+    found = []
+    for path in sorted(results.glob(f"*/{SUMMARY}")):
+        with contextlib.suppress(ValueError):
+            summary = read_summary(path.parent)
+            found.append((summary, read_correct(path.with_name(CORRECT), summary.winner_trial)))
+    return found
+
+
+def _choice_runs(epochs: pandas.DataFrame) -> dict[str, tuple[float, ...]]:
+    """The accuracies of the choice runs by trial, for the summaries of earlier versions."""
+    by_trial = run_accuracies(epochs, "choice").groupby(level="trial")
+    return {f"{trial:.0f}": tuple(accuracies) for trial, accuracies in by_trial}
 
 
 def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> Summary:
@@ -168,7 +194,8 @@ def _read_trials(path: Path, *, required: bool) -> pandas.DataFrame:
     return trials
 
 
-def _is_search(folder: Path) -> bool:
+def is_search(folder: Path) -> bool:
+    """Whether a search has written a file here."""
     return any((folder / name).exists() for name in (SPEC, TRIALS, SUMMARY))
 
 

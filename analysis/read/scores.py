@@ -1,4 +1,4 @@
-"""The accuracy that a search's trials are ranked by."""
+"""The accuracy that a search's trials are ranked by, and that of its choice and report runs."""
 
 import pandas
 
@@ -19,3 +19,12 @@ def final_stage_accuracy(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> 
     in_final_stage = searched[searched["stage"] == final_stage]
     reached = in_final_stage.groupby("trial")["validation_accuracy"].max()
     return best.where(trials["state"] == "COMPLETE", trials["number"].map(reached))
+
+
+def run_accuracies(epochs: pandas.DataFrame, kind: str) -> pandas.Series:
+    """The best validation accuracy in the final stage of each `choice` or `report` run, by `trial`
+    and `seed`."""
+    runs = epochs[epochs["kind"] == kind]
+    final_stage = runs.groupby(["trial", "seed"])["stage"].transform("last")
+    in_final_stage = runs[runs["stage"] == final_stage]
+    return in_final_stage.groupby(["trial", "seed"])["validation_accuracy"].max()

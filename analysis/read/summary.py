@@ -99,6 +99,9 @@ class Summary:
     choice_accuracy: float | None = None
     """What the winner was chosen by: its mean validation accuracy over the search and the choice
     runs; None without such runs."""
+    choice_runs: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    """Validation accuracies of the choice runs, by the number of their trial. Summaries of earlier
+    versions have none."""
     confirmed_accuracy: tuple[float, ...]
     """The winner's validation accuracy on each report seed."""
     confirmed_seeds: tuple[int, ...] = ()
@@ -138,6 +141,15 @@ class Summary:
     def selected_on_reported_runs(self) -> bool:
         """Whether the reported runs also chose the winner, which makes their mean optimistic."""
         return bool(self.confirmed_accuracy) and self.confirmed_runs_chose
+
+    @property
+    def same_on_every_seed(self) -> bool:
+        """Whether the regime leaves nothing to chance, as far as the winner's runs show: they have
+        one test loss, or without a test split at least three runs have one accuracy."""
+        if len(self.test) > 1:
+            return len({run.test_loss for run in self.test}) == 1
+        runs = (*self.choice_runs.get(str(self.winner_trial), ()), *self.confirmed_accuracy)
+        return len(runs) > 2 and len(set(runs)) == 1
 
     @property
     def selection_accuracy(self) -> float:

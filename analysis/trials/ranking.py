@@ -3,6 +3,7 @@
 import pandas
 
 from analysis.read.folder import CONFIG_PREFIX
+from analysis.read.scores import run_accuracies
 from analysis.text import EMPTY_CELL, duration, short_value
 
 
@@ -41,7 +42,7 @@ def candidates(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.Dat
     Per trial: its accuracy in the search and on each choice seed, and their mean, by which the
     winner was chosen; for the winner also its accuracy on each report seed, and their mean.
     """
-    choice = _accuracies(epochs[epochs["kind"] == "choice"], "choice")
+    choice = _accuracies(epochs, "choice")
     if choice.empty:
         return pandas.DataFrame()
     searched = trials.set_index("number")["best_validation_accuracy"].reindex(choice.index)
@@ -49,7 +50,7 @@ def candidates(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.Dat
     table = table.assign(**{"choice mean": table.mean(axis=1, skipna=False)}).sort_values(
         "choice mean", ascending=False, kind="stable"
     )
-    report = _accuracies(epochs[epochs["kind"] == "report"], "report")
+    report = _accuracies(epochs, "report")
     if not report.empty:
         table = table.join(report.assign(**{"report mean": report.mean(axis=1)}))
     text = table.map(lambda value: EMPTY_CELL if pandas.isna(value) else f"{100 * value:.2f}")
@@ -57,12 +58,9 @@ def candidates(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.Dat
 
 
 def _accuracies(epochs: pandas.DataFrame, use: str) -> pandas.DataFrame:
-    """A row per trial and a column per seed: the best epoch of each run's final stage."""
-    final_stage = epochs.groupby(["trial", "seed"])["stage"].transform("last")
-    runs = epochs[epochs["stage"] == final_stage].groupby(["trial", "seed"])
-    return (
-        runs["validation_accuracy"].max().unstack().rename(columns=lambda s: f"{use} seed {s:.0f}")
-    )
+    """A row per trial and a column per seed."""
+    by_seed = run_accuracies(epochs, use).unstack()
+    return by_seed.rename(columns=lambda seed: f"{use} seed {seed:.0f}")
 
 
 def endings(trials: pandas.DataFrame) -> pandas.DataFrame:

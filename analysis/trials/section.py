@@ -2,6 +2,7 @@
 
 import pandas
 
+from analysis.evidence import Evidence
 from analysis.page.blocks import Block, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
 from analysis.read.stages import stages
@@ -17,7 +18,7 @@ WITH_TRAINING = (
 WITHOUT_TRAINING = "On validation only: this regime computes no predictions during training."
 
 
-def blocks(search: Search) -> list[Block]:
+def blocks(search: Search, evidence: Evidence) -> list[Block]:
     """One search: what was asked for, how its trials ended, its best trials and its curves."""
     parts: list[Block] = [Paragraph(sentences.overview(search))]
     if not search.finished:
@@ -27,7 +28,7 @@ def blocks(search: Search) -> list[Block]:
                 " far."
             )
         )
-    if selection := sentences.selection(search):
+    if selection := sentences.selection(search, evidence):
         parts.append(Paragraph(selection))
     parts += _tables(search)
     remarks = (sentences.first_stage_of_trial_0(search), sentences.contrastive_loss(search))

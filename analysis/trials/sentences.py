@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis import paper
-from analysis.intervals import mean_interval
+from analysis.evidence import Evidence
 from analysis.read.folder import Search
 from analysis.read.stages import Stage, later_stages, stages
 from analysis.text import duration
@@ -35,13 +35,13 @@ def _winner(search: Search) -> str:
     return f" The winner is trial {winner}, chosen among the best by runs on other seeds."
 
 
-def selection(search: Search) -> str | None:
+def selection(search: Search, evidence: Evidence) -> str | None:
     """How optimistic the winner's accuracy in the search was; None without reported runs."""
     summary, trials = search.summary, search.trials
     own = trials[trials["number"] == summary.winner_trial]["best_validation_accuracy"].dropna()
     if not summary.confirmed_accuracy or own.empty:
         return None
-    mean, before = mean_interval(summary.confirmed_accuracy), round(100 * own.iloc[0], 1)
+    mean, before = evidence.mean(summary, "validation"), round(100 * own.iloc[0], 1)
     seeds, advice = "fresh seeds", "expect the accuracy of the fresh seeds"
     if summary.selected_on_reported_runs:
         seeds, advice = "the seeds that also chose it", "expect slightly less than on those seeds"

@@ -174,7 +174,8 @@ def _train_seeds(
     curves = {seed: done[seed] for seed in seeds}
     tests = {}
     if prepared.test is not None:
-        tests = dict(zip(seeds, full_runs.test(runs, per_run, prepared)))
+        tested = full_runs.test(runs, per_run, prepared)
+        tests = {seed: one.scores for seed, one in zip(seeds, tested)}
     best = next(run for run in runs if run.seed == best_seed(curves))
     return Runs(curves, tests, ray.get(best.model))
 

@@ -109,6 +109,18 @@ def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]
     return rows
 
 
+def correct_rows(study: optuna.Study) -> list[dict[str, Any]]:
+    """A row per choice or report run and split, if it is recorded which sentences were right."""
+    return [
+        {"kind": kind, "trial": trial, "seed": seed, "split": split} | bits
+        for key, kind in ((records.CHOICE_RUNS, "choice"), (records.REPORT_RUNS, "report"))
+        for trial, runs in key.read(study).items()
+        for seed in runs
+        for split in ("validation", "test")
+        if (bits := records.correct(split, trial, seed).read(study))
+    ]
+
+
 def last_contrastive_loss(
     runs: Iterable[list[records.Record]], epochs: int
 ) -> ContrastiveLoss | None:
@@ -153,6 +165,10 @@ def summarise(
         best_validation_accuracy=best.value if best else None,
         winner_trial=winner,
         choice_accuracy=choice_accuracy(study, winning_trial) if winning_trial else None,
+        choice_runs={
+            str(trial): tuple(run[-1]["best_validation_accuracy"] for run in seeds.values())
+            for trial, seeds in records.CHOICE_RUNS.read(study).items()
+        },
         confirmed_accuracy=tuple(run[-1]["best_validation_accuracy"] for run in runs.values()),
         confirmed_seeds=tuple(runs),
         confirmed_runs_chose=bool(runs) and reported_runs_chose(study),
@@ -179,8 +195,8 @@ def _floor(regime: str, record: records.Record) -> Floor:
 def write_results(
     study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any], corpus: Corpus
 ) -> Summary:
-    """Write trials.csv, epochs.csv, space.json, importances.csv, predictions.csv and summary.json;
-    return the summary."""
+    """Write trials.csv, epochs.csv, space.json, importances.csv, predictions.csv, correct.csv and
+    summary.json; return the summary."""
     folder, rows = spec.folder, trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     epoch_columns = ["trial", "seed", "kind", *records.EPOCH_FIELDS, *BESIDE_EPOCH]

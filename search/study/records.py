@@ -147,6 +147,13 @@ def predictions(trial: int, seed: int) -> Key[dict[str, list[Any]] | None]:
     return Key(f"predicted:{trial}:{seed}", None)
 
 
+def correct(split: str, trial: int, seed: int) -> Key[Record | None]:
+    """Which sentences of `validation` or `test` a choice or report run got right: `sentences`,
+    their number, and `correct`, the bits as `analysis.read.correct` packs them. Journals of early
+    versions have none."""
+    return Key(f"correct:{split}:{trial}:{seed}", None)
+
+
 def epochs(trial: HasAttributes) -> list[Record]:
     """The epochs that a trial reported, in order."""
     attributes = trial.user_attrs

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import optuna
 from analysis.spread import Runs, Spread
 
+from analysis.read.correct import packed
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.race import Margin, Scores, affordable_runs, race
@@ -18,7 +20,7 @@ from search.study.records import RunKey
 from search.study.study import epochs_trained, ranking
 from search.trials import full_runs
 from search.trials.full_runs import Run
-from search.trials.worker import Job
+from search.trials.worker import Job, Trained
 
 CHANCE = 0.68
 """Probability with which two equal trials stay in the race together: one standard error. A stricter
@@ -110,6 +112,7 @@ class _ChoiceAndReport:
             if failure:
                 records.CHOICE_FAILURES.add(self.study, run.trial, run.seed, failure)
             else:
+                self._record_correct("validation", run, self._right(trained))
                 records.CHOICE_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
             self._say(run, trained.epochs, failure)
 
@@ -143,6 +146,7 @@ class _ChoiceAndReport:
                     "confidence": trained.confidence,
                 }
                 records.predictions(run.trial, run.seed).write(self.study, answers)
+                self._record_correct("validation", run, self._right(trained))
                 records.REPORT_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
             self._say(run, trained.epochs, failure)
         reported = records.REPORT_RUNS.of(self.study, winner)
@@ -158,9 +162,18 @@ class _ChoiceAndReport:
         if self.prepared.test is None or not seeds:
             return
         runs = [new.get(seed) or self._run(winner, seed) for seed in seeds]
-        scores = full_runs.test(runs, self.resources, self.prepared, self.check)
-        for run, run_scores in zip(runs, scores):
-            records.TEST_SCORES.add(self.study, winner, run.seed, run_scores)
+        outcomes = full_runs.test(runs, self.resources, self.prepared, self.check)
+        for run, outcome in zip(runs, outcomes):
+            self._record_correct("test", run, outcome.correct)
+            records.TEST_SCORES.add(self.study, winner, run.seed, outcome.scores)
+
+    def _right(self, trained: Trained) -> np.ndarray:
+        """Which validation sentences a run got right (N,)."""
+        return np.asarray(trained.predicted) == self.prepared.corpus.validation.labels
+
+    def _record_correct(self, split: str, run: Run, right: np.ndarray) -> None:
+        record = {"sentences": len(right), "correct": packed(right)}
+        records.correct(split, run.trial, run.seed).write(self.study, record)
 
     def _start(self, wanted: list[tuple[int, int]], done: Iterable[RunKey], what: str) -> list[Run]:
         """Submit the runs whose end is not recorded yet, and say so."""

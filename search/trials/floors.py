@@ -130,8 +130,8 @@ class Floors:
         """
         new = [regime for regime in found if regime not in self._tested]
         runs = [self._run(regime, found[regime]["config"]) for regime in new]
-        scores = full_runs.test(runs, self.resources, self.prepared, check)
-        self._tested |= zip(new, scores)
+        tested = full_runs.test(runs, self.resources, self.prepared, check)
+        self._tested |= {regime: one.scores for regime, one in zip(new, tested)}
         return {regime: self._tested[regime] for regime in found}
 
     def _run(self, regime: str, config: dict[str, Any]) -> Run:

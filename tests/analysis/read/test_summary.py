@@ -13,6 +13,7 @@ from tests.analysis.searches import read_summary, summary
 def test_a_summary_is_written_as_it_was_read() -> None:
     content = summary(
         choice_accuracy=0.87,
+        choice_runs={"2": [0.86, 0.88], "0": [0.85]},
         confirmed_failed=1,
         last_contrastive_loss={"sum": 180.0, "mean": 1.0},
     )
@@ -66,3 +67,16 @@ def test_a_missing_field_is_named() -> None:
     del content["states"]
     with pytest.raises(ValueError, match="has no 'states'"):
         Summary.from_dict(content)
+
+
+def test_a_recipe_without_chance_is_known_by_its_runs() -> None:
+    runs = read_summary().to_dict()["test"]
+    same = [runs[0], {**runs[0], "seed": 1001}]
+    assert read_summary(test=same).same_on_every_seed
+    assert not read_summary().same_on_every_seed
+    # One accuracy with two losses is chance, and so are two equal ones without a loss.
+    assert not read_summary(test=[same[0], {**same[1], "test_loss": 0.6}]).same_on_every_seed
+    assert not read_summary(test=[], confirmed_accuracy=[0.9, 0.9]).same_on_every_seed
+    assert read_summary(test=[], confirmed_accuracy=[0.9, 0.9, 0.9]).same_on_every_seed
+    tied = read_summary(test=[], confirmed_accuracy=[0.9, 0.9], choice_runs={"2": [0.9]})
+    assert tied.same_on_every_seed

@@ -1,0 +1,58 @@
+"""How much choosing the best of many trials flatters: the winner's curse, measured."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.intervals import Interval, mean_interval
+from analysis.read.summary import Summary
+
+ENOUGH_TO_CORRECT = 5
+"""Searches from which on each one's best score is also corrected by the others'."""
+
+
+def flattery(summaries: Sequence[Summary]) -> list[float]:
+    """The best accuracy in the search minus the mean of the report runs, for each search with
+    both, as fractions."""
+    return [
+        summary.best_validation_accuracy - float(np.mean(summary.confirmed_accuracy))
+        for summary in summaries
+        if summary.best_validation_accuracy is not None
+        and summary.confirmed_accuracy
+        and not summary.selected_on_reported_runs
+        and not summary.same_on_every_seed
+    ]
+
+
+def corrected_errors(differences: Sequence[float]) -> list[float]:
+    """How far each search's best score, less the mean flattery of the others, misses its report
+    mean."""
+    total, others = sum(differences), len(differences) - 1
+    return [abs(own - (total - own) / others) for own in differences]
+
+
+def selection_bias(summaries: Sequence[Summary]) -> str | None:
+    """A sentence or two; None for fewer than two searches."""
+    differences = flattery(summaries)
+    if len(differences) < 2:
+        return None
+    mean = mean_interval(differences)
+    said = (
+        f"Over {len(differences)} searches, the best accuracy in the search minus the mean of the"
+        f" winner's report runs is {_points(mean)} points (Student's t over searches)."
+    )
+    if len(differences) < ENOUGH_TO_CORRECT:
+        return said
+    before, after = (
+        100 * float(np.mean(errors))
+        for errors in (np.abs(differences), corrected_errors(differences))
+    )
+    return (
+        f"{said} It misses that mean by {before:.1f} points on average; less the mean of the other"
+        f" searches, by {after:.1f}."
+    )
+
+
+def _points(mean: Interval) -> str:
+    assert mean.half_width is not None
+    return f"{100 * mean.mean:+.1f} ± {100 * mean.half_width:.1f}"

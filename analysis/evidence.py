@@ -1,0 +1,207 @@
+"""What the runs of all searches say together: intervals of means, and differences between them.
+
+Every ± of a search in table, report and MLflow comes from here. A mean has two intervals: on the
+sentences it was measured on, where only the seed changes, and on new sentences.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from analysis.intervals import Interval
+from analysis.read.correct import Correct
+from analysis.read.folder import read_outcomes
+from analysis.read.summary import Summary
+from analysis.spread import Bits, Runs, Spread, sampling_variance, sentence_variance
+
+Split = Literal["validation", "test"]
+SPLITS: tuple[Split, ...] = ("validation", "test")
+UNKNOWN_SIZE = 1000
+"""Sentences in a split whose size an early version did not record."""
+ROUNDING = 1e-9
+"""Means that differ by less are equal."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One mean accuracy minus another, as fractions, with its 95 % intervals."""
+
+    value: float
+    half_width: float
+    """On these sentences: only the seeds vary."""
+    new_sentences: float
+    """On new sentences: the seeds and the sentences vary."""
+    p_value: float
+    """Two-sided, on these sentences: how often equal recipes differ at least as much."""
+    seeds: int | None
+    """Seeds on either side with which a difference of this size would exceed its interval; None
+    where no number of seeds is enough."""
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether the interval on these sentences excludes 0."""
+        return abs(self.value) > self.half_width
+
+    def __str__(self) -> str:
+        """In percentage points: `+4.0 ± 1.5`."""
+        return f"{100 * self.value:+.1f} ± {100 * self.half_width:.1f}"
+
+
+class Evidence:
+    """All runs of some searches. Those on the same data, model, budget and split share a spread."""
+
+    def __init__(
+        self, summaries: Iterable[Summary], correct: Mapping[str, Correct] | None = None
+    ) -> None:
+        """`correct`: which sentences the report runs got right, by the name of the search."""
+        self._correct = correct or {}
+        pools: dict[tuple[object, ...], dict[object, Runs]] = {}
+        for summary in summaries:
+            for split in SPLITS:
+                recipes = pools.setdefault(_pool(summary, split), {})
+                for trial, values in _recipes(summary, split):
+                    # Equal runs are those of a copied folder, which is no further evidence.
+                    key = (summary.regime, trial, values)
+                    recipes[key] = _runs(summary, split, values)
+        self._spreads = {pool: Spread.of(list(runs.values())) for pool, runs in pools.items()}
+
+    @classmethod
+    def beside(
+        cls,
+        results: Path,
+        summaries: Sequence[Summary],
+        correct: Mapping[str, Correct] | None = None,
+    ) -> "Evidence":
+        """These searches and all others that are finished in a results folder."""
+        others = {summary.name: (summary, bits) for summary, bits in read_outcomes(results)}
+        found = {name: bits for name, (_, bits) in others.items()}
+        names = {summary.name for summary in summaries}
+        rest = [summary for name, (summary, _) in others.items() if name not in names]
+        return cls([*summaries, *rest], {**found, **(correct or {})})
+
+    def spread(self, summary: Summary, split: Split) -> Spread:
+        """The spread over seeds on the data, model and budget of a search; the prior if it has no
+        runs there."""
+        return self._spreads.get(_pool(summary, split)) or Spread.of([])
+
+    def mean(self, summary: Summary, split: Split) -> Interval:
+        """The mean accuracy of a search's report runs; NaN with n=0 if it has none."""
+        values = reported(summary, split)
+        if not values:
+            return Interval(math.nan, None, 0)
+        spread, runs = self.spread(summary, split), _runs(summary, split, values)
+        seeds = spread.of_mean(runs)
+        bits = self._bits(summary, split, len(values))
+        sampled = runs.unit if bits is None else sentence_variance(bits)
+        return Interval(
+            mean=runs.mean,
+            half_width=spread.half_width(seeds),
+            n=len(values),
+            freedom=spread.freedom,
+            new_sentences=spread.half_width(seeds, spread.known(sampled)),
+        )
+
+    def to_published(self, summary: Summary, published: float) -> Difference | None:
+        """The mean test accuracy minus that of a published run; None without test runs.
+
+        The published number is one run, whose spread over seeds is assumed to be ours. Which
+        sentences it got right is not known, so on new sentences both count as independent: an upper
+        bound.
+        """
+        values = reported(summary, "test")
+        if not values:
+            return None
+        spread, runs = self.spread(summary, "test"), _runs(summary, "test", values)
+        sampled = sampling_variance(published, runs.sentences)
+        ours = spread.of_one_run(runs)
+        theirs = ours * (sampled / runs.unit)
+        seeds = ours * (1 / len(values) + sampled / runs.unit)
+        value = runs.mean - published
+        # Whatever we run, their single run keeps its noise.
+        left = value**2 - spread.half_width(theirs) ** 2
+        return Difference(
+            value,
+            spread.half_width(seeds),
+            spread.half_width(seeds, spread.known(runs.unit + sampled)),
+            spread.p_value(value, seeds),
+            max(1, math.ceil(spread.half_width(ours) ** 2 / left)) if left > 0 else None,
+        )
+
+    def difference(
+        self, first: Summary, second: Summary, split: Split, pairs: int = 1
+    ) -> Difference:
+        """One search's mean accuracy minus another's. Raises ValueError unless both have runs on
+        the split.
+
+        `pairs`: how many such differences are looked at, for the number of seeds. On new sentences
+        they are compared sentence by sentence if both are known to have met the same ones, else as
+        if they were independent: an upper bound.
+        """
+        pair = (first, second)
+        values = [reported(search, split) for search in pair]
+        if not all(values):
+            raise ValueError(f"a difference needs {split} runs of both searches")
+        one, other = (_runs(search, split, own) for search, own in zip(pair, values))
+        spread = self.spread(first, split)
+        if spread is not self.spread(second, split):  # other data, model or budget
+            spread = Spread.of([one, other])
+        ours, theirs = (self._bits(search, split, len(own)) for search, own in zip(pair, values))
+        sampled = one.unit + other.unit
+        if ours is not None and theirs is not None and _same_sentences(first, second, split):
+            sampled = sentence_variance(ours, theirs)
+        value = one.mean - other.mean
+        seeds = (spread.of_mean(one), spread.of_mean(other))
+        one_seed = spread.half_width(
+            spread.of_one_run(one), spread.of_one_run(other), level=1 - 0.05 / pairs
+        )
+        return Difference(
+            value,
+            spread.half_width(*seeds),
+            spread.half_width(*seeds, spread.known(sampled)),
+            spread.p_value(value, *seeds),
+            max(1, math.ceil((one_seed / value) ** 2)) if abs(value) > ROUNDING else None,
+        )
+
+    def _bits(self, summary: Summary, split: Split, runs: int) -> Bits | None:
+        """Which sentences a search's report runs got right; None where that is not recorded for
+        all."""
+        bits = self._correct.get(summary.name, {}).get(split)
+        return bits if bits is not None and len(bits) == runs > 1 else None
+
+
+def reported(summary: Summary, split: Split) -> tuple[float, ...]:
+    """The accuracies of a search's report runs on a split."""
+    return tuple(summary.test_accuracies) if split == "test" else summary.confirmed_accuracy
+
+
+def _recipes(summary: Summary, split: Split) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """The runs that tell about the spread: for each recipe a name and its accuracies.
+
+    Runs that chose the winner have another mean than those that are reported, so they count as
+    another recipe.
+    """
+    yield "report", reported(summary, split)
+    if split == "validation":
+        for trial, accuracies in summary.choice_runs.items():
+            # In earlier versions these are the reported runs.
+            if not (summary.selected_on_reported_runs and trial == str(summary.winner_trial)):
+                yield trial, accuracies
+
+
+def _runs(summary: Summary, split: Split, values: tuple[float, ...]) -> Runs:
+    return Runs(values, _size(summary, split) or UNKNOWN_SIZE, summary.same_on_every_seed)
+
+
+def _size(summary: Summary, split: Split) -> int | None:
+    return summary.test_size if split == "test" else summary.validation_size
+
+
+def _pool(summary: Summary, split: Split) -> tuple[object, ...]:
+    """What searches must have in common to share a spread."""
+    return (summary.data, summary.model, summary.epochs, split, _size(summary, split))
+
+
+def _same_sentences(first: Summary, second: Summary, split: Split) -> bool:
+    return (first.data, _size(first, split)) == (second.data, _size(second, split))

@@ -1,0 +1,169 @@
+"""Which runs are pooled, and the intervals and differences made from them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.evidence import Difference, Evidence
+from analysis.read.correct import COLUMNS, packed
+from analysis.read.summary import Summary
+from analysis.spread import Runs, Spread, sampling_variance
+from tests.analysis.searches import read_summary, summary, write_csv, write_search
+
+CHOICE = {"0": [0.86, 0.865], "2": [0.89, 0.90, 0.895]}
+
+
+def test_df_counts_choice_and_report_runs_of_all_searches_on_the_same_terms() -> None:
+    one = read_summary(choice_runs=CHOICE)
+    two = read_summary("llrd", confirmed_accuracy=[0.87, 0.88, 0.89])
+    evidence = Evidence([one, two])
+    assert evidence.mean(one, "validation").freedom == 1 + (1 + 2) + 2
+    assert evidence.mean(one, "test").freedom == 1 + 1
+    for other in ({"data": "mine"}, {"model": "minilm"}, {"epochs": 4}, {"validation_size": 500}):
+        alone = Evidence([one, read_summary("llrd", **other)])
+        assert alone.mean(one, "validation").freedom == 1 + (1 + 2)
+
+
+@pytest.mark.parametrize("regime", ["baseline", "llrd"])
+def test_a_copied_folder_is_no_further_evidence(regime: str) -> None:
+    one = read_summary(choice_runs=CHOICE)
+    copy = read_summary(regime, choice_runs=CHOICE, name="copy")
+    freedom = Evidence([one, copy]).mean(one, "validation").freedom
+    assert freedom == (4 if regime == "baseline" else 8)
+
+
+def test_runs_that_chose_the_winner_and_are_reported_count_once() -> None:
+    early = read_summary(
+        confirmed_accuracy=[0.89, 0.90, 0.895], confirmed_runs_chose=True, choice_runs=CHOICE
+    )
+    assert Evidence([early]).mean(early, "validation").freedom == 2 + 1
+
+
+def test_a_mean_has_the_interval_of_the_pooled_spread() -> None:
+    one = read_summary(choice_runs=CHOICE)
+    runs = [Runs((0.89, 0.91), 2033), Runs((0.86, 0.865), 2033), Runs((0.89, 0.90, 0.895), 2033)]
+    spread = Spread.of(runs)
+    found = Evidence([one]).mean(one, "validation")
+    assert found.half_width == spread.half_width(spread.of_mean(runs[0]))
+    assert (found.mean, found.n) == (pytest.approx(0.9), 2)
+    assert found.new_sentences == spread.half_width(
+        spread.of_mean(runs[0]), spread.known(runs[0].unit)
+    )
+
+
+def test_without_runs_there_is_no_mean() -> None:
+    nothing = read_summary(confirmed_accuracy=[], test=[])
+    evidence = Evidence([nothing])
+    assert evidence.mean(nothing, "test").n == 0
+    assert evidence.to_published(nothing, 0.85) is None
+    with pytest.raises(ValueError, match="test runs of both"):
+        evidence.difference(nothing, read_summary(), "test")
+
+
+def test_a_single_run_has_the_interval_of_other_recipes() -> None:
+    single = read_summary(confirmed_accuracy=[0.9])
+    others = read_summary("llrd", choice_runs=CHOICE)
+    alone, pooled = (
+        Evidence(found).mean(single, "validation") for found in ([single], [single, others])
+    )
+    assert alone.half_width is not None and pooled.half_width is not None
+    assert (alone.freedom, pooled.freedom) == (0, 4)
+    assert pooled.half_width != alone.half_width > 0
+
+
+def test_the_published_run_has_a_spread_like_ours() -> None:
+    one = read_summary()
+    evidence = Evidence([one])
+    found = evidence.to_published(one, 0.85)
+    assert found is not None
+    runs = Runs((0.88, 0.90), 2974)
+    spread = Spread.of([runs])
+    theirs = sampling_variance(0.85, 2974) / runs.unit
+    assert found.value == pytest.approx(0.04)
+    assert found.half_width == spread.half_width(spread.of_one_run(runs) * (0.5 + theirs))
+    assert found.new_sentences > found.half_width
+    assert str(found) == f"+4.0 ± {100 * found.half_width:.1f}"
+
+
+def test_seeds_needed_make_a_difference_exceed_its_noise() -> None:
+    """As many runs with the same spread, and no more known about it, have that interval."""
+    one, spread = read_summary(), Spread.of([Runs((0.88, 0.90), 2974)])
+    ours = spread.of_one_run(Runs((0.88, 0.90), 2974))
+    theirs = sampling_variance(0.863, 2974) / Runs((0.88, 0.90), 2974).unit
+    near = Evidence([one]).to_published(one, 0.863)
+    assert near is not None and not near.exceeds and near.seeds is not None
+
+    def noise(seeds: int) -> float:
+        return spread.half_width(ours * (1 / seeds + theirs))
+
+    assert noise(near.seeds) <= near.value < noise(near.seeds - 1)
+    nearer = Evidence([one]).to_published(one, 0.885)
+    assert nearer is not None and nearer.seeds is None  # their one run alone varies by more
+
+
+def pair(ours: list[float], theirs: list[float], **more: Any) -> tuple[Evidence, Difference]:
+    one = read_summary(confirmed_accuracy=ours)
+    other = read_summary("llrd", confirmed_accuracy=theirs, **more)
+    evidence = Evidence([one, other])
+    return evidence, evidence.difference(one, other, "validation")
+
+
+def test_a_difference_is_antisymmetric_and_zero_has_no_seeds() -> None:
+    one, other = read_summary(), read_summary("llrd", confirmed_accuracy=[0.88, 0.885])
+    evidence = Evidence([one, other])
+    there = evidence.difference(one, other, "validation")
+    back = evidence.difference(other, one, "validation")
+    assert there.value == -back.value
+    assert (there.half_width, there.p_value) == (back.half_width, back.p_value)
+    assert there.exceeds == (there.p_value < 0.05)
+    assert pair([0.9, 0.91], [0.91, 0.9])[1].seeds is None
+
+
+def test_searches_on_other_models_can_be_compared() -> None:
+    _, found = pair([0.9, 0.91], [0.7, 0.71], model="minilm")
+    assert found.exceeds and found.value == pytest.approx(0.2)
+
+
+def test_on_new_sentences_searches_are_paired_sentence_by_sentence() -> None:
+    """Two recipes that err on the same sentences differ less than two that err on others."""
+    generator = np.random.default_rng(0)
+    hard = generator.random(2033) < 0.9
+    ours = hard ^ (generator.random((2, 2033)) < 0.005)
+    accuracies = ours.mean(axis=1).tolist()
+    one, two = (
+        read_summary(regime, name=regime, confirmed_accuracy=accuracies)
+        for regime in ("baseline", "llrd")
+    )
+    same = {regime: {"validation": ours} for regime in ("baseline", "llrd")}
+    other = {**same, "llrd": {"validation": generator.permutation(ours, axis=1)}}
+    unknown, paired, apart = (
+        Evidence([one, two], bits).difference(one, two, "validation") for bits in ({}, same, other)
+    )
+    assert paired.new_sentences == pytest.approx(paired.half_width, rel=0.02)
+    assert apart.new_sentences == pytest.approx(unknown.new_sentences, rel=0.05)
+    assert unknown.new_sentences > 1.5 * unknown.half_width
+
+
+def test_searches_beside_a_folder_tell_about_its_spread(tmp_path: Path) -> None:
+    """Damaged ones and unfinished ones are left out, and bits are read with the summaries."""
+    one = read_summary(name="one")
+    write_search(tmp_path / "one", outcome=summary(name="one"))
+    other = summary("llrd", name="two", choice_runs=CHOICE)
+    folder = write_search(tmp_path / "two", outcome=other, regime="llrd")
+    write_search(tmp_path / "running")
+    damaged = write_search(tmp_path / "damaged", outcome=summary("warmup", name="damaged"))
+    (damaged / "summary.json").write_text("{")
+    found = Evidence.beside(tmp_path, [one])
+    assert found.mean(one, "validation").freedom == 1 + 1 + (1 + 2)
+    two = Summary.from_dict(other)
+    without = found.mean(two, "test")
+    right = packed(np.ones(2974, dtype=bool))
+    rows = [("report", 2, seed, "test", 2974, right) for seed in (1000, 1001)]
+    write_csv(folder / "correct.csv", list(COLUMNS), [dict(zip(COLUMNS, row)) for row in rows])
+    known = Evidence.beside(tmp_path, [one]).mean(two, "test")
+    # Were all sentences right in all runs, new sentences would add nothing.
+    assert known.half_width == without.half_width == known.new_sentences
+    assert without.new_sentences is not None and without.half_width is not None
+    assert without.new_sentences > without.half_width
