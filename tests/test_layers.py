@@ -30,7 +30,7 @@ LAYERS = {
         "inputs signals study",
         "cluster",
         "spec",
-        "allocation atomic flag folders lock polling reports seeds",
+        "allocation atomic flag folders lock polling race reports seeds",
     ],
     "analysis": [
         "report rungs",

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import optuna
-from analysis.spread import Runs, Spread
 
 from analysis.read.correct import packed
+from analysis.spread import Runs, Spread
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.race import Margin, Scores, affordable_runs, race
