@@ -248,7 +248,7 @@ def made_old(folder: Path) -> optuna.Study:
     """Turn a search's journal into one of an earlier version, which tested the runs that chose the
     winner; and that was another trial."""
     path = folder / studies.JOURNAL
-    new = ("reported", "tested", "predicted:")
+    new = ("reported", "tested", "predicted:", "correct:")
     lines = [
         line
         for line in path.read_text().splitlines()
