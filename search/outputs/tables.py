@@ -207,6 +207,8 @@ def write_results(
     write_csv(folder / "importances.csv", importances, ["name", "importance", "trials"])
     if predictions := prediction_rows(study, corpus):
         write_csv(folder / "predictions.csv", predictions, list(predictions[0]))
+    if correct := correct_rows(study):
+        write_csv(folder / "correct.csv", correct, list(correct[0]))
     summary = summarise(study, spec, facts)
     write(folder / "summary.json", json.dumps(summary.to_dict(), indent=2) + "\n")
     return summary
