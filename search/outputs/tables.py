@@ -166,7 +166,9 @@ def summarise(
         winner_trial=winner,
         choice_accuracy=choice_accuracy(study, winning_trial) if winning_trial else None,
         choice_runs={
-            str(trial): tuple(run[-1]["best_validation_accuracy"] for run in seeds.values())
+            str(trial): tuple(
+                run[-1]["best_validation_accuracy"] for _, run in sorted(seeds.items())
+            )
             for trial, seeds in records.CHOICE_RUNS.read(study).items()
         },
         confirmed_accuracy=tuple(run[-1]["best_validation_accuracy"] for run in runs.values()),
