@@ -33,6 +33,11 @@ FREEDOMS = (2.0, 4.0, 8.0, 32.0)
 STEPS = np.linspace(-3.5, 3.5, 48)
 """The grid of centres, in prior deviations from the prior's."""
 
+NEGLIGIBLE = 1e-8
+"""Hypotheses that are so much less likely than the likeliest are left out."""
+WIDTH_TOLERANCE = 1e-7
+"""Of a half width, as a fraction: a hundred-thousandth of a point."""
+
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 
@@ -134,7 +139,9 @@ class Spread:
             axis=0,
         )
         weights = np.exp(log - log.max())
-        return cls(weights / weights.sum(), centres, freedoms, int(own.sum()))
+        likely = weights > NEGLIGIBLE
+        weights = weights[likely] / weights[likely].sum()
+        return cls(weights, centres[likely], freedoms[likely], int(own.sum()))
 
     def of_one_run(self, runs: Runs) -> Term:
         """The variance of one run of this recipe over seeds."""
@@ -159,8 +166,11 @@ class Spread:
             return 0.0
         # No t has fewer degrees of freedom than the first of FREEDOMS.
         widest = float(stdtrit(FREEDOMS[0], (1 + level) / 2) * np.sqrt(variance.max()))
-        outside = 1 - level
-        return float(brentq(lambda width: self._beyond(width, *total) - outside, 0, 2 * widest))
+
+        def outside(width: float) -> float:
+            return self._beyond(width, *total) - (1 - level)
+
+        return float(brentq(outside, 0.0, 2 * widest, xtol=WIDTH_TOLERANCE))
 
     def p_value(self, value: float, *terms: Term) -> float:
         """Two-sided p value of a sum with these independent variances that is 0 if nothing is

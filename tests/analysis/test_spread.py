@@ -143,8 +143,8 @@ def test_the_p_value_is_below_a_level_where_the_interval_excludes_0() -> None:
     term = spread.of_mean(runs)
     for level in (0.5, 0.95, 0.999):
         width = spread.half_width(term, level=level)
-        assert spread.p_value(width, term) == pytest.approx(1 - level, rel=1e-6)
-        assert spread.p_value(-width, term) == pytest.approx(1 - level, rel=1e-6)
+        assert spread.p_value(width, term) == pytest.approx(1 - level, rel=1e-3)
+        assert spread.p_value(-width, term) == pytest.approx(1 - level, rel=1e-3)
 
 
 @pytest.mark.parametrize("n", [2, 3])
