@@ -14,7 +14,7 @@ from analysis.intervals import Interval
 from analysis.read.correct import Correct
 from analysis.read.folder import read_outcomes
 from analysis.read.summary import Summary
-from analysis.spread import Bits, Runs, Spread, sampling_variance, sentence_variance
+from analysis.spread import PRIORS, Bits, Runs, Spread, sampling_variance, sentence_variance
 
 Split = Literal["validation", "test"]
 SPLITS: tuple[Split, ...] = ("validation", "test")
@@ -22,6 +22,17 @@ UNKNOWN_SIZE = 1000
 """Sentences in a split whose size an early version did not record."""
 ROUNDING = 1e-9
 """Means that differ by less are equal."""
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """What runs must have in common to share a spread."""
+
+    split: Split
+    sentences: int | None
+    data: str
+    model: str
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Evidence:
     ) -> None:
         """`correct`: which sentences the report runs got right, by the name of the search."""
         self._correct = correct or {}
-        pools: dict[tuple[object, ...], dict[object, Runs]] = {}
+        pools: dict[_Pool, dict[object, Runs]] = {}
         for summary in summaries:
             for split in SPLITS:
                 recipes = pools.setdefault(_pool(summary, split), {})
@@ -65,7 +76,10 @@ class Evidence:
                     # Equal runs are those of a copied folder, which is no further evidence.
                     key = (summary.regime, trial, values)
                     recipes[key] = _runs(summary, split, values)
-        self._spreads = {pool: Spread.of(list(runs.values())) for pool, runs in pools.items()}
+        self._spreads = {
+            pool: Spread.of(list(recipes.values()), PRIORS[pool.split])
+            for pool, recipes in pools.items()
+        }
 
     @classmethod
     def beside(
@@ -84,7 +98,7 @@ class Evidence:
     def spread(self, summary: Summary, split: Split) -> Spread:
         """The spread over seeds on the data, model and budget of a search; the prior if it has no
         runs there."""
-        return self._spreads.get(_pool(summary, split)) or Spread.of([])
+        return self._spreads.get(_pool(summary, split)) or Spread.of([], PRIORS[split])
 
     def mean(self, summary: Summary, split: Split) -> Interval:
         """The mean accuracy of a search's report runs; NaN with n=0 if it has none."""
@@ -146,7 +160,7 @@ class Evidence:
         one, other = (_runs(search, split, own) for search, own in zip(pair, values))
         spread = self.spread(first, split)
         if spread is not self.spread(second, split):  # other data, model or budget
-            spread = Spread.of([one, other])
+            spread = Spread.of([one, other], PRIORS[split])
         ours, theirs = (self._bits(search, split, len(own)) for search, own in zip(pair, values))
         sampled = one.unit + other.unit
         if ours is not None and theirs is not None and _same_sentences(first, second, split):
@@ -198,9 +212,8 @@ def _size(summary: Summary, split: Split) -> int | None:
     return summary.test_size if split == "test" else summary.validation_size
 
 
-def _pool(summary: Summary, split: Split) -> tuple[object, ...]:
-    """What searches must have in common to share a spread."""
-    return (summary.data, summary.model, summary.epochs, split, _size(summary, split))
+def _pool(summary: Summary, split: Split) -> _Pool:
+    return _Pool(split, _size(summary, split), summary.data, summary.model, summary.epochs)
 
 
 def _same_sentences(first: Summary, second: Summary, split: Split) -> bool:

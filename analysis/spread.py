@@ -5,7 +5,7 @@ model, with x a run's accuracy as a fraction, m its recipe's mean and N the sent
 
     x ~ Normal(m, d m (1 - m) / N)                      of each recipe, on each seed
     d ~ scaled inverse chi-squared(freedom, centre)     recipes differ, the more the fewer `freedom`
-    log centre ~ Normal(log PRIOR_CENTRE, PRIOR_DEVIATION), freedom one of FREEDOMS, equally likely
+    log centre ~ Normal(log prior, PRIOR_DEVIATION), freedom one of FREEDOMS, equally likely
 
 d is the recipe's dispersion: its variance over seeds relative to the sampling variance of one run.
 Given centre and freedom, a mean has a Student t interval with freedom + n - 1 degrees of freedom:
@@ -22,13 +22,21 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import gammaln, stdtr, stdtrit
 
-PRIOR_CENTRE, PRIOR_DEVIATION = 0.4, 1.0
-"""Where the folder has few runs: the dispersion of recorded searches (see LOG.md), within a factor
-of 2.7 either way. Worth about three degrees of freedom."""
+PRIORS = {"validation": 0.2, "test": 0.6}
+"""The dispersion by split, where a folder has few runs: that of recorded searches (see LOG.md). On
+validation it is lower, because a run's accuracy there is that of its best epoch."""
+PRIOR_DEVIATION = 1.0
+"""Of the logarithm: a factor of 2.7 either way. The prior is worth about three degrees of
+freedom."""
 FREEDOMS = (2.0, 4.0, 8.0, 32.0)
 """From recipes whose spreads differ by a factor of two to recipes with the same spread."""
 STEPS = np.linspace(-3.5, 3.5, 48)
 """The grid of centres, in prior deviations from the prior's."""
+
+NEGLIGIBLE = 1e-8
+"""Hypotheses that are so much less likely than the likeliest are left out."""
+WIDTH_TOLERANCE = 1e-7
+"""Of a half width, as a fraction: a hundred-thousandth of a point."""
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
@@ -114,23 +122,26 @@ class Spread:
     """Degrees of freedom of all runs behind it, each recipe around its own mean."""
 
     @classmethod
-    def of(cls, recipes: Sequence[Runs]) -> "Spread":
-        """Learn the spread from recipes on one split; none leave the prior."""
+    def of(cls, recipes: Sequence[Runs], prior: float) -> "Spread":
+        """Learn the spread from recipes on one split; without any it is the prior's, one of
+        `PRIORS`."""
         known = [runs for runs in recipes if runs.freedom > 0 and not runs.deterministic]
         steps, freedoms = (grid.ravel() for grid in np.meshgrid(STEPS, np.array(FREEDOMS)))
-        centres = PRIOR_CENTRE * np.exp(PRIOR_DEVIATION * steps)
+        centres = prior * np.exp(PRIOR_DEVIATION * steps)
         own = np.array([runs.freedom for runs in known])[:, None]  # (R, 1)
         squares = np.array([runs.squares for runs in known])[:, None]
-        prior = freedoms * centres  # (H,)
+        scale = freedoms * centres  # (H,)
         log = -(steps**2) / 2 + np.sum(
             gammaln((freedoms + own) / 2)
             - gammaln(freedoms / 2)
-            + freedoms / 2 * np.log(prior)
-            - (freedoms + own) / 2 * np.log(prior + squares),
+            + freedoms / 2 * np.log(scale)
+            - (freedoms + own) / 2 * np.log(scale + squares),
             axis=0,
         )
         weights = np.exp(log - log.max())
-        return cls(weights / weights.sum(), centres, freedoms, int(own.sum()))
+        likely = weights > NEGLIGIBLE
+        weights = weights[likely] / weights[likely].sum()
+        return cls(weights, centres[likely], freedoms[likely], int(own.sum()))
 
     def of_one_run(self, runs: Runs) -> Term:
         """The variance of one run of this recipe over seeds."""
@@ -155,8 +166,11 @@ class Spread:
             return 0.0
         # No t has fewer degrees of freedom than the first of FREEDOMS.
         widest = float(stdtrit(FREEDOMS[0], (1 + level) / 2) * np.sqrt(variance.max()))
-        outside = 1 - level
-        return float(brentq(lambda width: self._beyond(width, *total) - outside, 0, 2 * widest))
+
+        def outside(width: float) -> float:
+            return self._beyond(width, *total) - (1 - level)
+
+        return float(brentq(outside, 0.0, 2 * widest, xtol=WIDTH_TOLERANCE))
 
     def p_value(self, value: float, *terms: Term) -> float:
         """Two-sided p value of a sum with these independent variances that is 0 if nothing is

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas
 
-from analysis.evidence import Evidence, Split
+from analysis.evidence import Evidence, Split, reported
 from analysis.read.summary import Summary
 
 COLUMNS = [
@@ -49,7 +49,7 @@ def pairwise_table(
     whether they are `different` by it; `seeds_needed` on either side to see a difference of this
     size; `n` and `n_other` runs.
     """
-    measured = {label: own for label, own in summaries.items() if evidence.mean(own, split).n}
+    measured = {label: own for label, own in summaries.items() if reported(own, split)}
     pairs = list(combinations(measured, 2))
     found = [
         evidence.difference(measured[one], measured[other], split, len(pairs))
@@ -58,7 +58,7 @@ def pairwise_table(
     adjusted = holm([pair.p_value for pair in found])
     rows = {}
     for (one, other), pair, p_holm in zip(pairs, found, adjusted):
-        n, n_other = (evidence.mean(measured[label], split).n for label in (one, other))
+        n, n_other = (len(reported(measured[label], split)) for label in (one, other))
         shared = (
             pair.half_width,
             pair.new_sentences,

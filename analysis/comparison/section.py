@@ -86,12 +86,12 @@ def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bo
         confirmed[first], confirmed[second], "validation", len(pairs) // 2
     )
     lead = f"{100 * difference.value:.1f} points above" if difference.value > 1e-9 else "equal to"
+    settled = "" if different else f" {to_settle(difference, confirmed[first], confirmed[second])}"
     return (
         f"{best}, {lead} {second}, {means[second].percent}. The 95 % interval of the difference is"
         f" {_from_to(difference.value, difference.half_width)} points over seeds on these"
-        f" sentences, and {_from_to(difference.value, difference.new_sentences)} on new ones"
-        f"{_conclusion(difference, first, different=different, pairs=len(pairs) // 2)}"
-        + ("" if different else f" {to_settle(difference, confirmed[first], confirmed[second])}")
+        f" sentences, and {_from_to(difference.value, difference.new_sentences)} on new ones."
+        f" {_conclusion(difference, first, different=different, pairs=len(pairs) // 2)}{settled}"
     )
 
 
@@ -101,12 +101,12 @@ def _from_to(value: float, half_width: float) -> str:
 
 def _conclusion(difference: Difference, first: str, *, different: bool, pairs: int) -> str:
     """Whether the difference of the two highest means is larger than noise, and on what."""
-    corrected = f", corrected for {pairs} pairs" if pairs > 1 else ""
+    corrected = f"Corrected for the number of pairs, {pairs}: " if pairs > 1 else ""
     if not different:
-        return f"{corrected}: these runs cannot tell which is better."
+        return f"{corrected}{'these' if corrected else 'These'} runs cannot tell which is better."
     if abs(difference.value) > difference.new_sentences:
-        return f"{corrected}: {first} is better on these sentences, and on new ones too."
-    return f"{corrected}: {first} is better on these sentences. On new sentences that is not shown."
+        return f"{corrected}{first} is better on these sentences, and on new ones too."
+    return f"{corrected}{first} is better on these sentences. On new sentences that is not shown."
 
 
 def _pairwise(pairs: pandas.DataFrame, split: str) -> list[Block]:

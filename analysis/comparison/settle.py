@@ -9,7 +9,7 @@ MAX_SEEDS = 1000
 
 def more_seeds(summary: Summary, seeds: int) -> str:
     """The command that trains a winner on so many report seeds; those it has are not repeated."""
-    return f"`python -m search.run --resume {summary.name} --report-seeds {seeds}`"
+    return f"python -m search.run --resume {summary.name} --report-seeds {seeds}"
 
 
 def to_settle(found: Difference, first: Summary, second: Summary) -> str:

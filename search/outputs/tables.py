@@ -166,7 +166,9 @@ def summarise(
         winner_trial=winner,
         choice_accuracy=choice_accuracy(study, winning_trial) if winning_trial else None,
         choice_runs={
-            str(trial): tuple(run[-1]["best_validation_accuracy"] for run in seeds.values())
+            str(trial): tuple(
+                run[-1]["best_validation_accuracy"] for _, run in sorted(seeds.items())
+            )
             for trial, seeds in records.CHOICE_RUNS.read(study).items()
         },
         confirmed_accuracy=tuple(run[-1]["best_validation_accuracy"] for run in runs.values()),
@@ -207,6 +209,8 @@ def write_results(
     write_csv(folder / "importances.csv", importances, ["name", "importance", "trials"])
     if predictions := prediction_rows(study, corpus):
         write_csv(folder / "predictions.csv", predictions, list(predictions[0]))
+    if correct := correct_rows(study):
+        write_csv(folder / "correct.csv", correct, list(correct[0]))
     summary = summarise(study, spec, facts)
     write(folder / "summary.json", json.dumps(summary.to_dict(), indent=2) + "\n")
     return summary

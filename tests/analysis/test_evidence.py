@@ -9,7 +9,7 @@ import pytest
 from analysis.evidence import Difference, Evidence
 from analysis.read.correct import COLUMNS, packed
 from analysis.read.summary import Summary
-from analysis.spread import Runs, Spread, sampling_variance
+from analysis.spread import PRIORS, Runs, Spread, sampling_variance
 from tests.analysis.searches import read_summary, summary, write_csv, write_search
 
 CHOICE = {"0": [0.86, 0.865], "2": [0.89, 0.90, 0.895]}
@@ -44,7 +44,7 @@ def test_runs_that_chose_the_winner_and_are_reported_count_once() -> None:
 def test_a_mean_has_the_interval_of_the_pooled_spread() -> None:
     one = read_summary(choice_runs=CHOICE)
     runs = [Runs((0.89, 0.91), 2033), Runs((0.86, 0.865), 2033), Runs((0.89, 0.90, 0.895), 2033)]
-    spread = Spread.of(runs)
+    spread = Spread.of(runs, PRIORS["validation"])
     found = Evidence([one]).mean(one, "validation")
     assert found.half_width == spread.half_width(spread.of_mean(runs[0]))
     assert (found.mean, found.n) == (pytest.approx(0.9), 2)
@@ -79,7 +79,7 @@ def test_the_published_run_has_a_spread_like_ours() -> None:
     found = evidence.to_published(one, 0.85)
     assert found is not None
     runs = Runs((0.88, 0.90), 2974)
-    spread = Spread.of([runs])
+    spread = Spread.of([runs], PRIORS["test"])
     theirs = sampling_variance(0.85, 2974) / runs.unit
     assert found.value == pytest.approx(0.04)
     assert found.half_width == spread.half_width(spread.of_one_run(runs) * (0.5 + theirs))
@@ -89,10 +89,10 @@ def test_the_published_run_has_a_spread_like_ours() -> None:
 
 def test_seeds_needed_make_a_difference_exceed_its_noise() -> None:
     """As many runs with the same spread, and no more known about it, have that interval."""
-    one, spread = read_summary(), Spread.of([Runs((0.88, 0.90), 2974)])
+    one, spread = read_summary(), Spread.of([Runs((0.88, 0.90), 2974)], PRIORS["test"])
     ours = spread.of_one_run(Runs((0.88, 0.90), 2974))
-    theirs = sampling_variance(0.863, 2974) / Runs((0.88, 0.90), 2974).unit
-    near = Evidence([one]).to_published(one, 0.863)
+    theirs = sampling_variance(0.859, 2974) / Runs((0.88, 0.90), 2974).unit
+    near = Evidence([one]).to_published(one, 0.859)
     assert near is not None and not near.exceeds and near.seeds is not None
 
     def noise(seeds: int) -> float:

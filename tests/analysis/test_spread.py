@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import chi2, t
+from scipy.stats import t
 
 from analysis.comparison.pairwise import holm
 from analysis.spread import (
     FREEDOMS,
-    PRIOR_CENTRE,
     PRIOR_DEVIATION,
+    PRIORS,
     Runs,
     Spread,
     sampling_variance,
@@ -19,6 +19,7 @@ from analysis.spread import (
 )
 
 SENTENCES = 480
+PRIOR = PRIORS["validation"]
 ACCURACIES = (0.84, 0.86, 0.88, 0.87)
 
 
@@ -51,7 +52,7 @@ def test_half_width_is_that_of_weighted_draws_from_the_model() -> None:
         Runs((0.80, 0.80), SENTENCES),
     ]
     generator, draws = np.random.default_rng(0), 1_000_000
-    centre = PRIOR_CENTRE * np.exp(PRIOR_DEVIATION * generator.standard_normal(draws))
+    centre = PRIOR * np.exp(PRIOR_DEVIATION * generator.standard_normal(draws))
     freedom = generator.choice(FREEDOMS, draws)
     log, errors = np.zeros(draws), np.zeros(draws)
     for runs in recipes:
@@ -67,14 +68,14 @@ def test_half_width_is_that_of_weighted_draws_from_the_model() -> None:
     order = np.argsort(distance)
     share = np.cumsum(weights[order]) / weights.sum()
     expected = distance[order][np.searchsorted(share, 0.95)]
-    spread = Spread.of(recipes)
+    spread = Spread.of(recipes, PRIOR)
     assert spread.half_width(spread.of_mean(recipes[1])) == pytest.approx(expected, rel=0.02)
 
 
 def test_many_runs_of_one_recipe_give_students_interval() -> None:
     values = 0.85 + 0.01 * np.random.default_rng(0).standard_normal(200)
     runs = Runs(tuple(values), SENTENCES)
-    spread = Spread.of([runs])
+    spread = Spread.of([runs], PRIOR)
     expected = t.ppf(0.975, 199) * values.std(ddof=1) / math.sqrt(200)
     assert spread.half_width(spread.of_mean(runs)) == pytest.approx(expected, rel=0.02)
 
@@ -84,7 +85,7 @@ def test_many_equal_recipes_give_the_interval_of_their_pooled_variance() -> None
     recipes = [
         Runs(tuple(0.85 + 0.01 * generator.standard_normal(2)), SENTENCES) for _ in range(200)
     ]
-    spread = Spread.of(recipes)
+    spread = Spread.of(recipes, PRIOR)
     pooled = np.mean([np.var(runs.values, ddof=1) for runs in recipes])
     expected = t.ppf(0.975, 200) * math.sqrt(pooled / 2)
     widths = [spread.half_width(spread.of_mean(runs)) for runs in recipes]
@@ -92,34 +93,58 @@ def test_many_equal_recipes_give_the_interval_of_their_pooled_variance() -> None
     assert spread.freedom == 200
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 5])
-@pytest.mark.parametrize("unequal", [False, True], ids=["equal", "unequal"])
-def test_intervals_cover_the_mean_of_their_recipe(n: int, unequal: bool) -> None:
-    """Nominal: 95 %. Four recipes a folder, as one search leaves, with the dispersions that were
-    measured (see LOG.md); unequal ones are of scaled inverse chi-squared with 4 degrees."""
-    generator, cases = np.random.default_rng(n), 300
-    covered = 0
+def coverage(
+    generator: np.random.Generator, n: int, *, prior: float, centre: float | None, unequal: bool
+) -> float:
+    """How often the intervals of four recipes, as one search leaves them, cover their means.
+
+    The dispersion's centre is the given one, or varies over folders as the prior has it. Unequal
+    dispersions are scaled inverse chi-squared with 4 degrees of freedom.
+    """
+    covered, cases = 0, 300
     for _ in range(cases):
-        centre = PRIOR_CENTRE * np.exp(PRIOR_DEVIATION * generator.standard_normal())
-        varied = 4 / chi2.rvs(4, size=len(ACCURACIES), random_state=generator)
-        dispersions = centre * (varied if unequal else np.ones(len(ACCURACIES)))
+        here = centre or prior * np.exp(PRIOR_DEVIATION * generator.standard_normal())
+        varied = 4 / generator.chisquare(4, len(ACCURACIES))
+        dispersions = here * (varied if unequal else np.ones(len(ACCURACIES)))
         recipes = simulated(generator, dispersions, n)
-        spread = Spread.of(recipes)
+        spread = Spread.of(recipes, prior)
         covered += sum(
             spread.p_value(runs.mean - accuracy, spread.of_mean(runs)) >= 0.05
             for runs, accuracy in zip(recipes, ACCURACIES)
         )
-    assert 0.93 <= covered / (cases * len(ACCURACIES)) <= 0.97
+    return covered / (cases * len(ACCURACIES))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+@pytest.mark.parametrize("unequal", [False, True], ids=["equal", "unequal"])
+def test_intervals_cover_the_mean_of_their_recipe(n: int, unequal: bool) -> None:
+    """Nominal: 95 %, over folders whose spreads differ."""
+    found = coverage(
+        np.random.default_rng(n), n, prior=PRIORS["test"], centre=None, unequal=unequal
+    )
+    assert 0.93 <= found <= 0.97
+
+
+@pytest.mark.parametrize("n", [2, 5])
+@pytest.mark.parametrize(("split", "measured"), [("validation", 0.17), ("test", 0.62)])
+def test_intervals_are_not_too_narrow_for_the_spreads_that_were_measured(
+    split: str, measured: float, n: int
+) -> None:
+    """Of the recorded searches in LOG.md. Few runs leave intervals that are rather too wide."""
+    found = coverage(
+        np.random.default_rng(n), n, prior=PRIORS[split], centre=measured, unequal=False
+    )
+    assert found >= 0.93
 
 
 def test_the_p_value_is_below_a_level_where_the_interval_excludes_0() -> None:
     runs = Runs((0.85, 0.86), SENTENCES)
-    spread = Spread.of([runs])
+    spread = Spread.of([runs], PRIOR)
     term = spread.of_mean(runs)
     for level in (0.5, 0.95, 0.999):
         width = spread.half_width(term, level=level)
-        assert spread.p_value(width, term) == pytest.approx(1 - level, rel=1e-6)
-        assert spread.p_value(-width, term) == pytest.approx(1 - level, rel=1e-6)
+        assert spread.p_value(width, term) == pytest.approx(1 - level, rel=1e-3)
+        assert spread.p_value(-width, term) == pytest.approx(1 - level, rel=1e-3)
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -129,13 +154,13 @@ def test_of_equal_recipes_few_are_called_different(n: int) -> None:
     generator, cases = np.random.default_rng(n), 400
     called = 0
     for _ in range(cases):
-        centre = PRIOR_CENTRE * np.exp(PRIOR_DEVIATION * generator.standard_normal())
+        centre = PRIOR * np.exp(PRIOR_DEVIATION * generator.standard_normal())
         deviation = math.sqrt(centre * sampling_variance(0.86, SENTENCES))
         recipes = [
             Runs(tuple(0.86 + deviation * generator.standard_normal(n)), SENTENCES)
             for _ in range(4)
         ]
-        spread = Spread.of(recipes)
+        spread = Spread.of(recipes, PRIOR)
         terms = [spread.of_mean(runs) for runs in recipes]
         p_values = [
             spread.p_value(recipes[one].mean - recipes[other].mean, terms[one], terms[other])
@@ -149,7 +174,7 @@ def test_of_equal_recipes_few_are_called_different(n: int) -> None:
 def test_a_recipe_without_chance_has_no_spread_and_tells_nothing_about_others() -> None:
     same = Runs((0.8, 0.8, 0.8), SENTENCES, deterministic=True)
     other = Runs((0.85, 0.87), SENTENCES)
-    spread, alone = Spread.of([same, other]), Spread.of([other])
+    spread, alone = Spread.of([same, other], PRIOR), Spread.of([other], PRIOR)
     assert spread.half_width(spread.of_mean(same)) == 0.0
     assert spread.half_width(spread.of_mean(other)) == alone.half_width(alone.of_mean(other))
     assert spread.freedom == 1
@@ -160,7 +185,7 @@ def test_a_recipe_without_chance_has_no_spread_and_tells_nothing_about_others() 
 def test_extreme_accuracies_have_intervals() -> None:
     for values in ((1.0, 1.0), (0.0, 0.0), (0.5, 0.5), (0.9,)):
         runs = Runs(values, 40)
-        spread = Spread.of([runs])
+        spread = Spread.of([runs], PRIOR)
         width = spread.half_width(spread.of_mean(runs))
         assert 0 < width < 0.5
 
@@ -195,7 +220,7 @@ def test_intervals_on_new_sentences_cover_the_accuracy_on_all_sentences() -> Non
     for _ in range(cases):
         bits = population(generator, generator.beta(2, 0.3, SENTENCES), 3)
         runs = Runs(tuple(bits.mean(axis=1)), SENTENCES)
-        spread = Spread.of([runs])
+        spread = Spread.of([runs], PRIORS["test"])
         terms = (spread.of_mean(runs), spread.known(sentence_variance(bits)))
         covered += spread.p_value(runs.mean - truth, *terms) >= 0.05
     assert 0.93 <= covered / cases <= 0.97

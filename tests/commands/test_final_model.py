@@ -38,7 +38,7 @@ def trained(searched: Searched) -> Path:
     flags = ["--seeds", "2", "--out", str(out), "--register", "tiny-intents"]
     done = run("search.train", str(best), *flags, *results)
     assert done.returncode == 0, done.stderr
-    assert "(n=2)" in done.stdout
+    assert "(n=2, df=" in done.stdout
     return out
 
 

@@ -17,6 +17,8 @@ from mlflow.entities import Run
 
 import trainables
 from analysis import paper, report
+from analysis.read.correct import read_correct, unpacked
+from analysis.read.summary import Summary
 from search.outputs.recipe import read_recipe
 from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from search.study import records
@@ -55,7 +57,7 @@ def client(searched: Searched) -> mlflow.MlflowClient:
 
 
 def test_a_search_ends_with_its_table_and_the_next_commands(searched: Searched) -> None:
-    assert "confirmed val" in searched.out and "(n=3)" in searched.out
+    assert "confirmed val" in searched.out and "(n=3, df=" in searched.out
     assert "paper test" not in searched.out and "not MASSIVE English" in searched.out
     for command in ("mlflow ui", "search.export tiny", "search.train"):
         assert command in searched.out
@@ -207,6 +209,27 @@ def test_the_winners_predictions_have_its_confirmed_accuracies(searched: Searche
     validation = [text for text, _ in tiny.split_rows()["validation"]]
     assert all(list(rows["text"]) == validation for _, rows in predictions.groupby("seed"))
     assert predictions["confidence"].between(1 / len(tiny.VERBS), 1).all()
+
+
+def test_the_bits_of_right_sentences_have_the_accuracies_of_their_runs(searched: Searched) -> None:
+    """Of choice and report runs on validation, of the winner's on test; without the texts."""
+    summary = Summary.from_dict(json.loads((searched.folder / "summary.json").read_text()))
+    rows = pandas.read_csv(searched.folder / "correct.csv", dtype={"correct": str})
+    rows["accuracy"] = [
+        unpacked(digits, sentences).mean()
+        for digits, sentences in zip(rows["correct"], rows["sentences"])
+    ]
+    choice = rows[rows["kind"] == "choice"].groupby("trial")["accuracy"].apply(list)
+    assert set(rows[rows["kind"] == "choice"]["split"]) == {"validation"}
+    for trial, accuracies in summary.choice_runs.items():
+        assert choice[int(trial)] == pytest.approx(list(accuracies))
+    read = read_correct(searched.folder / "correct.csv", summary.winner_trial)
+    assert read["validation"].mean(axis=1) == pytest.approx(summary.confirmed_accuracy)
+    assert read["test"].mean(axis=1) == pytest.approx(summary.test_accuracies)
+    predictions = pandas.read_csv(searched.folder / "predictions.csv")
+    right = (predictions["label"] == predictions["predicted"]).groupby(predictions["seed"])
+    for bits, (_, expected) in zip(read["validation"], right):
+        assert (bits == expected.to_numpy()).all()
 
 
 def test_the_report_of_a_real_search_has_its_numbers(searched: Searched) -> None:

@@ -248,7 +248,7 @@ def made_old(folder: Path) -> optuna.Study:
     """Turn a search's journal into one of an earlier version, which tested the runs that chose the
     winner; and that was another trial."""
     path = folder / studies.JOURNAL
-    new = ("reported", "tested", "predicted:")
+    new = ("reported", "tested", "predicted:", "correct:")
     lines = [
         line
         for line in path.read_text().splitlines()
@@ -285,7 +285,7 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
     assert "confirmed_accuracy" not in run("search.export", "tiny", *where).stdout
     done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
     assert done.returncode == 0, done.stderr
-    assert "(n=2)" in done.stdout and "also chose" not in done.stdout
+    assert "(n=2, df=" in done.stdout and "also chose" not in done.stdout
     found = studies.read_study(tmp_path / "tiny").user_attrs
     winner = str(first[records.WINNER.name])
     assert (

@@ -41,7 +41,7 @@ def stated(folder: Path, ours: list[float], theirs: list[float]) -> str:
 
 def test_a_clear_winner_is_named(tmp_path: Path) -> None:
     text = stated(tmp_path, [0.85, 0.851], [0.45, 0.451])
-    assert ": baseline is better on these sentences, and on new ones too." in text
+    assert "baseline is better on these sentences, and on new ones too." in text
     assert "--report-seeds" not in text
     assert "The row's mean test accuracy" in text
 
@@ -49,7 +49,7 @@ def test_a_clear_winner_is_named(tmp_path: Path) -> None:
 def test_a_difference_within_noise_says_what_would_settle_it(tmp_path: Path) -> None:
     text = stated(tmp_path, [0.88, 0.89], [0.885, 0.895])
     assert re.search(r"llrd, 89.0 ± \d\.\d % \(n=2, df=2\), 0.5 points above baseline", text)
-    assert "these runs cannot tell which is better. If it is as large as it seems, about" in text
+    assert "These runs cannot tell which is better. If it is as large as it seems, about" in text
     (seeds,) = set(re.findall(r"--resume (?:one|two) --report-seeds (\d+)", text))
     assert f"about {seeds} report seeds each" in text and int(seeds) > 2
     assert "probability" not in text

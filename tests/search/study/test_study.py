@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from scipy.stats import binomtest
 
 import trainables
+from analysis.read.correct import read_correct
 from search.outputs import tables as results
 from search.reports import FAILED, FINISHED
 from search.spec import Scheduler, SearchSpec
@@ -453,6 +454,35 @@ def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
         0.9,
         0.2,
     )
+
+
+def test_bits_of_right_sentences_are_written_for_the_runs_that_have_them(tmp_path: Path) -> None:
+    """A journal of an earlier version has runs without bits; a folder without any has no file."""
+    made = spec(tmp_path)
+    study = studies.open_study(made)
+    records.CHOICE_RUNS.add(study, 1, 2, [epoch(1, 0.5)])
+    records.REPORT_RUNS.add(study, 1, 10, [epoch(1, 0.5)])
+    results.write_results(study, made, results.UNKNOWN_FACTS, CORPUS)
+    assert not (made.folder / "correct.csv").exists()
+    for split, seed, bits in (
+        ("validation", 2, "c0"),
+        ("validation", 10, "40"),
+        ("test", 10, "80"),
+    ):
+        records.correct(split, 1, seed).write(study, {"sentences": 3, "correct": bits})
+    records.correct("test", 0, 2).write(study, {"sentences": 3, "correct": "00"})
+    records.WINNER.write(study, 1)
+    results.write_results(study, made, results.UNKNOWN_FACTS, CORPUS)
+    assert [tuple(row.values()) for row in results.correct_rows(study)] == [
+        ("choice", 1, 2, "validation", 3, "c0"),
+        ("report", 1, 10, "validation", 3, "40"),
+        ("report", 1, 10, "test", 3, "80"),
+    ]
+    read = read_correct(made.folder / "correct.csv", 1)
+    assert {split: bits.tolist() for split, bits in read.items()} == {
+        "validation": [[False, True, False]],
+        "test": [[True, False, False]],
+    }
 
 
 def test_predictions_are_the_winners_on_its_fresh_seeds(tmp_path: Path) -> None:
