@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import trainables
 from analysis.command import Parser
 from search.flag import flag_of
-from search.folders import folder_of, valid_name
+from search.folders import existing_folder, folder_of, valid_name
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
 from trainables.parts.docstrings import field_docstrings
 from trainables.parts.quote import quoted
@@ -132,8 +132,7 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
         )
     regimes = trainables.names()
     if args.resume is not None:
-        if not (resumed_folder(args) / "spec.json").exists():
-            spec.read(resumed_folder(args))  # raises
+        existing_folder(results_of(args), args.resume)
     elif not args.regime:
         raise ValueError(f"--regime is missing; choose auto, all, or one of: {', '.join(regimes)}")
     elif args.regime not in (*SEVERAL, *regimes):
