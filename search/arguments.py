@@ -17,6 +17,7 @@ from analysis.command import Parser
 from search.flag import flag_of
 from search.folders import existing_folder, folder_of, valid_name
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
+from trainables.parts.config import checked
 from trainables.parts.docstrings import field_docstrings
 from trainables.parts.quote import quoted
 
@@ -151,6 +152,7 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
     Raises ValueError with one line.
     """
     values: dict[str, Any] = {}
+    kinds = get_type_hints(spec, include_extras=True)
     for field in fields(spec):
         declared, value = flag_of(field), getattr(args, field.name, None)
         if declared.hidden or value is None:
@@ -160,7 +162,7 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
                 value = declared.parse(value)
             except ValueError as error:
                 raise ValueError(f"--{field.name.replace('_', '-')} must be {error}") from None
-        values[field.name] = value
+        values[field.name] = checked(field.name, value, kinds[field.name])
     return values | _reruns(args)
 
 

@@ -12,7 +12,8 @@ from search.inputs import Prepared, resolve_precision
 from search.planning.estimate import Estimate, finished_trials
 from search.planning.measure import MEASURING_SECONDS, measure
 from search.spec import SearchSpec
-from search.terminal.plan import print_data, print_estimate, print_line, print_plan
+from search.terminal.console import print_line
+from search.terminal.plan import print_estimate, print_plan
 from search.terminal.space import print_space
 from search.terminal.text import roughly
 from search.trials.worker import failure_reason
@@ -37,7 +38,6 @@ def dry_run(
         specs = [
             replace(spec, trials=parts[0] + (place < parts[1])) for place, spec in enumerate(specs)
         ]
-    print_data(console, prepared, first)
     address = first.address or os.environ.get("RAY_ADDRESS")
     if address:
         _note(console, f"planned for this machine; the cluster at {address} may have more")

@@ -23,10 +23,11 @@ from search.signals import Stop
 from search.spec import SearchSpec
 from search.study.lock import require_not_running
 from search.terminal import next_commands
-from search.terminal.console import SafeConsole, print_table
-from search.terminal.plan import print_data, print_line
+from search.terminal.console import SafeConsole, print_line, print_table
+from search.terminal.data import print_data, print_model
 from search.tracking.recorder import connect, tracking_uri
 from search.trials.tuner import Ending
+from trainables.parts.data.corpus import Corpus
 
 WHY_EARLY = {
     Ending.EXHAUSTED: "; the space has no further configurations",
@@ -36,20 +37,24 @@ WHY_EARLY = {
 """Why a search ended with fewer trials than asked for."""
 
 
-def run_command(args: argparse.Namespace, stop: Stop) -> int:
+def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = None) -> int:
     """Do what the flags of `search.run` ask for, and print; returns the exit code.
+
+    `corpus`: the data, where it was read and printed already.
 
     Raises ValueError for invalid input, OSError where the machine fails.
     """
-    console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
+    console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=args.quiet)
     asked = read_request(args)
     for line in asked.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
-    prepared = load_inputs(asked.specs[0])
+    prepared = load_inputs(asked.specs[0], corpus)
+    if corpus is None:
+        print_data(console, prepared.corpus)
+    print_model(console, prepared, asked.specs[0].model)
     if asked.dry_run:
         dry_run(console, asked.specs, prepared, resume=asked.resume, auto=asked.auto is not None)
         return OK
-    console.quiet = asked.quiet
     outcomes = run_all(
         asked.specs, prepared, console, stop, resume=asked.resume, auto=asked.auto is not None
     )
@@ -75,14 +80,16 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Out
     return outcome
 
 
-def load_inputs(spec: SearchSpec) -> Prepared:
-    """The data and model of a search, read, checked and tokenised."""
+def load_inputs(spec: SearchSpec, corpus: Corpus | None = None) -> Prepared:
+    """The data and model of a search, read, checked and tokenised; `corpus`: the data if read."""
     return prepare(
         spec.data,
         spec.model,
         text_column=spec.text_column,
         label_column=spec.label_column,
+        limit=spec.limit,
         max_tokens=spec.max_tokens,
+        corpus=corpus,
     )
 
 
@@ -102,15 +109,20 @@ def run_all(
     first, quiet = specs[0], console.quiet
     # MLflow and the workers both take seconds to start: do it at the same time.
     connecting = ThreadPoolExecutor(1).submit(connect, _store(first), first.results)
-    print_data(console, prepared, first)
     context = set_up(specs, prepared)
-    client = connecting.result()
-
-    def run(spec: SearchSpec, *, resume: bool = resume, interim: bool = False) -> Outcome:
-        console.quiet = quiet
-        return run_search(spec, context, client, console, stop, resume=resume, interim=interim)
-
     with closing(context.floors):
+        if not (resume or auto):  # These may have recorded their floors.
+            context.floors.start()
+        try:
+            client = connecting.result()
+        except ValueError:
+            context.floors.close(wait=True)  # A floor that runs on would start Ray again.
+            raise
+
+        def run(spec: SearchSpec, *, resume: bool = resume, interim: bool = False) -> Outcome:
+            console.quiet = quiet
+            return run_search(spec, context, client, console, stop, resume=resume, interim=interim)
+
         if auto:
             return run_auto(
                 specs,

@@ -1,86 +1,19 @@
 """What a search is going to do, printed before it begins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import psutil
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from analysis.text import duration, visible
+from analysis.text import duration
 from search.cluster.resources import Resources
-from search.inputs import Prepared
 from search.planning.estimate import Estimate, Measurement, estimate, warnings
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
+from search.terminal.console import print_line
 from search.terminal.text import counted, difference, gibibytes, per_trial, roughly
-from trainables.parts.quote import quoted
-
-HEADING_WIDTH = 9
-"""Columns of the plan's headings."""
-MAX_IMBALANCE = 10
-"""Ratio of the largest to the smallest class above which the plan warns."""
-
-
-def print_line(
-    console: Console, heading: str, text: str, style: str = "", width: int = HEADING_WIDTH
-) -> None:
-    """Print a line behind its heading, which takes `width` columns.
-
-    A terminal wraps the text beside the heading; a file gets one line.
-    """
-    if not console.is_terminal:
-        console.print(f"{heading:<{width}}{text}", style=style, soft_wrap=True)
-        return
-    table = Table.grid(padding=0)
-    table.add_column(width=width)
-    table.add_column(overflow="fold")
-    table.add_row(heading, Text(visible(text)), style=style)
-    console.print(table, soft_wrap=False)
-
-
-def print_data(console: Console, prepared: Prepared, spec: SearchSpec) -> None:
-    """Print the size of data and model, and what is suspicious about them."""
-    corpus, lengths = prepared.corpus, prepared.data.train.lengths
-    sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items())
-    print_line(console, "data", f"{spec.data}: {sizes}")
-    counts = np.bincount(corpus.train.labels, minlength=len(corpus.labels))
-    low, high = counts.min(), counts.max()
-    rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    print_line(console, "labels", f"{len(corpus.labels):,}, with {rows} training rows each")
-    median, most = np.percentile(lengths, [50, 95])
-    tokens = f"median {median:.0f} per text, 95 % have at most {most:.0f}, longest {lengths.max()}"
-    print_line(console, "tokens", tokens)
-    vocabulary = len(prepared.pretrained.weights[prepared.pretrained.embedding])
-    print_line(
-        console,
-        "model",
-        f"{spec.model}: {prepared.pretrained.parameters / 1e6:.1f} M parameters;"
-        f" {len(prepared.vocabulary):,} of its {vocabulary:,} tokens occur",
-    )
-    for note in (*prepared.notes, *imbalance(corpus.labels, counts)):
-        print_line(console, "note", note, style="yellow")
-
-
-def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
-    """A warning where the largest class has over `MAX_IMBALANCE` times the rows of the smallest.
-
-    `counts` are training rows. Labels without any are left out: the data's own notes name them.
-    """
-    nonzero = np.where(counts > 0, counts, counts.max())
-    small, large = int(nonzero.argmin()), int(counts.argmax())
-    if counts[large] <= MAX_IMBALANCE * counts[small]:
-        return []
-    smallest, largest = (
-        f"{quoted(labels[label])} ({counts[label]:,} training rows)" for label in (small, large)
-    )
-    return [
-        f"the largest class, {largest}, has over {MAX_IMBALANCE} times the rows of the smallest,"
-        f" {smallest}: accuracy says little about small classes"
-    ]
 
 
 def print_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:

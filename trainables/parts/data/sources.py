@@ -58,6 +58,13 @@ def rows(source: str) -> dict[str, list[Row]]:
     )
 
 
+def is_remote(source: str) -> bool:
+    """Whether a SOURCE is on the hub, so that reading it takes a large import and a network."""
+    if source.startswith("hub:"):
+        return True
+    return source.partition(":")[0] == "massive" and _existing(source) is None
+
+
 def massive_config(locale: str) -> str:
     """The hub's configuration name for a locale: `de` for `de-DE`, but `zh-TW` for `zh-TW`."""
     return locale if locale.startswith("zh") else locale.partition("-")[0]
