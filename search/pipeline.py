@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -42,6 +43,10 @@ PROGRESS_SECONDS = 0.5
 """Between two updates of the terminal."""
 FINAL_TRACKING_SECONDS = 30.0
 """What MLflow gets at the end for everything that it still lacks."""
+
+
+REPORT = "report.html"
+"""The report's file, in a search's folder or in that of all searches."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def run_search(
             records.SECONDS.write(study, spent)
             summary = write_records(spec, study, context)
             if not interim:
-                draw_report(spec, console)
+                draw_report(spec.folder, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
@@ -122,6 +127,8 @@ def _run_trials(
                 nonlocal late
                 late = late and not _take_floors(study, context.floors, live, 0.0)
                 progress.update()
+                if stop.asked:
+                    progress.print_stopping()
 
             with polling(update, every=PROGRESS_SECONDS):
                 ending = tune_study(spec, study, job, context.resources, stop)
@@ -213,21 +220,21 @@ def _next_steps(spec: SearchSpec, summary: Summary) -> str:
     )
 
 
-def draw_report(spec: SearchSpec, console: Console) -> None:
-    """Draw the report from the written files. A failure is printed, and the search goes on.
+def draw_report(folder: Path, console: Console) -> None:
+    """Draw the report of a search, or of all in a folder, from the written files.
 
-    Raises OSError where the disk fails.
+    A failure is printed, and the search goes on. Raises OSError where the disk fails.
     """
     try:
         from analysis.report import report  # Imported late: it takes a second.
 
-        report(spec.folder)
+        report(folder)
     except OSError:
         raise
     except Exception as error:
         console.print(
             f"NOTE     the report could not be drawn: {failure_reason(error)}; to try again:"
-            f" {next_commands.report(spec)}",
+            f" {next_commands.report(folder)}",
             style="bold yellow",
         )
 

@@ -9,22 +9,21 @@ from contextlib import closing
 from rich.console import Console
 
 from analysis.command import INTERRUPTED, NO_RESULT, OK
-from analysis.comparison import conditions, floors
-from analysis.comparison import table as comparison
 from analysis.text import duration
 from search.auto import run_auto
 from search.cluster.start import cluster
 from search.context import set_up
 from search.dry_run import dry_run
 from search.inputs import Prepared, prepare
-from search.pipeline import Outcome, run_search
+from search.pipeline import REPORT, Outcome, draw_report, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.study.lock import require_not_running
 from search.terminal import next_commands
-from search.terminal.console import SafeConsole, print_line, print_table
+from search.terminal.console import SafeConsole
 from search.terminal.data import print_data, print_model
+from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
 from search.trials.tuner import Ending
 from trainables.parts.data.corpus import Corpus
@@ -58,6 +57,8 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     outcomes = run_all(
         asked.specs, prepared, console, stop, resume=asked.resume, auto=asked.auto is not None
     )
+    if len(outcomes) > 1 and outcomes[-1].ending != Ending.INTERRUPTED:
+        draw_report(outcomes[-1].spec.folder.parent, console)
     console.quiet = False
     stopped = asked.auto is None and len(outcomes) < len(asked.specs)
     return _print_outcomes(console, outcomes, asked, stopped=stopped)
@@ -144,19 +145,14 @@ def _store(spec: SearchSpec) -> str:
 def _print_outcomes(
     console: Console, outcomes: Sequence[Outcome], asked: Request, *, stopped: bool
 ) -> int:
-    """Print the comparison table, its remarks and the next commands; returns the exit code.
+    """Print the winner, the table, its remarks and the next commands; returns the exit code.
 
     `stopped` says that further searches were to follow. `--quiet` leaves out the remarks, and how a
     search ended unless it ended early.
     """
     quiet = asked.quiet
     summaries = [outcome.summary for outcome in outcomes]
-    print_table(console, comparison.table(summaries))
-    if not quiet:
-        for line in conditions.remarks(summaries):
-            print_line(console, "", line, style="dim", width=2)
-        for line in floors.verdicts(summaries):
-            console.print(line, style="bold yellow")
+    print_outcome(console, summaries, quiet=quiet)
     for outcome in outcomes:
         early = WHY_EARLY.get(outcome.ending, "")
         if early or not quiet:
@@ -177,6 +173,9 @@ def _print_outcomes(
     best = max(candidates, key=lambda outcome: outcome.summary.selection_accuracy)
     spec = best.spec
     console.print("next:")
+    report = spec.folder if len(outcomes) == 1 else spec.folder.parent
+    if (report / REPORT).is_file():
+        console.print(f"  {report / REPORT}")
     console.print(f"  {next_commands.browse(_store(spec))}")
     console.print(f"  {next_commands.export(spec)}")
     console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")

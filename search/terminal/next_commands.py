@@ -38,9 +38,9 @@ def sync(spec: SearchSpec) -> str:
     return f"python -m search.sync {spec.name}{spec.results_flag}"
 
 
-def report(spec: SearchSpec) -> str:
-    """Draw the report."""
-    return f"python -m analysis.report {shlex.quote(str(spec.folder))}"
+def report(folder: Path) -> str:
+    """Draw the report of a search, or of all in a folder."""
+    return f"python -m analysis.report {shlex.quote(str(folder))}"
 
 
 def browse(uri: str) -> str:
