@@ -8,7 +8,7 @@ every figure as an SVG file in `report_figures/`; and the numbers behind them as
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.command import OK, Parser, exit_code, user_path
+from analysis.command import OK, Parser, exit_code, program, user_path
 
 TITLE = "Regimen: search results"
 
@@ -43,7 +43,7 @@ def report(results: Path, out: Path | None = None) -> Path:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = Parser(
-        prog="python -m analysis.report",
+        prog=program("analysis.report"),
         description="Tables, plots and one HTML page from results.",
     )
     parser.add_argument(

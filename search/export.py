@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.command import OK, Parser, exit_code, user_path
+from analysis.command import OK, Parser, exit_code, program, user_path
 from search.atomic import write
 from search.folders import existing_folder
 
@@ -13,7 +13,7 @@ from search.folders import existing_folder
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
-        prog="python -m search.export",
+        prog=program("search.export"),
         description=(
             "Write the winner of a search as YAML, with everything that is needed to train it"
             " again: the input of search.train."

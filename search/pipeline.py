@@ -67,10 +67,12 @@ def run_search(
     *,
     resume: bool = False,
     interim: bool = False,
+    place: str = "",
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
 
-    `interim`: it is continued soon, and its report is drawn then.
+    `interim`: it is continued soon, and its report is drawn then. `place`: which of several
+    searches it is, in words that end in a colon.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
@@ -88,7 +90,9 @@ def run_search(
         write(spec.folder / "space.md", space.markdown(spec))
         studies.interrupt(study)
         tracker = Tracker(client, spec, identify(study, context.tags))
-        plan.print_plan(console, spec, context.resources, job.precision)
+        plan.print_plan(console, spec, context.resources, job.precision, place)
+        if (begun := len(studies.trials(study))) > spec.trials:
+            plan.print_surplus(console, begun, spec.trials)
         try:
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
                 ending = _run_trials(spec, study, job, context, console, stop)

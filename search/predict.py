@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from analysis.command import OK, Parser, exit_code
+from analysis.command import OK, Parser, exit_code, program
 from trainables.parts.data.text import valid_text
 from trainables.parts.quote import quoted
 
@@ -14,7 +14,7 @@ from trainables.parts.quote import quoted
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
-        prog="python -m search.predict",
+        prog=program("search.predict"),
         description=(
             "Classify texts with a model folder that search.train wrote. Prints a JSON line for"
             " each, with the label and the probability of every label."

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from typing import NoReturn
 
 from analysis.command import INTERRUPTED, print_error
 from search import arguments
@@ -92,11 +93,16 @@ def _first_lines(args: argparse.Namespace) -> Corpus | None:
     return corpus
 
 
-if __name__ == "__main__":
-    code = main()
+def end(code: int) -> NoReturn:
+    """End this process at once: everything is recorded.
+
+    Python's own shutdown of threads and libraries takes a second, and may crash.
+    """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # The reader is gone.
             stream.flush()
-    # Everything is recorded. Python's own shutdown of threads and libraries takes a second, and may
-    # crash.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    end(main())

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 from rich.console import Console
 
@@ -120,9 +121,9 @@ def run_all(
             context.floors.close(wait=True)  # A floor that runs on would start Ray again.
             raise
 
-        def run(spec: SearchSpec, *, resume: bool = resume, interim: bool = False) -> Outcome:
+        def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
             console.quiet = quiet
-            return run_search(spec, context, client, console, stop, resume=resume, interim=interim)
+            return run_search(spec, context, client, console, stop, resume=resume, **how)
 
         if auto:
             return run_auto(
@@ -131,8 +132,9 @@ def run_all(
                 console.print,
             )
         outcomes: list[Outcome] = []
-        for spec in specs:
-            outcomes.append(run(spec))
+        for number, spec in enumerate(specs, 1):
+            place = f"{number} of {len(specs)}: " if len(specs) > 1 else ""
+            outcomes.append(run(spec, place=place))
             if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
                 break
         return outcomes

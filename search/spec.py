@@ -41,7 +41,7 @@ class SearchSpec:
         unset="massive if the hub or its cache has it, else embedded",
     )
     """The data set: massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], a folder with
-    train/validation/test as .jsonl, .csv or .parquet, or a single such file."""
+    train/validation/test as .jsonl, .csv, .tsv or .parquet, or a single such file."""
     text_column: str | None = flag(
         None, on_resume="fixed", metavar="NAME", unset="detected by its name"
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.command import OK, Parser, exit_code
+from analysis.command import OK, Parser, exit_code, program
 from search.folders import existing_folder
 from search.spec import SearchSpec
 from search.study.lock import search_lock
@@ -56,7 +56,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
-        prog="python -m search.sync",
+        prog=program("search.sync"),
         description="Log to MLflow what it lacks of a search. Repeating this changes nothing.",
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")

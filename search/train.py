@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.command import OK, Parser, exit_code, user_path
+from analysis.command import OK, Parser, exit_code, program, user_path
 from search.folders import results_folder
 from search.seeds import MAX_REPORT_SEEDS
 from trainables.parts.quote import quoted
@@ -13,7 +13,7 @@ from trainables.parts.quote import quoted
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
-        prog="python -m search.train",
+        prog=program("search.train"),
         description=(
             "Train an exported configuration on several seeds; the best of them on validation"
             " becomes a model folder. The first seeds are those on which the search reports its"

@@ -1,23 +1,39 @@
 """What a search is going to do, printed before it begins."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 from rich.console import Console
+from rich.table import Table
 
-from analysis.text import duration
+from analysis.text import EMPTY_CELL, duration
 from search.cluster.resources import Resources
-from search.planning.estimate import Estimate, Measurement, estimate, warnings
+from search.planning.estimate import Measurement, estimate, warnings
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.console import print_line
+from search.terminal.space import distributions
 from search.terminal.text import counted, difference, gibibytes, per_trial, roughly
 
 
-def print_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
-    """Print what runs, how much of it, and on what."""
+@dataclass(frozen=True)
+class Planned:
+    """A search that a dry run has measured."""
+
+    spec: SearchSpec
+    trial: Measurement | None
+    """None where trial 0 fails."""
+    finished: int
+    """Trials that an earlier process finished."""
+
+
+def print_plan(
+    console: Console, spec: SearchSpec, resources: Resources, precision: str, place: str = ""
+) -> None:
+    """Print what runs, how much of it, and on what; `place`: which of several searches it is."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
         reruns = (
@@ -29,10 +45,26 @@ def print_plan(console: Console, spec: SearchSpec, resources: Resources, precisi
     print_line(
         console,
         "search",
-        f"{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
+        f"{place}{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
+    print_machine(console, resources, precision)
+
+
+def print_machine(console: Console, resources: Resources, precision: str) -> None:
+    """Print how many trials run at a time, on what."""
     slots = counted(resources.slots, "trial")
     print_line(console, "machine", f"{slots} at a time, {per_trial(resources)}, {precision}")
+
+
+def print_surplus(console: Console, begun: int, trials: int) -> None:
+    """Say that a resumed search has more trials than it was asked for."""
+    print_line(
+        console,
+        "note",
+        f"--trials {trials} is fewer than the {counted(begun, 'trial')} that there are: all of them"
+        " stay, and no new one is begun",
+        style="yellow",
+    )
 
 
 def print_floors(
@@ -71,17 +103,13 @@ def _pruning(spec: SearchSpec) -> str:
     return f"no pruning ({begins} is too late)"
 
 
-def print_estimate(
-    console: Console,
-    spec: SearchSpec,
-    trial: Measurement,
-    resources: Resources,
-    finished: int,
-    rows: int,
-) -> Estimate:
-    """Print the time and memory of a search on `rows` training sentences; returns the estimate."""
+def print_estimate(console: Console, planned: Planned, resources: Resources, rows: int) -> None:
+    """Print the time and memory of a search on `rows` training sentences, as far as known."""
+    spec, trial = planned.spec, planned.trial
+    if trial is None:
+        return
     slots, free = resources.slots, psutil.virtual_memory().available
-    estimated = estimate(spec, trial, slots, finished)
+    estimated = estimate(spec, trial, slots, planned.finished)
     time = (
         f"{counted(estimated.trials, 'trial')} take {roughly(estimated.unpruned)} without pruning"
     )
@@ -108,4 +136,40 @@ def print_estimate(
     )
     for warning in warnings(spec, trial, estimated, slots, free):
         print_line(console, "note", warning, style="bold yellow")
-    return estimated
+
+
+def print_estimates(console: Console, plans: Sequence[Planned], resources: Resources) -> None:
+    """Print a table of several searches with their time and memory, and the sum."""
+    slots, free = resources.slots, psutil.virtual_memory().available
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("regime", "trials", "epochs", "searched", "trial 0", "unpruned", "pruned"):
+        table.add_column(column, justify="left" if column == "regime" else "right")
+    table.add_column("other seeds", justify="right")
+    table.add_column("memory", justify="right")
+    total, notes = 0.0, []
+    for planned in plans:
+        spec, trial = planned.spec, planned.trial
+        shown = [spec.regime, str(spec.trials), str(spec.epochs), str(len(distributions(spec)))]
+        if trial is None:
+            table.add_row(*shown, "fails")
+            continue
+        estimated = estimate(spec, trial, slots, planned.finished)
+        total += estimated.expected + estimated.choice_and_report
+        pruned, reruns = estimated.pruned, estimated.choice_and_report
+        table.add_row(
+            *shown,
+            roughly(trial.seconds()),
+            roughly(estimated.unpruned),
+            EMPTY_CELL if pruned is None else roughly(pruned),
+            roughly(reruns) if reruns else EMPTY_CELL,
+            gibibytes(estimated.memory),
+        )
+        notes += [
+            f"{spec.regime}: {line}" for line in warnings(spec, trial, estimated, slots, free)
+        ]
+    console.print(table, soft_wrap=False)
+    print_line(
+        console, "time", f"{roughly(total)} for all {len(plans)}, extrapolated from a few sentences"
+    )
+    for note in notes:
+        print_line(console, "note", note, style="bold yellow")

@@ -266,7 +266,7 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
         data.print_data(console, replace(prepared.corpus, source=made.data))
         data.print_model(console, prepared, made.model)
         plan.print_plan(console, made, Resources(1, 0.25, 4), "bf16")
-        plan.print_estimate(console, made, TWO, Resources(1, 0.25, 4), 0, 1440)
+        plan.print_estimate(console, plan.Planned(made, TWO, 0), Resources(1, 0.25, 4), 1440)
         space.print_space(console, made)
         shown[terminal] = out.getvalue().splitlines()
     assert all(len(line) <= 80 for line in shown[True])

@@ -5,7 +5,8 @@ A SOURCE is one of
 - `massive[:LOCALE]`: MASSIVE from the hub (`mteb/amazon_massive_intent`), by default in English;
 - `embedded`: the corpus that comes with Regimen, 60 intents of 40 utterances;
 - `hub:OWNER/NAME[:CONFIG]`: any data set on the hub, or in its cache;
-- a folder with a train file and optional validation and test files (.jsonl, .csv or .parquet);
+- a folder with a train file and optional validation and test files, each .jsonl, .csv, .tsv or
+  .parquet;
 - one such file, with a column `partition` or `split` that names the split of each row, such as
   MASSIVE's own `en-US.jsonl`.
 """
@@ -124,9 +125,7 @@ def _folder(folder: Path) -> dict[str, list[Row]]:
                 )
             files[split] = path
     if not files:
-        raise ValueError(
-            f"{where} has no train file; it needs train.jsonl, train.csv or train.parquet"
-        )
+        raise ValueError(f"{where} has no train file; it needs train.jsonl, .csv, .tsv or .parquet")
     return {split: read_rows(path) for split, path in files.items()}
 
 
