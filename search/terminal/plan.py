@@ -142,10 +142,10 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
     """Print a table of several searches with their time and memory, and the sum."""
     slots, free = resources.slots, psutil.virtual_memory().available
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("regime", "trials", "epochs", "searched", "trial 0", "unpruned", "pruned"):
-        table.add_column(column, justify="left" if column == "regime" else "right")
-    table.add_column("other seeds", justify="right")
-    table.add_column("memory", justify="right")
+    table.add_column("regime", no_wrap=True)
+    counts = ("trials", "epochs", "searched", "trial 0", "unpruned", "pruned", "confirm", "memory")
+    for column in counts:
+        table.add_column(column, justify="right", no_wrap=True)
     total, notes = 0.0, []
     for planned in plans:
         spec, trial = planned.spec, planned.trial

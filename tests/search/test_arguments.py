@@ -151,8 +151,8 @@ def test_the_flags_are_the_documented_ones() -> None:
         for option in action.option_strings
         if option.startswith("--")
     }
-    documented = """--help --regime --trials --data --text-column --label-column --model --epochs
-        --seed --name --sampler --scheduler --grace --reduction-factor --gpus-per-trial
+    documented = """--help --regime --trials --data --text-column --label-column --limit --model
+        --epochs --seed --name --sampler --scheduler --grace --reduction-factor --gpus-per-trial
         --cpus-per-trial --max-concurrent --time-budget --trial-timeout --address --confirm
         --report-seeds --no-confirm --fix --precision --tracking-uri --results --resume --dry-run
         --quiet"""

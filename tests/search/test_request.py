@@ -95,7 +95,6 @@ def test_a_search_that_is_not_there_is_refused_with_those_that_are(tmp_path: Pat
         made = spec(name=name, results=str(tmp_path))
         made.folder.mkdir()
         (made.folder / "spec.json").write_text(made.to_json())
-    with pytest.raises(
-        ValueError, match="^no search 'nope' in .*; there are: (one, two|two, one)$"
-    ):
+    with pytest.raises(ValueError, match=r"^no search 'nope' in .*; there are: ") as caught:
         arguments.parse(["--resume", "nope", "--results", str(tmp_path)])
+    assert sorted(str(caught.value).rpartition(": ")[2].split(", ")) == ["one", "two"]

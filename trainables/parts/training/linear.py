@@ -27,6 +27,7 @@ def linear_layer(
         # torch's threads, because sums in floating point depend on their number
         with threadpool_limits(torch.get_num_threads()), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             estimator.fit(features, labels)
         rows = present if len(present) > 2 else present[1:]
         weight[rows], bias[rows] = estimator.coef_, estimator.intercept_
