@@ -363,10 +363,8 @@ def test_a_dry_run_reports_that_trial_0_fails(
     ]
     assert main([*argv, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert (
-        "trial 0 fails on a few sentences: FloatingPointError: the loss became nan in epoch 1"
-        in said
-    )
+    failed = "FloatingPointError: the loss became nan in epoch 1"
+    assert f"trial 0 of baseline fails on a few sentences: {failed}" in said
     assert "without pruning" not in said and "nothing was run" in said
 
 

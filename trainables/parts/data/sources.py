@@ -125,7 +125,8 @@ def _folder(folder: Path) -> dict[str, list[Row]]:
                 )
             files[split] = path
     if not files:
-        raise ValueError(f"{where} has no train file; it needs train.jsonl, .csv, .tsv or .parquet")
+        names = " or ".join(f"train{ending}" for ending in FORMATS)
+        raise ValueError(f"{where} has no train file; it needs {names}")
     return {split: read_rows(path) for split, path in files.items()}
 
 

@@ -145,5 +145,5 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
 
 
 def test_file_of_another_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    (tmp_path / "train.tsv").write_text("text\tlabel\n")
-    assert ".jsonl, .csv, .parquet" in refusal(tmp_path / "train.tsv")
+    (tmp_path / "train.xml").write_text("<text/>")
+    assert ".jsonl, .csv, .tsv, .parquet" in refusal(tmp_path / "train.xml")
