@@ -79,7 +79,8 @@ def winner(summaries: Sequence[Summary]) -> list[str]:
 
 def _what(best: Summary, summaries: Sequence[Summary]) -> str:
     """The winner and its accuracy on fresh seeds, or why there is none."""
-    name = f"{label(best, summaries)} wins with trial {best.winner}"
+    wins = "is the best search," if best.floor_wins else "wins"
+    name = f"{label(best, summaries)} {wins} with trial {best.winner}"
     numbers = row(best)
     if not best.confirmed_accuracy:
         return (

@@ -89,7 +89,10 @@ def test_a_floor_that_wins_is_named_first() -> None:
     print_outcome(Console(file=out, soft_wrap=True), [users("llrd", 0.80)], quiet=False)
     first, second, *_ = out.getvalue().splitlines()
     assert first.startswith("result   No recipe beats the floor: probe")
-    assert second.startswith("result   llrd wins with trial 2: 80.0") and "over the" not in second
+    assert (
+        second.startswith("result   llrd is the best search, with trial 2: 80.0")
+        and "over the" not in second
+    )
     quiet = io.StringIO()
     print_outcome(Console(file=quiet, soft_wrap=True), [users("llrd", 0.80)], quiet=True)
     assert quiet.getvalue().split()[0] == "regime"
