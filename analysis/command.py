@@ -18,6 +18,15 @@ WRONG_PATH = (EBUSY, EEXIST, ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP)
 """The system's errors about a path that the user got wrong, rather than about a failing machine."""
 
 
+def program(module: str) -> str:
+    """How this process's user calls the command of a module: `python -m search.run`, `regimen run`.
+
+    The latter where this process is `regimen`, which works in any folder.
+    """
+    is_regimen = Path(sys.argv[0]).stem == "regimen"
+    return f"regimen {module.rpartition('.')[2]}" if is_regimen else f"python -m {module}"
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that reports a mistake in one line, without the usage, and exits with 2."""
 

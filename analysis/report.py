@@ -5,30 +5,17 @@ every figure as an SVG file in `report_figures/`; and the numbers behind them as
 `report_TABLE.csv` for each of `analysis.tables`.
 """
 
-import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas
-from pandas.api.types import is_numeric_dtype
+from analysis.command import OK, Parser, exit_code, program, user_path
 
-from analysis.command import OK, Parser, exit_code, user_path
-from analysis.evidence import Evidence
-from analysis.page.blocks import Drawing, Figures, Section
-from analysis.page.html import html_page
-from analysis.page.markdown import markdown_page
-from analysis.read.folder import Search, is_search, read_searches
-from analysis.sections import sections
-from analysis.tables import tables
-from analysis.text import cell
+if TYPE_CHECKING:
+    from analysis.evidence import Evidence
+    from analysis.read.folder import Search
 
 TITLE = "Regimen: search results"
-SVG_START = (
-    '<svg xmlns="http://www.w3.org/2000/svg" style="background: white; color: black; font-family:'
-    ' sans-serif" '
-)
-"""How a figure's file starts."""
 
 
 def report(results: Path, out: Path | None = None) -> Path:
@@ -37,6 +24,14 @@ def report(results: Path, out: Path | None = None) -> Path:
     Returns the HTML file. Raises ValueError if there is no search, a file of one is damaged, or
     `out` does not end in .html; OSError if the report can't be written.
     """
+    # These import pandas and matplotlib, which `--help` does not wait for.
+    from analysis.page.files import csv_text, write, write_figures
+    from analysis.page.html import html_page
+    from analysis.page.markdown import markdown_page
+    from analysis.read.folder import read_searches
+    from analysis.sections import sections
+    from analysis.tables import tables
+
     out = results / "report.html" if out is None else out
     if out.suffix.lower() != ".html":
         raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
@@ -44,15 +39,18 @@ def report(results: Path, out: Path | None = None) -> Path:
     evidence = _evidence(results, searches)
     parts = sections(searches, evidence)
     for name, frame in tables(searches, evidence).items():
-        _write(out.with_name(f"{out.stem}_{name}.csv"), _csv(frame))
+        write(out.with_name(f"{out.stem}_{name}.csv"), csv_text(frame))
     write_figures(out.with_name(f"{out.stem}_figures"), parts)
-    _write(out.with_suffix(".md"), markdown_page(TITLE, parts))
-    _write(out, html_page(TITLE, parts))
+    write(out.with_suffix(".md"), markdown_page(TITLE, parts))
+    write(out, html_page(TITLE, parts))
     return out
 
 
-def _evidence(results: Path, searches: Sequence[Search]) -> Evidence:
+def _evidence(results: Path, searches: "Sequence[Search]") -> "Evidence":
     """The runs of these searches, and for a single folder those of the folders beside it."""
+    from analysis.evidence import Evidence
+    from analysis.read.folder import is_search
+
     summaries = [search.summary for search in searches]
     correct = {search.summary.name: search.correct for search in searches}
     if is_search(results):
@@ -60,72 +58,10 @@ def _evidence(results: Path, searches: Sequence[Search]) -> Evidence:
     return Evidence(summaries, correct)
 
 
-def write_figures(folder: Path, parts: Sequence[Section]) -> None:
-    """Write each figure as an SVG file on white, named after its place in the report.
-
-    Figures of an earlier report are removed; other files stay.
-    """
-    written = set()
-    for number, section in enumerate(parts):
-        drawings = [
-            drawing
-            for block in section.blocks
-            if isinstance(block, Figures)
-            for drawing in block.drawings
-        ]
-        for place, drawing in enumerate(drawings, 1):
-            path = folder / f"{number}-{place:02d}-{_slug(drawing)}.svg"
-            _write(path, drawing.svg.replace("<svg ", SVG_START, 1))
-            written.add(path)
-    for path in set(folder.glob("*.svg")) - written:
-        if path.is_file() and _is_ours(path):
-            path.unlink()
-
-
-def _slug(drawing: Drawing) -> str:
-    return re.sub("[^a-z0-9]+", "-", drawing.title.lower())[:40].strip("-")
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether an earlier report wrote this figure: no other program's file starts like ours."""
-    return path.read_text(encoding="utf-8", errors="replace").startswith(SVG_START)
-
-
-def _csv(frame: pandas.DataFrame) -> str:
-    """CSV whose text no spreadsheet reads as a formula."""
-    frame = frame.rename(columns=cell)
-    texts = {
-        str(name): column.map(_safe_cell)
-        for name, column in frame.items()
-        if not is_numeric_dtype(column)
-    }
-    return frame.assign(**texts).to_csv(index=False)
-
-
-def _safe_cell(value: object) -> object:
-    """A column may mix one search's numbers with another's text."""
-    return cell(value) if isinstance(value, str) else value
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file atomically: to a temporary file beside it, which is then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    # Mode "x" fails if the file exists, so nobody else's file is overwritten or removed.
-    with beside.open("x", encoding="utf-8") as file:
-        try:
-            file.write(text)
-            file.close()
-            beside.replace(path)
-        except BaseException:
-            beside.unlink()
-            raise
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = Parser(
-        prog="python -m analysis.report",
+        prog=program("analysis.report"),
         description="Tables, plots and one HTML page from results.",
     )
     parser.add_argument(

@@ -8,9 +8,7 @@ two thirds of the trials at that epoch would have lost; and the number of trials
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.budget.rungs import rungs
 from analysis.command import OK, Parser, exit_code
-from analysis.read.folder import read_search
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_rungs(folder: Path) -> int:
+    # These import pandas, which `--help` does not wait for.
+    from analysis.budget.rungs import rungs
+    from analysis.read.folder import read_search
+
     search = read_search(folder)
     table = rungs(search.trials, search.epochs)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))

@@ -13,10 +13,11 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import trainables
-from analysis.command import Parser
+from analysis.command import Parser, program
 from search.flag import flag_of
-from search.folders import folder_of, valid_name
+from search.folders import existing_folder, folder_of, valid_name
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
+from trainables.parts.config import checked
 from trainables.parts.docstrings import field_docstrings
 from trainables.parts.quote import quoted
 
@@ -27,7 +28,7 @@ SEVERAL = ("auto", "all")
 def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     """The parser: a flag for each field of `spec`, and those that are no field's."""
     parser = Parser(
-        prog="python -m search.run",
+        prog=program("search.run"),
         description=(
             "Search the hyperparameters of a training regime, rerun the best configurations to"
             " choose the winner, report the winner on fresh seeds, and compare it with the paper."
@@ -38,8 +39,9 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         "--regime",
         metavar="NAME",
         help=(
-            f"{_sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; all: one"
-            " search for each; auto: one budget of trials over all that train the encoder"
+            f"{_sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; several: a"
+            " list such as baseline,llrd; all: one search for each; auto: one budget of trials over"
+            " all that train the encoder"
         ),
     )
     for field in fields(spec):
@@ -141,18 +143,26 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
         )
     regimes = trainables.names()
     if args.resume is not None:
-        if not (resumed_folder(args) / "spec.json").exists():
-            spec.read(resumed_folder(args))  # raises
+        existing_folder(results_of(args), args.resume)
     elif not args.regime:
         raise ValueError(f"--regime is missing; choose auto, all, or one of: {', '.join(regimes)}")
-    elif args.regime not in (*SEVERAL, *regimes):
-        raise ValueError(
-            f"--regime must be auto, all, or one of {', '.join(regimes)}; got {quoted(args.regime)}"
-        )
+    elif args.regime not in SEVERAL:
+        _require_regimes(args.regime.split(","), regimes)
     if args.name is not None:
         valid_name(args.name)
     given_values(args, spec)  # raises where a value is invalid
     return args
+
+
+def _require_regimes(asked: Sequence[str], regimes: Sequence[str]) -> None:
+    """Raise ValueError where one is unknown or there twice."""
+    for place, name in enumerate(asked):
+        if name not in regimes:
+            raise ValueError(
+                f"--regime must be auto, all, or of {', '.join(regimes)}; got {quoted(name)}"
+            )
+        if name in asked[:place]:
+            raise ValueError(f"--regime must name each regime once; got {quoted(name)} twice")
 
 
 def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) -> dict[str, Any]:
@@ -161,6 +171,7 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
     Raises ValueError with one line.
     """
     values: dict[str, Any] = {}
+    kinds = get_type_hints(spec, include_extras=True)
     for field in fields(spec):
         declared, value = flag_of(field), getattr(args, field.name, None)
         if declared.hidden or value is None:
@@ -170,7 +181,7 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
                 value = declared.parse(value)
             except ValueError as error:
                 raise ValueError(f"--{field.name.replace('_', '-')} must be {error}") from None
-        values[field.name] = value
+        values[field.name] = checked(field.name, value, kinds[field.name])
     return values | _reruns(args)
 
 

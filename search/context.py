@@ -46,7 +46,7 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
         )
         fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent)
     tags = {
-        "data": spec.data,
+        "data": spec.data_name,
         "data_fingerprint": prepared.corpus.fingerprint,
         "data_rows": ", ".join(
             f"{len(split)} {name}" for name, split in prepared.corpus.splits.items()

@@ -7,15 +7,22 @@ from dataclasses import replace
 import torch
 from rich.console import Console
 
-from search.cluster.resources import resources, this_machine
+from search.cluster.resources import Resources, resources, this_machine
 from search.inputs import Prepared, resolve_precision
-from search.planning.estimate import Estimate, finished_trials
+from search.planning.estimate import Measurement, finished_trials
 from search.planning.measure import MEASURING_SECONDS, measure
 from search.spec import SearchSpec
-from search.terminal.plan import print_data, print_estimate, print_line, print_plan
+from search.terminal.console import print_line
+from search.terminal.plan import (
+    Planned,
+    print_estimate,
+    print_estimates,
+    print_machine,
+    print_plan,
+)
 from search.terminal.space import print_space
-from search.terminal.text import roughly
 from search.trials.worker import failure_reason
+from trainables.parts.model.encoder import Precision
 
 
 def dry_run(
@@ -37,16 +44,23 @@ def dry_run(
         specs = [
             replace(spec, trials=parts[0] + (place < parts[1])) for place, spec in enumerate(specs)
         ]
-    print_data(console, prepared, first)
     address = first.address or os.environ.get("RAY_ADDRESS")
     if address:
         _note(console, f"planned for this machine; the cluster at {address} may have more")
+    per_trial, precision = _machine(console, first)
     seconds = MEASURING_SECONDS / len(specs)
-    estimates = [_plan(console, spec, prepared, seconds, resume=resume) for spec in specs]
-    measured = [estimated for estimated in estimates if estimated is not None]
-    if len(measured) > 1:
-        total = sum(estimated.expected + estimated.choice_and_report for estimated in measured)
-        print_line(console, "time", f"of all {len(measured)} searches: {roughly(total)}")
+
+    def timed(spec: SearchSpec) -> Planned:
+        trial = _measure(console, spec, prepared, per_trial, precision, seconds)
+        return Planned(spec, trial, finished_trials(spec) if resume else 0)
+
+    if len(specs) == 1:
+        print_plan(console, first, per_trial, precision)
+        print_estimate(console, timed(first), per_trial, len(prepared.data.train))
+        print_space(console, first)
+    else:
+        print_machine(console, per_trial, precision)
+        print_estimates(console, [timed(spec) for spec in specs], per_trial)
     if auto:
         line = (
             f"--regime auto divides {first.trials} trials by their scores; planned in equal parts"
@@ -55,32 +69,38 @@ def dry_run(
     console.print("nothing was run (--dry-run)")
 
 
-def _plan(
-    console: Console, spec: SearchSpec, prepared: Prepared, seconds: float, *, resume: bool
-) -> Estimate | None:
-    """Print one search; returns its estimate, or None where trial 0 fails."""
+def _machine(console: Console, spec: SearchSpec) -> tuple[Resources, Precision]:
+    """What a trial takes on this machine, and its precision."""
     gpu = torch.cuda.is_available()
     precision = resolve_precision(spec.precision, gpu=gpu and spec.gpus_per_trial != 0)
     gpus = float(gpu) if spec.gpus_per_trial is None else spec.gpus_per_trial
-    per_trial = resources(this_machine(), spec.cpus_per_trial, gpus, spec.max_concurrent)
-    print_plan(console, spec, per_trial, precision)
     if gpu and spec.gpus_per_trial is None:
         _note(
             console,
             "how many trials share a GPU is measured when the search begins; planned with one",
         )
-    estimated = None
+    per_trial = resources(this_machine(), spec.cpus_per_trial, gpus, spec.max_concurrent)
+    return per_trial, precision
+
+
+def _measure(
+    console: Console,
+    spec: SearchSpec,
+    prepared: Prepared,
+    per_trial: Resources,
+    precision: Precision,
+    seconds: float,
+) -> Measurement | None:
+    """Train trial 0 on a few sentences; None where that fails."""
     try:
-        with console.status("measuring trial 0 on a few sentences", refresh_per_second=2):
-            trial = measure(spec, prepared, per_trial, precision, seconds)
+        with console.status(
+            f"measuring trial 0 of {spec.regime} on a few sentences", refresh_per_second=2
+        ):
+            return measure(spec, prepared, per_trial, precision, seconds)
     except Exception as error:  # Whatever a regime raises: its trials would fail with it.
-        _note(console, f"trial 0 fails on a few sentences: {failure_reason(error)}", "bold yellow")
-    else:
-        finished = finished_trials(spec) if resume else 0
-        rows = len(prepared.data.train)
-        estimated = print_estimate(console, spec, trial, per_trial, finished, rows)
-    print_space(console, spec)
-    return estimated
+        why = failure_reason(error)
+        _note(console, f"trial 0 of {spec.regime} fails on a few sentences: {why}", "bold yellow")
+        return None
 
 
 def _note(console: Console, text: str, style: str = "yellow") -> None:

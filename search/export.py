@@ -5,16 +5,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.command import OK, Parser, exit_code, user_path
+from analysis.command import OK, Parser, exit_code, program, user_path
 from search.atomic import write
-from search.folders import folder_of
-from search.outputs.recipe import export
+from search.folders import existing_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
-        prog="python -m search.export",
+        prog=program("search.export"),
         description=(
             "Write the winner of a search as YAML, with everything that is needed to train it"
             " again: the input of search.train."
@@ -52,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise ValueError(f"--top must be at least 1; got {args.top}")
-    text = export(folder_of(args.results, args.name), args.top, args.floor)
+    folder = existing_folder(args.results, args.name)
+    from search.outputs.recipe import export  # Imports the regimes, which takes seconds.
+
+    text = export(folder, args.top, args.floor)
     if args.out is None:
         sys.stdout.write(text)
     else:

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import listed, quoted, reason
 
+SPEC = "spec.json"
+"""The file in a search's folder that says what was asked for."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -32,6 +34,28 @@ def folder_of(results: str, name: str) -> Path:
     Raises ValueError for an invalid name, such as a path that leads elsewhere.
     """
     return results_folder(results) / valid_name(name)
+
+
+def existing_folder(results: str, name: str) -> Path:
+    """The folder of a search that has begun.
+
+    Raises ValueError with the names of those that there are, where it has no spec.json.
+    """
+    folder = folder_of(results, name)
+    if not (folder / SPEC).exists():
+        where = quoted(str(folder.parent))
+        there_are = f"there are: {listed(names(folder.parent))}"
+        raise ValueError(f"no search {quoted(name)} in {where}; {there_are}")
+    return folder
+
+
+def names(results: Path) -> list[str]:
+    """The names of the searches in a results folder, the last begun first."""
+    try:
+        specs = sorted(results.glob(f"*/{SPEC}"), key=lambda spec: -spec.stat().st_mtime)
+    except OSError:
+        return []
+    return [spec.parent.name for spec in specs]
 
 
 def valid_name(name: str) -> str:

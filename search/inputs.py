@@ -39,7 +39,7 @@ class Prepared:
     test: Tokens | None
     """In the whole model's ids; for the winner only."""
     notes: tuple[str, ...] = field(default=())
-    """Warnings about the data, a line each."""
+    """Warnings about the tokens, a line each. The corpus has those about the data."""
 
     @property
     def model_fingerprint(self) -> str:
@@ -109,17 +109,20 @@ def prepare(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
+    limit: int | None = None,
     max_tokens: int = 64,
+    corpus: Corpus | None = None,
 ) -> Prepared:
-    """Read, check, load and tokenise.
+    """Read, check, load and tokenise. `corpus`: what was read of the data already.
 
     Raises ValueError in one line if data or model are invalid.
     """
-    corpus = corpora.read(data, text_column=text_column, label_column=label_column)
+    if corpus is None:
+        corpus = corpora.read(data, text_column=text_column, label_column=label_column, limit=limit)
     tokenizer = loading.load_tokenizer(model)
     pretrained = loading.load(model)
     limit = min(max_tokens, pretrained.max_length or max_tokens)
-    notes = list(corpus.notes)
+    notes = []
     tokens: dict[str, Tokens] = {}
     for name, split in corpus.splits.items():
         tokens[name], cut = tokenise(split.texts, split.labels, tokenizer, limit)

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -45,6 +46,10 @@ FINAL_TRACKING_SECONDS = 30.0
 """What MLflow gets at the end for everything that it still lacks."""
 
 
+REPORT = "report.html"
+"""The report's file, in a search's folder or in that of all searches."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a search ended: its summary (a row of the comparison table), and why it ended."""
@@ -63,10 +68,12 @@ def run_search(
     *,
     resume: bool = False,
     interim: bool = False,
+    place: str = "",
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
 
-    `interim`: it is continued soon, and its report is drawn then.
+    `interim`: it is continued soon, and its report is drawn then. `place`: which of several
+    searches it is, in words that end in a colon.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
@@ -84,7 +91,9 @@ def run_search(
         write(spec.folder / "space.md", space.markdown(spec))
         studies.interrupt(study)
         tracker = Tracker(client, spec, identify(study, context.tags))
-        plan.print_plan(console, spec, context.resources, job.precision)
+        plan.print_plan(console, spec, context.resources, job.precision, place)
+        if (begun := len(studies.trials(study))) > spec.trials:
+            plan.print_surplus(console, begun, spec.trials)
         try:
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
                 ending = _run_trials(spec, study, job, context, console, stop)
@@ -93,7 +102,7 @@ def run_search(
             records.SECONDS.write(study, spent)
             summary = write_records(spec, study, context)
             if not interim:
-                draw_report(spec, console)
+                draw_report(spec.folder, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
@@ -123,6 +132,8 @@ def _run_trials(
                 nonlocal late
                 late = late and not _take_floors(study, context.floors, live, 0.0)
                 progress.update()
+                if stop.asked:
+                    progress.print_stopping()
 
             with polling(update, every=PROGRESS_SECONDS):
                 ending = tune_study(spec, study, job, context.resources, stop)
@@ -215,21 +226,21 @@ def _next_steps(spec: SearchSpec, summary: Summary) -> str:
     )
 
 
-def draw_report(spec: SearchSpec, console: Console) -> None:
-    """Draw the report from the written files. A failure is printed, and the search goes on.
+def draw_report(folder: Path, console: Console) -> None:
+    """Draw the report of a search, or of all in a folder, from the written files.
 
-    Raises OSError where the disk fails.
+    A failure is printed, and the search goes on. Raises OSError where the disk fails.
     """
     try:
         from analysis.report import report  # Imported late: it takes a second.
 
-        report(spec.folder)
+        report(folder)
     except OSError:
         raise
     except Exception as error:
         console.print(
             f"NOTE     the report could not be drawn: {failure_reason(error)}; to try again:"
-            f" {next_commands.report(spec)}",
+            f" {next_commands.report(folder)}",
             style="bold yellow",
         )
 

@@ -38,7 +38,7 @@ def read_request(args: argparse.Namespace) -> Request:
     if args.resume is not None:
         return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
     several = {"all": searched_regimes, "auto": searched_by_auto}
-    regimes = several[args.regime]() if args.regime in several else [args.regime]
+    regimes = several[args.regime]() if args.regime in several else args.regime.split(",")
     # Check everything else before the default data and model are looked up, which takes seconds.
     values = {"data": "embedded", "model": "minilm", **given_values(args)}
     drafts = [_new(regime, values, args.fix) for regime in regimes]
@@ -48,7 +48,7 @@ def read_request(args: argparse.Namespace) -> Request:
     if args.regime == "auto":
         name, specs = _together(specs)
         return Request(specs, False, args.dry_run, args.quiet, banner, auto=name)
-    if args.regime == "all" and args.name:
+    if len(specs) > 1 and args.name:
         specs = [replace(spec, name=f"{args.name}-{spec.regime}") for spec in specs]
     specs = [spec.named() for spec in specs]
     return Request(specs, False, args.dry_run, args.quiet, banner, cold=args.cold)

@@ -1,5 +1,6 @@
 """python -m search.run: search a regime's hyperparameters, choose and report the winner."""
 
+import argparse
 import contextlib
 import os
 import signal
@@ -7,10 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from typing import NoReturn
 
 from analysis.command import INTERRUPTED, print_error
+from search import arguments
 from search.cluster.watchdog import RECORDED
 from search.signals import SIGNALS, Stop
+from search.study.lock import require_not_running
+from trainables.parts.data.corpus import Corpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,14 +49,12 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
     Errors are printed here, before `stack` shuts Ray down.
     """
     try:
-        from search import arguments
-
         args = arguments.parse(argv)
-        from search.cluster.start import cluster
-        from search.study.lock import require_not_running
-
         if args.resume is not None and not args.dry_run:
             require_not_running(arguments.resumed_folder(args))
+        corpus = _first_lines(args)
+        from search.cluster.start import cluster  # Imports Ray.
+
         stop = Stop()
         stack.enter_context(stop.handles())
         importing = ThreadPoolExecutor(1).submit(import_module, "search.session")
@@ -59,17 +62,47 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
             address = args.address or os.environ.get("RAY_ADDRESS")
             workers = 0 if address else arguments.worker_count(args)
             stack.enter_context(cluster(address, workers))
-        code: int = importing.result().run_command(args, stop)
+        code: int = importing.result().run_command(args, stop, corpus)
         return code
     except (OSError, ValueError) as error:
         return print_error(error, hint=RECORDED)
 
 
-if __name__ == "__main__":
-    code = main()
+def _first_lines(args: argparse.Namespace) -> Corpus | None:
+    """Say what happens in the seconds before the plan; read and print data that is on this machine.
+
+    Invalid data is refused here, before anything is started.
+    """
+    from search.terminal.console import SafeConsole, print_line
+    from search.terminal.data import print_data
+    from trainables.parts.data import corpus as corpora
+    from trainables.parts.data.sources import is_remote
+
+    console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=args.quiet)
+    corpus = None
+    if args.resume is None and args.data is not None and not is_remote(args.data):
+        corpus = corpora.read(
+            args.data,
+            text_column=args.text_column,
+            label_column=args.label_column,
+            limit=arguments.given_values(args).get("limit"),
+        )
+        print_data(console, corpus)
+    what = "importing PyTorch" if args.dry_run else "importing PyTorch and starting Ray"
+    print_line(console, "start", f"{what}, which takes several seconds")
+    return corpus
+
+
+def end(code: int) -> NoReturn:
+    """End this process at once: everything is recorded.
+
+    Python's own shutdown of threads and libraries takes a second, and may crash.
+    """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # The reader is gone.
             stream.flush()
-    # Everything is recorded. Python's own shutdown of threads and libraries takes a second, and may
-    # crash.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    end(main())

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 
 from analysis.command import INTERRUPTED, NO_RESULT, OK
-from analysis.comparison import conditions, floors
-from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
 from analysis.text import duration
 from search.auto import run_auto
@@ -19,7 +18,7 @@ from search.cluster.start import cluster
 from search.context import set_up
 from search.dry_run import dry_run
 from search.inputs import Prepared, prepare
-from search.pipeline import Outcome, run_search
+from search.pipeline import REPORT, Outcome, draw_report, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -28,10 +27,12 @@ from search.study.lock import require_not_running
 from search.study.study import read_study
 from search.study.winner import best_configuration
 from search.terminal import next_commands
-from search.terminal.console import SafeConsole, print_table
-from search.terminal.plan import print_data, print_line
+from search.terminal.console import SafeConsole
+from search.terminal.data import print_data, print_model
+from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
 from search.trials.tuner import Ending
+from trainables.parts.data.corpus import Corpus
 
 WHY_EARLY = {
     Ending.EXHAUSTED: "; the space has no further configurations",
@@ -42,20 +43,24 @@ WHY_EARLY = {
 """Why a search ended with fewer trials than asked for."""
 
 
-def run_command(args: argparse.Namespace, stop: Stop) -> int:
+def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = None) -> int:
     """Do what the flags of `search.run` ask for, and print; returns the exit code.
+
+    `corpus`: the data, where it was read and printed already.
 
     Raises ValueError for invalid input, OSError where the machine fails.
     """
-    console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
+    console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=args.quiet)
     asked = read_request(args)
     for line in asked.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
-    prepared = load_inputs(asked.specs[0])
+    prepared = load_inputs(asked.specs[0], corpus)
+    if corpus is None:
+        print_data(console, prepared.corpus)
+    print_model(console, prepared, asked.specs[0].model)
     if asked.dry_run:
         dry_run(console, asked.specs, prepared, resume=asked.resume, auto=asked.auto is not None)
         return OK
-    console.quiet = asked.quiet
     outcomes = run_all(
         asked.specs,
         prepared,
@@ -65,6 +70,8 @@ def run_command(args: argparse.Namespace, stop: Stop) -> int:
         auto=asked.auto is not None,
         cold=asked.cold,
     )
+    if len(outcomes) > 1 and outcomes[-1].ending != Ending.INTERRUPTED:
+        draw_report(outcomes[-1].spec.folder.parent, console)
     console.quiet = False
     stopped = asked.auto is None and len(outcomes) < len(asked.specs)
     return _print_outcomes(console, outcomes, asked, stopped=stopped)
@@ -87,14 +94,16 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Out
     return outcome
 
 
-def load_inputs(spec: SearchSpec) -> Prepared:
-    """The data and model of a search, read, checked and tokenised."""
+def load_inputs(spec: SearchSpec, corpus: Corpus | None = None) -> Prepared:
+    """The data and model of a search, read, checked and tokenised; `corpus`: the data if read."""
     return prepare(
         spec.data,
         spec.model,
         text_column=spec.text_column,
         label_column=spec.label_column,
+        limit=spec.limit,
         max_tokens=spec.max_tokens,
+        corpus=corpus,
     )
 
 
@@ -116,15 +125,20 @@ def run_all(
     first, quiet = specs[0], console.quiet
     # MLflow and the workers both take seconds to start: do it at the same time.
     connecting = ThreadPoolExecutor(1).submit(connect, _store(first), first.results)
-    print_data(console, prepared, first)
     context = set_up(specs, prepared)
-    client = connecting.result()
-
-    def run(spec: SearchSpec, *, resume: bool = resume, interim: bool = False) -> Outcome:
-        console.quiet = quiet
-        return run_search(spec, context, client, console, stop, resume=resume, interim=interim)
-
     with closing(context.floors):
+        if not (resume or auto):  # These may have recorded their floors.
+            context.floors.start()
+        try:
+            client = connecting.result()
+        except ValueError:
+            context.floors.close(wait=True)  # A floor that runs on would start Ray again.
+            raise
+
+        def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
+            console.quiet = quiet
+            return run_search(spec, context, client, console, stop, resume=resume, **how)
+
         if auto:
             return run_auto(
                 specs,
@@ -132,8 +146,10 @@ def run_all(
                 console.print,
             )
         outcomes: list[Outcome] = []
-        for spec in specs:
-            outcomes.append(run(spec if resume or cold else _warm_started(spec, outcomes)))
+        for number, spec in enumerate(specs, 1):
+            place = f"{number} of {len(specs)}: " if len(specs) > 1 else ""
+            begun = spec if resume or cold else _warm_started(spec, outcomes)
+            outcomes.append(run(begun, place=place))
             if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
                 break
         return outcomes
@@ -156,7 +172,7 @@ def _store(spec: SearchSpec) -> str:
 def _print_outcomes(
     console: Console, outcomes: Sequence[Outcome], asked: Request, *, stopped: bool
 ) -> int:
-    """Print the comparison table, its remarks and the next commands; returns the exit code.
+    """Print the winner, the table, its remarks and the next commands; returns the exit code.
 
     `stopped` says that further searches were to follow. `--quiet` leaves out the remarks, and how a
     search ended unless it ended early.
@@ -164,12 +180,7 @@ def _print_outcomes(
     quiet = asked.quiet
     summaries = [outcome.summary for outcome in outcomes]
     evidence = Evidence.beside(outcomes[0].spec.folder.parent, summaries)
-    print_table(console, comparison.table(summaries, evidence))
-    if not quiet:
-        for line in conditions.remarks(summaries, evidence):
-            print_line(console, "", line, style="dim", width=2)
-        for line in floors.verdicts(summaries):
-            console.print(line, style="bold yellow")
+    print_outcome(console, summaries, evidence, quiet=quiet)
     for outcome in outcomes:
         early = WHY_EARLY.get(outcome.ending, "")
         if early or not quiet:
@@ -190,6 +201,9 @@ def _print_outcomes(
     best = max(candidates, key=lambda outcome: outcome.summary.selection_accuracy)
     spec = best.spec
     console.print("next:")
+    report = spec.folder if len(outcomes) == 1 else spec.folder.parent
+    if (report / REPORT).is_file():
+        console.print(f"  {report / REPORT}")
     console.print(f"  {next_commands.browse(_store(spec))}")
     console.print(f"  {next_commands.export(spec)}")
     console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")

@@ -41,7 +41,7 @@ class SearchSpec:
         unset="massive if the hub or its cache has it, else embedded",
     )
     """The data set: massive[:LOCALE], embedded, hub:OWNER/NAME[:CONFIG], a folder with
-    train/validation/test as .jsonl, .csv or .parquet, or a single such file."""
+    train/validation/test as .jsonl, .csv, .tsv or .parquet, or a single such file."""
     text_column: str | None = flag(
         None, on_resume="fixed", metavar="NAME", unset="detected by its name"
     )
@@ -50,6 +50,11 @@ class SearchSpec:
         None, on_resume="fixed", metavar="NAME", unset="detected by its name"
     )
     """The column that holds the label."""
+    limit: int | None = flag(
+        None, on_resume="fixed", metavar="N", unset="all rows", parse=positive_int
+    )
+    """Use N rows of train, and as large a part of validation and test: for a first try. Chosen at
+    random, stratified by label."""
     model: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -137,6 +142,7 @@ class SearchSpec:
         object.__setattr__(self, "epochs", min(epochs, getattr(regime, "MAX_EPOCHS", epochs)))
         require(self.epochs > 0, "epochs", "at least 1", self.epochs)
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        require(self.limit is None or self.limit > 0, "limit", "at least 1", self.limit)
         for name in ("time_budget", "trial_timeout"):
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0", value)
@@ -211,6 +217,11 @@ class SearchSpec:
             if not candidate.is_taken:
                 return candidate
         raise ValueError(f"no free name for a search in '{self.results}'")
+
+    @property
+    def data_name(self) -> str:
+        """The data set as tables name it: part of one is another."""
+        return self.data if self.limit is None else f"{self.data} (--limit {self.limit})"
 
     @property
     def short_data(self) -> str:

@@ -5,16 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.command import OK, Parser, exit_code
-from search.folders import folder_of
-from search.outputs.tables import summarise
+from analysis.command import OK, Parser, exit_code, program
+from search.folders import existing_folder
 from search.spec import SearchSpec
-from search.study import records
-from search.study import study as studies
 from search.study.lock import search_lock
-from search.tracking.identity import was_interrupted
-from search.tracking.recorder import connect, tracking_uri, without_password
-from search.tracking.tracker import Tracker
 from trainables.parts.quote import reason
 
 
@@ -26,6 +20,14 @@ def sync(folder: Path, uri: str | None = None) -> str:
     later or the disk does.
     """
     folder = folder.expanduser().absolute()
+    # These import the regimes and MLflow, which takes seconds.
+    from search.outputs.tables import summarise
+    from search.study import records
+    from search.study import study as studies
+    from search.tracking.identity import was_interrupted
+    from search.tracking.recorder import connect, tracking_uri, without_password
+    from search.tracking.tracker import Tracker
+
     spec = replace(SearchSpec.read(folder), name=folder.name, results=str(folder.parent))
     with search_lock(folder):
         study = studies.read_study(folder)
@@ -54,7 +56,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
-        prog="python -m search.sync",
+        prog=program("search.sync"),
         description="Log to MLflow what it lacks of a search. Repeating this changes nothing.",
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")
@@ -74,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    print(sync(folder_of(args.results, args.name), args.tracking_uri))
+    print(sync(existing_folder(args.results, args.name), args.tracking_uri))
     return OK
 
 

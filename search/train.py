@@ -4,25 +4,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.command import OK, Parser, exit_code
-from analysis.comparison import conditions
-from analysis.comparison import table as comparison
-from analysis.evidence import Evidence
-from search.final.folder import check_out
-from search.final.mlflow_model import check_registered_name
-from search.final.training import TrainSpec, train
+from analysis.command import OK, Parser, exit_code, program, user_path
 from search.folders import results_folder
-from search.outputs.recipe import read_recipe
 from search.seeds import MAX_REPORT_SEEDS
-from search.terminal import next_commands
-from search.terminal.console import SafeConsole, print_table
 from trainables.parts.quote import quoted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
-        prog="python -m search.train",
+        prog=program("search.train"),
         description=(
             "Train an exported configuration on several seeds; the best of them on validation"
             " becomes a model folder. The first seeds are those on which the search reports its"
@@ -74,12 +65,25 @@ def _run(args: argparse.Namespace) -> int:
     # Everything that can be refused is checked before the training.
     if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
         raise ValueError(f"--seeds must be from 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
-    recipe = read_recipe(args.file)
     results_folder(args.results)
+    with user_path(args.file):
+        args.file.stat()
+    # These import the regimes, Ray and MLflow, which takes seconds.
+    from analysis.comparison import conditions
+    from analysis.comparison import table as comparison
+    from analysis.evidence import Evidence
+    from search.final import training
+    from search.final.folder import check_out
+    from search.final.mlflow_model import check_registered_name
+    from search.outputs.recipe import read_recipe
+    from search.terminal import next_commands
+    from search.terminal.console import SafeConsole, print_table
+
+    recipe = read_recipe(args.file)
     check_out(args.out)
     check_registered_name(args.register)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
-    spec = TrainSpec(
+    spec = training.TrainSpec(
         recipe=recipe,
         out=args.out,
         seeds=args.seeds,
@@ -87,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
         tracking_uri=args.tracking_uri,
         results=args.results,
     )
-    final = train(spec, console)
+    final = training.train(spec, console)
     evidence = Evidence.beside(results_folder(args.results), [final.summary])
     print_table(console, comparison.table([final.summary], evidence))
     for line in conditions.remarks([final.summary], evidence):

@@ -18,6 +18,7 @@ HEAVY = {"ray", "optuna", "mlflow"}
 
 LAYERS = {
     "search": [
+        "regimen",
         "run export predict sync train",
         "session",
         "auto",

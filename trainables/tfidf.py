@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.svm import LinearSVC
 
 from trainables.parts.config import Inverse
 from trainables.parts.data.tokens import Data, Tokens
@@ -52,6 +51,8 @@ def train(
 def _fitted(config: Config, train: Tokens, labels: tuple[str, ...], seed: int) -> NgramClassifier:
     if train.texts is None:
         raise ValueError("n-grams need the texts of a split, not only its tokens")
+    from sklearn.svm import LinearSVC  # Takes seconds to import.
+
     words_and_characters = vectorizers(config)
     features = side_by_side([each.fit_transform(train.texts) for each in words_and_characters])
 

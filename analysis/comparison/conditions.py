@@ -68,6 +68,18 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
     ]
 
 
+def essentials(summaries: Sequence[Summary]) -> list[str]:
+    """What a reader who does not know the paper needs of `remarks`."""
+    rows = ordered(summaries)
+    return [
+        *_differences(rows),
+        *_fresh_seeds(rows),
+        *_intervals(rows),
+        *_selection_bias(rows),
+        *_failed_runs(rows),
+    ]
+
+
 def _not_compared(rows: Sequence[Summary]) -> list[str]:
     """Which searches are not compared with the paper, and why."""
     reasons = grouped(

@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import ray
-
 
 @dataclass(frozen=True)
 class Resources:
@@ -68,6 +66,8 @@ def this_machine() -> Machine:
 
 def connected() -> Machine:
     """What the cluster offers to which this process is connected."""
+    import ray  # Takes seconds to import.
+
     totals = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return Machine(tuple(Node(total.get("CPU", 0), total.get("GPU", 0)) for total in totals))
 

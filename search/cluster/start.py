@@ -19,6 +19,9 @@ from trainables.parts.quote import reason
 
 PRELOADED = ["torch", "transformers.modeling_utils", "ray.tune", "optuna"]
 """Modules that take a worker seconds to import. It does so while the driver prepares the data."""
+OURS = ("search", "trainables", "spaces", "analysis")
+CODE = Path(__file__).parents[2]
+"""The folder that holds our packages."""
 MAX_MISSED_HEARTBEATS = 1000
 """In effect no limit: a busy machine misses heartbeats, and the watchdog sees real deaths."""
 
@@ -58,14 +61,15 @@ def _connect(address: str | None, folder: Path | None, workers: int) -> None:
     # that is dropped, and leaves logging's lock held for ever; so ours stays while Ray starts.
     ray._private.utils.set_sigterm_handler = lambda handler: None
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=False if folder else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=str(folder) if folder else None,
-            _system_config=_system_config(workers) if folder else None,
-        )
+        with contextlib.chdir(import_folder(Path.cwd())):
+            ray.init(
+                address=address or "local",
+                include_dashboard=False if folder else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(folder) if folder else None,
+                _system_config=_system_config(workers) if folder else None,
+            )
     except SystemExit as exit:  # How Ray answers SIGTERM while it starts.
         raise KeyboardInterrupt from exit
     except Exception as error:  # Ray raises errors of its own, of Python's and of its libraries.
@@ -77,6 +81,15 @@ def _connect(address: str | None, folder: Path | None, workers: int) -> None:
         # Ray replaces the handler of SIGTERM. Python's default would be worse: no clean-up.
         if before != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, before)
+
+
+def import_folder(current: Path) -> Path:
+    """The folder from which Ray's workers shall import first: Ray takes that of `ray.init`.
+
+    The current one, unless it has modules under our names that are not this code.
+    """
+    taken = any((current / name).exists() or (current / f"{name}.py").exists() for name in OURS)
+    return CODE if taken else current
 
 
 def _shut_down() -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import search
 import trainables
 from analysis.read.summary import Summary
-from search.final import serving
 from search.reports import ENDED_AT, STARTED_AT
 from search.tracking.recorder import Recorder, test_metrics
 from trainables.parts.quote import quoted
 
+SERVING = Path(__file__).with_name("serving.py")
 EXAMPLE_TEXTS = ["wake me at seven", "what's the weather like in oslo"]
 ANONYMOUS_TAGS = {
     "mlflow.user": "unknown",
@@ -107,7 +107,7 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
         mlflow.pyfunc.log_model(
             name="model",
             # MLflow records the file's path: a copy hides whose home it is in.
-            python_model=shutil.copy(serving.__file__, scratch),
+            python_model=shutil.copy(SERVING, scratch),
             artifacts={"model": str(folder)},
             signature=ModelSignature(inputs, infer_signature(example, outputs).outputs),
             input_example=example,

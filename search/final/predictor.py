@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from trainables.parts.data.tokens import replace_surrogates
+from trainables.parts.data.text import valid_text
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.loading import load_tokenizer
 from trainables.parts.model.text_classifier import load_folder
@@ -51,10 +51,3 @@ class Predictor:
             "score": round(probabilities[best], 6),
             "scores": {label: round(score, 6) for label, score in zip(labels, probabilities)},
         }
-
-
-def valid_text(text: Any) -> str:
-    """A text as the model reads it. Raises ValueError for a blank one and for other types."""
-    if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"a text to classify must be a non-blank string; got {quoted(text)}")
-    return replace_surrogates(text)

@@ -120,6 +120,7 @@ def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
         model["source"],
         text_column=data.get("text_column"),
         label_column=data.get("label_column"),
+        limit=data.get("limit"),
         max_tokens=recipe["max_tokens"],
     )
     for what, then, now in (

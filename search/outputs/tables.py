@@ -155,7 +155,7 @@ def summarise(
     return Summary(
         name=str(spec.name),
         regime=spec.regime,
-        data=spec.data,
+        data=spec.data_name,
         model=spec.model,
         epochs=spec.epochs,
         states={state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")},

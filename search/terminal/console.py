@@ -1,14 +1,20 @@
-"""The console of the commands, and comparison tables on it."""
+"""The console of the commands, and what is printed on it: lines with a heading, tables."""
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analysis.text import visible
+
+if TYPE_CHECKING:
+    import pandas
+
+HEADING_WIDTH = 9
+"""Columns of the headings of lines."""
 
 
 class SafeConsole(Console):
@@ -29,8 +35,27 @@ class SafeConsole(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def print_table(console: Console, frame: pandas.DataFrame) -> None:
+def print_line(
+    console: Console, heading: str, text: str, style: str = "", width: int = HEADING_WIDTH
+) -> None:
+    """Print a line behind its heading, which takes `width` columns.
+
+    A terminal wraps the text beside the heading; a file gets one line.
+    """
+    if not console.is_terminal:
+        console.print(f"{heading:<{width}}{text}", style=style, soft_wrap=True)
+        return
+    table = Table.grid(padding=0)
+    table.add_column(width=width)
+    table.add_column(overflow="fold")
+    table.add_row(heading, Text(visible(text)), style=style)
+    console.print(table, soft_wrap=False)
+
+
+def print_table(console: Console, frame: "pandas.DataFrame") -> None:
     """Print a comparison table, transposed where it is too wide for the terminal."""
+    import pandas  # Takes a second to import, and the first lines do not need it.
+
     width = _width(frame)
     if console.is_terminal and width > console.width:
         frame = frame.set_index(frame.columns[0]).T.reset_index(names=frame.columns[0])
@@ -46,7 +71,7 @@ def print_table(console: Console, frame: pandas.DataFrame) -> None:
     console.print(table, soft_wrap=False)
 
 
-def _width(frame: pandas.DataFrame) -> int:
+def _width(frame: "pandas.DataFrame") -> int:
     """Columns of text that the table takes; 0 for an empty one."""
     if frame.empty:
         return 0

@@ -8,39 +8,42 @@ import shlex
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from analysis.command import program
 from search.spec import SearchSpec
 
 
 def export(spec: SearchSpec) -> str:
     """Export the winner to a file."""
-    return f"python -m search.export {spec.name}{spec.results_flag} --out best.yaml"
+    return f"{program('search.export')} {spec.name}{spec.results_flag} --out best.yaml"
 
 
 def train(spec: SearchSpec, *, floor: bool = False) -> str:
     """Train a model from that file. A floor is the same on every seed, so it takes one."""
     store = f" --tracking-uri {shlex.quote(spec.tracking_uri)}" if spec.tracking_uri else ""
     seeds = 1 if floor else 5
-    return f"python -m search.train best.yaml --seeds {seeds} --out model{spec.results_flag}{store}"
+    return (
+        f"{program('search.train')} best.yaml --seeds {seeds} --out model{spec.results_flag}{store}"
+    )
 
 
 def predict(folder: Path) -> str:
     """Classify a text with that model."""
-    return f"python -m search.predict {shlex.quote(str(folder))} 'wake me at seven'"
+    return f"{program('search.predict')} {shlex.quote(str(folder))} 'wake me at seven'"
 
 
 def resume(spec: SearchSpec) -> str:
     """Continue a search."""
-    return f"python -m search.run --resume {spec.name}{spec.results_flag}"
+    return f"{program('search.run')} --resume {spec.name}{spec.results_flag}"
 
 
 def sync(spec: SearchSpec) -> str:
     """Log to MLflow what it lacks of a search."""
-    return f"python -m search.sync {spec.name}{spec.results_flag}"
+    return f"{program('search.sync')} {spec.name}{spec.results_flag}"
 
 
-def report(spec: SearchSpec) -> str:
-    """Draw the report."""
-    return f"python -m analysis.report {shlex.quote(str(spec.folder))}"
+def report(folder: Path) -> str:
+    """Draw the report of a search, or of all in a folder."""
+    return f"{program('analysis.report')} {shlex.quote(str(folder))}"
 
 
 def browse(uri: str) -> str:

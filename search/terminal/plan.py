@@ -1,90 +1,39 @@
 """What a search is going to do, printed before it begins."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import psutil
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from analysis.text import duration, visible
+from analysis.text import EMPTY_CELL, duration
 from search.cluster.resources import Resources
-from search.inputs import Prepared
-from search.planning.estimate import Estimate, Measurement, estimate, warnings
+from search.planning.estimate import Measurement, estimate, warnings
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
+from search.terminal.console import print_line
+from search.terminal.space import distributions
 from search.terminal.text import counted, difference, gibibytes, per_trial, roughly
-from trainables.parts.quote import quoted
-
-HEADING_WIDTH = 9
-"""Columns of the plan's headings."""
-MAX_IMBALANCE = 10
-"""Ratio of the largest to the smallest class above which the plan warns."""
 
 
-def print_line(
-    console: Console, heading: str, text: str, style: str = "", width: int = HEADING_WIDTH
+@dataclass(frozen=True)
+class Planned:
+    """A search that a dry run has measured."""
+
+    spec: SearchSpec
+    trial: Measurement | None
+    """None where trial 0 fails."""
+    finished: int
+    """Trials that an earlier process finished."""
+
+
+def print_plan(
+    console: Console, spec: SearchSpec, resources: Resources, precision: str, place: str = ""
 ) -> None:
-    """Print a line behind its heading, which takes `width` columns.
-
-    A terminal wraps the text beside the heading; a file gets one line.
-    """
-    if not console.is_terminal:
-        console.print(f"{heading:<{width}}{text}", style=style, soft_wrap=True)
-        return
-    table = Table.grid(padding=0)
-    table.add_column(width=width)
-    table.add_column(overflow="fold")
-    table.add_row(heading, Text(visible(text)), style=style)
-    console.print(table, soft_wrap=False)
-
-
-def print_data(console: Console, prepared: Prepared, spec: SearchSpec) -> None:
-    """Print the size of data and model, and what is suspicious about them."""
-    corpus, lengths = prepared.corpus, prepared.data.train.lengths
-    sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items())
-    print_line(console, "data", f"{spec.data}: {sizes}")
-    counts = np.bincount(corpus.train.labels, minlength=len(corpus.labels))
-    low, high = counts.min(), counts.max()
-    rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    print_line(console, "labels", f"{len(corpus.labels):,}, with {rows} training rows each")
-    median, most = np.percentile(lengths, [50, 95])
-    tokens = f"median {median:.0f} per text, 95 % have at most {most:.0f}, longest {lengths.max()}"
-    print_line(console, "tokens", tokens)
-    vocabulary = len(prepared.pretrained.weights[prepared.pretrained.embedding])
-    print_line(
-        console,
-        "model",
-        f"{spec.model}: {prepared.pretrained.parameters / 1e6:.1f} M parameters;"
-        f" {len(prepared.vocabulary):,} of its {vocabulary:,} tokens occur",
-    )
-    for note in (*prepared.notes, *imbalance(corpus.labels, counts)):
-        print_line(console, "note", note, style="yellow")
-
-
-def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
-    """A warning where the largest class has over `MAX_IMBALANCE` times the rows of the smallest.
-
-    `counts` are training rows. Labels without any are left out: the data's own notes name them.
-    """
-    nonzero = np.where(counts > 0, counts, counts.max())
-    small, large = int(nonzero.argmin()), int(counts.argmax())
-    if counts[large] <= MAX_IMBALANCE * counts[small]:
-        return []
-    smallest, largest = (
-        f"{quoted(labels[label])} ({counts[label]:,} training rows)" for label in (small, large)
-    )
-    return [
-        f"the largest class, {largest}, has over {MAX_IMBALANCE} times the rows of the smallest,"
-        f" {smallest}: accuracy says little about small classes"
-    ]
-
-
-def print_plan(console: Console, spec: SearchSpec, resources: Resources, precision: str) -> None:
-    """Print what runs, how much of it, and on what."""
+    """Print what runs, how much of it, and on what; `place`: which of several searches it is."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
         seeds = counted(spec.confirm_seeds, "seed") if spec.confirm_seeds else "as many seeds"
@@ -98,13 +47,29 @@ def print_plan(console: Console, spec: SearchSpec, resources: Resources, precisi
     print_line(
         console,
         "search",
-        f"{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
+        f"{place}{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
         found = difference(spec.warm_start, {})
         print_line(console, "begins", f"with the best of the searches before it: {found}")
+    print_machine(console, resources, precision)
+
+
+def print_machine(console: Console, resources: Resources, precision: str) -> None:
+    """Print how many trials run at a time, on what."""
     slots = counted(resources.slots, "trial")
     print_line(console, "machine", f"{slots} at a time, {per_trial(resources)}, {precision}")
+
+
+def print_surplus(console: Console, begun: int, trials: int) -> None:
+    """Say that a resumed search has more trials than it was asked for."""
+    print_line(
+        console,
+        "note",
+        f"--trials {trials} is fewer than the {counted(begun, 'trial')} that there are: all of them"
+        " stay, and no new one is begun",
+        style="yellow",
+    )
 
 
 def print_floors(
@@ -143,17 +108,13 @@ def _pruning(spec: SearchSpec) -> str:
     return f"no pruning ({begins} is too late)"
 
 
-def print_estimate(
-    console: Console,
-    spec: SearchSpec,
-    trial: Measurement,
-    resources: Resources,
-    finished: int,
-    rows: int,
-) -> Estimate:
-    """Print the time and memory of a search on `rows` training sentences; returns the estimate."""
+def print_estimate(console: Console, planned: Planned, resources: Resources, rows: int) -> None:
+    """Print the time and memory of a search on `rows` training sentences, as far as known."""
+    spec, trial = planned.spec, planned.trial
+    if trial is None:
+        return
     slots, free = resources.slots, psutil.virtual_memory().available
-    estimated = estimate(spec, trial, slots, finished)
+    estimated = estimate(spec, trial, slots, planned.finished)
     time = (
         f"{counted(estimated.trials, 'trial')} take {roughly(estimated.unpruned)} without pruning"
     )
@@ -180,4 +141,40 @@ def print_estimate(
     )
     for warning in warnings(spec, trial, estimated, slots, free):
         print_line(console, "note", warning, style="bold yellow")
-    return estimated
+
+
+def print_estimates(console: Console, plans: Sequence[Planned], resources: Resources) -> None:
+    """Print a table of several searches with their time and memory, and the sum."""
+    slots, free = resources.slots, psutil.virtual_memory().available
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("regime", no_wrap=True)
+    counts = ("trials", "epochs", "searched", "trial 0", "unpruned", "pruned", "confirm", "memory")
+    for column in counts:
+        table.add_column(column, justify="right", no_wrap=True)
+    total, notes = 0.0, []
+    for planned in plans:
+        spec, trial = planned.spec, planned.trial
+        shown = [spec.regime, str(spec.trials), str(spec.epochs), str(len(distributions(spec)))]
+        if trial is None:
+            table.add_row(*shown, "fails")
+            continue
+        estimated = estimate(spec, trial, slots, planned.finished)
+        total += estimated.expected + estimated.choice_and_report
+        pruned, reruns = estimated.pruned, estimated.choice_and_report
+        table.add_row(
+            *shown,
+            roughly(trial.seconds()),
+            roughly(estimated.unpruned),
+            EMPTY_CELL if pruned is None else roughly(pruned),
+            roughly(reruns) if reruns else EMPTY_CELL,
+            gibibytes(estimated.memory),
+        )
+        notes += [
+            f"{spec.regime}: {line}" for line in warnings(spec, trial, estimated, slots, free)
+        ]
+    console.print(table, soft_wrap=False)
+    print_line(
+        console, "time", f"{roughly(total)} for all {len(plans)}, extrapolated from a few sentences"
+    )
+    for note in notes:
+        print_line(console, "note", note, style="bold yellow")

@@ -1,21 +1,27 @@
 """Progress of a running search: a live view in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
+from rich.constrain import Constrain
 from rich.live import Live
 
 from analysis.text import duration
 from search.cluster.resources import Resources
+from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.terminal.live_view import LiveView
+from search.terminal.text import roughly
 
+ECHO_WIDTH = 3
+"""Columns right of the live view that stay empty. A terminal writes `^C` there; if it had to wrap
+the line for that, the next redraw would begin a line too low."""
 CLOCK_SECONDS = 0.9
 """Redraw interval where nothing but the times has changed: a second, less a poll's jitter."""
 
@@ -46,6 +52,7 @@ class Progress:
         """Trials that an earlier process finished: they do not count for rates."""
         self.failures_only = console.is_terminal or quiet
         self.reasons: set[str] = set()
+        self.said_stopping = False
         self.drawn: list[tuple[int, int]] | None = None
         self.next_draw = 0.0
         # Without rich's own refresh thread, which would redraw an unchanged view.
@@ -97,6 +104,15 @@ class Progress:
         ends += [budget - self._elapsed] if budget is not None else []
         return f"{duration(max(0.0, min(ends)))} of trials left" if ends else "time left unknown"
 
+    def print_stopping(self) -> None:
+        """Say once that the search ends after the epochs that are running, and when."""
+        if self.said_stopping:
+            return
+        self.said_stopping = True
+        seconds = epoch_seconds_left(studies.trials(self.study), time.time())
+        about = "" if seconds is None else f"about {roughly(max(1.0, seconds))}; "
+        self.console.print(f"stopping after this epoch ({about}press again to abort)")
+
     @property
     def _elapsed(self) -> float:
         return time.monotonic() - self.began
@@ -135,7 +151,8 @@ class Progress:
         ]
         if running != self.drawn or self._elapsed >= self.next_draw:
             self.drawn, self.next_draw = running, self._elapsed + CLOCK_SECONDS
-            live.update(self.render(trials), refresh=True)
+            width = max(1, self.console.width - ECHO_WIDTH)
+            live.update(Constrain(self.render(trials), width), refresh=True)
 
     def render(self, trials: list[FrozenTrial]) -> Any:
         """The live view of these trials."""
@@ -148,3 +165,22 @@ class Progress:
             trials_per_hour=None if rate is None else 3600 * rate,
             height=self.console.height,
         )
+
+
+def epoch_seconds_left(trials: Sequence[FrozenTrial], now: float) -> float | None:
+    """Seconds until every running trial has ended its epoch; None where no epoch was timed.
+
+    `now`: seconds since 1970. An epoch is taken to last as long as the trial's last one, a trial's
+    first epoch as long as the slowest first one.
+    """
+    curves = [(trial, records.epochs(trial)) for trial in trials]
+    first = max((epochs[0]["seconds"] for _, epochs in curves if epochs), default=None)
+    ends = [0.0]
+    for trial, epochs in curves:
+        if trial.state != TrialState.RUNNING or first is None:
+            continue
+        if epochs:
+            ends.append(epochs[-1].get(ENDED_AT, now) + epochs[-1]["seconds"] - now)
+        elif trial.datetime_start:
+            ends.append(trial.datetime_start.timestamp() + first - now)
+    return None if first is None else max(ends)

@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 
 from analysis.read.correct import packed
-from analysis.spread import Runs, Spread
+from analysis.spread import PRIORS, Runs, Spread
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.race import Margin, Scores, affordable_runs, race
@@ -119,7 +119,8 @@ class _ChoiceAndReport:
     def _margin(self, scores: Mapping[int, Scores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
         sentences = len(self.prepared.corpus.validation.texts)
-        spread = Spread.of([Runs(tuple(own), sentences) for own in scores.values()])
+        recipes = [Runs(tuple(own), sentences) for own in scores.values()]
+        spread = Spread.of(recipes, PRIORS["validation"])
 
         def margin(one: Scores, other: Scores) -> float:
             means = (spread.of_mean(Runs(tuple(own), sentences)) for own in (one, other))

@@ -116,10 +116,10 @@ class Floors:
         self.found = {regime: self.found[regime] for regime in REGIMES if regime in self.found}
         return True
 
-    def close(self) -> None:
-        """Begin nothing more. What runs in a thread ends within seconds."""
+    def close(self, *, wait: bool = False) -> None:
+        """Begin nothing more. What runs in a thread ends within seconds; `wait` for that."""
         if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(wait=wait, cancel_futures=True)
 
     def test(
         self, found: Mapping[str, Record], check: Callable[[], None] = lambda: None

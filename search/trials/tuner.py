@@ -13,6 +13,7 @@ from ray.tune.execution import class_cache
 
 from search.cluster.resources import Resources
 from search.cluster.scratch import temporary_folder
+from search.cluster.workers import wait_for_workers
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.study import patience
@@ -51,6 +52,7 @@ def tune_study(
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
     if ledger.all_trials_started:
         return Ending.DONE if len(trials(study)) >= spec.trials else Ending.PATIENCE
+    wait_for_workers(lambda: stop.asked)
     started = time.monotonic()
     with temporary_folder() as scratch:
         _tuner(spec, ledger, job, resources, str(scratch)).fit()

@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 import trainables
 from search import export, predict
+from search.final.predictor import Predictor
 from search.study import study as studies
 from tests import tiny
 from tests.processes import Searched, free_port, run
@@ -160,7 +161,7 @@ def post(address: str, body: dict[str, Any]) -> Any:
 def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> None:
     records = [{"text": text} for text in TEXTS]
     served = post(invocations, {"dataframe_records": records})["predictions"]
-    predicted = predict.Predictor(trained).predict(TEXTS)
+    predicted = Predictor(trained).predict(TEXTS)
     assert [row["label"] for row in served] == [row["label"] for row in predicted]
     assert json.loads(served[0]["scores"]) == pytest.approx(predicted[0]["scores"], abs=1e-5)
     for refused in ([None, 3], [""], ["wake me", None], ["wake me", " "]):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import report
+from analysis.page import files
 from analysis.page.blocks import Drawing, Figures, Section
 from search.outputs import tables as results
 from search.study import study as studies
@@ -94,11 +94,11 @@ def test_a_journal_cut_in_its_first_line_is_emptied(torn: bytes, tmp_path: Path)
 
 def test_a_report_removes_only_its_own_old_figures(tmp_path: Path) -> None:
     drawing = Drawing("A curve", "", "<svg id='a'></svg>")
-    report.write_figures(tmp_path, [Section("One", (Figures((drawing, drawing)),))])
+    files.write_figures(tmp_path, [Section("One", (Figures((drawing, drawing)),))])
     users = {"mine.svg": "<svg></svg>", "0-03-mine.svg": "<svg></svg>"}
     for name, text in users.items():
         (tmp_path / name).write_text(text)
-    report.write_figures(tmp_path, [Section("One", (Figures((drawing,)),))])
+    files.write_figures(tmp_path, [Section("One", (Figures((drawing,)),))])
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "0-01-a-curve.svg",
         "0-03-mine.svg",

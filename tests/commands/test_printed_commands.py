@@ -173,9 +173,10 @@ def test_every_printed_command_works_with_unusual_folders_and_stores(
         f"--data 'the corpus' --model 'the model' --results 'the results' --tracking-uri '{uri}'"
     )
     said = paste(f"python -m search.run {budget} {where}", here)
-    browse, exporting, training = [
+    report, browse, exporting, training = [
         line.strip() for line in said.partition("next:\n")[2].splitlines()
     ]
+    assert Path(report) == here / "the results" / "s" / "report.html" and Path(report).is_file()
     table = (here / "the results" / "s" / "table.md").read_text()
     assert table.partition("```sh\n")[2].partition("\n```")[0] == f"{exporting}\n{training}"
     assert "wrote best.yaml" in paste(exporting, here)
@@ -184,7 +185,7 @@ def test_every_printed_command_works_with_unusual_folders_and_stores(
     spec = SearchSpec.from_dict(vars(SearchSpec.read(here / "the results" / "s")))
     assert spec.results == "the results"
     assert "and has them now" not in paste(next_commands.sync(spec), here)
-    assert "report.html" in paste(next_commands.report(spec), here)
+    assert "report.html" in paste(next_commands.report(spec.folder), here)
     assert "nothing was run" in paste(f"{next_commands.resume(spec)} --dry-run", here)
     client = mlflow.MlflowClient(tracking_uri=uri)
     runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])

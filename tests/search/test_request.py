@@ -75,3 +75,26 @@ def test_a_resumed_search_takes_more_trials_but_no_fixed_field(tmp_path: Path) -
     for change in map(str.split, changes):
         with pytest.raises(ValueError, match="--resume"):
             read_request(arguments.parse(["--resume", "old", "--results", str(tmp_path), *change]))
+
+
+def test_a_list_of_regimes_makes_a_search_for_each() -> None:
+    asked = read_request(arguments.parse(["--regime", "baseline,llrd", "--name", "mine", *BASE]))
+    assert [made.name for made in asked.specs] == ["mine-baseline", "mine-llrd"]
+    for regimes, error in (
+        ("baseline,llrdd", "got 'llrdd'"),
+        ("llrd,llrd", "got 'llrd' twice"),
+        ("all,llrd", "got 'all'"),
+        ("llrd,", "got ''"),
+    ):
+        with pytest.raises(ValueError, match=error):
+            arguments.parse(["--regime", regimes, *BASE])
+
+
+def test_a_search_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        made = spec(name=name, results=str(tmp_path))
+        made.folder.mkdir()
+        (made.folder / "spec.json").write_text(made.to_json())
+    with pytest.raises(ValueError, match=r"^no search 'nope' in .*; there are: ") as caught:
+        arguments.parse(["--resume", "nope", "--results", str(tmp_path)])
+    assert sorted(str(caught.value).rpartition(": ")[2].split(", ")) == ["one", "two"]

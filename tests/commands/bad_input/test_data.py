@@ -192,7 +192,7 @@ def test_folders_with_odd_content_are_read_or_refused(hold: Hold) -> None:
 
     parts = (
         ["train", "TRAIN", "dev", "val", "test", "x", ".train", "train\n"],
-        [".jsonl", ".csv", ".parquet", ".JSONL", "", ".tsv", ".jsonl.gz"],
+        [".jsonl", ".csv", ".parquet", ".JSONL", "", ".tsv", ".xml", ".jsonl.gz"],
     )
     names = st.lists(st.tuples(*map(st.sampled_from, parts)).map("".join), max_size=5)
     hold(rule, names, st.sampled_from(["folder", "pipe", "link", "loop", "empty", "bytes"]))

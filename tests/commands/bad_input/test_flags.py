@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from search import arguments, export, train
+from search.final import training
 from search.outputs import recipe
 from search.request import read_request
 from search.spec import SearchSpec
@@ -72,7 +73,7 @@ def test_any_flag_of_a_training_is_accepted_or_refused(
     def refuse(*_: object) -> None:
         raise ValueError("the input is valid, and nothing is trained here")
 
-    monkeypatch.setattr(train, "train", refuse)
+    monkeypatch.setattr(training, "train", refuse)
 
     def rule(flag: str, value: str) -> None:
         with folder() as path, contextlib.chdir(path):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from search import predict
+from search.final.predictor import Predictor
 from search.inputs import prepare
 from tests.commands.bad_input.checks import Hold, exit_code, folder, listing, result
 from tests.commands.bad_input.damage import HARMS, damage_model
@@ -45,7 +46,7 @@ def test_a_damaged_classifier_predicts_or_is_refused(hold: Hold, trained: Path) 
 
 
 def test_any_text_is_classified(hold: Hold, trained: Path) -> None:
-    predictor = predict.Predictor(trained)
+    predictor = Predictor(trained)
 
     def rule(lines: list[str]) -> None:
         for line, row in zip(lines, predictor.predict(lines), strict=True):
@@ -57,4 +58,4 @@ def test_any_text_is_classified(hold: Hold, trained: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", " \t\n", None, 3, 0.5, b"wake me", float("nan")])
 def test_a_text_without_words_is_refused(trained: Path, text: Any) -> None:
-    assert result(lambda: predict.Predictor(trained).predict(["wake me", text])) is None
+    assert result(lambda: Predictor(trained).predict(["wake me", text])) is None

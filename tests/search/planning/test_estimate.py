@@ -2,6 +2,7 @@
 run prints of both."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,8 @@ from search.run import main
 from search.spec import SearchSpec
 from search.study.configuration import point_parameters
 from search.study.study import JOURNAL
-from search.terminal import plan, space
+from search.terminal import data, plan, space
+from search.terminal.console import HEADING_WIDTH
 from tests import tiny
 from tests.search.terminal.test_progress import grown
 from trainables.parts.data.tokens import Batch
@@ -236,8 +238,8 @@ def epoch_tokens(made: SearchSpec, prepared: Prepared, clock: TokenClock) -> lis
 
 def test_imbalanced_classes_produce_a_warning() -> None:
     labels = ["often", "seldom", "never"]
-    assert plan.imbalance(labels, np.array([100, 10, 0])) == []
-    (line,) = plan.imbalance(labels, np.array([101, 10, 0]))
+    assert data.imbalance(labels, np.array([100, 10, 0])) == []
+    (line,) = data.imbalance(labels, np.array([101, 10, 0]))
     assert (
         "'often' (101 training rows)" in line
         and "'seldom' (10 training rows)" in line
@@ -261,9 +263,10 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
             soft_wrap=True,
             highlight=False,
         )
-        plan.print_data(console, prepared, made)
+        data.print_data(console, replace(prepared.corpus, source=made.data))
+        data.print_model(console, prepared, made.model)
         plan.print_plan(console, made, Resources(1, 0.25, 4), "bf16")
-        plan.print_estimate(console, made, TWO, Resources(1, 0.25, 4), 0, 1440)
+        plan.print_estimate(console, plan.Planned(made, TWO, 0), Resources(1, 0.25, 4), 1440)
         space.print_space(console, made)
         shown[terminal] = out.getvalue().splitlines()
     assert all(len(line) <= 80 for line in shown[True])
@@ -284,8 +287,7 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
     beside = [
         line
         for line in shown[True]
-        if line[: plan.HEADING_WIDTH].strip() in headings
-        or line.startswith(" " * plan.HEADING_WIDTH)
+        if line[:HEADING_WIDTH].strip() in headings or line.startswith(" " * HEADING_WIDTH)
     ]
     assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
     assert (
@@ -361,10 +363,8 @@ def test_a_dry_run_reports_that_trial_0_fails(
     ]
     assert main([*argv, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert (
-        "trial 0 fails on a few sentences: FloatingPointError: the loss became nan in epoch 1"
-        in said
-    )
+    failed = "FloatingPointError: the loss became nan in epoch 1"
+    assert f"trial 0 of baseline fails on a few sentences: {failed}" in said
     assert "without pruning" not in said and "nothing was run" in said
 
 

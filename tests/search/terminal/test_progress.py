@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import re
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,14 +19,14 @@ from analysis.text import duration
 from search import pipeline
 from search.cluster.resources import Resources
 from search.polling import polling
-from search.reports import FAILED, FINISHED
+from search.reports import ENDED_AT, FAILED, FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.configuration import searched_regimes
 from search.terminal import next_commands, plan
 from search.terminal.live_view import classifier_epochs
-from search.terminal.progress import Progress
+from search.terminal.progress import Progress, epoch_seconds_left
 from search.terminal.text import ago, difference, sparkline
 from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
@@ -235,6 +236,47 @@ def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
     ]
 
 
+def test_a_search_that_stops_says_so_once_and_when(tmp_path: Path) -> None:
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    with Progress(Console(file=out, width=80), study, made, {}, HERE) as progress:
+        progress.print_stopping()
+        progress.print_stopping()
+    said = r"stopping after this epoch \(about [\d.]+s; press again to abort\)\n"
+    assert re.fullmatch(said, out.getvalue())
+
+
+def running(began: float, *ends: float, seconds: float) -> FrozenTrial:
+    """A running trial whose epochs ended at these times."""
+    times = [{"seconds": seconds, ENDED_AT: end} for end in ends]
+    epochs = {f"{records.EPOCH_PREFIX}{at}": {"epoch": at, **t} for at, t in enumerate(times, 1)}
+    trial = create_trial(state=TrialState.RUNNING, user_attrs=epochs)
+    trial.datetime_start = datetime.fromtimestamp(began)
+    return trial
+
+
+def test_the_seconds_left_of_an_epoch_are_the_slowest_running_trials() -> None:
+    new, slow = running(100.0, seconds=0), running(50.0, 105.0, seconds=40.0)
+    assert epoch_seconds_left([new], 110.0) is None
+    done = running(50.0, 70.0, 90.0, seconds=20.0)
+    done.state, done.values = TrialState.COMPLETE, [0.5]
+    assert epoch_seconds_left([done], 110.0) == 0
+    assert epoch_seconds_left([done, new], 110.0) == 10.0
+    assert epoch_seconds_left([done, slow], 110.0) == 35.0
+    assert epoch_seconds_left([done, slow], 200.0) == 0
+
+
+def test_the_live_view_leaves_room_for_what_the_terminal_echoes(tmp_path: Path) -> None:
+    """Without it, `^C` would wrap the last line, and the header be drawn twice."""
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    console = Console(file=out, width=60, height=24, force_terminal=True, color_system=None)
+    with Progress(console, study, made, {"dropout": 0.9}, HERE) as progress:
+        progress.update()
+        lines = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue()).splitlines()
+    assert 40 < max(len(line.rstrip("\r")) for line in lines) <= 60 - len("^C")
+
+
 @pytest.mark.usefixtures("hasty")
 def test_an_unchanged_view_is_redrawn_once_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -301,7 +343,7 @@ def test_a_failing_report_is_one_line(tmp_path: Path) -> None:
     made.folder.mkdir(parents=True, exist_ok=True)
     (made.folder / "spec.json").write_text(made.to_json())
     (made.folder / "summary.json").write_text("{")
-    pipeline.draw_report(made, Console(file=out, soft_wrap=True))
+    pipeline.draw_report(made.folder, Console(file=out, soft_wrap=True))
     assert (
         out.getvalue().startswith("NOTE     the report could not be drawn: ValueError: ")
         and out.getvalue().count("\n") == 1
@@ -335,7 +377,9 @@ def test_quiet_prints_only_the_table_and_the_next_commands(
         table, _, following = done.stdout.partition("next:\n")
         header, *rows = [line.split()[0] for line in table.splitlines() if line.strip()]
         assert header == "regime" and sorted(rows) == sorted([*regimes, *FLOORS])
-        assert [line.split()[:3] for line in following.splitlines()] == [
+        report, *commands = following.splitlines()
+        assert Path(report.strip()).is_file()
+        assert [line.split()[:3] for line in commands] == [
             ["mlflow", "ui", "--backend-store-uri"],
             ["python", "-m", "search.export"],
             ["python", "-m", "search.train"],

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from trainables.parts.data.files import Row
-from trainables.parts.data.tokens import replace_surrogates
+from trainables.parts.data.text import replace_surrogates
 from trainables.parts.quote import listed, printable, quoted
 
 TEXT_COLUMNS = ("text", "utt", "utterance", "sentence", "query", "question", "content", "input")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,9 +60,14 @@ class Corpus:
 
 
 def read(
-    source: str, *, text_column: str | None = None, label_column: str | None = None, seed: int = 0
+    source: str,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> Corpus:
-    """Read and check a SOURCE.
+    """Read and check a SOURCE; `limit`: only so many rows of train, and the same part of the rest.
 
     Raises ValueError with one line that states the problem and the remedy.
     """
@@ -90,6 +96,12 @@ def read(
         )
     if "test" not in splits:
         notes.append("no test split: nothing is compared with published test scores")
+    if limit is not None and limit < len(splits["train"]):
+        notes.append(
+            f"--limit {limit}: a random part of {len(splits['train']):,} training rows and of the"
+            " other splits, stratified by label; scores on so few rows are rough"
+        )
+        splits = _limited(splits, limit, len(labels), seed)
     notes += [*_overlaps(splits), *_untrained_labels(splits["train"], labels)]
     return Corpus(
         source, splits["train"], splits["validation"], splits.get("test"), labels, tuple(notes)
@@ -126,6 +138,28 @@ def _split_off_validation(train: Split, seed: int) -> tuple[Split, Split]:
         )
     rest = sorted(set(range(len(train))) - set(chosen))
     return _select(train, rest), _select(train, sorted(chosen))
+
+
+def _limited(splits: dict[str, Split], limit: int, labels: int, seed: int) -> dict[str, Split]:
+    """`limit` rows of train and the same part of each other split, but a row for each label."""
+    if limit < labels:
+        raise ValueError(f"--limit must be at least {labels}, a row for each label; got {limit}")
+    part = limit / len(splits["train"])
+    return {
+        name: _select(split, stratified(split.labels, max(labels, round(part * len(split))), seed))
+        for name, split in splits.items()
+    }
+
+
+def stratified(labels: Sequence[int], rows: int, seed: int) -> list[int]:
+    """`rows` random rows, ascending: one of each label, then each label's share of the rest."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    place, ordered = np.empty(len(labels)), np.asarray(labels)[order]
+    for label in np.unique(ordered):
+        own = order[ordered == label]
+        place[own] = np.arange(len(own)) / len(own)  # The first of each label is at 0.
+    chosen = order[np.argsort(place[order], kind="stable")[:rows]]
+    return sorted(chosen.tolist())
 
 
 def _select(split: Split, rows: list[int]) -> Split:

@@ -1,5 +1,6 @@
-"""Rows of a .jsonl, .csv or .parquet file."""
+"""Rows of a .jsonl, .csv, .tsv or .parquet file."""
 
+import contextlib
 import csv
 import io
 import json
@@ -9,7 +10,9 @@ from typing import Any
 
 from trainables.parts.quote import listed, quoted, reason
 
-FORMATS = (".jsonl", ".csv", ".parquet")
+FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
+DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
+"""What may separate the columns of a .csv or .tsv file."""
 
 Row = dict[str, Any]
 
@@ -28,7 +31,9 @@ def read_rows(path: Path) -> list[Row]:
     if ending == ".parquet":
         return _parquet(path, where)
     content = _content(path, where)
-    return _csv(content, where) if ending == ".csv" else _jsonl(content, where)
+    if ending == ".jsonl":
+        return _jsonl(content, where)
+    return _csv(content, where, _delimiter(content, "\t" if ending == ".tsv" else ","))
 
 
 def _parquet(path: Path, where: str) -> list[Row]:
@@ -57,19 +62,38 @@ def _content(path: Path, where: str) -> str:
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
 
 
-def _csv(content: str, where: str) -> list[Row]:
+def _delimiter(content: str, usual: str) -> str:
+    """What separates the columns: the usual delimiter, unless only another one divides the header.
+
+    A file of labelled texts has two columns at least.
+    """
+    for delimiter in (usual, *DELIMITERS):
+        reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+        with contextlib.suppress(csv.Error):
+            if len(next(reader, [])) > 1:
+                return delimiter
+    return usual
+
+
+def _csv(content: str, where: str, delimiter: str) -> list[Row]:
     csv.field_size_limit(10**9)
-    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         header = next(reader, [])
         rows = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
         raise ValueError(f"{where} line {reader.line_num} is not CSV: {reason(error)}") from error
     _require_distinct(header, where)
+    if rows and len(header) == 1:
+        raise ValueError(
+            f"{where} has one column, {quoted(header[0])}; separate columns by"
+            f" {' or '.join(DELIMITERS.values())}"
+        )
     for line, cells in rows:
         if len(cells) != len(header):
             raise ValueError(
-                f"{where} line {line} has {len(cells)} columns where the header has {len(header)}"
+                f"{where} line {line} has {len(cells)} columns where the header has {len(header)},"
+                f" separated by {DELIMITERS[delimiter]}"
             )
     return [dict(zip(header, cells)) for _, cells in rows]
 

@@ -5,7 +5,8 @@ A SOURCE is one of
 - `massive[:LOCALE]`: MASSIVE from the hub (`mteb/amazon_massive_intent`), by default in English;
 - `embedded`: the corpus that comes with Regimen, 60 intents of 40 utterances;
 - `hub:OWNER/NAME[:CONFIG]`: any data set on the hub, or in its cache;
-- a folder with a train file and optional validation and test files (.jsonl, .csv or .parquet);
+- a folder with a train file and optional validation and test files, each .jsonl, .csv, .tsv or
+  .parquet;
 - one such file, with a column `partition` or `split` that names the split of each row, such as
   MASSIVE's own `en-US.jsonl`.
 """
@@ -56,6 +57,13 @@ def rows(source: str) -> dict[str, list[Row]]:
         f"unknown data {quoted(source)}: no such file or folder; choose massive[:LOCALE], embedded,"
         f" hub:OWNER/NAME[:CONFIG], or a path to {', '.join(FORMATS)}"
     )
+
+
+def is_remote(source: str) -> bool:
+    """Whether a SOURCE is on the hub, so that reading it takes a large import and a network."""
+    if source.startswith("hub:"):
+        return True
+    return source.partition(":")[0] == "massive" and _existing(source) is None
 
 
 def massive_config(locale: str) -> str:
@@ -117,9 +125,8 @@ def _folder(folder: Path) -> dict[str, list[Row]]:
                 )
             files[split] = path
     if not files:
-        raise ValueError(
-            f"{where} has no train file; it needs train.jsonl, train.csv or train.parquet"
-        )
+        names = " or ".join(f"train{ending}" for ending in FORMATS)
+        raise ValueError(f"{where} has no train file; it needs {names}")
     return {split: read_rows(path) for split, path in files.items()}
 
 

@@ -174,8 +174,3 @@ def tokenise(
         tuple(texts),
     )
     return tokens, truncated
-
-
-def replace_surrogates(text: str) -> str:
-    """The text with `?` for lone surrogates, which JSON escapes can hold and no tokenizer takes."""
-    return text.encode("utf-8", "replace").decode()

@@ -7,19 +7,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
 from trainables.parts.config import Count, Hyperparameters, Range, checked
 from trainables.parts.data.tokens import Tokens
 from trainables.parts.quote import quoted, reason
+
+if TYPE_CHECKING:  # scikit-learn takes seconds to import, and few workers need it.
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
 KIND = "ngrams"
@@ -41,8 +43,10 @@ class Ngrams(Hyperparameters):
     """Whether an n-gram that occurs n times in a text counts 1 + log n times."""
 
 
-def vectorizers(config: Ngrams) -> tuple[TfidfVectorizer, TfidfVectorizer]:
+def vectorizers(config: Ngrams) -> "tuple[TfidfVectorizer, TfidfVectorizer]":
     """For words and for characters, not fitted yet."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     words = TfidfVectorizer(
         ngram_range=(1, config.word_ngrams), token_pattern=TOKEN, sublinear_tf=config.sublinear
     )
@@ -54,8 +58,10 @@ def vectorizers(config: Ngrams) -> tuple[TfidfVectorizer, TfidfVectorizer]:
     return words, characters
 
 
-def side_by_side(features: Sequence[csr_matrix]) -> csr_matrix:
+def side_by_side(features: "Sequence[csr_matrix]") -> "csr_matrix":
     """The features (N, D) of words and characters as one matrix."""
+    from scipy.sparse import hstack
+
     return hstack(features, format="csr")
 
 
@@ -69,7 +75,7 @@ class NgramClassifier:
         self,
         config: Ngrams,
         labels: tuple[str, ...],
-        fitted: Sequence[TfidfVectorizer],
+        fitted: "Sequence[TfidfVectorizer]",
         weight: np.ndarray,
         bias: np.ndarray,
         scale: float,

@@ -3,7 +3,6 @@
 import math
 from functools import partial
 
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -13,6 +12,8 @@ def logit_scale(outputs: Tensor, labels: Tensor) -> float:
 
     It minimises their cross-entropy with labels (N,).
     """
+    from scipy.optimize import minimize_scalar  # Takes a second to import.
+
     loss = partial(_loss, outputs, labels.to(outputs.device))
     result = minimize_scalar(loss, bounds=(-3.0, 6.0), method="bounded")
     return math.exp(result.x)

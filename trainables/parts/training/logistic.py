@@ -5,15 +5,17 @@ value of C means the same for every encoder.
 """
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from trainables.parts.data.tokens import Features
 from trainables.parts.model.pooling import Pooling
 from trainables.parts.training.linear import linear_layer
+
+if TYPE_CHECKING:  # scikit-learn takes seconds to import, and few workers need it.
+    from sklearn.linear_model import LogisticRegression
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Values of C that cross-validation compares."""
@@ -32,12 +34,14 @@ def logistic(vectors: Tensor, labels: Tensor, intents: int, C: float) -> tuple[n
 
     The layer takes the vectors as they are: their standardisation is part of it.
     """
+    from sklearn.linear_model import LogisticRegression
+
     estimator = LogisticRegression(C=C, max_iter=ITERATIONS)
     return _fit(estimator, vectors.cpu().numpy(), labels.cpu().numpy(), intents)
 
 
 def _fit(
-    estimator: LogisticRegression, x: np.ndarray, labels: np.ndarray, intents: int
+    estimator: "LogisticRegression", x: np.ndarray, labels: np.ndarray, intents: int
 ) -> tuple[np.ndarray, np.ndarray]:
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation = np.maximum(deviation, SMALLEST_DEVIATION)
@@ -73,6 +77,9 @@ def choose(encoded: dict[Pooling, Features], seed: int) -> dict[str, object]:
 
 def _correct(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> dict[float, int]:
     """How many of the rows are predicted correctly by fits to the other folds, for each C."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold
+
     correct = dict.fromkeys(STRENGTHS, 0)
     for train, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, labels):
         # From each C to the next, the solution moves little: a fit starts from the one before.

@@ -156,3 +156,25 @@ def test_clinc150_is_read_whole(shared_data: Path) -> None:
     }
     assert len(corpus.labels) == 150
     assert set(Counter(corpus.train.labels).values()) == {100}
+
+
+def test_a_limit_takes_a_stratified_part_of_each_split() -> None:
+    whole, part = data.read("embedded"), data.read("embedded", limit=360)
+    assert [len(split) for split in part.splits.values()] == [360, 120, 120]
+    assert part.labels == whole.labels and set(Counter(part.train.labels).values()) == {6}
+    for name, split in part.splits.items():
+        assert set(split.texts) <= set(whole.splits[name].texts)
+    assert data.read("embedded", limit=360).fingerprint == part.fingerprint != whole.fingerprint
+    assert any(note.startswith("--limit 360: a random part of 1,440 ") for note in part.notes)
+    assert data.read("embedded", limit=1440).fingerprint == whole.fingerprint
+    with pytest.raises(ValueError, match="--limit must be at least 60, a row for each label"):
+        data.read("embedded", limit=59)
+
+
+def test_a_part_keeps_rare_labels_and_the_shares_of_the_others() -> None:
+    labels = [0] * 80 + [1] * 40 + [2]
+    rows = data.stratified(labels, 31, seed=3)
+    assert rows == sorted(set(rows)) and len(rows) == 31
+    assert Counter(labels[row] for row in rows) == {0: 20, 1: 10, 2: 1}
+    assert data.stratified(labels, 31, seed=4) != rows
+    assert data.stratified(labels, 500, seed=3) == list(range(121))

@@ -39,6 +39,30 @@ def test_quoted_csv_keeps_commas_quotes_and_newlines(tmp_path: Path) -> None:
     assert rows_of(corpus, "test") == [(text, "greet")]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_the_delimiter_is_recognised_by_the_header(
+    tmp_path: Path, ending: str, delimiter: str
+) -> None:
+    """Also where the texts have many of another."""
+    lines = [f'"well, {row["text"]}; so"{delimiter}{row["label"]}' for row in TRAIN]
+    (tmp_path / f"train.{ending}").write_text("\n".join([f"text{delimiter}label", *lines]))
+    corpus = data.read(str(tmp_path))
+    found = sorted(corpus.train.texts + corpus.validation.texts)
+    assert found == sorted(f"well, {row['text']}; so" for row in TRAIN)
+
+
+def test_a_delimiter_that_is_not_recognised_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text|label\nhello|greet\n")
+    assert refusal(str(tmp_path)).endswith(
+        "has one column, 'text|label'; separate columns by a comma or a semicolon or a tab"
+    )
+    (tmp_path / "train.csv").write_text("text;label\nhello, you;greet\nbye\n")
+    assert refusal(str(tmp_path)).endswith(
+        "line 3 has 1 columns where the header has 2, separated by a semicolon"
+    )
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_csv_of_any_system_is_read(tmp_path: Path, newline: str) -> None:
     lines = ["text,label", *(f"{row['text']},{row['label']}" for row in TRAIN)]
@@ -121,5 +145,5 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
 
 
 def test_file_of_another_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    (tmp_path / "train.tsv").write_text("text\tlabel\n")
-    assert ".jsonl, .csv, .parquet" in refusal(tmp_path / "train.tsv")
+    (tmp_path / "train.xml").write_text("<text/>")
+    assert ".jsonl, .csv, .tsv, .parquet" in refusal(tmp_path / "train.xml")

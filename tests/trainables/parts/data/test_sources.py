@@ -85,7 +85,7 @@ def test_embedded_is_read() -> None:
 
 def test_folder_without_data_files_says_what_it_needs(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    assert "needs train.jsonl, train.csv or train.parquet" in refusal(tmp_path)
+    assert "needs train.jsonl or train.csv or train.tsv or train.parquet" in refusal(tmp_path)
 
 
 def test_two_files_for_one_split_are_refused_with_both_names(tmp_path: Path) -> None:

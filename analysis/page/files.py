@@ -1,0 +1,80 @@
+"""The report's files: figures, tables and pages, each written completely or not at all."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas
+from pandas.api.types import is_numeric_dtype
+
+from analysis.page.blocks import Drawing, Figures, Section
+from analysis.text import cell
+
+SVG_START = (
+    '<svg xmlns="http://www.w3.org/2000/svg" style="background: white; color: black; font-family:'
+    ' sans-serif" '
+)
+"""How a figure's file starts."""
+
+
+def write_figures(folder: Path, parts: Sequence[Section]) -> None:
+    """Write each figure as an SVG file on white, named after its place in the report.
+
+    Figures of an earlier report are removed; other files stay.
+    """
+    written = set()
+    for number, section in enumerate(parts):
+        drawings = [
+            drawing
+            for block in section.blocks
+            if isinstance(block, Figures)
+            for drawing in block.drawings
+        ]
+        for place, drawing in enumerate(drawings, 1):
+            path = folder / f"{number}-{place:02d}-{_slug(drawing)}.svg"
+            write(path, drawing.svg.replace("<svg ", SVG_START, 1))
+            written.add(path)
+    for path in set(folder.glob("*.svg")) - written:
+        if path.is_file() and _is_ours(path):
+            path.unlink()
+
+
+def _slug(drawing: Drawing) -> str:
+    return re.sub("[^a-z0-9]+", "-", drawing.title.lower())[:40].strip("-")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether an earlier report wrote this figure: no other program's file starts like ours."""
+    return path.read_text(encoding="utf-8", errors="replace").startswith(SVG_START)
+
+
+def csv_text(frame: pandas.DataFrame) -> str:
+    """CSV whose text no spreadsheet reads as a formula."""
+    frame = frame.rename(columns=cell)
+    texts = {
+        str(name): column.map(_safe_cell)
+        for name, column in frame.items()
+        if not is_numeric_dtype(column)
+    }
+    return frame.assign(**texts).to_csv(index=False)
+
+
+def _safe_cell(value: object) -> object:
+    """A column may mix one search's numbers with another's text."""
+    return cell(value) if isinstance(value, str) else value
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file atomically: to a temporary file beside it, which is then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    # Mode "x" fails if the file exists, so nobody else's file is overwritten or removed.
+    with beside.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.close()
+            beside.replace(path)
+        except BaseException:
+            beside.unlink()
+            raise

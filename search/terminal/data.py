@@ -1,0 +1,67 @@
+"""The data and the model of a search, printed before it begins.
+
+The data's lines come first, before PyTorch is imported, so this file does not import it.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+
+from search.terminal.console import print_line
+from trainables.parts.data.corpus import Corpus
+from trainables.parts.quote import quoted
+
+if TYPE_CHECKING:
+    from search.inputs import Prepared
+
+MAX_IMBALANCE = 10
+"""Ratio of the largest to the smallest class above which there is a warning."""
+
+
+def print_data(console: Console, corpus: Corpus) -> None:
+    """Print the size of the data, and what is suspicious about it."""
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items())
+    print_line(console, "data", f"{corpus.source}: {sizes}")
+    counts = np.bincount(corpus.train.labels, minlength=len(corpus.labels))
+    low, high = counts.min(), counts.max()
+    rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    print_line(console, "labels", f"{len(corpus.labels):,}, with {rows} training rows each")
+    for note in (*corpus.notes, *imbalance(corpus.labels, counts)):
+        print_line(console, "note", note, style="yellow")
+
+
+def print_model(console: Console, prepared: "Prepared", source: str) -> None:
+    """Print the size of the model and of the texts in its tokens."""
+    lengths = prepared.data.train.lengths
+    median, most = np.percentile(lengths, [50, 95])
+    tokens = f"median {median:.0f} per text, 95 % have at most {most:.0f}, longest {lengths.max()}"
+    print_line(console, "tokens", tokens)
+    vocabulary = len(prepared.pretrained.weights[prepared.pretrained.embedding])
+    print_line(
+        console,
+        "model",
+        f"{source}: {prepared.pretrained.parameters / 1e6:.1f} M parameters;"
+        f" {len(prepared.vocabulary):,} of its {vocabulary:,} tokens occur",
+    )
+    for note in prepared.notes:
+        print_line(console, "note", note, style="yellow")
+
+
+def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
+    """A warning where the largest class has over `MAX_IMBALANCE` times the rows of the smallest.
+
+    `counts` are training rows. Labels without any are left out: the data's own notes name them.
+    """
+    nonzero = np.where(counts > 0, counts, counts.max())
+    small, large = int(nonzero.argmin()), int(counts.argmax())
+    if counts[large] <= MAX_IMBALANCE * counts[small]:
+        return []
+    smallest, largest = (
+        f"{quoted(labels[label])} ({counts[label]:,} training rows)" for label in (small, large)
+    )
+    return [
+        f"the largest class, {largest}, has over {MAX_IMBALANCE} times the rows of the smallest,"
+        f" {smallest}: accuracy says little about small classes"
+    ]

@@ -1,0 +1,110 @@
+"""What a finished command prints about its searches."""
+
+import io
+from typing import Any
+
+import pandas
+from rich.console import Console
+
+from analysis.evidence import Evidence
+from analysis.read.summary import Summary
+from search.terminal import outcome
+from tests.analysis.searches import read_summary
+
+FLOORS = [
+    {
+        "regime": regime,
+        "chosen": "",
+        "validation_accuracy": accuracy,
+        "validation_loss": 1.0,
+        "seconds": 1.0,
+    }
+    for regime, accuracy in (("tfidf", 0.65), ("probe", 0.87))
+]
+USERS = {
+    "comparable": False,
+    "why_not": "the data has no test split",
+    "test": [],
+    "test_size": None,
+    "floors": FLOORS,
+}
+
+
+def users(regime: str, accuracy: float, **changes: Any) -> Summary:
+    """A search on a user's data: chosen by `accuracy`, with three fresh seeds around it."""
+    fresh = [accuracy - 0.01, accuracy, accuracy + 0.01]
+    own = {"choice_accuracy": accuracy, "confirmed_accuracy": fresh, "confirmed_seeds": [1, 2, 3]}
+    return read_summary(regime, **{**USERS, **own, **changes})
+
+
+def leaderboard(summaries: list[Summary]) -> pandas.DataFrame:
+    return outcome.leaderboard(summaries, Evidence(summaries))
+
+
+def winner(summaries: list[Summary]) -> list[str]:
+    return outcome.winner(summaries, Evidence(summaries))
+
+
+def printed(summaries: list[Summary], *, quiet: bool) -> str:
+    out = io.StringIO()
+    console = Console(file=out, soft_wrap=True)
+    outcome.print_outcome(console, summaries, Evidence(summaries), quiet=quiet)
+    return out.getvalue()
+
+
+def test_the_table_is_sorted_by_score_with_the_floors_among_the_searches() -> None:
+    frame = leaderboard([users("baseline", 0.86), users("llrd", 0.91), users("supcon", 0.90)])
+    assert list(frame["regime"]) == [
+        "llrd",
+        "supcon",
+        "probe (floor)",
+        "baseline",
+        "tfidf (floor)",
+    ]
+    assert list(frame["score"]) == ["91.0", "90.0", "87.0", "86.0", "65.0"]
+    assert list(frame.columns) == [
+        "regime",
+        "score",
+        "best in search",
+        "confirmed val",
+        "over floor",
+    ]
+
+
+def test_the_papers_columns_are_shown_for_its_data_and_its_encoder_only() -> None:
+    for changes, shown in (
+        ({}, True),
+        ({"encoder_is_papers": False}, False),
+        ({"comparable": False}, False),
+    ):
+        columns = leaderboard([read_summary("llrd", **changes)]).columns
+        for name in ("paper test", "difference to paper", "loss (paper's definition)"):
+            assert (name in columns) == shown
+
+
+def test_the_winner_is_compared_with_the_floor_and_the_runner_up() -> None:
+    searches = [users("baseline", 0.90), users("llrd", 0.91), users("supcon", 0.70)]
+    (sentence,) = winner(searches)
+    assert sentence.startswith("llrd wins with trial 2: 91.0 ± ") and "3 fresh seeds" in sentence
+    assert "+4.0 ± " in sentence and "points over the best floor, probe;" in sentence
+    close = Evidence(searches).difference(searches[1], searches[0], "validation")
+    assert f"{close} points on validation over the runner-up, baseline, which may be" in sentence
+    (clear,) = winner([searches[1], searches[2]])
+    assert "runner-up, supcon." in clear and "chance" not in clear
+
+
+def test_a_winner_without_fresh_seeds_is_called_a_maximum() -> None:
+    alone = users("llrd", 0.91, choice_accuracy=None, confirmed_accuracy=[], confirmed_seeds=[])
+    (sentence,) = winner([alone])
+    assert "90.0 % on validation, a maximum over 4 trials" in sentence and "±" not in sentence
+    assert winner([users("llrd", 0.9, best_trial=None, best_validation_accuracy=None)]) == []
+
+
+def test_a_floor_that_wins_is_named_first() -> None:
+    first, second, *_ = printed([users("llrd", 0.80)], quiet=False).splitlines()
+    assert first.startswith("result   No recipe beats the floor: probe")
+    assert (
+        second.startswith("result   llrd is the best search, with trial 2: 80.0")
+        and "over the" not in second
+    )
+    assert printed([users("llrd", 0.80)], quiet=True).split()[0] == "regime"
