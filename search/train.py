@@ -49,6 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="Folder for the model (default: model)",
     )
     parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="Also write the model as ONNX, in float32 and in int8 (needs: pip install"
+        " 'regimen[onnx]')",
+    )
+    parser.add_argument(
         "--register", metavar="NAME", help="Register the model in MLflow under this name"
     )
     parser.add_argument(
@@ -82,6 +88,7 @@ def _run(args: argparse.Namespace) -> int:
         recipe=recipe,
         out=args.out,
         seeds=args.seeds,
+        onnx=args.onnx,
         register=args.register,
         tracking_uri=args.tracking_uri,
         results=args.results,
@@ -90,6 +97,8 @@ def _run(args: argparse.Namespace) -> int:
     print_table(console, comparison.table([final.summary]))
     for line in conditions.remarks([final.summary]):
         console.print(f"  {line}", style="dim")
+    for scores in final.onnx:
+        console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")
     return OK
 

@@ -11,6 +11,7 @@ from analysis.command import user_path
 from search.atomic import write
 from search.final.model_card import model_card
 from trainables.parts.model.classifier import WEIGHTS
+from trainables.parts.model.onnx_model import ONNX_FILES
 from trainables.parts.model.text_classifier import TextClassifier
 from trainables.parts.quote import quoted
 
@@ -34,6 +35,7 @@ FILES = {
     "spm.model",
     "sentencepiece.bpe.model",
     "chat_template.jinja",
+    *ONNX_FILES.values(),
 }
 """Files of a model's folder. The `scores.json` of an earlier version does not list them."""
 

@@ -9,12 +9,14 @@ from typing import Any
 import ray
 from rich.console import Console
 
+import trainables
 from analysis.read.summary import Summary, TestRun
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.start import cluster
 from search.context import facts
-from search.final.folder import write_folder
+from search.final.folder import SCORES, write_folder
 from search.final.mlflow_model import log_final
+from search.final.onnx_files import OnnxScores, add_onnx
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss
@@ -27,7 +29,9 @@ from search.trials import full_runs, worker
 from search.trials.tuner import put
 from search.trials.worker import Job, Parcel
 from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.head import Head
 from trainables.parts.model.ngrams import NgramClassifier
+from trainables.parts.model.onnx_model import require_onnx
 from trainables.parts.quote import quoted, reason
 
 Curve = list[dict[str, Any]]
@@ -44,6 +48,8 @@ class TrainSpec:
     """The model's folder."""
     seeds: int = 5
     """Number of runs, on seeds that neither the search nor the choice of its winner used."""
+    onnx: bool = False
+    """Whether the folder gets ONNX files too."""
     register: str | None = None
     """Name under which MLflow registers the model; None: not registered."""
     tracking_uri: str | None = None
@@ -58,6 +64,8 @@ class Final:
 
     folder: Path
     summary: Summary
+    onnx: Sequence[OnnxScores] = ()
+    """Of each ONNX file."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     """
     console = console or SafeConsole(highlight=False, soft_wrap=True, markup=False)
     recipe = spec.recipe
+    if spec.onnx:
+        _require_onnx(recipe["regime"])
     prepared = _load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
     client = connect(store, spec.results)
@@ -101,6 +111,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     }
     classifier = _classifier(recipe, prepared, runs.model)
     out = write_folder(spec.out, classifier, prepared.tokenizer, record)
+    onnx = _add_onnx(out, prepared) if spec.onnx else []
     try:
         log_final(client, store, summary, recipe, runs.curves, out, spec.register)
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
@@ -109,7 +120,22 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
             f" {reason(error)}"
         )
         raise OSError(without_password(problem, store)) from error
-    return Final(out, summary)
+    return Final(out, summary, onnx)
+
+
+def _require_onnx(regime: str) -> None:
+    """Raise ValueError where `regime`'s model cannot become ONNX, or a package is missing."""
+    if not issubclass(trainables.load(regime).Config, Head):
+        raise ValueError(f"--onnx needs a regime with an encoder; {quoted(regime)} has none")
+    require_onnx("--onnx")
+
+
+def _add_onnx(folder: Path, prepared: Prepared) -> list[OnnxScores]:
+    try:
+        return add_onnx(folder, folder / SCORES, prepared.validation)
+    except Exception as error:  # the exporter and ONNX Runtime raise errors of their own
+        problem = f"the model is in {quoted(str(folder))}, but without ONNX: {reason(error)}"
+        raise OSError(problem) from error
 
 
 def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
