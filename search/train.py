@@ -15,6 +15,7 @@ from search.outputs.recipe import read_recipe
 from search.seeds import MAX_REPORT_SEEDS
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole, print_table
+from trainables.parts.config import Fraction, checked
 from trainables.parts.quote import quoted
 
 
@@ -49,6 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="Folder for the model (default: model)",
     )
     parser.add_argument(
+        "--answer-precision",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help=(
+            "Find the confidence from which on this fraction of the answers are right, for"
+            " search.predict --min-confidence auto (default: 0.95)"
+        ),
+    )
+    parser.add_argument(
         "--onnx",
         action="store_true",
         help="Also write the model as ONNX, in float32 and in int8 (needs: pip install"
@@ -79,6 +90,7 @@ def _run(args: argparse.Namespace) -> int:
     # Everything that can be refused is checked before the training.
     if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
         raise ValueError(f"--seeds must be from 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
+    checked("--answer-precision", args.answer_precision, Fraction)
     recipe = read_recipe(args.file)
     results_folder(args.results)
     check_out(args.out)
@@ -88,6 +100,7 @@ def _run(args: argparse.Namespace) -> int:
         recipe=recipe,
         out=args.out,
         seeds=args.seeds,
+        wanted_precision=args.answer_precision,
         onnx=args.onnx,
         register=args.register,
         tracking_uri=args.tracking_uri,
@@ -97,6 +110,7 @@ def _run(args: argparse.Namespace) -> int:
     print_table(console, comparison.table([final.summary]))
     for line in conditions.remarks([final.summary]):
         console.print(f"  {line}", style="dim")
+    console.print(f"  {final.confidence}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")

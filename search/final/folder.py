@@ -10,12 +10,13 @@ from typing import Any
 from analysis.command import user_path
 from search.atomic import write
 from search.final.model_card import model_card
+from search.final.record import SCORES
 from trainables.parts.model.classifier import WEIGHTS
 from trainables.parts.model.onnx_model import ONNX_FILES
 from trainables.parts.model.text_classifier import TextClassifier
 from trainables.parts.quote import quoted
 
-SCORES, CARD = "scores.json", "README.md"
+CARD = "README.md"
 RECORD_TYPES = {"curves": dict, "summary": dict, "best_seed": int, "configuration": dict}
 """Some of the entries by which a `scores.json` is recognised as ours."""
 FILES = {

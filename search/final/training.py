@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from analysis.read.summary import Summary, TestRun
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.start import cluster
 from search.context import facts
-from search.final.folder import SCORES, write_folder
+from search.final.confidence import Confidence, calibrate
+from search.final.folder import write_folder
 from search.final.mlflow_model import log_final
 from search.final.onnx_files import OnnxScores, add_onnx
+from search.final.record import SCORES
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss
@@ -48,6 +50,8 @@ class TrainSpec:
     """The model's folder."""
     seeds: int = 5
     """Number of runs, on seeds that neither the search nor the choice of its winner used."""
+    wanted_precision: float = 0.95
+    """The fraction of right answers for which a confidence threshold is found."""
     onnx: bool = False
     """Whether the folder gets ONNX files too."""
     register: str | None = None
@@ -64,6 +68,7 @@ class Final:
 
     folder: Path
     summary: Summary
+    confidence: Confidence
     onnx: Sequence[OnnxScores] = ()
     """Of each ONNX file."""
 
@@ -101,15 +106,17 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         per_run = _resources(recipe, console)
         runs = _train_seeds(recipe, spec.seeds, prepared, per_run, console)
     summary = _summary(recipe, prepared, runs)
+    classifier = _classifier(recipe, prepared, runs.model)
+    confidence = calibrate(classifier, prepared.validation, prepared.test, spec.wanted_precision)
     record = {
         "curves": {str(seed): curve for seed, curve in runs.curves.items()},
         "summary": summary.to_dict(),
         "best_seed": runs.best_seed,
         "configuration": dict(recipe),
+        "confidence": asdict(confidence),
         "versions": versions(),
         "commit": commit(),
     }
-    classifier = _classifier(recipe, prepared, runs.model)
     out = write_folder(spec.out, classifier, prepared.tokenizer, record)
     onnx = _add_onnx(out, prepared) if spec.onnx else []
     try:
@@ -120,7 +127,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
             f" {reason(error)}"
         )
         raise OSError(without_password(problem, store)) from error
-    return Final(out, summary, onnx)
+    return Final(out, summary, confidence, onnx)
 
 
 def _require_onnx(regime: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from search.final.folder import SCORES, check_out
+from search.final.folder import check_out
+from search.final.record import SCORES
 
 
 def record(folder: Path, **changes: Any) -> Path:

@@ -9,8 +9,9 @@ import torch
 import yaml
 
 from search import train
-from search.final.folder import SCORES, check_out
+from search.final.folder import check_out
 from search.final.onnx_files import OnnxScores, add_onnx
+from search.final.record import SCORES
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.head import Head

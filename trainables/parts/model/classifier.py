@@ -88,6 +88,13 @@ class Classifier(nn.Module):
         """Logits (N, K) of a whole split in its own order, without dropout or gradients."""
         return classify(self.head, vectors(self.encoder, tokens))
 
+    def scale_logits(self, scale: float) -> None:
+        """Multiply all logits by `scale`, in the weights of the last layer."""
+        last = self.head[-1]
+        with torch.no_grad():
+            for parameter in last.parameters():
+                parameter.mul_(scale)
+
     def predict(self, texts: list[str], tokenizer: Any) -> Tensor:
         """Probabilities (N, K) of raw texts, truncated to `max_tokens` as in training.
 
