@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from search import predict
@@ -53,9 +53,10 @@ def model(pretrained: Pretrained, data: Data) -> Classifier:
     encoder = pretrained.build()
     model = Classifier.new(encoder, Head(head_width=None, pooling="mean"), data.labels)
     fitted = ridge(vectors(encoder, data.train), data.train.targets, len(data.labels))
+    (layer,) = (layer for layer in model.head if isinstance(layer, nn.Linear))
     with torch.no_grad():
-        model.head[-1].weight.copy_(fitted.weight)
-        model.head[-1].bias.copy_(fitted.bias)
+        layer.weight.copy_(fitted.weight)
+        layer.bias.copy_(fitted.bias)
     model.scale_logits(30)
     return model.eval()
 
