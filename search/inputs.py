@@ -4,7 +4,7 @@ Once each.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,12 @@ class Prepared:
     """In the whole model's ids; for the winner only."""
     notes: tuple[str, ...] = field(default=())
     """Warnings about the tokens, a line each. The corpus has those about the data."""
+
+    @property
+    def validation(self) -> Tokens:
+        """The validation split, in the whole model's ids."""
+        small = self.data.validation
+        return replace(small, ids=self.vocabulary[small.ids], pad=self.tokenizer.pad_token_id or 0)
 
     @property
     def model_fingerprint(self) -> str:

@@ -5,8 +5,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from analysis.command import OK, Parser, exit_code, program
+from trainables.parts.config import Fraction, checked
 from trainables.parts.data.text import valid_text
 from trainables.parts.quote import quoted
 
@@ -22,27 +24,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", metavar="DIR", help="Model folder")
     parser.add_argument(
+        "--min-confidence",
+        default="0",
+        metavar="auto|P",
+        help=(
+            "Answer null where the best label's probability is below P; auto: below the threshold"
+            " that search.train found (default: 0, always answer)"
+        ),
+    )
+    parser.add_argument(
         "texts",
         nargs="*",
         metavar="TEXT",
         help="Texts to classify (default: the lines of standard input)",
     )
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # a flag between the folder and the texts
     return exit_code(lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:
     # Before the model is loaded, which takes seconds.
     texts = [valid_text(text) for text in args.texts]
+    threshold = _min_confidence(args.min_confidence)
     if not os.path.isdir(args.folder):
         raise ValueError(f"no folder {quoted(args.folder)}")
     from search.final.predictor import Predictor
 
-    predictor = Predictor(args.folder)
+    predictor = Predictor(args.folder, threshold)
     lines = (line.rstrip("\r\n") for line in sys.stdin)
     for row in predictor.stream(texts or (line for line in lines if line.strip())):
         print(json.dumps(row, ensure_ascii=False), flush=not texts)
     return OK
+
+
+def _min_confidence(text: str) -> float | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        value: float = checked("P", float(text), Fraction)
+        return value
+    except ValueError:
+        raise ValueError(
+            f"--min-confidence must be auto or a number from 0 to 1; got {quoted(text)}"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 from analysis.command import OK, Parser, exit_code, program, user_path
 from search.folders import results_folder
 from search.seeds import MAX_REPORT_SEEDS
+from trainables.parts.config import Fraction, checked
 from trainables.parts.quote import quoted
 
 
@@ -41,6 +42,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="Folder for the model (default: model)",
     )
     parser.add_argument(
+        "--answer-precision",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help=(
+            "Find the confidence from which on this fraction of the answers are right, for"
+            " search.predict --min-confidence auto (default: 0.95)"
+        ),
+    )
+    parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="Also write the model as ONNX, in float32 and in int8 (needs: pip install"
+        " 'regimen[onnx]')",
+    )
+    parser.add_argument(
         "--register", metavar="NAME", help="Register the model in MLflow under this name"
     )
     parser.add_argument(
@@ -65,6 +82,7 @@ def _run(args: argparse.Namespace) -> int:
     # Everything that can be refused is checked before the training.
     if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
         raise ValueError(f"--seeds must be from 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
+    checked("--answer-precision", args.answer_precision, Fraction)
     results_folder(args.results)
     with user_path(args.file):
         args.file.stat()
@@ -87,6 +105,8 @@ def _run(args: argparse.Namespace) -> int:
         recipe=recipe,
         out=args.out,
         seeds=args.seeds,
+        wanted_precision=args.answer_precision,
+        onnx=args.onnx,
         register=args.register,
         tracking_uri=args.tracking_uri,
         results=args.results,
@@ -96,6 +116,9 @@ def _run(args: argparse.Namespace) -> int:
     print_table(console, comparison.table([final.summary], evidence))
     for line in conditions.remarks([final.summary], evidence):
         console.print(f"  {line}", style="dim")
+    console.print(f"  {final.confidence}", style="dim")
+    for scores in final.onnx:
+        console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")
     return OK
 

@@ -5,7 +5,7 @@ import argparse
 import importlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -73,18 +73,23 @@ def parse(module: str, argv: list[str], monkeypatch: pytest.MonkeyPatch) -> argp
 
     A flag that it does not have ends in SystemExit.
     """
-    parse_args = argparse.ArgumentParser.parse_args
 
-    def stop(parser: argparse.ArgumentParser, *args: Any) -> None:
-        parse_args(parser, *args)
-        raise Parsed(parser)
+    def stopping(name: str) -> Callable[..., None]:
+        parse_args = getattr(argparse.ArgumentParser, name)
+
+        def stop(parser: argparse.ArgumentParser, *args: Any) -> None:
+            parse_args(parser, *args)
+            raise Parsed(parser)
+
+        return stop
 
     spec = find_spec(module)
     assert spec, f"no module {module}"
     is_package = spec.submodule_search_locations is not None
     program = importlib.import_module(f"{module}.__main__" if is_package else module)
     with monkeypatch.context() as patch, pytest.raises(Parsed) as parsed:
-        patch.setattr(argparse.ArgumentParser, "parse_args", stop)
+        for name in ("parse_args", "parse_intermixed_args"):
+            patch.setattr(argparse.ArgumentParser, name, stopping(name))
         program.main([word for word in argv if word != "--help"])
     parser = parsed.value.args[0]
     assert isinstance(parser, argparse.ArgumentParser)

@@ -4,17 +4,19 @@ import json
 import os
 import tempfile
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from analysis.command import user_path
 from search.atomic import write
 from search.final.model_card import model_card
-from trainables.parts.model.classifier import WEIGHTS, Classifier
+from search.final.record import SCORES
+from trainables.parts.model.classifier import WEIGHTS
+from trainables.parts.model.onnx_model import ONNX_FILES
 from trainables.parts.model.text_classifier import TextClassifier
 from trainables.parts.quote import quoted
 
-SCORES, CARD = "scores.json", "README.md"
+CARD = "README.md"
 RECORD_TYPES = {"curves": dict, "summary": dict, "best_seed": int, "configuration": dict}
 """Some of the entries by which a `scores.json` is recognised as ours."""
 FILES = {
@@ -34,6 +36,7 @@ FILES = {
     "spm.model",
     "sentencepiece.bpe.model",
     "chat_template.jinja",
+    *ONNX_FILES.values(),
 }
 """Files of a model's folder. The `scores.json` of an earlier version does not list them."""
 
@@ -60,19 +63,25 @@ def why_not_ours(out: Path) -> str | None:
         return None
     if not out.is_dir():
         return "it is a file"
-    paths = sorted(out.iterdir())
+    paths = sorted(out.rglob("*"))
     if not paths:
         return None
     try:
         record = json.loads((out / SCORES).read_text(encoding="utf-8"))
         ours = all(isinstance(record[name], kind) for name, kind in RECORD_TYPES.items())
-        written = {*FILES, *map(str, record.get("files", []))}
+        files = {*FILES, *map(str, record.get("files", []))}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         ours = False
     if not ours:
         return f"its {SCORES} is missing or not from search.train"
-    others = [path.name for path in paths if path.name not in written or path.is_dir()]
-    return f"search.train did not write {quoted(others[0])} in it" if others else None
+    folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
+    others = (
+        name
+        for path in paths
+        if (name := path.relative_to(out).as_posix()) not in (folders if path.is_dir() else files)
+    )
+    other = next(others, None)
+    return f"search.train did not write {quoted(other)} in it" if other else None
 
 
 def write_folder(
@@ -86,8 +95,9 @@ def write_folder(
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         beside = Path(scratch) / "model"
         classifier.save(beside, tokenizer)
-        write(beside / CARD, model_card(record, has_encoder=isinstance(classifier, Classifier)))
-        files = sorted({SCORES, *(path.name for path in beside.iterdir())})
+        write(beside / CARD, model_card(record, classifier))
+        paths = (path for path in beside.rglob("*") if path.is_file())
+        files = sorted({SCORES, *(path.relative_to(beside).as_posix() for path in paths)})
         write(beside / SCORES, json.dumps(record | {"files": files}, indent=2) + "\n")
         if why_not_ours(out):
             names = (out.with_name(f"{out.name}-{number}") for number in count(2))

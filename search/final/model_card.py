@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 from huggingface_hub import ModelCardData
 
+from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.loading import MINILM
+from trainables.parts.model.text_classifier import TextClassifier
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 MINILM_HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -29,36 +31,41 @@ Neither the search nor the choice of this configuration used these seeds. The we
 seed {best_seed}, the best of {runs} on validation, so its {best:.4f} is a maximum. Test scores
 chose nothing.
 
-```python
-{code}```
-
+{usage}
 Configuration:
 
 {configuration}"""
 
-CODE = """from transformers import AutoTokenizer
-from trainables.parts.model.classifier import Classifier
+CODE = """from transformers import pipeline
 
-tokenizer = AutoTokenizer.from_pretrained("FOLDER")
-model = Classifier.from_pretrained("FOLDER")
-probabilities = model.predict(["wake me at seven"], tokenizer)  # (1, K), as in model.labels
+classify = pipeline("text-classification", model="FOLDER"{trust})
+print(classify("wake me at seven", truncation=True))
 """
 CODE_WITHOUT_ENCODER = """from trainables.parts.model.ngrams import NgramClassifier
 
 model = NgramClassifier.from_pretrained("FOLDER")
 probabilities = model.predict(["wake me at seven"])  # (1, K), as in model.labels
 """
+TRUST = ", trust_remote_code=True"
+TRUST_NOTE = """
+`trust_remote_code=True` lets transformers run `modeling_regimen.py` from the folder, because no
+class of its own has this model's head.
+"""
+SENTENCE_VECTORS = """
+`SentenceTransformer("FOLDER")` loads the encoder with its pooling.
+"""
 
 
-def model_card(record: Mapping[str, Any], *, has_encoder: bool = True) -> str:
+def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
     """The card of a final training, from the record that `scores.json` holds."""
     summary = record["summary"]
     validation, tests = summary["confirmed_accuracy"], summary["test"]
     best = validation[summary["confirmed_seeds"].index(record["best_seed"])]
+    encodes = isinstance(model, Classifier)
     header = ModelCardData(
         pipeline_tag="text-classification",
-        library_name="regimen",
-        base_model=_base_model(summary["model"]) if has_encoder else None,
+        library_name="transformers" if encodes else "regimen",
+        base_model=_base_model(summary["model"]) if encodes else None,
     )
     configuration = yaml.safe_dump(
         dict(record["configuration"]), sort_keys=False, allow_unicode=True
@@ -67,8 +74,8 @@ def model_card(record: Mapping[str, Any], *, has_encoder: bool = True) -> str:
         header=header.to_yaml(),
         regime=summary["regime"],
         data=_code(summary["data"]),
-        model=f", from {_code(summary['model'])}" if has_encoder else "",
-        code=CODE if has_encoder else CODE_WITHOUT_ENCODER,
+        model=f", from {_code(summary['model'])}" if encodes else "",
+        usage=_usage(model),
         epochs=summary["epochs"],
         seeds=", ".join(map(str, summary["confirmed_seeds"])),
         validation=_accuracies(validation),
@@ -76,8 +83,17 @@ def model_card(record: Mapping[str, Any], *, has_encoder: bool = True) -> str:
         best_seed=record["best_seed"],
         runs=len(validation),
         best=best,
-        configuration=_block(configuration),
+        configuration=_block(configuration, "yaml"),
     )
+
+
+def _usage(model: TextClassifier) -> str:
+    """How the folder is loaded."""
+    if not isinstance(model, Classifier):
+        return _block(CODE_WITHOUT_ENCODER, "python")
+    if model.has_standard_head:
+        return _block(CODE.format(trust=""), "python") + SENTENCE_VECTORS
+    return _block(CODE.format(trust=TRUST), "python") + TRUST_NOTE + SENTENCE_VECTORS
 
 
 def _accuracies(values: list[float]) -> str:
@@ -100,10 +116,10 @@ def _code(text: str) -> str:
     return f"{fence} {line} {fence}"
 
 
-def _block(text: str) -> str:
-    """YAML as a code block."""
+def _block(text: str, language: str) -> str:
+    """Text as a code block."""
     fence = _fence(text, 3)
-    return f"{fence}yaml\n{text}{fence}\n"
+    return f"{fence}{language}\n{text}{fence}\n"
 
 
 def _fence(text: str, least: int) -> str:

@@ -2,19 +2,23 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 from rich.console import Console
 
+import trainables
 from analysis.read.summary import Summary, TestRun
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.start import cluster
 from search.context import facts
+from search.final.confidence import Confidence, calibrate
 from search.final.folder import write_folder
 from search.final.mlflow_model import log_final
+from search.final.onnx_files import OnnxScores, add_onnx
+from search.final.record import SCORES
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss
@@ -27,7 +31,9 @@ from search.trials import full_runs, worker
 from search.trials.tuner import put
 from search.trials.worker import Job, Parcel
 from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.head import Head
 from trainables.parts.model.ngrams import NgramClassifier
+from trainables.parts.model.onnx_model import require_onnx
 from trainables.parts.quote import quoted, reason
 
 Curve = list[dict[str, Any]]
@@ -44,6 +50,10 @@ class TrainSpec:
     """The model's folder."""
     seeds: int = 5
     """Number of runs, on seeds that neither the search nor the choice of its winner used."""
+    wanted_precision: float = 0.95
+    """The fraction of right answers for which a confidence threshold is found."""
+    onnx: bool = False
+    """Whether the folder gets ONNX files too."""
     register: str | None = None
     """Name under which MLflow registers the model; None: not registered."""
     tracking_uri: str | None = None
@@ -58,6 +68,9 @@ class Final:
 
     folder: Path
     summary: Summary
+    confidence: Confidence
+    onnx: Sequence[OnnxScores] = ()
+    """Of each ONNX file."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,8 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     """
     console = console or SafeConsole(highlight=False, soft_wrap=True, markup=False)
     recipe = spec.recipe
+    if spec.onnx:
+        _require_onnx(recipe["regime"])
     prepared = _load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
     client = connect(store, spec.results)
@@ -91,16 +106,19 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         per_run = _resources(recipe, console)
         runs = _train_seeds(recipe, spec.seeds, prepared, per_run, console)
     summary = _summary(recipe, prepared, runs)
+    classifier = _classifier(recipe, prepared, runs.model)
+    confidence = calibrate(classifier, prepared.validation, prepared.test, spec.wanted_precision)
     record = {
         "curves": {str(seed): curve for seed, curve in runs.curves.items()},
         "summary": summary.to_dict(),
         "best_seed": runs.best_seed,
         "configuration": dict(recipe),
+        "confidence": asdict(confidence),
         "versions": versions(),
         "commit": commit(),
     }
-    classifier = _classifier(recipe, prepared, runs.model)
     out = write_folder(spec.out, classifier, prepared.tokenizer, record)
+    onnx = _add_onnx(out, prepared) if spec.onnx else []
     try:
         log_final(client, store, summary, recipe, runs.curves, out, spec.register)
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
@@ -109,7 +127,22 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
             f" {reason(error)}"
         )
         raise OSError(without_password(problem, store)) from error
-    return Final(out, summary)
+    return Final(out, summary, confidence, onnx)
+
+
+def _require_onnx(regime: str) -> None:
+    """Raise ValueError where `regime`'s model cannot become ONNX, or a package is missing."""
+    if not issubclass(trainables.load(regime).Config, Head):
+        raise ValueError(f"--onnx needs a regime with an encoder; {quoted(regime)} has none")
+    require_onnx("--onnx")
+
+
+def _add_onnx(folder: Path, prepared: Prepared) -> list[OnnxScores]:
+    try:
+        return add_onnx(folder, folder / SCORES, prepared.validation)
+    except Exception as error:  # the exporter and ONNX Runtime raise errors of their own
+        problem = f"the model is in {quoted(str(folder))}, but without ONNX: {reason(error)}"
+        raise OSError(problem) from error
 
 
 def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:

@@ -21,6 +21,10 @@ from search.final.model_card import model_card
 from search.terminal.console import SafeConsole
 from search.trials import worker
 from tests.analysis.searches import TRIALS, Page, summary, write_search
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.head import Head
+from trainables.parts.model.pretrained import Pretrained
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -147,14 +151,21 @@ def test_reasons_in_trials_csv_begin_with_the_error_class() -> None:
     assert worker.failure_reason(ValueError(f"{formula}\n")) == f"ValueError: {formula}"
 
 
+@pytest.fixture(scope="module")
+def classifier(pretrained: Pretrained, data: Data) -> Classifier:
+    return Classifier.new(pretrained.build(), Head(), data.labels)
+
+
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_text_breaks_out_of_the_note_in_mlflow_or_the_model_card(text: str) -> None:
+def test_no_text_breaks_out_of_the_note_in_mlflow_or_the_model_card(
+    text: str, classifier: Classifier
+) -> None:
     def texts(text: str) -> list[str]:
         fields: dict[str, Any] = dict.fromkeys(("data", "model", "why_not"), text)
         values = summary(**fields, encoder_is_papers=False, comparable=False)
         configuration = {"search": text, "config": {"head_width": text}, "versions": {text: text}}
         record = {"summary": values, "configuration": configuration}
-        card = model_card(record | {"best_seed": values["confirmed_seeds"][0]}, has_encoder=True)
+        card = model_card(record | {"best_seed": values["confirmed_seeds"][0]}, classifier)
         return [comparison.note([Summary.from_dict(values)]), card.split("---\n", 2)[2]]
 
     for hostile, harmless in zip(texts(text), texts("harmless")):
@@ -174,11 +185,11 @@ def test_no_text_breaks_out_of_the_note_in_mlflow_or_the_model_card(text: str) -
     ],
 )
 def test_the_model_cards_header_names_models_of_the_hub_and_no_folder(
-    model: str, base: str | None
+    model: str, base: str | None, classifier: Classifier
 ) -> None:
     values = summary(model=model)
     record = {"summary": values, "configuration": {}}
-    card = model_card(record | {"best_seed": values["confirmed_seeds"][0]}, has_encoder=True)
+    card = model_card(record | {"best_seed": values["confirmed_seeds"][0]}, classifier)
     assert yaml.safe_load(card.split("---\n")[1]).get("base_model") == base
 
 

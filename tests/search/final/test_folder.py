@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from search.final.folder import SCORES, check_out
+from search.final.folder import check_out
+from search.final.record import SCORES
 
 
 def record(folder: Path, **changes: Any) -> Path:
@@ -26,6 +27,10 @@ def test_only_a_folder_that_search_train_wrote_is_replaced(tmp_path: Path) -> No
     named = record(tmp_path / "newer", files=["odd.model"])
     (named / "odd.model").write_text("")
     check_out(named)
+    deeper = record(tmp_path / "deeper", files=["1_Pooling/config.json"])
+    (deeper / "1_Pooling").mkdir()
+    (deeper / "1_Pooling" / "config.json").write_text("{}")
+    check_out(deeper)
     (tmp_path / "empty").mkdir()
     check_out(tmp_path / "empty")
 
@@ -43,6 +48,13 @@ def hidden_folder(folder: Path) -> None:
     (folder / ".git").mkdir()
 
 
+def file_in_a_folder_of_ours(folder: Path) -> None:
+    record = json.loads((folder / SCORES).read_text()) | {"files": ["1_Pooling/config.json"]}
+    (folder / SCORES).write_text(json.dumps(record))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "thesis.tex").write_text("three years")
+
+
 def other_scores(folder: Path) -> None:
     (folder / SCORES).write_text('{"alice": 3}')
 
@@ -56,7 +68,16 @@ def no_scores(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [other_file, other_folder, hidden_folder, other_scores, list_of_scores, no_scores]
+    "change",
+    [
+        other_file,
+        other_folder,
+        hidden_folder,
+        file_in_a_folder_of_ours,
+        other_scores,
+        list_of_scores,
+        no_scores,
+    ],
 )
 def test_a_folder_with_other_files_is_refused_before_training(
     tmp_path: Path, change: Callable[[Path], None]

@@ -1,6 +1,7 @@
 """A text classifier: an encoder with a head, saved and loaded as a Hugging Face folder."""
 
 import copy
+import json
 import os
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,18 +12,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import (
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-    AutoModelForSequenceClassification,
-    PretrainedConfig,
-)
-from transformers.initialization import no_init_weights
+from transformers import PretrainedConfig
 
 from trainables.parts.config import Range, checked
 from trainables.parts.data.batches import by_length
 from trainables.parts.data.tokens import Batch, Tokens, tokenise
 from trainables.parts.memory import in_parts
 from trainables.parts.model import head as heads
+from trainables.parts.model import modeling_regimen
 from trainables.parts.model.architecture import (
     read_config,
     require_similar_size,
@@ -32,20 +29,33 @@ from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import require_valid_ids
+from trainables.parts.model.sentence_transformers import sentence_transformers_files
+from trainables.parts.model.standard_head import (
+    StandardHead,
+    from_standard,
+    mismatched_weight,
+    standard_head,
+    to_standard,
+)
 from trainables.parts.quote import quoted, reason
 
 WEIGHTS = "model.safetensors"
+MODELING = "modeling_regimen.py"
+AUTO_CLASS = "AutoModelForSequenceClassification"
+OURS = modeling_regimen.RegimenForSequenceClassification
 
 
 class Classifier(nn.Module):
     """Sentences to logits: `head(encoder(batch))`.
 
-    Saved as a Hugging Face folder: `AutoTokenizer` loads its tokenizer, `AutoModel` its encoder,
-    `AutoConfig` its `id2label`, and `Classifier.from_pretrained` the whole classifier.
+    Saved as a Hugging Face folder. `Classifier.from_pretrained` and
+    `AutoModelForSequenceClassification` load the whole classifier, `AutoModel` and
+    `SentenceTransformer` its encoder. A head without a standard form needs the file
+    `modeling_regimen.py` in the folder, which transformers runs with `trust_remote_code=True` only.
     """
 
     def __init__(
-        self, encoder: Encoder, head: nn.Module, config: Head, labels: tuple[str, ...]
+        self, encoder: Encoder, head: nn.Sequential, config: Head, labels: tuple[str, ...]
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -64,6 +74,11 @@ class Classifier(nn.Module):
         head = heads.build(config, encoder.width, len(labels)).to(encoder.device)
         return cls(encoder, head, config, labels)
 
+    @property
+    def has_standard_head(self) -> bool:
+        """Whether a class of transformers computes the same as this head."""
+        return standard_head(self.encoder.transformer.config, self.config) is not None
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, K)."""
         logits: Tensor = self.head(self.encoder(batch))
@@ -73,32 +88,51 @@ class Classifier(nn.Module):
         """Logits (N, K) of a whole split in its own order, without dropout or gradients."""
         return classify(self.head, vectors(self.encoder, tokens))
 
+    def scale_logits(self, scale: float) -> None:
+        """Multiply all logits by `scale`, in the weights of the last layer."""
+        last = self.head[-1]
+        with torch.no_grad():
+            for parameter in last.parameters():
+                parameter.mul_(scale)
+
     def predict(self, texts: list[str], tokenizer: Any) -> Tensor:
         """Probabilities (N, K) of raw texts, truncated to `max_tokens` as in training.
 
         Raises ValueError if the tokenizer does not fit the model or the scores are not finite.
         """
-        config = self.encoder.transformer.config
-        limit = min(self.max_tokens, self.encoder.max_length or self.max_tokens)
-        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, limit)
-        require_valid_ids(config.vocab_size, tokens)
+        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, self._token_limit)
+        require_valid_ids(self.encoder.transformer.config.vocab_size, tokens)
         probabilities = self.logits(tokens).softmax(dim=1)
         if not probabilities.isfinite().all():
             raise ValueError("the model's weights are damaged: its scores are not finite numbers")
         return probabilities
 
+    @property
+    def _token_limit(self) -> int:
+        """Tokens after which a text is truncated."""
+        return min(self.max_tokens, self.encoder.max_length or self.max_tokens)
+
     def save(self, folder: Path, tokenizer: Any) -> None:
-        """Write config.json, model.safetensors and the tokenizer's files to `folder`.
+        """Write config.json, model.safetensors, the tokenizer's files and what others need.
 
         Raises OSError if the weights cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        config = self._saved_config()
-        config.save_pretrained(folder)
+        config, encoder = self.encoder.transformer.config, self.encoder
+        standard = standard_head(config, self.config)
+        self._saved_config(standard).save_pretrained(folder)
+        tokenizer = copy.deepcopy(tokenizer)
+        tokenizer.model_max_length = self._token_limit  # where the pipelines truncate
         tokenizer.save_pretrained(folder)
-        weights = self._saved_weights() | _mismatched_weight(config)
+        extra = sentence_transformers_files(encoder.pooling, encoder.width, self._token_limit)
+        for name, content in extra.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        if standard is None:
+            code = Path(modeling_regimen.__file__).read_text(encoding="utf-8")
+            (folder / MODELING).write_text(code, encoding="utf-8")
         try:
-            save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+            save_file(self._saved_weights(standard), folder / WEIGHTS, metadata={"format": "pt"})
         except SafetensorError as error:  # for example on a full disk
             raise OSError(
                 f"{quoted(str(folder / WEIGHTS))} cannot be written: {reason(error)}"
@@ -106,25 +140,26 @@ class Classifier(nn.Module):
         # safetensors writes with mode 0600 whatever the umask
         (folder / WEIGHTS).chmod((folder / "config.json").stat().st_mode & 0o777)
 
-    def _saved_config(self) -> PretrainedConfig:
+    def _saved_config(self, standard: StandardHead | None) -> PretrainedConfig:
         config = copy.deepcopy(self.encoder.transformer.config)
         config.id2label = dict(enumerate(self.labels))
         config.label2id = {label: index for index, label in enumerate(self.labels)}
-        # transformers' pipelines would fall back on this class once `_mismatched_weight` has
-        # rejected their own classifier
-        config.architectures = None
+        config.problem_type = "single_label_classification"
+        # A class of transformers here would be the pipelines' second choice after
+        # `mismatched_weight` has made the first one fail.
+        config.architectures = [standard.name if standard else OURS.__name__]
+        modeling = f"{Path(MODELING).stem}.{OURS.__name__}"
+        config.auto_map = {} if standard else {AUTO_CLASS: modeling}
         head = {field.name: getattr(self.config, field.name) for field in fields(Head)}
         config.regimen = {"head": head, "max_tokens": self.max_tokens}
         return config
 
-    def _saved_weights(self) -> dict[str, Tensor]:
-        parts = {self.encoder.transformer.base_model_prefix: self.encoder.transformer}
-        parts["head"] = self.head
-        return {
-            f"{prefix}.{name}": tensor.contiguous()
-            for prefix, module in parts.items()
-            for name, tensor in module.state_dict().items()
-        }
+    def _saved_weights(self, standard: StandardHead | None) -> dict[str, Tensor]:
+        transformer = self.encoder.transformer
+        encoder = _named(transformer.base_model_prefix, transformer)
+        if standard:
+            return encoder | to_standard(standard, self.config, self.head)
+        return encoder | _named("head", self.head) | mismatched_weight(transformer.config)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -163,33 +198,30 @@ class Classifier(nn.Module):
 
     def _load_weights(self, weights: dict[str, Tensor]) -> None:
         transformer = self.encoder.transformer
-        for prefix, module in (
-            ("head.", self.head),
-            (f"{transformer.base_model_prefix}.", transformer),
-        ):
-            module.load_state_dict(
-                {
-                    name.removeprefix(prefix): tensor
-                    for name, tensor in weights.items()
-                    if name.startswith(prefix)
-                }
-            )
+        _load(transformer, transformer.base_model_prefix, weights)
+        standard = standard_head(transformer.config, self.config)
+        if standard and not any(name.startswith("head.") for name in weights):
+            from_standard(standard, self.config, self.head, weights)
+        else:  # also the folder of an earlier version
+            _load(self.head, "head", weights)
 
 
-def _mismatched_weight(config: PretrainedConfig) -> dict[str, Tensor]:
-    """An empty tensor named as a weight of transformers' own classifier of this architecture.
+def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    """A module's weights by their names in the file."""
+    state = module.state_dict()
+    return {f"{prefix}.{name}": tensor.contiguous() for name, tensor in state.items()}
 
-    That classifier has another head than ours: `AutoModelForSequenceClassification`, and so
-    `pipeline("text-classification")`, would initialise it at random and answer with our labels. The
-    shape mismatch makes them fail instead. All other loaders ignore the tensor.
-    """
-    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
-        return {}
-    with torch.device("meta"), no_init_weights():
-        other = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
-    ours = (f"{other.base_model_prefix}.", "head.")
-    theirs = [name for name, _ in other.named_parameters() if not name.startswith(ours)]
-    return {theirs[-1]: torch.empty(0)} if theirs else {}
+
+def _load(module: nn.Module, prefix: str, weights: dict[str, Tensor]) -> None:
+    """Load a module's weights by their names in the file, without a pooler's."""
+    own = (f"{prefix}.", f"{prefix}.pooler.")
+    module.load_state_dict(
+        {
+            name.removeprefix(own[0]): tensor
+            for name, tensor in weights.items()
+            if name.startswith(own[0]) and not name.startswith(own[1])
+        }
+    )
 
 
 @torch.inference_mode()

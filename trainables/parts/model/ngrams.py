@@ -99,6 +99,10 @@ class NgramClassifier:
     def _logits(self, texts: Sequence[str]) -> Tensor:
         return torch.from_numpy(self.scale * self.decisions(texts)).float()
 
+    def scale_logits(self, scale: float) -> None:
+        """Multiply all logits by `scale`."""
+        self.scale *= scale
+
     def predict(self, texts: list[str], tokenizer: Any = None) -> Tensor:
         """Probabilities (N, K) of raw texts; the tokenizer is not used.
 

@@ -20,6 +20,10 @@ class TextClassifier(Protocol):
         """Logits (N, K) of a whole split in its own order."""
         ...
 
+    def scale_logits(self, scale: float) -> None:
+        """Multiply all logits by `scale`."""
+        ...
+
     def predict(self, texts: list[str], tokenizer: Any) -> Tensor:
         """Probabilities (N, K) of raw texts."""
         ...

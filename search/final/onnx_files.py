@@ -1,0 +1,71 @@
+"""ONNX files added to a model's folder, and how far their answers are from the model's own."""
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from search.atomic import write
+from trainables.parts.data.tokens import Tokens
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, write_onnx
+from trainables.parts.training.scores import scores
+
+ACCEPTED_LOSS = 0.003
+"""The accuracy that int8 may lose before the command says so."""
+
+
+@dataclass(frozen=True)
+class OnnxScores:
+    """An ONNX file against the model it was made of, on validation."""
+
+    precision: str
+    accuracy: float
+    model_accuracy: float
+    largest_difference: float
+    """Of a probability."""
+    sentences: int
+
+    @property
+    def loses(self) -> bool:
+        """Whether its accuracy is lower by more than `ACCEPTED_LOSS`."""
+        return self.model_accuracy - self.accuracy > ACCEPTED_LOSS
+
+    def __str__(self) -> str:
+        return (
+            f"onnx {self.precision}: validation {self.accuracy:.4f}, the model"
+            f" {self.model_accuracy:.4f} (n={self.sentences}); probabilities differ by at most"
+            f" {self.largest_difference:.1g}"
+        )
+
+
+def add_onnx(folder: Path, record: Path, validation: Tokens) -> list[OnnxScores]:
+    """Add the ONNX files to a model's folder, and their scores to its `record`, a JSON file.
+
+    The files are written beside their place, then renamed. `validation` is in the model's own ids.
+    """
+    model = Classifier.from_pretrained(folder)
+    with tempfile.TemporaryDirectory(prefix=".onnx.", dir=folder.parent) as scratch:
+        write_onnx(model, Path(scratch))
+        measured = [
+            _compared(precision, model, Path(scratch) / name, validation)
+            for precision, name in ONNX_FILES.items()
+        ]
+        (Path(scratch) / "onnx").rename(folder / "onnx")
+    values = json.loads(record.read_text(encoding="utf-8"))
+    values["onnx"] = [asdict(scores) for scores in measured]
+    values["files"] = sorted({*values["files"], *ONNX_FILES.values()})
+    write(record, json.dumps(values, indent=2) + "\n")
+    return measured
+
+
+def _compared(precision: str, model: Classifier, file: Path, split: Tokens) -> OnnxScores:
+    expected, found = model.logits(split), OnnxModel(file).logits(split)
+    difference = (found.softmax(dim=1) - expected.softmax(dim=1)).abs().max().item()
+    return OnnxScores(
+        precision,
+        scores(found, split.targets).accuracy,
+        scores(expected, split.targets).accuracy,
+        difference,
+        len(split),
+    )
