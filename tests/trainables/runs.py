@@ -90,3 +90,5 @@ class Run:
     epochs: list[Epoch]
     model: Classifier
     logits: torch.Tensor
+    changed: list[str]
+    """Arrays of the data and of the pretrained weights that are not what they were."""

@@ -19,7 +19,7 @@ from trainables.parts.model.head import Head
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import fit_head, solve_head
 from trainables.parts.training.loop import Training, fit
-from trainables.parts.training.optim import Rates, parameter_groups
+from trainables.parts.training.optim import Rates, decaying, parameter_groups
 from trainables.parts.training.ridge import ridge
 from trainables.parts.training.step import Objective
 
@@ -114,10 +114,10 @@ def two_stages(
             project,
             learning_rate=config.lr,
             head_learning_rate=config.lr,
-            layerwise_decay=config.layerwise_decay,
+            layer_factor=decaying(config.layerwise_decay),
         ),
         MiniBatches(data.train, config.batch_size, seed),
-        Objective(views, loss, predicts=False),
+        Objective(views, loss, logits=None),
         validate,
         stage="contrastive",
         epochs=epochs,

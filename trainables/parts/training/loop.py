@@ -69,7 +69,7 @@ def fit(
             stage=stage,
             train_loss=(trained.total_loss / len(batches)).item(),
             train_accuracy=(
-                trained.correct / len(batches.examples) if objective.predicts else None
+                None if objective.logits is None else trained.correct / len(batches.examples)
             ),
             validation_loss=None if isinstance(scores, float) else scores.loss,
             validation_accuracy=accuracy,
@@ -99,7 +99,7 @@ def _train_epoch(
     max_grad_norm: float | None,
     epoch: int,
 ) -> _Trained:
-    optimizer = passes.optimizer
+    optimizer, logits = passes.optimizer, passes.objective.logits
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     device = parameters[0].device
     total_loss = torch.zeros((), device=device)
@@ -115,8 +115,8 @@ def _train_epoch(
         optimizer.step()
         scheduler.step()
         total_loss += loss
-        if passes.objective.predicts:
-            correct += (outputs.argmax(dim=1) == batch.labels).sum()
+        if logits is not None:
+            correct += (logits(outputs).argmax(dim=1) == batch.labels).sum()
     return _Trained(total_loss, int(correct.item()), rate)
 
 

@@ -14,7 +14,7 @@ from trainables.parts.model import loading
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.model.pretrained import Pretrained
-from trainables.parts.training.optim import Optimizer, build, parameter_groups
+from trainables.parts.training.optim import Optimizer, build, decaying, parameter_groups
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_every_parameter_is_in_exactly_one_group(
 ) -> None:
     encoder = pretrained.build()
     head = heads.build(Head(head_width=head_width), encoder.width, 4)
-    settings = {
-        "layerwise_decay": layerwise_decay,
+    settings: dict[str, Any] = {
+        "layer_factor": decaying(layerwise_decay),
         "head_decay": head_decay,
         "head_learning_rate": head_learning_rate,
     }
@@ -68,7 +68,7 @@ def test_projections_of_the_contrastive_stage_are_grouped_too(
 ) -> None:
     encoder = pretrained.build()
     groups = parameter_groups(
-        encoder, head, learning_rate=1e-4, head_learning_rate=1e-4, layerwise_decay=0.9
+        encoder, head, learning_rate=1e-4, head_learning_rate=1e-4, layer_factor=decaying(0.9)
     )
     assert len(rates(groups)) == len([*encoder.parameters(), *head.parameters()])
 
@@ -81,7 +81,7 @@ def test_layerwise_rates_of_twelve_layers_are_the_papers(deep: Encoder) -> None:
             head,
             learning_rate=1e-4,
             head_learning_rate=1e-2,
-            layerwise_decay=0.9,
+            layer_factor=decaying(0.9),
             head_decay=0.9,
         )
     )
