@@ -1,10 +1,10 @@
 """Fine-tuning with values in common use today, for the regimes that are not the paper's own."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from trainables.parts.config import Count, Dropout, Fraction, Rate
 from trainables.parts.training.fine_tune import FineTune
+from trainables.parts.training.schedule import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class CommonPractice(FineTune):
     """Sentences in a mini-batch."""
     head_learning_rate: Rate = 1e-3
     """AdamW's peak learning rate of the classifier."""
-    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    schedule: Shape = "linear"
     """Learning rate after the warm-up."""
     warmup_ratio: Fraction = 0.1
     """Fraction of the steps in which the learning rate rises. BERT's authors warm up for a tenth:

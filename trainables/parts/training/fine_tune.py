@@ -16,6 +16,7 @@ from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
+from trainables.parts.training.averaging import NO_AVERAGE, Averaging
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import start_from_ridge
 from trainables.parts.training.loop import Training, fit
@@ -60,6 +61,7 @@ def fine_tune(
     layer_factor: LayerFactor = uniform,
     head_decay: float = 1.0,
     objective: Callable[[Classifier], Objective] = classification,
+    averaging: Averaging = NO_AVERAGE,
 ) -> Generator[Epoch, None, Classifier]:
     """Train all parameters, validate after each epoch, and return the trained classifier.
 
@@ -87,5 +89,6 @@ def fine_tune(
         lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",
         epochs=epochs,
+        averaging=averaging,
     )
     return model

@@ -118,6 +118,19 @@ def decaying(layerwise_decay: float) -> LayerFactor:
     return lambda depth, layers: layerwise_decay**depth
 
 
+def thirds(middle: float, bottom: float) -> LayerFactor:
+    """1 for the top third of the layers, `middle` and `bottom` for the thirds below it.
+
+    The embeddings belong to the bottom third.
+    """
+
+    def factor(depth: int, layers: int) -> float:
+        third = min(2, (depth - 1) * 3 // max(1, layers - 1))
+        return (1.0, middle, bottom)[third]
+
+    return factor
+
+
 def parameter_groups(
     encoder: Encoder,
     head: nn.Module,
