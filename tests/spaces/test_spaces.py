@@ -33,7 +33,7 @@ APPLIES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "min_learning_rate": lambda values: values["schedule"] != "constant",
 }
 """When a conditional field applies."""
-CONSTANTS = {"supcon": {"classifier": "ridge"}, "simclr": {"classifier": "ridge"}}
+CONSTANTS = {regime: {"classifier": "ridge"} for regime in ("supcon", "simclr", "simclr_crop")}
 """What a space sets to a constant that differs from the paper's value."""
 
 

@@ -1,7 +1,8 @@
 """Short training runs of regimes for the tests."""
 
+import copy
 from collections.abc import Generator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -76,6 +77,13 @@ def run(
     regime: str, pretrained: Pretrained, data: Data, **options: Any
 ) -> tuple[list[Epoch], Classifier]:
     return finish(start(regime, pretrained.build(), data, **options))
+
+
+def without_dropout(pretrained: Pretrained) -> Pretrained:
+    """The tiny BERT without dropout, so that a regime's computation can be repeated."""
+    config = copy.deepcopy(pretrained.config)
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+    return replace(pretrained, config=config)
 
 
 def curve(epochs: list[Epoch]) -> list[dict[str, Any]]:

@@ -1,0 +1,19 @@
+"""The part of the space that the fine-tuning regimes of today's literature share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from spaces.parts.fine_tune import fine_tune
+from spaces.parts.optimizer import SHAPES, schedule, warmup
+
+POINTS = [{"pooling": "mean", "learning_rate": rate} for rate in (1e-4, 3e-4)]
+"""The vectors of sentence encoders, and learning rates that BERT's authors tried:
+https://github.com/google-research/bert (release of 24 smaller models)."""
+
+
+def common_practice(trial: Any, shapes: Sequence[str] = SHAPES, **choices: Any) -> dict[str, Any]:
+    """Suggest what the paper's regimes have in common, a schedule among `shapes`, and the warm-up.
+
+    `choices` are passed to `fine_tune`.
+    """
+    return fine_tune(trial, **choices) | schedule(trial, shapes) | warmup(trial)
