@@ -34,6 +34,12 @@ class Config(CommonPractice):
     """AdamW's peak learning rate of the encoder."""
     head_learning_rate: Rate = 3e-4
     """AdamW's peak learning rate of the classifier."""
+    sgd_learning_rate: Rate = 0.03
+    """SGD's effective peak learning rate of the encoder. torch's lr is this times
+    (1 - momentum)."""
+    sgd_head_learning_rate: Rate = 0.03
+    """SGD's effective peak learning rate of the classifier. torch's lr is this times
+    (1 - momentum)."""
 
 
 def train(

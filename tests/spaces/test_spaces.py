@@ -97,6 +97,15 @@ def test_the_papers_values_lie_inside_the_space(regime: str) -> None:
     assert found == {name: defaults[name] for name in found} and found
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("regime", SEARCHED)
+def test_the_defaults_of_either_optimiser_lie_inside_the_space(regime: str, optimizer: str) -> None:
+    """Trial 0 has them where a user fixes the optimiser."""
+    defaults = trainables.load(regime).Config().to_dict() | {"optimizer": optimizer}
+    found = follow(regime, defaults)
+    assert found == {name: defaults[name] for name in found} and found
+
+
 @pytest.mark.parametrize("regime", REGIMES)
 def test_points_in_common_use_lie_inside_the_space(regime: str) -> None:
     kind = trainables.load(regime).Config
