@@ -7,6 +7,7 @@ The classifier's rate is a hundred times the encoder's. Source: the paper's sect
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Literal
 
 from trainables.parts.config import Fraction, Rate
 from trainables.parts.data.tokens import Data
@@ -14,6 +15,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.fine_tune import FineTune, fine_tune
+from trainables.parts.training.optim import decaying
 
 EPOCHS = 10
 
@@ -24,6 +26,8 @@ class Config(FineTune):
 
     head_learning_rate: Rate = 1e-2
     """AdamW's peak learning rate of the classifier's first linear layer."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """Learning rate after the warm-up."""
     layerwise_decay: Fraction = 0.9
     """Factor on the learning rate from each encoder layer to the one below it."""
     head_decay: Fraction = 0.9
@@ -35,5 +39,14 @@ def train(
     config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
 ) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
-    rates = {"layerwise_decay": config.layerwise_decay, "head_decay": config.head_decay}
-    return (yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed, **rates))
+    return (
+        yield from fine_tune(
+            config,
+            data,
+            encoder,
+            epochs=epochs,
+            seed=seed,
+            layer_factor=decaying(config.layerwise_decay),
+            head_decay=config.head_decay,
+        )
+    )

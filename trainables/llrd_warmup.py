@@ -14,6 +14,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.fine_tune import FineTune, fine_tune
+from trainables.parts.training.optim import decaying
 
 EPOCHS = 10
 
@@ -36,8 +37,7 @@ def train(
     config: Config, data: Data, encoder: Encoder, *, epochs: int, seed: int
 ) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
+    rates = decaying(config.layerwise_decay)
     return (
-        yield from fine_tune(
-            config, data, encoder, epochs=epochs, seed=seed, layerwise_decay=config.layerwise_decay
-        )
+        yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed, layer_factor=rates)
     )

@@ -44,6 +44,8 @@ class Config(Head, HeadRate, Training):
     """Probability that a unit of the sentence vector is zeroed before the classifier."""
     head_width: Count | None = None
     """Units of a hidden layer in the classifier; none: a single linear layer."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """Learning rate after the warm-up."""
     batch_size: Count = 64
     """Sentences in a mini-batch."""
     head_learning_rate: Rate = 1e-2

@@ -1,5 +1,6 @@
-"""The space of both contrastive regimes."""
+"""The space of the contrastive regimes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from spaces.parts.head import pooling
@@ -13,14 +14,19 @@ POINTS = [
 """Common practice: AdamW and BERT's dropout."""
 
 
-def contrastive(trial: Any, **ranges: Any) -> dict[str, Any]:
+def contrastive(
+    trial: Any, views: Sequence[str] = ("head_dropout", "encoder_dropout"), **ranges: Any
+) -> dict[str, Any]:
     """Suggest pooling, temperature, views, projection and how the encoder is trained.
 
     The classifier is always ridge. `ranges` are passed to `optimizer`.
     """
     values = pooling(trial) | {
-        "temperature": trial.suggest_float("temperature", 0.02, 1.0, log=True),
-        "views": trial.suggest_categorical("views", ["head_dropout", "encoder_dropout"]),
+        "temperature": trial.suggest_float("temperature", 0.02, 1.0, log=True)
+    }
+    if len(views) > 1:
+        values["views"] = trial.suggest_categorical("views", list(views))
+    values |= {
         # without dropout, the two views could be equal
         "dropout": trial.suggest_float("dropout", 0.05, 0.9, step=0.05),
         "projection": trial.suggest_categorical("projection", ["none", "linear", "mlp"]),

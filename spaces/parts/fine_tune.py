@@ -1,5 +1,6 @@
-"""The part of the space that all four fine-tuning regimes share."""
+"""The part of the space that the fine-tuning regimes share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from spaces.parts.head import head
@@ -20,13 +21,17 @@ POINTS = [
 (release of 24 smaller models)."""
 
 
-def fine_tune(trial: Any) -> dict[str, Any]:
+def fine_tune(
+    trial: Any,
+    head_inits: Sequence[str] = ("random", "ridge"),
+    batch_sizes: Sequence[int] = (16, 32, 64),
+) -> dict[str, Any]:
     """Suggest the head, the optimiser with its learning rates, and the batch size."""
     values = head(trial)
-    if values["head_width"] is None:
-        values["head_init"] = trial.suggest_categorical("head_init", ["random", "ridge"])
+    if values["head_width"] is None and len(head_inits) > 1:
+        values["head_init"] = trial.suggest_categorical("head_init", list(head_inits))
     return (
         values
         | optimizer(trial, "learning_rate", "head_learning_rate")
-        | batch_size(trial, 16, 32, 64)
+        | batch_size(trial, *batch_sizes)
     )

@@ -1,5 +1,6 @@
 """The optimiser with its learning rates and weight decay, and the schedule."""
 
+from collections.abc import Sequence
 from typing import Any
 
 ADAMW = {"learning_rate": (1e-5, 1e-3), "head_learning_rate": (1e-4, 3e-2)}
@@ -7,7 +8,8 @@ ADAMW = {"learning_rate": (1e-5, 1e-3), "head_learning_rate": (1e-4, 3e-2)}
 SGD = {"learning_rate": (5e-3, 0.1), "head_learning_rate": (1e-2, 0.3)}
 """Effective peak learning rates. Without warm-up, MiniLM trains at 0.01 to 0.1 and diverges at 0.3;
 a classifier diverges at 0.9."""
-
+SHAPES = ("constant", "linear", "cosine")
+"""Learning-rate schedules after the warm-up."""
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -30,9 +32,9 @@ def optimizer(trial: Any, *rates: str, adamw: Ranges = ADAMW, sgd: Ranges = SGD)
     }
 
 
-def schedule(trial: Any) -> dict[str, Any]:
+def schedule(trial: Any, shapes: Sequence[str] = SHAPES) -> dict[str, Any]:
     """Suggest the learning-rate schedule after the warm-up."""
-    return {"schedule": trial.suggest_categorical("schedule", ["constant", "linear", "cosine"])}
+    return {"schedule": trial.suggest_categorical("schedule", list(shapes))}
 
 
 def warmup(trial: Any) -> dict[str, Any]:

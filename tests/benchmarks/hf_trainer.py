@@ -108,17 +108,13 @@ class RegimeTrainer(Trainer):
         """Parameter groups with a learning rate each."""
         if self.optimizer is None:
             config: FineTune = self.model.hyperparameters
-            decays = {
-                name: getattr(config, name)
-                for name in ("layerwise_decay", "head_decay")
-                if hasattr(config, name)
-            }
             groups = optim.parameter_groups(
                 Encoder(self.model.encoder),
                 self.model.classifier,
                 learning_rate=config.lr,
                 head_learning_rate=config.head_lr,
-                **decays,
+                layer_factor=optim.decaying(getattr(config, "layerwise_decay", 1.0)),
+                head_decay=getattr(config, "head_decay", 1.0),
             )
             self.optimizer = optim.build(config, groups)
         return self.optimizer

@@ -25,6 +25,7 @@ from typing import Any
 
 import trainables
 from analysis.command import Parser
+from analysis.paper import row
 from search.inputs import prepare, resolve_precision
 from search.study import study as studies
 from tests.benchmarks import corpus, process, program, report, trials
@@ -48,7 +49,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     regimes = [
-        name for name in trainables.names() if issubclass(trainables.load(name).Config, FineTune)
+        name
+        for name in trainables.names()
+        if issubclass(trainables.load(name).Config, FineTune) and row(name)
     ]
     p.add_argument(
         "--regime",

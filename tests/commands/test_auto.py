@@ -14,7 +14,8 @@ from tests.processes import ROOT, Inputs, run, wait_for
 
 pytestmark = pytest.mark.soak
 
-BUDGET = 8
+REGIMES = len(searched_by_auto())
+BUDGET = REGIMES + 2
 
 
 def trials_of(inputs: Inputs) -> dict[str, int]:
@@ -72,4 +73,4 @@ def test_a_budget_below_the_number_of_regimes_is_one_line_and_exit_code_2(inputs
     command = ["search.run", "--regime", "auto", "--name", "mine", *inputs.sources]
     few = run(*command, "--trials", "2")
     assert few.returncode == 2
-    assert few.stderr.startswith("error: --trials must be at least 6 with --regime auto")
+    assert few.stderr.startswith(f"error: --trials must be at least {REGIMES} with --regime auto")

@@ -33,7 +33,7 @@ APPLIES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "min_learning_rate": lambda values: values["schedule"] != "constant",
 }
 """When a conditional field applies."""
-CONSTANTS = {"supcon": {"classifier": "ridge"}, "simclr": {"classifier": "ridge"}}
+CONSTANTS = {regime: {"classifier": "ridge"} for regime in ("supcon", "simclr", "simclr_crop")}
 """What a space sets to a constant that differs from the paper's value."""
 
 
@@ -93,6 +93,15 @@ def test_a_space_has_more_than_one_configuration(
 @pytest.mark.parametrize("regime", SEARCHED)
 def test_the_papers_values_lie_inside_the_space(regime: str) -> None:
     defaults = trainables.load(regime).Config().to_dict()
+    found = follow(regime, defaults)
+    assert found == {name: defaults[name] for name in found} and found
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("regime", SEARCHED)
+def test_the_defaults_of_either_optimiser_lie_inside_the_space(regime: str, optimizer: str) -> None:
+    """Trial 0 has them where a user fixes the optimiser."""
+    defaults = trainables.load(regime).Config().to_dict() | {"optimizer": optimizer}
     found = follow(regime, defaults)
     assert found == {name: defaults[name] for name in found} and found
 

@@ -1,5 +1,6 @@
 """A short run of every regime, made once."""
 
+import numpy as np
 import pytest
 
 from tests.trainables.runs import (
@@ -14,8 +15,16 @@ from trainables.parts.model.pretrained import Pretrained
 @pytest.fixture(scope="session")
 def runs(pretrained: Pretrained, data: Data) -> dict[str, Run]:
     """A short run of every regime."""
+    arrays = {
+        **pretrained.weights,
+        "ids": data.train.ids,
+        "labels": data.train.labels,
+        "validation": data.validation.labels,
+    }
+    before = {name: array.copy() for name, array in arrays.items()}
     made = {}
     for regime in REGIMES:
         epochs, model = run(regime, pretrained, data)
-        made[regime] = Run(epochs, model, model.logits(data.validation))
+        changed = [name for name in arrays if not np.array_equal(arrays[name], before[name])]
+        made[regime] = Run(epochs, model, model.logits(data.validation), changed)
     return made

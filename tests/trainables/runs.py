@@ -1,7 +1,8 @@
 """Short training runs of regimes for the tests."""
 
+import copy
 from collections.abc import Generator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -78,6 +79,13 @@ def run(
     return finish(start(regime, pretrained.build(), data, **options))
 
 
+def without_dropout(pretrained: Pretrained) -> Pretrained:
+    """The tiny BERT without dropout, so that a regime's computation can be repeated."""
+    config = copy.deepcopy(pretrained.config)
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+    return replace(pretrained, config=config)
+
+
 def curve(epochs: list[Epoch]) -> list[dict[str, Any]]:
     """The epochs without their times."""
     return tiny.curve(epoch.to_dict() for epoch in epochs)
@@ -90,3 +98,5 @@ class Run:
     epochs: list[Epoch]
     model: Classifier
     logits: torch.Tensor
+    changed: list[str]
+    """Arrays of the data and of the pretrained weights that are not what they were."""

@@ -1,6 +1,5 @@
 """The contrastive regimes: their stages, validation, views and losses."""
 
-import copy
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.trainables.runs import (
     RIDGE,
     run,
     start,
+    without_dropout,
 )
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import vectors
@@ -118,13 +118,6 @@ def test_every_way_to_make_views_and_project_them_trains_the_encoder(
         not np.array_equal(array, pretrained.weights[name])
         for name, array in state(encoder).items()
     )
-
-
-def without_dropout(pretrained: Pretrained) -> Pretrained:
-    """The tiny BERT without dropout, so that a regime's computation can be repeated."""
-    config = copy.deepcopy(pretrained.config)
-    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
-    return replace(pretrained, config=config)
 
 
 @pytest.mark.parametrize("regime", CONTRASTIVE)

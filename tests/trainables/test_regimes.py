@@ -107,13 +107,12 @@ def test_same_seed_gives_the_same_curve_to_the_last_bit(
 def test_another_seed_gives_another_curve(
     regime: str, runs: dict[str, Run], pretrained: Pretrained, data: Data
 ) -> None:
-    epochs, model = run(regime, pretrained, data, seed=1)
-    assert not torch.equal(model.logits(data.validation), runs[regime].logits)
     if regime in TRAINING:
-        ours, theirs = (
-            [epoch.train_loss for epoch in found] for found in (epochs, runs[regime].epochs)
-        )
-        assert all(one != other for one, other in zip(ours, theirs, strict=True))
+        first = next(start(regime, pretrained.build(), data, seed=1))
+        assert first.train_loss != runs[regime].epochs[0].train_loss
+    else:
+        _, model = run(regime, pretrained, data, seed=1)
+        assert not torch.equal(model.logits(data.validation), runs[regime].logits)
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -129,17 +128,9 @@ def test_training_can_be_stopped_after_any_epoch(
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_training_leaves_the_data_and_the_pretrained_weights_as_they_were(
-    regime: str, pretrained: Pretrained, data: Data
+    regime: str, runs: dict[str, Run]
 ) -> None:
-    arrays = {
-        **pretrained.weights,
-        "ids": data.train.ids,
-        "labels": data.train.labels,
-        "validation": data.validation.labels,
-    }
-    before = {name: array.copy() for name, array in arrays.items()}
-    run(regime, pretrained, data, epochs=1)
-    assert all(np.array_equal(array, before[name]) for name, array in arrays.items())
+    assert runs[regime].changed == []
 
 
 @pytest.mark.parametrize("regime", TRAINING)
@@ -181,7 +172,8 @@ def test_weights_that_grow_beyond_all_bounds_stop_training(
 @pytest.mark.parametrize("regime", REGIMES)
 def test_the_same_holds_in_bf16(regime: str, pretrained: Pretrained, data: Data) -> None:
     (first, one), (second, other) = (
-        finish(start(regime, pretrained.build("bf16"), data)) for _ in range(2)
+        finish(start(regime, pretrained.build("bf16"), data, epochs=1, head_epochs=1))
+        for _ in range(2)
     )
     logits = one.logits(data.validation)
     assert curve(first) == curve(second) and torch.equal(logits, other.logits(data.validation))
@@ -219,6 +211,6 @@ def test_it_learns_sentences_that_can_be_told_apart(
     regime: str, taught: Pretrained, data: Data
 ) -> None:
     """More accurate than 99.9 % of random guesses."""
-    epochs, _ = run(regime, taught, data, epochs=6, **SENSIBLE)
+    epochs, _ = run(regime, taught, data, epochs=4, **SENSIBLE)
     guess = binom.ppf(0.999, len(data.validation), 1 / len(data.labels)) / len(data.validation)
     assert epochs[-1].best_validation_accuracy > guess

@@ -35,6 +35,8 @@ Rate = Annotated[float, Range(0, 10)]
 """A learning rate, a weight decay or a gradient norm."""
 Fraction = Annotated[float, Range(0, 1)]
 """A fraction of a whole, 0 and 1 included."""
+Part = Annotated[float, Range(0, 1, open_above=True)]
+"""A fraction of a whole, 1 excluded."""
 Momentum = Annotated[float, Range(0, 1, open_above=True)]
 """SGD's momentum."""
 Dropout = Annotated[float, Range(0, 1, open_above=True)]

@@ -19,14 +19,14 @@ from trainables.parts.model.head import Head
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import fit_head, solve_head
 from trainables.parts.training.loop import Training, fit
-from trainables.parts.training.optim import Rates, parameter_groups
+from trainables.parts.training.optim import Rates, decaying, parameter_groups
 from trainables.parts.training.ridge import ridge
 from trainables.parts.training.step import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contrastive(Head, Rates, Training):
-    """The hyperparameters of both contrastive regimes.
+    """The hyperparameters of the contrastive regimes.
 
     A classifier that is trained by gradient has the encoder's optimiser and schedule.
     """
@@ -70,6 +70,10 @@ def projection(config: Contrastive, width: int) -> nn.Module:
     )
 
 
+def _unchanged(batch: Batch) -> Batch:
+    return batch
+
+
 def two_stages(
     config: Contrastive,
     data: Data,
@@ -78,10 +82,12 @@ def two_stages(
     *,
     epochs: int,
     seed: int,
+    augment: Callable[[Batch], Batch] = _unchanged,
 ) -> Generator[Epoch, None, Classifier]:
     """Train the encoder for `epochs` by a contrastive loss, then the classifier on its vectors.
 
-    `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). After each
+    `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). `augment`
+    changes each of the two views that go through the encoder by themselves. After each
     epoch, a ridge classifier on the frozen vectors is validated. With `classifier="ridge"`, the
     second stage solves it once more for the best epoch and so loses no accuracy.
     """
@@ -94,7 +100,7 @@ def two_stages(
         if config.views == "head_dropout":
             pairs = encoder(batch).repeat(2, 1)  # (2B, D)
         else:
-            pairs = encoder(batch.twice())
+            pairs = encoder(augment(batch.twice()))
         z: Tensor = project(dropout(pairs))
         return z.unflatten(0, (2, -1)).transpose(0, 1)  # (B, 2, projection_width)
 
@@ -114,10 +120,10 @@ def two_stages(
             project,
             learning_rate=config.lr,
             head_learning_rate=config.lr,
-            layerwise_decay=config.layerwise_decay,
+            layer_factor=decaying(config.layerwise_decay),
         ),
         MiniBatches(data.train, config.batch_size, seed),
-        Objective(views, loss, predicts=False),
+        Objective(views, loss, logits=None),
         validate,
         stage="contrastive",
         epochs=epochs,

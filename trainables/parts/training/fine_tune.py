@@ -1,9 +1,9 @@
-"""Fine-tune the encoder and the classifier together by cross-entropy.
+"""Fine-tune the encoder and the classifier together, by cross-entropy or another objective.
 
-Rows 2 to 5 of the paper's Table 7.
+Rows 2 to 5 of the paper's Table 7, and the regimes that vary them.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,17 +16,18 @@ from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
+from trainables.parts.training.averaging import NO_AVERAGE, Averaging
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import start_from_ridge
 from trainables.parts.training.loop import Training, fit
-from trainables.parts.training.optim import Rates, parameter_groups
+from trainables.parts.training.optim import LayerFactor, Rates, parameter_groups, uniform
 from trainables.parts.training.scores import scores
 from trainables.parts.training.step import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
 class FineTune(Head, Rates, Training):
-    """The hyperparameters of all four fine-tuning regimes."""
+    """The hyperparameters of all fine-tuning regimes, with the paper's values."""
 
     batch_size: Count = 16
     """Sentences in a mini-batch."""
@@ -45,6 +46,11 @@ class FineTune(Head, Rates, Training):
         return self.head_init == "ridge"
 
 
+def classification(model: Classifier) -> Objective:
+    """The mean cross-entropy of the mini-batch."""
+    return Objective(model, cross_entropy)
+
+
 def fine_tune(
     config: FineTune,
     data: Data,
@@ -52,10 +58,15 @@ def fine_tune(
     *,
     epochs: int,
     seed: int,
-    layerwise_decay: float = 1.0,
+    layer_factor: LayerFactor = uniform,
     head_decay: float = 1.0,
+    objective: Callable[[Classifier], Objective] = classification,
+    averaging: Averaging = NO_AVERAGE,
 ) -> Generator[Epoch, None, Classifier]:
-    """Train all parameters, validate after each epoch, and return the trained classifier."""
+    """Train all parameters, validate after each epoch, and return the trained classifier.
+
+    `objective` makes of the classifier what is minimised.
+    """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
     if config.head_init == "ridge":
@@ -70,13 +81,14 @@ def fine_tune(
             model.head,
             learning_rate=config.lr,
             head_learning_rate=config.head_lr,
-            layerwise_decay=layerwise_decay,
+            layer_factor=layer_factor,
             head_decay=head_decay,
         ),
         MiniBatches(data.train, config.batch_size, seed),
-        Objective(model, cross_entropy),
+        objective(model),
         lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",
         epochs=epochs,
+        averaging=averaging,
     )
     return model

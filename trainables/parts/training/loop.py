@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Batch
 from trainables.parts.training import optim, schedule
+from trainables.parts.training.averaging import NO_AVERAGE, Averaging, RunningAverage
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.optim import Optimizer
 from trainables.parts.training.schedule import Schedule
@@ -36,8 +37,11 @@ def fit(
     stage: str,
     epochs: int,
     done: int = 0,
+    averaging: Averaging = NO_AVERAGE,
 ) -> Iterator[Epoch]:
     """Train `model` and yield an Epoch after each epoch; then load the weights of the best epoch.
+
+    Weights that are averaged over steps are judged and kept in place of the last step's.
 
     `groups` are parameter groups with their peak learning rates. `validate` returns the scores
     after an epoch, or an accuracy alone. `done` counts the epochs of earlier stages.
@@ -47,29 +51,32 @@ def fit(
     gradient that is not finite, before it reaches the weights.
     """
     optimizer = optim.build(config, groups)
-    scheduler = schedule.build(config, optimizer, steps=epochs * len(batches))
+    steps = epochs * len(batches)
+    scheduler = schedule.build(config, optimizer, steps)
+    average = averaging.begin(model, steps)
     passes = Passes(objective, optimizer, batches.batch_size)
     best, best_weights = -1.0, dict[str, Tensor]()
     for epoch in range(done + 1, done + epochs + 1):
         began = time.perf_counter()
         model.train()
         trained = _train_epoch(
-            passes, scheduler, batches.epoch(epoch - done), config.max_grad_norm, epoch
+            passes, scheduler, average, batches.epoch(epoch - done), config.max_grad_norm, epoch
         )
-        scores = validate()
-        if isinstance(scores, Scores):
-            require_finite("validation loss", scores.loss, epoch)
-        accuracy = scores if isinstance(scores, float) else scores.accuracy
-        # On ties take the later epoch: at the maximum accuracy, the loss may still fall.
-        if accuracy >= best:
-            best = accuracy
-            _copy_weights(model, best_weights)
+        with average.applied():
+            scores = validate()
+            if isinstance(scores, Scores):
+                require_finite("validation loss", scores.loss, epoch)
+            accuracy = scores if isinstance(scores, float) else scores.accuracy
+            # On ties take the later epoch: at the maximum accuracy, the loss may still fall.
+            if accuracy >= best:
+                best = accuracy
+                _copy_weights(model, best_weights)
         yield Epoch(
             epoch=epoch,
             stage=stage,
             train_loss=(trained.total_loss / len(batches)).item(),
             train_accuracy=(
-                trained.correct / len(batches.examples) if objective.predicts else None
+                None if objective.logits is None else trained.correct / len(batches.examples)
             ),
             validation_loss=None if isinstance(scores, float) else scores.loss,
             validation_accuracy=accuracy,
@@ -95,11 +102,12 @@ class _Trained(NamedTuple):
 def _train_epoch(
     passes: Passes,
     scheduler: LRScheduler,
+    average: RunningAverage,
     batches: Iterable[Batch],
     max_grad_norm: float | None,
     epoch: int,
 ) -> _Trained:
-    optimizer = passes.optimizer
+    optimizer, logits = passes.optimizer, passes.objective.logits
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     device = parameters[0].device
     total_loss = torch.zeros((), device=device)
@@ -114,9 +122,10 @@ def _train_epoch(
         rate = max(group["lr"] for group in optimizer.param_groups)
         optimizer.step()
         scheduler.step()
+        average.update()
         total_loss += loss
-        if passes.objective.predicts:
-            correct += (outputs.argmax(dim=1) == batch.labels).sum()
+        if logits is not None:
+            correct += (logits(outputs).argmax(dim=1) == batch.labels).sum()
     return _Trained(total_loss, int(correct.item()), rate)
 
 

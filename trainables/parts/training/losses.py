@@ -1,8 +1,8 @@
-"""The contrastive losses as pure functions of tensors."""
+"""The losses beside cross-entropy, as pure functions of tensors."""
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import nll_loss, normalize
 
 
 def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
@@ -32,3 +32,17 @@ def nt_xent(z: Tensor, temperature: float) -> Tensor:
     """
     sentences = len(z) // 2
     return supcon(z, torch.arange(sentences, device=z.device).repeat(2), temperature)
+
+
+def rdrop(logits: Tensor, labels: Tensor, kl_weight: float) -> Tensor:
+    """R-Drop: the cross-entropy of two passes, which are pulled together.
+
+    It is section 2.1 of https://arxiv.org/abs/2106.14448. `logits` is (B, 2, K), two passes of each
+    sentence with other dropout; `labels` is (B,). The term beside the cross-entropy is the mean of
+    the two Kullback-Leibler divergences between the passes. Of the two cross-entropies, too, we
+    take the mean, as the authors' code does, so that learning rates mean what they do elsewhere.
+    """
+    log_p, log_q = logits.log_softmax(dim=2).unbind(dim=1)  # (B, K) each
+    cross_entropy = (nll_loss(log_p, labels) + nll_loss(log_q, labels)) / 2
+    divergence = ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=1).mean() / 2
+    return cross_entropy + kl_weight * divergence

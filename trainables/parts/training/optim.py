@@ -1,6 +1,6 @@
 """Optimisers, and the learning rate of each parameter group."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -99,25 +99,56 @@ class Rates(HeadRate):
         return self._lr("learning_rate")
 
 
+LayerFactor = Callable[[int, int], float]
+"""A factor on the encoder's learning rate for the layer at a depth, counted from 1 at the top, of
+so many; the embeddings are the deepest layer."""
+
+
+def uniform(depth: int, layers: int) -> float:
+    """The same rate for every layer."""
+    return 1.0
+
+
+def decaying(layerwise_decay: float) -> LayerFactor:
+    """`layerwise_decay` for the top layer, and times that again for each layer below it.
+
+    The full rate is that of the level above the layers, where BERT has its pooler (the paper,
+    section 3.2; https://arxiv.org/abs/1801.06146).
+    """
+    return lambda depth, layers: layerwise_decay**depth
+
+
+def thirds(middle: float, bottom: float) -> LayerFactor:
+    """1 for the top third of the layers, `middle` and `bottom` for the thirds below it.
+
+    The embeddings belong to the bottom third.
+    """
+
+    def factor(depth: int, layers: int) -> float:
+        third = min(2, (depth - 1) * 3 // max(1, layers - 1))
+        return (1.0, middle, bottom)[third]
+
+    return factor
+
+
 def parameter_groups(
     encoder: Encoder,
     head: nn.Module,
     *,
     learning_rate: float,
     head_learning_rate: float,
-    layerwise_decay: float = 1.0,
+    layer_factor: LayerFactor = uniform,
     head_decay: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Every parameter of the encoder and the head in exactly one group, one group per rate.
 
-    The encoder's top layer gets `learning_rate * layerwise_decay`, and each layer below that times
-    `layerwise_decay` again, down to the embeddings. The full rate is that of the level above the
-    layers, where BERT has its pooler (the paper, section 3.2; https://arxiv.org/abs/1801.06146).
-    `head_decay` is the factor from each linear layer of the head to the next.
+    A layer of the encoder gets `learning_rate` times its `layer_factor`. `head_decay` is the factor
+    from each linear layer of the head to the next.
     """
     rates: dict[float, list[Parameter]] = {}
-    for depth, layer in enumerate(reversed(encoder.layers()), start=1):
-        rates.setdefault(learning_rate * layerwise_decay**depth, []).extend(layer)
+    layers = encoder.layers()
+    for depth, layer in enumerate(reversed(layers), start=1):
+        rates.setdefault(learning_rate * layer_factor(depth, len(layers)), []).extend(layer)
     linears = [module for module in head.modules() if isinstance(module, nn.Linear)]
     for depth, linear in enumerate(linears):
         rates.setdefault(head_learning_rate * head_decay**depth, []).extend(linear.parameters())

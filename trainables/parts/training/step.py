@@ -10,6 +10,10 @@ from trainables.parts.data.tokens import Batch
 from trainables.parts.memory import halved, out_of_memory
 
 
+def _unchanged(outputs: Tensor) -> Tensor:
+    return outputs
+
+
 @dataclass(frozen=True)
 class Objective:
     """What is minimised, divided so that a mini-batch can go through the model in parts.
@@ -21,8 +25,8 @@ class Objective:
     """A batch to outputs (B, ...). Draws random numbers from torch's global generators only."""
     loss: Callable[[Tensor, Tensor], Tensor]
     """Outputs and labels (B,) to a scalar. Must be deterministic."""
-    predicts: bool = True
-    """Whether the outputs are logits (B, K)."""
+    logits: Callable[[Tensor], Tensor] | None = _unchanged
+    """Outputs to the logits (B, K) of what is predicted; None if nothing is."""
 
 
 class Passes:

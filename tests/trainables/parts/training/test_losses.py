@@ -1,4 +1,4 @@
-"""The contrastive losses against their definitions, written as loops, and against
+"""The losses against their definitions, written as loops, and against
 pytorch_metric_learning."""
 
 import math
@@ -8,7 +8,7 @@ import torch
 from pytorch_metric_learning.losses import NTXentLoss, SupConLoss
 from torch import Tensor
 
-from trainables.parts.training.losses import nt_xent, supcon
+from trainables.parts.training.losses import nt_xent, rdrop, supcon
 
 TEMPERATURES = (0.02, 0.07, 0.5, 1.0)
 
@@ -160,3 +160,30 @@ def test_pulling_positives_together_lowers_the_loss() -> None:
     z, labels = vectors(12), torch.arange(3).repeat(4)
     centres = torch.stack([z[labels == label].mean(dim=0) for label in range(3)])
     assert supcon(0.2 * z + 0.8 * centres[labels], labels, 0.1) < supcon(z, labels, 0.1)
+
+
+def slow_rdrop(logits: Tensor, labels: list[int], kl_weight: float) -> float:
+    """https://arxiv.org/abs/2106.14448, section 2.1, with half of both terms as in the authors'
+    code."""
+    total = 0.0
+    for passes, label in zip(logits.softmax(dim=2).tolist(), labels):
+        p, q = passes
+        there = sum(a * math.log(a / b) for a, b in zip(p, q))
+        back = sum(b * math.log(b / a) for a, b in zip(p, q))
+        total -= (math.log(p[label]) + math.log(q[label])) / 2
+        total += kl_weight * (there + back) / 2
+    return total / len(labels)
+
+
+@pytest.mark.parametrize("kl_weight", [0.0, 0.5, 4.0])
+def test_rdrop_is_its_definition(kl_weight: float) -> None:
+    logits, labels = 3 * vectors(10, width=5).view(5, 2, 5), [0, 4, 2, 2, 1]
+    assert rdrop(logits, torch.tensor(labels), kl_weight).item() == pytest.approx(
+        slow_rdrop(logits, labels, kl_weight), rel=1e-9
+    )
+
+
+def test_rdrop_of_equal_passes_is_the_cross_entropy() -> None:
+    once, labels = vectors(6, width=4), torch.tensor([0, 1, 2, 3, 0, 1])
+    found = rdrop(torch.stack([once, once], dim=1), labels, 5.0)
+    torch.testing.assert_close(found, torch.nn.functional.cross_entropy(once, labels))

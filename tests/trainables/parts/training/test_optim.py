@@ -14,7 +14,7 @@ from trainables.parts.model import loading
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.model.pretrained import Pretrained
-from trainables.parts.training.optim import Optimizer, build, parameter_groups
+from trainables.parts.training.optim import Optimizer, build, decaying, parameter_groups, thirds
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_every_parameter_is_in_exactly_one_group(
 ) -> None:
     encoder = pretrained.build()
     head = heads.build(Head(head_width=head_width), encoder.width, 4)
-    settings = {
-        "layerwise_decay": layerwise_decay,
+    settings: dict[str, Any] = {
+        "layer_factor": decaying(layerwise_decay),
         "head_decay": head_decay,
         "head_learning_rate": head_learning_rate,
     }
@@ -68,7 +68,7 @@ def test_projections_of_the_contrastive_stage_are_grouped_too(
 ) -> None:
     encoder = pretrained.build()
     groups = parameter_groups(
-        encoder, head, learning_rate=1e-4, head_learning_rate=1e-4, layerwise_decay=0.9
+        encoder, head, learning_rate=1e-4, head_learning_rate=1e-4, layer_factor=decaying(0.9)
     )
     assert len(rates(groups)) == len([*encoder.parameters(), *head.parameters()])
 
@@ -81,7 +81,7 @@ def test_layerwise_rates_of_twelve_layers_are_the_papers(deep: Encoder) -> None:
             head,
             learning_rate=1e-4,
             head_learning_rate=1e-2,
-            layerwise_decay=0.9,
+            layer_factor=decaying(0.9),
             head_decay=0.9,
         )
     )
@@ -107,6 +107,27 @@ def test_layerwise_rates_of_twelve_layers_are_the_papers(deep: Encoder) -> None:
         [2.541865828329e-5] * 5
     )
     assert [found[id(head[index].weight)] for index in (1, 3)] == pytest.approx([1e-2, 9e-3])
+
+
+def test_thirds_of_twelve_layers_have_a_rate_each(deep: Encoder) -> None:
+    """The embeddings have that of the bottom third."""
+    head, factor = nn.Linear(deep.width, 4), thirds(0.5, 0.25)
+    found = rates(
+        parameter_groups(
+            deep, head, learning_rate=1e-4, head_learning_rate=1e-2, layer_factor=factor
+        )
+    )
+    by_layer = [{found[id(parameter)] for parameter in layer} for layer in deep.layers()]
+    assert by_layer == [{2.5e-5}] * 5 + [{5e-5}] * 4 + [{1e-4}] * 4
+    assert found[id(head.weight)] == 1e-2
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"), [(1, [1.0]), (2, [1.0, 0.2]), (3, [1.0, 0.5, 0.2]), (7, 2 * [1.0])]
+)
+def test_thirds_of_few_layers_begin_at_the_top(layers: int, expected: list[float]) -> None:
+    found = [thirds(0.5, 0.2)(depth, layers) for depth in range(1, layers + 1)]
+    assert found[: len(expected)] == expected and found == sorted(found, reverse=True)
 
 
 def test_without_decay_the_encoder_has_one_rate(pretrained: Pretrained) -> None:

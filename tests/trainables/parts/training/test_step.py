@@ -80,11 +80,9 @@ def step(pretrained: Pretrained, data: Data, loss: str, dropout: float) -> Step:
         "supcon": Objective(
             views,
             lambda pairs, labels: supcon(joined(pairs), labels.repeat(2), 0.5),
-            predicts=False,
+            logits=None,
         ),
-        "nt_xent": Objective(
-            views, lambda pairs, labels: nt_xent(joined(pairs), 0.5), predicts=False
-        ),
+        "nt_xent": Objective(views, lambda pairs, labels: nt_xent(joined(pairs), 0.5), logits=None),
     }
     return Step(model, objectives[loss], batch)
 
