@@ -19,8 +19,10 @@ class Answered:
     correct: int
 
     def __str__(self) -> str:
-        right = f", {self.correct / self.answered:.1%} of them right" if self.answered else ""
-        return f"answers {self.answered / self.sentences:.1%} of {self.sentences}{right}"
+        answered = f"{_percent(self.answered, self.sentences)} of {self.sentences} texts answered"
+        if not self.answered:
+            return answered
+        return f"{answered}, {_percent(self.correct, self.answered)} of the answers right"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,8 @@ class Confidence:
     def __str__(self) -> str:
         if self.threshold is None:
             return f"confidence: none gives a precision of {self.wanted_precision:g} on validation"
-        test = f"; on test it {self.test}" if self.test else ""
-        return (
-            f"confidence: from {self.threshold:.3f} on, the model {self.validation} on"
-            f" validation{test}"
-        )
+        test = f"; on test {self.test}" if self.test else ""
+        return f"confidence {self.threshold:.3f} or more: on validation {self.validation}{test}"
 
 
 def calibrate(
@@ -82,6 +81,11 @@ def lowest_threshold(confidences: Tensor, right: Tensor, wanted: float) -> float
     last[:-1] = confidences[:-1] > confidences[1:]
     enough = ((precision >= wanted) & last).nonzero()
     return confidences[enough[-1]].item() if len(enough) else None
+
+
+def _percent(part: int, whole: int) -> str:
+    """A fraction, as text."""
+    return f"{100 * part / whole:.1f} %"
 
 
 def _answers(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -87,7 +87,12 @@ def test_the_test_split_chooses_nothing(model: Classifier, data: Data) -> None:
     assert again.threshold == pytest.approx(confidence.threshold, abs=1e-3)
 
 
-def test_without_a_threshold_the_line_says_so() -> None:
+def test_the_line_says_how_many_are_answered_and_how_many_rightly() -> None:
+    confidence = Confidence(1.0, 0.95, 0.7, Answered(200, 150, 144), Answered(100, 0, 0))
+    assert str(confidence) == (
+        "confidence 0.700 or more: on validation 75.0 % of 200 texts answered, 96.0 % of the"
+        " answers right; on test 0.0 % of 100 texts answered"
+    )
     assert "none gives a precision of 0.95" in str(Confidence(1.0, 0.95, None, None, None))
 
 

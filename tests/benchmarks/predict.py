@@ -1,0 +1,133 @@
+"""How fast a model folder answers: search.predict, transformers' pipeline, and ONNX Runtime.
+
+All ways answer the same texts of the embedded corpus, in rounds: each round times each way once, so
+that a busy machine is busy for all of them. Loading is not timed, and the first round only warms
+up. A ratio is the median of the rounds' own ratios to the pipeline with its defaults.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+
+import torch
+from transformers import pipeline
+
+from analysis.command import OK, USER_ERROR, Parser, refusal
+from search.final.predictor import Predictor
+from trainables.parts.data import corpus
+from trainables.parts.data.tokens import tokenise
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, require_onnx, write_onnx
+
+PIPELINE = "pipeline"
+Answer = Callable[[list[str]], list[str]]
+"""Texts to labels."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The seconds of one way for one number of texts, round by round."""
+
+    way: str
+    texts: int
+    seconds: tuple[float, ...]
+
+    def row(self, reference: "Timed") -> str:
+        """A line of the table."""
+        ratios = [theirs / own for theirs, own in zip(reference.seconds, self.seconds)]
+        each = 1000 * median(self.seconds) / self.texts
+        spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
+        return (
+            f"{self.texts:7} {self.way:14} {each:9.2f} ms a text  {median(ratios):5.1f} x"
+            f" as fast ({spread})"
+        )
+
+
+def ways(folder: Path, scratch: Path, threads: int) -> dict[str, Answer]:
+    """Every way of answering, loaded. ONNX files that the folder lacks are written to `scratch`."""
+    require_onnx("this benchmark")
+    torch.set_num_threads(threads)
+    predictor = Predictor(folder)
+    model = predictor.model
+    if not isinstance(model, Classifier):
+        raise ValueError("this benchmark needs a model with an encoder")
+    flags = {} if model.has_standard_head else {"trust_remote_code": True}
+    classify = pipeline("text-classification", model=str(folder), device="cpu", **flags)
+    if not (folder / ONNX_FILES["fp32"]).exists():
+        write_onnx(model, scratch)
+        folder = scratch
+
+    def onnx(precision: str) -> Answer:
+        session = OnnxModel(folder / ONNX_FILES[precision], threads)
+
+        def answer(texts: list[str]) -> list[str]:
+            tokens, _ = tokenise(texts, [0] * len(texts), predictor.tokenizer, model.max_tokens)
+            return [model.labels[best] for best in session.logits(tokens).argmax(dim=1)]
+
+        return answer
+
+    return {
+        PIPELINE: lambda texts: [row["label"] for row in classify(texts, truncation=True)],
+        "search.predict": lambda texts: [row["label"] for row in predictor.stream(texts)],
+        "onnx fp32": onnx("fp32"),
+        "onnx int8": onnx("int8"),
+    }
+
+
+def measure(answers: dict[str, Answer], texts: list[str], rounds: int) -> list[Timed]:
+    """Time each way on the texts, `rounds` times after a first round that does not count.
+
+    Raises ValueError where a way in float32 does not give the pipeline's labels, but for ties.
+    """
+    seconds: dict[str, list[float]] = {way: [] for way in answers}
+    labels = {}
+    for _ in range(rounds + 1):
+        for way, answer in answers.items():
+            start = time.perf_counter()
+            labels[way] = answer(texts)
+            seconds[way].append(time.perf_counter() - start)
+    for way in ("search.predict", "onnx fp32"):
+        same = sum(map(str.__eq__, labels[way], labels[PIPELINE]))
+        if same < 0.999 * len(texts):
+            raise ValueError(f"{way} gives {len(texts) - same} labels that {PIPELINE} does not")
+    return [Timed(way, len(texts), tuple(times[1:])) for way, times in seconds.items()]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program; returns the exit code."""
+    parser = Parser(prog="python -m tests.benchmarks.predict", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("folder", type=Path, help="A model folder of search.train")
+    parser.add_argument(
+        "--texts",
+        type=int,
+        nargs="+",
+        default=[1, 10_000],
+        metavar="N",
+        help="Numbers of texts (default: 1 10000)",
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="Timed rounds (default: 5)")
+    parser.add_argument("--threads", type=int, default=1, help="Threads of each way (default: 1)")
+    args = parser.parse_args(argv)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            answers = ways(args.folder, Path(scratch), args.threads)
+        source = corpus.read("embedded").train.texts
+        for count in args.texts:
+            timed = measure(answers, list(islice(cycle(source), count)), args.rounds)
+            for one in timed:
+                print(one.row(timed[0]), flush=True)
+    except ValueError as error:
+        print(refusal(error), file=sys.stderr)
+        return USER_ERROR
+    return OK
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
