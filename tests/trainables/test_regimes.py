@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 import trainables
 from tests import tiny
-from tests.trainables.runs import REGIMES, SENSIBLE, TRAINING, Run, curve, finish, run, start
+from tests.trainables.runs import REGIMES, SENSIBLE, TRAINING, Run, curve, few, finish, run, start
 from trainables.parts.config import Hyperparameters
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
@@ -172,7 +172,7 @@ def test_weights_that_grow_beyond_all_bounds_stop_training(
 @pytest.mark.parametrize("regime", REGIMES)
 def test_the_same_holds_in_bf16(regime: str, pretrained: Pretrained, data: Data) -> None:
     (first, one), (second, other) = (
-        finish(start(regime, pretrained.build("bf16"), data, epochs=1, head_epochs=1))
+        finish(start(regime, pretrained.build("bf16"), few(data), epochs=1, head_epochs=1))
         for _ in range(2)
     )
     logits = one.logits(data.validation)
