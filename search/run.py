@@ -88,7 +88,7 @@ def _first_lines(args: argparse.Namespace) -> Corpus | None:
             limit=arguments.given_values(args).get("limit"),
         )
         print_data(console, corpus)
-    what = "importing PyTorch" if args.dry_run else "importing PyTorch and starting Ray"
+    what = "importing PyTorch" if args.dry_run else "importing PyTorch and starting workers"
     print_line(console, "start", f"{what}, which takes several seconds")
     return corpus
 

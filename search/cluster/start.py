@@ -15,13 +15,10 @@ import ray
 
 from search.cluster import scratch
 from search.cluster.watchdog import watch
+from search.cluster.workers import CODE, PRELOADED, forget, preloading
 from trainables.parts.quote import reason
 
-PRELOADED = ["torch", "transformers.modeling_utils", "ray.tune", "optuna"]
-"""Modules that take a worker seconds to import. It does so while the driver prepares the data."""
 OURS = ("search", "trainables", "spaces", "analysis")
-CODE = Path(__file__).parents[2]
-"""The folder that holds our packages."""
 MAX_MISSED_HEARTBEATS = 1000
 """In effect no limit: a busy machine misses heartbeats, and the watchdog sees real deaths."""
 
@@ -42,10 +39,15 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
             # Without a token of our own, Ray writes one into the home folder.
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             _stay_on_loopback()
+        stack.callback(forget)
         stack.callback(_shut_down)
         if folder:
             stack.enter_context(watch(started))
-        with scratch.marked(folder) if folder else contextlib.nullcontext():
+        with contextlib.ExitStack() as environment:
+            if folder:
+                environment.enter_context(scratch.marked(folder))
+                if preloads(workers):
+                    environment.enter_context(preloading(folder))
             _connect(address, folder, workers)
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             # A worker's death is recorded in the study, without Ray's traceback in the terminal.
@@ -100,10 +102,15 @@ def _shut_down() -> None:
             signal.signal(number, handler)
 
 
+def preloads(workers: int) -> bool:
+    """Whether workers import `PRELOADED` ahead: where most of those that Ray starts are needed."""
+    return 2 * workers > (psutil.cpu_count() or 1)
+
+
 def _system_config(workers: int) -> dict[str, Any]:
     """Ray's internal settings."""
     config: dict[str, Any] = {"health_check_failure_threshold": MAX_MISSED_HEARTBEATS}
-    if 2 * workers > (psutil.cpu_count() or 1):
+    if preloads(workers):
         config["preload_python_modules"] = PRELOADED
     return config
 

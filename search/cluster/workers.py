@@ -1,49 +1,82 @@
-"""The workers that Ray starts ahead: wait until they have imported what they preload."""
+"""The workers that Ray starts ahead: they import what a trial needs, and the driver waits."""
 
 import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 
+from search.cluster.preloaded import READY
 from search.cluster.watchdog import ray_processes
 
+CODE = Path(__file__).parents[2]
+"""The folder that holds our packages."""
+PRELOADED = [
+    "torch",
+    "transformers.modeling_utils",
+    "ray.tune",
+    "optuna",
+    "search.cluster.preloaded",
+]
+"""Modules that take a worker seconds to import, while the driver prepares the data; last its
+mark."""
 IDLE = "ray::IDLE"
-"""How the title of a worker without work begins."""
-POLL_SECONDS = 0.3
-QUIET_POLLS = 2
-"""How often in a row the workers must take no CPU time. On a busy machine, one that imports may
-have to wait for a core during a whole poll."""
-BUSY = 0.06
-"""CPU time by wall time above which a worker is still importing; one that waits takes 0.01."""
+"""How the name of a worker without work begins."""
+POLL_SECONDS = 0.1
 MOST_SECONDS = 60.0
 
+_marks: list[Path] = []
+"""The folder in which workers leave their marks, while there is one."""
 
-def wait_for_workers(
-    stopped: Callable[[], bool], read: Callable[[], dict[int, float]] | None = None
-) -> None:
-    """Wait until the idle workers of our own cluster take no CPU time, or until `stopped`.
 
-    A worker accepts work only when its imports are done. For a trial that comes before, Ray starts
-    a further worker, which imports everything again, on the same cores. `read` returns the workers'
-    process ids and CPU seconds; by default `idle_workers`.
+@contextlib.contextmanager
+def preloading(folder: Path) -> Iterator[None]:
+    """In the block, workers that start mark themselves as ready in `folder`.
+
+    Ray preloads before it sets a worker's path, so the code must be on Python's own.
     """
-    read = read or idle_workers
-    deadline, before, quiet = time.monotonic() + MOST_SECONDS, read(), 0
-    while before and quiet < QUIET_POLLS and time.monotonic() < deadline and not stopped():
+    marks = folder / "ready"
+    marks.mkdir()
+    _marks.append(marks)
+    path = [] if "site-packages" in CODE.parts else [str(CODE)]
+    path += filter(None, [os.environ.get("PYTHONPATH")])
+    before = {name: os.environ.get(name) for name in (READY, "PYTHONPATH")}
+    os.environ |= {READY: str(marks), "PYTHONPATH": os.pathsep.join(path)}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def wait_for_workers(stopped: Callable[[], bool]) -> None:
+    """Wait until the idle workers of our own cluster accept work, or until `stopped`.
+
+    They do when their imports are done. For a trial that comes sooner, Ray starts a further worker,
+    which imports everything again, on the same cores.
+    """
+    deadline = time.monotonic() + MOST_SECONDS
+    while not _are_ready() and time.monotonic() < deadline and not stopped():
         time.sleep(POLL_SECONDS)
-        now, limit = read(), BUSY * POLL_SECONDS
-        idle = all(seconds - before.get(pid, 0.0) < limit for pid, seconds in now.items())
-        before, quiet = now, quiet + 1 if idle else 0
 
 
-def idle_workers() -> dict[int, float]:
-    """CPU seconds of each worker of our own cluster that has no work, by its process id."""
-    found = {}
+def _are_ready() -> bool:
+    return not _marks or all((_marks[-1] / str(pid)).exists() for pid in _idle())
+
+
+def _idle() -> Iterator[int]:
+    """The process ids of our own cluster's workers that have no work."""
     for raylet in {process for process, name in ray_processes() if name == "raylet"}:
         for worker in raylet.children():
             with contextlib.suppress(psutil.Error):
-                if " ".join(worker.cmdline()).startswith(IDLE):
-                    times = worker.cpu_times()
-                    found[worker.pid] = times.user + times.system
-    return found
+                if worker.name().startswith(IDLE):
+                    yield worker.pid
+
+
+def forget() -> None:
+    """The cluster has ended: nobody waits for its workers."""
+    _marks.clear()

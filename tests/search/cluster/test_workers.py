@@ -1,34 +1,22 @@
-"""When Ray's idle workers count as ready."""
+"""How a worker that Ray starts ahead says that it is ready."""
 
+import os
 import subprocess
 import sys
-import time
+from pathlib import Path
 
-import psutil
-
-from search.cluster.workers import POLL_SECONDS, wait_for_workers
-
-BUSY_FIRST = """
-import time
-while time.process_time() < 1: pass
-print("imported", flush=True)
-time.sleep(60)
-"""
+from search.cluster.workers import PRELOADED, forget, preloading, wait_for_workers
 
 
-def test_a_worker_is_ready_when_it_takes_no_more_cpu_time() -> None:
-    with subprocess.Popen([sys.executable, "-c", BUSY_FIRST], stdout=subprocess.PIPE) as worker:
-        times = psutil.Process(worker.pid).cpu_times
-
-        def read() -> dict[int, float]:
-            return {worker.pid: times().user + times().system}
-
-        try:
-            wait_for_workers(lambda: False, read)
-            assert read()[worker.pid] >= 1
-            began = time.monotonic()
-            wait_for_workers(lambda: True, read)
-            wait_for_workers(lambda: False, dict)  # without workers
-            assert time.monotonic() - began < POLL_SECONDS
-        finally:
-            worker.kill()
+def test_a_process_that_has_preloaded_leaves_its_mark(tmp_path: Path) -> None:
+    """From any folder, and the environment is as before."""
+    before = dict(os.environ)
+    with preloading(tmp_path):
+        program = f"import os, {PRELOADED[-1]}; print(os.getpid())"
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd="/", capture_output=True, text=True, check=True
+        )
+    assert [path.name for path in (tmp_path / "ready").iterdir()] == [done.stdout.strip()]
+    assert dict(os.environ) == before
+    wait_for_workers(lambda: False)  # There is no cluster, so no worker is missing.
+    forget()
