@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import trainables
 from analysis.command import Parser, program
 from search.flag import flag_of
-from search.folders import existing_folder, folder_of, valid_name
+from search.folders import existing_folder, folder_of, results_folder, valid_name
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
 from trainables.parts.config import checked
 from trainables.parts.docstrings import field_docstrings
@@ -150,6 +150,7 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
         _require_regimes(args.regime.split(","), regimes)
     if args.name is not None:
         valid_name(args.name)
+    results_folder(results_of(args))
     given_values(args, spec)  # raises where a value is invalid
     return args
 

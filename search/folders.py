@@ -44,8 +44,9 @@ def existing_folder(results: str, name: str) -> Path:
     folder = folder_of(results, name)
     if not (folder / SPEC).exists():
         where = quoted(str(folder.parent))
-        there_are = f"there are: {listed(names(folder.parent))}"
-        raise ValueError(f"no search {quoted(name)} in {where}; {there_are}")
+        others = names(folder.parent)
+        instead = f"there are: {listed(others)}" if others else "it holds none"
+        raise ValueError(f"no search {quoted(name)} in {where}; {instead}")
     return folder
 
 

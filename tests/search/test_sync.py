@@ -28,8 +28,8 @@ def test_sync_refuses_in_one_line(
         assert main(argv) == 2
     out, err = capsys.readouterr()
     told = {
-        "none": "spec.json",
-        "empty": "spec.json",
+        "none": "no search 'none'",
+        "empty": "it holds none",
         "held": "is running",
         "damaged": "damaged",
         "unheard": "127.0.0.1:9",
