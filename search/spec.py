@@ -75,7 +75,10 @@ class SearchSpec:
     """How weak trials are pruned; none: not at all; recent: as asha, but compared with the last
     trials only; rush: as asha, but a trial must also be as good as the search's first ones."""
     grace: Count | None = flag(
-        None, on_resume="fixed", metavar="N", unset="a third of the budget, at least 2"
+        None,
+        on_resume="fixed",
+        metavar="N",
+        unset="1 in contrastive regimes, else a third of the budget, at least 2",
     )
     """Epochs before a trial may be pruned."""
     reduction_factor: Annotated[int, Range(2)] = flag(3, on_resume="fixed", metavar="N")
@@ -141,6 +144,9 @@ class SearchSpec:
         epochs = self.epochs or regime.EPOCHS
         object.__setattr__(self, "epochs", min(epochs, getattr(regime, "MAX_EPOCHS", epochs)))
         require(self.epochs > 0, "epochs", "at least 1", self.epochs)
+        if self.grace is None:
+            grace = getattr(regime, "GRACE", _third(self.epochs))
+            object.__setattr__(self, "grace", grace)
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         require(self.limit is None or self.limit > 0, "limit", "at least 1", self.limit)
         for name in ("time_budget", "trial_timeout"):
@@ -169,12 +175,9 @@ class SearchSpec:
 
     @property
     def grace_epochs(self) -> int:
-        """Epochs before a trial may be pruned.
-
-        The default is where ranks were measured to hold until the end (`analysis.rungs`, LOG.md).
-        """
-        grace = max(2, round(self.epochs / 3)) if self.grace is None else self.grace
-        return min(self.epochs, grace)
+        """Epochs before a trial may be pruned."""
+        assert self.grace is not None
+        return min(self.epochs, self.grace)
 
     @property
     def folder(self) -> Path:
@@ -269,6 +272,9 @@ class SearchSpec:
             raise ValueError(f"spec.json is damaged: {reason(error)}") from error
         if not isinstance(values, dict):
             raise ValueError(f"spec.json is damaged: it must be an object; got {quoted(values)}")
+        epochs = values.get("epochs")
+        if values.get("grace") is None and isinstance(epochs, int):  # of an earlier version
+            values["grace"] = _third(epochs)
         try:
             return cls.from_dict(values)
         except ValueError as error:
@@ -293,6 +299,11 @@ class SearchSpec:
         if missing:
             raise ValueError(f"the field '{min(missing)}' of a search is missing")
         return cls(**values)
+
+
+def _third(epochs: int) -> int:
+    """The grace that a budget gives: where ranks hold until the end in fine-tuning (LOG.md)."""
+    return max(2, round(epochs / 3))
 
 
 def _password(uri: str | None) -> str | None:

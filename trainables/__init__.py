@@ -5,7 +5,8 @@ The folder is the registry: `NAME.py` here and `NAME.py` in `spaces/` make the r
 Each regime module has:
 
 - a docstring: the idea, its source, and what differs from the other regimes;
-- `EPOCHS`: the budget of its source; optionally `MAX_EPOCHS`, the largest sensible budget;
+- `EPOCHS`: the budget of its source; optionally `MAX_EPOCHS`, the largest sensible budget,
+  and `GRACE`, the epochs after which trials can be ranked (default: a third of the budget);
 - `Config`: a frozen dataclass of hyperparameters, whose defaults are the source's values. For a
   `Classifier` it inherits from `trainables.parts.model.head.Head`, from which a saved one is
   rebuilt;

@@ -21,6 +21,7 @@ from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.losses import nt_xent
 
 EPOCHS = 10
+GRACE = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.losses import supcon
 
 EPOCHS = 10
+GRACE = 1
 
 
 @dataclass(frozen=True, kw_only=True)

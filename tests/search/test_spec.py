@@ -65,3 +65,22 @@ def test_no_password_reaches_an_error_message() -> None:
 
 def test_fixed_values_are_checked_together() -> None:
     assert spec(fix={"optimizer": "sgd", "momentum": 0.9, "nesterov": True}).fix["nesterov"] is True
+
+
+@pytest.mark.parametrize(
+    ("regime", "epochs", "grace"),
+    [("supcon", 10, 1), ("simclr", 13, 1), ("llrd", 10, 3), ("llrd", 2, 2), ("llrd", 1, 1)],
+)
+def test_the_grace_is_the_regimes_or_a_third_of_the_budget(
+    regime: str, epochs: int, grace: int
+) -> None:
+    made = SearchSpec(regime=regime, data="embedded", model="minilm", epochs=epochs)
+    assert made.grace_epochs == grace
+    assert SearchSpec.from_json(made.to_json()) == made
+
+
+def test_a_search_of_an_earlier_version_keeps_its_grace() -> None:
+    """It had a third of the budget in every regime, and recorded none."""
+    made = SearchSpec(regime="supcon", data="embedded", model="minilm", epochs=9)
+    earlier = made.to_json().replace('"grace": 1', '"grace": null')
+    assert SearchSpec.from_json(earlier).grace_epochs == 3

@@ -36,7 +36,8 @@ TWO = Measurement(1.0, (Stage(10, 12.0, 10.0), Stage(20, 3.0, 0.5)), GIB, 256)
 
 
 def spec(**values: Any) -> SearchSpec:
-    return SearchSpec(**{"regime": "supcon", "data": "embedded", "model": "minilm", **values})
+    given = {"regime": "supcon", "data": "embedded", "model": "minilm", "grace": 3, **values}
+    return SearchSpec(**given)
 
 
 @pytest.fixture(scope="module")
