@@ -168,7 +168,7 @@ def terminate(search: RunningSearch) -> None:
 
 def check_graceful_end(search: RunningSearch) -> None:
     out, _ = search.wait(130)
-    assert "best in search" in out and f"search.run --resume {search.folder.name}" in out
+    assert "(floor)" in out and f"search.run --resume {search.folder.name}" in out
     assert search.leftovers() == []
     states = {trial.state.name for trial in studies.read_study(search.folder).get_trials()}
     assert not states & {"RUNNING", "FAIL"}

@@ -276,11 +276,8 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     done = search(*resume, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     table, _, commands = done.stdout.partition("next:\n")
-    assert [line.split()[0] for line in table.splitlines() if line.strip()] == [
-        "regime",
-        "llrd",
-        *FLOORS,
-    ]
+    heading, *rows = [line.split()[0] for line in table.splitlines() if line.strip()]
+    assert heading == "regime" and sorted(rows) == sorted(["llrd", *FLOORS])
     assert "search.export" in commands and "search.train" in commands
     after = studies.trials(studies.read_study(inputs.results / "grows"))
     assert search_folders(temporary) == []
