@@ -52,8 +52,8 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         metavar="auto|KxN",
         help=(
             "Rerun the best K configurations on N seeds to choose the winner; auto: the best 3,"
-            " until chance no longer explains who is ahead or a quarter of the trials' epochs are"
-            " spent (default: auto)"
+            " until chance no longer explains who is ahead, they differ by less than 0.2 points or"
+            " a quarter of the trials' epochs are spent (default: auto)"
         ),
     )
     parser.add_argument(
@@ -75,12 +75,12 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     parser.add_argument(
         "--cold",
         action="store_true",
-        help="With --regime all: do not try in a search what the best search before it found",
+        help="With several regimes: do not try in a search what the best one before it found",
     )
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="Print the search space, trial 0, the plan and its estimated cost; run nothing",
+        help="Print the search space, trial 0, the plan and its estimated cost; write nothing",
     )
     parser.add_argument(
         "--quiet", action="store_true", help="Print only the table, errors and the next commands"

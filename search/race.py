@@ -15,8 +15,8 @@ Margin = Callable[[Scores, Scores], float]
 
 FRACTION = 0.25
 """Of the epochs that the trials were trained, at most so many more choose the winner."""
-MIN_RUNS = 2
-"""Enough for one more score of two trials each."""
+MIN_RUNS, MAX_RUNS = 2, 30
+"""Enough for one more score of two trials each; and what more runs would hardly change."""
 INDIFFERENCE = 0.002
 """Trials whose accuracies differ by less are equal for practical purposes."""
 
@@ -51,4 +51,4 @@ def race(scores: Mapping[int, Scores], margin: Margin, runs: int) -> Race:
 
 def affordable_runs(epochs: float, budget: int) -> int:
     """How many runs of `budget` epochs may choose the winner of trials of `epochs` in all."""
-    return max(MIN_RUNS, int(FRACTION * epochs / budget))
+    return max(MIN_RUNS, min(MAX_RUNS, int(FRACTION * epochs / budget)))

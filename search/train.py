@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=int,
         default=5,
         metavar="N",
-        help="Number of runs, on seeds that the search did not use (default: 5)",
+        help="Number of runs; the first seeds are those of the search's report (default: 5)",
     )
     parser.add_argument(
         "--out",

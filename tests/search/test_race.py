@@ -46,7 +46,7 @@ def test_of_equal_trials_the_first_wins() -> None:
     assert race({9: [0.9, 0.8], 3: [0.8, 0.9]}, always(0.0), 9).winner == 3
 
 
-@pytest.mark.parametrize(("epochs", "runs"), [(500, 12), (120, 3), (6, 2)])
+@pytest.mark.parametrize(("epochs", "runs"), [(500, 12), (120, 3), (6, 2), (50_000, 30)])
 def test_a_quarter_of_the_epochs_is_spent(epochs: int, runs: int) -> None:
     assert affordable_runs(epochs, budget=10) == runs
 
