@@ -8,18 +8,19 @@ from spaces.parts.rates import batch_size
 
 ADAMW = {"learning_rate": (1e-6, 3e-4), "head_learning_rate": (1e-5, 1e-2)}
 """Peak learning rates, down to a tenth of the other regimes' lowest."""
-SGD = {"learning_rate": (5e-4, 5e-2), "head_learning_rate": (1e-3, 0.1)}
-"""Effective peak learning rates, likewise."""
 POINTS = [{"pooling": "mean", "learning_rate": 1e-4, "warmup_ratio": 0.2, "batch_size": 16}]
 """The vectors of sentence encoders, small mini-batches, and a longer warm-up."""
 
 
 def space(trial: Any) -> dict[str, Any]:
-    """Suggest values for fields of `trainables.lp_ft.Config`."""
+    """Suggest values for fields of `trainables.lp_ft.Config`.
+
+    AdamW's only: from ridge SGD diverges (`spaces.parts.fine_tune`).
+    """
     values = pooling(trial) | {"dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.05)}
     return (
         values
-        | optimizer(trial, "learning_rate", "head_learning_rate", adamw=ADAMW, sgd=SGD)
+        | optimizer(trial, "learning_rate", "head_learning_rate", kinds=["adamw"], adamw=ADAMW)
         | batch_size(trial, 8, 16, 32, 64)
         | schedule(trial)
         | warmup(trial)

@@ -26,12 +26,17 @@ def fine_tune(
     head_inits: Sequence[str] = ("random", "ridge"),
     batch_sizes: Sequence[int] = (16, 32, 64),
 ) -> dict[str, Any]:
-    """Suggest the head, the optimiser with its learning rates, and the batch size."""
-    values = head(trial)
-    if values["head_width"] is None and len(head_inits) > 1:
-        values["head_init"] = trial.suggest_categorical("head_init", list(head_inits))
-    return (
-        values
+    """Suggest the head, the optimiser with its learning rates, the batch size and the first head.
+
+    A head from ridge is for AdamW only: its weights are some 30 times as large as random ones, and
+    so is the gradient of the encoder, with which SGD diverges at every rate tried (LOG.md).
+    """
+    values = (
+        head(trial)
         | optimizer(trial, "learning_rate", "head_learning_rate")
         | batch_size(trial, *batch_sizes)
     )
+    linear, adamw = values["head_width"] is None, values["optimizer"] == "adamw"
+    if linear and adamw and len(head_inits) > 1:
+        values["head_init"] = trial.suggest_categorical("head_init", list(head_inits))
+    return values

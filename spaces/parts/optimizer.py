@@ -14,12 +14,19 @@ SHAPES = ("constant", "linear", "cosine")
 Ranges = dict[str, tuple[float, float]]
 
 
-def optimizer(trial: Any, *rates: str, adamw: Ranges = ADAMW, sgd: Ranges = SGD) -> dict[str, Any]:
-    """Suggest the optimiser and its own fields, with the learning rates `rates`.
+def optimizer(
+    trial: Any,
+    *rates: str,
+    kinds: Sequence[str] = ("sgd", "adamw"),
+    adamw: Ranges = ADAMW,
+    sgd: Ranges = SGD,
+) -> dict[str, Any]:
+    """Suggest the optimiser, one of `kinds`, and its own fields, with the learning rates `rates`.
 
     AdamW's ranges are `adamw`, SGD's are `sgd`.
     """
-    values = {"optimizer": trial.suggest_categorical("optimizer", ["sgd", "adamw"])}
+    kind = trial.suggest_categorical("optimizer", list(kinds)) if len(kinds) > 1 else kinds[0]
+    values: dict[str, Any] = {"optimizer": kind}
     if values["optimizer"] == "adamw":
         values["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.1)
         return values | {name: trial.suggest_float(name, *adamw[name], log=True) for name in rates}

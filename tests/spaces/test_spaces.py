@@ -28,13 +28,17 @@ APPLIES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "momentum": lambda values: values["optimizer"] == "sgd",
     "nesterov": lambda values: values["optimizer"] == "sgd" and values["momentum"] > 0,
     "head_activation": lambda values: values["head_width"] is not None,
+    "head_init": lambda values: values["head_width"] is None and values["optimizer"] == "adamw",
     "head_decay": lambda values: values["head_width"] is not None,
     "projection_width": lambda values: values["projection"] != "none",
     "min_learning_rate": lambda values: values["schedule"] != "constant",
 }
 """When a conditional field applies."""
-CONSTANTS = {regime: {"classifier": "ridge"} for regime in ("supcon", "simclr", "simclr_crop")}
-"""What a space sets to a constant that differs from the paper's value."""
+CONSTANTS = {
+    **{regime: {"classifier": "ridge"} for regime in ("supcon", "simclr", "simclr_crop")},
+    "lp_ft": {"optimizer": "adamw"},
+}
+"""What a space sets to a constant."""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +105,8 @@ def test_the_papers_values_lie_inside_the_space(regime: str) -> None:
 @pytest.mark.parametrize("regime", SEARCHED)
 def test_the_defaults_of_either_optimiser_lie_inside_the_space(regime: str, optimizer: str) -> None:
     """Trial 0 has them where a user fixes the optimiser."""
+    if CONSTANTS.get(regime, {}).get("optimizer", optimizer) != optimizer:
+        pytest.skip(f"{regime} has no {optimizer} in its space")
     defaults = trainables.load(regime).Config().to_dict() | {"optimizer": optimizer}
     found = follow(regime, defaults)
     assert found == {name: defaults[name] for name in found} and found
@@ -139,4 +145,4 @@ def test_conditional_fields_are_suggested_only_where_they_apply(
     assert users
     for regime in users:
         found = [(name in values, APPLIES[name](values)) for values in samples[regime]]
-        assert set(found) == {(True, True), (False, False)}
+        assert {(True, True)} <= set(found) <= {(True, True), (False, False)}
