@@ -303,7 +303,7 @@ class SearchSpec:
 
 def _third(epochs: int) -> int:
     """The grace that a budget gives: where ranks hold until the end in fine-tuning (LOG.md)."""
-    return max(2, round(epochs / 3))
+    return max(2, (epochs + 1) // 3)
 
 
 def _password(uri: str | None) -> str | None:

@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ MAX_METRICS_PER_CALL = 1000
 MAX_VALUE_CHARACTERS = 5000
 MAX_DATASET_NAME_CHARACTERS = 500
 """MLflow's limits."""
+
+# MLflow silences this itself, but only until another thread changes Python's filters meanwhile.
+warnings.filterwarnings("ignore", 'Field name "schema" in "JsonSchemaSpec" shadows', UserWarning)
 
 
 def tracking_uri(uri: str | None, results: str) -> str:

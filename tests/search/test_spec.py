@@ -69,7 +69,15 @@ def test_fixed_values_are_checked_together() -> None:
 
 @pytest.mark.parametrize(
     ("regime", "epochs", "grace"),
-    [("supcon", 10, 1), ("simclr", 13, 1), ("llrd", 10, 3), ("llrd", 2, 2), ("llrd", 1, 1)],
+    [
+        ("supcon", 10, 1),
+        ("simclr", 13, 1),
+        ("llrd", 10, 3),
+        ("llrd", 11, 4),
+        ("llrd", 2, 2),
+        ("llrd", 1, 1),
+        ("llrd", 3 * 10**400, 10**400),
+    ],
 )
 def test_the_grace_is_the_regimes_or_a_third_of_the_budget(
     regime: str, epochs: int, grace: int

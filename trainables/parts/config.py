@@ -151,7 +151,8 @@ def checked(name: str, value: Any, kind: Any) -> Any:
             )
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value) if abs(value) < sys.float_info.max else math.copysign(math.inf, value)
+        endless = math.inf if value > 0 else -math.inf
+        value = float(value) if abs(value) < sys.float_info.max else endless
     kind = get_origin(kind) or kind  # dict[str, Any] becomes dict
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         article = "an" if kind is int else "a"

@@ -90,6 +90,11 @@ def test_wrong_type_is_refused_with_name_and_value(values: dict[str, Any]) -> No
     assert name in message and repr(value) in message
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_whole_number_beyond_all_floats_is_out_of_range(sign: int) -> None:
+    assert f"got {sign * float('inf')}" in refusal(rate=sign * 10**400)
+
+
 @pytest.mark.parametrize(
     "values",
     [
