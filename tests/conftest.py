@@ -12,6 +12,7 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
@@ -22,6 +23,11 @@ from trainables.parts.model import loading
 from trainables.parts.model.pretrained import Pretrained
 
 torch.set_num_threads(1)
+# A busy machine is no failure.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 # The default is 700. Most objects belong to torch, Ray and MLflow and live to the end.
 gc.set_threshold(100_000)
 
