@@ -115,7 +115,7 @@ def damage_model(path: Path, how: str, dice: random.Random, odd: Any) -> None:
             value = dice.choice([odd, *ODD_SIZES])
             file.write_text(json.dumps(retyped(json.loads(file.read_text()), dice, value)))
         case "missing":
-            dice.choice(list(path.iterdir())).unlink()
+            dice.choice([item for item in path.rglob("*") if item.is_file()]).unlink()
         case "pickle":
             weights.unlink()
             file = path / dice.choice([WEIGHTS, "pytorch_model.bin", "model.bin"])
