@@ -75,7 +75,7 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     parser.add_argument(
         "--cold",
         action="store_true",
-        help="With several regimes: do not try in a search what the best one before it found",
+        help="With --regime all or a list: do not try in a search what the best before it found",
     )
     parser.add_argument(
         "--dry-run",

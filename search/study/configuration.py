@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +13,12 @@ import trainables
 from search.spec import SearchSpec
 
 
-class _Asked:
-    """A trial for a space to ask; `_suggest` gets what it asks for."""
+class _Asked(ABC):
+    """A trial for a space to ask."""
 
+    @abstractmethod
     def _suggest(self, method: str, name: str, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError
+        """The value of the hyperparameter `name`, for which the space called `method`."""
 
     def suggest_float(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._suggest("suggest_float", name, *args, **kwargs)
