@@ -61,7 +61,7 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
             workers = 0 if address else arguments.worker_count(args)
-            stack.enter_context(cluster(address, workers))
+            stack.enter_context(cluster(address, workers, args.runtime_env))
         code: int = importing.result().run_command(args, stop, corpus)
         return code
     except (OSError, ValueError) as error:

@@ -89,7 +89,8 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Out
         spec = spec.named()
     prepared = load_inputs(spec)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=quiet)
-    with cluster(spec.address or os.environ.get("RAY_ADDRESS")):
+    address = spec.address or os.environ.get("RAY_ADDRESS")
+    with cluster(address, environment=spec.runtime_env):
         (outcome,) = run_all([spec], prepared, console, Stop(), resume=resume)
     return outcome
 

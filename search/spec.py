@@ -107,6 +107,11 @@ class SearchSpec:
         None, on_resume="place", metavar="ADDR", unset="RAY_ADDRESS, else a new local cluster"
     )
     """Address of a running Ray cluster."""
+    runtime_env: str | None = flag(
+        None, on_resume="place", metavar="FILE", unset="our code and settings"
+    )
+    """Runtime environment for the workers of the cluster at the address, as YAML or JSON, beside
+    our code and settings."""
     confirm_top: int = flag(3, hidden=True)
     """How many of the best configurations are run again; 0: none."""
     confirm_seeds: Count | None = flag(None, hidden=True)
