@@ -138,6 +138,7 @@ def run_all(
 
         def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
             console.quiet = quiet
+            how["again"] = _again(spec, auto=auto)
             return run_search(spec, context, client, console, stop, resume=resume, **how)
 
         if auto:
@@ -166,6 +167,14 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     return replace(spec, warm_start=shared_parameters(spec, found))
 
 
+def _again(spec: SearchSpec, *, auto: bool) -> str:
+    """How to continue a search, or with `auto` all those that share its budget."""
+    if not auto:
+        return next_commands.resume(spec)
+    assert spec.name is not None
+    return f"the same command and --name {spec.name.removesuffix(f'-{spec.regime}')}"
+
+
 def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
@@ -188,9 +197,7 @@ def _print_outcomes(
             console.print(_how_it_ended(outcome) + early)
     last = outcomes[-1]
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = next_commands.resume(last.spec)
-        if asked.auto is not None:
-            again = f"the same command and --name {asked.auto}"
+        again = _again(last.spec, auto=asked.auto is not None)
         console.print(f"stopped. Continue with: {again}")
         return INTERRUPTED
     ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]

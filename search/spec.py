@@ -103,6 +103,9 @@ class SearchSpec:
     )
     """End the search when so many trials in a row were no better than the best before them; auto:
     when ten more are expected to raise the best accuracy by less than 0.2 points."""
+    stop_within: float | None = flag(None, metavar="25s", unset="no limit", parse=seconds)
+    """Time in which the search ends after Ctrl-C or SIGTERM. Trials may use the first 40 % of it to
+    finish their epoch."""
     address: str | None = flag(
         None, on_resume="place", metavar="ADDR", unset="RAY_ADDRESS, else a new local cluster"
     )
@@ -154,7 +157,7 @@ class SearchSpec:
             object.__setattr__(self, "grace", grace)
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         require(self.limit is None or self.limit > 0, "limit", "at least 1", self.limit)
-        for name in ("time_budget", "trial_timeout"):
+        for name in ("time_budget", "trial_timeout", "stop_within"):
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0", value)
         self._check_reruns()

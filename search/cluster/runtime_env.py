@@ -9,11 +9,9 @@ from typing import Any
 import yaml
 
 from search.cluster import SETTINGS
-from search.cluster.workers import CODE
+from search.cluster.code import CODE, PACKAGES, fingerprint
 from trainables.parts.quote import quoted, reason
 
-PACKAGES = ("search", "trainables", "spaces", "analysis")
-"""Ours, as folders of `CODE`."""
 FOLDERS = ("working_dir", "py_modules")
 """The fields that name local folders."""
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -32,8 +30,9 @@ def runtime_env(file: str | None) -> dict[str, Any]:
     modules = list(asked.get("py_modules", []))
     if not any(name in job for name in FOLDERS):
         modules += [str(CODE / name) for name in PACKAGES]
-    together = {**asked, "env_vars": settings | _variables(asked)}
+    together = {**asked, "env_vars": {**settings, **_variables(asked)}}
     if modules:
+        fingerprint()  # From now on, what is shipped counts; a user may edit the code.
         together["py_modules"] = modules
         # Bytecode changes with every run, and Ray would ship the packages anew.
         together["excludes"] = [*asked.get("excludes", []), "__pycache__/"]

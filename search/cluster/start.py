@@ -15,10 +15,12 @@ import psutil
 import ray
 
 from search.cluster import scratch
-from search.cluster.address import no_connection, require_supported
-from search.cluster.runtime_env import PACKAGES, runtime_env
+from search.cluster.address import no_connection, require_usable
+from search.cluster.code import CODE, PACKAGES
+from search.cluster.connection import watch_connection
+from search.cluster.runtime_env import runtime_env
 from search.cluster.watchdog import watch
-from search.cluster.workers import CODE, PRELOADED, forget, preloading
+from search.cluster.workers import PRELOADED, forget, preloading
 from trainables.parts.quote import reason
 
 MAX_MISSED_HEARTBEATS = 1000
@@ -39,9 +41,10 @@ def cluster(
     """
     with contextlib.ExitStack() as stack:
         folder, started, ships = None, threading.Event(), dict[str, Any]()
+        address = None if address == "local" else address
         if address is not None:
-            require_supported(address)
             ships = runtime_env(environment)
+            require_usable(address)
         elif environment is not None:
             raise ValueError(
                 "--runtime-env needs --address or RAY_ADDRESS: a local cluster has the environment"
@@ -56,16 +59,18 @@ def cluster(
         stack.callback(_shut_down)
         if folder:
             stack.enter_context(watch(started))
-        with contextlib.ExitStack() as environment:
+        with contextlib.ExitStack() as variables:
             if folder:
-                environment.enter_context(scratch.marked(folder))
+                variables.enter_context(scratch.marked(folder))
                 if preloads(workers):
-                    environment.enter_context(preloading(folder))
+                    variables.enter_context(preloading(folder))
             _connect(address, folder, workers, ships)
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             # A worker's death is recorded in the study, without Ray's traceback in the terminal.
             logging.getLogger(name).setLevel(logging.CRITICAL)
         started.set()
+        if address is not None:
+            stack.enter_context(watch_connection())
         yield
 
 

@@ -139,4 +139,4 @@ class Floors:
         if regime not in self._models:
             return full_runs.start(job, self.resources, 0, self.seed, config)
         model = self._models[regime]
-        return Run(job, 0, self.seed, config, model, model)
+        return Run(job, self.resources, 0, self.seed, config, model, model)
