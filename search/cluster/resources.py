@@ -16,6 +16,8 @@ class Resources:
     slots: int
     follows: bool = False
     """Whether the slots follow a cluster that grows and shrinks."""
+    shared: bool = False
+    """Whether other jobs may want the same cores."""
 
     @property
     def threads(self) -> int:
@@ -96,7 +98,7 @@ def resources(
     fits: Ray would wait for a larger node forever.
     """
     if max_concurrent is not None and not ours:
-        return Resources(cpus, gpus, max_concurrent)
+        return Resources(cpus, gpus, max_concurrent, shared=True)
     more = "" if ours else "; --max-concurrent N promises that nodes come which have room"
     if gpus > machine.gpus:
         raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}{more}")
@@ -107,4 +109,4 @@ def resources(
         raise ValueError(
             f"cpus_per_trial must be at most {most:g}, the cores of {where}; got {cpus:g}{more}"
         )
-    return Resources(cpus, gpus, min(fit, max_concurrent or fit), follows=not ours)
+    return Resources(cpus, gpus, min(fit, max_concurrent or fit), not ours, not ours)

@@ -7,10 +7,12 @@ state of Ray's.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -87,10 +89,9 @@ class StudyScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Ray calls this before it tells the searcher, who does not get the error."""
-        with contextlib.suppress(Exception):  # Any error that cannot be unpickled.
-            error = trial.get_pickled_error()
-            if error is not None:
-                self.searcher.errors[trial.trial_id] = error
+        with contextlib.suppress(Exception):  # Whatever unpickling raises.
+            written = Path(trial.pickled_error_file).read_bytes()
+            self.searcher.errors[trial.trial_id] = cloudpickle.loads(written)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record the report, then decide."""
@@ -128,9 +129,14 @@ class StudyScheduler(FIFOScheduler):
             late = stop_at is not None and time.monotonic() >= stop_at
             for trial in live if late else pending:
                 tune_controller.stop_trial(trial)  # The ledger queues it again.
-        elif self.room.resources.follows and self.ledger.all_trials_started and not pending:
-            # No trial needs these warm workers; another job may wait for their cores.
+        elif tune_controller._actor_cache.num_cached_objects and self._gives_up(pending):
             tune_controller._cleanup_cached_actors(force_all=True)
+
+    def _gives_up(self, pending: Sequence[Trial]) -> bool:
+        """Whether warm workers without a trial are given up, for other jobs of the cluster."""
+        if not self.room.resources.shared:
+            return False
+        return self.room.hands_over() or (self.ledger.all_trials_started and not pending)
 
     def _end_overdue(self, trials: Iterable[Trial], timeout: float) -> None:
         """Kill the workers of trials that run longer than `timeout` seconds.
