@@ -56,6 +56,7 @@ def cluster(
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             _stay_on_loopback()
         stack.callback(forget)
+        stack.enter_context(_without_dumps())
         stack.callback(_shut_down)
         if folder:
             stack.enter_context(watch(started))
@@ -104,6 +105,21 @@ def _connect(
         # Ray replaces the handler of SIGTERM. Python's default would be worse: no clean-up.
         if before != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _without_dumps() -> Iterator[None]:
+    """Keep the ends of raylets' logs, in colour, out of standard output.
+
+    Ray prints them where a node dies, also with `log_to_driver=False`.
+    """
+    module: Any = ray._private.worker
+    prints = module.print_to_stdstream
+    module.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        module.print_to_stdstream = prints
 
 
 @contextlib.contextmanager

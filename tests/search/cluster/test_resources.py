@@ -86,6 +86,16 @@ def test_a_trial_that_fits_on_no_node_is_refused(cpus: float, gpus: float, said:
     assert str(refused.value) == said
 
 
+def test_on_somebody_elses_cluster_room_is_promised_or_follows_the_nodes() -> None:
+    empty = machine((0, 0))
+    with pytest.raises(ValueError, match=r"at most 0, .*; --max-concurrent N promises that nodes"):
+        resources(empty, 1, 0, None, ours=False)
+    promised = resources(empty, 1, 0, 7, ours=False)
+    assert promised.slots == 7 and not promised.follows
+    found = resources(machine((2, 0)), 1, 0, None, ours=False)
+    assert found.slots == 2 and found.follows
+
+
 def test_a_gpu_is_refused_where_there_is_none() -> None:
     with pytest.raises(ValueError, match="gpus_per_trial must be 0 where there is no GPU"):
         resources(machine((8, 0)), 1, 0.5, None)
