@@ -152,7 +152,7 @@ def test_trials_follow_nodes_that_come_and_go(short: Path, inputs: Inputs) -> No
     assert err == ""
     trials = [trial for trial in search.trials() if trial.number < 5]
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
-    assert [records.NODES_LOST.read(trial) for trial in trials].count(1) == 1
+    assert any(map(records.NODES_LOST.recorded, trials))
     assert not any(map(records.WORKER_DIED.recorded, trials))
 
 
