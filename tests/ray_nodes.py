@@ -32,9 +32,9 @@ class RayNodes:
         port = self.address.rpartition(":")[2]
         self._start(cpus, "--head", f"--port={port}", "--include-dashboard=false")
 
-    def join(self, cpus: int) -> "subprocess.Popen[bytes]":
+    def join(self, cpus: int, *flags: str) -> "subprocess.Popen[bytes]":
         """Start a further node; returns its main process."""
-        return self._start(cpus, f"--address={self.address}")
+        return self._start(cpus, f"--address={self.address}", *flags)
 
     def kill(self, node: "subprocess.Popen[bytes]", number: int = signal.SIGKILL) -> None:
         """Send a signal to all processes of a node; SIGKILL is a machine that is gone."""

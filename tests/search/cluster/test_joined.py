@@ -38,6 +38,45 @@ sys.stdin.read()
 """Another job, which holds so many cores."""
 
 
+DEATHS = """
+import json, os, sys, time
+from search.cluster.start import cluster
+from search.trials.faults import fault_of_run, fault_of_trial, living_nodes
+with cluster(sys.argv[1]):
+    import ray
+    @ray.remote
+    class Trial:
+        def pid(self): return os.getpid()
+        def work(self): time.sleep(300)
+    @ray.remote(max_retries=0)
+    def run(made):
+        if made: return bytes(10**6)
+        time.sleep(300)
+    there = {"num_cpus": 1, "resources": {"doomed": 1}}
+    trials = [Trial.options(**there).remote() for _ in range(2)]
+    pids = ray.get([trial.pid.remote() for trial in trials])
+    model = run.options(**there).remote(True)
+    ray.wait([model], fetch_local=False)
+    working, long = [trial.work.remote() for trial in trials], run.options(**there).remote(False)
+    nodes, found = living_nodes(), {}
+
+    def failure(name, reference):
+        try:
+            ray.get(reference)
+        except ray.exceptions.RayError as error:
+            found[name] = [fault_of_trial(error).name, fault_of_run(error, nodes, print).name]
+
+    time.sleep(1)
+    os.kill(pids[0], 9)
+    failure("process", working[0])
+    os.killpg(int(sys.argv[2]), 9)
+    failure("trial", working[1]), failure("run", long), failure("model", model)
+    print(json.dumps(found), flush=True)
+    os._exit(0)
+"""
+"""A driver that sees a process die, and then the node of a trial, a run and a model."""
+
+
 @pytest.fixture
 def short() -> Iterator[Path]:
     """A folder with a short path, which Ray's sockets need."""
@@ -154,6 +193,17 @@ def test_trials_follow_nodes_that_come_and_go(short: Path, inputs: Inputs) -> No
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
     assert any(map(records.NODES_LOST.recorded, trials))
     assert not any(map(records.WORKER_DIED.recorded, trials))
+
+
+def test_a_dead_node_is_told_from_a_dead_process(short: Path) -> None:
+    with ray_nodes(short, 1) as nodes:
+        doomed = nodes.join(4, '--resources={"doomed": 4}')
+        argv = [sys.executable, "-c", DEATHS, nodes.address, str(doomed.pid)]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["process"][0] == "PROCESS" and found["trial"][0] == "NODE"
+    assert found["run"][1] == "NODE" and found["model"][1] == "NODE"
 
 
 def test_a_node_without_the_code_is_named_before_the_search_begins(
