@@ -131,6 +131,22 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
         assert words in seen
 
 
+def test_a_trial_without_a_worker_waits_for_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, study = grown(tmp_path)
+    room = Room(HERE)
+    progress = Progress(terminal(), study, made, {}, room)
+    (running,) = [t.number for t in studies.trials(study) if t.state == TrialState.RUNNING]
+    began = time.monotonic()
+    for seconds, counts in ((0, "1 running,"), (5, "0 running,")):
+        monkeypatch.setattr(time, "monotonic", lambda then=began + seconds: then)
+        room.without_worker([running])
+        with progress.console.capture() as seen:
+            progress.console.print(progress.render(studies.trials(study)))
+        assert counts in seen.get() and ("1 waiting for room" in seen.get()) == (seconds > 0)
+
+
 @pytest.fixture(scope="module")
 def crowds(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[SearchSpec, Any]]:
     """Crowded studies with a long name, by how many trials run."""
