@@ -146,4 +146,5 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
             )
     if args.fix:
         raise ValueError("--resume continues with the same search space; --fix needs a new search")
-    return replace(spec, **{**values, "results": results_of(args), "address": args.address})
+    places = {name: getattr(args, name) for name in ("address", "runtime_env")}
+    return replace(spec, **{**values, **places, "results": results_of(args)})

@@ -89,7 +89,8 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Out
         spec = spec.named()
     prepared = load_inputs(spec)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=quiet)
-    with cluster(spec.address or os.environ.get("RAY_ADDRESS")):
+    address = spec.address or os.environ.get("RAY_ADDRESS")
+    with cluster(address, environment=spec.runtime_env):
         (outcome,) = run_all([spec], prepared, console, Stop(), resume=resume)
     return outcome
 
@@ -129,6 +130,7 @@ def run_all(
 
         def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
             console.quiet = quiet
+            how["again"] = _again(spec, auto=auto)
             return run_search(spec, context, client, console, stop, resume=resume, **how)
 
         if auto:
@@ -157,6 +159,14 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     return replace(spec, warm_start=shared_parameters(spec, found))
 
 
+def _again(spec: SearchSpec, *, auto: bool) -> str:
+    """How to continue a search, or with `auto` all those that share its budget."""
+    if not auto:
+        return next_commands.resume(spec)
+    assert spec.name is not None
+    return f"the same command and --name {spec.name.removesuffix(f'-{spec.regime}')}"
+
+
 def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
@@ -179,9 +189,7 @@ def _print_outcomes(
             console.print(_how_it_ended(outcome) + early)
     last = outcomes[-1]
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = next_commands.resume(last.spec)
-        if asked.auto is not None:
-            again = f"the same command and --name {asked.auto}"
+        again = _again(last.spec, auto=asked.auto is not None)
         console.print(f"stopped. Continue with: {again}")
         return INTERRUPTED
     ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]
