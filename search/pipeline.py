@@ -107,7 +107,8 @@ def run_search(
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
             raise
-        _finish_tracking(tracker, spec, study, summary, ending, console)
+        if _finish_tracking(tracker, spec, study, summary, ending, console) and not interim:
+            records.ALL_WRITTEN.write(study, True)
     return Outcome(spec, summary, ending)
 
 
@@ -252,8 +253,8 @@ def _finish_tracking(
     summary: Summary,
     ending: Ending,
     console: Console,
-) -> None:
-    """Log the rest to MLflow, or print the command that does."""
+) -> bool:
+    """Log the rest to MLflow, or print the command that does; whether nothing is missing."""
     note = (spec.folder / "table.md").read_text(encoding="utf-8")
     missing = tracker.finish_within(
         FINAL_TRACKING_SECONDS, study, summary, note, interrupted=ending == Ending.INTERRUPTED
@@ -264,3 +265,4 @@ def _finish_tracking(
             f" {next_commands.sync(spec)}",
             style="bold yellow",
         )
+    return not missing
