@@ -21,7 +21,7 @@ def test_a_spec_survives_json() -> None:
 def test_a_field_of_several_types_takes_each(patience: int | str | None) -> None:
     assert spec(patience=patience).patience == patience
     for wrong in (0, "often", 1.5, True):
-        with pytest.raises(ValueError, match="^patience must be one of auto; got"):
+        with pytest.raises(ValueError, match=r"^patience must be one of auto; got"):
             spec(patience=wrong)
 
 
