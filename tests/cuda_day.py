@@ -85,25 +85,11 @@ def of_search(summary: dict[str, Any], trials: int) -> str:
 def benchmark(folder: Path, args: argparse.Namespace) -> Iterator[Row]:
     """A row for each cell of the benchmark."""
     out = folder / "gpu.json"
-    small = [
-        "--layers",
-        "1",
-        "--width",
-        "64",
-        "--batch-sizes",
-        "4",
-        "--packed",
-        "1",
-        "2",
-        "--seconds",
-        "1",
-        "--device",
-        "cpu",
-    ]
+    small = "--layers 1 --width 64 --batch-sizes 4 --packed 1 2 --seconds 1 --device cpu"
     code, last, seconds = run(
         [
             *["tests.benchmarks.gpu", "--minutes", str(args.minutes), "--out", str(out)],
-            *(tiny.split() if args.device == "cpu" else []),
+            *(small.split() if args.device == "cpu" else []),
         ]
     )
     if out.exists():
