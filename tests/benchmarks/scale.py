@@ -78,9 +78,9 @@ def write_search(spec: SearchSpec) -> None:
     study, generator = open_study(replace(spec, sampler="random")), random.Random(0)
     first = first_trial_of_each(study)
     at = time.time() - 1000 * spec.trials
-    for _ in range(0, spec.trials, 100):
+    for begin in range(0, spec.trials, 100):
         with transaction(study):
-            for _ in range(min(100, spec.trials - len(first))):
+            for _ in range(begin, min(begin + 100, spec.trials)):
                 trial = ask(study, spec, first)
                 assert trial is not None
                 score = write_curve(trial, quality(trial.params, generator), at)
