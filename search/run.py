@@ -52,9 +52,9 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
     try:
         args = arguments.parse(argv)
         if not args.dry_run:
-            code = _before_ray(args)
-            if code is not None:
-                return code
+            done = _before_ray(args)
+            if done is not None:
+                return done
         corpus = _first_lines(args)
         from search.cluster.start import cluster  # Imports Ray.
 
@@ -65,7 +65,8 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
             address = args.address or os.environ.get("RAY_ADDRESS")
             workers = 0 if address else arguments.worker_count(args)
             stack.enter_context(cluster(address, workers))
-        return int(importing.result().run_command(args, stop, corpus))
+        code: int = importing.result().run_command(args, stop, corpus)
+        return code
     except (OSError, ValueError) as error:
         return print_error(error, hint=RECORDED)
 

@@ -154,18 +154,23 @@ def run_all(
             context.floors.close(wait=True)  # A floor that runs on would start Ray again.
             raise
 
-        def run(spec: SearchSpec, **how: Any) -> Outcome:
-            console.quiet, goes_on = quiet, (resume or auto) and spec.is_taken
-            return run_search(spec, context, client, console, stop, resume=goes_on, **how)
+        def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
+            console.quiet = quiet
+            return run_search(spec, context, client, console, stop, resume=resume, **how)
 
         if auto:
-            return run_auto(specs, run, console.print)
+            return run_auto(
+                specs,
+                lambda spec, interim: run(spec, resume=spec.is_taken, interim=interim),
+                console.print,
+            )
         outcomes: list[Outcome] = []
         for number, spec in enumerate(specs, 1):
             place = f"{number} of {len(specs)}: " if len(specs) > 1 else ""
             goes_on = resume and spec.is_taken
             begun = spec if goes_on or cold else _warm_started(spec, outcomes)
-            outcomes.append((again and ended(spec)) or run(begun, place=place))
+            done = ended(spec) if again else None
+            outcomes.append(done or run(begun, resume=goes_on, place=place))
             if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
                 break
         return outcomes

@@ -81,7 +81,7 @@ def test_the_ledger_counts_what_the_study_has(tmp_path: Path) -> None:
         for event in (
             lambda ledger=ledger: ledger.report("a", {FINISHED: True}),
             lambda ledger=ledger: ledger.fail("b", "for a test"),
-            lambda ledger=ledger: ledger.ended("c", worker_died=True),
+            lambda ledger=ledger: ledger.ended("c", False),
         ):
             event()
             counts.append(counted())
