@@ -6,7 +6,8 @@ proposed.
 
 import copy
 import zlib
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
+from functools import partial
 from typing import Any, cast
 
 import optuna
@@ -83,18 +84,20 @@ class PenaliseFailures(BaseSampler):
     ) -> None:
         self.make, self.seed, self.most = make, seed, most
         self.inner = make(seed)
+        self._view: tuple[int, optuna.Study] | None = None
+        """What the sampler of a trial sees, with the trial's number."""
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Delegates."""
-        return self.inner.infer_relative_search_space(self._seen(study), trial)
+        return self.inner.infer_relative_search_space(self._seen(study, trial), trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Delegates."""
-        return self.inner.sample_relative(self._seen(study), trial, search_space)
+        return self.inner.sample_relative(self._seen(study, trial), trial, search_space)
 
     def sample_independent(
         self,
@@ -105,28 +108,35 @@ class PenaliseFailures(BaseSampler):
     ) -> Any:
         """Delegates."""
         return self.inner.sample_independent(
-            self._seen(study), trial, param_name, param_distribution
+            self._seen(study, trial), trial, param_name, param_distribution
         )
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Build the sampler of this trial."""
         self.inner = self.make(_hash(self.seed, trial.number))
-        self.inner.before_trial(self._seen(study), trial)
+        self._view = None
+        self.inner.before_trial(self._seen(study, trial), trial)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any
     ) -> None:
         """Delegates."""
-        self.inner.after_trial(self._seen(study), trial, state, values)
+        self.inner.after_trial(penalised(study, self.most), trial, state, values)
 
-    def _seen(self, study: optuna.Study) -> optuna.Study:
-        return penalised(study, self.most)
+    def _seen(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
+        """The study as the sampler sees it; if that is a part, the same one for a whole trial."""
+        if self.most is None:
+            return penalised(study)
+        if self._view is None or self._view[0] != trial.number:
+            self._view = trial.number, penalised(study, self.most)
+        return self._view[1]
 
 
 def penalised(study: optuna.Study, most: int | None = None) -> optuna.Study:
     """A view of a study, or of a Hyperband bracket, in which failed trials scored 0.
 
-    Of more than `most` finished trials, it has the best and the newest.
+    Of more than `most` finished trials, it has the best and the newest, and is read once: to look
+    at thousands for each of a trial's parameters takes longer than to propose them.
     """
     return cast(optuna.Study, _PenalisedView(study, most))
 
@@ -139,6 +149,7 @@ class _PenalisedView:
 
     def __init__(self, study: optuna.Study, most: int | None) -> None:
         self._study, self._most = study, most
+        self._seen: list[FrozenTrial] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
@@ -150,7 +161,7 @@ class _PenalisedView:
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        return self._view(self._study.get_trials(deepcopy=False), states)
+        return _of(states, self._all(lambda: self._study.get_trials(deepcopy=False)))
 
     def _get_trials(
         self,
@@ -158,15 +169,20 @@ class _PenalisedView:
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
-        return self._view(self._study._get_trials(deepcopy=False, use_cache=use_cache), states)
+        read = partial(self._study._get_trials, deepcopy=False, use_cache=use_cache)
+        return _of(states, self._all(read))
 
-    def _view(
-        self, trials: Iterable[FrozenTrial], states: Container[TrialState] | None
-    ) -> list[FrozenTrial]:
-        seen = [_scored_0(trial) if _failed(trial) else trial for trial in trials]
+    def _all(self, read: Callable[[], list[FrozenTrial]]) -> list[FrozenTrial]:
+        if self._seen is not None:
+            return self._seen
+        seen = [_scored_0(trial) if _failed(trial) else trial for trial in read()]
         if self._most is not None:
-            seen = best_and_newest(seen, self._most)
-        return [trial for trial in seen if states is None or trial.state in states]
+            seen = self._seen = best_and_newest(seen, self._most)
+        return seen
+
+
+def _of(states: Container[TrialState] | None, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if states is None or trial.state in states]
 
 
 def best_and_newest(trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
