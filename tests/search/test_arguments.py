@@ -155,7 +155,7 @@ def test_the_flags_are_the_documented_ones() -> None:
         --epochs --seed --name --sampler --scheduler --grace --reduction-factor --gpus-per-trial
         --cpus-per-trial --max-concurrent --time-budget --trial-timeout --patience --address
         --confirm --no-confirm --report-seeds --fix --precision --tracking-uri --results --resume
-        --cold --dry-run --quiet"""
+        --start-or-resume --cold --dry-run --quiet"""
     assert flags == set(documented.split())
     assert all(action.help for action in arguments.parser()._actions)
 
