@@ -116,6 +116,9 @@ TAGS = Key[dict[str, str]]("tags", {})
 """MLflow tags on every run of the search."""
 ENDING = Key[str | None]("ending", None)
 """How the search ended last; None while it runs. Journals of early versions have none."""
+ALL_WRITTEN = Key[bool]("all_written", False)
+"""Whether the process that ended last wrote everything: files, report, MLflow. Journals of early
+versions have none."""
 FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
 """When its first process started and its last one ended, in seconds since 1970."""
 

@@ -183,6 +183,7 @@ def test_the_flags_are_the_documented_ones() -> None:
         --seed
         --shots
         --shots-seed
+        --start-or-resume
         --stop-within
         --text-column
         --time-budget
