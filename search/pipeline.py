@@ -57,6 +57,8 @@ class Outcome:
     spec: SearchSpec
     summary: Summary
     ending: Ending
+    page: str | None = None
+    """The path of its leaderboard in MLflow's UI."""
 
 
 def run_search(
@@ -108,7 +110,7 @@ def run_search(
                 tracker.close(interrupted=True)
             raise
         _finish_tracking(tracker, spec, study, summary, ending, console)
-    return Outcome(spec, summary, ending)
+    return Outcome(spec, summary, ending, tracker.page)
 
 
 def _run_trials(

@@ -31,6 +31,7 @@ from search.terminal.console import SafeConsole
 from search.terminal.data import print_data, print_model
 from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
+from search.tracking.views import searches_page
 from search.trials.tuner import Ending
 from trainables.parts.data.corpus import Corpus
 
@@ -204,7 +205,9 @@ def _print_outcomes(
     report = spec.folder if len(outcomes) == 1 else spec.folder.parent
     if (report / REPORT).is_file():
         console.print(f"  {report / REPORT}")
-    console.print(f"  {next_commands.browse(_store(spec))}")
+    page = best.page if len(outcomes) == 1 else searches_page(best.page)
+    for line in next_commands.leaderboard(_store(spec), page):
+        console.print(f"  {line}")
     console.print(f"  {next_commands.export(spec)}")
     console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")
     return OK

@@ -24,6 +24,7 @@ from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder
+from search.tracking.views import search_key
 from search.trials.floors import REGIMES as FLOORS
 from tests import tiny
 from tests.mlflow_server import MlflowServer
@@ -59,6 +60,7 @@ def client(searched: Searched) -> mlflow.MlflowClient:
 def test_a_search_ends_with_its_table_and_the_next_commands(searched: Searched) -> None:
     assert "confirmed val" in searched.out and "(n=3, df=" in searched.out
     assert "paper" not in searched.out and "trial 0 val" not in searched.out
+    assert f"/runs?viewStateShareKey={search_key('tiny')}" in searched.out
     for command in ("mlflow ui", "search.export tiny", "search.train"):
         assert command in searched.out
     assert "Traceback" not in searched.out and "ray" not in searched.out.lower()
@@ -116,9 +118,13 @@ def test_mlflow_has_the_data_set_and_the_files_of_the_search(
     (used,) = parent.inputs.dataset_inputs
     assert used.dataset.digest == parent.data.tags["data_fingerprint"]
     assert "174 train, 57 validation, 57 test" in used.dataset.profile
-    artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
-    files = "best.yaml trials.csv epochs.csv space.md spec.json summary.json table.md"
-    assert set(files.split()) <= artifacts
+    top = [item.path for item in client.list_artifacts(parent.info.run_id)]
+    assert top == ["figures", "recipe", "report.html", "search", "tables"]
+    artifacts = {
+        item.path for folder in top for item in client.list_artifacts(parent.info.run_id, folder)
+    }
+    files = "recipe/best.yaml tables/trials.csv tables/epochs.csv tables/table.md search/space.md"
+    assert {*files.split(), "search/spec.json", "search/summary.json"} <= artifacts
     figures = {item.path for item in client.list_artifacts(parent.info.run_id, "figures")}
     written = (searched.folder / "report_figures").iterdir()
     assert figures == {f"figures/{path.name}" for path in written} and len(figures) > 10
@@ -290,7 +296,7 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     runs = {run.info.run_id: run.data.tags["regimen.kind"] for run in runs_of(client, "grows")}
     assert sorted(runs.values()) == ["floor"] * 3 + ["search"] + ["trial"] * 6
     parent = next(run_id for run_id, kind in runs.items() if kind == "search")
-    assert "best.yaml" in {item.path for item in client.list_artifacts(parent)}
+    assert "recipe" in {item.path for item in client.list_artifacts(parent)}
 
 
 FAILS_ON_OTHER_SEEDS = """    if config.draw > 1 and seed > 0 or seed == 1001:

@@ -196,7 +196,7 @@ def test_mlflow_separates_choice_and_report_runs(tmp_path: Path) -> None:
         if "test_accuracy" in {name for name, *_ in one["history"]}
     }
     assert tested == {"trial 1 seed 1000", "trial 1 seed 1001"}
-    assert found["trial 1 seed 1000"]["info"]["run_name"] == "llrd 001 report seed 1000"
+    assert found["trial 1 seed 1000"]["info"]["run_name"].startswith("llrd 001 report seed 1000 ·")
     parent = next(
         one
         for one in everything(open_client(store)).values()

@@ -24,7 +24,7 @@ from search.trials.ledger import Ledger
 from tests.search.study.test_study import CORPUS, epoch, spec
 
 TAGS = {"data": "toy", "data_fingerprint": "f00d", "data_rows": "3 train", "model_fingerprint": "m"}
-NAMES = (*recorder.EPOCH_METRICS, "epoch")
+NAMES = recorder.EPOCH_METRICS
 
 
 def used(number: int, step: int) -> dict[str, float]:
