@@ -15,6 +15,7 @@ import trainables
 from analysis.read.summary import Summary
 from search.final.record import SCORES
 from search.reports import ENDED_AT, STARTED_AT
+from search.terminal.text import counted
 from search.tracking import views
 from search.tracking.recorder import EXPERIMENT, Recorder, test_metrics
 from trainables.parts.quote import quoted
@@ -133,7 +134,7 @@ def _describe(
     )
     validation = f"{100 * fmean(summary.confirmed_accuracy):.1f} %"
     seeds = len(summary.confirmed_accuracy)
-    scores = f"validation accuracy {validation}, the mean of {seeds} seeds"
+    scores = f"validation accuracy {validation}, the mean of {counted(seeds, 'seed')}"
     if summary.test:
         tested = fmean(run.test_accuracy for run in summary.test)
         scores += f"; test accuracy {100 * tested:.1f} %"

@@ -18,7 +18,7 @@ def log_paper(recorder: Recorder) -> None:
     for row in paper.TABLE_7:
         run = by_regime.get(row.regime)
         if run is not None and run.info.run_name == f"paper row {row.index}: {row.name}":
-            recorder.set_tags(run.info.run_id, {"mlflow.runName": name(row)})  # an earlier name
+            recorder.set_tags(run.info.run_id, {"mlflow.runName": row_name(row)})  # an earlier name
         if run is None or run.info.status == "RUNNING":
             recorder.check()
             at = experiment.creation_time / 1000
@@ -26,14 +26,14 @@ def log_paper(recorder: Recorder) -> None:
             _log(recorder, row, run_id, at)
 
 
-def name(row: paper.Row) -> str:
+def row_name(row: paper.Row) -> str:
     """The name of a row's run: `paper · supcon · 87.4`."""
     return f"paper · {row.regime} · {100 * row.test_accuracy:.1f}"
 
 
 def _start(client: Any, experiment: str, row: paper.Row, at: float) -> str:
     tags = {
-        "mlflow.runName": name(row),
+        "mlflow.runName": row_name(row),
         "mlflow.source.name": "Table 7",
         "mlflow.note.content": f"Row {row.index} of Table 7, {row.name}. {paper.CITATION}",
         "data": "MASSIVE English",

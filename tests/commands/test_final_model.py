@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 import yaml
 from transformers import AutoConfig, AutoTokenizer
@@ -156,6 +157,21 @@ def post(address: str, body: dict[str, Any]) -> Any:
     header = {"Content-Type": "application/json"}
     request = urllib.request.Request(address, json.dumps(body).encode(), header)
     return json.load(urllib.request.urlopen(request, timeout=30))
+
+
+def test_the_registered_version_says_what_it_is(searched: Searched, trained: Path) -> None:
+    """Its text links to the search's leaderboard; the final training stands there too."""
+    client = mlflow.MlflowClient(tracking_uri=searched.store)
+    version = client.get_model_version_by_alias("tiny-intents", "newest")
+    scores = json.loads((trained / "scores.json").read_text())
+    assert int(version.version) == 1 and "viewStateShareKey=search-tiny" in version.description
+    assert version.tags["git_commit"] == scores["commit"]
+    assert version.tags["data_fingerprint"] == scores["configuration"]["data"]["fingerprint"]
+    final = client.get_run(version.tags["regimen.final_run"])
+    assert final.data.tags["regimen.search"] == "tiny" and final.inputs.dataset_inputs
+    curves = scores["curves"].values()
+    mean = sum(curve[-1]["best_validation_accuracy"] for curve in curves) / len(curves)
+    assert final.data.metrics["best_validation_accuracy"] == pytest.approx(mean)
 
 
 def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> None:
