@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from analysis.evidence import Evidence
 from analysis.read.summary import Summary
 from search.atomic import write
 from search.context import Context
+from search.outcome import Outcome
 from search.outputs import recipe
 from search.outputs import tables as results
 from search.polling import polling
@@ -44,21 +45,6 @@ PROGRESS_SECONDS = 0.5
 """Between two updates of the terminal."""
 FINAL_TRACKING_SECONDS = 30.0
 """What MLflow gets at the end for everything that it still lacks."""
-
-
-REPORT = "report.html"
-"""The report's file, in a search's folder or in that of all searches."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a search ended: its summary (a row of the comparison table), and why it ended."""
-
-    spec: SearchSpec
-    summary: Summary
-    ending: Ending
-    page: str | None = None
-    """The path of its leaderboard in MLflow's UI."""
 
 
 def run_search(

@@ -18,7 +18,8 @@ from search.cluster.start import cluster
 from search.context import set_up
 from search.dry_run import dry_run
 from search.inputs import Prepared, prepare
-from search.pipeline import REPORT, Outcome, draw_report, run_search
+from search.outcome import REPORT, Outcome
+from search.pipeline import draw_report, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -78,10 +79,11 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     return _print_outcomes(console, outcomes, asked, stopped=stopped)
 
 
-def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Outcome:
+def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Outcome:
     """Run one search from Python, such as a notebook, on a Ray cluster that ends with it.
 
-    Its results are in the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
+    It prints its plan and a line per trial, unless `quiet`. Its results are in the outcome and in
+    the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
     for invalid input, OSError where the machine fails.
     """
     if resume:

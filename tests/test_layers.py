@@ -23,6 +23,7 @@ LAYERS = {
         "session",
         "auto",
         "dry_run pipeline request",
+        "outcome",
         "final",
         "terminal",
         "planning",

@@ -23,6 +23,7 @@ from search import export, predict
 from search.final.predictor import Predictor
 from search.study import study as studies
 from tests import tiny
+from tests.attributes import attributes
 from tests.processes import Searched, free_port, run
 from trainables.parts.model.classifier import Classifier
 
@@ -71,13 +72,13 @@ def test_final_training_repeats_the_reported_curves_to_the_last_bit(
     record = json.loads((trained / "scores.json").read_text())
     study = studies.read_study(searched.folder)
     trial = str(record["configuration"]["trial"])
-    reported, tested = (study.user_attrs[key][trial] for key in ("reported", "tested"))
+    reported, tested = (attributes(study)[key][trial] for key in ("reported", "tested"))
     curves = {seed: tiny.curve(epochs) for seed, epochs in record["curves"].items()}
     assert curves == {seed: tiny.curve(reported[seed]) for seed in ("1000", "1001")}
     assert [run["test_accuracy"] for run in record["summary"]["test"]] == [
         tested[seed]["test_accuracy"] for seed in ("1000", "1001")
     ]
-    assert not set(curves) & {"0", *study.user_attrs["confirmed"][trial]}
+    assert not set(curves) & {"0", *attributes(study)["confirmed"][trial]}
 
 
 def test_the_model_folder_gives_the_recorded_test_score_in_a_new_process(trained: Path) -> None:

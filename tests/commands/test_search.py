@@ -27,6 +27,7 @@ from search.tracking import recorder
 from search.tracking.views import search_key
 from search.trials.floors import REGIMES as FLOORS
 from tests import tiny
+from tests.attributes import attributes
 from tests.mlflow_server import MlflowServer
 from tests.processes import (
     EPOCHS,
@@ -147,7 +148,7 @@ def test_each_epochs_resources_are_in_the_journal_the_table_and_mlflow(
     study = studies.read_study(searched.folder)
     curves = [records.epochs(trial) for trial in studies.trials(study)]
     for kind in ("confirmed", "reported"):
-        curves += [curve for seeds in study.user_attrs[kind].values() for curve in seeds.values()]
+        curves += [curve for seeds in attributes(study)[kind].values() for curve in seeds.values()]
     assert len(curves) == TRIALS + 4 + 3
     used = [(epoch[CPU_PERCENT], epoch[MEMORY_MB]) for curve in curves for epoch in curve]
     all_cpus, all_memory = 105 * (psutil.cpu_count() or 1), psutil.virtual_memory().total / 1e6
@@ -288,9 +289,9 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     after = studies.trials(studies.read_study(inputs.results / "grows"))
     assert search_folders(temporary) == []
     assert len(before) == 3 and len(after) == 6
-    assert [(trial.number, trial.state, trial.user_attrs) for trial in after[:3]] == [
-        (trial.number, trial.state, trial.user_attrs) for trial in before
-    ]
+    assert [
+        (trial.number, trial.state, trial.user_attrs, trial.system_attrs) for trial in after[:3]
+    ] == [(trial.number, trial.state, trial.user_attrs, trial.system_attrs) for trial in before]
 
     client = mlflow.MlflowClient(tracking_uri=server.uri)
     runs = {run.info.run_id: run.data.tags["regimen.kind"] for run in runs_of(client, "grows")}
@@ -337,9 +338,9 @@ def test_a_regime_of_two_files_that_fails_on_fresh_seeds_cannot_win(
     study = studies.read_study(inputs.results / "fragile")
     assert len(studies.trials(study)) == 12
     assert all(set(trial.params) <= {"draw"} for trial in study.get_trials())
-    attributes = study.user_attrs
-    assert attributes["winner"] == 0 and list(attributes["tested"]) == ["0"]
-    assert set(attributes["reported"]["0"]) == set(attributes["tested"]["0"]) == {"1000", "1002"}
+    recorded = attributes(study)
+    assert recorded["winner"] == 0 and list(recorded["tested"]) == ["0"]
+    assert set(recorded["reported"]["0"]) == set(recorded["tested"]["0"]) == {"1000", "1002"}
 
 
 @pytest.mark.parametrize(("budget", "code"), [("40s", 0), ("1s", 3)])
