@@ -66,14 +66,18 @@ def log_final(
     curves: Mapping[int, list[dict[str, Any]]],
     folder: Path,
     register: str | None,
+    tuning: Mapping[float, list[dict[str, Any]]] | None = None,
 ) -> None:
     """Log a parent run with the model and mean scores, and a nested run for each seed's curve.
+
+    `tuning` has the curves of the runs that tuned a field, by its value.
 
     `register` is the name for MLflow's model registry.
     """
     tags = _tags(summary, recipe, folder)
     recorder = Recorder(client, tags, SOURCE)
-    started = min(epochs[0][STARTED_AT] for epochs in curves.values())
+    every = [*curves.values(), *(tuning or {}).values()]
+    started = min(epochs[0][STARTED_AT] for epochs in every)
     ended = max(epochs[-1][ENDED_AT] for epochs in curves.values())
     accuracy = fmean(summary.confirmed_accuracy)
     name = f"{summary.name} final · {100 * accuracy:.1f}"
@@ -82,6 +86,15 @@ def log_final(
     shared = {**recipe["config"], "epochs": recipe["epochs"]}
     recorder.params(parent, {**shared, "seeds": len(curves)})
     tests = [asdict(run) for run in summary.test]
+    for value, epochs in (tuning or {}).items():
+        field, score = recipe["tuned"]["field"], epochs[-1]["best_validation_accuracy"]
+        name = f"{summary.regime} tune {field} {value:.4g} · {100 * score:.1f}"
+        run = recorder.start(name, "final-tune", parent=parent, started=epochs[0][STARTED_AT])
+        recorder.dataset(run)
+        recorder.params(run, {**shared, field: value, "seed": recipe.get("seed") or 0})
+        recorder.epochs(run, epochs)
+        recorder.set_tags(run, {"regimen.state": "COMPLETE"})
+        recorder.end(run, ended=epochs[-1][ENDED_AT])
     for seed, epochs in curves.items():
         score = epochs[-1]["best_validation_accuracy"]
         name = f"{summary.regime} final seed {seed} · {100 * score:.1f}"

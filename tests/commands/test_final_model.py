@@ -160,6 +160,37 @@ def post(address: str, body: dict[str, Any]) -> Any:
     return json.load(urllib.request.urlopen(request, timeout=30))
 
 
+def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
+    searched: Searched, trained: Path, tmp_path: Path
+) -> None:
+    """The learning rate is chosen on validation by runs on the search's seed; the runs that are
+    reported are on others, and alone are tested."""
+    large, out = tiny.write_model(tmp_path / "large", layers=3), tmp_path / "model"
+    best, store = searched.results / "best.yaml", f"sqlite:///{tmp_path / 'm.db'}"
+    flags = ["--model", str(large), "--tune", "learning_rate", "--trials", "2", "--seeds", "1"]
+    done = run("search.train", str(best), *flags, "--out", str(out), "--tracking-uri", store)
+    assert done.returncode == 0, done.stderr
+    assert "for 3 layers instead of 2" in done.stdout
+    record = json.loads((out / "scores.json").read_text())["configuration"]
+    before = yaml.safe_load(best.read_text())["config"]
+    rate = before["learning_rate"]
+    scores = record["tuned"]["best_validation_accuracy"]
+    assert [float(value) for value in scores] == pytest.approx([rate / 2, rate], rel=1e-5)
+    chosen = max(scores, key=lambda value: (scores[value], float(value)))
+    assert record["config"]["learning_rate"] == pytest.approx(float(chosen), rel=1e-5)
+    decay = record["config"]["layerwise_decay"]
+    assert decay**4 == pytest.approx(before["layerwise_decay"] ** 3)
+    assert record["model"]["source"] == str(large) and record["model"]["fingerprint"]
+    assert Predictor(out).classifier.encoder.layers()  # the folder loads
+    client = mlflow.MlflowClient(tracking_uri=store)
+    experiment = client.get_experiment_by_name("regimen").experiment_id
+    kinds = [found.data.tags["regimen.kind"] for found in client.search_runs([experiment])]
+    assert sorted(kinds) == ["final", "final-seed", "final-tune", "final-tune"]
+    tuned = client.search_runs([experiment], "tags.`regimen.kind` = 'final-tune'")
+    assert {found.data.params["seed"] for found in tuned} == {"0"}
+    assert not any("test_accuracy" in found.data.metrics for found in tuned)
+
+
 def test_the_registered_version_says_what_it_is(searched: Searched, trained: Path) -> None:
     """Its text links to the search's leaderboard; the final training stands there too."""
     client = mlflow.MlflowClient(tracking_uri=searched.store)
