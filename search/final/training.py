@@ -31,6 +31,7 @@ from search.terminal.console import SafeConsole
 from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
 from search.trials.worker import Parcel
+from trainables.parts.data.reading import reading_from
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.head import Head
 from trainables.parts.model.ngrams import NgramClassifier
@@ -172,10 +173,8 @@ def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
     prepared = prepare(
         data["source"],
         model["source"],
-        text_column=data.get("text_column"),
-        label_column=data.get("label_column"),
-        limit=data.get("limit"),
         max_tokens=recipe["max_tokens"],
+        **reading_from(data),
     )
     for what, then, now in (
         ("data", data.get("fingerprint"), prepared.corpus.fingerprint),
