@@ -11,7 +11,7 @@ from analysis.read.files import read_json
 from analysis.read.folder import SUMMARY
 from analysis.read.summary import Summary
 from search.allocation import Allocation, allocate
-from search.pipeline import Outcome
+from search.outcome import Outcome
 from search.spec import SearchSpec
 from search.study.configuration import points
 from search.study.study import read_study, trials

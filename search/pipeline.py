@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from search.atomic import write
 from search.cluster.room import Room
 from search.cluster.watchdog import hint
 from search.context import Context
+from search.outcome import Outcome
 from search.outputs import recipe
 from search.outputs import tables as results
 from search.polling import polling
@@ -48,19 +49,6 @@ FINAL_TRACKING_SECONDS = 30.0
 """What MLflow gets at the end for what it still lacks of a search, unless that is much."""
 FINAL_TRACKING_SECONDS_PER_RUN = 0.5
 """What it gets on top for each trial's run that it lacks, unless the search was interrupted."""
-
-
-REPORT = "report.html"
-"""The report's file, in a search's folder or in that of all searches."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a search ended: its summary (a row of the comparison table), and why it ended."""
-
-    spec: SearchSpec
-    summary: Summary
-    ending: Ending
 
 
 def run_search(
@@ -123,7 +111,7 @@ def run_search(
             raise
         if _finish_tracking(tracker, spec, study, summary, ending, console) and not interim:
             records.ALL_WRITTEN.write(study, True)
-    return Outcome(spec, summary, ending)
+    return Outcome(spec, summary, ending, tracker.page)
 
 
 def _run_trials(

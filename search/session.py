@@ -19,7 +19,8 @@ from search.context import set_up
 from search.dry_run import dry_run
 from search.ended import ended
 from search.inputs import Prepared, prepare
-from search.pipeline import REPORT, Outcome, draw_report, run_search
+from search.outcome import REPORT, Outcome
+from search.pipeline import draw_report, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -33,6 +34,7 @@ from search.terminal.console import SafeConsole
 from search.terminal.data import print_data, print_model
 from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
+from search.tracking.views import searches_page
 from search.trials.tuner import Ending
 from trainables.parts.data.corpus import Corpus
 
@@ -93,10 +95,11 @@ def print_ended(args: argparse.Namespace) -> int | None:
     return _print_outcomes(console, outcomes, asked, stopped=False)
 
 
-def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Outcome:
+def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Outcome:
     """Run one search from Python, such as a notebook, on a Ray cluster that ends with it.
 
-    Its results are in the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
+    It prints its plan and a line per trial, unless `quiet`. Its results are in the outcome and in
+    the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
     for invalid input, OSError where the machine fails.
     """
     require_storage(spec.results)
@@ -227,7 +230,9 @@ def _print_outcomes(
     report = spec.folder if len(outcomes) == 1 else spec.folder.parent
     if (report / REPORT).is_file():
         console.print(f"  {report / REPORT}")
-    console.print(f"  {next_commands.browse(_store(spec))}")
+    page = best.page if len(outcomes) == 1 else searches_page(best.page)
+    for line in next_commands.leaderboard(_store(spec), page):
+        console.print(f"  {line}")
     console.print(f"  {next_commands.export(spec)}")
     console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")
     return OK

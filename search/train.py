@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from analysis.command import OK, Parser, exit_code, program, user_path
 from search.folders import results_folder
 from search.seeds import MAX_REPORT_SEEDS
-from trainables.parts.config import Fraction, checked
+from trainables.parts.config import Fraction, Range, checked
 from trainables.parts.quote import quoted
 
 
@@ -52,6 +53,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
     )
     parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help=(
+            "Train another encoder than the recipe's, such as a larger one: a hub name, a local"
+            " folder or minilm. What depends on the number of layers is rescaled"
+        ),
+    )
+    parser.add_argument(
+        "--tune",
+        metavar="FIELD",
+        help=(
+            "First try --trials values of this field, the recipe's and others a factor of two"
+            " apart; the best on validation is trained"
+        ),
+    )
+    parser.add_argument(
+        "--trials",
+        type=int,
+        metavar="N",
+        help="Number of values that --tune tries (default: 4)",
+    )
+    parser.add_argument(
         "--onnx",
         action="store_true",
         help="Also write the model as ONNX, in float32 and in int8 (needs: pip install"
@@ -82,6 +105,10 @@ def _run(args: argparse.Namespace) -> int:
     # Everything that can be refused is checked before the training.
     if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
         raise ValueError(f"--seeds must be from 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
+    if args.trials is not None and args.tune is None:
+        raise ValueError("--trials needs --tune")
+    trials = 4 if args.trials is None else args.trials
+    checked("--trials", trials, Annotated[int, Range(2, 20)])
     checked("--answer-precision", args.answer_precision, Fraction)
     results_folder(args.results)
     with user_path(args.file):
@@ -93,6 +120,7 @@ def _run(args: argparse.Namespace) -> int:
     from search.final import training
     from search.final.folder import check_out
     from search.final.mlflow_model import check_registered_name
+    from search.final.transfer import transfer
     from search.outputs.recipe import read_recipe
     from search.terminal import next_commands
     from search.terminal.console import SafeConsole, print_table
@@ -101,6 +129,10 @@ def _run(args: argparse.Namespace) -> int:
     check_out(args.out)
     check_registered_name(args.register)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
+    if args.model is not None:
+        recipe, notes = transfer(recipe, args.model)
+        for line in notes:
+            console.print(line)
     spec = training.TrainSpec(
         recipe=recipe,
         out=args.out,
@@ -110,6 +142,8 @@ def _run(args: argparse.Namespace) -> int:
         register=args.register,
         tracking_uri=args.tracking_uri,
         results=args.results,
+        tune=args.tune,
+        tune_trials=trials,
     )
     final = training.train(spec, console)
     evidence = Evidence.beside(results_folder(args.results), [final.summary])

@@ -23,6 +23,7 @@ LAYERS = {
         "session",
         "auto ended",
         "dry_run pipeline request",
+        "outcome",
         "final",
         "terminal",
         "planning",

@@ -1,5 +1,6 @@
 """A final training in MLflow: a run for each seed, and the model, ready to serve and register."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,15 +13,23 @@ from typing import Any
 import search
 import trainables
 from analysis.read.summary import Summary
+from search.final.record import SCORES
 from search.reports import ENDED_AT, STARTED_AT
-from search.tracking.recorder import Recorder, test_metrics
+from search.spec import SearchSpec
+from search.terminal.text import counted
+from search.tracking import views
+from search.tracking.recorder import EXPERIMENT, Recorder, test_metrics
+from trainables.parts.data.reading import reading_from
 from trainables.parts.quote import quoted
 
 SERVING = Path(__file__).with_name("serving.py")
 EXAMPLE_TEXTS = ["wake me at seven", "what's the weather like in oslo"]
+SOURCE = "search.train"
+NEWEST = "newest"
+"""The alias of the version that was registered last."""
 ANONYMOUS_TAGS = {
     "mlflow.user": "unknown",
-    "mlflow.source.name": "search.train",
+    "mlflow.source.name": SOURCE,
     "mlflow.source.git.repoURL": "",
 }
 """Tags that MLflow would fill from the machine: the user's name, the folder of the code, and an
@@ -59,35 +68,109 @@ def log_final(
     curves: Mapping[int, list[dict[str, Any]]],
     folder: Path,
     register: str | None,
+    tuning: Mapping[float, list[dict[str, Any]]] | None = None,
 ) -> None:
     """Log a parent run with the model and mean scores, and a nested run for each seed's curve.
 
+    `tuning` has the curves of the runs that tuned a field, by its value.
+
     `register` is the name for MLflow's model registry.
     """
-    tags = {"regimen.regime": summary.regime, "data": summary.data, "model": summary.model}
-    recorder = Recorder(client, tags)
-    started = min(epochs[0][STARTED_AT] for epochs in curves.values())
-    parent = recorder.start(f"{summary.name} final", "final", started=started)
+    tags = _tags(summary, recipe, folder)
+    recorder = Recorder(client, tags, SOURCE)
+    every = [*curves.values(), *(tuning or {}).values()]
+    started = min(epochs[0][STARTED_AT] for epochs in every)
+    ended = max(epochs[-1][ENDED_AT] for epochs in curves.values())
+    accuracy = fmean(summary.confirmed_accuracy)
+    name = f"{summary.name} final · {100 * accuracy:.1f}"
+    parent = recorder.start(name, "final", started=started)
+    recorder.dataset(parent)
     shared = {**recipe["config"], "epochs": recipe["epochs"]}
     recorder.params(parent, {**shared, "seeds": len(curves)})
     tests = [asdict(run) for run in summary.test]
+    for value, epochs in (tuning or {}).items():
+        field, score = recipe["tuned"]["field"], epochs[-1]["best_validation_accuracy"]
+        name = f"{summary.regime} tune {field} {value:.4g} · {100 * score:.1f}"
+        run = recorder.start(name, "final-tune", parent=parent, started=epochs[0][STARTED_AT])
+        recorder.dataset(run)
+        recorder.params(run, {**shared, field: value, "seed": recipe.get("seed") or 0})
+        recorder.epochs(run, epochs)
+        recorder.set_tags(run, {"regimen.state": "COMPLETE"})
+        recorder.end(run, ended=epochs[-1][ENDED_AT])
     for seed, epochs in curves.items():
-        name = f"{summary.regime} final seed {seed}"
+        score = epochs[-1]["best_validation_accuracy"]
+        name = f"{summary.regime} final seed {seed} · {100 * score:.1f}"
         run = recorder.start(name, "final-seed", parent=parent, started=epochs[0][STARTED_AT])
+        recorder.dataset(run)
         recorder.params(run, {**shared, "seed": seed})
         recorder.epochs(run, epochs)
         own = [scores for scores in tests if scores["seed"] == seed]
         recorder.metrics(run, test_metrics(own), epochs[-1][ENDED_AT])
+        recorder.set_tags(run, {"regimen.state": "COMPLETE"})
         recorder.end(run, ended=epochs[-1][ENDED_AT])
-    accuracy = fmean(summary.confirmed_accuracy)
-    recorder.metrics(parent, {"confirmed_accuracy": accuracy, **test_metrics(tests)})
+    metrics = {"best_validation_accuracy": accuracy, "confirmed_accuracy": accuracy}
+    recorder.metrics(parent, {**metrics, **test_metrics(tests)}, ended)
     client.log_artifact(parent, str(folder / "scores.json"))
-    _log_model(uri, parent, folder, register)
+    version = _log_model(uri, parent, folder, register)
+    if register is not None:
+        _describe(client, register, version, summary, {**tags, "regimen.final_run": parent})
+    recorder.set_tags(parent, {"regimen.state": "COMPLETE"})
     recorder.end(parent)
 
 
-def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
-    """Log the model as code and files, without a pickle.
+def _tags(summary: Summary, recipe: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """What a final training is of: its search, data, model and code."""
+    data, trained = recipe["data"], json.loads((folder / SCORES).read_text(encoding="utf-8"))
+    spec = SearchSpec(
+        regime=summary.regime, data=summary.data, model=summary.model, **reading_from(data)
+    )
+    tags = {
+        "regimen.search": summary.name,
+        "regimen.regime": summary.regime,
+        "regimen.trial": recipe.get("trial"),
+        "data": spec.data_name,
+        "data_fingerprint": data.get("fingerprint"),
+        "model": summary.model,
+        "model_fingerprint": recipe["model"].get("fingerprint"),
+        "git_commit": trained.get("commit"),
+        **{f"version.{name}": number for name, number in trained["versions"].items()},
+    }
+    return {name: str(value) for name, value in tags.items() if value is not None}
+
+
+def _describe(
+    client: Any, name: str, version: str, summary: Summary, tags: Mapping[str, str]
+) -> None:
+    """Say in the registry what the version is, and where it comes from.
+
+    The alias always points at the version that was registered last: it says nothing about which is
+    better.
+    """
+    page = views.page(
+        client.get_experiment_by_name(EXPERIMENT).experiment_id, views.search_key(summary.name)
+    )
+    validation = f"{100 * fmean(summary.confirmed_accuracy):.1f} %"
+    seeds = len(summary.confirmed_accuracy)
+    scores = f"validation accuracy {validation}, the mean of {counted(seeds, 'seed')}"
+    if summary.test:
+        tested = fmean(run.test_accuracy for run in summary.test)
+        scores += f"; test accuracy {100 * tested:.1f} %"
+    text = (
+        f"`{summary.regime}` on `{tags['model']}`, data `{tags['data']}`: {scores}. This is the"
+        f" seed with the best validation accuracy. Its search: [{summary.name}]({page[1:]})."
+    )
+    if not client.get_registered_model(name).description:
+        client.update_registered_model(
+            name, f"Classifies short texts into the labels of `{tags['data']}`. Made by Regimen."
+        )
+    client.update_model_version(name, version, text)
+    for tag, value in tags.items():
+        client.set_model_version_tag(name, version, tag, value)
+    client.set_registered_model_alias(name, NEWEST, version)
+
+
+def _log_model(uri: str, run: str, folder: Path, register: str | None) -> str:
+    """Log the model as code and files, without a pickle; returns its version in the registry.
 
     To serve it, MLflow executes `serving.py`, which loads the folder.
     """
@@ -104,7 +187,7 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
     )
     mlflow.set_tracking_uri(uri)
     with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run):
-        mlflow.pyfunc.log_model(
+        logged = mlflow.pyfunc.log_model(
             name="model",
             # MLflow records the file's path: a copy hides whose home it is in.
             python_model=shutil.copy(SERVING, scratch),
@@ -116,6 +199,7 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> None:
             registered_model_name=register,
             tags=ANONYMOUS_TAGS,
         )
+    return str(logged.registered_model_version)
 
 
 def requirements() -> list[str]:

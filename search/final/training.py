@@ -19,6 +19,8 @@ from search.final.folder import write_folder
 from search.final.mlflow_model import log_final
 from search.final.onnx_files import OnnxScores, add_onnx
 from search.final.record import SCORES
+from search.final.transfer import values_around
+from search.final.tuning import job_of, tune
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import last_contrastive_loss
@@ -28,8 +30,7 @@ from search.spec import SearchSpec
 from search.terminal.console import SafeConsole
 from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
-from search.trials.tuner import put
-from search.trials.worker import Job, Parcel
+from search.trials.worker import Parcel
 from trainables.parts.data.reading import reading_from
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.head import Head
@@ -61,6 +62,10 @@ class TrainSpec:
     """MLflow server or store; None: MLFLOW_TRACKING_URI, else an SQLite file in `results`."""
     results: str = "results"
     """Folder of the SQLite file."""
+    tune: str | None = None
+    """A field of the recipe that is tuned first, on validation and the search's seed."""
+    tune_trials: int = 4
+    """Number of its values, the recipe's own among them."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,14 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     recipe = spec.recipe
     if spec.onnx:
         _require_onnx(recipe["regime"])
+    configs = _tuned_configs(spec)
     prepared = _load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
     client = connect(store, spec.results)
     with cluster(os.environ.get("RAY_ADDRESS")):
         per_run = _resources(recipe, console)
+        recipe = {**recipe, "model": {**recipe["model"], "fingerprint": prepared.model_fingerprint}}
+        recipe, tuning = tune(recipe, spec.tune, configs, prepared, per_run, console)
         runs = _train_seeds(recipe, spec.seeds, prepared, per_run, console)
     summary = _summary(recipe, prepared, runs)
     classifier = _classifier(recipe, prepared, runs.model)
@@ -121,7 +129,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     out = write_folder(spec.out, classifier, prepared.tokenizer, record)
     onnx = _add_onnx(out, prepared) if spec.onnx else []
     try:
-        log_final(client, store, summary, recipe, runs.curves, out, spec.register)
+        log_final(client, store, summary, recipe, runs.curves, out, spec.register, tuning)
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
         problem = (
             f"the model is in {quoted(str(out))}, but MLflow at '{store}' lacks some of it:"
@@ -129,6 +137,19 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         )
         raise OSError(without_password(problem, store)) from error
     return Final(out, summary, confidence, onnx)
+
+
+def _tuned_configs(spec: TrainSpec) -> dict[float, dict[str, Any]]:
+    """The configurations that tuning compares, by the value of the tuned field.
+
+    Raises ValueError where the field cannot be tuned, or a value is out of its range.
+    """
+    regime, config = spec.recipe["regime"], spec.recipe["config"]
+    if spec.tune is None:
+        return {}
+    build = trainables.load(regime).Config.from_dict
+    values = values_around(config, regime, spec.tune, spec.tune_trials)
+    return {value: build({**config, spec.tune: value}).to_dict() for value in values}
 
 
 def _require_onnx(regime: str) -> None:
@@ -185,16 +206,7 @@ def _train_seeds(
     console: Console,
 ) -> Runs:
     """Train on each seed, and test where there is a test split."""
-    data, pretrained = put(prepared.data, prepared.small)
-    job = Job(
-        recipe["regime"],
-        data,
-        pretrained,
-        recipe["epochs"],
-        recipe["precision"],
-        per_run.device,
-        per_run.threads,
-    )
+    job = job_of(recipe, prepared, per_run)
     seeds = report_seeds(recipe.get("seed") or 0, number)
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     done: dict[int, Curve] = {}

@@ -1,13 +1,19 @@
 """What a search records in its study: every key of the journal, with its typed reader and writer.
 
-Optuna itself keeps parameters, states, scores and reported accuracies. Everything else is a user
-attribute of a trial or of the study, and its name stands in this file only.
+Optuna itself keeps parameters, states, scores and reported accuracies. Everything else is an
+attribute of a trial or of the study, and its name stands in this file only: a user attribute if
+people want to see it in Optuna's dashboard, else (epochs, curves, predictions) a system attribute.
+Early versions had user attributes only, and are read too.
 """
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Protocol, TypeVar
+
+import optuna
+from optuna.trial import FrozenTrial
 
 from search.reports import BESIDE_EPOCH
 from trainables.parts.training.epoch import Epoch
@@ -20,7 +26,7 @@ Scores = dict[str, float]
 
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 EPOCH_PREFIX = "epoch:"
-"""A trial's attribute `epoch:N` is its N-th epoch."""
+"""A trial's system attribute `epoch:N` is its N-th epoch."""
 EARLIER_NAMES = {
     "best_accuracy": "best_validation_accuracy",
     "accuracy": "test_accuracy",
@@ -59,37 +65,73 @@ class Key(Generic[T]):
 
 
 @dataclass(frozen=True)
+class HiddenKey(Generic[T]):
+    """A system attribute of the study, which Optuna's dashboard does not show."""
+
+    name: str
+
+    def read(self, study: optuna.Study) -> T | None:
+        """Its value; None where it was not recorded."""
+        value: T | None = _attributes(study, self.name).get(self.name)
+        return value
+
+    def write(self, study: optuna.Study, value: T) -> None:
+        """Record it. The value goes through JSON, so that it is read back as it is here."""
+        _hide(study, self.name, value)
+
+
+@dataclass(frozen=True)
 class RunKey(Generic[T]):
     """An attribute of the study with a value for each of several full runs: of a trial on a
     seed."""
 
     name: str
+    hidden: bool = False
+    """Whether it is a system attribute, which Optuna's dashboard does not show."""
 
-    def read(self, study: HasAttributes) -> dict[int, dict[int, T]]:
+    def read(self, study: optuna.Study) -> dict[int, dict[int, T]]:
         """The values by trial number and seed, in the order in which they were recorded."""
-        recorded: dict[str, dict[str, T]] = study.user_attrs.get(self.name, {})
+        recorded: dict[str, dict[str, T]] = _attributes(study, self.name).get(self.name, {})
         return {
             int(trial): {int(seed): renamed(value) for seed, value in runs.items()}
             for trial, runs in recorded.items()
         }
 
-    def of(self, study: HasAttributes, trial: int | None) -> dict[int, T]:
+    def of(self, study: optuna.Study, trial: int | None) -> dict[int, T]:
         """The values of a trial by seed; empty where there are none."""
         return {} if trial is None else self.read(study).get(trial, {})
 
-    def recorded(self, study: HasAttributes) -> bool:
+    def recorded(self, study: optuna.Study) -> bool:
         """Whether it was recorded, even if it is empty."""
-        return self.name in study.user_attrs
+        return self.name in _attributes(study, self.name)
 
-    def begin(self, study: Any) -> None:
+    def begin(self, study: optuna.Study) -> None:
         """Record that there are no runs yet."""
-        study.set_user_attr(self.name, {})
+        self.write(study, {})
 
-    def add(self, study: Any, trial: int, seed: int, value: T) -> None:
+    def add(self, study: optuna.Study, trial: int, seed: int, value: T) -> None:
         """Record the value of one run."""
-        recorded = study.user_attrs.get(self.name, {})
+        recorded = _attributes(study, self.name).get(self.name, {})
         runs = {**recorded.get(str(trial), {}), str(seed): value}
-        study.set_user_attr(self.name, json.loads(json.dumps({**recorded, str(trial): runs})))
+        self.write(study, {**recorded, str(trial): runs})
+
+    def write(self, study: optuna.Study, values: Mapping[str, Any]) -> None:
+        """Record the values of all runs, by trial and seed as text."""
+        if self.hidden:
+            _hide(study, self.name, values)
+        else:
+            study.set_user_attr(self.name, json.loads(json.dumps(values)))
+
+
+def _attributes(study: optuna.Study, name: str) -> dict[str, Any]:
+    """The attributes of the study that have `name`, if any has."""
+    hidden = study._storage.get_study_system_attrs(study._study_id)
+    return copy.deepcopy({name: hidden[name]}) if name in hidden else study.user_attrs
+
+
+def _hide(study: optuna.Study, name: str, value: Any) -> None:
+    value = json.loads(json.dumps(value))
+    study._storage.set_study_system_attr(study._study_id, name, value)
 
 
 # Of a trial
@@ -129,13 +171,13 @@ Journals of early versions have none."""
 
 # Of the study: the runs on other seeds, under the names that the first version recorded
 
-CHOICE_RUNS = RunKey[list[Record]]("confirmed")
+CHOICE_RUNS = RunKey[list[Record]]("confirmed", hidden=True)
 """Epochs of the runs that choose the winner."""
 CHOICE_FAILURES = RunKey[str]("confirm_failed")
 """Why a run that was to choose the winner failed."""
 WINNER = Key[int | None]("winner", None)
 """The number of the winning trial."""
-REPORT_RUNS = RunKey[list[Record]]("reported")
+REPORT_RUNS = RunKey[list[Record]]("reported", hidden=True)
 """Epochs of the winner's runs that are reported. Journals of early versions have none of these:
 they reported the runs that chose the winner."""
 REPORT_FAILURES = RunKey[str]("report_failed")
@@ -146,33 +188,34 @@ TEST_SCORES = RunKey[Scores]("tested")
 """Scores of the reported runs on the test split."""
 
 
-def predictions(trial: int, seed: int) -> Key[dict[str, list[Any]] | None]:
+def predictions(trial: int, seed: int) -> HiddenKey[dict[str, list[Any]]]:
     """What a reported run predicts on validation: `predicted` (label indices) and `confidence`
     (their probabilities), in the order of the split."""
-    return Key(f"predicted:{trial}:{seed}", None)
+    return HiddenKey(f"predicted:{trial}:{seed}")
 
 
-def correct(split: str, trial: int, seed: int) -> Key[Record | None]:
+def correct(split: str, trial: int, seed: int) -> HiddenKey[Record]:
     """Which sentences of `validation` or `test` a choice or report run got right: `sentences`,
     their number, and `correct`, the bits as `analysis.read.correct` packs them. Journals of early
     versions have none."""
-    return Key(f"correct:{split}:{trial}:{seed}", None)
+    return HiddenKey(f"correct:{split}:{trial}:{seed}")
 
 
-def epochs(trial: HasAttributes) -> list[Record]:
+def epochs(trial: FrozenTrial) -> list[Record]:
     """The epochs that a trial reported, in order."""
-    attributes = trial.user_attrs
+    attributes = {**trial.user_attrs, **trial.system_attrs}
     names = [name for name in attributes if name.startswith(EPOCH_PREFIX)]
     names.sort(key=lambda name: int(name.removeprefix(EPOCH_PREFIX)))
     return [renamed(attributes[name]) for name in names]
 
 
-def record_epoch(trial: Any, report: Mapping[str, Any]) -> None:
+def record_epoch(trial: optuna.Trial, report: Mapping[str, Any]) -> None:
     """Record the epoch that a trial's report holds, and what the worker measured beside it."""
     fields_of_epoch = {name: report[name] for name in EPOCH_FIELDS if name in report}
     epoch = Epoch(**fields_of_epoch).to_dict()  # what the report lacks has its default
     epoch |= {name: report[name] for name in BESIDE_EPOCH if name in report}
-    trial.set_user_attr(f"{EPOCH_PREFIX}{epoch['epoch']}", epoch)
+    name = f"{EPOCH_PREFIX}{epoch['epoch']}"
+    trial.storage.set_trial_system_attr(trial._trial_id, name, json.loads(json.dumps(epoch)))
 
 
 def renamed(value: Any) -> Any:

@@ -19,6 +19,8 @@ from search.study.pruners import pruner
 from search.study.samplers import sampler
 
 JOURNAL = "study.journal"
+SCORE = "best_validation_accuracy"
+"""What a trial's value is."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -40,6 +42,8 @@ def open_study(spec: SearchSpec) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
     )
+    if not study.metric_names:  # as Optuna's dashboard shows them
+        study.set_metric_names([SCORE])
     # All points in a new study; those still missing in one that was killed while it queued them.
     queued = len(study.get_trials(deepcopy=False))
     for point in points(spec)[queued:]:

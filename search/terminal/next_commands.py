@@ -48,6 +48,16 @@ def report(folder: Path) -> str:
     return f"{program('analysis.report')} {shlex.quote(str(folder))}"
 
 
+def leaderboard(uri: str, page: str | None) -> list[str]:
+    """How to see a page of MLflow's UI, a line each: the command that serves it, its address."""
+    first = browse(uri)
+    if page is None or first.partition(":")[0] == "databricks":
+        return [first]
+    if first.startswith(("http://", "https://")):
+        return [f"{first.rstrip('/')}{page}"]
+    return [first, f"http://127.0.0.1:5000{page}"]
+
+
 def browse(uri: str) -> str:
     """How to see MLflow's pages: the address of a server, or the command that serves a store.
 

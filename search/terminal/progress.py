@@ -145,7 +145,7 @@ class Progress:
     def _draw(self, live: Live, trials: list[FrozenTrial]) -> None:
         """Redraw at once where a running trial has changed, else once a second for the clock."""
         running = [
-            (trial.number, len(trial.user_attrs))
+            (trial.number, len(trial.user_attrs) + len(trial.system_attrs))
             for trial in trials
             if not trial.state.is_finished()
         ]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.tracking.recorder import EPOCHS_TAG
+
 
 @dataclass
 class LoggedRun:
@@ -31,7 +33,7 @@ class LoggedRun:
             status=run.info.status,
             described=bool(run.data.params),
             data=bool(run.inputs and run.inputs.dataset_inputs),
-            epochs=int(run.data.metrics.get("epoch", 0)),
+            epochs=int(run.data.tags.get(EPOCHS_TAG) or run.data.metrics.get("epoch", 0)),
             metrics=dict(run.data.metrics),
             tags=dict(run.data.tags),
             last=started,

@@ -19,6 +19,8 @@ from trainables.parts.quote import reason
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
 NO_METRICS = ("epoch", "stage", "steps", "micro_batch")
+EPOCHS_TAG = "regimen.epochs"
+"""How many epochs of a run are logged. Early versions had a metric `epoch` instead."""
 EPOCH_METRICS = (*(name for name in EPOCH_FIELDS if name not in NO_METRICS), *SYSTEM_METRICS)
 """What is logged of each epoch."""
 OUR_TAGS = (
@@ -118,15 +120,16 @@ class OutOfTime(Exception):
 
 
 class Recorder:
-    """Writes runs of one experiment. `tags` are set on every run that it starts.
+    """Writes runs of one experiment. `tags` are set on every run that it starts; `source` is the
+    command that makes them.
 
     After `deadline` (by `time.monotonic`) it starts no request and raises OutOfTime. A request
     whose answer was lost is sent again with exactly the same content, because MLflow keeps one of
     two equal points. So the times `started` and `at` come from the study.
     """
 
-    def __init__(self, client: Any, tags: Mapping[str, str]) -> None:
-        self.client, self.tags = client, dict(tags)
+    def __init__(self, client: Any, tags: Mapping[str, str], source: str) -> None:
+        self.client, self.tags, self.source = client, dict(tags), source
         self.deadline = math.inf
         self.runs_started = self.epochs_logged = 0
         self._experiment: str | None = None
@@ -138,6 +141,11 @@ class Recorder:
         if self._experiment is None:
             self.check()
             self._experiment = self.client.get_experiment_by_name(EXPERIMENT).experiment_id
+        return self._experiment
+
+    @property
+    def known_experiment(self) -> str | None:
+        """The same, where it is known already."""
         return self._experiment
 
     def check(self) -> None:
@@ -183,7 +191,11 @@ class Recorder:
         all_tags = {
             **self.tags,
             "mlflow.runName": name,
+            "mlflow.source.name": self.source,
+            "mlflow.source.type": "LOCAL",
+            "mlflow.source.git.commit": self.tags.get("git_commit", "").removesuffix("+"),
             "regimen.kind": kind,
+            "regimen.state": "RUNNING",
             **nested,
             **(tags or {}),
         }
@@ -231,9 +243,9 @@ class Recorder:
     ) -> int:
         """Log the epochs above number `after` in few calls; return the last one's number.
 
-        The metric `epoch` goes with each, and says later which ones MLflow has.
+        A tag goes with each call, and says later which ones MLflow has.
         """
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric, RunTag
 
         start = time.time() if started is None else started
         new = [
@@ -241,31 +253,61 @@ class Recorder:
             for epoch, ended in zip(epochs, epoch_ends(epochs, start))
             if epoch["epoch"] > after
         ]
-        names = (*EPOCH_METRICS, "epoch")
         # An epoch is logged in one call, so that MLflow has all of it or nothing.
-        batch = MAX_METRICS_PER_CALL // len(names)
+        batch = MAX_METRICS_PER_CALL // len(EPOCH_METRICS)
         for first in range(0, len(new), batch):
             self.check()
+            part = new[first : first + batch]
             metrics = [
                 Metric(name, float(epoch[name]), _milliseconds(at), epoch["epoch"])
-                for epoch, at in new[first : first + batch]
-                for name in names
+                for epoch, at in part
+                for name in EPOCH_METRICS
                 if epoch.get(name) is not None
             ]
-            self.client.log_batch(run, metrics=metrics)
-            self.epochs_logged += len(new[first : first + batch])
+            logged = RunTag(EPOCHS_TAG, str(part[-1][0]["epoch"]))
+            self.client.log_batch(run, metrics=metrics, tags=[logged])
+            self.epochs_logged += len(part)
         last: int = new[-1][0]["epoch"] if new else after
         return last
 
-    def dataset(self, run: str, source: str, fingerprint: str, rows: str) -> None:
-        """Log the data set, as MLflow's UI shows it. Logging it again changes nothing."""
+    def curve(
+        self, run: str, name: str, points: Sequence[tuple[int, float, float]], tags: dict[str, str]
+    ) -> None:
+        """Log points of one metric (step, seconds since 1970, value), and tags with them."""
+        from mlflow.entities import Metric, RunTag
+
+        metrics = [Metric(name, value, _milliseconds(at), step) for step, at, value in points]
+        for first in range(0, max(1, len(metrics)), MAX_METRICS_PER_CALL):
+            self.check()
+            part = metrics[first : first + MAX_METRICS_PER_CALL]
+            ended = first + MAX_METRICS_PER_CALL >= len(metrics)
+            found = [RunTag(name, value) for name, value in tags.items()] if ended else []
+            self.client.log_batch(run, metrics=part, tags=found)
+
+    def save_views(self, views: Mapping[str, str]) -> None:
+        """Save views of MLflow's UI, where the experiment does not have them already."""
+        self.check()
+        has = self.client.get_experiment(self.experiment).tags
+        for name, value in views.items():
+            if has.get(name) != value:
+                self.check()
+                self.client.set_experiment_tag(self.experiment, name, value)
+
+    def dataset(self, run: str) -> None:
+        """Log the data set that the tags describe, as MLflow's UI shows it.
+
+        Logging it again changes nothing.
+        """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
+        if "data_fingerprint" not in self.tags:
+            return
+        source, rows = self.tags["data"], self.tags.get("data_rows", "")
         self.check()
         columns = [{"name": name, "type": "string", "required": True} for name in ("text", "label")]
         described = Dataset(
             name=_text(source)[:MAX_DATASET_NAME_CHARACTERS],
-            digest=fingerprint,
+            digest=self.tags["data_fingerprint"],
             source_type="local",
             source=json.dumps({"uri": _text(source)}),
             schema=json.dumps({"mlflow_colspec": columns}),

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,6 +25,7 @@ from search.reports import ENDED_AT, STARTED_AT, epoch_ends
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import trials
+from search.tracking import artifacts, views
 from search.tracking.identity import IDENTITY, settings
 from search.tracking.logged_run import LoggedRun
 from search.tracking.paper_runs import log_paper
@@ -32,8 +33,7 @@ from search.tracking.recorder import OutOfTime, Recorder, test_metrics, without_
 from trainables.parts.quote import reason
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
-ARTIFACTS = (".json", ".csv", ".yaml", ".md", ".html")
-FIGURES = "report_figures/*.svg"
+STATE_TAG, ENDED_TAG = "regimen.state", "regimen.trials_ended"
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
 CLOSE_SECONDS = 2.0
@@ -59,7 +59,7 @@ class Tracker:
             **tags,
             IDENTITY: self.identity,
         }
-        self.recorder = Recorder(client, all_tags)
+        self.recorder = Recorder(client, all_tags, "search.run")
         self.parent: LoggedRun | None = None
         self.runs: dict[str, LoggedRun] = {}
         self.up_to_date = False
@@ -69,6 +69,12 @@ class Tracker:
         """Artifacts that MLflow has: run, name, SHA-256."""
         self.ended = 0.0
         self.lock = threading.Lock()
+
+    @property
+    def page(self) -> str | None:
+        """The path of the search's leaderboard in MLflow's UI; None before it was ever reached."""
+        experiment = self.recorder.known_experiment
+        return experiment and views.page(experiment, views.search_key(str(self.spec.name)))
 
     def sync(self, study: optuna.Study, *, within: float = SYNC_SECONDS) -> None:
         """Log what MLflow lacks of the study, or as much as fits into `within` seconds."""
@@ -166,6 +172,7 @@ class Tracker:
             parent = self._parent(study, live)
             for trial in logged_trials(study):
                 self._sync_trial(parent, trial, live)
+            self._progress(study, parent)
             for kind, key in (("choice", records.CHOICE_RUNS), ("report", records.REPORT_RUNS)):
                 for number, runs in key.read(study).items():
                     for seed, epochs in runs.items():
@@ -184,13 +191,14 @@ class Tracker:
     def _find(self) -> None:
         """Read the search's runs from MLflow."""
         self.recorder.locate(self.spec.results)
+        self.recorder.save_views(views.search_view(str(self.spec.name)) | views.searches_view())
         logged = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
         children = Counter(run.data.tags.get("mlflow.parentRunId") for run in logged)
         # A late request may have made a second run with the same key. The fuller one stays.
         logged.sort(
             key=lambda run: (
                 -children[run.info.run_id],
-                -run.data.metrics.get("epoch", 0),
+                -LoggedRun.read(run).epochs,
                 run.info.run_id,
             )
         )
@@ -224,12 +232,7 @@ class Tracker:
             )
             self.parent.described = True
         self._add(self.parent, {}, settings(self.spec))
-        tags = self.recorder.tags
-        if not self.parent.data and "data_fingerprint" in tags:
-            self.recorder.dataset(
-                self.parent.id, tags["data"], tags["data_fingerprint"], tags.get("data_rows", "")
-            )
-            self.parent.data = True
+        self._data(self.parent)
         if live:
             self._reopen(self.parent)
         return self.parent
@@ -247,10 +250,28 @@ class Tracker:
         run = self.recorder.start(name, kind, parent=parent, tags=tags, started=started)
         return LoggedRun(run, started, last=started)
 
+    def _data(self, run: LoggedRun) -> None:
+        if not run.data:
+            self.recorder.dataset(run.id)
+            run.data = True
+
+    def _progress(self, study: optuna.Study, parent: LoggedRun) -> None:
+        """The best score so far over the trials that have ended, as a curve of the search."""
+        ended = [trial for trial in trials(study) if trial.datetime_complete]
+        if not ended or parent.tags.get(ENDED_TAG) == str(len(ended)):
+            return
+        logged = int(parent.tags.get(ENDED_TAG, 0))
+        points = [point for point in best_so_far(ended) if point[0] > logged]
+        tags = {ENDED_TAG: str(len(ended)), **_named(str(self.spec.name), points)}
+        self.recorder.curve(parent.id, "best_validation_accuracy", points, tags)
+        parent.tags |= tags
+        parent.metrics |= {"best_validation_accuracy": points[-1][2]} if points else {}
+
     def _reopen(self, run: LoggedRun) -> None:
         if run.status != "RUNNING":
             self.recorder.reopen(run.id)
             run.status = "RUNNING"
+            self._add(run, {}, {STATE_TAG: "RUNNING"})
 
     def _run(
         self,
@@ -269,6 +290,7 @@ class Tracker:
             tags = {"regimen.trial": str(trial.number), "regimen.key": key}
             run = self.runs[key] = self._start(name, kind, started, tags, parent.id)
         if not run.described:
+            self._data(run)
             values = {**records.CONFIG.read(trial), "seed": seed, "epochs": self.spec.epochs}
             self.recorder.params(run.id, values)
             run.described = True
@@ -300,16 +322,16 @@ class Tracker:
             self._reopen(run)
 
     def _end_trial(self, run: LoggedRun, trial: FrozenTrial, epochs: list[dict[str, Any]]) -> None:
-        """End a trial's run, with its result in the name: `supcon 007 · 0.8731`."""
+        """End a trial's run, with its result in the name: `supcon 007 · 87.3`."""
         state = trial.state.name
         result = {
-            "COMPLETE": f"{trial.value or 0:.4f}",
+            "COMPLETE": percent(trial.value or 0.0),
             "PRUNED": f"pruned after {len(epochs)}",
             "FAIL": "failed",
         }[state]
         tags = {
             "mlflow.runName": f"{self.spec.regime} {trial.number:03d} · {result}",
-            "regimen.state": state,
+            STATE_TAG: state,
         }
         if failure := records.FAILURE.read(trial):
             tags["regimen.reason"] = failure
@@ -371,18 +393,23 @@ class Tracker:
         wins = kind == "report" and records.WINNER.read(study) == number
         if wins and scores is None and records.TEST_EXPECTED.read(study):
             return
-        self._end(run, "FINISHED", test_metrics([scores] if scores else []), {}, run.last)
+        tags = {STATE_TAG: "COMPLETE"}
+        if epochs:
+            score = percent(epochs[-1]["best_validation_accuracy"])
+            tags["mlflow.runName"] = f"{name} · {score}"
+        self._end(run, "FINISHED", test_metrics([scores] if scores else []), tags, run.last)
 
     def _sync_floor(self, parent: LoggedRun, regime: str, record: records.Record) -> None:
         """A floor's run. Its test scores arrive later."""
         key = f"floor {regime}"
         run = self.runs.get(key)
         if run is None:
-            name = f"{key} · {record['validation_accuracy']:.4f}"
+            name = f"{key} · {percent(record['validation_accuracy'])}"
             tags = {"regimen.regime": regime, "regimen.key": key}
             run = self._start(name, "floor", record[STARTED_AT], tags, parent.id)
             self.runs[key] = run
         if not run.described:
+            self._data(run)
             self.recorder.params(run.id, {**record["config"], "seed": self.spec.seed})
             run.described = True
         metrics = {
@@ -393,39 +420,38 @@ class Tracker:
             **record.get("test", {}),
         }
         run.last = record[ENDED_AT]
-        self._end(run, "FINISHED", metrics, {}, run.last)
+        self._end(run, "FINISHED", metrics, {STATE_TAG: "COMPLETE"}, run.last)
 
     def _results(self, parent: LoggedRun, summary: Summary, note: str | None) -> None:
         """The results, on the parent run. A search that has grown gets new ones at a later time."""
         confirmed, floor = summary.confirmed_accuracy, summary.best_floor
         metrics = {
             "paper_config_validation_accuracy": summary.paper_config_validation_accuracy,
-            "best_validation_accuracy": summary.best_validation_accuracy,
             "floor_validation_accuracy": floor.validation_accuracy if floor else None,
             "confirmed_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
             **test_metrics([asdict(run) for run in summary.test]),
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])
-        self._add(parent, metrics, {"mlflow.note.content": note} if note else {})
+        tags = {"mlflow.note.content": note} if note else {}
+        if confirmed:
+            name = f"{self.spec.name} · {percent(metrics['confirmed_accuracy'] or 0.0)} confirmed"
+            tags["mlflow.runName"] = name
+        self._add(parent, metrics, tags)
         self._artifacts(parent)
 
     def _artifacts(self, parent: LoggedRun) -> None:
         """Log the files that have changed. A tag holds a digest of those that MLflow has."""
-        folder = self.spec.folder
-        paths = [path for path in folder.iterdir() if path.suffix in ARTIFACTS]
-        paths = sorted([*paths, *folder.glob(FIGURES)])
-        files = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-        listing = "\n".join(f"{path.name} {digest}" for path, digest in files.items())
-        overall = hashlib.sha256(listing.encode()).hexdigest()[:32]
-        if parent.tags.get("regimen.artifacts") == overall:
+        flat = artifacts.FLAT_DIGEST in parent.tags
+        tag = artifacts.FLAT_DIGEST if flat else artifacts.DIGEST
+        files = artifacts.files(self.spec.folder)
+        overall = artifacts.digest(files)
+        if parent.tags.get(tag) == overall:
             return
         for path, digest in files.items():
             if (parent.id, path.name, digest) not in self.sent:
-                self.recorder.artifact(
-                    parent.id, path, "figures" if path.suffix == ".svg" else None
-                )
+                self.recorder.artifact(parent.id, path, artifacts.place(path, flat=flat))
                 self.sent.add((parent.id, path.name, digest))
-        self._add(parent, {}, {"regimen.artifacts": overall})
+        self._add(parent, {}, {tag: overall})
 
     def _close(self, parent: LoggedRun, interrupted: bool) -> None:
         """End the parent run and interrupted runs. A resumed search continues in the same runs."""
@@ -433,6 +459,9 @@ class Tracker:
             if not run.done and run.status != "KILLED":
                 self.recorder.end(run.id, "KILLED", run.last)
                 run.status = "KILLED"
+                self._add(run, {}, {STATE_TAG: "INTERRUPTED"})
+        state = "INTERRUPTED" if interrupted else "COMPLETE"
+        self._add(parent, {}, {STATE_TAG: state})
         status = "KILLED" if interrupted else "FINISHED"
         if parent.status != status:
             self.recorder.end(
@@ -449,3 +478,34 @@ def logged_trials(study: optuna.Study) -> list[FrozenTrial]:
     return trials(study) + [
         trial for trial in queued if records.CONFIG.recorded(trial) and records.epochs(trial)
     ]
+
+
+def best_so_far(ended: Sequence[FrozenTrial]) -> list[tuple[int, float, float]]:
+    """Of trials that have ended: how many there were, the time, and the best complete score.
+
+    There is no point before the first complete trial.
+    """
+    points, best = [], None
+    for number, trial in enumerate(sorted(ended, key=_ended_at), 1):
+        if trial.state == TrialState.COMPLETE:
+            best = max(trial.value or 0.0, best or 0.0)
+        if best is not None:
+            points.append((number, _ended_at(trial)[0], best))
+    return points
+
+
+def percent(fraction: float) -> str:
+    """An accuracy in the name of a run: `87.3`."""
+    return f"{100 * fraction:.1f}"
+
+
+def _ended_at(trial: FrozenTrial) -> tuple[float, int]:
+    assert trial.datetime_complete is not None
+    return trial.datetime_complete.timestamp(), trial.number
+
+
+def _named(name: str, points: Sequence[tuple[int, float, float]]) -> dict[str, str]:
+    """A search's name with its best score, as a tag."""
+    if not points:
+        return {}
+    return {"mlflow.runName": f"{name} · {percent(points[-1][2])}"}

@@ -89,7 +89,7 @@ def _metric_problems(
 
     Values about the machine are not compared: a trial that was run twice has two.
     """
-    for name in (*recorder.EPOCH_METRICS, "epoch"):
+    for name in recorder.EPOCH_METRICS:
         expected = {
             epoch["epoch"]: float(epoch[name]) for epoch in epochs if epoch.get(name) is not None
         }

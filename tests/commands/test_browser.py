@@ -11,6 +11,7 @@ import pytest
 
 from analysis import paper, report
 from search.tracking import recorder
+from search.tracking.paper_runs import row_name
 from tests.mlflow_server import MlflowServer
 from tests.processes import TRIALS, Searched
 
@@ -78,8 +79,9 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(
         for name in (recorder.EXPERIMENT, recorder.PAPER_EXPERIMENT)
     )
     both = f"{ui}/#/compare-experiments/s?experiments=%5B%22{ours}%22%2C%22{theirs}%22%5D"
-    text = text_of(browser, both, until="paper row 1")
-    assert "tiny" in text and all(f"paper row {row.index}" in text for row in paper.TABLE_7)
+    text = text_of(browser, both, until="paper · supcon")
+    assert "tiny" in text
+    assert all(row_name(row) in text for row in paper.TABLE_7)
     (parent,) = client.search_runs(
         [ours], "tags.`regimen.kind` = 'search' and tags.`regimen.search` = 'tiny'"
     )
@@ -95,7 +97,22 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(
     assert "process_memory_usage_megabytes" in text
     address = f"{ui}/#/experiments/{ours}/runs/{parent.info.run_id}/artifacts"
     text = text_of(browser, address, until="report.html")
-    assert "best.yaml" in text and "report.html" in text
+    assert "recipe" in text and "report.html" in text
+
+
+def test_the_printed_address_opens_a_leaderboard(searched: Searched, browser: Any, ui: str) -> None:
+    """Trials, floors and report runs are sorted by their score; the view's columns are there."""
+    (address,) = [line.strip() for line in searched.out.splitlines() if "/#/experiments/" in line]
+    page = address.partition("/#/")[2]
+    shown = text_of(browser, f"{ui}/#/{page}", until="matching runs")
+    assert "regimen.state" in shown and "learning_rate" in shown and "PRUNED" in shown
+    assert "llrd_warmup 000" in shown and "floor tfidf" in shown
+    cells = browser.execute_script(
+        "return [...document.querySelectorAll(`[role=gridcell][col-id*=best_validation]`)]"
+        ".map(cell => [+cell.parentElement.getAttribute('row-index'), parseFloat(cell.innerText)])"
+    )
+    scores = [score for _, score in sorted(cells)]
+    assert len(scores) > TRIALS and scores == sorted(scores, reverse=True)
 
 
 def test_the_report_draws_its_figures_and_loads_nothing(page: Path, browser: Any) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 import yaml
 from transformers import AutoConfig, AutoTokenizer
@@ -22,6 +23,7 @@ from search import export, predict
 from search.final.predictor import Predictor
 from search.study import study as studies
 from tests import tiny
+from tests.attributes import attributes
 from tests.processes import Searched, free_port, run
 from trainables.parts.model.classifier import Classifier
 
@@ -70,13 +72,13 @@ def test_final_training_repeats_the_reported_curves_to_the_last_bit(
     record = json.loads((trained / "scores.json").read_text())
     study = studies.read_study(searched.folder)
     trial = str(record["configuration"]["trial"])
-    reported, tested = (study.user_attrs[key][trial] for key in ("reported", "tested"))
+    reported, tested = (attributes(study)[key][trial] for key in ("reported", "tested"))
     curves = {seed: tiny.curve(epochs) for seed, epochs in record["curves"].items()}
     assert curves == {seed: tiny.curve(reported[seed]) for seed in ("1000", "1001")}
     assert [run["test_accuracy"] for run in record["summary"]["test"]] == [
         tested[seed]["test_accuracy"] for seed in ("1000", "1001")
     ]
-    assert not set(curves) & {"0", *study.user_attrs["confirmed"][trial]}
+    assert not set(curves) & {"0", *attributes(study)["confirmed"][trial]}
 
 
 def test_the_model_folder_gives_the_recorded_test_score_in_a_new_process(trained: Path) -> None:
@@ -156,6 +158,52 @@ def post(address: str, body: dict[str, Any]) -> Any:
     header = {"Content-Type": "application/json"}
     request = urllib.request.Request(address, json.dumps(body).encode(), header)
     return json.load(urllib.request.urlopen(request, timeout=30))
+
+
+def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
+    searched: Searched, trained: Path, tmp_path: Path
+) -> None:
+    """The learning rate is chosen on validation by runs on the search's seed; the runs that are
+    reported are on others, and alone are tested."""
+    large, out = tiny.write_model(tmp_path / "large", layers=3), tmp_path / "model"
+    best, store = searched.results / "best.yaml", f"sqlite:///{tmp_path / 'm.db'}"
+    flags = ["--model", str(large), "--tune", "learning_rate", "--trials", "2", "--seeds", "1"]
+    done = run("search.train", str(best), *flags, "--out", str(out), "--tracking-uri", store)
+    assert done.returncode == 0, done.stderr
+    assert "for 3 layers instead of 2" in done.stdout
+    record = json.loads((out / "scores.json").read_text())["configuration"]
+    before = yaml.safe_load(best.read_text())["config"]
+    rate = before["learning_rate"]
+    scores = record["tuned"]["best_validation_accuracy"]
+    assert [float(value) for value in scores] == pytest.approx([rate / 2, rate], rel=1e-5)
+    chosen = max(scores, key=lambda value: (scores[value], float(value)))
+    assert record["config"]["learning_rate"] == pytest.approx(float(chosen), rel=1e-5)
+    decay = record["config"]["layerwise_decay"]
+    assert decay**4 == pytest.approx(before["layerwise_decay"] ** 3)
+    assert record["model"]["source"] == str(large) and record["model"]["fingerprint"]
+    assert Predictor(out).classifier.encoder.layers()  # the folder loads
+    client = mlflow.MlflowClient(tracking_uri=store)
+    experiment = client.get_experiment_by_name("regimen").experiment_id
+    kinds = [found.data.tags["regimen.kind"] for found in client.search_runs([experiment])]
+    assert sorted(kinds) == ["final", "final-seed", "final-tune", "final-tune"]
+    tuned = client.search_runs([experiment], "tags.`regimen.kind` = 'final-tune'")
+    assert {found.data.params["seed"] for found in tuned} == {"0"}
+    assert not any("test_accuracy" in found.data.metrics for found in tuned)
+
+
+def test_the_registered_version_says_what_it_is(searched: Searched, trained: Path) -> None:
+    """Its text links to the search's leaderboard; the final training stands there too."""
+    client = mlflow.MlflowClient(tracking_uri=searched.store)
+    version = client.get_model_version_by_alias("tiny-intents", "newest")
+    scores = json.loads((trained / "scores.json").read_text())
+    assert int(version.version) == 1 and "viewStateShareKey=search-tiny" in version.description
+    assert version.tags["git_commit"] == scores["commit"]
+    assert version.tags["data_fingerprint"] == scores["configuration"]["data"]["fingerprint"]
+    final = client.get_run(version.tags["regimen.final_run"])
+    assert final.data.tags["regimen.search"] == "tiny" and final.inputs.dataset_inputs
+    curves = scores["curves"].values()
+    mean = sum(curve[-1]["best_validation_accuracy"] for curve in curves) / len(curves)
+    assert final.data.metrics["best_validation_accuracy"] == pytest.approx(mean)
 
 
 def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> None:

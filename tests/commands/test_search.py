@@ -24,8 +24,10 @@ from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder
+from search.tracking.views import search_key
 from search.trials.floors import REGIMES as FLOORS
 from tests import tiny
+from tests.attributes import attributes
 from tests.mlflow_server import MlflowServer
 from tests.processes import (
     EPOCHS,
@@ -59,6 +61,7 @@ def client(searched: Searched) -> mlflow.MlflowClient:
 def test_a_search_ends_with_its_table_and_the_next_commands(searched: Searched) -> None:
     assert "confirmed val" in searched.out and "(n=3, df=" in searched.out
     assert "paper" not in searched.out and "trial 0 val" not in searched.out
+    assert f"/runs?viewStateShareKey={search_key('tiny')}" in searched.out
     for command in ("mlflow ui", "search.export tiny", "search.train"):
         assert command in searched.out
     assert "Traceback" not in searched.out and "ray" not in searched.out.lower()
@@ -116,9 +119,13 @@ def test_mlflow_has_the_data_set_and_the_files_of_the_search(
     (used,) = parent.inputs.dataset_inputs
     assert used.dataset.digest == parent.data.tags["data_fingerprint"]
     assert "174 train, 57 validation, 57 test" in used.dataset.profile
-    artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
-    files = "best.yaml trials.csv epochs.csv space.md spec.json summary.json table.md"
-    assert set(files.split()) <= artifacts
+    top = [item.path for item in client.list_artifacts(parent.info.run_id)]
+    assert top == ["figures", "recipe", "report.html", "search", "tables"]
+    artifacts = {
+        item.path for folder in top for item in client.list_artifacts(parent.info.run_id, folder)
+    }
+    files = "recipe/best.yaml tables/trials.csv tables/epochs.csv tables/table.md search/space.md"
+    assert {*files.split(), "search/spec.json", "search/summary.json"} <= artifacts
     figures = {item.path for item in client.list_artifacts(parent.info.run_id, "figures")}
     written = (searched.folder / "report_figures").iterdir()
     assert figures == {f"figures/{path.name}" for path in written} and len(figures) > 10
@@ -141,7 +148,7 @@ def test_each_epochs_resources_are_in_the_journal_the_table_and_mlflow(
     study = studies.read_study(searched.folder)
     curves = [records.epochs(trial) for trial in studies.trials(study)]
     for kind in ("confirmed", "reported"):
-        curves += [curve for seeds in study.user_attrs[kind].values() for curve in seeds.values()]
+        curves += [curve for seeds in attributes(study)[kind].values() for curve in seeds.values()]
     assert len(curves) == TRIALS + 4 + 3
     used = [(epoch[CPU_PERCENT], epoch[MEMORY_MB]) for curve in curves for epoch in curve]
     all_cpus, all_memory = 105 * (psutil.cpu_count() or 1), psutil.virtual_memory().total / 1e6
@@ -282,15 +289,15 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     after = studies.trials(studies.read_study(inputs.results / "grows"))
     assert search_folders(temporary) == []
     assert len(before) == 3 and len(after) == 6
-    assert [(trial.number, trial.state, trial.user_attrs) for trial in after[:3]] == [
-        (trial.number, trial.state, trial.user_attrs) for trial in before
-    ]
+    assert [
+        (trial.number, trial.state, trial.user_attrs, trial.system_attrs) for trial in after[:3]
+    ] == [(trial.number, trial.state, trial.user_attrs, trial.system_attrs) for trial in before]
 
     client = mlflow.MlflowClient(tracking_uri=server.uri)
     runs = {run.info.run_id: run.data.tags["regimen.kind"] for run in runs_of(client, "grows")}
     assert sorted(runs.values()) == ["floor"] * 3 + ["search"] + ["trial"] * 6
     parent = next(run_id for run_id, kind in runs.items() if kind == "search")
-    assert "best.yaml" in {item.path for item in client.list_artifacts(parent)}
+    assert "recipe" in {item.path for item in client.list_artifacts(parent)}
 
 
 FAILS_ON_OTHER_SEEDS = """    if config.draw > 1 and seed > 0 or seed == 1001:
@@ -331,9 +338,9 @@ def test_a_regime_of_two_files_that_fails_on_fresh_seeds_cannot_win(
     study = studies.read_study(inputs.results / "fragile")
     assert len(studies.trials(study)) == 12
     assert all(set(trial.params) <= {"draw"} for trial in study.get_trials())
-    attributes = study.user_attrs
-    assert attributes["winner"] == 0 and list(attributes["tested"]) == ["0"]
-    assert set(attributes["reported"]["0"]) == set(attributes["tested"]["0"]) == {"1000", "1002"}
+    recorded = attributes(study)
+    assert recorded["winner"] == 0 and list(recorded["tested"]) == ["0"]
+    assert set(recorded["reported"]["0"]) == set(recorded["tested"]["0"]) == {"1000", "1002"}
 
 
 @pytest.mark.parametrize(("budget", "code"), [("40s", 0), ("1s", 3)])

@@ -22,6 +22,7 @@ from search.sync import sync
 from search.tracking.recorder import open_client
 from search.tracking.tracker import settings
 from tests import tiny
+from tests.attributes import attributes
 from tests.processes import Searched, run
 from tests.search.study.test_study import CORPUS, epoch
 from tests.search.tracking.logged_study import Search, everything
@@ -196,7 +197,7 @@ def test_mlflow_separates_choice_and_report_runs(tmp_path: Path) -> None:
         if "test_accuracy" in {name for name, *_ in one["history"]}
     }
     assert tested == {"trial 1 seed 1000", "trial 1 seed 1001"}
-    assert found["trial 1 seed 1000"]["info"]["run_name"] == "llrd 001 report seed 1000"
+    assert found["trial 1 seed 1000"]["info"]["run_name"].startswith("llrd 001 report seed 1000 ·")
     parent = next(
         one
         for one in everything(open_client(store)).values()
@@ -252,11 +253,11 @@ def made_old(folder: Path) -> optuna.Study:
     lines = [
         line
         for line in path.read_text().splitlines()
-        if not any(f'"user_attr":{{"{key}' in line for key in new)
+        if not any(f'_attr":{{"{key}' in line for key in new)
     ]
     path.write_text("\n".join(lines) + "\n")
     study = studies.read_study(folder)
-    choice = study.user_attrs[records.CHOICE_RUNS.name]
+    choice = attributes(study)[records.CHOICE_RUNS.name]
     (other,) = [
         number for number in map(int, choice) if number != study.user_attrs[records.WINNER.name]
     ]
@@ -274,8 +275,8 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
     searched: Searched, tmp_path: Path
 ) -> None:
     shutil.copytree(searched.folder, tmp_path / "tiny")
-    first = studies.read_study(searched.folder).user_attrs
-    old = dict(made_old(tmp_path / "tiny").user_attrs)
+    first = attributes(studies.read_study(searched.folder))
+    old = attributes(made_old(tmp_path / "tiny"))
     assert (
         records.REPORT_RUNS.name not in old
         and old[records.WINNER.name] != first[records.WINNER.name]
@@ -286,7 +287,7 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
     done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
     assert done.returncode == 0, done.stderr
     assert "(n=2, df=" in done.stdout and "also chose" not in done.stdout
-    found = studies.read_study(tmp_path / "tiny").user_attrs
+    found = attributes(studies.read_study(tmp_path / "tiny"))
     winner = str(first[records.WINNER.name])
     assert (
         found[records.CHOICE_RUNS.name] == old[records.CHOICE_RUNS.name]

@@ -16,13 +16,15 @@ from tests.processes import ROOT
 
 NOTEBOOK = """
 import json, sys
-from search.session import search
-from search.spec import SearchSpec
+from search import SearchSpec, search
 corpus, model, results = sys.argv[1:]
 spec = SearchSpec(
     regime="baseline", data=corpus, model=model, results=results, trials=1, epochs=1, confirm_top=0
 )
-outcome = search(spec)
+outcome = search(spec, quiet=True)
+assert outcome.trials.loc[0, "state"] == "COMPLETE" and set(outcome.epochs["epoch"]) == {1}
+assert outcome.best == {**outcome.best, "learning_rate": 1e-4}
+assert "baseline" in outcome._repr_html_() and outcome.report().is_file()
 print(json.dumps([str(outcome.spec.folder), outcome.ending.name, outcome.summary.to_dict()]))
 """
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from optuna.storages.journal._storage import JournalOperation
 
 from search.outputs.tables import epoch_rows, summarise, trial_rows
 from search.reports import FINISHED
@@ -14,6 +15,8 @@ from search.study.study import JOURNAL, open_study, read_study
 from search.trials.ledger import Ledger
 from tests.search.study.test_study import epoch, spec
 
+OPTUNAS = {"study:metric_names", "fixed_params"}
+"""System attributes of Optuna's own."""
 EARLIER = {
     "best_validation_accuracy": "best_accuracy",
     "test_accuracy": "accuracy",
@@ -86,6 +89,43 @@ def test_the_file_names_every_key_of_a_journal(finished: SearchSpec) -> None:
     names |= {key.name for key in vars(records).values() if isinstance(key, records.RunKey)}
     recorded = set()
     for line in (finished.folder / JOURNAL).read_text().splitlines():
-        recorded |= set(json.loads(line).get("user_attr", {}))
+        operation = json.loads(line)
+        recorded |= set(operation.get("user_attr", {})) | set(operation.get("system_attr", {}))
     epochs = {name for name in recorded if name.startswith(records.EPOCH_PREFIX)}
-    assert epochs and recorded - epochs <= names
+    assert epochs and recorded - epochs - OPTUNAS <= names
+
+
+def test_the_dashboard_shows_neither_epochs_nor_curves(finished: SearchSpec) -> None:
+    """Nor predictions: they are no user attributes. The score has its name."""
+    study = open_study(finished)
+    records.predictions(0, 1000).write(study, {"predicted": [0], "confidence": [0.5]})
+    study = read_study(finished.folder)
+    shown = {*study.user_attrs, *(name for trial in study.trials for name in trial.user_attrs)}
+    assert shown == {records.CONFIG.name, records.WINNER.name, records.TEST_SCORES.name}
+    assert study.metric_names == ["best_validation_accuracy"]
+    assert records.predictions(0, 1000).read(study) == {"predicted": [0], "confidence": [0.5]}
+
+
+def test_a_journal_whose_attributes_are_all_the_users_says_the_same(
+    finished: SearchSpec,
+) -> None:
+    """As earlier versions wrote them; a run that is added keeps those before it."""
+    study = read_study(finished.folder)
+    epochs = [records.epochs(trial) for trial in study.trials]
+    curves = records.REPORT_RUNS.read(study)
+    path = finished.folder / JOURNAL
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    codes = {JournalOperation.SET_STUDY_SYSTEM_ATTR: JournalOperation.SET_STUDY_USER_ATTR}
+    codes[JournalOperation.SET_TRIAL_SYSTEM_ATTR] = JournalOperation.SET_TRIAL_USER_ATTR
+    for line in lines:
+        if not OPTUNAS & set(line.get("system_attr", OPTUNAS)):
+            line["op_code"] = int(codes[line["op_code"]])
+            line["user_attr"] = line.pop("system_attr")
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    study = open_study(finished)
+    assert records.REPORT_RUNS.name in study.user_attrs
+    assert [records.epochs(trial) for trial in study.trials] == epochs
+    assert records.REPORT_RUNS.read(study) == curves != {}
+    records.REPORT_RUNS.add(study, 0, 1001, curves[0][1000])
+    again = records.REPORT_RUNS.read(read_study(finished.folder))
+    assert again == {0: {1000: curves[0][1000], 1001: curves[0][1000]}}

@@ -354,6 +354,10 @@ def test_mlflow_is_shown_as_a_command_or_an_address_without_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert next_commands.browse(uri) == told
+    served, page = told if told.startswith("http") else "http://127.0.0.1:5000", "/#/experiments/1"
+    lines = next_commands.leaderboard(uri, page)
+    assert lines[-1] == ("databricks" if uri == "databricks" else f"{served}{page}")
+    assert lines[0].startswith(told) and next_commands.leaderboard(uri, None) == [told]
 
 
 def test_a_failing_report_is_one_line(tmp_path: Path) -> None:

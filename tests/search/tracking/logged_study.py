@@ -21,10 +21,11 @@ from search.tracking.identity import identify
 from search.tracking.recorder import connect
 from search.tracking.tracker import Tracker
 from search.trials.ledger import Ledger
+from tests.attributes import attributes
 from tests.search.study.test_study import CORPUS, epoch, spec
 
 TAGS = {"data": "toy", "data_fingerprint": "f00d", "data_rows": "3 train", "model_fingerprint": "m"}
-NAMES = (*recorder.EPOCH_METRICS, "epoch")
+NAMES = recorder.EPOCH_METRICS
 
 
 def used(number: int, step: int) -> dict[str, float]:
@@ -127,7 +128,7 @@ def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
             (name, 0, float((record | score)[name])) for name in known if name in NAMES
         )
     for kind in (records.CHOICE_RUNS.name, records.REPORT_RUNS.name):
-        for number, seeds in study.user_attrs.get(kind, {}).items():
+        for number, seeds in attributes(study).get(kind, {}).items():
             every |= {f"trial {number} seed {seed}": points(found) for seed, found in seeds.items()}
     return every
 

@@ -76,7 +76,7 @@ def test_runs_begin_and_end_when_they_did(search: Search, sqlite: str, fresh: Pa
                 (began, ended), abs=0.002
             ), key
             at = sorted(
-                stamp / 1000 for name, _, _, stamp in found[key]["history"] if name == "epoch"
+                stamp / 1000 for name, _, _, stamp in found[key]["history"] if name == "seconds"
             )
             assert at == pytest.approx(epochs, abs=0.002), key
         path.unlink()

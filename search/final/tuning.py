@@ -1,0 +1,72 @@
+"""A short search over one field of a recipe, before its final training."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from search.cluster.resources import Resources
+from search.inputs import Prepared
+from search.trials import full_runs
+from search.trials.tuner import put
+from search.trials.worker import Job
+
+Curves = dict[float, list[dict[str, Any]]]
+"""The epochs of each run, by the value of the tuned field."""
+
+
+def job_of(recipe: Mapping[str, Any], prepared: Prepared, per_run: Resources) -> Job:
+    """What every run of the recipe has in common, with data and weights in the object store."""
+    data, pretrained = put(prepared.data, prepared.small)
+    return Job(
+        recipe["regime"],
+        data,
+        pretrained,
+        recipe["epochs"],
+        recipe["precision"],
+        per_run.device,
+        per_run.threads,
+    )
+
+
+def tune(
+    recipe: Mapping[str, Any],
+    field: str | None,
+    configs: Mapping[float, dict[str, Any]],
+    prepared: Prepared,
+    per_run: Resources,
+    console: Console,
+) -> tuple[dict[str, Any], Curves]:
+    """The recipe with the best of these configurations, and the runs that chose it.
+
+    Each runs once for the whole budget on the search's seed, which final training does not use. The
+    best on validation wins, on ties the one nearest to the recipe. Raises OSError where all fail.
+    """
+    if field is None:
+        return dict(recipe), {}
+    job, seed = job_of(recipe, prepared, per_run), recipe.get("seed") or 0
+    runs = [full_runs.start(job, per_run, 0, seed, config) for config in configs.values()]
+    done: Curves = {}
+    why = "no value was tried"
+    for run, trained, failure in full_runs.finished(runs):
+        value = run.config[field]
+        if failure:
+            why = failure
+            console.print(f"tune {field} {value:.4g}: failed: {failure}")
+            continue
+        done[value] = trained.epochs
+        score = trained.epochs[-1]["best_validation_accuracy"]
+        console.print(f"tune {field} {value:.4g}: validation {score:.4f}")
+    if not done:
+        raise OSError(f"every run that tunes {field} failed: {why}")
+    own = recipe["config"][field]
+    best = max(done, key=lambda value: (_score(done[value]), -max(value / own, own / value)))
+    console.print(f"tuned {field}: {own:.4g} -> {best:.4g}")
+    scores = {f"{value:.6g}": _score(done[value]) for value in sorted(done)}
+    tuned = {"field": field, "best_validation_accuracy": scores}
+    return {**recipe, "config": configs[best], "tuned": tuned}, done
+
+
+def _score(epochs: list[dict[str, Any]]) -> float:
+    score: float = epochs[-1]["best_validation_accuracy"]
+    return score

@@ -1,0 +1,72 @@
+"""What a search has found, for the command that ran it and for a notebook."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from analysis.evidence import Evidence
+from analysis.read.summary import Summary
+from search.spec import SearchSpec
+from search.study.study import read_study
+from search.study.winner import best_configuration
+from search.terminal.outcome import leaderboard
+from search.trials.tuner import Ending
+
+REPORT = "report.html"
+"""The report's file, in a search's folder or in that of all searches."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a search ended: its summary (a row of the comparison table), and why it ended.
+
+    A notebook shows it as the table that the command ends with.
+    """
+
+    spec: SearchSpec
+    summary: Summary
+    ending: Ending
+    page: str | None = None
+    """The path of its leaderboard in MLflow's UI."""
+
+    @cached_property
+    def trials(self) -> pandas.DataFrame:
+        """A row per trial: its state, best validation accuracy, and fields as `config.*`."""
+        return pandas.read_csv(self.spec.folder / "trials.csv").set_index("number")
+
+    @cached_property
+    def epochs(self) -> pandas.DataFrame:
+        """A row per epoch of the trials, of the choice and of the report runs (`kind`)."""
+        return pandas.read_csv(self.spec.folder / "epochs.csv")
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The winner's configuration, or the best trial's where no winner was chosen.
+
+        Raises ValueError where no trial completed.
+        """
+        if self.summary.best_trial is None:
+            raise ValueError(f"no trial of '{self.spec.name}' completed")
+        return best_configuration(read_study(self.spec.folder))
+
+    def table(self) -> pandas.DataFrame:
+        """The search and its floors, the highest score first."""
+        evidence = Evidence.beside(self.spec.folder.parent, [self.summary])
+        return leaderboard([self.summary], evidence).reset_index(drop=True)
+
+    def report(self) -> Path:
+        """The report with its figures, drawn if it is not there."""
+        path = self.spec.folder / REPORT
+        if not path.is_file():
+            from analysis.report import report  # Imported late: it takes a second.
+
+            report(self.spec.folder)
+        return path
+
+    def _repr_html_(self) -> str:
+        heading = f"{self.spec.name}: {self.ending.name.lower()}"
+        return f"<p>{escape(heading)}</p>{self.table().to_html(index=False)}"

@@ -1,0 +1,35 @@
+"""The files of a search's folder as artifacts: the report first, the others in folders by kind."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+FLAT_DIGEST, DIGEST = "regimen.artifacts", "regimen.artifacts_digest"
+"""Tags with a digest of the files that MLflow has. The first is of early versions, whose files all
+lay beside each other; their runs keep that order."""
+FIGURES = "report_figures/*.svg"
+FOLDERS = {".csv": "tables", ".json": "search", ".md": "search", ".yaml": "recipe"}
+"""Folders of artifacts by the ending of their names; the report stands above them."""
+MORE_TABLES = ("table.md",)
+
+
+def files(folder: Path) -> dict[Path, str]:
+    """The files to log, each with its SHA-256."""
+    paths = [path for path in folder.iterdir() if path.suffix in (".html", *FOLDERS)]
+    paths = sorted([*paths, *folder.glob(FIGURES)])
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def digest(found: Mapping[Path, str]) -> str:
+    """One digest of all of them."""
+    listing = "\n".join(f"{path.name} {own}" for path, own in found.items())
+    return hashlib.sha256(listing.encode()).hexdigest()[:32]
+
+
+def place(path: Path, *, flat: bool) -> str | None:
+    """The folder of artifacts that a file belongs to; None: above all folders."""
+    if path.suffix == ".svg":
+        return "figures"
+    if flat:
+        return None
+    return "tables" if path.name in MORE_TABLES else FOLDERS.get(path.suffix)

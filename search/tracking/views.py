@@ -1,0 +1,74 @@
+"""The leaderboards in MLflow's UI: views of its table of runs, saved as tags of the experiment.
+
+MLflow's UI saves a view that is shared in a tag `mlflow.sharedViewState.KEY` and opens it by
+`?viewStateShareKey=KEY`. It ignores columns that it does not know. Seen in MLflow 3.17: other
+versions may show their own default table under the same address.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TAG = "mlflow.sharedViewState."
+SEARCHES = "searches"
+"""The key of the view that lists all searches."""
+SCORE = "metrics.`best_validation_accuracy`"
+NAME, CREATED, DURATION = "attributes.`Run Name`", "runDateAndNestInfo", "duration"
+DATASET, SOURCE = "attributes.`Dataset`", "attributes.`Source`"
+REGIME, STATE, EPOCHS, MODEL = (
+    f"tags.`{name}`" for name in ("regimen.regime", "regimen.state", "regimen.epochs", "model")
+)
+WIDTHS = {NAME: 290, CREATED: 130, SCORE: 190, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
+"""Widths of columns in pixels."""
+
+
+def search_view(name: str) -> dict[str, str]:
+    """The trials, floors and final trainings of a search, the best score first, as a tag."""
+    where = f"tags.`regimen.search` = '{name}' AND tags.`regimen.kind` != 'search'"
+    columns = [
+        *(SCORE, REGIME, STATE, EPOCHS, DURATION, "params.`learning_rate`", "params.`batch_size`"),
+        *("metrics.`test_accuracy`", CREATED, DATASET, MODEL, SOURCE),
+    ]
+    return _view(search_key(name), where, columns)
+
+
+def searches_view() -> dict[str, str]:
+    """All searches, the best score first, as a tag."""
+    columns = [
+        *(SCORE, REGIME, STATE, "tags.`regimen.trials_ended`", DURATION),
+        *("metrics.`confirmed_accuracy`", "metrics.`test_accuracy`", CREATED, DATASET, MODEL),
+        SOURCE,
+    ]
+    where = "tags.`regimen.kind` = 'search'"
+    return _view(SEARCHES, where, columns)
+
+
+def search_key(name: str) -> str:
+    """The key of a search's view."""
+    return f"search-{name}"
+
+
+def page(experiment: str, key: str) -> str:
+    """The path of a view below the address of MLflow's UI."""
+    return f"/#/experiments/{experiment}/runs?viewStateShareKey={key}"
+
+
+def searches_page(search: str | None) -> str | None:
+    """The path of the view of all searches, beside that of one of them."""
+    return search and f"{search.rpartition('=')[0]}={SEARCHES}"
+
+
+def _view(key: str, where: str, columns: Sequence[str]) -> dict[str, str]:
+    state: Mapping[str, Any] = {
+        "searchFilter": where,
+        "orderByKey": SCORE,
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
+        "selectedColumns": [name for name in columns if name not in (CREATED, DURATION)],
+        "columnOrder": [NAME, *columns],
+        "columnWidths": {name: WIDTHS.get(name, 160) for name in (NAME, *columns)},
+    }
+    return {f"{TAG}{key}": json.dumps(state)}
