@@ -58,7 +58,7 @@ def _search(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
     return [
         *trials.details(search, evidence, full=full),
         *hyperparameters.details(search, full=full),
-        *budget.details(search),
+        *budget.details(search, full=full),
         *mistakes.details(search, full=full),
     ]
 

@@ -158,13 +158,12 @@ def _verdict(labels: list[str], summaries: Mapping[str, Summary], evidence: Evid
             f"On these {split} sentences it is told from {_all(told)}{corrected}."
             f"{_on_new(own, told)}"
         )
-    second = labels[1]
     seeds = _seeds_to_settle(labels, summaries, evidence)
     settled = ""
     if seeds is not None:
         settled = (
-            f" If the lead over {labels[1]} is as large as it seems, about {seeds} report seeds each"
-            " would show it."
+            f" If the lead over {labels[1]} is as large as it seems, about {seeds} report seeds"
+            " each would show it."
             if seeds <= MAX_SEEDS
             else f" {labels[1]} is as good for practical purposes."
         )

@@ -30,10 +30,13 @@ def comparison_details(searches: Mapping[str, Search]) -> list[Block]:
     return [Details("What did the budget buy, and what would more?", hint, parts)]
 
 
-def details(search: Search) -> list[Block]:
-    """What pruning did in one search; empty if nothing can be said about it."""
+def details(search: Search, *, full: bool) -> list[Block]:
+    """What pruning did in one search; empty if nothing can be said about it.
+
+    `full`: with the figure of how early trials can be judged.
+    """
     pruned = _pruning(search)
-    parts = pruned + _early_judgement(search)
+    parts = pruned + (_early_judgement(search) if full else [])
     question = "What did pruning do?" if pruned else "Could trials have been pruned?"
     savings = pruning_savings(search.trials)
     hint = "" if savings is None else f"saved {100 * savings.time_fraction:.0f} % of the time"
@@ -52,7 +55,8 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     found = {
         label: (
             f"{label} found {100 * best['expected'].iloc[-1]:.1f} % with {len(best)} trials, and"
-            f" half of them would have found {100 * best['expected'].iloc[len(best) // 2 - 1]:.1f} %"
+            " half of them would have found"
+            f" {100 * best['expected'].iloc[len(best) // 2 - 1]:.1f} %"
         )
         for label, best in budgets.items()
         if len(best) > 1

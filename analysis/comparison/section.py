@@ -129,6 +129,7 @@ def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bo
     difference = evidence.difference(
         confirmed[first], confirmed[second], "validation", len(pairs) // 2
     )
+    better = first if difference.value > 0 else second
     above = "above" if difference.value > 0 else "below"
     lead = "equal to"
     if abs(difference.value) > 1e-9:
@@ -138,7 +139,7 @@ def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bo
         f"{best}, {lead} {second}, {means[second].percent}. The 95 % interval of the difference is"
         f" {_from_to(difference.value, difference.half_width)} points over seeds on these"
         f" sentences, and {_from_to(difference.value, difference.new_sentences)} on new ones."
-        f" {_conclusion(difference, first if difference.value > 0 else second, different=different, pairs=len(pairs) // 2)}{settled}"
+        f" {_conclusion(difference, better, different=different, pairs=len(pairs) // 2)}{settled}"
     )
 
 

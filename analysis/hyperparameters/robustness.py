@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+from scipy.special import stdtrit
 
 from analysis.read.space import Choices, Space
 
@@ -20,7 +21,9 @@ MIDDLE = 0.5
 """The place of a parameter in a trial that did not have it."""
 LEVEL_POINTS = 0.01
 """A change within one percentage point leaves the accuracy level."""
-Z = 1.96
+CONFIDENCE = 0.975
+"""The upper end of a 95 % interval. Its t has half as many degrees of freedom as trials: the
+process takes its own scales for known, and with few trials they are not."""
 COLUMNS = ["parameter", "value", "down", "down_half_width", "up", "up_half_width", "verdict"]
 """`down` and `up`: the expected change of accuracy, NaN at the end of the range, with half widths
 of 95 % intervals."""
@@ -107,7 +110,8 @@ def _changes(x: np.ndarray, y: np.ndarray, points: np.ndarray) -> tuple[np.ndarr
     noise = process.kernel_.k2.noise_level * float(np.var(y))
     variance = np.diag(covariance)
     spread = variance[0] + variance[1:] - 2 * covariance[0, 1:] - 2 * noise
-    return mean[1:] - mean[0], Z * np.sqrt(np.maximum(spread, 0.0))
+    t = float(stdtrit(len(y) / 2, CONFIDENCE))
+    return mean[1:] - mean[0], t * np.sqrt(np.maximum(spread, 0.0))
 
 
 def _verdict(down: float, down_half: float, up: float, up_half: float) -> str:

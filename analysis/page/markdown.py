@@ -74,7 +74,11 @@ def _block(block: Block) -> str:
         case Table(caption, frame):
             return f"{escaped(caption)}\n\n{markdown(frame)}"
         case Code(title, lines):
-            return f"{escaped(title)}\n\n" + "".join(f"    {plain(line)}\n" for line in lines)
+            return f"{escaped(title)}\n\n" + "".join(
+                # In a code block nothing is escaped; text that looks like a tag is no code of ours.
+                f"    {plain(line).replace(chr(60), chr(0x2039))}\n"
+                for line in lines
+            )
         case Answer():
             return _answer(block)
         case Details(title, answer, blocks):

@@ -53,10 +53,10 @@ async function copy(text, button) {
 // A figure as a file of its own: on white, with black text.
 function save(button) {
   const svg = button.closest("figure").querySelector("svg").cloneNode(true);
-  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   svg.setAttribute("style", "background: white; color: black; font-family: sans-serif");
+  const text = new XMLSerializer().serializeToString(svg);
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([svg.outerHTML], {type: "image/svg+xml"}));
+  link.href = URL.createObjectURL(new Blob([text], {type: "image/svg+xml"}));
   link.download = button.dataset.name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

@@ -27,7 +27,7 @@ WITHOUT_TRAINING = "On validation only: this regime computes no predictions duri
 def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
     """How the trials ended, the best of them, the winner's rivals, and curves.
 
-    `full`: with the winner's own curves.
+    `full`: with the winner's rivals, the course of the search and the winner's own curves.
     """
     parts: list[Block] = [Paragraph(sentences.overview(search))]
     if not search.finished:
@@ -42,8 +42,15 @@ def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
     parts += _tables(search)
     remarks = (sentences.first_stage_of_trial_0(search), sentences.contrastive_loss(search))
     parts += [Paragraph(remark) for remark in remarks if remark]
-    drawings = [*_rivals(search, evidence), *_all_trials(search)]
-    if drawings := [*drawings, *(_winner(search) if full else [])]:
+    drawings = _learning_curves(search)
+    if full:
+        drawings = [
+            *_rivals(search, evidence),
+            *drawings,
+            *_best_so_far(search),
+            *_winner(search),
+        ]
+    if drawings:
         parts.append(Figures(tuple(drawings)))
     return [Details("How did the trials go?", sentences.hint(search), tuple(parts))]
 
@@ -92,23 +99,28 @@ def _tables(search: Search) -> list[Block]:
     return tables
 
 
-def _all_trials(search: Search) -> list[Drawing]:
-    """The learning curves of all trials, and the best accuracy over the course of the search."""
-    drawings = []
+def _learning_curves(search: Search) -> list[Drawing]:
+    """The learning curves of all trials; empty without an epoch."""
     curves = numbers.learning_curves(search.trials, search.epochs)
+    if curves.empty:
+        return []
     winner = search.summary.winner
     spans = stages(numbers.trial_curve(search.epochs, winner))
-    if len(curves):
-        drawings.append(
-            Drawing(
-                "Learning curves",
-                "Each line is a trial's validation accuracy after each epoch; grey trials were"
-                " pruned. Where lines cross late, early accuracies are a poor guide to the final"
-                f" ones.{sentences.stage_spans(spans)}",
-                figures.learning_curves(curves, winner, spans),
-                data=curves,
-            )
+    return [
+        Drawing(
+            "Learning curves",
+            "Each line is a trial's validation accuracy after each epoch; grey trials were"
+            " pruned. Where lines cross late, early accuracies are a poor guide to the final"
+            f" ones.{sentences.stage_spans(spans)}",
+            figures.learning_curves(curves, winner, spans),
+            data=curves,
         )
+    ]
+
+
+def _best_so_far(search: Search) -> list[Drawing]:
+    """The best accuracy over the course of the search; empty for too few trials."""
+    drawings = []
     best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
     if len(best) + len(pruned) >= MIN_TRIALS:
         before_final_stage = (
