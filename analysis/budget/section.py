@@ -19,13 +19,16 @@ from analysis.read.folder import Search
 from analysis.read.stages import later_stages
 from analysis.text import EMPTY_CELL, duration
 
+MAX_HINTS = 3
+"""Searches whose outlook is told without unfolding."""
 MIN_COMPLETE = 5
 """With fewer completed trials, the report does not show how early they can be judged."""
 
 
 def comparison_details(searches: Mapping[str, Search]) -> list[Block]:
     """All searches at equal numbers of trials, and what each took."""
-    hint = "; ".join(_outlook(searches)) or "the cost of each search"
+    outlook = "; ".join(_outlook(searches)[:MAX_HINTS])
+    hint = f"{MORE} more trials: {outlook}" if outlook else "the cost of each search"
     parts = (*_equal_budgets(searches), _costs(searches))
     return [Details("What did the budget buy, and what would more?", hint, parts)]
 

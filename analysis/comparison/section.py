@@ -32,6 +32,9 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     drawings = [*_differences(summaries, evidence), *_standings(summaries, evidence)]
     shown = table(rows, evidence)
     filled = [name for name in shown if (shown[name] != EMPTY_CELL).any()]
+    # The searches in the order of their ranking, then the floors.
+    ranking = sorted(range(len(rows)), key=lambda place: -rows[place].selection_accuracy)
+    shown = shown.iloc[[*ranking, *range(len(rows), len(shown))]]
     return [
         *(Paragraph(sentence) for sentence in sentences if sentence),
         *([Figures(tuple(drawings))] if drawings else []),

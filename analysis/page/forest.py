@@ -44,7 +44,7 @@ def forest(rows: pandas.DataFrame, best: str) -> str:
     axes.set_yticks(range(len(rows)), names([str(name) for name in rows["name"]]))
     axes.set_ylim(len(rows) - 0.5, -0.5)
     highest = (100 * (rows["difference"] + rows["half_width_new_sentences"])).max()
-    axes.set_xlim(-limit, float(np.clip(highest, 0.1 * limit, limit)))
+    axes.set_xlim(-limit, float(np.clip(1.05 * highest, 0.1 * limit, limit)))
     axes.grid(visible=False, axis="y")
     axes.plot([], [], color=VERMILION, linewidth=4, label="told apart")
     axes.plot([], [], color=BLUE, linewidth=4, label="not told apart")

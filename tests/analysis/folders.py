@@ -34,6 +34,7 @@ def write_searches(
     """So many searches on one data set; the accuracy of a trial depends on its learning rate."""
     for number, regime in enumerate(REGIMES[:regimes]):
         _write(results / regime, regime, number, trials, epochs, confirmed)
+        write_problems(results / regime)
     return results
 
 
@@ -246,3 +247,49 @@ def _write_answers(
             for (kind, seed, split), bits in right.items()
         ],
     )
+
+
+def write_problems(folder: Path) -> None:
+    """data_problems.csv with leaks in both splits, a conflict and some doubts."""
+    names = ["problem", "split", "row", "text", "label", "probability"]
+    names += [f"other_{name}" for name in ("split", "row", "text", "label", "probability")]
+    rows: list[dict[str, Any]] = [
+        {
+            "problem": "leak",
+            "split": split,
+            "row": row,
+            "other_split": "train",
+            "other_row": 7 + row,
+            "other_text": f"wake me at {row}",
+            "other_label": LABELS[1],
+        }
+        for split, rows in (("validation", (3, 8)), ("test", (5, 6, 40)))
+        for row in rows
+    ]
+    rows.append(
+        {
+            "problem": "conflict",
+            "split": "train",
+            "row": 4,
+            "text": "lights on",
+            "label": LABELS[0],
+            "other_split": "validation",
+            "other_row": 9,
+            "other_text": "Lights on!",
+            "other_label": LABELS[2],
+        }
+    )
+    rows += [
+        {
+            "problem": "doubt",
+            "split": "train",
+            "row": row,
+            "text": f"is the speaker number {row} muted",
+            "label": LABELS[row],
+            "probability": 0.01 * row,
+            "other_label": LABELS[row + 1],
+            "other_probability": 0.9 - 0.01 * row,
+        }
+        for row in range(12)
+    ]
+    write_csv(folder / "data_problems.csv", names, rows)
