@@ -51,7 +51,7 @@ def _headline(label: str, best: Summary, evidence: Evidence) -> str:
     verb = "is the best search" if best.floor_wins else "wins"
     name = f"{label} {verb} with trial {best.winner}"
     for split in ("test", "validation"):
-        mean = evidence.mean(best, split)  # type: ignore[arg-type]
+        mean = evidence.mean(best, split)
         if mean.n:
             return f"{name}: {_mean(mean)} on {split}"
     return f"{name}: {100 * best.selection_accuracy:.1f} % on validation, not confirmed"
@@ -67,7 +67,7 @@ def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Eviden
             f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones",
         )
         for split in ("test", "validation")
-        if (mean := evidence.mean(best, split)).n  # type: ignore[arg-type]
+        if (mean := evidence.mean(best, split)).n
     ]
     if not facts:
         facts.append(

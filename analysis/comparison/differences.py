@@ -40,8 +40,10 @@ def differences(
 def _floor(winner: Summary, split: Split, evidence: Evidence) -> list[tuple[object, ...]]:
     """The best floor, which is the same on every seed."""
     floor = winner.best_floor
-    accuracy = floor and (floor.test_accuracy if split == "test" else floor.validation_accuracy)
-    if floor is None or accuracy is None:
+    if floor is None:
+        return []
+    accuracy = floor.test_accuracy if split == "test" else floor.validation_accuracy
+    if accuracy is None:
         return []
     found = evidence.against(winner, split, reported(winner, split), [accuracy], fixed=True)
     return [

@@ -21,14 +21,15 @@ def rivals(search: Search, evidence: Evidence) -> pandas.DataFrame:
     """
     summary, winner = search.summary, search.summary.winner_trial
     choice = run_accuracies(search.epochs, "choice")
-    by_trial = {int(trial): own.droplevel("trial") for trial, own in choice.groupby(level="trial")}
+    numbers = [int(trial) for trial in choice.index.unique("trial")]
+    by_trial = {trial: choice.xs(trial, level="trial") for trial in numbers}
     if winner is None or winner not in by_trial:
         return pandas.DataFrame(columns=COLUMNS)
     rows = []
     for trial, own in by_trial.items():
         if trial != winner:
             bits = [_bits(search, number, by_trial[number].index) for number in (trial, winner)]
-            found = evidence.against(summary, "validation", own, by_trial[winner], bits)
+            found = evidence.against(summary, "validation", list(own), list(by_trial[winner]), bits)
             rows.append((f"trial {trial}", found))
     trial_0 = summary.paper_config_validation_accuracy
     if trial_0 is not None and winner != 0 and 0 not in by_trial and summary.confirmed_accuracy:
