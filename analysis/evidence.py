@@ -161,22 +161,31 @@ class Evidence:
         spread = self.spread(first, split)
         if spread is not self.spread(second, split):  # other data, model or budget
             spread = Spread.of([one, other], PRIORS[split])
-        ours, theirs = (self._bits(search, split, len(own)) for search, own in zip(pair, values))
-        sampled = one.unit + other.unit
-        if ours is not None and theirs is not None and _same_sentences(first, second, split):
-            sampled = sentence_variance(ours, theirs)
-        value = one.mean - other.mean
-        seeds = (spread.of_mean(one), spread.of_mean(other))
-        one_seed = spread.half_width(
-            spread.of_one_run(one), spread.of_one_run(other), level=1 - 0.05 / pairs
+        bits = [self._bits(search, split, len(own)) for search, own in zip(pair, values)]
+        paired = _same_sentences(first, second, split)
+        return _difference(spread, one, other, bits if paired else [None, None], pairs)
+
+    def against(
+        self,
+        summary: Summary,
+        split: Split,
+        ours: Sequence[float],
+        theirs: Sequence[float],
+        bits: Sequence[Bits | None] = (None, None),
+        *,
+        fixed: bool = False,
+    ) -> Difference:
+        """The mean of some runs on a search's data and model minus that of others.
+
+        `bits`: which sentences either side's runs got right, as for `difference`. `fixed`: the
+        others are a classifier that every seed makes alike, such as a floor.
+        """
+        size = _size(summary, split) or UNKNOWN_SIZE
+        sides = (
+            Runs(tuple(ours), size, summary.same_on_every_seed),
+            Runs(tuple(theirs), size, fixed or summary.same_on_every_seed),
         )
-        return Difference(
-            value,
-            spread.half_width(*seeds),
-            spread.half_width(*seeds, spread.known(sampled)),
-            spread.p_value(value, *seeds),
-            max(1, math.ceil((one_seed / value) ** 2)) if abs(value) > ROUNDING else None,
-        )
+        return _difference(self.spread(summary, split), *sides, bits, 1)
 
     def _bits(self, summary: Summary, split: Split, runs: int) -> Bits | None:
         """Which sentences a search's report runs got right; None where that is not recorded for
@@ -188,6 +197,28 @@ class Evidence:
 def reported(summary: Summary, split: Split) -> tuple[float, ...]:
     """The accuracies of a search's report runs on a split."""
     return tuple(summary.test_accuracies) if split == "test" else summary.confirmed_accuracy
+
+
+def _difference(
+    spread: Spread, one: Runs, other: Runs, bits: Sequence[Bits | None], pairs: int
+) -> Difference:
+    """One mean minus another. Without the bits of both, an upper bound on new sentences."""
+    ours, theirs = bits
+    sampled = one.unit + other.unit
+    if ours is not None and theirs is not None:
+        sampled = sentence_variance(ours, theirs)
+    value = one.mean - other.mean
+    seeds = (spread.of_mean(one), spread.of_mean(other))
+    one_seed = spread.half_width(
+        spread.of_one_run(one), spread.of_one_run(other), level=1 - 0.05 / pairs
+    )
+    return Difference(
+        value,
+        spread.half_width(*seeds),
+        spread.half_width(*seeds, spread.known(sampled)),
+        spread.p_value(value, *seeds),
+        max(1, math.ceil((one_seed / value) ** 2)) if abs(value) > ROUNDING else None,
+    )
 
 
 def _recipes(summary: Summary, split: Split) -> Iterator[tuple[str, tuple[float, ...]]]:

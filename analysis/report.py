@@ -25,7 +25,8 @@ def report(results: Path, out: Path | None = None) -> Path:
     `out` does not end in .html; OSError if the report can't be written.
     """
     # These import pandas and matplotlib, which `--help` does not wait for.
-    from analysis.page.files import csv_text, write, write_figures
+    from analysis.atomic import write
+    from analysis.page.files import csv_text, write_figures
     from analysis.page.html import html_page
     from analysis.page.markdown import markdown_page
     from analysis.read.folder import read_searches

@@ -1,43 +1,88 @@
-"""The order of the report: all searches together, then each search, then how the paper is read."""
+"""The sections of the report, in order: the answer, the data, the comparison, each search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from analysis.answer import section as answer
 from analysis.budget import section as budget
 from analysis.comparison import section as comparison
-from analysis.comparison.rows import label, ordered
+from analysis.comparison.rows import best_first, label, ordered
+from analysis.data import section as data
 from analysis.evidence import Evidence
 from analysis.hyperparameters import section as hyperparameters
 from analysis.mistakes import section as mistakes
-from analysis.page.blocks import Section
+from analysis.page.blocks import Block, Details, Paragraph, Section
 from analysis.read.folder import Search
 from analysis.trials import section as trials
 
+MAX_IN_FULL = 2
+"""Of more searches, only the winner has all its figures here; each has them in its own report."""
+
 
 def sections(searches: Sequence[Search], evidence: Evidence) -> list[Section]:
-    """The report's sections; searches are in the order of the comparison."""
+    """The report's sections."""
     labelled = _labelled(searches)
+    best = _best(labelled)
     parts = [
+        Section("Answer", tuple(answer.blocks(labelled, evidence))),
+        Section("Data", tuple(data.blocks(labelled[best], list(labelled.values())))),
         Section(
             "Comparison",
-            (*comparison.blocks(labelled, evidence), *budget.comparison_blocks(labelled)),
-        )
+            (*comparison.blocks(labelled, evidence), *budget.comparison_details(labelled)),
+        ),
+        _searches(labelled, best, evidence),
     ]
-    parts += [search_section(search, title, evidence) for title, search in labelled.items()]
     if readings := comparison.paper_blocks(labelled):
-        parts.append(Section("How the paper is read", tuple(readings)))
+        title = "How the paper is read"
+        parts.append(Section("Paper", (Details(title, "", tuple(readings)),)))
     return parts
 
 
-def search_section(search: Search, title: str, evidence: Evidence) -> Section:
-    """One search."""
-    return Section(
-        title,
-        (
-            *trials.blocks(search, evidence),
-            *hyperparameters.blocks(search),
-            *budget.blocks(search),
-            *mistakes.blocks(search),
-        ),
+def _searches(searches: Mapping[str, Search], best: str, evidence: Evidence) -> Section:
+    """One search unfolded a level, or several, each folded, the winner first."""
+    if len(searches) == 1:
+        return Section("The search", tuple(_search(searches[best], evidence, full=True)))
+    found: list[Block] = []
+    for title in sorted(searches, key=lambda title: title != best):
+        search = searches[title]
+        full = title == best or len(searches) <= MAX_IN_FULL
+        blocks = _search(search, evidence, full=full)
+        if not full:
+            blocks.append(
+                Paragraph(f"All figures of this search: {search.folder.name}/report.html")
+            )
+        found.append(Details(title, _hint(search, evidence), tuple(blocks)))
+    return Section("Searches", tuple(found))
+
+
+def _search(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
+    return [
+        *trials.details(search, evidence, full=full),
+        *hyperparameters.details(search, full=full),
+        *budget.details(search, full=full),
+        *mistakes.details(search, full=full),
+    ]
+
+
+def _hint(search: Search, evidence: Evidence) -> str:
+    """A search's accuracy, and how many trials it took."""
+    summary = search.summary
+    mean = evidence.mean(summary, "validation")
+    if mean.n:
+        said = f"{mean.percent} on validation"
+    elif summary.best_validation_accuracy is not None:
+        said = f"{100 * summary.best_validation_accuracy:.1f} % on validation, not confirmed"
+    else:
+        said = "no trial completed"
+    return f"{said}; {len(search.trials)} trials"
+
+
+def _best(labelled: Mapping[str, Search]) -> str:
+    """The winner's label; without a result, that of the first search."""
+    ranked = best_first([search.summary for search in labelled.values()])
+    first = ranked[0] if ranked else None
+    return next(
+        (title for title, search in labelled.items() if search.summary is first),
+        next(iter(labelled)),
     )
 
 

@@ -73,4 +73,7 @@ def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
         "why_not": prepared.why_not_comparable,
         "test_size": None if prepared.test is None else len(prepared.test),
         "validation_size": len(prepared.data.validation),
+        "rows": {name: len(split) for name, split in prepared.corpus.splits.items()},
+        "versions": versions(),
+        "commit": commit(),
     }

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.atomic import write
 from analysis.command import OK, Parser, exit_code, program, user_path
-from search.atomic import write
 from search.folders import existing_folder
 
 

@@ -12,10 +12,10 @@ import optuna
 from rich.console import Console
 
 import trainables
+from analysis.atomic import write
 from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
 from analysis.read.summary import Summary
-from search.atomic import write
 from search.cluster.room import Room
 from search.cluster.watchdog import hint
 from search.context import Context

@@ -18,9 +18,9 @@ from xml.etree import ElementTree
 
 import torch
 
+from analysis.atomic import write
 from analysis.command import FAILED, OK, Parser
 from analysis.text import duration
-from search.atomic import write
 from tests.benchmarks import report
 from tests.processes import ROOT
 

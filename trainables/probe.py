@@ -12,12 +12,13 @@ from typing import Any, Literal
 import torch
 
 from trainables.parts.config import Count, Dropout, Inverse, Rate
-from trainables.parts.data.tokens import Data
+from trainables.parts.data.tokens import Data, Features
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.training import logistic
+from trainables.parts.training.doubts import doubts as find_doubts
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import encode, fit_head, solve_logistic
 from trainables.parts.training.loop import Training
@@ -77,6 +78,30 @@ def choose(data: Data, encoder: Encoder, *, seed: int) -> dict[str, Any]:
     """The pooling and C that cross-validation on train prefers."""
     encoded = data.encoded or encode(encoder, data)
     return logistic.choose({pooling: encoded[pooling][0] for pooling in POOLINGS}, seed)
+
+
+def doubts(data: Data, encoder: Encoder, *, seed: int) -> list[dict[str, Any]]:
+    """The labels of train and validation that the encoder's vectors doubt, as records.
+
+    Each has `split`, `row` in it, `suggested` (the index of a label), and the probabilities of the
+    label given and of that one.
+    """
+    train, validation = (data.encoded or encode(encoder, data))["mean"]
+    both = Features(
+        torch.cat([train.vectors, validation.vectors]),
+        torch.cat([train.targets, validation.targets]),
+    )
+    rows = len(train.targets)
+    return [
+        {
+            "split": "train" if doubt.row < rows else "validation",
+            "row": doubt.row if doubt.row < rows else doubt.row - rows,
+            "suggested": doubt.suggested,
+            "given_probability": round(doubt.given_probability, 4),
+            "suggested_probability": round(doubt.suggested_probability, 4),
+        }
+        for doubt in find_doubts(both, len(data.labels), seed)
+    ]
 
 
 def train(

@@ -4,33 +4,46 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas
+from scipy.special import gammaln
 
 BAND_QUANTILES = (0.1, 0.9)
 """The best of n trials lies between these quantiles in four of five cases."""
 
 
 def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """The best accuracy to expect of n trials, a row for each n up to the number that ended.
+    """The best accuracy to expect of n of the trials, a row for each n up to the number that ended.
 
     Columns: `trials` (n), and the mean (`expected`), 10 % (`low`) and 90 % (`high`) quantiles of
-    the best accuracy among n trials, drawn with replacement from those that ended.
+    the best accuracy among n of the N trials in random order. At n = N it is what was found.
 
-    With the N accuracies in increasing order, the best of n is at most the i-th with probability
-    (i / N)^n: Dodge et al., "Show Your Work", 2019, https://arxiv.org/abs/1909.03004. The formula
-    assumes that trials are identically distributed. A sampler that learns improves over time, so
-    for few trials the estimate is optimistic.
+    With the accuracies in increasing order, the best of n is at most the i-th in C(i, n) of C(N, n)
+    choices: Dodge et al., "Show Your Work", 2019, https://arxiv.org/abs/1909.03004, without
+    replacement. A sampler that learns improves over time, so for few trials it is optimistic.
     """
     accuracies = np.sort(counted_accuracies(trials))
     number = len(accuracies)
     n = np.arange(1, number + 1)
-    probability = np.diff((np.arange(number + 1) / max(1, number)) ** n[:, None], axis=1)
+    ranks = np.arange(1, number + 1)
+    at_most = np.where(
+        ranks >= n[:, None],
+        np.exp(_log_choose(ranks, n[:, None]) - _log_choose(np.array(number), n[:, None])),
+        0.0,
+    )
+    probability = np.diff(at_most, axis=1, prepend=0.0)
     low, high = (
-        accuracies[np.ceil(number * quantile ** (1 / n) - 1e-9).astype(int) - 1]
+        accuracies[(at_most >= quantile - 1e-9).argmax(axis=1)] if number else accuracies
         for quantile in BAND_QUANTILES
     )
     return pandas.DataFrame(
         {"trials": n, "expected": probability @ accuracies, "low": low, "high": high}
     )
+
+
+def _log_choose(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """log C(above, below); of no use where above < below."""
+    rest = np.maximum(above - below, 0)
+    result: np.ndarray = gammaln(above + 1) - gammaln(below + 1) - gammaln(rest + 1)
+    return result
 
 
 def counted_accuracies(trials: pandas.DataFrame) -> np.ndarray:

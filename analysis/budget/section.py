@@ -14,26 +14,36 @@ from analysis.budget.numbers import (
 )
 from analysis.budget.outlook import MORE, expected_gain
 from analysis.budget.rungs import rungs
-from analysis.page.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
+from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
 from analysis.read.stages import later_stages
 from analysis.text import EMPTY_CELL, duration
 
+MAX_HINTS = 3
+"""Searches whose outlook is told without unfolding."""
 MIN_COMPLETE = 5
 """With fewer completed trials, the report does not show how early they can be judged."""
 
 
-def comparison_blocks(searches: Mapping[str, Search]) -> list[Block]:
+def comparison_details(searches: Mapping[str, Search]) -> list[Block]:
     """All searches at equal numbers of trials, and what each took."""
-    return [*_equal_budgets(searches), _costs(searches)]
+    outlook = "; ".join(_outlook(searches)[:MAX_HINTS])
+    hint = f"{MORE} more trials: {outlook}" if outlook else "the cost of each search"
+    parts = (*_equal_budgets(searches), _costs(searches))
+    return [Details("What did the budget buy, and what would more?", hint, parts)]
 
 
-def blocks(search: Search) -> list[Block]:
-    """What pruning did in one search; empty if nothing can be said about it."""
+def details(search: Search, *, full: bool) -> list[Block]:
+    """What pruning did in one search; empty if nothing can be said about it.
+
+    `full`: with the figure of how early trials can be judged.
+    """
     pruned = _pruning(search)
-    parts = pruned + _early_judgement(search)
+    parts = pruned + (_early_judgement(search) if full else [])
     question = "What did pruning do?" if pruned else "Could trials have been pruned?"
-    return [Heading(question), *parts] if parts else []
+    savings = pruning_savings(search.trials)
+    hint = "" if savings is None else f"saved {100 * savings.time_fraction:.0f} % of the time"
+    return [Details(question, hint, tuple(parts))] if parts else []
 
 
 def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
@@ -45,43 +55,49 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     }
     if max(map(len, budgets.values()), default=0) < 2:
         return []
-    expected = {label: 100 * best["expected"] for label, best in budgets.items() if len(best) > 1}
-    values = "; ".join(
-        f"{label} {best.iloc[-1]:.1f} % with {len(best)} trials,"
-        f" {best.iloc[len(best) // 2 - 1]:.1f} % with {len(best) // 2}"
-        for label, best in expected.items()
-    )
+    found = {
+        label: (
+            f"{label} found {100 * best['expected'].iloc[-1]:.1f} % with {len(best)} trials, and"
+            " half of them would have found"
+            f" {100 * best['expected'].iloc[len(best) // 2 - 1]:.1f} %"
+        )
+        for label, best in budgets.items()
+        if len(best) > 1
+    }
     drawing = Drawing(
         "What more trials buy",
-        "The best validation accuracy to expect of n trials, drawn from those that the search ran;"
-        " in four of five cases it lies in the band. At an equal number of trials, the higher line"
-        " is better; where lines cross, the better search depends on the budget; a line that still"
-        " climbs at its end had too few trials. A pruned trial counts with its best epoch, or, if"
-        " it was pruned before the final stage, with the lowest accuracy of a completed trial. A"
-        " trial that failed without an accuracy counts with 0.",
+        "The best validation accuracy to expect of n of the trials that the search ran, in any"
+        " order; in four of five orders it lies in the band. At its end stands what was found. At"
+        " an equal number of trials, the higher line is better; a line that still climbs at its"
+        " end had too few trials. A pruned trial counts with its best epoch, or, if it was pruned"
+        " before the final stage, with the lowest accuracy of a completed trial. A trial that"
+        " failed without an accuracy counts with 0.",
         figures.expected_best(budgets),
+        data=pandas.concat(
+            [best.assign(search=label) for label, best in budgets.items()], ignore_index=True
+        ),
     )
-    paragraphs = [Paragraph(f"Expected best accuracy: {values}."), *_outlook(searches)]
+    outlook = _outlook(searches)
+    paragraphs = [Paragraph(f"{'; '.join(found.values())}.")]
+    if outlook:
+        paragraphs.append(
+            Paragraph(
+                f"{MORE} more trials are expected to raise the best accuracy: {'; '.join(outlook)}."
+                " This continues the curve, as if trials were drawn at random: a sampler that"
+                " still improves brings more."
+            )
+        )
     return [*paragraphs, Figures((drawing,))]
 
 
-def _outlook(searches: Mapping[str, Search]) -> list[Block]:
-    """What further trials are expected to bring; empty where all searches are too short."""
+def _outlook(searches: Mapping[str, Search]) -> list[str]:
+    """What further trials are expected to bring; nothing of searches that are too short."""
     gains = {
         label: expected_gain(counted_accuracies(search.trials).tolist())
         for label, search in searches.items()
     }
-    said = [
-        f"{label} by {100 * gain:.2f} points" for label, gain in gains.items() if gain is not None
-    ]
-    if not said:
-        return []
     return [
-        Paragraph(
-            f"{MORE} more trials are expected to raise the best accuracy of {', '.join(said)}. This"
-            " continues the curve below, as if trials were drawn at random: a sampler that still"
-            " improves brings more."
-        )
+        f"{label} {100 * gain:+.1f} points" for label, gain in gains.items() if gain is not None
     ]
 
 
@@ -150,6 +166,7 @@ def _early_judgement(search: Search) -> list[Block]:
         " so if others were pruned it is lower than it would be over all trials. Where it is near"
         " 1, pruning loses little; where it is low, ranks still change.",
         figures.rungs(correlations),
+        data=correlations,
     )
     return [Figures((drawing,))]
 

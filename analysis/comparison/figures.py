@@ -7,66 +7,103 @@ from matplotlib.axes import Axes
 
 from analysis.page.drawing import BLUE, GREEN, INK, VERMILION, names, panel, svg
 
+FAR_POINTS = 12.0
+"""A floor or trial 0 so many points below the searches is named at the edge instead of drawn."""
 
-def standings(numbers: pandas.DataFrame, labels: Sequence[str]) -> str:
-    """Each search's accuracies with 95 % intervals, a row per search."""
-    figure, axes = panel("accuracy (%)", "", height=1.8 + 0.36 * len(numbers))
-    _means(axes, numbers, "confirmed_accuracy", "confirmed, validation", "o", BLUE, -0.1)
-    _means(axes, numbers, "test_accuracy", "confirmed, test", "s", VERMILION, 0.12)
-    trial_0 = {"marker": "|", "color": GREEN, "markersize": 9, "markeredgewidth": 2}
-    published = {"marker": "D", "color": INK, "markersize": 5, "markeredgewidth": 0.8}
+
+def standings(
+    numbers: pandas.DataFrame,
+    labels: Sequence[str],
+    seeds: Sequence[tuple[Sequence[float], Sequence[float]]],
+) -> str:
+    """Each search's runs as dots and their means with 95 % intervals, a row per search.
+
+    `seeds`: each search's accuracies on validation and test, a run each.
+    """
+    figure, axes = panel("accuracy (%)", "", width=7.0, height=1.3 + 0.42 * len(numbers))
+    _means(axes, numbers, "confirmed_accuracy", "validation", BLUE, -0.15)
+    _means(axes, numbers, "test_accuracy", "test", VERMILION, 0.15)
+    for row, (validation, test) in enumerate(seeds):
+        for values, colour, offset in ((validation, BLUE, -0.15), (test, VERMILION, 0.15)):
+            axes.plot(
+                [100 * value for value in values],
+                [row + offset] * len(values),
+                "o",
+                color=colour,
+                markersize=3.5,
+                alpha=0.55,
+                markeredgewidth=0,
+            )
+    low, high = _span(numbers)
     for floor in numbers["floor_validation_accuracy"].dropna().unique():
-        axes.axvline(
-            100 * floor, color=INK, linewidth=1, linestyle=":", label="best floor, validation"
-        )
-    _points(axes, numbers["paper_config_validation_accuracy"], "trial 0, validation", trial_0)
-    _points(axes, numbers["paper_test_accuracy"], "the paper, test", published)
+        if 100 * floor >= low:
+            axes.axvline(
+                100 * floor, color=INK, linewidth=1, linestyle=":", label="best floor, validation"
+            )
+    _points(axes, numbers["paper_config_validation_accuracy"], "trial 0, validation", "|", low)
+    _points(axes, numbers["paper_test_accuracy"], "the paper, test", "D", low)
     axes.set_yticks(range(len(numbers)), names(labels))
     axes.set_ylim(len(numbers) - 0.5, -0.5)
-    axes.set_xlim(max(-1.0, axes.get_xlim()[0]), min(101.0, axes.get_xlim()[1]))
+    axes.set_xlim(low, high)
     return svg(figure, axes)
 
 
+def _span(numbers: pandas.DataFrame) -> tuple[float, float]:
+    """From the lowest to the highest interval, and what is not far below them."""
+    splits = ("confirmed_accuracy", "test_accuracy")
+    half = {name: numbers[f"{name}_half_width_new_sentences"].fillna(0.0) for name in splits}
+    low = min((100 * (numbers[f"{name}_mean"] - half[name])).min() for name in splits[:1])
+    high = max((100 * (numbers[f"{name}_mean"] + half[name])).max() for name in splits)
+    tests = 100 * (numbers["test_accuracy_mean"] - half["test_accuracy"])
+    others = [
+        *tests,
+        *(100 * numbers["floor_validation_accuracy"]),
+        *(100 * numbers["paper_config_validation_accuracy"]),
+        *(100 * numbers["paper_test_accuracy"]),
+    ]
+    low = min([low, *(value for value in others if value > low - FAR_POINTS)])
+    margin = 0.05 * (high - low) + 0.2
+    return max(-1.0, low - margin), min(101.0, high + margin)
+
+
 def _means(
-    axes: Axes,
-    numbers: pandas.DataFrame,
-    name: str,
-    label: str,
-    marker: str,
-    colour: str,
-    offset: float,
+    axes: Axes, numbers: pandas.DataFrame, name: str, label: str, colour: str, offset: float
 ) -> None:
-    """Means with their intervals, clipped to accuracies that exist."""
+    """Means with their intervals, clipped to accuracies that exist: thick on these sentences, thin
+    on new ones."""
     measured = numbers[f"{name}_mean"].notna()
     rows = [row + offset for row, present in enumerate(measured) if present]
     if not rows:
         return
     mean = 100 * numbers[f"{name}_mean"][measured]
-    half_width = 100 * numbers[f"{name}_half_width"][measured].fillna(0.0)
-    wider = 100 * numbers[f"{name}_half_width_new_sentences"][measured].fillna(0.0)
-    if name == "test_accuracy":  # validation chose, so it says less about new sentences
+    for column, width in (("half_width_new_sentences", 0.7), ("half_width", 2.6)):
+        half = 100 * numbers[f"{name}_{column}"][measured].fillna(0.0)
         axes.hlines(
             rows,
-            (mean - wider).clip(lower=0),
-            (mean + wider).clip(upper=100),
+            (mean - half).clip(lower=0),
+            (mean + half).clip(upper=100),
             colour,
-            linewidth=0.6,
+            linewidth=width,
         )
-    axes.errorbar(
-        mean,
-        rows,
-        xerr=[half_width.clip(upper=mean), half_width.clip(upper=100.0 - mean)],
-        fmt=marker,
-        color=colour,
-        markersize=5,
-        linewidth=1.4,
-        capsize=3,
-        label=label,
-    )
+    axes.plot(mean, rows, "|", color=colour, markersize=11, markeredgewidth=2, label=label)
 
 
-def _points(axes: Axes, values: pandas.Series, label: str, style: dict[str, object]) -> None:
-    measured = values.notna()
-    rows = [row for row, present in enumerate(measured) if present]
-    if rows:
-        axes.plot(100 * values[measured], rows, linestyle="", label=label, **style)  # type: ignore[arg-type]
+def _points(axes: Axes, values: pandas.Series, label: str, marker: str, low: float) -> None:
+    """A mark per search; one that is far below the others is written at the edge."""
+    measured = [(row, 100 * value) for row, value in enumerate(values) if value == value]
+    near = [(row, value) for row, value in measured if value >= low]
+    if near:
+        axes.plot(
+            [value for _, value in near],
+            [row for row, _ in near],
+            linestyle="",
+            marker=marker,
+            color=GREEN if marker == "|" else INK,
+            markersize=9 if marker == "|" else 5,
+            markeredgewidth=2 if marker == "|" else 0.8,
+            label=label,
+        )
+    for row, value in measured:
+        if value < low:
+            text = f" ◂ {label.split(',')[0]}: {value:.1f}"
+            axes.text(low, row, text, va="center", fontsize=8, color=INK)

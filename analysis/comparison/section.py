@@ -7,14 +7,17 @@ import pandas
 from analysis import paper
 from analysis.comparison import figures
 from analysis.comparison.conditions import remarks
+from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
-from analysis.comparison.numbers import numbers
+from analysis.comparison.numbers import row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
+from analysis.comparison.rows import best_first
 from analysis.comparison.selection_bias import selection_bias
 from analysis.comparison.settle import to_settle
 from analysis.comparison.table import table
-from analysis.evidence import Difference, Evidence
-from analysis.page.blocks import Block, Drawing, Figures, Notes, Paragraph, Table
+from analysis.evidence import Difference, Evidence, reported
+from analysis.page.blocks import Block, Details, Drawing, Figures, Notes, Paragraph, Table
+from analysis.page.forest import forest
 from analysis.read.folder import Search
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL
@@ -25,16 +28,22 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     summaries = {label: search.summary for label, search in searches.items()}
     rows = list(summaries.values())
     pairs = pairwise_table(summaries, comparable_split(rows), evidence)
-    sentences = [*verdicts(rows), selection_bias(rows)]
+    sentences = [*_ranking_if_confirmed(summaries, evidence), *verdicts(rows), selection_bias(rows)]
+    drawings = [*_differences(summaries, evidence), *_standings(summaries, evidence)]
+    shown = table(rows, evidence)
+    filled = [name for name in shown if (shown[name] != EMPTY_CELL).any()]
+    # The searches in the order of their ranking, then the floors.
+    ranking = sorted(range(len(rows)), key=lambda place: -rows[place].selection_accuracy)
+    shown = shown.iloc[[*ranking, *range(len(rows), len(shown))]]
     return [
-        *_standings(summaries, evidence),
         *(Paragraph(sentence) for sentence in sentences if sentence),
+        *([Figures(tuple(drawings))] if drawings else []),
         Table(
             "The searches and the floors, one per row. Accuracies in percent; losses on the test"
             " split.",
-            table(rows, evidence),
+            shown[filled],
         ),
-        Notes(tuple(remarks(rows, evidence))),
+        Details("What these numbers rest on", "", (Notes(tuple(remarks(rows, evidence))),)),
         *_pairwise(pairs, comparable_split(rows)),
     ]
 
@@ -51,27 +60,65 @@ def paper_blocks(searches: Mapping[str, Search]) -> list[Block]:
     return [Paragraph(introduction), Notes(tuple(map(str, footnotes)))]
 
 
-def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Block]:
-    """The best search in a sentence and a figure; empty if none was confirmed."""
+def _ranking_if_confirmed(summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
+    """The best search in a sentence; empty if none was confirmed."""
+    confirmed = {label: own for label, own in summaries.items() if own.confirmed_accuracy}
+    return [_ranking(confirmed, evidence, single=len(summaries) == 1)] if confirmed else []
+
+
+def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Drawing]:
+    """Who can be told from the winner; empty without rivals or report runs."""
+    best = next(iter(best_first(list(summaries.values()))), None)
+    if best is None:
+        return []
+    winner = next(label for label, own in summaries.items() if own is best)
+    split, rows = differences(summaries, winner, evidence)
+    if rows.empty:
+        return []
+    return [
+        Drawing(
+            "Who can be told from whom?",
+            f"Mean {split} accuracy minus that of {winner}, the winner. The thick line is the 95 %"
+            " interval over seeds on these sentences, the thin one on new sentences, both of the"
+            " difference itself: overlapping bars of two means say less. Searches are told apart"
+            " after Holm's correction for the number of pairs.",
+            forest(rows, winner),
+            wide=True,
+            data=rows,
+        )
+    ]
+
+
+def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Drawing]:
+    """All runs and their means, the best on top; empty if no search was confirmed."""
     confirmed = {label: own for label, own in summaries.items() if own.confirmed_accuracy}
     if not confirmed:
         return []
-    drawing = Drawing(
-        "Standings",
-        "Means over the reported runs with their 95 % intervals over seeds, clipped at 0 and 100 %."
-        " For the test split, the thin line is the interval on new sentences. Trial 0 is a single"
-        " run of the regime's default configuration, with any values set by --fix.",
-        figures.standings(numbers(list(summaries.values()), evidence), list(summaries)),
-    )
-    ranking = _ranking(confirmed, evidence, single=len(summaries) == 1)
-    return [Paragraph(ranking), Figures((drawing,))]
+    order = sorted(confirmed, key=lambda label: -confirmed[label].selection_accuracy)
+    frame = pandas.DataFrame([row(confirmed[label], evidence) for label in order])
+    seeds = [
+        (reported(confirmed[label], "validation"), reported(confirmed[label], "test"))
+        for label in order
+    ]
+    return [
+        Drawing(
+            "Standings",
+            "A dot is a reported run, the upright mark their mean. The thick line is its 95 %"
+            " interval over seeds, the thin one on new sentences. Trial 0 is a single run of the"
+            " regime's default configuration, with any values set by --fix. What is far below the"
+            " others is written at the edge.",
+            figures.standings(frame, order, seeds),
+            wide=True,
+            data=frame,
+        )
+    ]
 
 
 def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bool) -> str:
-    """The highest mean, the next one, and whether seeds explain the difference."""
+    """The winner, the next one, and whether seeds explain the difference on validation."""
     means = {label: evidence.mean(own, "validation") for label, own in confirmed.items()}
-    first, *others = sorted(means, key=lambda label: -means[label].mean)
-    best = f"Highest mean on validation: {first}, {means[first].percent}"
+    first, *others = sorted(means, key=lambda label: -confirmed[label].selection_accuracy)
+    best = f"The winner on validation: {first}, {means[first].percent}"
     if single:
         return (
             f"{best}. It is the only search here, so it is compared only with trial 0 and, where"
@@ -85,13 +132,17 @@ def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bo
     difference = evidence.difference(
         confirmed[first], confirmed[second], "validation", len(pairs) // 2
     )
-    lead = f"{100 * difference.value:.1f} points above" if difference.value > 1e-9 else "equal to"
+    better = first if difference.value > 0 else second
+    above = "above" if difference.value > 0 else "below"
+    lead = "equal to"
+    if abs(difference.value) > 1e-9:
+        lead = f"{100 * abs(difference.value):.1f} points {above}"
     settled = "" if different else f" {to_settle(difference, confirmed[first], confirmed[second])}"
     return (
         f"{best}, {lead} {second}, {means[second].percent}. The 95 % interval of the difference is"
         f" {_from_to(difference.value, difference.half_width)} points over seeds on these"
         f" sentences, and {_from_to(difference.value, difference.new_sentences)} on new ones."
-        f" {_conclusion(difference, first, different=different, pairs=len(pairs) // 2)}{settled}"
+        f" {_conclusion(difference, better, different=different, pairs=len(pairs) // 2)}{settled}"
     )
 
 
@@ -99,14 +150,14 @@ def _from_to(value: float, half_width: float) -> str:
     return f"{100 * (value - half_width):+.1f} to {100 * (value + half_width):+.1f}"
 
 
-def _conclusion(difference: Difference, first: str, *, different: bool, pairs: int) -> str:
+def _conclusion(difference: Difference, better: str, *, different: bool, pairs: int) -> str:
     """Whether the difference of the two highest means is larger than noise, and on what."""
     corrected = f"Corrected for the number of pairs, {pairs}: " if pairs > 1 else ""
     if not different:
         return f"{corrected}{'these' if corrected else 'These'} runs cannot tell which is better."
     if abs(difference.value) > difference.new_sentences:
-        return f"{corrected}{first} is better on these sentences, and on new ones too."
-    return f"{corrected}{first} is better on these sentences. On new sentences that is not shown."
+        return f"{corrected}{better} is better on these sentences, and on new ones too."
+    return f"{corrected}{better} is better on these sentences. On new sentences that is not shown."
 
 
 def _pairwise(pairs: pandas.DataFrame, split: str) -> list[Block]:
@@ -127,4 +178,6 @@ def _pairwise(pairs: pandas.DataFrame, split: str) -> list[Block]:
         " pairs that differ on these sentences after Holm's correction for the number of pairs:"
         " among equal recipes, at most one table in twenty has one."
     )
-    return [Table(caption, matrix)]
+    different = int(pairs["different"].sum()) // 2
+    answer = f"{different} of {len(pairs) // 2} pairs differ on these sentences"
+    return [Details("All pairs", answer, (Table(caption, matrix),))]

@@ -3,6 +3,7 @@
 Places in a range are from 0 to 1, on the range's own scale.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -152,12 +153,22 @@ def _set_ticks(axes: Axes, side: str, kind: Range | Choices) -> None:
     if isinstance(kind, Choices):
         places = [kind.place(value) for value in kind.values]
         labels = names([value or "none" for value in kind.values], 14)
+    elif kind.log:
+        values = _decades(kind.low, kind.high)
+        places = [kind.place(repr(value)) for value in values]
+        labels = [f"{value:.3g}" for value in values]
     else:
-        low, high = (np.log(x) if kind.log else x for x in (kind.low, kind.high))
         places = list(TICK_PLACES)
-        values = [low + place * (high - low) for place in places]
-        labels = [f"{np.exp(value) if kind.log else value:.3g}" for value in values]
+        labels = [f"{kind.low + place * (kind.high - kind.low):.3g}" for place in places]
     (axes.set_xticks if side == "x" else axes.set_yticks)(places, labels)
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """The powers of ten in a range, five at most; of a range with less than two, its ends too."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    powers = [float(f"1e{power}") for power in range(first, last + 1)]
+    powers = [value for value in powers[:: max(1, -(-len(powers) // 5))] if low <= value <= high]
+    return powers if len(powers) > 1 else [low, *powers, high]
 
 
 def _span_an_area(both: pandas.DataFrame) -> bool:

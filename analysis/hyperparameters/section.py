@@ -3,36 +3,207 @@
 import pandas
 
 from analysis.hyperparameters import figures
+from analysis.hyperparameters.effects import LEVEL, MIN_TRIALS, effects
 from analysis.hyperparameters.numbers import edges, is_numeric, pairs, slices
-from analysis.page.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
-from analysis.read.folder import Search
-from analysis.text import short_value
+from analysis.hyperparameters.robustness import MIN_TRIALS as MIN_AROUND
+from analysis.hyperparameters.robustness import robustness
+from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
+from analysis.read.folder import CONFIG_PREFIX, Search
+from analysis.text import EMPTY_CELL, short_value
+
+MIN_PARALLEL = 15
+"""Completed trials from which on parallel coordinates show a pattern."""
+MIN_SLICE = 8
+"""Completed trials from which on a parameter's slice is drawn."""
+MIN_IMPORTANCES = 10
+"""Completed trials from which on a search computes importances."""
+MAX_SLICES = 6
+"""Parameters that get a slice: those that mattered most."""
 
 
-def blocks(search: Search) -> list[Block]:
-    """Empty if no trial reported an accuracy, or the space is not known."""
+def details(search: Search, *, full: bool) -> list[Block]:
+    """Empty if no trial reported an accuracy, or the space is not known.
+
+    `full`: with the figures and with the accuracy around the best trial.
+    """
     placed, best = slices(search.trials, search.space), search.summary.best_trial
     if placed.empty:
         return []
-    best_values = edges(placed, search.space, best)
-    drawings = [
-        *_importances(search),
-        *_contour(search, placed, best),
-        *_parallel(search, placed, best),
+    ranks, best_values = effects(placed, search.space), edges(placed, search.space, best)
+    parts: list[Block] = [
+        Paragraph(_answer(search, ranks, best)),
+        *_ranks(ranks),
+        *_best_values(search, best_values),
     ]
+    if full:
+        parts += [*_around_the_best(placed, search, best), *_figures(search, placed, ranks)]
+    return [Details("Which hyperparameters mattered?", _hint(search, ranks), tuple(parts))]
+
+
+def warnings(search: Search) -> list[str]:
+    """What the first screen says about the winner's place in its ranges."""
+    placed, best = slices(search.trials, search.space), search.summary.winner
+    values = edges(placed, search.space, best)
+    at_edge = [
+        f"{name} ({edge} end)" for name, edge in zip(values["parameter"], values["edge"]) if edge
+    ]
+    found = []
+    if at_edge:
+        found.append(
+            f"At the edge of its range: {', '.join(at_edge)}. There may be better values beyond."
+        )
+    around = robustness(placed, search.space, best)
+    needles = list(around[around["verdict"] == "needle"]["parameter"])
+    if needles:
+        found.append(
+            f"On a needle's point: a tenth of the range of {', '.join(needles)} either way costs"
+            " more than a point."
+        )
+    return found
+
+
+def _hint(search: Search, ranks: pandas.DataFrame) -> str:
+    """The answer in a few words."""
+    importances = search.importances
+    if len(importances):
+        top = importances.head(3)
+        return ", ".join(
+            f"{name} ({100 * value:.0f} %)" for name, value in zip(top["name"], top["importance"])
+        )
+    beyond = ranks[ranks["chance"] < LEVEL]
+    if len(beyond):
+        return ", ".join(beyond["parameter"].head(3))
+    return "too few trials to tell them from chance"
+
+
+def _answer(search: Search, ranks: pandas.DataFrame, best: int | None) -> str:
+    """What the trials say at their number: ranks, or else what the best has that trial 0 has
+    not."""
+    complete = int((search.trials["state"] == "COMPLETE").sum())
+    beyond = ranks[ranks["chance"] < LEVEL]
+    sentences = []
+    if ranks.empty:
+        sentences.append(
+            f"{complete} completed trials cannot rank hyperparameters; {MIN_TRIALS} can."
+        )
+    elif beyond.empty:
+        sentences.append(
+            f"No hyperparameter stands out from chance over {complete} completed trials."
+            f" The strongest by rank is {ranks['parameter'].iloc[0]}"
+            f" ({ranks['better'].iloc[0]} is better)."
+        )
+    else:
+        listed = ", ".join(
+            f"{name} ({better} is better)"
+            for name, better in zip(beyond["parameter"], beyond["better"])
+        )
+        sentences.append(f"Beyond chance over {complete} completed trials: {listed}.")
+    sentences.append(_against_trial_0(search, best))
+    if complete < MIN_IMPORTANCES:
+        sentences.append(f"Importances (fANOVA) follow from {MIN_IMPORTANCES} completed trials on.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _against_trial_0(search: Search, best: int | None) -> str:
+    """Where the best trial differs from the given point; empty if it is that."""
+    trials = search.trials.set_index("number")
+    if best in (None, 0) or 0 not in trials.index:
+        return ""
+    changed = [
+        f"{name} {short_value(trials.loc[0, column])} to {short_value(trials.loc[best, column])}"
+        for name in search.space
+        if (column := CONFIG_PREFIX + name) in trials
+        and short_value(trials.loc[0, column]) != short_value(trials.loc[best, column])
+    ]
+    return f"From trial 0 to the best, trial {best}: {', '.join(changed)}." if changed else ""
+
+
+def _ranks(ranks: pandas.DataFrame) -> list[Block]:
+    if ranks.empty:
+        return []
+    table = pandas.DataFrame(
+        {
+            "parameter": ranks["parameter"],
+            "effect by rank": [f"{value:.2f}" for value in ranks["effect"]],
+            "better": ranks["better"],
+            "by chance": [f"{100 * value:.1f} %" for value in ranks["chance"]],
+            "trials": ranks["trials"].astype(str),
+        }
+    )
+    caption = (
+        "Rank correlation with the accuracy of completed trials, without its sign (correlation"
+        " ratio of the ranks where values have no order). By chance: how often shuffled accuracies"
+        " give as much; of twenty parameters that do nothing, one is below 5 %."
+    )
+    return [Table(caption, table)]
+
+
+def _around_the_best(placed: pandas.DataFrame, search: Search, best: int | None) -> list[Block]:
+    """What a step away from the best trial costs."""
+    around = robustness(placed, search.space, best)
+    if around.empty:
+        return [
+            Paragraph(
+                f"How the accuracy changes around the best trial is estimated from"
+                f" {MIN_AROUND} completed trials on."
+            )
+        ]
+    table = pandas.DataFrame(
+        {
+            "parameter": around["parameter"],
+            "best value": [short_value(value) for value in around["value"]],
+            "a tenth down": _changes(around, "down"),
+            "a tenth up": _changes(around, "up"),
+            "verdict": around["verdict"],
+        }
+    )
+    caption = (
+        "Around the best trial: the expected change of accuracy, in points, if one value moves by a"
+        " tenth of its range, ± its 95 % interval. From a Gaussian process over the completed"
+        " trials, so a hint: where the verdict is “not known”, trials near the best would tell."
+    )
+    return [Table(caption, table)]
+
+
+def _changes(around: pandas.DataFrame, way: str) -> list[str]:
     return [
-        Heading("Which hyperparameters mattered, and were their ranges wide enough?"),
-        *_best_values(best_values),
-        *([Figures(tuple(drawings))] if drawings else []),
-        Paragraph(
-            "Each parameter by itself: a dot is a completed trial,"
-            f" {_pruned_marks(placed)}and the star is the best trial. A shaded end means that the"
-            " best value lies there. If accuracy rises towards an end of the range, look beyond it;"
-            " if it is level, the parameter mattered little. Other parameters vary too, so a slope"
-            " is a hint, not proof."
-        ),
-        _slices(search, placed, best_values),
+        EMPTY_CELL if change != change else f"{100 * change:+.1f} ± {100 * half:.1f}"
+        for change, half in zip(around[way], around[f"{way}_half_width"])
     ]
+
+
+def _figures(search: Search, placed: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Block]:
+    """What the number of trials allows, and a line on what follows with more."""
+    best = search.summary.best_trial
+    complete = int((search.trials["state"] == "COMPLETE").sum())
+    drawings = [*_importances(search), *_contour(search, placed, best)]
+    missing = []
+    if complete >= MIN_SLICE:
+        drawings += _slices(search, placed, ranks)
+    else:
+        missing.append(f"slices from {MIN_SLICE}")
+    if complete >= MIN_PARALLEL:
+        drawings += _parallel(search, placed, best)
+    else:
+        missing.append(f"parallel coordinates from {MIN_PARALLEL}")
+    blocks: list[Block] = []
+    if complete >= MIN_SLICE:
+        blocks.append(
+            Paragraph(
+                f"In the slices a dot is a completed trial, {_pruned_marks(placed)}and the star is"
+                " the best. A shaded end means that the best value lies there. Other parameters"
+                " vary too, so a slope is a hint, not proof."
+            )
+        )
+    if drawings:
+        blocks.append(Figures(tuple(drawings)))
+    if missing:
+        blocks.append(
+            Paragraph(
+                f"Not drawn yet: {' and '.join(missing)} completed trials on; these are {complete}."
+            )
+        )
+    return blocks
 
 
 def _pruned_marks(placed: pandas.DataFrame) -> str:
@@ -45,7 +216,7 @@ def _pruned_marks(placed: pandas.DataFrame) -> str:
     return "a cross is a pruned one at its best epoch, "
 
 
-def _best_values(best: pandas.DataFrame) -> list[Block]:
+def _best_values(search: Search, best: pandas.DataFrame) -> list[Block]:
     """The best trial's values, and whether one is at an edge of its range."""
     if best.empty:
         return []
@@ -59,16 +230,15 @@ def _best_values(best: pandas.DataFrame) -> list[Block]:
             " around it."
         )
     )
-    table = pandas.DataFrame(
-        {
-            "parameter": best["parameter"],
-            "best value": [short_value(value) for value in best["value"]],
-            "range": best["range"],
-            "at the edge": best["edge"],
-        }
-    )
+    columns = {
+        "parameter": best["parameter"],
+        "best value": [short_value(value) for value in best["value"]],
+        "range": best["range"],
+    }
+    if at_edge:
+        columns["at the edge"] = best["edge"]
     caption = "The best trial's values and the ranges they were sampled from."
-    return [Paragraph(sentence), Table(caption, table)]
+    return [Paragraph(sentence), Table(caption, pandas.DataFrame(columns))]
 
 
 def _importances(search: Search) -> list[Drawing]:
@@ -92,6 +262,7 @@ def _importances(search: Search) -> list[Drawing]:
             " long bar may show what breaks a trial rather than what improves a good one. Pruned"
             f" trials are left out.{left_out}",
             figures.importances(importances),
+            data=importances,
         )
     ]
 
@@ -116,6 +287,7 @@ def _contour(search: Search, placed: pandas.DataFrame, best: int | None) -> list
             f"{subject} together: a dot is a completed trial, and lighter ones are more accurate. A"
             f" diagonal ridge means that one can be traded for the other.{interpolated}",
             figures.contour(both, x, y, search.space, best),
+            data=both,
         )
     ]
 
@@ -131,24 +303,30 @@ def _parallel(search: Search, placed: pandas.DataFrame, best: int | None) -> lis
             " matters; where they fan out, it does not.",
             figures.parallel(placed, search.space, best),
             wide=True,
+            data=placed,
         )
     ]
 
 
-def _slices(search: Search, placed: pandas.DataFrame, best_values: pandas.DataFrame) -> Figures:
-    """A figure per parameter."""
-    edge = dict(zip(best_values["parameter"], best_values["edge"]))
+def _slices(search: Search, placed: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Drawing]:
+    """A figure for each of the parameters that mattered most."""
+    best = search.summary.best_trial
+    values = edges(placed, search.space, best)
+    edge = dict(zip(values["parameter"], values["edge"]))
+    by_importance = [name for name in search.importances["name"] if name in search.space]
+    order = list(dict.fromkeys([*by_importance, *ranks["parameter"]]))[:MAX_SLICES]
     drawings = []
-    for name, own in placed.groupby("parameter", sort=False):
-        name = str(name)
+    for name in order:
+        own = placed[placed["parameter"] == name]
+        if own.empty:
+            continue
         at_edge = f" The best is at its {edge[name]} end." if edge.get(name) else ""
         drawings.append(
             Drawing(
                 name,
                 f"Range: {search.space[name]}.{at_edge}",
-                figures.one_slice(
-                    own, name, search.space[name], search.summary.best_trial, edge.get(name, "")
-                ),
+                figures.one_slice(own, name, search.space[name], best, edge.get(name, "")),
+                data=own,
             )
         )
-    return Figures(tuple(drawings))
+    return drawings

@@ -3,22 +3,25 @@
 import pandas
 
 from analysis.mistakes import figures, numbers
-from analysis.page.blocks import Block, Drawing, Figures, Heading, Paragraph, Table
+from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
 
 MAX_PAIRS = 10
 MAX_EXAMPLE_CHARACTERS = 60
 
 
-def blocks(search: Search) -> list[Block]:
-    """Empty if the winner's predictions are not known."""
+MIN_SENTENCES = 5
+"""Sentences of a class from which on its accuracy is drawn: with fewer, all intervals are wide."""
+HONEST = 0.02
+"""Confidence and accuracy that differ by less agree."""
+
+
+def details(search: Search, *, full: bool) -> list[Block]:
+    """Empty if the winner's predictions are not known. `full`: with figures."""
     predictions = search.predictions
     if predictions.empty:
         return []
-    parts: list[Block] = [
-        Heading("Which sentences does the winner get wrong?"),
-        Paragraph(_accuracy(search)),
-    ]
+    parts: list[Block] = [Paragraph(_accuracy(search))]
     confusions = numbers.confusions(predictions)
     if len(confusions):
         caption = (
@@ -26,8 +29,26 @@ def blocks(search: Search) -> list[Block]:
             " Some of these sentences may be mislabelled."
         )
         parts.append(Table(caption, _table(confusions)))
-    drawings = [*_confusion_matrix(predictions), _classes(predictions), _calibration(predictions)]
-    return [*parts, Figures(tuple(drawings))]
+    if full:
+        parts += _figures(predictions)
+    hint = "none wrong"
+    if len(confusions):
+        worst = confusions.iloc[0]
+        hint = f"most often {worst['label']} taken for {worst['predicted']}"
+    return [Details("Which sentences does the winner get wrong?", hint, tuple(parts))]
+
+
+def _figures(predictions: pandas.DataFrame) -> list[Block]:
+    drawings = [*_confusion_matrix(predictions), _calibration(predictions)]
+    classes = numbers.classes(predictions)
+    if classes["sentences"].median() >= MIN_SENTENCES:
+        drawings.append(_classes(classes))
+        return [Figures(tuple(drawings))]
+    missing = (
+        f"Not drawn: the accuracy of each class. It takes about {MIN_SENTENCES} validation"
+        f" sentences a class; here they have {classes['sentences'].median():.0f}."
+    )
+    return [Figures(tuple(drawings)), Paragraph(missing)]
 
 
 def _accuracy(search: Search) -> str:
@@ -71,27 +92,37 @@ def _confusion_matrix(predictions: pandas.DataFrame) -> list[Drawing]:
             " apart.",
             figures.matrix(fractions),
             wide=True,
+            data=fractions.reset_index(),
         )
     ]
 
 
-def _classes(predictions: pandas.DataFrame) -> Drawing:
+def _classes(classes: pandas.DataFrame) -> Drawing:
     return Drawing(
         "Accuracy per class",
         "The least accurate classes, with Wilson's 95 % interval for the number of sentences in"
         " brackets. Where intervals are wide, there are too few sentences to judge the class.",
-        figures.classes(numbers.classes(predictions)),
+        figures.classes(classes),
+        data=classes,
     )
 
 
 def _calibration(predictions: pandas.DataFrame) -> Drawing:
     bins = numbers.calibration(predictions)
+    correct = predictions["label"] == predictions["predicted"]
+    distance = float(predictions["confidence"].mean() - correct.mean())
+    if abs(distance) < HONEST:
+        verdict = "On average the confidence is honest"
+    else:
+        verdict = f"The model is {'over' if distance > 0 else 'under'}confident"
     return Drawing(
         "Calibration",
-        "How often the model is right at each confidence, with the number of predictions beside"
-        " each point. Below the diagonal, the model is overconfident. Expected calibration error:"
-        f" {100 * numbers.calibration_error(bins):.1f} points.",
+        f"{verdict}: it says {100 * predictions['confidence'].mean():.1f} % on average and is right"
+        f" in {100 * correct.mean():.1f} %. Points below the diagonal are overconfident, points"
+        " above it underconfident; beside each, its number of predictions. Expected calibration"
+        f" error: {100 * numbers.calibration_error(bins):.1f} points.",
         figures.reliability(bins),
+        data=bins,
     )
 
 

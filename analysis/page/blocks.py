@@ -35,6 +35,39 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Lines to copy: a configuration or commands."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number that answers a question."""
+
+    question: str
+    answer: str
+    note: str
+    """What the number rests on: a few words."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first screen: who won, by how much, how sure that is, and how to go on."""
+
+    headline: str
+    facts: tuple[Fact, ...]
+    verdict: str
+    """Whether the winner can be told from the others: a sentence or two."""
+    warnings: tuple[str, ...]
+    """What to look at before the result is used, a sentence each."""
+    codes: tuple[Code, ...]
+    provenance: tuple[tuple[str, str], ...]
+    """Names and values: data, model, date, versions."""
+
+
+@dataclass(frozen=True)
 class Drawing:
     """One figure."""
 
@@ -45,6 +78,8 @@ class Drawing:
     """An <svg> element from `analysis.page.drawing`: the only markup a report includes as it is."""
     wide: bool = False
     """Whether it takes a row of its own."""
+    data: pandas.DataFrame | None = None
+    """The numbers it draws, for download."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +89,18 @@ class Figures:
     drawings: tuple[Drawing, ...]
 
 
-Block = Paragraph | Heading | Notes | Table | Figures
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are folded away behind a title and the answer they give."""
+
+    title: str
+    answer: str
+    blocks: tuple["Block", ...]
+    unfolded: bool = False
+    """Whether the page shows them from the start."""
+
+
+Block = Paragraph | Heading | Notes | Table | Code | Answer | Figures | Details
 
 
 @dataclass(frozen=True)
@@ -63,3 +109,14 @@ class Section:
 
     title: str
     blocks: tuple[Block, ...]
+
+
+def drawings(blocks: tuple[Block, ...]) -> list[Drawing]:
+    """All figures among some blocks, folded ones too, in their order."""
+    found: list[Drawing] = []
+    for block in blocks:
+        if isinstance(block, Figures):
+            found += block.drawings
+        elif isinstance(block, Details):
+            found += drawings(block.blocks)
+    return found

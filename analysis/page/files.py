@@ -1,14 +1,14 @@
 """The report's files: figures, tables and pages, each written completely or not at all."""
 
 import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas
 from pandas.api.types import is_numeric_dtype
 
-from analysis.page.blocks import Drawing, Figures, Section
+from analysis.atomic import write
+from analysis.page.blocks import Drawing, Section, drawings
 from analysis.text import cell
 
 SVG_START = (
@@ -25,14 +25,8 @@ def write_figures(folder: Path, parts: Sequence[Section]) -> None:
     """
     written = set()
     for number, section in enumerate(parts):
-        drawings = [
-            drawing
-            for block in section.blocks
-            if isinstance(block, Figures)
-            for drawing in block.drawings
-        ]
-        for place, drawing in enumerate(drawings, 1):
-            path = folder / f"{number}-{place:02d}-{_slug(drawing)}.svg"
+        for place, drawing in enumerate(drawings(section.blocks), 1):
+            path = folder / f"{number}-{place:02d}-{slug(drawing)}.svg"
             write(path, drawing.svg.replace("<svg ", SVG_START, 1))
             written.add(path)
     for path in set(folder.glob("*.svg")) - written:
@@ -40,7 +34,8 @@ def write_figures(folder: Path, parts: Sequence[Section]) -> None:
             path.unlink()
 
 
-def _slug(drawing: Drawing) -> str:
+def slug(drawing: Drawing) -> str:
+    """A figure's title as part of a file's name."""
     return re.sub("[^a-z0-9]+", "-", drawing.title.lower())[:40].strip("-")
 
 
@@ -63,18 +58,3 @@ def csv_text(frame: pandas.DataFrame) -> str:
 def _safe_cell(value: object) -> object:
     """A column may mix one search's numbers with another's text."""
     return cell(value) if isinstance(value, str) else value
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file atomically: to a temporary file beside it, which is then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    # Mode "x" fails if the file exists, so nobody else's file is overwritten or removed.
-    with beside.open("x", encoding="utf-8") as file:
-        try:
-            file.write(text)
-            file.close()
-            beside.replace(path)
-        except BaseException:
-            beside.unlink()
-            raise

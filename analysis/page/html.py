@@ -1,6 +1,6 @@
 """A report as one self-contained HTML file, rendered from `report.html` with every text escaped.
 
-It loads no font, style or address, and runs no script but the one that sorts its tables.
+It loads no font, style or address, and runs no script but `report.js`.
 """
 
 import base64
@@ -8,12 +8,14 @@ import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 import pandas
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from analysis.page.blocks import Drawing, Section
+from analysis.page.files import csv_text, slug
 from analysis.text import plain
 
 
@@ -21,7 +23,7 @@ def _resource(name: str) -> str:
     return (files("analysis.page") / name).read_text(encoding="utf-8")
 
 
-SCRIPT = _resource("sort.js")
+SCRIPT = _resource("report.js")
 SCRIPT_DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{SCRIPT_DIGEST}';"
@@ -60,6 +62,8 @@ def _environment() -> Environment:
         column_classes=_column_classes,
         rows=lambda frame: frame.itertuples(index=False, name=None),
         svg=_labelled_svg,
+        file_name=slug,
+        csv_address=_csv_address,
     )
     return environment
 
@@ -81,3 +85,13 @@ def _labelled_svg(drawing: Drawing) -> Markup:
     """A drawing's <svg> element with its title for screen readers."""
     label = Markup('<svg role="img" aria-label="{}" ').format(plain(drawing.title))
     return Markup(drawing.svg.replace("<svg ", label, 1))
+
+
+def _csv_address(frame: pandas.DataFrame) -> str:
+    """A table as the address of a CSV file that a link downloads, numbers to six digits."""
+    rounded = frame.apply(lambda column: column.map(_six_digits))
+    return f"data:text/csv;charset=utf-8,{quote(csv_text(rounded), safe=',;:. ()')}"
+
+
+def _six_digits(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value

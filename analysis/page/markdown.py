@@ -6,7 +6,18 @@ from itertools import zip_longest
 
 import pandas
 
-from analysis.page.blocks import Block, Figures, Heading, Notes, Paragraph, Section, Table
+from analysis.page.blocks import (
+    Answer,
+    Block,
+    Code,
+    Details,
+    Figures,
+    Heading,
+    Notes,
+    Paragraph,
+    Section,
+    Table,
+)
 from analysis.text import plain
 
 
@@ -62,8 +73,33 @@ def _block(block: Block) -> str:
             return bullets(items)
         case Table(caption, frame):
             return f"{escaped(caption)}\n\n{markdown(frame)}"
+        case Code(title, lines):
+            return f"{escaped(title)}\n\n" + "".join(
+                # In a code block nothing is escaped; text that looks like a tag is no code of ours.
+                f"    {plain(line).replace(chr(60), chr(0x2039))}\n"
+                for line in lines
+            )
+        case Answer():
+            return _answer(block)
+        case Details(title, answer, blocks):
+            said = f"\n{escaped(answer)}\n" if answer else ""
+            inner = "\n".join(map(_block, _readable(blocks)))
+            return f"### {escaped(title)}\n{said}\n{inner}"
         case Figures():
             return ""
+
+
+def _answer(answer: Answer) -> str:
+    facts = [f"{fact.question}: {fact.answer} ({fact.note})" for fact in answer.facts]
+    parts = [
+        f"{escaped(answer.headline)}\n",
+        bullets(facts),
+        f"{escaped(answer.verdict)}\n",
+        *([bullets(answer.warnings)] if answer.warnings else []),
+        *map(_block, answer.codes),
+        bullets(f"{name}: {value}" for name, value in answer.provenance),
+    ]
+    return "\n".join(parts)
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas
 from numpy.typing import NDArray
 
 from analysis.read.files import check_whole_numbers, read_csv
 
 COLUMNS = ("kind", "trial", "seed", "split", "sentences", "correct")
+RunBits = Mapping[tuple[str, int, int, str], NDArray[np.bool_]]
+"""By kind (`choice` or `report`), trial, seed and split: which sentences that run got right
+(N,)."""
 Correct = Mapping[str, NDArray[np.bool_]]
 """By split: which sentences the winner's report runs got right (runs, N), in the split's order."""
 
@@ -30,8 +32,8 @@ def unpacked(digits: str, sentences: int) -> NDArray[np.bool_]:
     return np.unpackbits(content, count=sentences).astype(bool)
 
 
-def read_correct(path: Path, winner: int | None) -> Correct:
-    """The report runs of the trial `winner`; empty if the file does not exist.
+def read_run_bits(path: Path) -> RunBits:
+    """Every choice and report run; empty if the file does not exist.
 
     Raises ValueError for a damaged file.
     """
@@ -39,19 +41,29 @@ def read_correct(path: Path, winner: int | None) -> Correct:
         path, ("trial", "seed", "sentences"), ("kind", "split", "correct"), required=False
     )
     check_whole_numbers(path, rows, "trial", "seed", "sentences")
-    reported = rows[(rows["kind"] == "report") & (rows["trial"] == winner)].sort_values("seed")
-    return {str(split): _bits(path, runs) for split, runs in reported.groupby("split")}
-
-
-def _bits(path: Path, runs: pandas.DataFrame) -> NDArray[np.bool_]:
-    if runs["sentences"].nunique() > 1:
+    if (rows.groupby("split")["sentences"].nunique() > 1).any():
         raise ValueError(f"'{path}' is damaged: runs on one split differ in their sentences")
     try:
-        return np.stack(
-            [
-                unpacked(str(digits), int(sentences))
-                for digits, sentences in zip(runs["correct"], runs["sentences"])
-            ]
-        )
+        return {
+            (str(kind), int(trial), int(seed), str(split)): unpacked(str(digits), int(sentences))
+            for kind, trial, seed, split, digits, sentences in zip(
+                *(rows[name] for name in ("kind", "trial", "seed", "split", "correct", "sentences"))
+            )
+        }
     except ValueError as error:
         raise ValueError(f"'{path}' is damaged: column 'correct': {error}") from None
+
+
+def read_correct(path: Path, winner: int | None) -> Correct:
+    """The report runs of the trial `winner`, as `reported` has them."""
+    return reported(read_run_bits(path), winner)
+
+
+def reported(runs: RunBits, winner: int | None) -> Correct:
+    """The report runs of the trial `winner`, in the order of their seeds."""
+    found: dict[str, list[NDArray[np.bool_]]] = {}
+    for run in sorted(runs):
+        kind, trial, _, split = run
+        if kind == "report" and trial == winner:
+            found.setdefault(split, []).append(runs[run])
+    return {split: np.stack(bits) for split, bits in found.items()}

@@ -8,17 +8,18 @@ from typing import Any
 
 import pandas
 
-from analysis.read.correct import Correct, read_correct
+from analysis.read.correct import Correct, RunBits, read_correct, read_run_bits, reported
 from analysis.read.earlier import translate_epochs, translate_trials
 from analysis.read.files import check_whole_numbers, checked, read_csv, read_json
 from analysis.read.predictions import read_predictions
+from analysis.read.problems import read_problems
 from analysis.read.scores import final_stage_accuracy, run_accuracies
 from analysis.read.space import Space, read_space
 from analysis.read.summary import Summary
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
 SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
-CORRECT = "correct.csv"
+CORRECT, PROBLEMS = "correct.csv", "data_problems.csv"
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 CONFIG_PREFIX = "config."
 """Prefix of the hyperparameter columns of trials.csv."""
@@ -71,6 +72,12 @@ class Search:
     """The winner's predictions on validation; empty without report runs."""
     correct: Correct
     """Which sentences the report runs got right; empty where that is not recorded."""
+    run_bits: RunBits
+    """The same of every choice and report run."""
+    problems: pandas.DataFrame | None
+    """Problems of the data; None where they were not looked for."""
+    folder: Path
+    """Where all this was read."""
 
 
 def read_searches(results: Path) -> list[Search]:
@@ -110,6 +117,7 @@ def read_search(folder: Path) -> Search:
     summary = read_summary(folder) if finished else provisional(spec, trials)
     if not summary.choice_runs:
         summary = replace(summary, choice_runs=_choice_runs(epochs))
+    run_bits = read_run_bits(folder / CORRECT)
     return Search(
         spec=spec,
         trials=trials.assign(final_stage_accuracy=final_stage_accuracy(trials, epochs)),
@@ -121,7 +129,10 @@ def read_search(folder: Path) -> Search:
             folder / IMPORTANCES, ("importance", "trials"), ("name",), required=False
         ),
         predictions=read_predictions(folder / PREDICTIONS),
-        correct=read_correct(folder / CORRECT, summary.winner_trial),
+        correct=reported(run_bits, summary.winner_trial),
+        run_bits=run_bits,
+        problems=read_problems(folder / PROBLEMS),
+        folder=folder,
     )
 
 

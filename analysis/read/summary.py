@@ -127,6 +127,12 @@ class Summary:
     """None for regimes without a contrastive stage."""
     floors: tuple[Floor, ...] = ()
     """The floors on the same data and model. Earlier versions had none."""
+    rows: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Sentences of each split. Earlier versions did not record them."""
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Python and the packages that numbers depend on, as the search last ran."""
+    commit: str | None = None
+    """The git commit of the code; None outside a repository."""
 
     @classmethod
     def from_dict(cls, content: Any, path: Path | str = "summary") -> "Summary":

@@ -64,10 +64,12 @@ def _accuracies(epochs: pandas.DataFrame, use: str) -> pandas.DataFrame:
 
 
 def endings(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """`state`, `trials` and `reason`: how many trials ended in each way, most frequent first."""
+    """`state`, `trials` and, if there is one, `reason`: how many trials ended in each way, most
+    frequent first."""
     counts = (
         trials.assign(reason=trials["reason"].fillna(""))
         .value_counts(["state", "reason"])
         .reset_index(name="trials")
     )
-    return counts[["state", "trials", "reason"]].astype(str)
+    names = ["state", "trials", *(["reason"] if counts["reason"].any() else [])]
+    return counts[names].astype(str)

@@ -3,14 +3,20 @@
 import pandas
 
 from analysis.evidence import Evidence
-from analysis.page.blocks import Block, Drawing, Figures, Paragraph, Table
+from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
+from analysis.page.forest import forest
 from analysis.read.folder import Search
 from analysis.read.stages import stages
 from analysis.trials import figures, numbers, ranking, sentences
+from analysis.trials.rivals import rivals
 
 OVERCONFIDENCE = (
     "If it rises on validation while it falls on training, the classifier becomes overconfident."
 )
+MIN_TRIALS = 3
+"""Trials from which on their course is drawn."""
+MIN_EPOCHS = 2
+"""Epochs from which on the winner's curves are drawn."""
 WITH_TRAINING = (
     "Training accuracy is measured with dropout enabled, so it may lie below validation accuracy."
     " If training still improves and validation does not, the trial overfits."
@@ -18,8 +24,11 @@ WITH_TRAINING = (
 WITHOUT_TRAINING = "On validation only: this regime computes no predictions during training."
 
 
-def blocks(search: Search, evidence: Evidence) -> list[Block]:
-    """One search: what was asked for, how its trials ended, its best trials and its curves."""
+def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
+    """How the trials ended, the best of them, the winner's rivals, and curves.
+
+    `full`: with the winner's rivals, the course of the search and the winner's own curves.
+    """
     parts: list[Block] = [Paragraph(sentences.overview(search))]
     if not search.finished:
         parts.append(
@@ -33,9 +42,37 @@ def blocks(search: Search, evidence: Evidence) -> list[Block]:
     parts += _tables(search)
     remarks = (sentences.first_stage_of_trial_0(search), sentences.contrastive_loss(search))
     parts += [Paragraph(remark) for remark in remarks if remark]
-    if drawings := _all_trials(search) + _winner(search):
+    drawings = _learning_curves(search)
+    if full:
+        drawings = [
+            *_rivals(search, evidence),
+            *drawings,
+            *_best_so_far(search),
+            *_winner(search),
+        ]
+    if drawings:
         parts.append(Figures(tuple(drawings)))
-    return parts
+    return [Details("How did the trials go?", sentences.hint(search), tuple(parts))]
+
+
+def _rivals(search: Search, evidence: Evidence) -> list[Drawing]:
+    """The winner's rivals within the search; empty if none was run on other seeds."""
+    rows = rivals(search, evidence)
+    if rows.empty:
+        return []
+    winner = f"trial {search.summary.winner_trial}"
+    return [
+        Drawing(
+            "The winner and its rivals",
+            f"Mean validation accuracy of the choice runs minus that of {winner}. Thick: the 95 %"
+            " interval over seeds on these sentences; thin: on new ones, compared sentence by"
+            " sentence where that is recorded. The winner was chosen by these runs, so its lead is"
+            " slightly too large. Trial 0's only run is compared with the winner's report runs.",
+            forest(rows, winner),
+            wide=True,
+            data=rows,
+        )
+    ]
 
 
 def _tables(search: Search) -> list[Block]:
@@ -62,24 +99,30 @@ def _tables(search: Search) -> list[Block]:
     return tables
 
 
-def _all_trials(search: Search) -> list[Drawing]:
-    """The learning curves of all trials, and the best accuracy over the course of the search."""
-    drawings = []
+def _learning_curves(search: Search) -> list[Drawing]:
+    """The learning curves of all trials; empty without an epoch."""
     curves = numbers.learning_curves(search.trials, search.epochs)
+    if curves.empty:
+        return []
     winner = search.summary.winner
     spans = stages(numbers.trial_curve(search.epochs, winner))
-    if len(curves):
-        drawings.append(
-            Drawing(
-                "Learning curves",
-                "Each line is a trial's validation accuracy after each epoch; grey trials were"
-                " pruned. Where lines cross late, early accuracies are a poor guide to the final"
-                f" ones.{sentences.stage_spans(spans)}",
-                figures.learning_curves(curves, winner, spans),
-            )
+    return [
+        Drawing(
+            "Learning curves",
+            "Each line is a trial's validation accuracy after each epoch; grey trials were"
+            " pruned. Where lines cross late, early accuracies are a poor guide to the final"
+            f" ones.{sentences.stage_spans(spans)}",
+            figures.learning_curves(curves, winner, spans),
+            data=curves,
         )
+    ]
+
+
+def _best_so_far(search: Search) -> list[Drawing]:
+    """The best accuracy over the course of the search; empty for too few trials."""
+    drawings = []
     best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
-    if len(best) or len(pruned):
+    if len(best) + len(pruned) >= MIN_TRIALS:
         before_final_stage = (
             " Ticks at the bottom are trials pruned before the final stage, which have no"
             " comparable accuracy."
@@ -93,6 +136,7 @@ def _all_trials(search: Search) -> list[Drawing]:
                 f" one.{before_final_stage} If the line is flat at the end, more trials would"
                 " probably have gained little; if it still climbs, the search was short.",
                 figures.best_so_far(best, pruned),
+                data=best,
             )
         )
     return drawings
@@ -104,6 +148,8 @@ def _winner(search: Search) -> list[Drawing]:
     curve = numbers.trial_curve(search.epochs, winner)
     if curve.empty:
         return []
+    if len(curve) < MIN_EPOCHS:
+        return []
     spans = stages(curve)
     caption = WITH_TRAINING if curve["train_accuracy"].notna().any() else WITHOUT_TRAINING
     reported = numbers.report_curves(search.epochs, winner)
@@ -112,6 +158,7 @@ def _winner(search: Search) -> list[Drawing]:
             "The winner: accuracy",
             f"{caption}{sentences.stage_spans(spans)}",
             figures.accuracy_curve(curve, spans, reported),
+            data=curve,
         )
     ]
     for stage in spans:
@@ -122,6 +169,7 @@ def _winner(search: Search) -> list[Drawing]:
                     f"The winner: loss, {stage.name}",
                     _loss_caption(part),
                     figures.loss_curve(part),
+                    data=part,
                 )
             )
     if curve["learning_rate"].notna().any():
@@ -131,6 +179,7 @@ def _winner(search: Search) -> list[Drawing]:
                 "The learning-rate schedule: the rate of the fastest parameter group at the end of"
                 " each epoch.",
                 figures.learning_rate(curve),
+                data=curve,
             )
         )
     return drawings

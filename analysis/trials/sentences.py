@@ -35,6 +35,17 @@ def _winner(search: Search) -> str:
     return f" The winner is trial {winner}, chosen among the best by runs on other seeds."
 
 
+def hint(search: Search) -> str:
+    """How many trials, how they ended, and the winner: a few words."""
+    states = search.trials["state"].value_counts()
+    named = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
+    counts = ", ".join(
+        f"{states[state]} {name}" for state, name in named.items() if state in states
+    )
+    best = search.summary.winner
+    return f"{counts or 'none'}{'' if best is None else f'; trial {best} is the best'}"
+
+
 def selection(search: Search, evidence: Evidence) -> str | None:
     """How optimistic the winner's accuracy in the search was; None without reported runs."""
     summary, trials = search.summary, search.trials

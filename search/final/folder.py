@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from analysis.atomic import write
 from analysis.command import user_path
-from search.atomic import write
 from search.final.model_card import model_card
 from search.final.record import SCORES
 from trainables.parts.model.classifier import WEIGHTS

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from search.atomic import write
+from analysis.atomic import write
 from trainables.parts.data.tokens import Tokens
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, write_onnx

@@ -9,9 +9,10 @@ from typing import Any
 
 import optuna
 
+from analysis.atomic import write
 from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
 from analysis.text import cell
-from search.atomic import write
+from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
 from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
@@ -197,8 +198,8 @@ def _floor(regime: str, record: records.Record) -> Floor:
 def write_results(
     study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any], corpus: Corpus
 ) -> Summary:
-    """Write trials.csv, epochs.csv, space.json, predictions.csv, correct.csv and summary.json;
-    return the summary."""
+    """Write trials.csv, epochs.csv, space.json, predictions.csv, correct.csv, data_problems.csv and
+    summary.json; return the summary."""
     folder, rows = spec.folder, trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     epoch_columns = ["trial", "seed", "kind", *records.EPOCH_FIELDS, *BESIDE_EPOCH]
@@ -209,6 +210,8 @@ def write_results(
         write_csv(folder / "predictions.csv", predictions, list(predictions[0]))
     if correct := correct_rows(study):
         write_csv(folder / "correct.csv", correct, list(correct[0]))
+    problems = problem_rows(corpus, records.FLOORS.read(study))
+    write_csv(folder / "data_problems.csv", problems, list(PROBLEM_COLUMNS))
     summary = summarise(study, spec, facts)
     write(folder / "summary.json", json.dumps(summary.to_dict(), indent=2) + "\n")
     return summary

@@ -219,6 +219,8 @@ def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
         STARTED_AT: epochs[-1][STARTED_AT],
         ENDED_AT: epochs[-1][ENDED_AT],
     }
+    if hasattr(regime, "doubts"):
+        record["doubts"] = regime.doubts(data, encoder, seed=seed)
     return record, _packed(model)
 
 

@@ -60,6 +60,9 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "validation_size": 2033,
         "last_contrastive_loss": None,
         "floors": [],
+        "rows": {},
+        "versions": {},
+        "commit": None,
     } | changes
 
 

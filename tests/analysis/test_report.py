@@ -25,7 +25,7 @@ def test_report_of_several_searches(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
-    assert [tag for tag, _ in page.tags].count("svg") == 10
+    assert [tag for tag, _ in page.tags].count("svg") == 11
     assert "(n=2, df=2)" in page.text and "loss is not finite" in page.text
     assert "prefers-color-scheme: dark" in text and "://" not in text.replace(
         "http://www.w3.org/1999/xlink", ""
@@ -77,7 +77,7 @@ def test_searches_of_failed_trials_of_one_trial_and_of_none(tmp_path: Path, fini
     )
     assert (
         "The winner is trial 0" if finished else "The best trial so far is trial 0"
-    ) in page.text and [tag for tag, _ in page.tags].count("svg") == 4 + finished
+    ) in page.text and [tag for tag, _ in page.tags].count("svg") == 1 + finished
 
 
 def test_everything_from_the_files_is_escaped(tmp_path: Path) -> None:

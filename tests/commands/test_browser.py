@@ -12,6 +12,7 @@ import pytest
 from analysis import paper, report
 from search.tracking import recorder
 from search.tracking.paper_runs import row_name
+from tests.analysis.folders import write_searches
 from tests.mlflow_server import MlflowServer
 from tests.processes import TRIALS, Searched
 
@@ -57,6 +58,22 @@ def page(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     assert report.main([str(searched.results), "--out", str(path)]) == 0
     return path
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of 8 searches with 50 trials each, of drawn numbers."""
+    results = write_searches(tmp_path_factory.mktemp("large"), regimes=8, trials=50)
+    return report.report(results)
+
+
+def resize(browser: Any, width: int, height: int) -> None:
+    """Give the page this size, in CSS pixels."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+UNFOLD = "document.querySelectorAll('details').forEach(one => one.open = true);"
 
 
 def text_of(browser: Any, address: str, until: str, seconds: float = 60) -> str:
@@ -120,9 +137,9 @@ def test_the_report_draws_its_figures_and_loads_nothing(page: Path, browser: Any
     browser.get_log("browser")  # discard messages of earlier pages
     evaluate = browser.execute_script
     for width in (400, 1400):
-        metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        resize(browser, width, 1000)
         browser.get(page.as_uri())
+        evaluate(UNFOLD)
         widths = evaluate(
             "return [...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect().width)"
         )
@@ -144,6 +161,7 @@ def test_the_report_draws_its_figures_and_loads_nothing(page: Path, browser: Any
 
 def test_a_table_of_the_report_is_sorted_by_a_click(page: Path, browser: Any) -> None:
     browser.get(page.as_uri())
+    browser.execute_script(UNFOLD)
     tables = browser.find_elements("tag name", "table")
     table = next(table for table in tables if table.text.startswith("The best trials"))
     names = [head.text.split()[0] for head in table.find_elements("tag name", "th")]
@@ -161,3 +179,76 @@ def test_a_table_of_the_report_is_sorted_by_a_click(page: Path, browser: Any) ->
     heads = table.find_elements("tag name", "th")
     orders = [head.get_attribute("aria-sort") for head in heads[: len(names)]]
     assert orders.count("ascending") == 1
+
+
+def test_the_first_screen_of_a_large_report_is_complete_and_the_page_short(
+    large: Path, browser: Any
+) -> None:
+    assert large.stat().st_size < 3_000_000
+    evaluate = browser.execute_script
+    resize(browser, 1400, 900)
+    browser.get(large.as_uri())
+    assert evaluate("return document.querySelector('.answer').getBoundingClientRect().bottom") < 900
+    shown = evaluate("return document.querySelector('.answer').innerText")
+    for part in (" wins with trial ", "Over the runner-up", "search.train best.yaml", "Versions"):
+        assert part in shown
+    assert evaluate(
+        "return [...document.querySelectorAll('.answer pre')]"
+        ".every(one => one.scrollHeight <= one.clientHeight + 1)"
+    )
+    assert evaluate("return document.documentElement.scrollHeight") < 5000
+    evaluate("scrollTo(0, 3000)")
+    assert 0 <= evaluate("return document.querySelector('nav').getBoundingClientRect().top") < 50
+
+
+def test_nothing_of_a_large_report_overflows_a_narrow_screen(large: Path, browser: Any) -> None:
+    """Unfolded too; wide tables scroll in their own boxes."""
+    resize(browser, 400, 900)
+    browser.get(large.as_uri())
+    for unfold in ("", UNFOLD):
+        width = browser.execute_script(f"{unfold} return document.documentElement.scrollWidth")
+        assert width <= 400
+    columns = browser.execute_script(
+        "const pairs = [...document.querySelectorAll('table')]"
+        ".find(one => one.caption.textContent.startsWith('The most frequent confusions'));"
+        "return [...pairs.rows[1].cells].slice(0, 3).map(one => one.getBoundingClientRect().right)"
+    )
+    assert max(columns) <= 400  # the labels and their count are read without scrolling
+
+
+def test_rows_are_filtered_and_copied_and_figures_carry_their_numbers(
+    large: Path, browser: Any
+) -> None:
+    resize(browser, 1400, 900)
+    browser.get(large.as_uri())
+    evaluate = browser.execute_script
+    evaluate(UNFOLD)
+    table = evaluate(
+        "return [...document.querySelectorAll('.table')]"
+        ".find(one => one.textContent.includes('confident learning'))"
+    )
+    table.find_element("css selector", "input").send_keys("number 1 muted")
+    rows = table.find_elements("css selector", "tbody tr")
+    assert [row.is_displayed() for row in rows].count(True) == 3  # 1, and 10 and 11 as "muted 1"
+    text = evaluate("return textOf(arguments[0].querySelector('table'))", table)
+    assert text.splitlines()[0].split("\t")[0].startswith("text")
+    button = table.find_element("css selector", ".copy-table")
+    button.click()
+    deadline = time.monotonic() + 10
+    while button.text != "copied" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    links = browser.find_elements("css selector", "figcaption a[download]")
+    figures = browser.find_elements("css selector", "figure")
+    assert len(links) == len(figures) > 10
+    content = evaluate("return decodeURIComponent(arguments[0].href)", links[0])
+    assert content.startswith("data:text/csv") and "difference,half_width" in content
+
+
+def test_paper_gets_what_is_folded(large: Path, browser: Any) -> None:
+    browser.get(large.as_uri())
+    evaluate = browser.execute_script
+    folded = evaluate("return document.querySelectorAll('details:not([open])').length")
+    evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert evaluate("return document.querySelectorAll('details:not([open])').length") == 0 < folded
+    evaluate("dispatchEvent(new Event('afterprint'))")
+    assert evaluate("return document.querySelectorAll('details:not([open])').length") == folded

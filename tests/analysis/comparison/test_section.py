@@ -9,7 +9,7 @@ import pandas
 from analysis import report
 from analysis.comparison import section
 from analysis.evidence import Evidence
-from analysis.page.blocks import Paragraph, Table
+from analysis.page.blocks import Details, Paragraph, Table
 from analysis.read.folder import read_searches
 from tests.analysis.searches import (
     Page,
@@ -20,10 +20,13 @@ from tests.analysis.searches import (
 
 def write_two(folder: Path, ours: list[float], theirs: list[float]) -> None:
     """Two searches with these report runs."""
-    write_search(folder / "one", outcome=summary(name="one", confirmed_accuracy=ours))
+    one = summary(name="one", confirmed_accuracy=ours, best_validation_accuracy=max(ours))
+    write_search(folder / "one", outcome=one)
     write_search(
         folder / "two",
-        outcome=summary("llrd", name="two", confirmed_accuracy=theirs),
+        outcome=summary(
+            "llrd", name="two", confirmed_accuracy=theirs, best_validation_accuracy=max(theirs)
+        ),
         regime="llrd",
     )
 
@@ -34,6 +37,7 @@ def stated(folder: Path, ours: list[float], theirs: list[float]) -> str:
     searches = {search.summary.regime: search for search in read_searches(folder)}
     evidence = Evidence([search.summary for search in searches.values()])
     blocks = section.blocks(searches, evidence)
+    blocks += [inner for block in blocks if isinstance(block, Details) for inner in block.blocks]
     paragraphs = [block.text for block in blocks if isinstance(block, Paragraph)]
     captions = [block.caption for block in blocks if isinstance(block, Table)]
     return "\n".join(paragraphs + captions)
@@ -83,9 +87,10 @@ def test_copies_of_a_search_are_labelled_by_folder(tmp_path: Path) -> None:
     """A folder and two copies, one of them with another accuracy."""
     for folder, accuracy in {"first": 0.88, "copy": 0.88, "other": 0.93}.items():
         result = summary(name="same", confirmed_accuracy=[accuracy, accuracy + 0.01])
+        result["best_validation_accuracy"] = accuracy
         write_search(tmp_path / folder, outcome=result, name="same")
     page = Page(report.report(tmp_path).read_text())
-    assert "Highest mean on validation: baseline (other), 93.5" in page.text
+    assert "The winner on validation: baseline (other), 93.5" in page.text
     compared = (tmp_path / "report.md").read_text()
     assert all(
         compared.count(f"| baseline ({folder}) | 84.9 |") == 1

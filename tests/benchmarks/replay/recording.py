@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from search import atomic
+from analysis import atomic
 from search.spec import Sampler
 
 FOLDER = Path(__file__).parent.parent / "curves"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -160,12 +161,18 @@ def _select(split: Split, rows: list[int]) -> Split:
     return Split(tuple(split.texts[row] for row in rows), tuple(split.labels[row] for row in rows))
 
 
+def normal_form(text: str) -> str:
+    """A text without case, punctuation and repeated spaces; sentences with one form are alike.
+
+    A text of nothing else keeps its characters.
+    """
+    words = " ".join(re.sub(r"[^\w\s]|_", " ", text.casefold()).split())
+    return words or " ".join(text.split())
+
+
 def _overlaps(splits: dict[str, Split]) -> list[str]:
-    """A warning for each pair of splits that have texts in common, apart from case and spaces."""
-    texts = {
-        name: Counter(" ".join(text.lower().split()) for text in split.texts)
-        for name, split in splits.items()
-    }
+    """A warning for each pair of splits that have texts in common, by their normal form."""
+    texts = {name: Counter(map(normal_form, split.texts)) for name, split in splits.items()}
     notes = []
     for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
         if first in texts and second in texts:

@@ -1,0 +1,292 @@
+"""The report's first screen."""
+
+import shlex
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pandas
+
+from analysis.command import program
+from analysis.comparison.floors import verdicts
+from analysis.comparison.numbers import row
+from analysis.comparison.pairwise import comparable_split, pairwise_table
+from analysis.comparison.rows import best_first
+from analysis.comparison.settle import MAX_SEEDS, more_seeds
+from analysis.data.section import warnings as data_warnings
+from analysis.evidence import Difference, Evidence, Split, reported
+from analysis.hyperparameters.section import warnings as range_warnings
+from analysis.intervals import Interval
+from analysis.page.blocks import Answer, Block, Code, Fact, Paragraph
+from analysis.read.folder import CONFIG_PREFIX, Search
+from analysis.read.summary import Summary
+from analysis.text import EMPTY_CELL, duration, short_value
+
+SHOWN_VERSIONS = ("regimen", "torch", "transformers", "ray", "optuna")
+
+
+def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
+    """The answer of these searches, by their labels; a sentence where no trial completed."""
+    summaries = {label: search.summary for label, search in searches.items()}
+    ranked = best_first(list(summaries.values()))
+    if not ranked:
+        return [Paragraph("No trial completed: there is no winner yet.")]
+    labels = [
+        next(label for label, own in summaries.items() if own is summary) for summary in ranked
+    ]
+    best = searches[labels[0]]
+    return [
+        Answer(
+            _headline(labels[0], best.summary, evidence),
+            tuple(_facts(labels, summaries, evidence)),
+            _verdict(labels, summaries, evidence),
+            tuple(_warnings(best, summaries)),
+            (_configuration(best), _commands(best, labels, summaries, evidence)),
+            tuple(_provenance(best, searches)),
+        )
+    ]
+
+
+def _headline(label: str, best: Summary, evidence: Evidence) -> str:
+    """Who won, with which accuracy."""
+    verb = "is the best search" if best.floor_wins else "wins"
+    name = f"{label} {verb} with trial {best.winner}"
+    for split in ("test", "validation"):
+        mean = evidence.mean(best, split)
+        if mean.n:
+            return f"{name}: {_mean(mean)} on {split}"
+    return f"{name}: {100 * best.selection_accuracy:.1f} % on validation, not confirmed"
+
+
+def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence) -> list[Fact]:
+    best = summaries[labels[0]]
+    facts = [
+        Fact(
+            f"Accuracy on {split}",
+            _mean(mean),
+            f"{_count(mean.n, 'fresh seed')}, these sentences;"
+            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones",
+        )
+        for split in ("test", "validation")
+        if (mean := evidence.mean(best, split)).n
+    ]
+    if not facts:
+        facts.append(
+            Fact(
+                "Accuracy on validation",
+                f"{100 * best.selection_accuracy:.1f} %",
+                "the best of the search, so too high; no other seed confirms it",
+            )
+        )
+    return [
+        *facts,
+        *_over_floor(best, evidence),
+        _over_runner_up(labels, summaries, evidence),
+        *_over_trial_0(best, evidence),
+    ]
+
+
+def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
+    floor = best.best_floor
+    if floor is None:
+        return []
+    question, note = "Over the best floor", f"{floor.name}: {100 * floor.validation_accuracy:.1f} %"
+    if not best.confirmed_accuracy:
+        value = f"{100 * (best.selection_accuracy - floor.validation_accuracy):+.1f} points"
+        return [Fact(question, value, f"{note}; not confirmed")]
+    numbers = row(best, evidence)
+    value, half = 100 * numbers["over_floor"], 100 * numbers["over_floor_half_width"]
+    return [Fact(question, f"{value:+.1f} ± {half:.1f} points", f"{note} on validation")]
+
+
+def _over_runner_up(
+    labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence
+) -> Fact:
+    question = "Over the runner-up"
+    if len(labels) < 2:
+        return Fact(question, EMPTY_CELL, "one search has a result; others would be compared here")
+    best, second = summaries[labels[0]], summaries[labels[1]]
+    found = _difference(best, second, evidence)
+    if found is None:
+        value = 100 * (best.selection_accuracy - second.selection_accuracy)
+        return Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")
+    split, difference = found
+    told = "told apart" if difference.exceeds else "not told apart"
+    return Fact(question, f"{difference} points", f"{labels[1]} on {split}: {told}")
+
+
+def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
+    """What searching brought: over the defaults of the winner's regime."""
+    trial_0 = best.paper_config_validation_accuracy
+    if trial_0 is None or best.winner == 0:
+        return []
+    question, note = "Over trial 0", f"the defaults: {100 * trial_0:.1f} %, one run"
+    if not best.confirmed_accuracy:
+        value = f"{100 * (best.selection_accuracy - trial_0):+.1f} points"
+        return [Fact(question, value, f"{note}; not confirmed")]
+    found = evidence.against(best, "validation", best.confirmed_accuracy, [trial_0])
+    return [Fact(question, f"{found} points", f"{note}, on validation")]
+
+
+def _difference(
+    best: Summary, second: Summary, evidence: Evidence
+) -> tuple[Split, Difference] | None:
+    """The difference on the split that both were reported on."""
+    split = comparable_split([best, second])
+    if not reported(best, split) or not reported(second, split):
+        return None
+    return split, evidence.difference(best, second, split)
+
+
+def _verdict(labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence) -> str:
+    """Whether the winner can be told from the others, and what would settle it."""
+    best = summaries[labels[0]]
+    if not best.confirmed_accuracy:
+        return (
+            "Nothing is confirmed: the accuracy is the highest of several trials on one seed, which"
+            " flatters. Runs on fresh seeds follow at the end of a search, or with --resume."
+        )
+    split = comparable_split(list(summaries.values()))
+    pairs = pairwise_table(summaries, split, evidence)
+    own = pairs[pairs["regime"] == labels[0]]
+    if own.empty:
+        return "One search is confirmed, so there is no other to tell it from."
+    equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
+    told = len(own) - len(equal)
+    corrected = ", corrected for the number of pairs" if len(pairs) > 2 else ""
+    if not equal:
+        return (
+            f"On these {split} sentences it is told from {_all(told)}{corrected}."
+            f"{_on_new(own, told)}"
+        )
+    seeds = _seeds_to_settle(labels, summaries, evidence)
+    settled = ""
+    if seeds is not None:
+        settled = (
+            f" If the lead over {labels[1]} is as large as it seems, about {seeds} report seeds"
+            " each would show it."
+            if seeds <= MAX_SEEDS
+            else f" {labels[1]} is as good for practical purposes."
+        )
+    names = ", ".join(equal[:4]) + (f" and {len(equal) - 4} more" if len(equal) > 4 else "")
+    return (
+        f"On these {split} sentences it is told from {told} of {len(own)} others{corrected}; not"
+        f" from {names}.{settled}"
+    )
+
+
+def _seeds_to_settle(
+    labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence
+) -> int | None:
+    """Report seeds on either side that would tell the runner-up from the winner; None if it is
+    told already, or not known."""
+    if len(labels) < 2:
+        return None
+    split = comparable_split(list(summaries.values()))
+    pairs = pairwise_table(summaries, split, evidence)
+    own = pairs[(pairs["regime"] == labels[0]) & (pairs["other"] == labels[1])]
+    if own.empty or own["different"].iloc[0]:
+        return None
+    seeds = own["seeds_needed"].iloc[0]
+    return MAX_SEEDS + 1 if pandas.isna(seeds) else int(seeds)
+
+
+def _all(number: int) -> str:
+    return "the other" if number == 1 else f"all {number} others"
+
+
+def _on_new(own: pandas.DataFrame, told: int) -> str:
+    shown = int((own["difference"].abs() > own["half_width_new_sentences"]).sum())
+    if shown == told:
+        return " On new sentences too."
+    return f" On new sentences that is shown for {shown} of {told}."
+
+
+def _warnings(best: Search, summaries: Mapping[str, Summary]) -> list[str]:
+    found = list(verdicts(list(summaries.values())))
+    if not best.finished:
+        found.append("This search has not finished: the winner may change.")
+    if best.summary.selected_on_reported_runs:
+        found.append("The reported runs also chose the winner: its accuracy is slightly too high.")
+    if best.summary.confirmed_failed:
+        runs = _count(best.summary.confirmed_failed, "report run")
+        found.append(f"{runs} failed and are left out: the accuracy is slightly too high.")
+    return [*found, *data_warnings(best), *range_warnings(best)]
+
+
+def _configuration(best: Search) -> Code:
+    """The winner's values, a line each, those that differ from trial 0 marked."""
+    trials = best.trials.set_index("number")
+    own = trials.loc[best.summary.winner]
+    first = trials.loc[0] if 0 in trials.index else own
+    names = [name for name in map(str, trials) if name.startswith(CONFIG_PREFIX)]
+    lines = []
+    for name in names:
+        value, default = short_value(own[name]), short_value(first[name])
+        mark = "" if value == default else f"  # {default}"
+        lines.append(f"{name.removeprefix(CONFIG_PREFIX)}: {value}{mark}")
+    title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded; # where trial 0 differs"
+    return Code(title, tuple(lines))
+
+
+def _commands(
+    best: Search, labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence
+) -> Code:
+    name, results = str(best.spec["name"]), str(best.spec.get("results", "results"))
+    flag = "" if results == "results" else f" --results {shlex.quote(results)}"
+    floor = "" if not best.summary.floor_wins else " --floor none"
+    export = f"{program('search.export')} {shlex.quote(name)}{flag}{floor} --out best.yaml"
+    train = f"{program('search.train')} best.yaml --seeds 5 --out model{flag}"
+    predict = f"{program('search.predict')} model 'wake me at seven'"
+    lines = [export, train, predict]
+    seeds = _seeds_to_settle(labels, summaries, evidence)
+    if seeds is not None and seeds <= MAX_SEEDS:
+        pair = (summaries[labels[0]], summaries[labels[1]])
+        lines += ["# to settle it:", *(f"{more_seeds(search, seeds)}{flag}" for search in pair)]
+    return Code("Train and use it, with the exact values", tuple(lines))
+
+
+def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str, str]]:
+    summary = best.summary
+    sizes = ", ".join(f"{count:,} {split}" for split, count in _rows(summary).items())
+    trials = sum(len(search.trials) for search in searches.values())
+    seconds = sum(search.summary.seconds for search in searches.values())
+    several = f" in {len(searches)} searches" if len(searches) > 1 else ""
+    versions = [
+        f"{name} {summary.versions[name]}" for name in SHOWN_VERSIONS if name in summary.versions
+    ]
+    commit = [f"commit {summary.commit[:10]}"] if summary.commit else []
+    found = [
+        ("Data", f"{summary.data}{f' ({sizes})' if sizes else ''}"),
+        ("Model", summary.model),
+        (
+            "Search",
+            f"{_count(trials, 'trial')}{several}, {summary.epochs} epochs, {duration(seconds)}",
+        ),
+        ("Date", _date(best)),
+        ("Versions", ", ".join([*versions, *commit])),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def _rows(summary: Summary) -> Mapping[str, int]:
+    if summary.rows:
+        return summary.rows
+    sizes = {"validation": summary.validation_size, "test": summary.test_size}
+    return {split: size for split, size in sizes.items() if size}
+
+
+def _date(best: Search) -> str:
+    """When the last epoch ended; empty where it is not recorded."""
+    if "ended" not in best.epochs:
+        return ""
+    last = pandas.to_numeric(best.epochs["ended"], errors="coerce").max()
+    return "" if pandas.isna(last) else f"{datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _mean(mean: Interval) -> str:
+    half = "" if mean.half_width is None else f" ± {100 * mean.half_width:.1f}"
+    return f"{100 * mean.mean:.1f}{half} %"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

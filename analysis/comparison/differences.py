@@ -1,0 +1,57 @@
+"""Every search and its best floor against the winner, as differences with intervals."""
+
+from collections.abc import Mapping
+
+import pandas
+
+from analysis.comparison.pairwise import comparable_split, pairwise_table
+from analysis.evidence import Evidence, Split, reported
+from analysis.page.forest import COLUMNS
+from analysis.read.summary import Summary
+
+
+def differences(
+    summaries: Mapping[str, Summary], best: str, evidence: Evidence
+) -> tuple[Split, pandas.DataFrame]:
+    """The split, and a row per other search and for the best floor, the nearest first.
+
+    Searches without report runs are left out; the frame is empty if the winner has none. Searches
+    are `different` after Holm's correction for the number of pairs, the floor by its interval.
+    """
+    split = comparable_split(list(summaries.values()))
+    winner = summaries[best]
+    if not reported(winner, split):
+        return split, pandas.DataFrame(columns=COLUMNS)
+    pairs = pairwise_table(summaries, split, evidence)
+    rows = [
+        (
+            pair["regime"],
+            pair["difference"],
+            pair["half_width"],
+            pair["half_width_new_sentences"],
+            pair["different"],
+        )
+        for pair in pairs[pairs["other"] == best].to_dict("records")
+    ]
+    frame = pandas.DataFrame([*rows, *_floor(winner, split, evidence)], columns=COLUMNS)
+    return split, frame.sort_values("difference", ascending=False, ignore_index=True)
+
+
+def _floor(winner: Summary, split: Split, evidence: Evidence) -> list[tuple[object, ...]]:
+    """The best floor, which is the same on every seed."""
+    floor = winner.best_floor
+    if floor is None:
+        return []
+    accuracy = floor.test_accuracy if split == "test" else floor.validation_accuracy
+    if accuracy is None:
+        return []
+    found = evidence.against(winner, split, reported(winner, split), [accuracy], fixed=True)
+    return [
+        (
+            f"{floor.regime} (floor)",
+            -found.value,
+            found.half_width,
+            found.new_sentences,
+            found.exceeds,
+        )
+    ]

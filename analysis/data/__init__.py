@@ -1,0 +1,1 @@
+"""What should be mended in the data before searching on?"""

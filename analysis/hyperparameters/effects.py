@@ -1,0 +1,81 @@
+"""Which hyperparameters mattered, by ranks: an answer from a handful of trials on."""
+
+import numpy as np
+import pandas
+from scipy.stats import rankdata
+
+from analysis.read.space import Choices, Space
+
+MIN_TRIALS = 4
+"""Completed trials from which on ranks are compared."""
+SHUFFLES = 999
+LEVEL = 0.05
+"""An effect is beyond chance if fewer of the shuffled ones are as large."""
+COLUMNS = ["parameter", "effect", "better", "chance", "trials"]
+
+
+def effects(placed: pandas.DataFrame, space: Space) -> pandas.DataFrame:
+    """A row per parameter, the strongest effect first, from what `slices` returns.
+
+    `effect`: Spearman's rank correlation with the accuracy of completed trials, or the correlation
+    ratio of the ranks where values have no order; both are from 0 to 1 without their sign.
+    `better`: `higher`, `lower` or the best value. `chance`: the fraction of shuffles with at least
+    that effect. Parameters with fewer than `MIN_TRIALS` trials or a single value are left out.
+    """
+    complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_accuracy"].notna()]
+    rows = [
+        _effect(str(name), own, space)
+        for name, own in complete.groupby("parameter", sort=False)
+        if len(own) >= MIN_TRIALS and own["place"].nunique() > 1
+    ]
+    frame = pandas.DataFrame(rows, columns=COLUMNS)
+    return frame.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+
+
+def _effect(name: str, own: pandas.DataFrame, space: Space) -> tuple[str, float, str, float, int]:
+    accuracy = rankdata(own["final_stage_accuracy"])
+    shuffles = np.random.default_rng(0).permuted(np.tile(accuracy, (SHUFFLES, 1)), axis=1)
+    if _ordered(name, space):
+        place = rankdata(own["place"])
+        correlation = float(_correlations(accuracy[None], place)[0])
+        found, by_chance = abs(correlation), np.abs(_correlations(shuffles, place))
+        better = "higher" if correlation > 0 else "lower"
+    else:
+        values = own["value"].to_numpy()
+        groups = [values == value for value in dict.fromkeys(values)]
+        found, by_chance = float(_ratios(accuracy[None], groups)[0]), _ratios(shuffles, groups)
+        best = max(groups, key=lambda group: float(accuracy[group].mean()))
+        better = str(values[best][0]) or "none"
+    chance = (1 + int((by_chance >= found - 1e-9).sum())) / (1 + SHUFFLES)
+    return name, found, better, chance, len(own)
+
+
+def _ordered(name: str, space: Space) -> bool:
+    """Whether a parameter's values have an order: numbers of a range, or a list of numbers."""
+    kind = space[name]
+    if not isinstance(kind, Choices):
+        return True
+    try:
+        return len([float(value) for value in kind.values]) > 1
+    except ValueError:
+        return False
+
+
+def _correlations(ranks: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of each row of `ranks` (S, N) with `place` (N,); 0 for a constant."""
+    centred, other = ranks - ranks.mean(axis=1, keepdims=True), place - place.mean()
+    scale = np.sqrt((centred**2).sum(axis=1) * (other**2).sum())
+    result: np.ndarray = np.divide(
+        centred @ other, scale, out=np.zeros(len(ranks)), where=scale > 0
+    )
+    return result
+
+
+def _ratios(ranks: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """The root of the variance between groups over all variance, for each row of `ranks`."""
+    mean = ranks.mean(axis=1)
+    total = ((ranks - mean[:, None]) ** 2).sum(axis=1)
+    between = sum(group.sum() * (ranks[:, group].mean(axis=1) - mean) ** 2 for group in groups)
+    ratio = np.divide(between, total, out=np.zeros(len(ranks)), where=total > 0)
+    result: np.ndarray = np.sqrt(ratio)
+    return result

@@ -1,0 +1,72 @@
+"""data_problems.csv: what a user should look at in the data before searching on.
+
+Three problems: `leak`, a row of validation or test that is in train too; `conflict`, two alike rows
+with different labels; `doubt`, a label that the frozen encoder's vectors doubt. Of a test row only
+its number is written: neither its label nor how it was answered.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.text import cell
+from search.study.records import Record
+from trainables.parts.data.corpus import Corpus
+from trainables.parts.data.duplicates import Place, conflicts, leaks
+
+PROBLEM_COLUMNS = (
+    "problem",
+    "split",
+    "row",
+    "text",
+    "label",
+    "probability",
+    "other_split",
+    "other_row",
+    "other_text",
+    "other_label",
+    "other_probability",
+)
+
+
+def problem_rows(corpus: Corpus, floors: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """A row per problem. `floors`: as they are recorded, with the doubts of one of them."""
+    rows = [_pair(corpus, "leak", *pair) for pair in leaks(corpus.splits)]
+    rows += [_pair(corpus, "conflict", *pair) for pair in conflicts(corpus.splits)]
+    for record in floors.values():
+        rows += [_doubt(corpus, doubt) for doubt in record.get("doubts", ())]
+    return rows
+
+
+def _pair(corpus: Corpus, problem: str, one: Place, other: Place) -> dict[str, Any]:
+    return {
+        "problem": problem,
+        "split": one.split,
+        "row": one.row,
+        **_content(corpus, one),
+        "other_split": other.split,
+        "other_row": other.row,
+        **{f"other_{name}": value for name, value in _content(corpus, other).items()},
+    }
+
+
+def _doubt(corpus: Corpus, doubt: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "problem": "doubt",
+        "split": doubt["split"],
+        "row": doubt["row"],
+        **_content(corpus, Place(doubt["split"], doubt["row"])),
+        "probability": doubt["given_probability"],
+        "other_label": cell(corpus.labels[doubt["suggested"]]),
+        "other_probability": doubt["suggested_probability"],
+    }
+
+
+def _content(corpus: Corpus, place: Place) -> dict[str, str]:
+    """Text and label of a row; nothing of the test split."""
+    if place.split == "test":
+        return {}
+    split = corpus.splits[place.split]
+    return {
+        "text": cell(split.texts[place.row]),
+        "label": cell(corpus.labels[split.labels[place.row]]),
+    }

@@ -1,0 +1,62 @@
+"""The report's first screen."""
+
+from pathlib import Path
+
+from analysis.answer import section
+from analysis.evidence import Evidence
+from analysis.page.blocks import Answer, Paragraph
+from analysis.read.folder import read_searches
+from tests.analysis.folders import write_searches
+from tests.analysis.searches import TRIALS, summary, write_search
+
+
+def answer(folder: Path) -> Answer:
+    searches = {search.summary.regime: search for search in read_searches(folder)}
+    evidence = Evidence([search.summary for search in searches.values()])
+    (block,) = section.blocks(searches, evidence)
+    assert isinstance(block, Answer)
+    return block
+
+
+def facts(found: Answer) -> dict[str, str]:
+    return {fact.question: fact.answer for fact in found.facts}
+
+
+def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
+    found = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
+    assert " wins with trial " in found.headline and " % on test" in found.headline
+    questions = ["Accuracy on test", "Accuracy on validation"]
+    questions += [f"Over {what}" for what in ("the best floor", "the runner-up", "trial 0")]
+    assert list(facts(found)) == questions
+    assert "of 2 others" in found.verdict or "all 2 others" in found.verdict
+    assert any(warning.startswith("Data: 2 validation rows") for warning in found.warnings)
+    configuration, commands = found.codes
+    assert any(line.startswith("learning_rate: ") for line in configuration.lines)
+    assert "search.export" in commands.lines[0] and "search.train" in commands.lines[1]
+    assert {"Data", "Model", "Search", "Date", "Versions"} == {name for name, _ in found.provenance}
+
+
+def test_the_winner_is_the_one_that_was_chosen_not_the_best_reported(tmp_path: Path) -> None:
+    """A reported accuracy chooses nothing: the highest of several would be too high."""
+    for regime, chosen, reported in (("baseline", 0.88, 0.95), ("llrd", 0.90, 0.89)):
+        outcome = summary(regime, choice_accuracy=chosen, confirmed_accuracy=[reported, reported])
+        write_search(tmp_path / regime, outcome=outcome, regime=regime)
+    found = answer(tmp_path)
+    assert found.headline.startswith("llrd wins with trial 2")
+
+
+def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:
+    found = answer(write_searches(tmp_path, regimes=2, trials=6, epochs=3, confirmed=False))
+    assert found.headline.endswith("on validation, not confirmed")
+    assert "Nothing is confirmed" in found.verdict
+    assert facts(found)["Over the runner-up"].endswith(" points")
+
+
+def test_an_unfinished_search_and_one_without_a_result(tmp_path: Path) -> None:
+    write_search(tmp_path / "running", TRIALS)
+    found = answer(tmp_path)
+    assert "This search has not finished: the winner may change." in found.warnings
+    write_search(tmp_path / "none" / "empty", [])
+    searches = {search.spec["name"]: search for search in read_searches(tmp_path / "none")}
+    (block,) = section.blocks(searches, Evidence([]))
+    assert block == Paragraph("No trial completed: there is no winner yet.")
