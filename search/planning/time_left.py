@@ -15,10 +15,11 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from search.planning.estimate import choice_runs
-from search.race import MIN_RUNS, affordable_runs
+from search.race import affordable_runs
 from search.reports import ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import records
+from search.study.configuration import points
 from search.study.pruners import PRUNABLE_FRACTION
 
 DRAWS = 256
@@ -32,9 +33,9 @@ DRIFT = 0.12
 ones: the sampler prefers other batch sizes, and the machine does other things."""
 OVERRUN = 0.15
 """Likewise of one epoch of a trial from its other epochs."""
-PRIOR_TRIALS = 3.0
+PRIOR_TRIALS = 8.0
 """As many trials count what is expected of a rung, beside those that came to it."""
-CONTINUES = {"asha": 0.5, "recent": 0.4, "rush": 0.4, "hyperband": 0.6, "median": 0.9}
+CONTINUES = {"asha": 0.4, "recent": 0.4, "rush": 0.35, "hyperband": 0.6, "median": 0.9}
 """Fraction of trials that continue from a rung, before it is measured. More than one in
 `--reduction-factor`: early trials are compared with few, and the sampler improves."""
 CLASSIFIER = 0.35
@@ -45,12 +46,42 @@ TRIALS_AFTER_CHOICE = 0.25
 """Of an epoch: predictions and the test, after a full run."""
 
 
+INERTIA = 0.2
+"""Of the time left: how long it takes until most of a new forecast is shown."""
+
+
 class Range(NamedTuple):
     """Seconds: most likely between `low` and `high`."""
 
     low: float
     middle: float
     high: float
+
+
+@dataclass
+class Steady:
+    """What is shown of a forecast: it counts down, and takes in what is new bit by bit.
+
+    Without that the time left would go up and down with every trial that ends. A forecast outside
+    the range that is shown replaces it.
+    """
+
+    shown: Range | None = None
+    at: float = 0.0
+
+    def update(self, found: Range | None, now: float) -> Range | None:
+        """The range to show at this time; `found`: what is forecast now."""
+        if found is None or self.shown is None:
+            self.shown, self.at = found, now
+            return found
+        passed = max(0.0, now - self.at)
+        old = Range(*(max(0.0, seconds - passed) for seconds in self.shown))
+        part = min(1.0, passed / max(1.0, INERTIA * found.middle))
+        if not old.low <= found.middle <= old.high:
+            part = 1.0
+        self.shown = Range(*(then + part * (new - then) for then, new in zip(old, found)))
+        self.at = now
+        return self.shown
 
 
 @dataclass(frozen=True)
@@ -109,7 +140,7 @@ class TimeLeft:
             return None
         random = np.random.default_rng(0)
         draws = _Draws(random, self.slots)
-        mean = rates.mean * np.exp(random.normal(0.0, rates.of_mean, DRAWS))
+        mean = rates.mean * _factors(random, rates.of_mean)
         continues = self._continuing(trials, random)
         epochs = np.zeros(DRAWS)
         for trial in trials:
@@ -124,7 +155,7 @@ class TimeLeft:
         simulated = min(left, MAX_SIMULATED)
         for number in range(simulated):
             run = self._epochs(continues, random, len(trials) + number, 0)
-            own_rate = mean * np.exp(random.normal(0.0, rates.spread, DRAWS))
+            own_rate = mean * _factors(random, rates.spread)
             rest = np.where(run >= self.spec.epochs, self._rest(rates), 0.0)
             draws.run((run + rest) * own_rate * left / simulated)
             epochs += run * left / simulated
@@ -137,7 +168,7 @@ class TimeLeft:
             self._choice(draws, full, epochs, random)
             draws.rounds(full, self.spec.report_seeds)
             draws.add(TRIALS_AFTER_CHOICE * mean)
-        draws.add(self.end * np.exp(random.normal(0.0, 0.3, DRAWS)))
+        draws.add(self.end * _factors(random, 0.3))
         return draws.range()
 
     def of_full_runs(
@@ -152,14 +183,14 @@ class TimeLeft:
         mean = np.full(DRAWS, rates.mean)
         full = self._full(trials, mean, rates, random, runs.trial)
         for elapsed in runs.running:
-            own = full * np.exp(random.normal(0.0, OVERRUN / 2, DRAWS))
+            own = full * _factors(random, OVERRUN / 2)
             draws.run(_left(own, elapsed), first=elapsed > 0)
         draws.wait()
         if runs.choosing:
-            draws.choice(full, random.uniform(0, runs.choice_runs_left + 1, DRAWS).astype(int))
+            draws.choice(full, np.minimum(runs.choice_runs_left, np.round(random.uniform(0.0, 1.3, DRAWS) * runs.choice_runs_left)).astype(int))
             draws.rounds(full, self.spec.report_seeds)
         draws.add(TRIALS_AFTER_CHOICE * mean)
-        draws.add(self.end * np.exp(random.normal(0.0, 0.3, DRAWS)))
+        draws.add(self.end * _factors(random, 0.3))
         return draws.range()
 
     def full_seconds(self, trial: FrozenTrial) -> float:
@@ -176,7 +207,7 @@ class TimeLeft:
             draws.rounds(full, choice_runs(spec))
             return
         most = np.array([affordable_runs(each, spec.epochs) for each in epochs])
-        draws.choice(full, np.round(random.uniform(MIN_RUNS, most + 0.5)).astype(int))
+        draws.choice(full, np.minimum(most, np.round(random.uniform(0.1, 1.3, DRAWS) * most)).astype(int))
 
     def _facts(self, trial: FrozenTrial) -> Seen:
         """What a trial has shown; nothing is read twice of one that has ended."""
@@ -208,8 +239,7 @@ class TimeLeft:
         spread = math.sqrt(
             (prior * SPREAD_OF_CONFIGURATIONS**2 + count * float(logs.var())) / (prior + count)
         )
-        # The mean of a log-normal distribution, as the later trials are drawn around its median.
-        mean = float(np.exp(logs.mean()))
+        mean = fmean(known)
         return _Rates(mean, math.hypot(spread / math.sqrt(count), DRIFT), spread, rest)
 
     def _two_stages(self, trials: Sequence[FrozenTrial]) -> bool:
@@ -226,10 +256,10 @@ class TimeLeft:
         epochs = records.epochs(trial)
         seen = self._facts(trial)
         if seen.epochs:
-            rate = seen.seconds * np.exp(random.normal(0.0, OVERRUN, DRAWS))
+            rate = seen.seconds * _factors(random, OVERRUN)
         else:
             spread = math.hypot(rates.of_mean, rates.spread)
-            rate = rates.mean * np.exp(random.normal(0.0, spread, DRAWS))
+            rate = rates.mean * _factors(random, spread)
         done, since = seen.epochs, _started(trial, now)
         if epochs and not repeats(trial, epochs):
             since = float(epochs[-1].get(ENDED_AT, now))
@@ -255,7 +285,7 @@ class TimeLeft:
         self, trials: Sequence[FrozenTrial], random: np.random.Generator
     ) -> Mapping[int, np.ndarray]:
         """For each rung: the fraction of trials that continue (draws)."""
-        found, others = dict[int, np.ndarray](), [trial for trial in trials if trial.number]
+        found, others = dict[int, np.ndarray](), trials[len(points(self.spec)) :]
         expected = CONTINUES.get(self.spec.scheduler, 1.0)
         for rung in self._rungs():
             facts = [(self._facts(trial).epochs, trial.state) for trial in others]
@@ -293,12 +323,12 @@ class TimeLeft:
         best = sorted(complete, key=lambda each: -(each.value or 0.0))[: self.spec.confirm_top]
         best = [each for each in complete if each.number == trial] or best
         if not best:
-            own = mean * np.exp(random.normal(0.0, rates.spread / math.sqrt(2), DRAWS))
+            own = mean * _factors(random, rates.spread / math.sqrt(2))
             return own * (self.spec.epochs + self._rest(rates))
         seconds = fmean(self.full_seconds(each) for each in best)
         # Better ones that are still to come may be slower or faster.
         to_come = max(0.0, 1 - len(trials) / self.spec.trials)
-        return seconds * np.exp(random.normal(0.0, math.hypot(0.08, 0.3 * to_come), DRAWS))
+        return seconds * _factors(random, math.hypot(0.08, 0.3 * to_come))
 
 
 @dataclass(frozen=True)
@@ -391,6 +421,11 @@ def _left(whole: np.ndarray, elapsed: float, unit: np.ndarray | None = None) -> 
     """What is left of so many seconds. A run that takes longer than expected ends soon."""
     soon = 0.05 * (whole if unit is None else unit) + 0.1 * elapsed
     return np.maximum(whole - elapsed, np.minimum(soon, whole))
+
+
+def _factors(random: np.random.Generator, spread: float) -> np.ndarray:
+    """Log-normal factors with mean 1 (draws)."""
+    return np.exp(random.normal(-(spread**2) / 2, spread, DRAWS))
 
 
 def repeats(trial: FrozenTrial, epochs: Sequence[records.Record]) -> bool:

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from analysis.command import Parser
 from analysis.page.markdown import markdown
 from analysis.spread import PRIORS, Runs, Spread
-from search.planning.time_left import FullRuns, Guess, Range, TimeLeft
+from search.planning.time_left import FullRuns, Guess, Range, Steady, TimeLeft
 from search.race import Margin, affordable_runs, race
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
@@ -37,10 +37,14 @@ from tests.benchmarks.replay.recording import Recording, Row
 
 POINTS = {"1/10": 0.1, "1/4": 0.25, "1/2": 0.5, "3/4": 0.75}
 """Parts of a search's time at which it is asked."""
-STEPS = 100
+STEPS = 40
 """At so many times it is looked whether the middle of the range counts up."""
 SEEDS_SPREAD = 0.006
 """Standard deviation of an accuracy over seeds, of replayed choice runs."""
+MOST_OF_MEDIAN = 3.0
+"""An epoch that took longer than so many median ones did not run undisturbed."""
+EPOCHS_OF_BUDGET = 10
+"""The budget of every recording."""
 START = 1_700_000_000.0
 GUESS_ERROR = 0.5
 """Standard deviation of the logarithm of the first guess of an epoch's seconds."""
@@ -143,7 +147,8 @@ class Simulated:
         self.slots, self.sentences = slots, conditions.validation
         first = [row for row in found.rows if row.number < conditions.points]
         drawn = self.random.choice(len(found.rows), max(0, trials - len(first)))
-        self.rows = [*first, *(found.rows[place] for place in drawn)][:trials]
+        rows = [*first, *(found.rows[place] for place in drawn)][:trials]
+        self.rows = [replace(row, seconds=_undisturbed(row.seconds)) for row in rows]
 
     def run(self) -> Search:
         """Run it: trials, choice runs, report runs."""
@@ -249,6 +254,12 @@ class Simulated:
         return sorted(done, key=lambda trial: trial.number)
 
 
+def _undisturbed(seconds: Sequence[float]) -> list[float]:
+    """Seconds without the hours in which the recording machine did other things."""
+    most = MOST_OF_MEDIAN * float(np.median(seconds[:EPOCHS_OF_BUDGET]))
+    return [min(most, each) for each in seconds]
+
+
 def from_journal(folder: Path, slots: int) -> Search | None:
     """A search as its journal has it; None for one that is resumed, unfinished or without times."""
     study, spec = read_study(folder), SearchSpec.read(folder)
@@ -301,35 +312,34 @@ def judge(search: Search) -> tuple[list[Asked], Counted]:
     forecast = TimeLeft(search.spec, search.slots, search.guess)
     began, whole = search.began, search.ended - search.began
     named = dict(trials=search.spec.trials, slots=search.slots)
-    asked = []
-    for name, part in POINTS.items():
-        now = began + part * whole
-        found, truth = search.left(replace(forecast), now), search.ended - now
-        if found is None:
-            asked.append(Asked(**named, at=name, known=False, inside=False, width=math.nan, error=math.nan))
-            continue
-        inside = found.low <= truth <= found.high
-        asked.append(
-            Asked(
-                **named,
-                at=name,
-                known=True,
-                inside=inside,
-                width=found.high / max(found.low, 1.0),
-                error=math.log(max(found.middle, 1.0) / truth),
-            )
-        )
-    middles = []
+    asked, middles, steady = list[Asked](), list[float](), Steady()
     for step in range(STEPS):
         now = began + whole * step / STEPS
-        if (found := search.left(forecast, now)) is not None:
+        found, truth = steady.update(search.left(forecast, now), now), search.ended - now
+        if found is not None:
             middles.append(found.middle / whole)
+        for name, part in POINTS.items():
+            if step == round(part * STEPS):
+                asked.append(_asked(named, name, found, truth))
     steps = np.diff(middles)
     return asked, Counted(
         **named,
         up=float((steps > 0.01).mean()),
         up_most=float((steps + 1 / STEPS).max()),
         drift=float(max(middles) - middles[0]),
+    )
+
+
+def _asked(named: dict[str, int], name: str, found: Range | None, truth: float) -> Asked:
+    if found is None:
+        return Asked(**named, at=name, known=False, inside=False, width=math.nan, error=math.nan)
+    return Asked(
+        **named,
+        at=name,
+        known=True,
+        inside=found.low <= truth <= found.high,
+        width=found.high / max(found.low, 1.0),
+        error=math.log(max(found.middle, 1.0) / truth),
     )
 
 
@@ -389,7 +399,7 @@ def _row(name: str, asked: pandas.DataFrame, counted: pandas.DataFrame) -> dict[
         own = asked[(asked["at"] == at) & asked["known"]]
         row[f"high / low at {at}"] = f"{own['width'].median():.1f}"
     quarter = asked[(asked["at"] == "1/4") & asked["known"]]["error"]
-    row["middle / truth at 1/4"] = f"{math.exp(quarter.median()):.2f}"
+    row["middle / truth at 1/4"] = f"{math.exp(quarter.median()):.2f} ({math.exp(quarter.quantile(.1)):.2f} to {math.exp(quarter.quantile(.9)):.2f})"
     row["steps that count up, %"] = f"{100 * counted['up'].mean():.1f}"
     row["the middle rises above its first value by, %"] = f"{100 * counted['drift'].mean():.1f}"
     return row
