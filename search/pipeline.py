@@ -19,6 +19,7 @@ from search.atomic import write
 from search.context import Context
 from search.outputs import recipe
 from search.outputs import tables as results
+from search.planning.time_left import TimeLeft
 from search.polling import polling
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -42,6 +43,8 @@ TRACKING_SECONDS = 1.0
 """Between two updates of MLflow while trials run."""
 PROGRESS_SECONDS = 0.5
 """Between two updates of the terminal."""
+END_SECONDS = 10.0
+"""What tables, report and the last of MLflow take; part of the time left that is shown."""
 FINAL_TRACKING_SECONDS = 30.0
 """What MLflow gets at the end for everything that it still lacks."""
 
@@ -120,17 +123,20 @@ def _run_trials(
     """
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     live = SafeConsole(highlight=False, markup=False)
-    say, check = console.print, stop.check
+    say, check = console if console.quiet else live, stop.check
     try:
         context.floors.encode()
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
         always_read = trainables.load(spec.regime).Config().reads_encoded
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
-        with Progress(live, study, spec, paper, context.resources, console.quiet) as progress:
+        time_left = TimeLeft(spec, context.resources.slots, end=END_SECONDS)
+        with Progress(
+            live, study, spec, paper, context.resources, console.quiet, time_left=time_left
+        ) as progress:
 
             def update() -> None:
                 nonlocal late
-                late = late and not _take_floors(study, context.floors, live, 0.0)
+                late = late and not _take_floors(study, context.floors, say, 0.0)
                 progress.update()
                 if stop.asked:
                     progress.print_stopping()
@@ -138,13 +144,16 @@ def _run_trials(
             with polling(update, every=PROGRESS_SECONDS):
                 ending = tune_study(spec, study, job, context.resources, stop)
             progress.update()
-        if ending == Ending.INTERRUPTED:
-            return ending
-        if late:
-            _take_floors(study, context.floors, console, math.inf, check)
-        if spec.confirm_top:
-            choose_and_report(spec, study, context.prepared, job, context.resources, say, check)
-            _test_floors(study, context.floors, check)
+            if ending == Ending.INTERRUPTED:
+                return ending
+            if late:
+                _take_floors(study, context.floors, say, math.inf, check)
+            if spec.confirm_top:
+                with polling(progress.update, every=PROGRESS_SECONDS):
+                    choose_and_report(
+                        spec, study, context.prepared, job, context.resources, progress, check
+                    )
+                    _test_floors(study, context.floors, check)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:

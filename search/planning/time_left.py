@@ -106,7 +106,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class FullRuns:
+class RunsLeft:
     """Choice and report runs: what runs and what is still to come."""
 
     running: Sequence[float]
@@ -130,10 +130,13 @@ class TimeLeft:
     """Seconds after the last run, until the search is done."""
     _seen: dict[int, Seen] = field(default_factory=dict)
 
-    def of_trials(self, trials: Sequence[FrozenTrial], now: float) -> Range | None:
+    def of_trials(
+        self, trials: Sequence[FrozenTrial], now: float, budget: float = math.inf
+    ) -> Range | None:
         """Seconds until the search ends; None where nothing is known.
 
-        `trials`: those that have started. `now`: in seconds since 1970.
+        `trials`: those that have started. `now`: in seconds since 1970. `budget`: seconds until the
+        time budget ends the trials.
         """
         rates = self._rates(trials, now)
         if rates is None:
@@ -160,9 +163,7 @@ class TimeLeft:
             draws.run((run + rest) * own_rate * left / simulated)
             epochs += run * left / simulated
         draws.wait()
-        if self.spec.time_budget is not None and trials:
-            began = min(_started(trial, now) for trial in trials)
-            draws.at_most(max(0.0, began + self.spec.time_budget - now))
+        draws.at_most(max(0.0, budget))
         if self.spec.confirm_top:
             full = self._full(trials, mean, rates, random)
             self._choice(draws, full, epochs, random)
@@ -172,7 +173,7 @@ class TimeLeft:
         return draws.range()
 
     def of_full_runs(
-        self, runs: FullRuns, trials: Sequence[FrozenTrial], now: float
+        self, runs: RunsLeft, trials: Sequence[FrozenTrial], now: float
     ) -> Range | None:
         """Seconds until the search ends, while choice or report runs are running."""
         rates = self._rates(trials, now)
@@ -187,7 +188,13 @@ class TimeLeft:
             draws.run(_left(own, elapsed), first=elapsed > 0)
         draws.wait()
         if runs.choosing:
-            draws.choice(full, np.minimum(runs.choice_runs_left, np.round(random.uniform(0.0, 1.3, DRAWS) * runs.choice_runs_left)).astype(int))
+            draws.choice(
+                full,
+                np.minimum(
+                    runs.choice_runs_left,
+                    np.round(random.uniform(0.0, 1.3, DRAWS) * runs.choice_runs_left),
+                ).astype(int),
+            )
             draws.rounds(full, self.spec.report_seeds)
         draws.add(TRIALS_AFTER_CHOICE * mean)
         draws.add(self.end * _factors(random, 0.3))
@@ -207,7 +214,9 @@ class TimeLeft:
             draws.rounds(full, choice_runs(spec))
             return
         most = np.array([affordable_runs(each, spec.epochs) for each in epochs])
-        draws.choice(full, np.minimum(most, np.round(random.uniform(0.1, 1.3, DRAWS) * most)).astype(int))
+        draws.choice(
+            full, np.minimum(most, np.round(random.uniform(0.1, 1.3, DRAWS) * most)).astype(int)
+        )
 
     def _facts(self, trial: FrozenTrial) -> Seen:
         """What a trial has shown; nothing is read twice of one that has ended."""
@@ -228,7 +237,9 @@ class TimeLeft:
         """How long epochs take."""
         facts = [self._facts(trial) for trial in trials]
         known = [seen.seconds for seen in facts if seen.epochs and seen.seconds > 0]
-        rests = [seen.rest / seen.seconds for seen in facts if seen.rest is not None and seen.seconds > 0]
+        rests = [
+            seen.rest / seen.seconds for seen in facts if seen.rest is not None and seen.seconds > 0
+        ]
         rest = fmean(rests) if rests else (CLASSIFIER if self._two_stages(trials) else 0.0)
         if not known:
             if self.guess is None:

@@ -22,18 +22,18 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from analysis.command import Parser
 from analysis.page.markdown import markdown
 from analysis.spread import PRIORS, Runs, Spread
-from search.planning.time_left import FullRuns, Guess, Range, Steady, TimeLeft
+from search.planning.time_left import Guess, Range, RunsLeft, Steady, TimeLeft
 from search.race import Margin, affordable_runs, race
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study.pruners import pruner, prunes
-from search.study.study import epochs_trained, read_study
+from search.study.study import read_study
 from search.study.study import trials as trials_of
 from search.trials.choice_and_report import CHANCE
 from tests.benchmarks import program
 from tests.benchmarks.replay import recording
-from tests.benchmarks.replay.recording import Recording, Row
+from tests.benchmarks.replay.recording import Recording
 
 POINTS = {"1/10": 0.1, "1/4": 0.25, "1/2": 0.5, "3/4": 0.75}
 """Parts of a search's time at which it is asked."""
@@ -105,9 +105,9 @@ class Search:
                 self.spec.epochs,
             )
             return forecast.of_full_runs(
-                FullRuns(running, True, max(0, spent - len(begun))), shown, now
+                RunsLeft(running, True, max(0, spent - len(begun))), shown, now
             )
-        return forecast.of_full_runs(FullRuns(running, False, 0, runs[0].trial), shown, now)
+        return forecast.of_full_runs(RunsLeft(running, False, 0, runs[0].trial), shown, now)
 
 
 def _began(trial: FrozenTrial) -> float:
@@ -399,7 +399,9 @@ def _row(name: str, asked: pandas.DataFrame, counted: pandas.DataFrame) -> dict[
         own = asked[(asked["at"] == at) & asked["known"]]
         row[f"high / low at {at}"] = f"{own['width'].median():.1f}"
     quarter = asked[(asked["at"] == "1/4") & asked["known"]]["error"]
-    row["middle / truth at 1/4"] = f"{math.exp(quarter.median()):.2f} ({math.exp(quarter.quantile(.1)):.2f} to {math.exp(quarter.quantile(.9)):.2f})"
+    row["middle / truth at 1/4"] = (
+        f"{math.exp(quarter.median()):.2f} ({math.exp(quarter.quantile(0.1)):.2f} to {math.exp(quarter.quantile(0.9)):.2f})"
+    )
     row["steps that count up, %"] = f"{100 * counted['up'].mean():.1f}"
     row["the middle rises above its first value by, %"] = f"{100 * counted['drift'].mean():.1f}"
     return row
