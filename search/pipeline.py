@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from search.atomic import write
 from search.context import Context
 from search.outputs import recipe
 from search.outputs import tables as results
-from search.planning.time_left import TimeLeft
+from search.planning.queue import Queue
 from search.polling import polling
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -71,12 +71,12 @@ def run_search(
     *,
     resume: bool = False,
     interim: bool = False,
-    place: str = "",
+    queue: Queue | None = None,
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
 
-    `interim`: it is continued soon, and its report is drawn then. `place`: which of several
-    searches it is, in words that end in a colon.
+    `interim`: it is continued soon, and its report is drawn then. `queue`: the command's searches,
+    of which it is the next.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
@@ -94,12 +94,13 @@ def run_search(
         write(spec.folder / "space.md", space.markdown(spec))
         studies.interrupt(study)
         tracker = Tracker(client, spec, identify(study, context.tags))
-        plan.print_plan(console, spec, context.resources, job.precision, place)
+        queue = queue or queue_of([spec], context)
+        plan.print_plan(console, spec, context.resources, job.precision, queue.place)
         if (begun := len(studies.trials(study))) > spec.trials:
             plan.print_surplus(console, begun, spec.trials)
         try:
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
-                ending = _run_trials(spec, study, job, context, console, stop)
+                ending = _run_trials(spec, study, job, context, console, stop, queue)
             conclude(study, ending.name)
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
@@ -114,8 +115,20 @@ def run_search(
     return Outcome(spec, summary, ending)
 
 
+def queue_of(specs: Sequence[SearchSpec], context: Context) -> Queue:
+    """Searches that run one after the other."""
+    floors = context.floors
+    return Queue(specs, context.resources.slots, lambda: floors.encode_seconds, END_SECONDS)
+
+
 def _run_trials(
-    spec: SearchSpec, study: optuna.Study, job: Job, context: Context, console: Console, stop: Stop
+    spec: SearchSpec,
+    study: optuna.Study,
+    job: Job,
+    context: Context,
+    console: Console,
+    stop: Stop,
+    queue: Queue,
 ) -> Ending:
     """Trials, then the choice and report runs; the user may stop either.
 
@@ -129,9 +142,9 @@ def _run_trials(
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
         always_read = trainables.load(spec.regime).Config().reads_encoded
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
-        time_left = TimeLeft(spec, context.resources.slots, end=END_SECONDS)
+        time_left = queue.time_left(spec)
         with Progress(
-            live, study, spec, paper, context.resources, console.quiet, time_left=time_left
+            live, study, spec, paper, context.resources, console.quiet, time_left, queue
         ) as progress:
 
             def update() -> None:
@@ -154,6 +167,7 @@ def _run_trials(
                         spec, study, context.prepared, job, context.resources, progress, check
                     )
                     _test_floors(study, context.floors, check)
+        queue.learn(time_left)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:

@@ -18,7 +18,7 @@ from search.cluster.start import cluster
 from search.context import set_up
 from search.dry_run import dry_run
 from search.inputs import Prepared, prepare
-from search.pipeline import REPORT, Outcome, draw_report, run_search
+from search.pipeline import REPORT, Outcome, draw_report, queue_of, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -145,11 +145,10 @@ def run_all(
                 lambda spec, interim: run(spec, resume=spec.is_taken, interim=interim),
                 console.print,
             )
-        outcomes: list[Outcome] = []
-        for number, spec in enumerate(specs, 1):
-            place = f"{number} of {len(specs)}: " if len(specs) > 1 else ""
+        outcomes, queue = list[Outcome](), queue_of(specs, context)
+        for spec in specs:
             begun = spec if resume or cold else _warm_started(spec, outcomes)
-            outcomes.append(run(begun, place=place))
+            outcomes.append(run(begun, queue=queue))
             if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
                 break
         return outcomes

@@ -42,7 +42,7 @@ CLASSIFIER = 0.35
 """Of an epoch: a classifier's stage after the budget, before it is measured."""
 MAX_SIMULATED = 200
 """Trials to come that are simulated one by one; more of them are as slow as these on average."""
-TRIALS_AFTER_CHOICE = 0.25
+TEST = 0.25
 """Of an epoch: predictions and the test, after a full run."""
 
 
@@ -149,8 +149,8 @@ class TimeLeft:
         for trial in trials:
             if trial.state == TrialState.RUNNING:
                 own = self._running(trial, rates, now, random)
-                run = self._epochs(continues, random, trial.number, own.done)
-                draws.run(own.seconds(run, self._rest(rates)), first=True)
+                run = self._epochs(continues, random, trial.number, own.recorded)
+                draws.run(own.seconds(run, rates.rest), first=True)
                 epochs += run
             else:
                 epochs += self._facts(trial).epochs
@@ -159,7 +159,7 @@ class TimeLeft:
         for number in range(simulated):
             run = self._epochs(continues, random, len(trials) + number, 0)
             own_rate = mean * _factors(random, rates.spread)
-            rest = np.where(run >= self.spec.epochs, self._rest(rates), 0.0)
+            rest = np.where(run >= self.spec.epochs, rates.rest, 0.0)
             draws.run((run + rest) * own_rate * left / simulated)
             epochs += run * left / simulated
         draws.wait()
@@ -168,7 +168,7 @@ class TimeLeft:
             full = self._full(trials, mean, rates, random)
             self._choice(draws, full, epochs, random)
             draws.rounds(full, self.spec.report_seeds)
-            draws.add(TRIALS_AFTER_CHOICE * mean)
+            draws.add(TEST * mean)
         draws.add(self.end * _factors(random, 0.3))
         return draws.range()
 
@@ -196,7 +196,7 @@ class TimeLeft:
                 ).astype(int),
             )
             draws.rounds(full, self.spec.report_seeds)
-        draws.add(TRIALS_AFTER_CHOICE * mean)
+        draws.add(TEST * mean)
         draws.add(self.end * _factors(random, 0.3))
         return draws.range()
 
@@ -204,6 +204,12 @@ class TimeLeft:
         """How long a run of a complete trial takes."""
         seen = self._facts(trial)
         return seen.seconds * self.spec.epochs + (seen.rest or 0.0)
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """Mean seconds of an epoch, over the trials that have ended; None before one has."""
+        known = [seen.seconds for seen in self._seen.values() if seen.epochs]
+        return fmean(known) if known else None
 
     def _choice(
         self, draws: "_Draws", full: np.ndarray, epochs: np.ndarray, random: np.random.Generator
@@ -256,10 +262,6 @@ class TimeLeft:
     def _two_stages(self, trials: Sequence[FrozenTrial]) -> bool:
         return any("classifier" in records.CONFIG.read(trial) for trial in trials[:1])
 
-    @staticmethod
-    def _rest(rates: "_Rates") -> float:
-        return rates.rest
-
     def _running(
         self, trial: FrozenTrial, rates: "_Rates", now: float, random: np.random.Generator
     ) -> "_Running":
@@ -294,7 +296,7 @@ class TimeLeft:
 
     def _continuing(
         self, trials: Sequence[FrozenTrial], random: np.random.Generator
-    ) -> Mapping[int, np.ndarray]:
+    ) -> dict[int, np.ndarray]:
         """For each rung: the fraction of trials that continue (draws)."""
         found, others = dict[int, np.ndarray](), trials[len(points(self.spec)) :]
         expected = CONTINUES.get(self.spec.scheduler, 1.0)
@@ -315,7 +317,7 @@ class TimeLeft:
     ) -> np.ndarray:
         """How many epochs of the budget a trial runs in all, of which some are done (draws)."""
         epochs = np.full(DRAWS, self.spec.epochs)
-        for rung, fraction in reversed(continues.items()):
+        for rung, fraction in sorted(continues.items(), reverse=True):
             ends = random.random(DRAWS) >= fraction
             if number != 0 and rung > done:
                 epochs = np.where(ends, rung, epochs)
@@ -335,7 +337,7 @@ class TimeLeft:
         best = [each for each in complete if each.number == trial] or best
         if not best:
             own = mean * _factors(random, rates.spread / math.sqrt(2))
-            return own * (self.spec.epochs + self._rest(rates))
+            return own * (self.spec.epochs + rates.rest)
         seconds = fmean(self.full_seconds(each) for each in best)
         # Better ones that are still to come may be slower or faster.
         to_come = max(0.0, 1 - len(trials) / self.spec.trials)

@@ -33,7 +33,7 @@ class Planned:
 def print_plan(
     console: Console, spec: SearchSpec, resources: Resources, precision: str, place: str = ""
 ) -> None:
-    """Print what runs, how much of it, and on what; `place`: which of several searches it is."""
+    """Print what runs, how much of it, and on what; `place`: of several regimes, `3 of 8`."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
         seeds = counted(spec.confirm_seeds, "seed") if spec.confirm_seeds else "as many seeds"
@@ -43,11 +43,12 @@ def print_plan(
             " more"
         )
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
+    regime = f"{spec.regime}, regime {place}" if place else spec.regime
     trials = f"{counted(spec.trials, 'trial')} of {counted(spec.epochs, 'epoch')}"
     print_line(
         console,
         "search",
-        f"{place}{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
+        f"{regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
         found = difference(spec.warm_start, {})

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -13,6 +13,7 @@ from rich.live import Live
 
 from analysis.text import duration
 from search.cluster.resources import Resources
+from search.planning.queue import Queue
 from search.planning.time_left import Range, Steady, TimeLeft
 from search.reports import ENDED_AT
 from search.spec import SearchSpec
@@ -50,18 +51,15 @@ class Progress:
         paper: Mapping[str, Any],
         resources: Resources,
         quiet: bool = False,
-        *,
         time_left: TimeLeft | None = None,
-        place: str = "",
-        others: Callable[[Range], Range] | None = None,
+        queue: Queue | None = None,
     ) -> None:
-        """`place`: which of several regimes this is. `others`: seconds until all of these end, from
-        those until this one does."""
+        """`queue`: the searches of which this is one."""
         self.console, self.study, self.spec, self.quiet = console, study, spec, quiet
-        self.view = LiveView(spec, resources, paper, place)
+        self.view = LiveView(spec, resources, paper, queue.place if queue else "")
         self.slots = resources.slots
         self.time_left = time_left or TimeLeft(spec, resources.slots)
-        self.others = others
+        self.queue = queue
         self.steady = Steady()
         self.runs: FullRuns | None = None
         self.began = time.monotonic()
@@ -257,9 +255,9 @@ class Progress:
         """The live view of these trials, or of the runs after them."""
         left = self.seconds_left(trials)
         whole = ""
-        if self.others is not None and left is not None:
-            every = self.others(left)
-            whole = f"all of them: {between(every.low, every.high)} left"
+        if self.view.place and self.queue is not None and left is not None:
+            every = self.queue.until_all_end(left)
+            whole = f"all of them: {between(every.low, every.high)} left" if every else ""
         eta = "time left: known after an epoch"
         if left is not None:
             eta = f"{between(left.low, left.high)} left"

@@ -357,8 +357,8 @@ class Benchmark:
             for path in sorted(
                 path for root in self.args.journals for path in root.rglob("study.journal")
             ):
-                if found := from_journal(path.parent, self.args.slots[0]):
-                    yield found
+                if search := from_journal(path.parent, self.args.slots[0]):
+                    yield search
             return
         for found in recording.read():
             for trials in self.args.trials:
