@@ -11,8 +11,6 @@ from search.terminal.text import counted
 class FullRuns:
     """Runs that were submitted together. As many as there are slots run, in their order."""
 
-    what: str
-    """What they are for, in words."""
     choosing: bool
     left: int
     """Further choice runs that may follow, at most."""
@@ -26,7 +24,6 @@ class FullRuns:
     @classmethod
     def submitted(
         cls,
-        what: str,
         runs: Sequence[tuple[int, int]],
         seconds: Mapping[int, float],
         slots: int,
@@ -37,7 +34,7 @@ class FullRuns:
     ) -> "FullRuns":
         """Runs that begin now, as far as there are slots."""
         began = {run: now if place < slots else None for place, run in enumerate(runs)}
-        return cls(what, choosing, left, slots, seconds, began)
+        return cls(choosing, left, slots, seconds, began)
 
     @property
     def pending(self) -> dict[tuple[int, int], float | None]:
@@ -57,9 +54,9 @@ class FullRuns:
         trials = [trial for trial, _ in self.began]
         return RunsLeft(running, self.choosing, self.left, None if self.choosing else trials[0])
 
-    def afterwards(self, report_seeds: int) -> str:
-        """What follows these runs, in words."""
+    def purpose(self, report_seeds: int) -> str:
+        """What they are for and what follows, in words."""
         if not self.choosing:
-            return "then the test split, the tables and the report"
-        more = f"up to {counted(self.left, 'run')} more to choose, then " if self.left else "then "
-        return f"{more}{counted(report_seeds, 'run')} of the winner for the report"
+            return "training the winner for the report, then the test split and the report"
+        more = f", up to {counted(self.left, 'run')} more" if self.left else ""
+        return f"choosing the winner{more}, then {counted(report_seeds, 'run')} for the report"

@@ -92,8 +92,7 @@ class LiveView:
         ended, total = len(runs.ended), len(runs.began)
         lines: list[RenderableType] = [
             *self._header(clock, ended, total, f"{ended}/{counted(total, 'run')}"),
-            _one_line(runs.what),
-            _one_line(runs.afterwards(self.spec.report_seeds), "dim"),
+            _one_line(runs.purpose(self.spec.report_seeds)),
             self.best([trial for trial in trials if trial.state == TrialState.COMPLETE]),
         ]
         room = max(1, clock.height - HEADER_LINES - 1)

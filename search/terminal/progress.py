@@ -128,7 +128,7 @@ class Progress:
                 if trial.number in {number for number, _ in runs}
             }
             self.runs = FullRuns.submitted(
-                what, runs, seconds, self.slots, now, choosing=choosing, left=left
+                runs, seconds, self.slots, now, choosing=choosing, left=left
             )
             if not self.quiet:
                 eta = "" if self.live else f"; {self.eta(trials)}"
@@ -241,7 +241,7 @@ class Progress:
                 for trial in trials
                 if not trial.state.is_finished()
             ],
-            None if self.runs is None else (self.runs.what, len(self.runs.ended)),
+            None if self.runs is None else (*self.runs.began, len(self.runs.ended)),
         )
         if state != self.drawn or self._elapsed >= self.next_draw:
             self.drawn, self.next_draw = state, self._elapsed + CLOCK_SECONDS
