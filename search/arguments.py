@@ -80,7 +80,10 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="Print the search space, trial 0, the plan and its estimated cost; write nothing",
+        help=(
+            "Print the search space, trial 0, the plan and its estimated cost; without --regime,"
+            " describe the data; write nothing"
+        ),
     )
     parser.add_argument(
         "--quiet", action="store_true", help="Print only the table, errors and the next commands"
@@ -144,6 +147,8 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
     regimes = trainables.names()
     if args.resume is not None:
         existing_folder(results_of(args), args.resume)
+    elif not args.regime and args.dry_run:
+        pass  # The data is described.
     elif not args.regime:
         raise ValueError(f"--regime is missing; choose auto, all, or one of: {', '.join(regimes)}")
     elif args.regime not in SEVERAL:

@@ -43,8 +43,6 @@ TRACKING_SECONDS = 1.0
 """Between two updates of MLflow while trials run."""
 PROGRESS_SECONDS = 0.5
 """Between two updates of the terminal."""
-END_SECONDS = 10.0
-"""What tables, report and the last of MLflow take; part of the time left that is shown."""
 FINAL_TRACKING_SECONDS = 30.0
 """What MLflow gets at the end for everything that it still lacks."""
 
@@ -118,7 +116,7 @@ def run_search(
 def queue_of(specs: Sequence[SearchSpec], context: Context) -> Queue:
     """Searches that run one after the other."""
     floors = context.floors
-    return Queue(specs, context.resources.slots, lambda: floors.encode_seconds, END_SECONDS)
+    return Queue(specs, context.resources.slots, lambda: floors.encode_seconds)
 
 
 def _run_trials(

@@ -16,7 +16,7 @@ from analysis.text import duration
 from search.auto import run_auto
 from search.cluster.start import cluster
 from search.context import set_up
-from search.dry_run import dry_run
+from search.dry_run import describe_data, dry_run
 from search.inputs import Prepared, prepare
 from search.pipeline import REPORT, Outcome, draw_report, queue_of, run_search
 from search.request import Request, read_request
@@ -31,6 +31,7 @@ from search.terminal.console import SafeConsole
 from search.terminal.data import print_data, print_model
 from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
+from search.trials.floors import REGIMES as FLOORS
 from search.trials.tuner import Ending
 from trainables.parts.data.corpus import Corpus
 
@@ -51,6 +52,9 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     Raises ValueError for invalid input, OSError where the machine fails.
     """
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=args.quiet)
+    only_data = args.dry_run and args.regime is None and args.resume is None
+    if only_data:
+        args.regime = ",".join(FLOORS)
     asked = read_request(args)
     for line in asked.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
@@ -58,6 +62,9 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     if corpus is None:
         print_data(console, prepared.corpus)
     print_model(console, prepared, asked.specs[0].model)
+    if only_data:
+        describe_data(console, asked.specs, prepared)
+        return OK
     if asked.dry_run:
         dry_run(console, asked.specs, prepared, resume=asked.resume, auto=asked.auto is not None)
         return OK

@@ -24,13 +24,12 @@ LEARNED_SPREAD = 0.35
 
 @dataclass
 class Queue:
-    """Searches of which one runs at a time. `end`: seconds of tables and report for each."""
+    """Searches of which one runs at a time."""
 
     specs: Sequence[SearchSpec]
     slots: int
     encode_seconds: Callable[[], float | None]
     """Seconds of one thread to encode all sentences; None where that is not known."""
-    end: float
     number: int = 1
     """Which of them runs, from 1."""
     _ratios: list[float] = field(default_factory=list)
@@ -44,18 +43,11 @@ class Queue:
 
     def time_left(self, spec: SearchSpec) -> TimeLeft:
         """The forecast of a search."""
-        return TimeLeft(spec, self.slots, self._guess(spec), self.end)
+        return TimeLeft(spec, self.slots, self._guess(spec))
 
     def learn(self, forecast: TimeLeft) -> None:
         """Take in how long the epochs of a search took that has ended; the next one is due."""
         guess, seconds = self._first_guess(forecast.spec), forecast.epoch_seconds
-        print(
-            forecast.spec.regime,
-            self.encode_seconds(),
-            guess,
-            seconds,
-            file=open("/tmp/waiting/guess.log", "a"),
-        )
         if guess is not None and seconds is not None:
             self._ratios.append(seconds / guess.epoch)
         self.number += 1

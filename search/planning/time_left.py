@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from search.planning.estimate import choice_runs
+from search.planning.estimate import Measurement, choice_runs
 from search.race import affordable_runs
 from search.reports import ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
@@ -22,6 +22,12 @@ from search.study import records
 from search.study.configuration import points
 from search.study.pruners import PRUNABLE_FRACTION
 
+START_SECONDS = 20.0
+"""Of a command: imports, workers, data and floors."""
+END_SECONDS = 12.0
+"""Of a search: tables, report and the last of MLflow."""
+WORKERS_SECONDS = 10.0
+"""Until choice and report runs have workers: those of the trials end with these."""
 DRAWS = 256
 QUANTILES = (0.08, 0.5, 0.92)
 SPREAD_OF_CONFIGURATIONS = 0.45
@@ -38,6 +44,9 @@ PRIOR_TRIALS = 8.0
 CONTINUES = {"asha": 0.4, "recent": 0.4, "rush": 0.35, "hyperband": 0.6, "median": 0.9}
 """Fraction of trials that continue from a rung, before it is measured. More than one in
 `--reduction-factor`: early trials are compared with few, and the sampler improves."""
+MEASURED_SPREAD = 0.35
+"""Standard deviation of the logarithm of an epoch's seconds from those measured on a few sentences:
+trials that run side by side slow each other down."""
 CLASSIFIER = 0.35
 """Of an epoch: a classifier's stage after the budget, before it is measured."""
 MAX_SIMULATED = 200
@@ -91,6 +100,15 @@ class Guess:
     epoch: float
     spread: float
     """Standard deviation of its logarithm."""
+    rest: float | None = None
+    """What follows the budget, in epochs, if it is known."""
+
+    @classmethod
+    def measured(cls, trial: Measurement, epochs: int) -> "Guess":
+        """From trial 0 on a few sentences; `epochs`: the budget."""
+        budget = trial.seconds(epochs)
+        rest = (trial.seconds() - budget) * epochs / budget
+        return cls(budget / epochs, MEASURED_SPREAD, rest)
 
 
 @dataclass(frozen=True)
@@ -126,8 +144,10 @@ class TimeLeft:
     spec: SearchSpec
     slots: int
     guess: Guess | None = None
-    end: float = 0.0
+    end: float = END_SECONDS
     """Seconds after the last run, until the search is done."""
+    workers: float = WORKERS_SECONDS
+    """Seconds before the first choice or report run."""
     _seen: dict[int, Seen] = field(default_factory=dict)
 
     def of_trials(
@@ -166,6 +186,7 @@ class TimeLeft:
         draws.at_most(max(0.0, budget))
         if self.spec.confirm_top:
             full = self._full(trials, mean, rates, random)
+            draws.add(self.workers * _factors(random, 0.3))
             self._choice(draws, full, epochs, random)
             draws.rounds(full, self.spec.report_seeds)
             draws.add(TEST * mean)
@@ -250,6 +271,8 @@ class TimeLeft:
         if not known:
             if self.guess is None:
                 return None
+            if self.guess.rest is not None:
+                rest = self.guess.rest
             return _Rates(self.guess.epoch, self.guess.spread, SPREAD_OF_CONFIGURATIONS, rest)
         logs = np.log(known)
         count, prior = len(known), SPREAD_TRIALS
