@@ -48,6 +48,13 @@ class Queue:
     def learn(self, forecast: TimeLeft) -> None:
         """Take in how long the epochs of a search took that has ended; the next one is due."""
         guess, seconds = self._first_guess(forecast.spec), forecast.epoch_seconds
+        print(
+            forecast.spec.regime,
+            self.encode_seconds(),
+            guess,
+            seconds,
+            file=open("/tmp/waiting/guess.log", "a"),
+        )
         if guess is not None and seconds is not None:
             self._ratios.append(seconds / guess.epoch)
         self.number += 1

@@ -131,7 +131,7 @@ def print_estimate(console: Console, planned: Planned, resources: Resources, row
     whole = _whole(planned, slots)
     print_line(
         console,
-        "in all",
+        "total",
         f"{between(whole.low + START_SECONDS, whole.high + START_SECONDS)} with start, choice,"
         " report and the end",
     )
