@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from statistics import geometric_mean
 
 import trainables
-from search.planning.time_left import Guess, Range, TimeLeft
+from search.planning.draws import Range
+from search.planning.speed import Guess
+from search.planning.time_left import TimeLeft
 from search.spec import SearchSpec
 
 PASSES = 5.0
@@ -47,7 +49,7 @@ class Queue:
 
     def learn(self, forecast: TimeLeft) -> None:
         """Take in how long the epochs of a search took that has ended; the next one is due."""
-        guess, seconds = self._first_guess(forecast.spec), forecast.epoch_seconds
+        guess, seconds = self._first_guess(forecast.spec), forecast.speed.mean
         print(
             forecast.spec.regime,
             self.encode_seconds(),

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from analysis.text import duration
 from search.cluster.resources import Resources
-from search.planning.time_left import repeats
+from search.planning.speed import repeats
 from search.spec import SearchSpec
 from search.study import records
 from search.terminal.full_runs import FullRuns

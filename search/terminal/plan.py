@@ -11,8 +11,10 @@ from rich.table import Table
 
 from analysis.text import duration
 from search.cluster.resources import Resources
+from search.planning.draws import Range
 from search.planning.estimate import Measurement, estimate, warnings
-from search.planning.time_left import END_SECONDS, START_SECONDS, Guess, Range, TimeLeft
+from search.planning.speed import Guess
+from search.planning.time_left import START_SECONDS, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
@@ -206,7 +208,7 @@ def _whole(planned: Planned, slots: int) -> Range:
     spec = planned.spec
     left = replace(spec, trials=max(1, spec.trials - planned.finished))
     guess = Guess.measured(planned.trial, spec.epochs)
-    found = TimeLeft(left, slots, guess, END_SECONDS).of_trials(
+    found = TimeLeft(left, slots, guess).of_trials(
         [], 0.0, math.inf if spec.time_budget is None else spec.time_budget
     )
     assert found is not None

@@ -13,8 +13,10 @@ from rich.live import Live
 
 from analysis.text import duration
 from search.cluster.resources import Resources
+from search.planning.draws import Range
 from search.planning.queue import Queue
-from search.planning.time_left import Range, Steady, TimeLeft
+from search.planning.steady import Steady
+from search.planning.time_left import TimeLeft
 from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
@@ -123,7 +125,7 @@ class Progress:
         with self.lock:
             trials, now = studies.trials(self.study), time.time()
             seconds = {
-                trial.number: self.time_left.full_seconds(trial)
+                trial.number: self.time_left.speed.full_run(trial)
                 for trial in trials
                 if trial.number in {number for number, _ in runs}
             }

@@ -22,7 +22,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from analysis.command import Parser
 from analysis.page.markdown import markdown
 from analysis.spread import PRIORS, Runs, Spread
-from search.planning.time_left import Guess, Range, RunsLeft, Steady, TimeLeft
+from search.planning.draws import Range
+from search.planning.speed import Guess
+from search.planning.steady import Steady
+from search.planning.time_left import RunsLeft, TimeLeft
 from search.race import Margin, affordable_runs, race
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
@@ -309,7 +312,8 @@ class Counted:
 
 def judge(search: Search) -> tuple[list[Asked], Counted]:
     """Ask a search at each of the points, and at many times."""
-    forecast = TimeLeft(search.spec, search.slots, search.guess)
+    # Recordings have no start of workers, and no end.
+    forecast = TimeLeft(search.spec, search.slots, search.guess, end=0.0, workers=0.0)
     began, whole = search.began, search.ended - search.began
     named = dict(trials=search.spec.trials, slots=search.slots)
     asked, middles, steady = list[Asked](), list[float](), Steady()
@@ -399,9 +403,8 @@ def _row(name: str, asked: pandas.DataFrame, counted: pandas.DataFrame) -> dict[
         own = asked[(asked["at"] == at) & asked["known"]]
         row[f"high / low at {at}"] = f"{own['width'].median():.1f}"
     quarter = asked[(asked["at"] == "1/4") & asked["known"]]["error"]
-    row["middle / truth at 1/4"] = (
-        f"{math.exp(quarter.median()):.2f} ({math.exp(quarter.quantile(0.1)):.2f} to {math.exp(quarter.quantile(0.9)):.2f})"
-    )
+    middle, low, high = (math.exp(quarter.quantile(part)) for part in (0.5, 0.1, 0.9))
+    row["middle / truth at 1/4"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
     row["steps that count up, %"] = f"{100 * counted['up'].mean():.1f}"
     row["the middle rises above its first value by, %"] = f"{100 * counted['drift'].mean():.1f}"
     return row

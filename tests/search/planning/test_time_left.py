@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.planning.draws import Range
 from search.planning.estimate import Measurement, Stage
 from search.planning.queue import LEARNED_SPREAD, PASSES, Queue
-from search.planning.time_left import Guess, Range, RunsLeft, Steady, TimeLeft, repeats
+from search.planning.speed import Guess, repeats
+from search.planning.steady import Steady
+from search.planning.time_left import RunsLeft, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
@@ -150,11 +153,12 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     left = Range(1.0, 2.0, 3.0)
     before = queue.until_all_end(left)
     found = first.of_trials([trial(number, 10, 100.0) for number in range(4)], NOW)
-    assert found is not None and first.epoch_seconds == 100
+    assert found is not None and first.speed.mean == 100
     queue.learn(first)
     second = queue.time_left(specs[1])
     assert queue.place == "2 of 3"
-    assert second.guess == Guess(pytest.approx(100), LEARNED_SPREAD)
+    assert second.guess is not None and second.guess.epoch == pytest.approx(100)
+    assert second.guess.spread == LEARNED_SPREAD
     after = queue.until_all_end(left)
     assert before is not None and after is not None and before.low < before.high
     unknown = Queue(specs, 2, lambda: None)
