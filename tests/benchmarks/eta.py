@@ -41,7 +41,10 @@ from tests.benchmarks.replay.recording import Recording
 POINTS = {"1/10": 0.1, "1/4": 0.25, "1/2": 0.5, "3/4": 0.75}
 """Parts of a search's time at which it is asked."""
 STEPS = 40
-"""At so many times it is looked whether the middle of the range counts up."""
+"""At so many times, evenly spaced, a search is asked."""
+UP, SETTLED = 0.01, 0.1
+"""Fractions of a search: by how much a step must count up to be noticed; and when the middle is no
+longer the first guess."""
 SEEDS_SPREAD = 0.006
 """Standard deviation of an accuracy over seeds, of replayed choice runs."""
 MOST_OF_MEDIAN = 3.0
@@ -303,11 +306,9 @@ class Counted:
     trials: int
     slots: int
     up: float
-    """Fraction of the steps that counted up."""
-    up_most: float
-    """The most that the predicted end moved away in one step, as a fraction of the search."""
-    drift: float
-    """By how much the predicted end moved in all beyond the truth, as a fraction of the search."""
+    """Fraction of the steps by which it counted up, by over `UP` of the search."""
+    rise: float
+    """By how much the middle was ever above that at `SETTLED`, as a fraction of the search."""
 
 
 def judge(search: Search) -> tuple[list[Asked], Counted]:
@@ -328,9 +329,8 @@ def judge(search: Search) -> tuple[list[Asked], Counted]:
     steps = np.diff(middles)
     return asked, Counted(
         **named,
-        up=float((steps > 0.01).mean()),
-        up_most=float((steps + 1 / STEPS).max()),
-        drift=float(max(middles) - middles[0]),
+        up=float((steps > UP).mean()),
+        rise=float(max(settled := middles[round(SETTLED * len(middles)) :]) - settled[0]),
     )
 
 
@@ -406,7 +406,7 @@ def _row(name: str, asked: pandas.DataFrame, counted: pandas.DataFrame) -> dict[
     middle, low, high = (math.exp(quarter.quantile(part)) for part in (0.5, 0.1, 0.9))
     row["middle / truth at 1/4"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
     row["steps that count up, %"] = f"{100 * counted['up'].mean():.1f}"
-    row["the middle rises above its first value by, %"] = f"{100 * counted['drift'].mean():.1f}"
+    row["rise above the middle at 1/10, %"] = f"{100 * counted['rise'].mean():.1f}"
     return row
 
 
