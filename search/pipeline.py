@@ -79,7 +79,7 @@ def run_search(
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
     """
-    began = time.monotonic()
+    began, quiet = time.monotonic(), console.quiet
     spec.folder.mkdir(parents=True, exist_ok=True)
     with search_lock(spec.folder), stop.delayed():
         if not resume:
@@ -102,15 +102,21 @@ def run_search(
             conclude(study, ending.name)
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
-            summary = write_records(spec, study, context)
-            if not interim:
-                draw_report(spec.folder, console)
+            with _busy(console, quiet, "writing the tables and the report"):
+                summary = write_records(spec, study, context)
+                if not interim:
+                    draw_report(spec.folder, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
             raise
         _finish_tracking(tracker, spec, study, summary, ending, console)
     return Outcome(spec, summary, ending)
+
+
+def _busy(console: Console, quiet: bool, what: str) -> contextlib.AbstractContextManager[object]:
+    """In the block, a terminal shows what is being done."""
+    return contextlib.nullcontext() if quiet else console.status(what, refresh_per_second=2)
 
 
 def queue_of(specs: Sequence[SearchSpec], context: Context) -> Queue:

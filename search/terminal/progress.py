@@ -181,6 +181,7 @@ class Progress:
         seconds = epoch_seconds_left(studies.trials(self.study), time.time())
         about = "" if seconds is None else f"about {roughly(max(1.0, seconds))}; "
         self.console.print(f"stopping after this epoch ({about}press again to abort)")
+        self.next_draw = 0.0
 
     @property
     def _elapsed(self) -> float:
@@ -263,6 +264,8 @@ class Progress:
         eta = "time left: known after an epoch"
         if left is not None:
             eta = f"{between(left.low, left.high)} left"
+        if self.said_stopping:
+            eta = "stopping"
         clock = Clock(self._elapsed, eta, whole, self._width, self.console.height)
         if self.runs is not None:
             return self.view.of_full_runs(self.runs, trials, clock, time.time())
