@@ -1,6 +1,7 @@
 """Stopping a search by ^C or SIGTERM: the first one ends it in good order, a second one at once."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -11,6 +12,10 @@ from search.cluster.watchdog import exit_now
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Treated alike: ^C, and what a machine sends before it shuts down."""
+
+
+SHOW_CURSOR = b"\x1b[?25h\n"
+"""What a live view, which hides the cursor, writes at its end."""
 
 
 class Stop:
@@ -29,6 +34,7 @@ class Stop:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         if self.asked or not self.searching:
+            _show_cursor()
             exit_now(INTERRUPTED)
         self.asked = True
 
@@ -55,3 +61,9 @@ class Stop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _show_cursor() -> None:
+    """Show a terminal's cursor again: an immediate exit ends no live view."""
+    if os.isatty(1):
+        os.write(1, SHOW_CURSOR)
