@@ -22,6 +22,9 @@ from search.terminal.console import print_line
 from search.terminal.space import distributions
 from search.terminal.text import between, counted, difference, gibibytes, per_trial, roughly
 
+FEW_SECONDS = 10.0
+"""Below this, what starts and encodes takes longer than the floors themselves."""
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -195,11 +198,8 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
 
 def print_floors_time(console: Console, seconds: float) -> None:
     """Print how long the floors will take on this data."""
-    print_line(
-        console,
-        "floors",
-        f"the simple models that a recipe has to beat take about {roughly(seconds)}",
-    )
+    about = f"about {roughly(seconds)}" if seconds > FEW_SECONDS else "a few seconds"
+    print_line(console, "floors", f"the simple models that a recipe has to beat take {about}")
 
 
 def _whole(planned: Planned, slots: int) -> Range:
