@@ -92,7 +92,7 @@ def run_search(
         write(spec.folder / "space.md", space.markdown(spec))
         studies.interrupt(study)
         tracker = Tracker(client, spec, identify(study, context.tags))
-        queue = queue or queue_of([spec], context)
+        queue = queue or queue_of([spec], context, interim=interim)
         plan.print_plan(console, spec, context.resources, job.precision, queue.place)
         if (begun := len(studies.trials(study))) > spec.trials:
             plan.print_surplus(console, begun, spec.trials)
@@ -119,10 +119,10 @@ def _busy(console: Console, quiet: bool, what: str) -> contextlib.AbstractContex
     return contextlib.nullcontext() if quiet else console.status(what, refresh_per_second=2)
 
 
-def queue_of(specs: Sequence[SearchSpec], context: Context) -> Queue:
+def queue_of(specs: Sequence[SearchSpec], context: Context, *, interim: bool = False) -> Queue:
     """Searches that run one after the other."""
-    floors = context.floors
-    return Queue(specs, context.resources.slots, lambda: floors.encode_seconds)
+    floors, slots = context.floors, context.resources.slots
+    return Queue(specs, slots, lambda: floors.encode_seconds, interim=interim)
 
 
 def _run_trials(

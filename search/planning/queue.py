@@ -34,6 +34,8 @@ class Queue:
     """Seconds of one thread to encode all sentences; None where that is not known."""
     number: int = 1
     """Which of them runs, from 1."""
+    interim: bool = False
+    """Whether the one that runs is continued later, so that its end is not the command's."""
     _ratios: list[float] = field(default_factory=list)
     """What an epoch took in the searches before, as a multiple of the first guess."""
     _later: dict[int, Range | None] = field(default_factory=dict)

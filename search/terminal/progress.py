@@ -171,7 +171,8 @@ class Progress:
         left = self.seconds_left(trials)
         if left is None:
             return "time left: known after an epoch"
-        return f"{between(left.low, left.high)} left"
+        round_only = " in this round" if self.queue is not None and self.queue.interim else ""
+        return f"{between(left.low, left.high)} left{round_only}"
 
     def print_stopping(self) -> None:
         """Say once that the search ends after the epochs that are running, and when."""
@@ -256,17 +257,18 @@ class Progress:
 
     def render(self, trials: list[FrozenTrial]) -> Any:
         """The live view of these trials, or of the runs after them."""
-        left = self.seconds_left(trials)
+        eta, left = self.eta(trials), self.steady.shown
         whole = ""
         if self.view.place and self.queue is not None and left is not None:
             every = self.queue.until_all_end(left)
             whole = f"all of them: {between(every.low, every.high)} left" if every else ""
-        eta = "time left: known after an epoch"
-        if left is not None:
-            eta = f"{between(left.low, left.high)} left"
-        if self.said_stopping:
-            eta = "stopping"
-        clock = Clock(self._elapsed, eta, whole, self._width, self.console.height)
+        clock = Clock(
+            self._elapsed,
+            "stopping" if self.said_stopping else eta,
+            whole,
+            self._width,
+            self.console.height,
+        )
         if self.runs is not None:
             return self.view.of_full_runs(self.runs, trials, clock, time.time())
         finished = sum(trial.state.is_finished() for trial in trials)
