@@ -18,7 +18,15 @@ from search.planning.speed import repeats
 from search.spec import SearchSpec
 from search.study import records
 from search.terminal.full_runs import FullRuns
-from search.terminal.text import ago, counted, difference, differences, per_trial, sparkline
+from search.terminal.text import (
+    ago,
+    counted,
+    difference,
+    differences,
+    per_trial,
+    percent,
+    sparkline,
+)
 
 SPARKLINE_EPOCHS = 12
 """Epochs that a trial's curve shows, the last ones."""
@@ -123,7 +131,7 @@ class LiveView:
         if best.datetime_complete:
             age = ago((datetime.now() - best.datetime_complete).total_seconds())
         config = difference(records.CONFIG.read(best), self.paper) or "same as trial 0"
-        return _one_line(f"best so far: {best.value:.4f}", "bold green").append(
+        return _one_line(f"best so far: {percent(best.value or 0.0)}", "bold green").append(
             f"  trial {best.number}, {age}  {config}", style="not bold default"
         )
 
@@ -163,7 +171,7 @@ class LiveView:
             row = [
                 str(trial.number),
                 f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(config)}",
-                f"{accuracies[-1]:.4f}" if accuracies else "",
+                percent(accuracies[-1]) if accuracies else "",
             ]
             if curves:
                 row.append(sparkline(accuracies[-SPARKLINE_EPOCHS:]))

@@ -23,7 +23,7 @@ from search.study import records
 from search.study import study as studies
 from search.terminal.full_runs import FullRuns
 from search.terminal.live_view import Clock, LiveView
-from search.terminal.text import between, counted, roughly
+from search.terminal.text import between, counted, percent, roughly
 
 ECHO_WIDTH = 3
 """Columns right of the live view that stay empty. A terminal writes `^C` there; if it had to wrap
@@ -225,13 +225,13 @@ class Progress:
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         best = max((trial.value or 0.0 for trial in complete), default=None)
         finished = sum(trial.state.is_finished() for trial in trials)
-        best_text = f"best {best:.4f}, " if best is not None else ""
+        best_text = f"best {percent(best)}, " if best is not None else ""
         return finished, best_text + self.eta(trials)
 
     def _line(self, trial: FrozenTrial, finished: int, standing: str) -> str:
         epochs = len(records.epochs(trial))
         how = {
-            TrialState.COMPLETE: f"{trial.value or 0:.4f}",
+            TrialState.COMPLETE: percent(trial.value or 0.0),
             TrialState.PRUNED: f"pruned after {epochs} of {self.spec.epochs} epochs",
             TrialState.FAIL: f"failed: {(records.FAILURE.read(trial) or 'unknown reason')}",
         }[trial.state]

@@ -14,6 +14,11 @@ def sparkline(accuracies: list[float]) -> str:
     return "".join(SPARKS[min(7, int(8 * accuracy))] for accuracy in accuracies)
 
 
+def percent(accuracy: float) -> str:
+    """An accuracy as the tables have it: `71.8 %`."""
+    return f"{100 * accuracy:.1f} %"
+
+
 def ago(seconds: float) -> str:
     """How long ago, in whole minutes: `just now`, `4m ago`, `2h05m ago`."""
     if seconds < 60:

@@ -225,6 +225,8 @@ class _ChoiceAndReport:
         return full_runs.start(self.job, self.resources, trial, seed, config)
 
     def _say(self, run: Run, epochs: list[records.Record], failure: str | None) -> None:
-        accuracy = "" if failure else f"validation {epochs[-1]['best_validation_accuracy']:.4f}"
+        accuracy = (
+            "" if failure else f"{100 * epochs[-1]['best_validation_accuracy']:.1f} % on validation"
+        )
         result = f"failed: {failure}" if failure else accuracy
         self.watcher.ended(run.trial, run.seed, result)

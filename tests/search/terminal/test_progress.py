@@ -109,7 +109,7 @@ def test_a_file_gets_one_line_for_each_trial(tmp_path: Path) -> None:
     progress.update()
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
-    assert "trial 0: 0.5000" in lines[0] and "[2/4]" in lines[0]
+    assert "trial 0: 50.0 %" in lines[0] and "[2/4]" in lines[0]
     assert "trial 1: failed: FloatingPointError: the loss became nan" in lines[1]
 
 
@@ -127,7 +127,7 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
         "1 running, 1 complete, 0 pruned, 1 failed",
         "2 at a time, 1 CPU each",
     )
-    for words in (*head, "best so far: 0.5000  trial 0, just now", "1/9", "0.5000    ▅"):
+    for words in (*head, "best so far: 50.0 %  trial 0, just now", "1/9", "50.0 %    ▅"):
         assert words in seen
 
 
@@ -234,7 +234,7 @@ def test_choice_and_report_runs_are_shown_with_what_follows(tmp_path: Path) -> N
     runs = [(0, 1), (0, 2), (0, 3)]
     progress.begin("choosing the winner: trials 0 on seed 1", runs, choosing=True, left=2)
     before = [line.split()[:3] for line in shown(progress)]
-    progress.ended(0, 1, "validation 0.5000")
+    progress.ended(0, 1, "50.0 % on validation")
     lines = shown(progress)
     after = [line.split()[:3] for line in lines]
     assert [line[2] == "waits" for line in before[-3:]] == [False, False, True]
@@ -318,7 +318,7 @@ def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
     best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
     assert (
-        progress.view.best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  same as trial 0"
+        progress.view.best([best]).plain == "best so far: 50.0 %  trial 0, 4m ago  same as trial 0"
     )
     assert progress.view.best([]).plain == "best so far: none yet"
     assert [ago(seconds) for seconds in (0, 59, 61, 7500)] == [
