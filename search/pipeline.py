@@ -32,7 +32,6 @@ from search.terminal.console import SafeConsole
 from search.terminal.progress import Progress
 from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
-from search.trials import full_runs
 from search.trials.choice_and_report import choose_and_report
 from search.trials.floors import Floors
 from search.trials.tuner import Ending, tune_study
@@ -142,7 +141,6 @@ def _run_trials(
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     live = SafeConsole(highlight=False, markup=False)
     say, check = console if console.quiet else live, stop.check
-    cold = spec.confirm_top > 0
     try:
         context.floors.encode()
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
@@ -154,10 +152,7 @@ def _run_trials(
         ) as progress:
 
             def update() -> None:
-                nonlocal late, cold
-                if cold and len(studies.trials(study)) >= spec.trials:
-                    cold = False
-                    full_runs.warm_up(context.resources, spec.confirm_top)
+                nonlocal late
                 late = late and not _take_floors(study, context.floors, say, 0.0)
                 progress.update()
                 if stop.asked:

@@ -13,12 +13,12 @@ from search.planning.speed import Guess
 from search.planning.time_left import TimeLeft
 from search.spec import SearchSpec
 
-PASSES = 5.0
-"""An epoch costs as much as so many times encoding all sentences: forward and backward, in some
-regimes of two views, in random mini-batches."""
-PASSES_SPREAD = 0.5
+PASSES = 2.5
+"""An epoch costs as much as so many times encoding all sentences, with the start of that. On few
+sentences it is less, on many more."""
+PASSES_SPREAD = 0.6
 """Standard deviation of its logarithm over regimes, configurations and machines."""
-FROZEN_PASSES = 1.0
+FROZEN_PASSES = 0.5
 """Likewise where the encoder is not trained."""
 LEARNED_SPREAD = 0.35
 """Standard deviation of the logarithm once another regime of the command has been measured."""
@@ -52,13 +52,6 @@ class Queue:
     def learn(self, forecast: TimeLeft) -> None:
         """Take in how long the epochs of a search took that has ended; the next one is due."""
         guess, seconds = self._first_guess(forecast.spec), forecast.speed.mean
-        print(
-            forecast.spec.regime,
-            self.encode_seconds(),
-            guess,
-            seconds,
-            file=open("/tmp/waiting/guess.log", "a"),
-        )
         if guess is not None and seconds is not None:
             self._ratios.append(seconds / guess.epoch)
         self.number += 1

@@ -27,17 +27,6 @@ class Run:
     model: ray.ObjectRef
 
 
-def warm_up(resources: Resources, runs: int) -> None:
-    """Have Ray start the workers of so many runs, which follow soon: their imports take seconds.
-
-    Those of the trials end with the trials. On a GPU each run has a process of its own.
-    """
-    if not resources.gpus:
-        remote = worker.task(worker.free_memory, 0.0, 0.0)
-        for _ in range(min(runs, resources.slots)):
-            remote.remote()
-
-
 def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
     """Submit a run. `trial` is the number of its configuration in the study."""
     remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2)
