@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.text import duration
-from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.planning.speed import repeats
 from search.spec import SearchSpec
 from search.study import records
@@ -63,7 +63,7 @@ class LiveView:
     """What stays the same while a search runs."""
 
     spec: SearchSpec
-    resources: Resources
+    room: Room
     paper: Mapping[str, Any]
     """Trial 0's configuration, with which the others are compared."""
     place: str = ""
@@ -77,13 +77,17 @@ class LiveView:
         for trial in trials:
             states[trial.state].append(trial)
         running = states[TrialState.RUNNING]
-        counts = ", ".join(f"{len(states[state])} {name}" for state, name in STATES.items())
+        waiting = sum(trial.number in self.room.waiting for trial in running)
+        numbers = {state: len(trials) for state, trials in states.items()}
+        numbers[TrialState.RUNNING] -= waiting
+        counts = ", ".join(f"{numbers[state]} {name}" for state, name in STATES.items())
+        counts += f", {waiting} waiting for room" if waiting else ""
         ended, total = len(trials) - len(running), self.spec.trials
         rate = f"{trials_per_hour:,.0f} trials per hour, " if trials_per_hour is not None else ""
         lines: list[RenderableType] = [
             *self._header(clock, ended, total, f"{ended}/{counted(total, 'trial')}"),
             _one_line(counts),
-            _one_line(f"{rate}{self.resources.slots} at a time, {per_trial(self.resources)}"),
+            _one_line(f"{rate}{self.room.slots} at a time, {per_trial(self.room.resources)}"),
             self.best(states[TrialState.COMPLETE]),
         ]
         room = max(1, clock.height - HEADER_LINES - 1)
@@ -166,7 +170,9 @@ class LiveView:
         for trial, config, text in zip(running, configs, texts):
             epochs = records.epochs(trial)
             accuracies = [epoch["validation_accuracy"] for epoch in epochs]
-            if repeats(trial, epochs):
+            if trial.number in self.room.waiting:
+                text = f"waiting for room; {text}"
+            elif repeats(trial, epochs):
                 text = f"interrupted, repeats {counted(len(epochs), 'epoch')}; {text}"
             row = [
                 str(trial.number),

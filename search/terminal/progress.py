@@ -12,7 +12,7 @@ from rich.constrain import Constrain
 from rich.live import Live
 
 from analysis.text import duration
-from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.planning.draws import Range
 from search.planning.queue import Queue
 from search.planning.steady import Steady
@@ -51,16 +51,16 @@ class Progress:
         study: optuna.Study,
         spec: SearchSpec,
         paper: Mapping[str, Any],
-        resources: Resources,
+        room: Room,
         quiet: bool = False,
         time_left: TimeLeft | None = None,
         queue: Queue | None = None,
     ) -> None:
         """`queue`: the searches of which this is one."""
         self.console, self.study, self.spec, self.quiet = console, study, spec, quiet
-        self.view = LiveView(spec, resources, paper, queue.place if queue else "")
-        self.slots = resources.slots
-        self.time_left = time_left or TimeLeft(spec, resources.slots)
+        self.view = LiveView(spec, room, paper, queue.place if queue else "")
+        self.room = room
+        self.time_left = time_left or TimeLeft(spec, room.slots)
         self.queue = queue
         self.steady = Steady()
         self.runs: FullRuns | None = None
@@ -130,7 +130,7 @@ class Progress:
                 if trial.number in {number for number, _ in runs}
             }
             self.runs = FullRuns.submitted(
-                runs, seconds, self.slots, now, choosing=choosing, left=left
+                runs, seconds, self.room.slots, now, choosing=choosing, left=left
             )
             if not self.quiet:
                 eta = "" if self.live else f"; {self.eta(trials)}"
@@ -158,6 +158,7 @@ class Progress:
     def seconds_left(self, trials: Sequence[FrozenTrial]) -> Range | None:
         """Seconds until the search ends."""
         now = time.time()
+        self.time_left.slots = max(1, self.room.slots)  # A cluster grows and shrinks.
         if self.runs is not None:
             found = self.time_left.of_full_runs(self.runs.forecast(now), trials, now)
         else:
