@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 DRAWS = 256
-QUANTILES = (0.08, 0.5, 0.92)
+QUANTILES = (0.06, 0.5, 0.95)
 """Of the draws: the ends and the middle of a range."""
 RACE_SIZES = (3, 2)
 """Runs in the first round of a choice, and in each further one."""

@@ -1,7 +1,7 @@
 """How fast the trials of a search are, as far as they have shown it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -98,12 +98,19 @@ class Speed:
         known = [seen.seconds for seen in self._seen.values() if seen.epochs]
         return fmean(known) if known else None
 
+    def _in_first_epoch(self, trials: Sequence[FrozenTrial]) -> Iterator[float]:
+        """When the running trials without an epoch began."""
+        for trial in trials:
+            began, running = trial.datetime_start, trial.state == TrialState.RUNNING
+            if running and began is not None and not self.of(trial).epochs:
+                yield began.timestamp()
+
     def full_run(self, trial: FrozenTrial) -> float:
         """Seconds of a run of a complete trial."""
         seen = self.of(trial)
         return seen.seconds * self.budget + (seen.rest or 0.0)
 
-    def rates(self, trials: Sequence[FrozenTrial]) -> Rates | None:
+    def rates(self, trials: Sequence[FrozenTrial], now: float) -> Rates | None:
         """How long epochs take, in these trials and the next ones; None where nothing is known."""
         shown = [seen for seen in map(self.of, trials) if seen.epochs and seen.seconds > 0]
         rests = [seen.rest / seen.seconds for seen in shown if seen.rest is not None]
@@ -115,6 +122,10 @@ class Speed:
             rest = rest if self.guess.rest is None else self.guess.rest
             return Rates(self.guess.epoch, self.guess.spread, SPREAD, rest)
         seconds = [seen.seconds for seen in shown]
+        mean = fmean(seconds)
+        # A first epoch that takes longer than the mean says how long it takes at least.
+        slow = [now - began for began in self._in_first_epoch(trials)]
+        seconds += [elapsed for elapsed in slow if elapsed > mean]
         count, prior = len(seconds), SPREAD_TRIALS
         variance = prior * SPREAD**2 + count * float(np.log(seconds).var())
         spread = math.sqrt(variance / (prior + count))

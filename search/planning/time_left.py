@@ -38,6 +38,8 @@ RERUN, TO_COME = 0.08, 0.3
 come."""
 RACE = (0.1, 1.3)
 """A race spends a fraction of its runs between these, at most all: often all, sometimes none."""
+FIRST_EPOCH = 1.15
+"""A trial's first epoch takes at least so many times as long as it has taken."""
 MAX_SIMULATED = 200
 """Trials to come that are drawn one by one; more of them are as slow as these on average."""
 SOON, SOON_PART = 0.05, 0.1
@@ -82,7 +84,7 @@ class TimeLeft:
         `trials`: those that have started. `now`: in seconds since 1970. `budget`: seconds until the
         time budget ends the trials.
         """
-        rates = self.speed.rates(trials)
+        rates = self.speed.rates(trials, now)
         if rates is None:
             return None
         draws = Draws(self.slots)
@@ -105,7 +107,7 @@ class TimeLeft:
         self, runs: RunsLeft, trials: Sequence[FrozenTrial], now: float
     ) -> Range | None:
         """Seconds until the search ends, while choice or report runs are running."""
-        rates = self.speed.rates(trials)
+        rates = self.speed.rates(trials, now)
         if rates is None:
             return None
         draws = Draws(self.slots)
@@ -164,6 +166,8 @@ class TimeLeft:
             since = float(epochs[-1].get(ENDED_AT, now))
         elif trial.datetime_start:
             since = trial.datetime_start.timestamp()
+        if not seen.epochs:
+            epoch = np.maximum(epoch, FIRST_EPOCH * (now - since))
         beyond = len(epochs) - self.spec.epochs
         if done and beyond > 0:
             whole = epoch * rates.rest / (1 + beyond)
