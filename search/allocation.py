@@ -49,8 +49,8 @@ def allocate(
         kept = ranked[: math.ceil(len(ranked) / 2)]
         for regime in ranked[len(kept) :]:
             dropped[regime] = (
-                f"dropped after {targets[regime]} trials: best {best[regime]:.4f}, the best of"
-                f" {ranked[0]} is {best[ranked[0]]:.4f}"
+                f"dropped after {targets[regime]} trials: best {100 * best[regime]:.1f} %, the best"
+                f" of {ranked[0]} is {100 * best[ranked[0]]:.1f} %"
             )
         each, odd = divmod(left if rounds == 1 else left // rounds, len(kept))
         more = {regime: each + (place < odd) for place, regime in enumerate(kept)}

@@ -88,7 +88,10 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="Print the search space, trial 0, the plan and its estimated cost; write nothing",
+        help=(
+            "Print the search space, trial 0, the plan and its estimated cost; without --regime,"
+            " describe the data; write nothing"
+        ),
     )
     parser.add_argument(
         "--quiet", action="store_true", help="Print only the table, errors and the next commands"
@@ -154,6 +157,8 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
         raise ValueError("--start-or-resume takes --regime and --name, and no --resume")
     if args.resume is not None:
         existing_folder(results_of(args), args.resume)
+    elif not args.regime and args.dry_run:
+        pass  # The data is described.
     elif not args.regime:
         raise ValueError(f"--regime is missing; choose auto, all, or one of: {', '.join(regimes)}")
     elif args.regime not in SEVERAL:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from rich.console import Console
 
+import trainables
 from search.cluster.resources import Resources, resources, this_machine
 from search.inputs import Prepared, resolve_precision
 from search.planning.estimate import Measurement, finished_trials
@@ -17,6 +18,7 @@ from search.terminal.plan import (
     Planned,
     print_estimate,
     print_estimates,
+    print_floors_time,
     print_machine,
     print_plan,
 )
@@ -66,6 +68,22 @@ def dry_run(
             f"--regime auto divides {first.trials} trials by their scores; planned in equal parts"
         )
         _note(console, f"{line}, each with choice and report runs: one regime will have those")
+    console.print("nothing was run (--dry-run)")
+
+
+def describe_data(console: Console, floors: Sequence[SearchSpec], prepared: Prepared) -> None:
+    """Print how long the floors take on the data that was printed, and what to plan next."""
+    per_trial, precision = _machine(console, floors[0])
+    print_machine(console, per_trial, precision)
+    seconds = MEASURING_SECONDS / len(floors)
+    trials = [_measure(console, spec, prepared, per_trial, precision, seconds) for spec in floors]
+    print_floors_time(console, sum(trial.seconds() for trial in trials if trial is not None))
+    print_line(
+        console,
+        "next",
+        f"plan a search: --regime NAME --dry-run; NAME is auto, all, or of"
+        f" {', '.join(trainables.names())}",
+    )
     console.print("nothing was run (--dry-run)")
 
 

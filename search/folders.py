@@ -8,6 +8,8 @@ from trainables.parts.quote import listed, quoted, reason
 
 SPEC = "spec.json"
 """The file in a search's folder that says what was asked for."""
+MAX_LISTED = 10
+"""Searches that an error names."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -45,7 +47,10 @@ def existing_folder(results: str, name: str) -> Path:
     if not (folder / SPEC).exists():
         where = quoted(str(folder.parent))
         others = names(folder.parent)
-        instead = f"there are: {listed(others)}" if others else "it holds none"
+        instead = "it holds none"
+        if others:
+            more = f" and {len(others) - MAX_LISTED} more" if len(others) > MAX_LISTED else ""
+            instead = f"there are, the newest first: {listed(others[:MAX_LISTED])}{more}"
         raise ValueError(f"no search {quoted(name)} in {where}; {instead}")
     return folder
 

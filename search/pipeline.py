@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from search.context import Context
 from search.outcome import Outcome
 from search.outputs import recipe
 from search.outputs import tables as results
+from search.planning.queue import Queue
 from search.polling import polling
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -60,18 +61,18 @@ def run_search(
     *,
     resume: bool = False,
     interim: bool = False,
-    place: str = "",
+    queue: Queue | None = None,
     again: str = "",
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
 
-    `interim`: it is continued soon, and its report is drawn then. `place`: which of several
-    searches it is, in words that end in a colon. `again`: how the user continues it.
+    `interim`: it is continued soon, and its report is drawn then. `queue`: the command's searches,
+    of which it is the next. `again`: how the user continues it.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
     """
-    began = time.monotonic()
+    began, quiet = time.monotonic(), console.quiet
     again = again or next_commands.resume(spec)
     hint(again)
     stop.limit(spec.stop_within, f"stopped. Continue with: {again}\n")
@@ -87,24 +88,27 @@ def run_search(
         write(spec.folder / "space.md", space.markdown(spec))
         studies.interrupt(study)
         tracker = Tracker(client, spec, identify(study, context.tags))
-        plan.print_plan(console, spec, context.resources, job.precision, place)
+        queue = queue or queue_of([spec], context, interim=interim)
+        plan.print_plan(console, spec, context.resources, job.precision, queue.place)
         if (begun := len(studies.trials(study))) > spec.trials:
             plan.print_surplus(console, begun, spec.trials)
         try:
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
-                ending = _run_trials(spec, study, job, context, console, stop)
+                ending = _run_trials(spec, study, job, context, console, stop, queue)
             conclude(study, ending.name)
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
             if ending == Ending.INTERRUPTED:
                 # First what matters, should the machine end before the tables and the report.
                 console.print(f"stopped. Continue with: {again}")
-            summary = write_records(spec, study, context)
-            if not interim:
-                # After everything that a result needs, and not while something waits for the end.
-                if ending != Ending.INTERRUPTED:
-                    results.write_importances(study, spec.folder)
-                draw_report(spec.folder, console)
+            with _busy(console, quiet, "writing the tables and the report"):
+                summary = write_records(spec, study, context)
+                if not interim:
+                    # After everything that a result needs, and not while something waits for the
+                    # end.
+                    if ending != Ending.INTERRUPTED:
+                        results.write_importances(study, spec.folder)
+                    draw_report(spec.folder, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
@@ -114,8 +118,25 @@ def run_search(
     return Outcome(spec, summary, ending, tracker.page)
 
 
+def _busy(console: Console, quiet: bool, what: str) -> contextlib.AbstractContextManager[object]:
+    """In the block, a terminal shows what is being done."""
+    return contextlib.nullcontext() if quiet else console.status(what, refresh_per_second=2)
+
+
+def queue_of(specs: Sequence[SearchSpec], context: Context, *, interim: bool = False) -> Queue:
+    """Searches that run one after the other."""
+    floors, slots = context.floors, context.resources.slots
+    return Queue(specs, slots, lambda: floors.encode_seconds, interim=interim)
+
+
 def _run_trials(
-    spec: SearchSpec, study: optuna.Study, job: Job, context: Context, console: Console, stop: Stop
+    spec: SearchSpec,
+    study: optuna.Study,
+    job: Job,
+    context: Context,
+    console: Console,
+    stop: Stop,
+    queue: Queue,
 ) -> Ending:
     """Trials, then the choice and report runs; the user may stop either.
 
@@ -123,17 +144,18 @@ def _run_trials(
     """
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
     live, room = SafeConsole(highlight=False, markup=False), Room(context.resources)
-    say, check = console.print, stop.check
+    say, check = console if console.quiet else live, stop.check
     try:
         context.floors.encode()
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
         always_read = trainables.load(spec.regime).Config().reads_encoded
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
-        with Progress(live, study, spec, paper, room, console.quiet) as progress:
+        time_left = queue.time_left(spec)
+        with Progress(live, study, spec, paper, room, console.quiet, time_left, queue) as progress:
 
             def update() -> None:
                 nonlocal late
-                late = late and not _take_floors(study, context.floors, live, 0.0)
+                late = late and not _take_floors(study, context.floors, say, 0.0)
                 progress.update()
                 if stop.asked:
                     progress.print_stopping()
@@ -141,14 +163,19 @@ def _run_trials(
             with polling(update, every=PROGRESS_SECONDS):
                 ending = tune_study(spec, study, job, room, stop)
             progress.update()
-        if ending == Ending.INTERRUPTED:
-            return ending
-        if late:
-            _take_floors(study, context.floors, console, math.inf, check)
-        if spec.confirm_top:
-            choose_and_report(spec, study, context.prepared, job, context.resources, say, check)
-            _test_floors(study, context.floors, check)
+            if ending == Ending.INTERRUPTED:
+                return ending
+            if late:
+                _take_floors(study, context.floors, say, math.inf, check)
+            if spec.confirm_top:
+                with polling(progress.update, every=PROGRESS_SECONDS):
+                    choose_and_report(
+                        spec, study, context.prepared, job, context.resources, progress, check
+                    )
+                    _test_floors(study, context.floors, check)
+        queue.learn(time_left)
     except KeyboardInterrupt:
+        say.print("stopping: what has ended is recorded; press again to abort")
         return Ending.INTERRUPTED
     finally:
         console.quiet = False

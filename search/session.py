@@ -16,11 +16,11 @@ from analysis.text import duration
 from search.auto import run_auto
 from search.cluster.start import cluster
 from search.context import set_up
-from search.dry_run import dry_run
+from search.dry_run import describe_data, dry_run
 from search.ended import ended
 from search.inputs import Prepared, prepare
 from search.outcome import REPORT, Outcome
-from search.pipeline import draw_report, run_search
+from search.pipeline import draw_report, queue_of, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -35,6 +35,7 @@ from search.terminal.data import print_data, print_model
 from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
 from search.tracking.views import searches_page
+from search.trials.floors import REGIMES as FLOORS
 from search.trials.tuner import Ending
 from trainables.parts.data.corpus import Corpus
 
@@ -55,6 +56,9 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     Raises ValueError for invalid input, OSError where the machine fails.
     """
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=args.quiet)
+    only_data = args.dry_run and args.regime is None and args.resume is None
+    if only_data:
+        args.regime = ",".join(FLOORS)
     asked = read_request(args)
     for line in asked.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
@@ -62,6 +66,9 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     if corpus is None:
         print_data(console, prepared.corpus)
     print_model(console, prepared, asked.specs[0].model)
+    if only_data:
+        describe_data(console, asked.specs, prepared)
+        return OK
     if asked.dry_run:
         dry_run(console, asked.specs, prepared, resume=asked.resume, auto=asked.auto is not None)
         return OK
@@ -161,13 +168,13 @@ def run_all(
                 lambda spec, interim: run(spec, resume=spec.is_taken, interim=interim),
                 console.print,
             )
-        outcomes: list[Outcome] = []
+        outcomes, queue = list[Outcome](), queue_of(specs, context)
         for number, spec in enumerate(specs, 1):
-            place = f"{number} of {len(specs)}: " if len(specs) > 1 else ""
+            queue.number = number
             goes_on = resume and spec.is_taken
             begun = spec if goes_on or cold else _warm_started(spec, outcomes)
             done = ended(spec) if again else None
-            outcomes.append(done or run(begun, resume=goes_on, place=place))
+            outcomes.append(done or run(begun, resume=goes_on, queue=queue))
             if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
                 break
         return outcomes

@@ -1,1 +1,1 @@
-"""How long a search will take and how much memory, estimated before it begins."""
+"""How long a search will take and how much memory, before it begins and while it runs."""

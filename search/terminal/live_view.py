@@ -1,5 +1,6 @@
 """The live view of a running search, in at most the height of the terminal."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,20 +14,48 @@ from rich.text import Text
 
 from analysis.text import duration
 from search.cluster.room import Room
+from search.planning.speed import repeats
 from search.spec import SearchSpec
 from search.study import records
-from search.terminal.text import ago, difference, per_trial, sparkline
+from search.terminal.full_runs import FullRuns
+from search.terminal.text import (
+    ago,
+    counted,
+    difference,
+    differences,
+    per_trial,
+    percent,
+    sparkline,
+)
 
 SPARKLINE_EPOCHS = 12
 """Epochs that a trial's curve shows, the last ones."""
+SPARKLINE_FROM = 70
+"""Columns of a terminal in which curves are drawn."""
 STATES = {
     TrialState.RUNNING: "running",
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-HEADER_LINES = 7
-"""Lines of the view that are not a trial's."""
+HEADER_LINES = 8
+"""Lines of the view that are not a trial's, at most."""
+COLUMN_GAP = 2
+MIN_TEXT = 10
+"""Columns that a configuration has at least."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The times that the view shows, and the size of the terminal."""
+
+    elapsed: float
+    eta: str
+    """When the search ends."""
+    whole: str = ""
+    """When all searches of the command end, where there are several."""
+    width: int = 80
+    height: int = 24
 
 
 @dataclass(frozen=True)
@@ -37,17 +66,13 @@ class LiveView:
     room: Room
     paper: Mapping[str, Any]
     """Trial 0's configuration, with which the others are compared."""
+    place: str = ""
+    """Which of several regimes it is: `3 of 8`."""
 
-    def render(
-        self,
-        trials: Sequence[FrozenTrial],
-        *,
-        elapsed: float,
-        eta: str,
-        trials_per_hour: float | None,
-        height: int,
+    def of_trials(
+        self, trials: Sequence[FrozenTrial], clock: Clock, trials_per_hour: float | None
     ) -> Group:
-        """Draw the trials in `height` lines."""
+        """Draw the search while trials run."""
         states: dict[TrialState, list[FrozenTrial]] = {state: [] for state in TrialState}
         for trial in trials:
             states[trial.state].append(trial)
@@ -57,26 +82,48 @@ class LiveView:
         numbers[TrialState.RUNNING] -= waiting
         counts = ", ".join(f"{numbers[state]} {name}" for state, name in STATES.items())
         counts += f", {waiting} waiting for room" if waiting else ""
-        finished, total = len(trials) - len(running), self.spec.trials
-        bar = ProgressBar(
-            max(1, total), finished, complete_style="green", finished_style="green", style="dim"
-        )
+        ended, total = len(trials) - len(running), self.spec.trials
         rate = f"{trials_per_hour:,.0f} trials per hour, " if trials_per_hour is not None else ""
         lines: list[RenderableType] = [
-            _two_sides(
-                _one_line(self.spec.regime, "bold").append(f"  {self.spec.name}", "not bold"),
-                f"after {duration(elapsed)}, {eta}",
-            ),
-            _two_sides(bar, f"{finished}/{total} trials"),
+            *self._header(clock, ended, total, f"{ended}/{counted(total, 'trial')}"),
             _one_line(counts),
             _one_line(f"{rate}{self.room.slots} at a time, {per_trial(self.room.resources)}"),
             self.best(states[TrialState.COMPLETE]),
         ]
-        room = max(1, height - HEADER_LINES - 1)
+        room = max(1, clock.height - HEADER_LINES - 1)
         if len(running) > room:
             lines.append(_one_line(f"the first {room} of {len(running)} running trials:", "dim"))
         if running:
-            lines.append(self._running(running[:room]))
+            lines.append(self._running(running[:room], clock, room // len(running)))
+        return Group(*lines)
+
+    def of_full_runs(
+        self, runs: FullRuns, trials: Sequence[FrozenTrial], clock: Clock, now: float
+    ) -> Group:
+        """Draw the search while choice or report runs are running."""
+        ended, total = len(runs.ended), len(runs.began)
+        lines: list[RenderableType] = [
+            *self._header(clock, ended, total, f"{ended}/{counted(total, 'run')}"),
+            _one_line(runs.purpose(self.spec.report_seeds)),
+            self.best([trial for trial in trials if trial.state == TrialState.COMPLETE]),
+        ]
+        room = max(1, clock.height - HEADER_LINES - 1)
+        table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+        for column, width in (("trial", 5), ("seed", 5), ("runs for", 8), ("of about", 8)):
+            table.add_column(column, min_width=width, no_wrap=True)
+        table.add_column("", ratio=1)
+        for (trial, seed), began in list(runs.pending.items())[:room]:
+            whole = runs.seconds.get(trial, 0.0)
+            ran = 0.0 if began is None else now - began
+            table.add_row(
+                str(trial),
+                str(seed),
+                "waits" if began is None else duration(ran),
+                duration(whole),
+                "" if began is None else _bar(whole or 1.0, min(ran, whole)),
+            )
+        if runs.pending:
+            lines.append(table)
         return Group(*lines)
 
     def best(self, complete: Sequence[FrozenTrial]) -> Text:
@@ -88,28 +135,56 @@ class LiveView:
         if best.datetime_complete:
             age = ago((datetime.now() - best.datetime_complete).total_seconds())
         config = difference(records.CONFIG.read(best), self.paper) or "same as trial 0"
-        return _one_line(f"best so far: {best.value:.4f}", "bold green").append(
+        return _one_line(f"best so far: {percent(best.value or 0.0)}", "bold green").append(
             f"  trial {best.number}, {age}  {config}", style="not bold default"
         )
 
-    def _running(self, running: Sequence[FrozenTrial]) -> Table:
+    def _header(self, clock: Clock, ended: int, total: int, progress: str) -> list[RenderableType]:
+        """The search and its times, and a bar; of several searches, which of them this is."""
+        lines: list[RenderableType] = [
+            _two_sides(
+                _one_line(self.spec.regime, "bold").append(f"  {self.spec.name}", "not bold"),
+                f"after {duration(clock.elapsed)}, {clock.eta}",
+            ),
+            _two_sides(_bar(max(1, total), ended), progress),
+        ]
+        if self.place:
+            lines.insert(1, _two_sides(_one_line(f"regime {self.place}"), clock.whole))
+        return lines
+
+    def _running(self, running: Sequence[FrozenTrial], clock: Clock, lines: int) -> Table:
+        """A row for each running trial, in at most so many lines."""
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-        columns = (("trial", 5), ("epoch", 6), ("accuracy", 8), ("", SPARKLINE_EPOCHS))
-        for column, width in columns:
+        columns = {"trial": 5, "epoch": 6, "accuracy": 8}
+        curves = clock.width >= SPARKLINE_FROM
+        if curves:
+            columns[""] = SPARKLINE_EPOCHS
+        for column, width in columns.items():
             table.add_column(column, min_width=width, no_wrap=True)
-        table.add_column("differs from trial 0", ratio=1, no_wrap=True, overflow="ellipsis")
-        for trial in running:
-            config = records.CONFIG.read(trial)
-            accuracies = [epoch["validation_accuracy"] for epoch in records.epochs(trial)]
-            table.add_row(
+        alone = len(running) == 1
+        heading = "differs from trial 0" if alone else "how these trials differ"
+        table.add_column(heading, ratio=1, no_wrap=True, overflow="ellipsis")
+        width = max(MIN_TEXT, clock.width - sum(columns.values()) - COLUMN_GAP * len(columns))
+        configs = [records.CONFIG.read(trial) for trial in running]
+        texts = differences(configs, [trial.params for trial in running], self.paper)
+        for trial, config, text in zip(running, configs, texts):
+            epochs = records.epochs(trial)
+            accuracies = [epoch["validation_accuracy"] for epoch in epochs]
+            if trial.number in self.room.waiting:
+                text = f"waiting for room; {text}"
+            elif repeats(trial, epochs):
+                text = f"interrupted, repeats {counted(len(epochs), 'epoch')}; {text}"
+            row = [
                 str(trial.number),
                 f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(config)}",
-                f"{accuracies[-1]:.4f}" if accuracies else "",
-                "waiting"
-                if trial.number in self.room.waiting
-                else sparkline(accuracies[-SPARKLINE_EPOCHS:]),
-                difference(config, self.paper),
+                percent(accuracies[-1]) if accuracies else "",
+            ]
+            if curves:
+                row.append(sparkline(accuracies[-SPARKLINE_EPOCHS:]))
+            wrapped = textwrap.wrap(
+                text, width, max_lines=max(1, lines), placeholder=" …", break_on_hyphens=False
             )
+            table.add_row(*row, "\n".join(wrapped))
         return table
 
 
@@ -119,6 +194,10 @@ def classifier_epochs(config: Mapping[str, Any]) -> int:
     A classifier with a closed-form solution takes one.
     """
     return 1 if config.get("classifier") == "ridge" else int(config.get("head_epochs", 0))
+
+
+def _bar(total: float, done: float) -> ProgressBar:
+    return ProgressBar(total, done, complete_style="green", finished_style="green", style="dim")
 
 
 def _one_line(text: str, style: str = "") -> Text:

@@ -1,22 +1,29 @@
 """What a search is going to do, printed before it begins."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
-from analysis.text import EMPTY_CELL, duration
+from analysis.text import duration
 from search.cluster.resources import Resources
+from search.planning.draws import Range
 from search.planning.estimate import Measurement, estimate, warnings
+from search.planning.speed import Guess
+from search.planning.time_left import START_SECONDS, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.console import print_line
 from search.terminal.space import distributions
-from search.terminal.text import counted, difference, gibibytes, per_trial, roughly
+from search.terminal.text import between, counted, difference, gibibytes, per_trial, roughly
+
+FEW_SECONDS = 10.0
+"""Below this, what starts and encodes takes longer than the floors themselves."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Planned:
 def print_plan(
     console: Console, spec: SearchSpec, resources: Resources, precision: str, place: str = ""
 ) -> None:
-    """Print what runs, how much of it, and on what; `place`: which of several searches it is."""
+    """Print what runs, how much of it, and on what; `place`: of several regimes, `3 of 8`."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
         seeds = counted(spec.confirm_seeds, "seed") if spec.confirm_seeds else "as many seeds"
@@ -43,11 +50,12 @@ def print_plan(
             " more"
         )
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
+    regime = f"{spec.regime}, regime {place}" if place else spec.regime
     trials = f"{counted(spec.trials, 'trial')} of {counted(spec.epochs, 'epoch')}"
     print_line(
         console,
         "search",
-        f"{place}{spec.regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
+        f"{regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
         found = difference(spec.warm_start, {})
@@ -125,6 +133,13 @@ def print_estimate(console: Console, planned: Planned, resources: Resources, row
         )
     if estimated.choice_and_report:
         time += f"; the choice and report runs {roughly(estimated.choice_and_report)}"
+    whole = _whole(planned, slots)
+    print_line(
+        console,
+        "total",
+        f"{between(whole.low + START_SECONDS, whole.high + START_SECONDS)} with start, choice,"
+        " report and the end",
+    )
     print_line(console, "time", time)
     print_line(
         console,
@@ -148,33 +163,53 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
     slots, free = resources.slots, psutil.virtual_memory().available
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("regime", no_wrap=True)
-    counts = ("trials", "epochs", "searched", "trial 0", "unpruned", "pruned", "confirm", "memory")
-    for column in counts:
+    for column in ("trials", "searched fields", "epochs", "trial 0", "time", "memory"):
         table.add_column(column, justify="right", no_wrap=True)
-    total, notes = 0.0, []
+    known, notes = list[Range](), list[str]()
     for planned in plans:
         spec, trial = planned.spec, planned.trial
-        shown = [spec.regime, str(spec.trials), str(spec.epochs), str(len(distributions(spec)))]
+        shown = [spec.regime, str(spec.trials), str(len(distributions(spec))), str(spec.epochs)]
         if trial is None:
             table.add_row(*shown, "fails")
             continue
-        estimated = estimate(spec, trial, slots, planned.finished)
-        total += estimated.expected + estimated.choice_and_report
-        pruned, reruns = estimated.pruned, estimated.choice_and_report
+        estimated, whole = estimate(spec, trial, slots, planned.finished), _whole(planned, slots)
+        known += [whole]
         table.add_row(
             *shown,
             roughly(trial.seconds()),
-            roughly(estimated.unpruned),
-            EMPTY_CELL if pruned is None else roughly(pruned),
-            roughly(reruns) if reruns else EMPTY_CELL,
+            between(whole.low, whole.high),
             gibibytes(estimated.memory),
         )
         notes += [
             f"{spec.regime}: {line}" for line in warnings(spec, trial, estimated, slots, free)
         ]
     console.print(table, soft_wrap=False)
+    low, high = (sum(end) for end in ([each.low for each in known], [each.high for each in known]))
     print_line(
-        console, "time", f"{roughly(total)} for all {len(plans)}, extrapolated from a few sentences"
+        console,
+        "time",
+        f"{between(low + START_SECONDS, high + START_SECONDS)} for all {len(plans)} with start,"
+        " choice and report runs; extrapolated from a few sentences, --dry-run with one regime has"
+        " the details",
     )
     for note in notes:
         print_line(console, "note", note, style="bold yellow")
+
+
+def print_floors_time(console: Console, seconds: float) -> None:
+    """Print how long the floors will take on this data."""
+    about = f"about {roughly(seconds)}" if seconds > FEW_SECONDS else "a few seconds"
+    print_line(console, "floors", f"the simple models that a recipe has to beat take {about}")
+
+
+def _whole(planned: Planned, slots: int) -> Range:
+    """Seconds of a search, from its first trial to its report."""
+    assert planned.trial is not None
+    spec = planned.spec
+    left = replace(spec, trials=max(1, spec.trials - planned.finished))
+    guess = Guess.measured(planned.trial, spec.epochs)
+    found = TimeLeft(left, slots, guess).of_trials(
+        [], 0.0, math.inf if spec.time_budget is None else spec.time_budget
+    )
+    assert found is not None
+    return found

@@ -1,5 +1,6 @@
 """Progress of a running search: a live view in a terminal, plain lines elsewhere."""
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,12 +13,17 @@ from rich.live import Live
 
 from analysis.text import duration
 from search.cluster.room import Room
+from search.planning.draws import Range
+from search.planning.queue import Queue
+from search.planning.steady import Steady
+from search.planning.time_left import TimeLeft
 from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
-from search.terminal.live_view import LiveView
-from search.terminal.text import roughly
+from search.terminal.full_runs import FullRuns
+from search.terminal.live_view import Clock, LiveView
+from search.terminal.text import between, counted, percent, roughly
 
 ECHO_WIDTH = 3
 """Columns right of the live view that stay empty. A terminal writes `^C` there; if it had to wrap
@@ -26,11 +32,17 @@ CLOCK_SECONDS = 0.9
 """Redraw interval where nothing but the times has changed: a second, less a poll's jitter."""
 
 
+HEARTBEAT_SECONDS = 60.0
+"""A file gets a line after so much silence, or after `HEARTBEAT_PART` of the time so far."""
+HEARTBEAT_PART = 0.05
+
+
 class Progress:
     """A context in which `update` shows the study's current state.
 
     A terminal gets the live view, and a line for each new reason why trials fail. A file gets a
-    line for each trial that ends. `quiet` leaves only the reasons.
+    line for each trial that ends, and one where long nothing ends. `quiet` leaves only the reasons.
+    Choice and report runs are shown likewise, from `begin` on.
     """
 
     def __init__(
@@ -41,9 +53,17 @@ class Progress:
         paper: Mapping[str, Any],
         room: Room,
         quiet: bool = False,
+        time_left: TimeLeft | None = None,
+        queue: Queue | None = None,
     ) -> None:
-        self.console, self.study, self.spec = console, study, spec
-        self.view = LiveView(spec, room, paper)
+        """`queue`: the searches of which this is one."""
+        self.console, self.study, self.spec, self.quiet = console, study, spec, quiet
+        self.view = LiveView(spec, room, paper, queue.place if queue else "")
+        self.room = room
+        self.time_left = time_left or TimeLeft(spec, room.slots)
+        self.queue = queue
+        self.steady = Steady()
+        self.runs: FullRuns | None = None
         self.began = time.monotonic()
         self.reported = {
             trial.number for trial in studies.trials(study) if trial.state.is_finished()
@@ -53,8 +73,11 @@ class Progress:
         self.failures_only = console.is_terminal or quiet
         self.reasons: set[str] = set()
         self.said_stopping = False
-        self.drawn: list[tuple[int, int]] | None = None
+        self.drawn: Any = None
         self.next_draw = 0.0
+        self.last_line = self.began
+        # `update` is called in a thread, `begin` and `ended` are not.
+        self.lock = threading.RLock()
         # Without rich's own refresh thread, which would redraw an unchanged view.
         self.live = (
             Live(console=console, auto_refresh=False, transient=True)
@@ -73,36 +96,84 @@ class Progress:
 
     def update(self) -> None:
         """Print a line for each trial that has ended since the last update, and redraw the view."""
-        trials = studies.trials(self.study)
-        ended = [
-            trial
-            for trial in trials
-            if trial.state.is_finished() and trial.number not in self.reported
-        ]
-        self.reported.update(trial.number for trial in ended)
-        shown = [trial for trial in ended if not self.failures_only or self._is_new_failure(trial)]
-        if shown:
-            finished, standing = self._standing(trials)
-            for trial in sorted(
-                shown, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0
-            ):
-                line = self._line(trial, finished, standing)
-                self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        if self.live:
-            self._draw(self.live, trials)
+        with self.lock:
+            trials = studies.trials(self.study)
+            ended = [
+                trial
+                for trial in trials
+                if trial.state.is_finished() and trial.number not in self.reported
+            ]
+            self.reported.update(trial.number for trial in ended)
+            shown = [
+                trial for trial in ended if not self.failures_only or self._is_new_failure(trial)
+            ]
+            if shown:
+                finished, standing = self._standing(trials)
+                for trial in sorted(
+                    shown, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0
+                ):
+                    self._print(self._line(trial, finished, standing))
+            if self.live:
+                self._draw(self.live, trials)
+            elif not self.quiet:
+                self._beat(trials)
+
+    def begin(
+        self, what: str, runs: Sequence[tuple[int, int]], *, choosing: bool, left: int
+    ) -> None:
+        """Show choice or report runs, each a trial's number and a seed, from now on."""
+        with self.lock:
+            trials, now = studies.trials(self.study), time.time()
+            seconds = {
+                trial.number: self.time_left.speed.full_run(trial)
+                for trial in trials
+                if trial.number in {number for number, _ in runs}
+            }
+            self.runs = FullRuns.submitted(
+                runs, seconds, self.room.slots, now, choosing=choosing, left=left
+            )
+            if not self.quiet:
+                eta = "" if self.live else f"; {self.eta(trials)}"
+                self._print(f"{what}{eta}")
+        self.update()
+
+    def ended(self, trial: int, seed: int, result: str) -> None:
+        """A choice or report run has ended."""
+        with self.lock:
+            if self.runs is not None:
+                self.runs.end(trial, seed, time.time())
+            if not self.quiet:
+                self._print(f"  trial {trial}, seed {seed}: {result}")
+        self.update()
+
+    def testing(self, runs: int) -> None:
+        """The reported runs are evaluated on the test split."""
+        if not self.quiet:
+            self._print(f"evaluating {counted(runs, 'run')} of the winner on the test split")
 
     def trials_per_second(self, finished: int) -> float:
         """Rate of this process; `finished` counts all of the study's trials that have ended."""
         return (finished - self.finished_before) / max(1e-9, self._elapsed)
 
-    def eta(self, finished: int) -> str:
-        """Time until the last trial ends, at the rate so far and within the time budget."""
-        if finished >= self.spec.trials:
-            return "no trials left"
-        rate, budget = self.trials_per_second(finished), self.spec.time_budget
-        ends = [(self.spec.trials - finished) / rate] if rate > 0 else []
-        ends += [budget - self._elapsed] if budget is not None else []
-        return f"{duration(max(0.0, min(ends)))} of trials left" if ends else "time left unknown"
+    def seconds_left(self, trials: Sequence[FrozenTrial]) -> Range | None:
+        """Seconds until the search ends."""
+        now = time.time()
+        self.time_left.slots = max(1, self.room.slots)  # A cluster grows and shrinks.
+        if self.runs is not None:
+            found = self.time_left.of_full_runs(self.runs.forecast(now), trials, now)
+        else:
+            limit = self.spec.time_budget
+            budget = float("inf") if limit is None else limit - self._elapsed
+            found = self.time_left.of_trials(trials, now, budget)
+        return self.steady.update(found, now)
+
+    def eta(self, trials: Sequence[FrozenTrial]) -> str:
+        """The time until the search ends in words."""
+        left = self.seconds_left(trials)
+        if left is None:
+            return "time left: known after an epoch"
+        round_only = " in this round" if self.queue is not None and self.queue.interim else ""
+        return f"{between(left.low, left.high)} left{round_only}"
 
     def print_stopping(self) -> None:
         """Say once that the search ends after the epochs that are running, and when."""
@@ -112,10 +183,35 @@ class Progress:
         seconds = epoch_seconds_left(studies.trials(self.study), time.time())
         about = "" if seconds is None else f"about {roughly(max(1.0, seconds))}; "
         self.console.print(f"stopping after this epoch ({about}press again to abort)")
+        self.next_draw = 0.0
 
     @property
     def _elapsed(self) -> float:
         return time.monotonic() - self.began
+
+    def _print(self, line: str) -> None:
+        self.last_line = time.monotonic()
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _beat(self, trials: Sequence[FrozenTrial]) -> None:
+        """Print where the search stands, if nothing was printed for long."""
+        silence = time.monotonic() - self.last_line
+        if silence < max(HEARTBEAT_SECONDS, HEARTBEAT_PART * self._elapsed):
+            return
+        if self.runs is not None:
+            running = [
+                f"trial {trial} on seed {seed} for {duration(time.time() - began)}"
+                for (trial, seed), began in self.runs.pending.items()
+                if began is not None
+            ]
+        else:
+            running = [
+                f"trial {trial.number} after {counted(len(records.epochs(trial)), 'epoch')}"
+                for trial in trials
+                if trial.state == TrialState.RUNNING
+            ]
+        if running:
+            self._print(f"running: {', '.join(running)} ({self.eta(trials)})")
 
     def _is_new_failure(self, trial: FrozenTrial) -> bool:
         """Whether a trial failed for a reason that no earlier one had."""
@@ -130,41 +226,55 @@ class Progress:
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         best = max((trial.value or 0.0 for trial in complete), default=None)
         finished = sum(trial.state.is_finished() for trial in trials)
-        best_text = f"best {best:.4f}, " if best is not None else ""
-        return finished, best_text + self.eta(finished)
+        best_text = f"best {percent(best)}, " if best is not None else ""
+        return finished, best_text + self.eta(trials)
 
     def _line(self, trial: FrozenTrial, finished: int, standing: str) -> str:
         epochs = len(records.epochs(trial))
         how = {
-            TrialState.COMPLETE: f"{trial.value or 0:.4f}",
+            TrialState.COMPLETE: percent(trial.value or 0.0),
             TrialState.PRUNED: f"pruned after {epochs} of {self.spec.epochs} epochs",
             TrialState.FAIL: f"failed: {(records.FAILURE.read(trial) or 'unknown reason')}",
         }[trial.state]
         return f"[{finished}/{self.spec.trials}] trial {trial.number}: {how} ({standing})"
 
     def _draw(self, live: Live, trials: list[FrozenTrial]) -> None:
-        """Redraw at once where a running trial has changed, else once a second for the clock."""
-        running = [
-            (trial.number, len(trial.user_attrs) + len(trial.system_attrs))
-            for trial in trials
-            if not trial.state.is_finished()
-        ]
-        if running != self.drawn or self._elapsed >= self.next_draw:
-            self.drawn, self.next_draw = running, self._elapsed + CLOCK_SECONDS
-            width = max(1, self.console.width - ECHO_WIDTH)
-            live.update(Constrain(self.render(trials), width), refresh=True)
+        """Redraw at once where something has changed, else once a second for the clock."""
+        state = (
+            [
+                (trial.number, len(trial.user_attrs) + len(trial.system_attrs))
+                for trial in trials
+                if not trial.state.is_finished()
+            ],
+            None if self.runs is None else (*self.runs.began, len(self.runs.ended)),
+        )
+        if state != self.drawn or self._elapsed >= self.next_draw:
+            self.drawn, self.next_draw = state, self._elapsed + CLOCK_SECONDS
+            live.update(Constrain(self.render(trials), self._width), refresh=True)
+
+    @property
+    def _width(self) -> int:
+        return max(1, self.console.width - ECHO_WIDTH)
 
     def render(self, trials: list[FrozenTrial]) -> Any:
-        """The live view of these trials."""
+        """The live view of these trials, or of the runs after them."""
+        eta, left = self.eta(trials), self.steady.shown
+        whole = ""
+        if self.view.place and self.queue is not None and left is not None:
+            every = self.queue.until_all_end(left)
+            whole = f"all of them: {between(every.low, every.high)} left" if every else ""
+        clock = Clock(
+            self._elapsed,
+            "stopping" if self.said_stopping else eta,
+            whole,
+            self._width,
+            self.console.height,
+        )
+        if self.runs is not None:
+            return self.view.of_full_runs(self.runs, trials, clock, time.time())
         finished = sum(trial.state.is_finished() for trial in trials)
         rate = self.trials_per_second(finished) if finished > self.finished_before else None
-        return self.view.render(
-            trials,
-            elapsed=self._elapsed,
-            eta=self.eta(finished),
-            trials_per_hour=None if rate is None else 3600 * rate,
-            height=self.console.height,
-        )
+        return self.view.of_trials(trials, clock, None if rate is None else 3600 * rate)
 
 
 def epoch_seconds_left(trials: Sequence[FrozenTrial], now: float) -> float | None:

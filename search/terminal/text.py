@@ -1,6 +1,6 @@
 """How numbers, times and hyperparameters are written."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from analysis.text import duration
@@ -12,6 +12,11 @@ SPARKS = "▁▂▃▄▅▆▇█"
 def sparkline(accuracies: list[float]) -> str:
     """Values from 0 to 1 as a row of blocks."""
     return "".join(SPARKS[min(7, int(8 * accuracy))] for accuracy in accuracies)
+
+
+def percent(accuracy: float) -> str:
+    """An accuracy as the tables have it: `71.8 %`."""
+    return f"{100 * accuracy:.1f} %"
 
 
 def ago(seconds: float) -> str:
@@ -28,6 +33,25 @@ def roughly(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f}s"
     return f"{seconds / 60:.0f}m" if seconds < 5400 else f"{seconds / 3600:.1f}h"
+
+
+def between(low: float, high: float) -> str:
+    """An estimated duration as a range: `up to 20 s`, `3 to 5 min`, `about 2 h`."""
+    unit, seconds, step = _unit(high)
+    first, last = (step * round(value / seconds / step) for value in (low, high))
+    last = max(last, step)
+    if first == last:
+        return f"about {last:g} {unit}"
+    return f"{first:g} to {last:g} {unit}" if first else f"up to {last:g} {unit}"
+
+
+def _unit(seconds: float) -> tuple[str, int, float]:
+    """The unit for a duration, its seconds, and the step to which it is rounded."""
+    if seconds < 90:
+        return "s", 1, 5 if seconds < 30 else 10
+    if seconds < 5400:
+        return "min", 60, 1 if seconds < 1200 else 5
+    return "h", 3600, 0.5 if seconds < 36_000 else 1
 
 
 def counted(number: int, noun: str) -> str:
@@ -52,6 +76,34 @@ def difference(config: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
         for name, value in config.items()
         if value != reference.get(name)
     )
+
+
+def differences(
+    configs: Sequence[Mapping[str, Any]],
+    searched: Sequence[Collection[str]],
+    reference: Mapping[str, Any],
+) -> list[str]:
+    """How some configurations differ from each other; a single one: from `reference`.
+
+    `searched`: the hyperparameters that were proposed for each. One that is not among them has no
+    effect there, unless it was proposed for none.
+    """
+    if len(configs) < 2:
+        return [difference(config, reference) for config in configs]
+    anywhere = {name for names in searched for name in names}
+    first = configs[0]
+    shared = {
+        name: value
+        for name, value in first.items()
+        if all(config.get(name, value) == value for config in configs)
+    }
+    return [
+        difference(
+            {name: value for name, value in config.items() if name in own or name not in anywhere},
+            shared,
+        )
+        for config, own in zip(configs, searched)
+    ]
 
 
 def per_trial(resources: Resources) -> str:

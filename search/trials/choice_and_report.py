@@ -1,9 +1,9 @@
 """The choice runs, which choose the winner among the best trials, and the winner's report runs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import optuna
@@ -27,13 +27,29 @@ CHANCE = 0.68
 rule spends more runs on trials that hardly ever win (LOG.md)."""
 
 
+class Watcher(Protocol):
+    """Shows the runs."""
+
+    def begin(
+        self, what: str, runs: Sequence[tuple[int, int]], *, choosing: bool, left: int
+    ) -> None:
+        """Runs were submitted, each a trial's number and a seed. `left`: how many further choice
+        runs may follow."""
+
+    def ended(self, trial: int, seed: int, result: str) -> None:
+        """A run has ended."""
+
+    def testing(self, runs: int) -> None:
+        """So many runs are evaluated on the test split."""
+
+
 def choose_and_report(
     spec: SearchSpec,
     study: optuna.Study,
     prepared: Prepared,
     job: Job,
     resources: Resources,
-    say: Callable[[str], None],
+    watcher: Watcher,
     check: Callable[[], None],
 ) -> None:
     """Choose the winner among the best trials, then train and test it on seeds that chose nothing.
@@ -44,7 +60,7 @@ def choose_and_report(
     if not records.REPORT_RUNS.recorded(study):
         # From now on, runs that chose the winner are not the reported ones.
         records.REPORT_RUNS.begin(study)
-    runs = _ChoiceAndReport(spec, study, prepared, job, resources, say, check)
+    runs = _ChoiceAndReport(spec, study, prepared, job, resources, watcher, check)
     winner = runs.choose()
     if winner is not None:
         runs.report(winner)
@@ -57,7 +73,7 @@ class _ChoiceAndReport:
     prepared: Prepared
     job: Job
     resources: Resources
-    say: Callable[[str], None]
+    watcher: Watcher
     check: Callable[[], None]
     """Called several times a second; raises KeyboardInterrupt to stop."""
 
@@ -70,8 +86,8 @@ class _ChoiceAndReport:
         top = ranking(self.study)[: self.spec.confirm_top]
         scores = {trial.number: [trial.value or 0.0] for trial in top}
         rounds = self._fixed if self.spec.confirm_seeds else self._race
-        for wanted in rounds(scores):
-            self._run_choice(wanted)
+        for wanted, left in rounds(scores):
+            self._run_choice(wanted, left)
             failed = records.CHOICE_FAILURES.read(self.study)
             runs = records.CHOICE_RUNS.read(self.study)
             for number, seed in wanted:
@@ -85,13 +101,14 @@ class _ChoiceAndReport:
         records.WINNER.write(self.study, winner)
         return winner
 
-    def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[list[tuple[int, int]]]:
-        """All of them on the same seeds, side by side."""
+    def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
+        """All of them on the same seeds, side by side; no further runs follow."""
         seeds = choice_seeds(self.spec.seed, self.spec.confirm_seeds or 1)
-        yield [(number, seed) for number in scores for seed in seeds]
+        yield [(number, seed) for number in scores for seed in seeds], 0
 
-    def _race(self, scores: Mapping[int, Scores]) -> Iterator[list[tuple[int, int]]]:
-        """One seed more for each that may still win, as long as there are runs left.
+    def _race(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
+        """One seed more for each that may still win, as long as there are runs left; and how many
+        are left then.
 
         Depends on scores alone, so an interrupted race goes on as it would have.
         """
@@ -102,12 +119,14 @@ class _ChoiceAndReport:
                 return
             runs -= len(standing.next)
             seed = len(scores[standing.next[0]])  # Those that run on have equally many.
-            yield [(number, choice_seeds(self.spec.seed, seed)[-1]) for number in standing.next]
+            runs_of = [(number, choice_seeds(self.spec.seed, seed)[-1]) for number in standing.next]
+            yield runs_of, runs
 
-    def _run_choice(self, wanted: list[tuple[int, int]]) -> None:
+    def _run_choice(self, wanted: list[tuple[int, int]], left: int) -> None:
         done = (records.CHOICE_RUNS, records.CHOICE_FAILURES)
         among = ", ".join(str(number) for number in dict.fromkeys(number for number, _ in wanted))
-        new = self._start(wanted, done, f"choosing the winner: trials {among}")
+        what = f"choosing the winner: trials {among}"
+        new = self._start(wanted, done, what, choosing=True, left=left)
         for run, trained, failure in full_runs.finished(new, self.check):
             if failure:
                 records.CHOICE_FAILURES.add(self.study, run.trial, run.seed, failure)
@@ -136,7 +155,8 @@ class _ChoiceAndReport:
         seeds = report_seeds(self.spec.seed, self.spec.report_seeds)
         done = (records.REPORT_RUNS, records.REPORT_FAILURES)
         what = f"training the winner, trial {winner}, for the report"
-        new = self._start([(winner, seed) for seed in seeds], done, what)
+        wanted = [(winner, seed) for seed in seeds]
+        new = self._start(wanted, done, what, choosing=False)
         ran: dict[int, Run] = {}
         for run, trained, failure in full_runs.finished(new, self.check):
             ran[run.seed] = run
@@ -164,6 +184,7 @@ class _ChoiceAndReport:
         seeds = [seed for seed in seeds if seed not in tested]
         if self.prepared.test is None or not seeds:
             return
+        self.watcher.testing(len(seeds))
         runs = [new.get(seed) or self._run(winner, seed) for seed in seeds]
         outcomes = full_runs.test(runs, self.resources, self.prepared, self.check)
         for run, outcome in zip(runs, outcomes):
@@ -178,7 +199,15 @@ class _ChoiceAndReport:
         record = {"sentences": len(right), "correct": packed(right)}
         records.correct(split, run.trial, run.seed).write(self.study, record)
 
-    def _start(self, wanted: list[tuple[int, int]], done: Iterable[RunKey], what: str) -> list[Run]:
+    def _start(
+        self,
+        wanted: list[tuple[int, int]],
+        done: Iterable[RunKey],
+        what: str,
+        *,
+        choosing: bool,
+        left: int = 0,
+    ) -> list[Run]:
         """Submit the runs whose end is not recorded yet, and say so."""
         ended = {
             (trial, seed)
@@ -188,7 +217,9 @@ class _ChoiceAndReport:
         }
         new = [(trial, seed) for trial, seed in wanted if (trial, seed) not in ended]
         if new:
-            self.say(f"{what} on seeds {', '.join(map(str, sorted({seed for _, seed in new})))}")
+            seeds = sorted({seed for _, seed in new})
+            on = f"{what} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+            self.watcher.begin(on, new, choosing=choosing, left=left)
         return [self._run(trial, seed) for trial, seed in new]
 
     def _run(self, trial: int, seed: int) -> Run:
@@ -196,6 +227,8 @@ class _ChoiceAndReport:
         return full_runs.start(self.job, self.resources, trial, seed, config)
 
     def _say(self, run: Run, epochs: list[records.Record], failure: str | None) -> None:
-        accuracy = "" if failure else f"validation {epochs[-1]['best_validation_accuracy']:.4f}"
+        accuracy = (
+            "" if failure else f"{100 * epochs[-1]['best_validation_accuracy']:.1f} % on validation"
+        )
         result = f"failed: {failure}" if failure else accuracy
-        self.say(f"  trial {run.trial}, seed {run.seed}: {result}")
+        self.watcher.ended(run.trial, run.seed, result)

@@ -36,6 +36,8 @@ class Floors:
         """What is recorded of each floor, by its regime."""
         self.failures: dict[str, str] = {}
         """Why a floor is missing."""
+        self.encode_seconds: float | None = None
+        """Of one thread, for all sentences; None until then, and on a GPU."""
         # A cluster may have room for more trials than this machine has cores.
         self._width = min(resources.slots, os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(self._width) if job.device == "cpu" else None
@@ -50,18 +52,23 @@ class Floors:
             return
         if self._threads is None:
             encode = worker.task(worker.encode, self.resources.cpus, self.resources.gpus)
-            join = worker.task(worker.join, self.resources.cpus, 0.0)
+            joining = worker.task(worker.join, self.resources.cpus, 0.0)
             self._encoded = Future()
-            self._encoded.set_result(join.remote(self.job, encode.remote(self.job, 0, 1)))
+            self._encoded.set_result(joining.remote(self.job, encode.remote(self.job, 0, 1)))
             return
         count = min(self._width, frozen.chunk_count(self.prepared.data))
         parts = [
             self._threads.submit(worker.encode, self.job, part, count) for part in range(count)
         ]
+        began = time.monotonic()
+
+        def join() -> ray.ObjectRef:
+            found = [part.result() for part in parts]
+            self.encode_seconds = count * (time.monotonic() - began)
+            return ray.put(worker.join(self.job, *found))
+
         # Threads take what is submitted in its order, so the parts have begun by then.
-        self._encoded = self._threads.submit(
-            lambda: ray.put(worker.join(self.job, *(part.result() for part in parts)))
-        )
+        self._encoded = self._threads.submit(join)
 
     def encoded(self, *, wait: bool) -> ray.ObjectRef | None:
         """What `encode` makes, for trials; without `wait`, None if it is not ready.

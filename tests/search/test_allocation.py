@@ -30,7 +30,7 @@ def test_the_better_half_goes_on_until_one_is_left() -> None:
     # 14 points; then 26 trials in three rounds: 8 for b, d and c, 9 for b and d, 9 for b.
     assert ran == {"a": 3, "b": 3 + 3 + 5 + 9, "c": 3 + 2, "d": 3 + 3 + 4, "e": 2}
     assert list(last.dropped) == ["a", "e", "c", "d"]
-    assert last.dropped["c"] == ("dropped after 5 trials: best 0.7000, the best of b is 0.9000")
+    assert last.dropped["c"] == ("dropped after 5 trials: best 70.0 %, the best of b is 90.0 %")
 
 
 @given(

@@ -19,11 +19,16 @@ def spec(**values: Any) -> SearchSpec:
     return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
 
 
+def test_only_a_dry_run_needs_no_regime() -> None:
+    assert arguments.parse(["--dry-run"]).regime is None
+    with pytest.raises(ValueError, match=r"^--regime is missing; choose auto, all, or one of: "):
+        arguments.parse([])
+
+
 @pytest.mark.parametrize(
     "argv",
     [
         ["--regime", "supcn"],
-        [],
         ["--regime", "baseline", "--data", "no/such/folder"],
         ["--regime", "baseline", "--confirm", "0x2"],
         ["--regime", "baseline", "--confirm", "3"],

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from search.run import main
+from tests import tiny
 
 
 @pytest.mark.parametrize("model", ["tiny", pytest.param("minilm", marks=pytest.mark.slow)])
@@ -42,3 +43,14 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     ):
         assert word in said
     assert not results.exists()
+
+
+def test_without_a_regime_the_data_is_described(
+    tmp_path: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = str(tiny.write_corpus(tmp_path / "corpus"))
+    assert main(["--data", corpus, "--model", str(model_folder), "--dry-run"]) == 0
+    headings = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    for heading in ("data", "labels", "tokens", "model", "floors", "next", "nothing"):
+        assert heading in headings
+    assert "time" not in headings

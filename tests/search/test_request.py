@@ -1,6 +1,7 @@
 """The searches that a command line asks for."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +91,16 @@ def test_a_list_of_regimes_makes_a_search_for_each() -> None:
             arguments.parse(["--regime", regimes, *BASE])
 
 
-def test_a_search_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        made = spec(name=name, results=str(tmp_path))
+def test_a_search_that_is_not_there_is_refused_with_the_newest_that_are(tmp_path: Path) -> None:
+    for number in range(12):
+        made = spec(name=f"s{number}", results=str(tmp_path))
         made.folder.mkdir()
         (made.folder / "spec.json").write_text(made.to_json())
-    with pytest.raises(ValueError, match=r"^no search 'nope' in .*; there are: ") as caught:
+        os.utime(made.folder / "spec.json", (number, number))
+    with pytest.raises(ValueError, match=r"^no search 'nope' in .*; there are, the ") as caught:
         arguments.parse(["--resume", "nope", "--results", str(tmp_path)])
-    assert sorted(str(caught.value).rpartition(": ")[2].split(", ")) == ["one", "two"]
+    newest = ", ".join(f"s{number}" for number in range(11, 1, -1))
+    assert str(caught.value).endswith(f"newest first: {newest} and 2 more")
 
 
 def again(folder: Path, *flags: str) -> list[SearchSpec]:

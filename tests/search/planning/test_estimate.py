@@ -2,6 +2,7 @@
 run prints of both."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -278,6 +279,7 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
         "model",
         "search",
         "machine",
+        "total",
         "time",
         "memory",
         "basis",
@@ -291,13 +293,15 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
         if line[:HEADING_WIDTH].strip() in headings or line.startswith(" " * HEADING_WIDTH)
     ]
     assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
+    whole = r"total    \d+ to \d+ min with start, choice, report and the end"
+    assert re.fullmatch(whole, plain[6])
     assert (
         "50 trials take 25m without pruning, 13m if one in 3 continues from each rung; the"
-        " choice and report runs 6m" in plain[6]
+        " choice and report runs 6m" in plain[7]
     )
     assert (
         "1.0 GiB per trial, 4.0 GiB for those that run at the same time; 20.0 GiB are free"
-        in plain[7]
+        in plain[8]
     )
 
 

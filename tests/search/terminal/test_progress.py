@@ -19,8 +19,9 @@ from analysis.text import duration
 from search import pipeline
 from search.cluster.resources import Resources
 from search.cluster.room import Room
+from search.planning.queue import Queue
 from search.polling import polling
-from search.reports import ENDED_AT, FAILED, FINISHED
+from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -28,7 +29,7 @@ from search.study.configuration import searched_regimes
 from search.terminal import next_commands, plan
 from search.terminal.live_view import classifier_epochs
 from search.terminal.progress import Progress, epoch_seconds_left
-from search.terminal.text import ago, difference, sparkline
+from search.terminal.text import ago, between, difference, differences, sparkline
 from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
 from tests import tiny
@@ -36,6 +37,10 @@ from tests.processes import run
 from tests.search.study.test_study import epoch, spec
 
 HERE = Resources(cpus=1, gpus=0, slots=2)
+
+
+DIFFERENT = ("learning_rate", "weight_decay", "layerwise_decay")
+"""Fields in which the trials of a crowd differ."""
 
 
 def grown(folder: Path) -> tuple[SearchSpec, Any]:
@@ -58,16 +63,11 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]:
-    """A study of 400 trials of ten epochs, some of them running, with a configuration of many long
-    names."""
+    """A study of 400 trials of ten epochs, some of them running, which differ in three fields."""
     made = spec(folder, **{"regime": "supcon", "epochs": 10, "trials": 500, **values})
     study = studies.open_study(made)
     numbers = random.Random(0)
-    config = (
-        trainables.load("supcon")
-        .Config(learning_rate=0.00123, batch_size=128, head_width=None, views="encoder_dropout")
-        .to_dict()
-    )
+    config = trainables.load("supcon").Config(batch_size=128, head_width=None).to_dict()
     trials = []
     for number in range(400):
         scores = [numbers.random() for _ in range(10)]
@@ -75,11 +75,12 @@ def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]
             f"{records.EPOCH_PREFIX}{at}": epoch(at, score) for at, score in enumerate(scores, 1)
         }
         runs = number >= 400 - running
+        own = {name: numbers.random() for name in DIFFERENT}
         trials.append(
             create_trial(
                 state=TrialState.RUNNING if runs else TrialState.COMPLETE,
                 value=None if runs else max(scores),
-                user_attrs={records.CONFIG.name: config, **epochs},
+                user_attrs={records.CONFIG.name: {**config, **own}, **epochs},
             )
         )
     study.add_trials(trials)
@@ -109,7 +110,7 @@ def test_a_file_gets_one_line_for_each_trial(tmp_path: Path) -> None:
     progress.update()
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
-    assert "trial 0: 0.5000" in lines[0] and "[2/4]" in lines[0]
+    assert "trial 0: 50.0 %" in lines[0] and "[2/4]" in lines[0]
     assert "trial 1: failed: FloatingPointError: the loss became nan" in lines[1]
 
 
@@ -122,12 +123,12 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     seen = out.getvalue()
     head = (
         "llrd",
-        "time left unknown",
+        "20 to 30 s left",
         "2/4 trials",
         "1 running, 1 complete, 0 pruned, 1 failed",
         "2 at a time, 1 CPU each",
     )
-    for words in (*head, "best so far: 0.5000  trial 0, just now", "1/9", "0.5000    ▅"):
+    for words in (*head, "best so far: 50.0 %  trial 0, just now", "1/9", "50.0 %    ▅"):
         assert words in seen
 
 
@@ -158,32 +159,127 @@ def crowds(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[SearchSp
         }
 
 
-@pytest.mark.parametrize("width", [80, 50, 140])
-@pytest.mark.parametrize("running", [2, 60])
-def test_long_lines_of_the_live_view_end_in_an_ellipsis(
-    width: int, running: int, crowds: dict[int, tuple[SearchSpec, Any]]
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_two_running_trials_show_all_in_which_they_differ(
+    width: int, crowds: dict[int, tuple[SearchSpec, Any]]
 ) -> None:
-    made, study = crowds[running]
-    gpus = Resources(cpus=0.25, gpus=0.03125, slots=running)
+    made, study = crowds[2]
+    lines = shown(Progress(terminal(width), study, made, {}, Room(HERE)))
+    assert len(lines) <= 24 and all(len(line) <= width for line in lines)
+    assert lines[0].startswith("supcon  nnn") and lines[0].rstrip().endswith(" left")
+    assert lines[1].rstrip().endswith(" 398/500 trials")
+    assert lines[2].rstrip() == "2 running, 398 complete, 0 pruned, 0 failed"
+    rows = "\n".join(lines[5:])
+    assert "how these trials differ" in lines[5] and ("▅" in rows) == (width > 60)
+    assert all(rows.count(f"{name}=") == 2 for name in DIFFERENT)
+    assert "batch_size" not in rows and "head_width" not in rows and "…" not in rows
+    assert "10/30" in rows  # Those of the classifier stage are still to come.
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_many_running_trials_have_a_line_each(
+    width: int, crowds: dict[int, tuple[SearchSpec, Any]]
+) -> None:
+    made, study = crowds[60]
+    gpus = Resources(cpus=0.25, gpus=0.03125, slots=60)
     progress = Progress(terminal(width), study, made, {}, Room(gpus))
     progress.finished_before -= 100
     lines = shown(progress)
-    assert len(lines) <= 24 and all(len(line) <= width for line in lines)
-    assert (
-        lines[0].startswith("supcon  nnn")
-        and lines[0].endswith(" left")
-        and ("…" in lines[0]) == (width < 110)
-    )
-    assert lines[1].endswith(f" {400 - running}/500 trials")
-    assert all(line.rstrip().endswith("…") for line in lines[-min(running, 16) :])
-    if running == 60:
-        assert "the first 16 of 60 running trials:" in lines[5] and len(lines) == 23
+    assert len(lines) == 22 and all(len(line) <= width for line in lines)
+    assert "the first 15 of 60 running trials:" in lines[5]
+    assert all("weight_decay=0" in line for line in lines[-15:])
+    assert all(line.rstrip().endswith("…") == (width < 120) for line in lines[-15:])
     if width >= 80:
-        assert lines[2] == f"{running} running, {400 - running} complete, 0 pruned, 0 failed"
-        assert lines[3].endswith(
-            f"trials per hour, {running} at a time, 0.25 CPU and 0.031 GPU each"
-        )
-        assert "10/30" in lines[-1]  # those of the classifier stage are still to come
+        assert "trials per hour, 60 at a time, 0.25 CPU and 0.031 GPU each" in lines[3]
+
+
+def test_a_single_running_trial_is_compared_with_trial_0(tmp_path: Path) -> None:
+    made, study = grown(tmp_path)
+    (config,) = [
+        records.CONFIG.read(trial)
+        for trial in studies.trials(study)
+        if trial.state == TrialState.RUNNING
+    ]
+    paper = {**config, "dropout": 2.0}
+    rows = "\n".join(shown(Progress(terminal(), study, made, paper, Room(HERE)))[5:])
+    assert "differs from trial 0" in rows and f"dropout={config['dropout']:.2g}" in rows
+
+
+def test_a_hyperparameter_without_effect_is_not_shown() -> None:
+    """The rate of SGD, for a trial with AdamW."""
+    configs = [
+        {"optimizer": "adamw", "learning_rate": 0.1, "sgd_learning_rate": 0.5, "epochs": 3},
+        {"optimizer": "sgd", "learning_rate": 0.2, "sgd_learning_rate": 0.7, "epochs": 3},
+    ]
+    searched = [{"optimizer", "learning_rate"}, {"optimizer", "sgd_learning_rate"}]
+    assert differences(configs, searched, {}) == [
+        "optimizer=adamw learning_rate=0.1",
+        "optimizer=sgd sgd_learning_rate=0.7",
+    ]
+
+
+def test_an_interrupted_trial_is_said_to_repeat_its_epochs(tmp_path: Path) -> None:
+    """Until it has an epoch of its own."""
+    made, study = grown(tmp_path)
+    trials = studies.trials(study)
+    progress = Progress(terminal(), study, made, {}, Room(HERE))
+    (trial,) = [each for each in trials if each.state == TrialState.RUNNING]
+    assert trial.datetime_start is not None
+    began = trial.datetime_start.timestamp()
+
+    def rows() -> str:
+        out = io.StringIO()
+        progress.console.file = out
+        progress.console.print(progress.render(trials))
+        return " ".join(out.getvalue().split())
+
+    def record(number: int, started: float) -> None:
+        times = {STARTED_AT: started, ENDED_AT: started + 30}
+        trial.set_user_attr(f"{records.EPOCH_PREFIX}{number}", epoch(number, 0.5) | times)
+
+    record(1, began - 100)
+    assert "interrupted, repeats 1 epoch;" in rows()
+    record(2, began)
+    assert "repeats" not in rows()
+
+
+def test_choice_and_report_runs_are_shown_with_what_follows(tmp_path: Path) -> None:
+    """Three runs on two slots: the third waits until one has ended."""
+    made, study = grown(tmp_path)
+    progress = Progress(terminal(), study, made, {}, Room(HERE))
+    progress.live = None
+    runs = [(0, 1), (0, 2), (0, 3)]
+    progress.begin("choosing the winner: trials 0 on seed 1", runs, choosing=True, left=2)
+    before = [line.split()[:3] for line in shown(progress)]
+    progress.ended(0, 1, "50.0 % on validation")
+    lines = shown(progress)
+    after = [line.split()[:3] for line in lines]
+    assert [line[2] == "waits" for line in before[-3:]] == [False, False, True]
+    assert [line[1] for line in after[-2:]] == ["2", "3"] and "waits" not in str(after[-2:])
+    assert lines[1].rstrip().endswith(" 1/3 runs") and lines[0].rstrip().endswith(" left")
+    assert lines[2].rstrip() == (
+        "choosing the winner, up to 2 runs more, then 3 runs for the report"
+    )
+    progress.begin("training the winner, trial 0", [(0, 9)], choosing=False, left=0)
+    assert "training the winner for the report, then the test split" in shown(progress)[2]
+
+
+def test_a_file_gets_a_line_where_nothing_ends_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.StringIO()
+    made, study = grown(tmp_path)
+    progress = Progress(Console(file=out, width=80), study, made, {}, Room(HERE))
+    progress.update()
+    assert out.getvalue() == ""
+    progress.last_line -= 61
+    progress.update()
+    progress.update()
+    assert re.fullmatch(r"running: trial 2 after 1 epoch \(20 to 30 s left\)\n", out.getvalue())
+    progress.began -= 10_000  # Then 61 seconds are not long.
+    progress.last_line -= 61
+    progress.update()
+    assert out.getvalue().count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -219,21 +315,18 @@ def test_the_plan_names_the_first_epoch_with_pruning(
 
 @pytest.mark.usefixtures("hasty")
 def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
-    """A search that is resumed at 398 trials, and sees two end in an hour: half a day is left for
-    the 24 that are lacking."""
+    """A search that is resumed at 398 trials, and sees two end in an hour."""
     made, study = crowded(tmp_path, 2, trials=424)
     progress = Progress(terminal(), study, made, {}, Room(HERE))
-    assert progress.eta(398) == "time left unknown"
     progress.began -= 3600
-    assert (round(3600 * progress.trials_per_second(400), 2), progress.eta(400)) == (
-        2.0,
-        "12h00m of trials left",
-    )
-    limited = Progress(
-        terminal(), study, spec(tmp_path, name="t", trials=424, time_budget=7200.0), {}, Room(HERE)
-    )
-    assert limited.eta(398) == "2h00m of trials left"
-    assert progress.eta(424) == "no trials left"  # and the choice runs begin
+    assert round(3600 * progress.trials_per_second(400), 2) == 2.0
+
+
+def test_several_regimes_have_a_line_of_their_own(tmp_path: Path) -> None:
+    made, study = grown(tmp_path)
+    queue = Queue([made, made, made], 2, lambda: 10.0, number=2)
+    lines = shown(Progress(terminal(), study, made, {}, Room(HERE), queue=queue))
+    assert re.fullmatch(r"regime 2 of 3 +all of them: [\w. ]+ left *", lines[1])
 
 
 def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
@@ -244,7 +337,7 @@ def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
     best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
     assert (
-        progress.view.best([best]).plain == "best so far: 0.5000  trial 0, 4m ago  same as trial 0"
+        progress.view.best([best]).plain == "best so far: 50.0 %  trial 0, 4m ago  same as trial 0"
     )
     assert progress.view.best([]).plain == "best so far: none yet"
     assert [ago(seconds) for seconds in (0, 59, 61, 7500)] == [
@@ -432,6 +525,23 @@ def test_durations_differences_and_sparklines() -> None:
         == "a=0.00012 b=none"
     )
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0, 3, "up to 5 s"),
+        (22, 26, "20 to 25 s"),
+        (41, 44, "about 40 s"),
+        (20, 200, "up to 3 min"),
+        (160, 320, "3 to 5 min"),
+        (1300, 3200, "20 to 55 min"),
+        (6000, 9100, "1.5 to 2.5 h"),
+        (40_000, 90_000, "11 to 25 h"),
+    ],
+)
+def test_an_estimate_is_a_range_with_few_digits(low: float, high: float, said: str) -> None:
+    assert between(low, high) == said
 
 
 def test_polling_continues_after_exceptions() -> None:

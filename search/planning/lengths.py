@@ -1,0 +1,58 @@
+"""How many epochs trials run before they are pruned, as far as the trials so far have shown it."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from search.planning.draws import DRAWS, Draws
+from search.planning.speed import Speed
+from search.spec import SearchSpec
+from search.study.configuration import points
+from search.study.pruners import PRUNABLE_FRACTION
+
+CONTINUES = {"asha": 0.4, "recent": 0.4, "rush": 0.35, "hyperband": 0.6, "median": 0.9}
+"""Fraction of trials that continue from a rung, before it is measured; without pruning all. More
+than one in `--reduction-factor`: early trials are compared with few, and the sampler improves."""
+PRIOR_TRIALS = 8.0
+"""As many trials that counts."""
+
+
+class Lengths:
+    """The epochs that trials run (draws), of those trials and the ones to come."""
+
+    def __init__(
+        self, spec: SearchSpec, trials: Sequence[FrozenTrial], speed: Speed, draws: Draws
+    ) -> None:
+        self.budget, self.random = spec.epochs, draws.random
+        expected = CONTINUES.get(spec.scheduler, 1.0)
+        # The first trials are known to be good, and say nothing about the others.
+        seen = [(speed.of(trial).epochs, trial.state) for trial in trials[len(points(spec)) :]]
+        self.continuing: dict[int, np.ndarray] = {}
+        """By rung: the fraction of trials that continue."""
+        for rung in _rungs(spec):
+            pruned = sum(epochs == rung and state == TrialState.PRUNED for epochs, state in seen)
+            stayed = sum(epochs >= rung for epochs, _ in seen) - pruned
+            self.continuing[rung] = self.random.beta(
+                PRIOR_TRIALS * expected + stayed, PRIOR_TRIALS * (1 - expected) + pruned, DRAWS
+            )
+
+    def of(self, number: int, done: int = 0) -> np.ndarray:
+        """The epochs in all of a trial that was judged after each of its `done` epochs."""
+        epochs = np.full(DRAWS, self.budget)
+        for rung, fraction in sorted(self.continuing.items(), reverse=True):
+            ends = self.random.random(DRAWS) >= fraction
+            if number != 0 and rung > done:
+                epochs = np.where(ends, rung, epochs)
+        return epochs
+
+
+def _rungs(spec: SearchSpec) -> Iterator[int]:
+    """Epochs with which a trial may be pruned."""
+    epoch, last = spec.grace_epochs, int(PRUNABLE_FRACTION * spec.epochs)
+    if spec.scheduler == "median":
+        yield from range(epoch + 1, last + 1)
+    elif spec.scheduler != "none":
+        while epoch <= last:
+            yield epoch
+            epoch *= spec.reduction_factor

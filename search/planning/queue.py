@@ -1,0 +1,86 @@
+"""The searches of a command, one after the other: which of them runs, and how long all take.
+
+Before an epoch has ended, its seconds are guessed from how fast the encoder encoded the sentences.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import geometric_mean
+
+import trainables
+from search.planning.draws import Range
+from search.planning.speed import Guess
+from search.planning.time_left import TimeLeft
+from search.spec import SearchSpec
+
+PASSES = 2.5
+"""An epoch costs as much as so many times encoding all sentences, with the start of that. On few
+sentences it is less, on many more."""
+PASSES_SPREAD = 0.6
+"""Standard deviation of its logarithm over regimes, configurations and machines."""
+FROZEN_PASSES = 0.5
+"""Likewise where the encoder is not trained."""
+LEARNED_SPREAD = 0.35
+"""Standard deviation of the logarithm once another regime of the command has been measured."""
+
+
+@dataclass
+class Queue:
+    """Searches of which one runs at a time."""
+
+    specs: Sequence[SearchSpec]
+    slots: int
+    encode_seconds: Callable[[], float | None]
+    """Seconds of one thread to encode all sentences; None where that is not known."""
+    number: int = 1
+    """Which of them runs, from 1."""
+    interim: bool = False
+    """Whether the one that runs is continued later, so that its end is not the command's."""
+    _ratios: list[float] = field(default_factory=list)
+    """What an epoch took in the searches before, as a multiple of the first guess."""
+    _later: dict[int, Range | None] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Which of several searches runs, `3 of 8`; empty for a single one."""
+        return f"{self.number} of {len(self.specs)}" if len(self.specs) > 1 else ""
+
+    def time_left(self, spec: SearchSpec) -> TimeLeft:
+        """The forecast of a search."""
+        return TimeLeft(spec, self.slots, self._guess(spec))
+
+    def learn(self, forecast: TimeLeft) -> None:
+        """Take in how long the epochs of a search took that has ended; the next one is due."""
+        guess, seconds = self._first_guess(forecast.spec), forecast.speed.mean
+        if guess is not None and seconds is not None:
+            self._ratios.append(seconds / guess.epoch)
+        self.number += 1
+
+    def until_all_end(self, left: Range) -> Range | None:
+        """Seconds until all searches end, where this one ends in `left`."""
+        if self.number not in self._later:
+            self._later[self.number] = self._sum_of_later()
+        later = self._later[self.number]
+        return None if later is None else Range(*(one + more for one, more in zip(left, later)))
+
+    def _sum_of_later(self) -> Range | None:
+        """Seconds of the searches that have not begun: their errors have the same causes."""
+        found = [self.time_left(spec).of_trials([], 0.0) for spec in self.specs[self.number :]]
+        known = [each for each in found if each is not None]
+        if len(known) < len(found):
+            return None
+        return Range(*(sum(parts) for parts in zip(Range(0.0, 0.0, 0.0), *known)))
+
+    def _guess(self, spec: SearchSpec) -> Guess | None:
+        """An epoch's seconds, corrected by what earlier searches of the command took."""
+        guess = self._first_guess(spec)
+        if guess is None or not self._ratios:
+            return guess
+        return Guess(guess.epoch * geometric_mean(self._ratios), LEARNED_SPREAD)
+
+    def _first_guess(self, spec: SearchSpec) -> Guess | None:
+        seconds = self.encode_seconds()
+        if seconds is None:
+            return None
+        frozen = hasattr(trainables.load(spec.regime), "MAX_EPOCHS")
+        return Guess(seconds * (FROZEN_PASSES if frozen else PASSES), PASSES_SPREAD)

@@ -1,0 +1,144 @@
+"""How fast the trials of a search are, as far as they have shown it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from search.planning.estimate import Measurement
+from search.reports import STARTED_AT, run_seconds
+from search.study import records
+
+SPREAD, SPREAD_TRIALS = 0.45, 4.0
+"""Standard deviation of the logarithm of an epoch's seconds over configurations, before it is
+measured; and as many trials that counts."""
+DRIFT = 0.12
+"""Standard deviation of the logarithm by which later trials are slower or faster than the first
+ones: the sampler prefers other batch sizes, and the machine does other things."""
+MEASURED_SPREAD = 0.35
+"""Standard deviation of the logarithm of an epoch's seconds from those measured on a few sentences:
+trials that run side by side slow each other down."""
+CLASSIFIER = 0.35
+"""Of an epoch: a classifier's stage after the budget, before it is measured."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What is expected before an epoch has ended."""
+
+    epoch: float
+    """Its seconds."""
+    spread: float
+    """Standard deviation of their logarithm."""
+    rest: float | None = None
+    """What follows the budget, in epochs, if it is known."""
+
+    @classmethod
+    def measured(cls, trial: Measurement, epochs: int) -> "Guess":
+        """From trial 0 on a few sentences; `epochs`: the budget."""
+        budget = trial.seconds(epochs)
+        rest = (trial.seconds() - budget) * epochs / budget
+        return cls(budget / epochs, MEASURED_SPREAD, rest)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a trial has shown."""
+
+    epochs: int
+    """Recorded ones of the budget."""
+    seconds: float
+    """Per epoch of the budget, with the start of the run."""
+    rest: float | None
+    """Seconds of the stages after the budget, of a complete trial."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How long an epoch takes."""
+
+    mean: float
+    of_mean: float
+    """Standard deviation of the logarithm of the mean."""
+    spread: float
+    """Likewise of one configuration from the mean."""
+    rest: float
+    """What follows the budget, in epochs."""
+
+
+@dataclass
+class Speed:
+    """The speed of a search's trials. What was read of those that have ended is kept."""
+
+    budget: int
+    guess: Guess | None = None
+    _seen: dict[int, Seen] = field(default_factory=dict)
+
+    def of(self, trial: FrozenTrial) -> Seen:
+        """What a trial has shown."""
+        if trial.number in self._seen:
+            return self._seen[trial.number]
+        epochs = records.epochs(trial)
+        budget = epochs[: self.budget]
+        seconds = run_seconds(budget) / len(budget) if budget else math.nan
+        rest = None
+        if trial.state == TrialState.COMPLETE:
+            rest = run_seconds(epochs) - run_seconds(budget)
+        seen = Seen(len(budget), seconds, rest)
+        if trial.state.is_finished():
+            self._seen[trial.number] = seen
+        return seen
+
+    @property
+    def mean(self) -> float | None:
+        """Mean seconds of an epoch, over the trials that have ended; None before one has."""
+        known = [seen.seconds for seen in self._seen.values() if seen.epochs]
+        return fmean(known) if known else None
+
+    def _in_first_epoch(self, trials: Sequence[FrozenTrial]) -> Iterator[float]:
+        """When the running trials without an epoch began."""
+        for trial in trials:
+            began, running = trial.datetime_start, trial.state == TrialState.RUNNING
+            if running and began is not None and not self.of(trial).epochs:
+                yield began.timestamp()
+
+    def full_run(self, trial: FrozenTrial) -> float:
+        """Seconds of a run of a complete trial."""
+        seen = self.of(trial)
+        return seen.seconds * self.budget + (seen.rest or 0.0)
+
+    def rates(self, trials: Sequence[FrozenTrial], now: float) -> Rates | None:
+        """How long epochs take, in these trials and the next ones; None where nothing is known."""
+        shown = [seen for seen in map(self.of, trials) if seen.epochs and seen.seconds > 0]
+        rests = [seen.rest / seen.seconds for seen in shown if seen.rest is not None]
+        two_stages = any("classifier" in records.CONFIG.read(trial) for trial in trials[:1])
+        rest = fmean(rests) if rests else CLASSIFIER * two_stages
+        if not shown:
+            if self.guess is None:
+                return None
+            rest = rest if self.guess.rest is None else self.guess.rest
+            return Rates(self.guess.epoch, self.guess.spread, SPREAD, rest)
+        seconds = [seen.seconds for seen in shown]
+        mean = fmean(seconds)
+        # A first epoch that takes longer than the mean says how long it takes at least.
+        slow = [now - began for began in self._in_first_epoch(trials)]
+        seconds += [elapsed for elapsed in slow if elapsed > mean]
+        count, prior = len(seconds), SPREAD_TRIALS
+        variance = prior * SPREAD**2 + count * float(np.log(seconds).var())
+        spread = math.sqrt(variance / (prior + count))
+        return Rates(fmean(seconds), math.hypot(spread / math.sqrt(count), DRIFT), spread, rest)
+
+
+def repeats(trial: FrozenTrial, epochs: Sequence[records.Record]) -> bool:
+    """Whether a running trial was interrupted and now trains its recorded epochs again."""
+    began = epochs[-1].get(STARTED_AT) if epochs else None
+    if began is None or trial.datetime_start is None:
+        return False
+    return bool(began < trial.datetime_start.timestamp() - CLOCKS_DIFFER)
+
+
+CLOCKS_DIFFER = 1.0
+"""Seconds by which the clocks of driver and workers may differ."""

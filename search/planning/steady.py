@@ -1,0 +1,34 @@
+"""What is shown of a forecast: it counts down, and takes in what is new bit by bit."""
+
+from dataclasses import dataclass
+
+from search.planning.draws import Range
+
+INERTIA = 0.2
+"""Of the time left: how long it takes until most of a new forecast is shown."""
+
+
+@dataclass
+class Steady:
+    """The range that is shown.
+
+    Each trial that ends changes the forecast a little; shown as it is, the time left would go up
+    and down. A forecast outside the range that is shown replaces it.
+    """
+
+    shown: Range | None = None
+    at: float = 0.0
+
+    def update(self, found: Range | None, now: float) -> Range | None:
+        """The range to show at this time; `found`: what is forecast now."""
+        if found is None or self.shown is None:
+            self.shown, self.at = found, now
+            return found
+        passed = max(0.0, now - self.at)
+        old = Range(*(max(0.0, seconds - passed) for seconds in self.shown))
+        part = min(1.0, passed / max(1.0, INERTIA * found.middle))
+        if not old.low <= found.middle <= old.high:
+            part = 1.0
+        self.shown = Range(*(then + part * (new - then) for then, new in zip(old, found)))
+        self.at = now
+        return self.shown

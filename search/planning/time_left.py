@@ -1,0 +1,223 @@
+"""How long a running search still takes: its rest, drawn many times from what was measured so far.
+
+Each draw runs the remaining epochs and trials side by side, prunes as often as was seen, and adds
+the choice and report runs. The range is that of most draws.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from search.planning.draws import Draws, Range
+from search.planning.estimate import choice_runs
+from search.planning.lengths import Lengths
+from search.planning.speed import Guess, Rates, Speed, repeats
+from search.race import affordable_runs
+from search.reports import ENDED_AT
+from search.spec import SearchSpec
+from search.study import records
+
+START_SECONDS = 20.0
+"""Of a command: imports, workers, data and floors."""
+END_SECONDS = 12.0
+"""Of a search: tables, report and the last of MLflow."""
+WORKERS_SECONDS = 10.0
+"""Until choice and report runs have workers: those of the trials end with these."""
+TEST = 0.25
+"""Of an epoch: the test of the report runs."""
+CONSTANTS_SPREAD = 0.3
+"""Standard deviation of the logarithm of these constants."""
+OVERRUN = 0.15
+"""Likewise of a trial's epochs from its epochs so far."""
+RERUN, TO_COME = 0.08, 0.3
+"""Likewise of a full run from the best trials so far, and how much more while trials are to
+come."""
+RACE = (0.1, 1.3)
+"""A race spends a fraction of its runs between these, at most all: often all, sometimes none."""
+FIRST_EPOCH = 1.15
+"""A trial's first epoch takes at least so many times as long as it has taken."""
+MAX_SIMULATED = 200
+"""Trials to come that are drawn one by one; more of them are as slow as these on average."""
+SOON, SOON_PART = 0.05, 0.1
+"""What takes longer than expected ends within so much of an epoch, and of its time so far."""
+
+
+@dataclass(frozen=True)
+class RunsLeft:
+    """Choice and report runs: what runs and what is still to come."""
+
+    running: Sequence[float]
+    """Seconds since each of the runs that are not done has begun; those that wait have 0."""
+    choosing: bool
+    """Whether they are choice runs; then report runs follow."""
+    further: int = 0
+    """How many further choice runs may follow, at most."""
+    trial: int | None = None
+    """The trial whose report runs they are."""
+
+
+@dataclass
+class TimeLeft:
+    """The forecast of one search."""
+
+    spec: SearchSpec
+    slots: int
+    guess: Guess | None = None
+    end: float = END_SECONDS
+    """Seconds after the last run, until the search is done."""
+    workers: float = WORKERS_SECONDS
+    """Seconds before the first choice or report run."""
+    speed: Speed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.speed = Speed(self.spec.epochs, self.guess)
+
+    def of_trials(
+        self, trials: Sequence[FrozenTrial], now: float, budget: float = math.inf
+    ) -> Range | None:
+        """Seconds until the search ends; None where nothing is known.
+
+        `trials`: those that have started. `now`: in seconds since 1970. `budget`: seconds until the
+        time budget ends the trials.
+        """
+        rates = self.speed.rates(trials, now)
+        if rates is None:
+            return None
+        draws = Draws(self.slots)
+        lengths = Lengths(self.spec, trials, self.speed, draws)
+        mean = rates.mean * draws.factors(rates.of_mean)
+        trained = self._started(trials, rates, lengths, draws, now)
+        trained = trained + self._to_come(len(trials), mean, rates, lengths, draws)
+        draws.wait()
+        draws.at_most(budget)
+        if self.spec.confirm_top:
+            full = self._full(trials, mean, rates, draws)
+            draws.add(self.workers * draws.factors(CONSTANTS_SPREAD))
+            self._choice(draws, full, trained)
+            draws.side_by_side(full, self.spec.report_seeds)
+            draws.add(TEST * mean)
+        draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
+        return draws.range()
+
+    def of_full_runs(
+        self, runs: RunsLeft, trials: Sequence[FrozenTrial], now: float
+    ) -> Range | None:
+        """Seconds until the search ends, while choice or report runs are running."""
+        rates = self.speed.rates(trials, now)
+        if rates is None:
+            return None
+        draws = Draws(self.slots)
+        mean = np.full_like(draws.free[:, 0], rates.mean)
+        full = self._full(trials, mean, rates, draws, runs.trial)
+        for elapsed in runs.running:
+            own = full * draws.factors(OVERRUN / 2)
+            (draws.go_on if elapsed else draws.run)(_left(own, elapsed, own))
+        draws.wait()
+        if runs.choosing:
+            draws.race(full, np.round(draws.fractions(*RACE) * runs.further))
+            draws.side_by_side(full, self.spec.report_seeds)
+        draws.add(TEST * mean)
+        draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
+        return draws.range()
+
+    def _started(
+        self,
+        trials: Sequence[FrozenTrial],
+        rates: Rates,
+        lengths: Lengths,
+        draws: Draws,
+        now: float,
+    ) -> np.ndarray:
+        """Run the trials that run; returns the epochs of all that have started (draws)."""
+        trained = np.zeros_like(draws.free[:, 0])
+        for trial in trials:
+            seen = self.speed.of(trial)
+            if trial.state != TrialState.RUNNING:
+                trained += seen.epochs
+                continue
+            length = lengths.of(trial.number, seen.epochs)
+            draws.go_on(self._running(trial, length, rates, draws, now))
+            trained += length
+        return trained
+
+    def _running(
+        self,
+        trial: FrozenTrial,
+        length: np.ndarray,
+        rates: Rates,
+        draws: Draws,
+        now: float,
+    ) -> np.ndarray:
+        """Seconds until a running trial ends with so many epochs, at its own speed if it is known
+        (draws)."""
+        epochs, seen = records.epochs(trial), self.speed.of(trial)
+        if seen.epochs:
+            epoch = seen.seconds * draws.factors(OVERRUN)
+        else:
+            epoch = rates.mean * draws.factors(math.hypot(rates.of_mean, rates.spread))
+        done, since = seen.epochs, now
+        if repeats(trial, epochs):
+            done = 0
+        if done:
+            since = float(epochs[-1].get(ENDED_AT, now))
+        elif trial.datetime_start:
+            since = trial.datetime_start.timestamp()
+        if not seen.epochs:
+            epoch = np.maximum(epoch, FIRST_EPOCH * (now - since))
+        beyond = len(epochs) - self.spec.epochs
+        if done and beyond > 0:
+            whole = epoch * rates.rest / (1 + beyond)
+        else:
+            whole = epoch * (length - done + rates.rest * (length >= self.spec.epochs))
+        return _left(whole, max(0.0, now - since), epoch)
+
+    def _to_come(
+        self, started: int, mean: np.ndarray, rates: Rates, lengths: Lengths, draws: Draws
+    ) -> np.ndarray:
+        """Run the trials that have not started; returns their epochs (draws)."""
+        trained = np.zeros_like(mean)
+        count = max(0, self.spec.trials - started)
+        for number in range(min(count, MAX_SIMULATED)):
+            length = lengths.of(started + number)
+            epochs = length + rates.rest * (length >= self.spec.epochs)
+            like = count / min(count, MAX_SIMULATED)
+            draws.run(epochs * mean * draws.factors(rates.spread) * like)
+            trained += length * like
+        return trained
+
+    def _choice(self, draws: Draws, full: np.ndarray, trained: np.ndarray) -> None:
+        """Run the choice runs, of which as many are affordable as there were epochs for."""
+        spec = self.spec
+        if spec.confirm_seeds or spec.confirm_top < 2 or spec.trials < 2:
+            draws.side_by_side(full, choice_runs(spec))
+            return
+        most = np.array([affordable_runs(epochs, spec.epochs) for epochs in trained])
+        draws.race(full, np.round(draws.fractions(*RACE) * most))
+
+    def _full(
+        self,
+        trials: Sequence[FrozenTrial],
+        mean: np.ndarray,
+        rates: Rates,
+        draws: Draws,
+        trial: int | None = None,
+    ) -> np.ndarray:
+        """Seconds of a full run of one of the best trials, or of a given one (draws)."""
+        complete = [each for each in trials if each.state == TrialState.COMPLETE]
+        best = sorted(complete, key=lambda each: -(each.value or 0.0))[: self.spec.confirm_top]
+        best = [each for each in complete if each.number == trial] or best
+        if not best:
+            return mean * draws.factors(rates.spread) * (self.spec.epochs + rates.rest)
+        seconds = fmean(self.speed.full_run(each) for each in best)
+        to_come = max(0.0, 1 - len(trials) / self.spec.trials)
+        return seconds * draws.factors(math.hypot(RERUN, TO_COME * to_come))
+
+
+def _left(whole: np.ndarray, elapsed: float, epoch: np.ndarray) -> np.ndarray:
+    """What is left of so many seconds (draws)."""
+    soon = SOON * epoch + SOON_PART * elapsed
+    return np.maximum(whole - elapsed, np.minimum(soon, whole))

@@ -1,0 +1,166 @@
+"""The forecast of the time left, on searches whose rest is known by hand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search.planning.draws import Range
+from search.planning.estimate import Measurement, Stage
+from search.planning.queue import LEARNED_SPREAD, PASSES, Queue
+from search.planning.speed import Guess, repeats
+from search.planning.steady import Steady
+from search.planning.time_left import RunsLeft, TimeLeft
+from search.reports import ENDED_AT, STARTED_AT
+from search.spec import SearchSpec
+from search.study import records
+
+NOW = 1_700_000_000.0
+SURE = Guess(10.0, 0.0)
+
+
+def spec(**values: Any) -> SearchSpec:
+    given = {"regime": "llrd", "data": "embedded", "model": "minilm", "epochs": 10, **values}
+    return SearchSpec(**given)
+
+
+def trial(
+    number: int,
+    epochs: int,
+    seconds: float = 10.0,
+    state: TrialState = TrialState.COMPLETE,
+    began: float | None = None,
+) -> FrozenTrial:
+    """A trial whose epochs took so many seconds each; a running one has just ended its last."""
+    began = NOW - epochs * seconds if began is None else began
+    times = {
+        f"{records.EPOCH_PREFIX}{at}": {
+            "epoch": at,
+            "seconds": seconds,
+            STARTED_AT: began,
+            ENDED_AT: began + at * seconds,
+        }
+        for at in range(1, epochs + 1)
+    }
+    made = create_trial(
+        state=state,
+        value=0.5 if state == TrialState.COMPLETE else None,
+        user_attrs={records.CONFIG.name: {}, **times},
+    )
+    made.number, made.datetime_start = number, datetime.fromtimestamp(began)
+    return made
+
+
+def forecast(**values: Any) -> TimeLeft:
+    """Of a search that has no other ends than its trials and runs."""
+    return TimeLeft(spec(**values), slots=2, end=0.0, workers=0.0)
+
+
+def test_nothing_is_known_before_an_epoch_without_a_guess() -> None:
+    assert forecast().of_trials([], NOW) is None
+    guessed = TimeLeft(spec(), 2, SURE).of_trials([], NOW)
+    assert guessed is not None and 0 < guessed.low < guessed.middle < guessed.high
+
+
+def test_trials_run_side_by_side_and_the_choice_and_report_runs_follow() -> None:
+    """Ten trials of 100 s on two slots, two of them done: 400 s. Then 3 x 2 runs and 3: 500 s."""
+    done = [trial(0, 10), trial(1, 10)]
+    only = forecast(trials=10, scheduler="none", confirm_top=0).of_trials(done, NOW)
+    assert only is not None and only.middle == pytest.approx(400, rel=0.25)
+    both = forecast(trials=10, scheduler="none", confirm_top=3, confirm_seeds=2)
+    whole = both.of_trials(done, NOW)
+    assert whole is not None and whole.middle - only.middle == pytest.approx(500, rel=0.15)
+    assert whole.low < 900 < whole.high
+
+
+def test_two_equal_calls_give_the_same_range() -> None:
+    done = [trial(0, 10), trial(1, 4, state=TrialState.RUNNING)]
+    assert forecast().of_trials(done, NOW) == forecast().of_trials(done, NOW)
+
+
+def test_a_running_trial_ends_at_its_own_speed() -> None:
+    """It is the last one, has four epochs of 20 s left, and half of the first of them is over."""
+    done = [trial(0, 10), trial(1, 6, 20.0, TrialState.RUNNING)]
+    found = forecast(trials=2, scheduler="none", confirm_top=0).of_trials(done, NOW + 10)
+    assert found is not None and found.middle == pytest.approx(70, rel=0.15)
+
+
+def test_an_interrupted_trial_repeats_its_epochs_first() -> None:
+    going = trial(1, 6, 20.0, TrialState.RUNNING)
+    assert not repeats(going, records.epochs(going))
+    going.datetime_start = datetime.fromtimestamp(NOW)
+    assert repeats(going, records.epochs(going))
+    asked = forecast(trials=2, scheduler="none", confirm_top=0)
+    found = asked.of_trials([trial(0, 10), going], NOW)
+    assert found is not None and found.middle == pytest.approx(200, rel=0.15)
+
+
+def test_pruning_counts_as_often_as_it_was_seen() -> None:
+    """Half of the trials, nearly all and nearly none."""
+
+    def left(states: Sequence[TrialState]) -> float:
+        lengths = {TrialState.PRUNED: 3, TrialState.COMPLETE: 10}
+        done = [trial(number, lengths[state], state=state) for number, state in enumerate(states)]
+        found = forecast(trials=100, confirm_top=0, grace=3).of_trials(done, NOW)
+        assert found is not None
+        return found.middle
+
+    pruned, complete = [TrialState.PRUNED], [TrialState.COMPLETE]
+    most, half, few = (left(kind * 20) for kind in (pruned, pruned + complete, complete))
+    assert left([*pruned, *complete] * 20) > 30 * 30  # 60 trials, two at a time, 30 s at least
+    assert most < 0.7 * few and left(pruned * 40) < left(complete * 40)
+    assert half > 0
+
+
+def test_the_time_budget_ends_the_trials() -> None:
+    found = forecast(trials=100, confirm_top=0).of_trials([trial(0, 10)], NOW, budget=50.0)
+    assert found is not None and found.high == 50.0
+
+
+def test_full_runs_take_as_long_as_their_trial() -> None:
+    """Two runs of 100 s began 40 s ago, a third one waits: 160 s."""
+    done = [trial(0, 10), trial(1, 10, 30.0)]
+    runs = RunsLeft([40.0, 40.0, 0.0], choosing=False, trial=0)
+    report = forecast().of_full_runs(runs, done, NOW)
+    assert report is not None and report.middle == pytest.approx(160, rel=0.1)
+    choice = forecast().of_full_runs(RunsLeft([40.0], True, 4), done, NOW)
+    assert choice is not None and choice.middle > report.middle
+
+
+def test_what_is_measured_on_a_few_sentences_is_a_guess() -> None:
+    """1 s of set-up and 10 epochs of 4.9 s are 5 s an epoch; the second stage takes two such."""
+    trial_0 = Measurement(1.0, (Stage(10, 4.9, 4.9), Stage(5, 2.0, 2.0)), 0, 256)
+    guess = Guess.measured(trial_0, 10)
+    assert (guess.epoch, guess.rest) == (pytest.approx(5), pytest.approx(2))
+
+
+def test_what_is_shown_counts_down_and_is_replaced_where_it_is_wrong() -> None:
+    steady = Steady()
+    assert steady.update(Range(80, 100, 120), 0.0) == Range(80, 100, 120)
+    shown = steady.update(Range(90, 110, 130), 1.0)
+    assert shown is not None and 99 < shown.middle < 100  # it would be 110 now
+    assert steady.update(Range(200, 250, 300), 2.0) == Range(200, 250, 300)
+
+
+def test_a_queue_learns_from_the_regimes_before() -> None:
+    specs = [spec(regime=regime, trials=4) for regime in ("llrd", "baseline", "untuned")]
+    queue = Queue(specs, 2, lambda: 2.0)
+    first = queue.time_left(specs[0])
+    assert queue.place == "1 of 3"
+    assert first.guess is not None and first.guess.epoch == 2 * PASSES
+    left = Range(1.0, 2.0, 3.0)
+    before = queue.until_all_end(left)
+    found = first.of_trials([trial(number, 10, 100.0) for number in range(4)], NOW)
+    assert found is not None and first.speed.mean == 100
+    queue.learn(first)
+    second = queue.time_left(specs[1])
+    assert queue.place == "2 of 3"
+    assert second.guess is not None and second.guess.epoch == pytest.approx(100)
+    assert second.guess.spread == LEARNED_SPREAD
+    after = queue.until_all_end(left)
+    assert before is not None and after is not None and before.low < before.high
+    unknown = Queue(specs, 2, lambda: None)
+    assert unknown.until_all_end(left) is None and unknown.time_left(specs[0]).guess is None
+    assert Queue(specs[:1], 2, lambda: None).place == ""
