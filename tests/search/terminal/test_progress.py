@@ -235,7 +235,8 @@ def test_an_interrupted_trial_is_said_to_repeat_its_epochs(tmp_path: Path) -> No
 
     def record(number: int, started: float) -> None:
         times = {STARTED_AT: started, ENDED_AT: started + 30}
-        trial.set_user_attr(f"{records.EPOCH_PREFIX}{number}", epoch(number, 0.5) | times)
+        key = f"{records.EPOCH_PREFIX}{number}"
+        trial.system_attrs = {**trial.system_attrs, key: epoch(number, 0.5) | times}
 
     record(1, began - 100)
     assert "interrupted, repeats 1 epoch;" in rows()
