@@ -45,7 +45,9 @@ TRACKING_SECONDS = 1.0
 PROGRESS_SECONDS = 0.5
 """Between two updates of the terminal."""
 FINAL_TRACKING_SECONDS = 30.0
-"""What MLflow gets at the end for everything that it still lacks."""
+"""What MLflow gets at the end for what it still lacks of a search, unless that is much."""
+FINAL_TRACKING_SECONDS_PER_RUN = 0.5
+"""What it gets on top for each trial's run that it lacks, unless the search was interrupted."""
 
 
 REPORT = "report.html"
@@ -111,12 +113,16 @@ def run_search(
                 console.print(f"stopped. Continue with: {again}")
             summary = write_records(spec, study, context)
             if not interim:
+                # After everything that a result needs, and not while something waits for the end.
+                if ending != Ending.INTERRUPTED:
+                    results.write_importances(study, spec.folder)
                 draw_report(spec.folder, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
             raise
-        _finish_tracking(tracker, spec, study, summary, ending, console)
+        if _finish_tracking(tracker, spec, study, summary, ending, console) and not interim:
+            records.ALL_WRITTEN.write(study, True)
     return Outcome(spec, summary, ending)
 
 
@@ -261,15 +267,17 @@ def _finish_tracking(
     summary: Summary,
     ending: Ending,
     console: Console,
-) -> None:
-    """Log the rest to MLflow, or print the command that does."""
+) -> bool:
+    """Log the rest to MLflow, or print the command that does; whether nothing is missing."""
     note = (spec.folder / "table.md").read_text(encoding="utf-8")
-    missing = tracker.finish_within(
-        FINAL_TRACKING_SECONDS, study, summary, note, interrupted=ending == Ending.INTERRUPTED
-    )
+    interrupted, seconds = ending == Ending.INTERRUPTED, FINAL_TRACKING_SECONDS
+    if not interrupted:
+        seconds += FINAL_TRACKING_SECONDS_PER_RUN * tracker.runs_missing(study)
+    missing = tracker.finish_within(seconds, study, summary, note, interrupted=interrupted)
     if missing:
         console.print(
             f"NOTE     MLflow lacks some of this ({missing}); to log the rest:"
             f" {next_commands.sync(spec)}",
             style="bold yellow",
         )
+    return not missing

@@ -42,6 +42,11 @@ class Ledger:
         """Why trials failed, in this process."""
         self._succeeded = False
         """Whether a trial was pruned or complete, in this process."""
+        # Counted here: it is asked after each event, and a look at thousands of trials takes time.
+        self._ended = len(trials(study))
+        """How many trials have started and are not in flight here, in all processes."""
+        self._patience: tuple[int, bool] | None = None
+        """Whether the patience was spent after so many."""
 
     @property
     def common_failure(self) -> str | None:
@@ -61,8 +66,8 @@ class Ledger:
         """Whether no other trial is to start."""
         return (
             self.exhausted
-            or len(trials(self.study)) >= self.spec.trials
-            or patience.is_spent(self.study, self.spec.patience)
+            or self._ended + len(self.in_flight) >= self.spec.trials
+            or self._patience_is_spent()
         )
 
     def ask(self, ray_id: str) -> optuna.Trial | None:
@@ -135,6 +140,11 @@ class Ledger:
                 records.NODES_LOST.write(trial, lost)
             requeue(self.study, trial.number)
 
+    def _patience_is_spent(self) -> bool:
+        if self._patience is None or self._patience[0] != self._ended:
+            self._patience = self._ended, patience.is_spent(self.study, self.spec.patience)
+        return self._patience[1]
+
     def _prunes(self, trial: optuna.Trial, report: dict[str, Any]) -> bool:
         """Record an epoch. Returns whether the pruner ends the trial with it."""
         number = report["epoch"]
@@ -152,6 +162,7 @@ class Ledger:
     def _close(self, ray_id: str, state: TrialState, score: float | None = None) -> None:
         self.study.tell(self.in_flight.pop(ray_id), values=score, state=state)
         self._succeeded |= state != TrialState.FAIL
+        self._ended += 1
 
     def _epochs(self, trial: optuna.Trial) -> list[records.Record]:
         return records.epochs(self._stored(trial))

@@ -251,7 +251,9 @@ def test_the_end_is_soon_and_says_how_to_continue(short: Path, inputs: Inputs) -
 def test_a_cluster_that_wants_a_token_says_so_in_one_line(
     token: str | None, said: str, guarded: RayNodes, inputs: Inputs, tmp_path: Path
 ) -> None:
-    given = {} if token is None else {"RAY_AUTH_TOKEN": token, "RAY_AUTH_MODE": "token"}
+    given: dict[str, Any] = {}
+    if token is not None:
+        given = {"RAY_AUTH_TOKEN": token, "RAY_AUTH_MODE": "token"}
     argv = ["search.run", "--regime", "untuned", "--address", guarded.address, *inputs.sources]
     done = run(*argv, HOME=str(tmp_path), **given)
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done
