@@ -56,7 +56,9 @@ class Stop:
     @property
     def trials_end(self) -> float | None:
         """When trials that still run are given up, by `time.monotonic`; None: never."""
-        return None if self.within is None else self.asked_at + TRIALS_SHARE * self.within
+        if self.within is None or not self.asked:
+            return None
+        return self.asked_at + TRIALS_SHARE * self.within
 
     def limit(self, within: float | None, last_words: str) -> None:
         """Let the process end at most `within` seconds after a signal, with these last words."""

@@ -74,10 +74,10 @@ def _problem(report: NodeReport, *, compared: bool) -> str | None:
     if theirs.python != here.python:
         return f"it has Python {theirs.python}; this machine has {here.python}"
     for name, number in here.libraries.items():
-        if theirs.libraries.get(name) != number:
-            return (
-                f"it has {name} {theirs.libraries.get(name, 'nowhere')}; this machine has {number}"
-            )
+        other = theirs.libraries.get(name)
+        if other != number:
+            has = f"has {name} {other}" if other else f"lacks {name}"
+            return f"it {has}; this machine has {name} {number}"
     if theirs.code != here.code:
         return "its code of Regimen differs from this machine's; remove it there, or update it"
     return None
