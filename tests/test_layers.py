@@ -21,7 +21,7 @@ LAYERS = {
         "regimen",
         "run export predict sync train",
         "session",
-        "auto",
+        "auto ended",
         "dry_run pipeline request",
         "outcome",
         "final",
@@ -31,7 +31,7 @@ LAYERS = {
         "arguments outputs tracking trials",
         "inputs signals study",
         "cluster",
-        "spec",
+        "spec storage",
         "allocation atomic flag folders lock polling race reports seeds",
     ],
     "analysis": [

@@ -141,7 +141,9 @@ CONFIG = Key[dict[str, Any]]("config", {})
 FAILURE = Key[str | None]("reason", None)
 """Why it failed."""
 WORKER_DIED = Key[bool]("died", False)
-"""Its worker died once; the trial was queued again."""
+"""Its worker died once on a living node; the trial was queued again."""
+NODES_LOST = Key[int]("nodes_lost", 0)
+"""How many nodes died under it; it was queued again each time."""
 DUPLICATE_OF = Key[int | None]("duplicate_of", None)
 """The trial that has the same configuration. This one was not run."""
 
@@ -156,6 +158,9 @@ TAGS = Key[dict[str, str]]("tags", {})
 """MLflow tags on every run of the search."""
 ENDING = Key[str | None]("ending", None)
 """How the search ended last; None while it runs. Journals of early versions have none."""
+ALL_WRITTEN = Key[bool]("all_written", False)
+"""Whether the process that ended last wrote everything: files, report, MLflow. Journals of early
+versions have none."""
 FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
 """When its first process started and its last one ended, in seconds since 1970."""
 
