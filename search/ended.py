@@ -5,7 +5,7 @@ from pathlib import Path
 from analysis.read.files import read_json
 from analysis.read.folder import SUMMARY
 from analysis.read.summary import Summary
-from search.pipeline import Outcome
+from search.outcome import Outcome
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import JOURNAL, read_study

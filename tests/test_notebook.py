@@ -37,7 +37,7 @@ def test_the_notebook_runs_in_a_kernel(
         number: cell.outputs for number, cell in enumerate(notebook.cells) if "outputs" in cell
     }
     printed, table, trials = list(outputs.values())[:3]
-    text = "".join(output.text for output in printed if output.output_type == "stream")
+    text = "".join(output.get("text") or output.data["text/plain"] for output in printed)
     assert all(f"trial {number}:" in text for number in range(3))
     assert "baseline" in table[-1].data["text/html"]
     assert "COMPLETE" in trials[-1].data["text/html"]

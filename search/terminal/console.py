@@ -24,6 +24,10 @@ class SafeConsole(Console):
     closed (`| head`), the search itself goes on.
     """
 
+    def __init__(self, **options: Any) -> None:
+        # In a notebook, rich would make HTML of every line, and not of all threads' lines.
+        super().__init__(force_jupyter=False, **options)
+
     def print(self, *objects: Any, **kwargs: Any) -> None:
         """Print with control characters replaced."""
         safe = (visible(item) if isinstance(item, str) else item for item in objects)

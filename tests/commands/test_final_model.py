@@ -181,7 +181,8 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
     decay = record["config"]["layerwise_decay"]
     assert decay**4 == pytest.approx(before["layerwise_decay"] ** 3)
     assert record["model"]["source"] == str(large) and record["model"]["fingerprint"]
-    assert Predictor(out).classifier.encoder.layers()  # the folder loads
+    (answer,) = Predictor(out).predict(TEXTS[:1])
+    assert answer["label"]
     client = mlflow.MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("regimen").experiment_id
     kinds = [found.data.tags["regimen.kind"] for found in client.search_runs([experiment])]
