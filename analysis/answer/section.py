@@ -230,15 +230,17 @@ def _commands(
     """How to train and use the winner, and what would settle who it is."""
     name, results = str(best.spec["name"]), str(best.spec.get("results", "results"))
     flag = "" if results == "results" else f" --results {shlex.quote(results)}"
-    floor = "" if not best.summary.floor_wins else " --floor none"
-    export = f"{program('search.export')} {shlex.quote(name)}{flag}{floor} --out best.yaml"
-    train = f"{program('search.train')} best.yaml --seeds 5 --out model{flag}"
+    floor = best.summary.best_floor if best.summary.floor_wins else None
+    title = f"Train and use {floor.regime}, the best floor" if floor else "Train and use it"
+    runs = 1 if floor else 5
+    export = f"{program('search.export')} {shlex.quote(name)}{flag} --out best.yaml"
+    train = f"{program('search.train')} best.yaml --seeds {runs} --out model{flag}"
     predict = f"{program('search.predict')} model 'wake me at seven'"
     lines = [export, train, predict]
     if seeds is not None and seeds <= MAX_SEEDS:
         pair = (summaries[labels[0]], summaries[labels[1]])
         lines += ["# to settle it:", *(f"{more_seeds(search, seeds)}{flag}" for search in pair)]
-    return Code("Train and use it, with the exact values", tuple(lines))
+    return Code(f"{title}, with the exact values", tuple(lines))
 
 
 def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str, str]]:
@@ -256,7 +258,7 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         ("Model", summary.model),
         (
             "Search",
-            f"{_count(trials, 'trial')}{several}, {summary.epochs} epochs, {duration(seconds)}",
+            f"{_count(trials, 'trial')}{several}, {_count(summary.epochs, 'epoch')}, {duration(seconds)}",
         ),
         ("Date", _date(best)),
         ("Versions", ", ".join([*versions, *commit])),
