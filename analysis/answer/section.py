@@ -258,7 +258,8 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         ("Model", summary.model),
         (
             "Search",
-            f"{_count(trials, 'trial')}{several}, {_count(summary.epochs, 'epoch')}, {duration(seconds)}",
+            f"{_count(trials, 'trial')}{several}, {_count(summary.epochs, 'epoch')},"
+            f" {duration(seconds)}",
         ),
         ("Date", _date(best)),
         ("Versions", ", ".join([*versions, *commit])),
