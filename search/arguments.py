@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import trainables
 from analysis.command import Parser, program
 from search.flag import flag_of
-from search.folders import existing_folder, folder_of, results_folder, valid_name
+from search.folders import SPEC, existing_folder, folder_of, results_folder, valid_name
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
 from trainables.parts.config import checked
 from trainables.parts.docstrings import field_docstrings
@@ -71,6 +71,14 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--resume", metavar="NAME", help="Continue a search; --trials may be higher than before"
+    )
+    parser.add_argument(
+        "--start-or-resume",
+        action="store_true",
+        help=(
+            "With --regime and --name: begin the search, continue it if it began, or print its"
+            " result if it has ended, so that the same command may run again"
+        ),
     )
     parser.add_argument(
         "--cold",
@@ -142,6 +150,8 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
             "--dry-run and --quiet cannot be combined: --quiet would hide all that a dry run prints"
         )
     regimes = trainables.names()
+    if args.start_or_resume and (args.resume is not None or args.name is None):
+        raise ValueError("--start-or-resume takes --regime and --name, and no --resume")
     if args.resume is not None:
         existing_folder(results_of(args), args.resume)
     elif not args.regime:
@@ -230,6 +240,17 @@ def worker_count(args: argparse.Namespace) -> int:
 def resumed_folder(args: argparse.Namespace) -> Path:
     """The folder of the search that `--resume` names."""
     return folder_of(results_of(args), args.resume)
+
+
+def begun_folders(args: argparse.Namespace) -> list[Path]:
+    """The folders of those searches of `--start-or-resume` that have begun."""
+    if args.regime in SEVERAL or "," in args.regime:
+        regimes = trainables.names() if args.regime in SEVERAL else args.regime.split(",")
+        names = [f"{args.name}-{regime}" for regime in regimes]
+    else:
+        names = [args.name]
+    folders = [results_folder(results_of(args)) / name for name in names]
+    return [folder for folder in folders if (folder / SPEC).exists()]
 
 
 def results_of(args: argparse.Namespace) -> str:

@@ -5,14 +5,16 @@ Once each.
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 
 from analysis import paper
+from search.cluster.look import has_bf16
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
+from trainables.parts.data.reading import Reading
 from trainables.parts.data.tokens import Data, Tokens, tokenise
 from trainables.parts.model import loading
 from trainables.parts.model.encoder import Precision
@@ -113,18 +115,16 @@ def prepare(
     data: str,
     model: str,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    limit: int | None = None,
     max_tokens: int = 64,
     corpus: Corpus | None = None,
+    **reading: Unpack[Reading],
 ) -> Prepared:
     """Read, check, load and tokenise. `corpus`: what was read of the data already.
 
     Raises ValueError in one line if data or model are invalid.
     """
     if corpus is None:
-        corpus = corpora.read(data, text_column=text_column, label_column=label_column, limit=limit)
+        corpus = corpora.read(data, **reading)
     tokenizer = loading.load_tokenizer(model)
     pretrained = loading.load(model)
     limit = min(max_tokens, pretrained.max_length or max_tokens)
@@ -157,14 +157,10 @@ def prepare(
 def resolve_precision(choice: str, *, gpu: bool, native: bool | None = None) -> Precision:
     """What `auto` means: bf16 if the hardware supports it natively.
 
-    `native` says whether the workers' GPUs do. None: ask this machine's own.
+    `native` says whether the workers' GPUs or processors do. None: ask this machine's own.
     """
     if choice != "auto":
         return "fp32" if choice == "fp32" else "bf16"
-    if gpu:
-        hardware = (
-            torch.cuda.is_bf16_supported(including_emulation=False) if native is None else native
-        )
-    else:
-        hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16" if hardware else "fp32"
+    if native is None:
+        native = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else has_bf16()
+    return "bf16" if native else "fp32"

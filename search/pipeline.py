@@ -16,6 +16,8 @@ from analysis.atomic import write
 from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
 from analysis.read.summary import Summary
+from search.cluster.room import Room
+from search.cluster.watchdog import hint
 from search.context import Context
 from search.outputs import recipe
 from search.outputs import tables as results
@@ -43,7 +45,9 @@ TRACKING_SECONDS = 1.0
 PROGRESS_SECONDS = 0.5
 """Between two updates of the terminal."""
 FINAL_TRACKING_SECONDS = 30.0
-"""What MLflow gets at the end for everything that it still lacks."""
+"""What MLflow gets at the end for what it still lacks of a search, unless that is much."""
+FINAL_TRACKING_SECONDS_PER_RUN = 0.5
+"""What it gets on top for each trial's run that it lacks, unless the search was interrupted."""
 
 
 REPORT = "report.html"
@@ -69,16 +73,20 @@ def run_search(
     resume: bool = False,
     interim: bool = False,
     place: str = "",
+    again: str = "",
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
 
     `interim`: it is continued soon, and its report is drawn then. `place`: which of several
-    searches it is, in words that end in a colon.
+    searches it is, in words that end in a colon. `again`: how the user continues it.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
     """
     began = time.monotonic()
+    again = again or next_commands.resume(spec)
+    hint(again)
+    stop.limit(spec.stop_within, f"stopped. Continue with: {again}\n")
     spec.folder.mkdir(parents=True, exist_ok=True)
     with search_lock(spec.folder), stop.delayed():
         if not resume:
@@ -100,14 +108,21 @@ def run_search(
             conclude(study, ending.name)
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
+            if ending == Ending.INTERRUPTED:
+                # First what matters, should the machine end before the tables and the report.
+                console.print(f"stopped. Continue with: {again}")
             summary = write_records(spec, study, context)
             if not interim:
+                # After everything that a result needs, and not while something waits for the end.
+                if ending != Ending.INTERRUPTED:
+                    results.write_importances(study, spec.folder)
                 draw_report(spec.folder, console)
         except BaseException:
             with contextlib.suppress(Exception):
                 tracker.close(interrupted=True)
             raise
-        _finish_tracking(tracker, spec, study, summary, ending, console)
+        if _finish_tracking(tracker, spec, study, summary, ending, console) and not interim:
+            records.ALL_WRITTEN.write(study, True)
     return Outcome(spec, summary, ending)
 
 
@@ -119,14 +134,14 @@ def _run_trials(
     Afterwards a quiet console prints again, so that what fails in recording is shown.
     """
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
-    live = SafeConsole(highlight=False, markup=False)
+    live, room = SafeConsole(highlight=False, markup=False), Room(context.resources)
     say, check = console.print, stop.check
     try:
         context.floors.encode()
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
         always_read = trainables.load(spec.regime).Config().reads_encoded
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
-        with Progress(live, study, spec, paper, context.resources, console.quiet) as progress:
+        with Progress(live, study, spec, paper, room, console.quiet) as progress:
 
             def update() -> None:
                 nonlocal late
@@ -136,7 +151,7 @@ def _run_trials(
                     progress.print_stopping()
 
             with polling(update, every=PROGRESS_SECONDS):
-                ending = tune_study(spec, study, job, context.resources, stop)
+                ending = tune_study(spec, study, job, room, stop)
             progress.update()
         if ending == Ending.INTERRUPTED:
             return ending
@@ -252,15 +267,17 @@ def _finish_tracking(
     summary: Summary,
     ending: Ending,
     console: Console,
-) -> None:
-    """Log the rest to MLflow, or print the command that does."""
+) -> bool:
+    """Log the rest to MLflow, or print the command that does; whether nothing is missing."""
     note = (spec.folder / "table.md").read_text(encoding="utf-8")
-    missing = tracker.finish_within(
-        FINAL_TRACKING_SECONDS, study, summary, note, interrupted=ending == Ending.INTERRUPTED
-    )
+    interrupted, seconds = ending == Ending.INTERRUPTED, FINAL_TRACKING_SECONDS
+    if not interrupted:
+        seconds += FINAL_TRACKING_SECONDS_PER_RUN * tracker.runs_missing(study)
+    missing = tracker.finish_within(seconds, study, summary, note, interrupted=interrupted)
     if missing:
         console.print(
             f"NOTE     MLflow lacks some of this ({missing}); to log the rest:"
             f" {next_commands.sync(spec)}",
             style="bold yellow",
         )
+    return not missing

@@ -1,7 +1,7 @@
 """The searches that a command line asks for: new ones, or an earlier one that continues."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import trainables
 from search.allocation import allocate
 from search.arguments import given_values, results_of, resumed_folder
+from search.folders import SPEC, folder_of
+from search.inputs import default_sources
 from search.spec import SearchSpec
 from search.study.configuration import searched_regimes
 from trainables.parts.quote import quoted
@@ -28,17 +30,18 @@ class Request:
     """With `--regime auto`: the name that the searches' names begin with."""
     cold: bool = False
     """Whether each search begins without what the searches before it found."""
+    again: bool = False
+    """With `--start-or-resume`: searches that exist continue, unless they have ended."""
 
 
 def read_request(args: argparse.Namespace) -> Request:
     """The searches that the flags ask for. Raises ValueError with one line."""
-    # Imports torch and transformers, which `parse` does not wait for.
-    from search.inputs import default_sources
-
     if args.resume is not None:
         return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
     several = {"all": searched_regimes, "auto": searched_by_auto}
     regimes = several[args.regime]() if args.regime in several else args.regime.split(",")
+    if args.start_or_resume and args.regime != "auto":
+        return _again(args, regimes)
     # Check everything else before the default data and model are looked up, which takes seconds.
     values = {"data": "embedded", "model": "minilm", **given_values(args)}
     drafts = [_new(regime, values, args.fix) for regime in regimes]
@@ -85,6 +88,84 @@ def _together(specs: Sequence[SearchSpec]) -> tuple[str, list[SearchSpec]]:
     raise ValueError(f"no free name for a search in '{specs[0].results}'")
 
 
+INPUTS = (
+    "data",
+    "text_column",
+    "label_column",
+    "limit",
+    "model",
+    "max_tokens",
+    "cpus_per_trial",
+    "precision",
+)
+"""What all searches of a command share."""
+
+
+def _again(args: argparse.Namespace, regimes: Sequence[str]) -> Request:
+    """The searches of `--start-or-resume`: those under their names go on, the others are new.
+
+    A new one gets the data and model of those that exist, where no flag names any.
+    """
+    several = len(regimes) > 1
+    named = {each: f"{args.name}-{each}" if several else args.name for each in regimes}
+    results, given, banner = results_of(args), given_values(args), list[str]()
+    begun = {
+        regime: _begun(args, name, regime)
+        for regime, name in named.items()
+        if (folder_of(results, name) / SPEC).exists()
+    }
+    if begun:
+        first = next(iter(begun.values()))
+        values = {name: getattr(first, name) for name in INPUTS} | given
+    else:
+        _new(regimes[0], {"data": "embedded", "model": "minilm", **given}, args.fix)  # may raise
+        data, model, banner = default_sources(args.data, args.model)
+        values = given | {"data": data, "model": model}
+    specs = [
+        begun.get(regime) or _new(regime, {**values, "name": name}, args.fix).named()
+        for regime, name in named.items()
+    ]
+    for spec in specs:
+        for name in INPUTS:
+            if (here := getattr(spec, name)) != (there := getattr(specs[0], name)):
+                raise ValueError(
+                    f"the searches of one command share {name}; '{specs[0].name}' has"
+                    f" {quoted(there)}, '{spec.name}' has {quoted(here)}"
+                )
+    banner = [] if args.quiet else banner
+    return Request(specs, True, args.dry_run, args.quiet, banner, cold=args.cold, again=True)
+
+
+def _begun(args: argparse.Namespace, name: str, regime: str) -> SearchSpec:
+    """The spec of a search that exists, with the flags that may change it.
+
+    Raises ValueError for a flag that would make old and new trials incomparable.
+    """
+    stored = _stored(folder_of(results_of(args), name), name)
+    given = given_values(args)
+    asked = _new(regime, {"data": stored.data, "model": stored.model, **given}, args.fix)
+    fixed = {each for each in stored.names("fixed") if each in given or each == "regime"}
+    _require_comparable(replace(asked, name=name), stored, fixed | ({"fix"} if args.fix else set()))
+    return _with_flags(stored, args)
+
+
+def _stored(folder: Path, name: str) -> SearchSpec:
+    """The spec of the search in `folder`. Raises ValueError where it has another name."""
+    spec = SearchSpec.read(folder)
+    if spec.name != name:
+        raise ValueError(
+            f"{quoted(str(folder))} holds the search '{spec.name}': rename the folder to that"
+        )
+    return spec
+
+
+def _with_flags(spec: SearchSpec, args: argparse.Namespace) -> SearchSpec:
+    """A stored spec with what the flags change, and where it runs now."""
+    values = {each: value for each, value in given_values(args).items() if each != "name"}
+    places = {name: getattr(args, name) for name in ("address", "runtime_env")}
+    return replace(spec, **{**values, **places, "results": results_of(args)})
+
+
 def _auto_names(spec: SearchSpec) -> Iterator[str]:
     """The name that was given, or those that may be derived from the data."""
     if spec.name is not None:
@@ -92,9 +173,16 @@ def _auto_names(spec: SearchSpec) -> Iterator[str]:
     return (f"auto-{spec.short_data}-{number}" for number in range(1, 10**6))
 
 
-def _require_comparable(spec: SearchSpec, stored: SearchSpec) -> None:
-    """Raises ValueError where new trials would not be comparable with the stored search's."""
+def _require_comparable(
+    spec: SearchSpec, stored: SearchSpec, names: Container[str] | None = None
+) -> None:
+    """Raises ValueError where new trials would not be comparable with the stored search's.
+
+    `names`: the fields to compare; by default all that must stay the same.
+    """
     for name in spec.names("fixed"):
+        if names is not None and name not in names:
+            continue
         asked, began = getattr(spec, name), getattr(stored, name)
         if asked != began:
             raise ValueError(
@@ -128,12 +216,7 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
 
     Raises ValueError for a flag that would make old and new trials incomparable.
     """
-    folder = resumed_folder(args)
-    spec = SearchSpec.read(folder)
-    if spec.name != str(Path(args.resume)):
-        raise ValueError(
-            f"{quoted(str(folder))} holds the search '{spec.name}': rename the folder to that"
-        )
+    spec = _stored(resumed_folder(args), str(Path(args.resume)))
     values = given_values(args)
     if args.regime is not None:
         values["regime"] = args.regime
@@ -146,4 +229,4 @@ def _resumed(args: argparse.Namespace) -> SearchSpec:
             )
     if args.fix:
         raise ValueError("--resume continues with the same search space; --fix needs a new search")
-    return replace(spec, **{**values, "results": results_of(args), "address": args.address})
+    return _with_flags(spec, args)

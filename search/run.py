@@ -12,8 +12,9 @@ from typing import NoReturn
 
 from analysis.command import INTERRUPTED, print_error
 from search import arguments
-from search.cluster.watchdog import RECORDED
+from search.cluster.watchdog import hint
 from search.signals import SIGNALS, Stop
+from search.storage import require_storage
 from search.study.lock import require_not_running
 from trainables.parts.data.corpus import Corpus
 
@@ -50,8 +51,10 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
     """
     try:
         args = arguments.parse(argv)
-        if args.resume is not None and not args.dry_run:
-            require_not_running(arguments.resumed_folder(args))
+        if not args.dry_run:
+            done = _before_ray(args)
+            if done is not None:
+                return done
         corpus = _first_lines(args)
         from search.cluster.start import cluster  # Imports Ray.
 
@@ -61,11 +64,31 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
             workers = 0 if address else arguments.worker_count(args)
-            stack.enter_context(cluster(address, workers))
+            stack.enter_context(cluster(address, workers, args.runtime_env))
         code: int = importing.result().run_command(args, stop, corpus)
         return code
     except (OSError, ValueError) as error:
-        return print_error(error, hint=RECORDED)
+        return print_error(error, hint=hint())
+
+
+def _before_ray(args: argparse.Namespace) -> int | None:
+    """Refuse a search that runs, and a folder that can hold none; print one that has ended.
+
+    Returns the exit code where nothing is left to do.
+    """
+    require_storage(arguments.results_of(args))
+    if args.resume is not None:
+        require_not_running(arguments.resumed_folder(args))
+    if not args.start_or_resume:
+        return None
+    begun = arguments.begun_folders(args)
+    for folder in begun:
+        require_not_running(folder)
+    if not begun:
+        return None
+    from search.session import print_ended  # Imports PyTorch and Ray.
+
+    return print_ended(args)
 
 
 def _first_lines(args: argparse.Namespace) -> Corpus | None:
@@ -76,17 +99,14 @@ def _first_lines(args: argparse.Namespace) -> Corpus | None:
     from search.terminal.console import SafeConsole, print_line
     from search.terminal.data import print_data
     from trainables.parts.data import corpus as corpora
+    from trainables.parts.data.reading import reading_from
     from trainables.parts.data.sources import is_remote
 
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=args.quiet)
     corpus = None
-    if args.resume is None and args.data is not None and not is_remote(args.data):
-        corpus = corpora.read(
-            args.data,
-            text_column=args.text_column,
-            label_column=args.label_column,
-            limit=arguments.given_values(args).get("limit"),
-        )
+    begun = args.resume is not None or (args.start_or_resume and arguments.begun_folders(args))
+    if not begun and args.data is not None and not is_remote(args.data):
+        corpus = corpora.read(args.data, **reading_from(arguments.given_values(args)))
         print_data(console, corpus)
     what = "importing PyTorch" if args.dry_run else "importing PyTorch and starting workers"
     print_line(console, "start", f"{what}, which takes several seconds")

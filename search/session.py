@@ -17,11 +17,13 @@ from search.auto import run_auto
 from search.cluster.start import cluster
 from search.context import set_up
 from search.dry_run import dry_run
+from search.ended import ended
 from search.inputs import Prepared, prepare
 from search.pipeline import REPORT, Outcome, draw_report, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
+from search.storage import require_storage
 from search.study.configuration import shared_parameters
 from search.study.lock import require_not_running
 from search.study.study import read_study
@@ -69,6 +71,7 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
         resume=asked.resume,
         auto=asked.auto is not None,
         cold=asked.cold,
+        again=asked.again,
     )
     if len(outcomes) > 1 and outcomes[-1].ending != Ending.INTERRUPTED:
         draw_report(outcomes[-1].spec.folder.parent, console)
@@ -77,34 +80,41 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     return _print_outcomes(console, outcomes, asked, stopped=stopped)
 
 
+def print_ended(args: argparse.Namespace) -> int | None:
+    """Print the result of searches that have all ended; returns the exit code, None if one has not.
+
+    Raises ValueError for invalid input.
+    """
+    asked = read_request(args)
+    outcomes = [outcome for spec in asked.specs if asked.again and (outcome := ended(spec))]
+    if len(outcomes) < len(asked.specs):
+        return None
+    console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
+    return _print_outcomes(console, outcomes, asked, stopped=False)
+
+
 def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Outcome:
     """Run one search from Python, such as a notebook, on a Ray cluster that ends with it.
 
     Its results are in the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
     for invalid input, OSError where the machine fails.
     """
+    require_storage(spec.results)
     if resume:
         require_not_running(spec.folder)
     else:
         spec = spec.named()
     prepared = load_inputs(spec)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=quiet)
-    with cluster(spec.address or os.environ.get("RAY_ADDRESS")):
+    address = spec.address or os.environ.get("RAY_ADDRESS")
+    with cluster(address, environment=spec.runtime_env):
         (outcome,) = run_all([spec], prepared, console, Stop(), resume=resume)
     return outcome
 
 
 def load_inputs(spec: SearchSpec, corpus: Corpus | None = None) -> Prepared:
     """The data and model of a search, read, checked and tokenised; `corpus`: the data if read."""
-    return prepare(
-        spec.data,
-        spec.model,
-        text_column=spec.text_column,
-        label_column=spec.label_column,
-        limit=spec.limit,
-        max_tokens=spec.max_tokens,
-        corpus=corpus,
-    )
+    return prepare(spec.data, spec.model, max_tokens=spec.max_tokens, corpus=corpus, **spec.reading)
 
 
 def run_all(
@@ -116,11 +126,13 @@ def run_all(
     resume: bool = False,
     auto: bool = False,
     cold: bool = False,
+    again: bool = False,
 ) -> list[Outcome]:
     """Run searches on the same data and model, until the last one or an interrupt.
 
-    `auto`: together, on one budget of trials; those that exist already go on. `cold`: no new search
-    begins with what the best one before it found.
+    `resume`: those that exist already go on; `again`: unless they have ended. `auto`: together, on
+    one budget of trials; those that exist go on. `cold`: no new search begins with what the best
+    one before it found.
     """
     first, quiet = specs[0], console.quiet
     # MLflow and the workers both take seconds to start: do it at the same time.
@@ -137,6 +149,7 @@ def run_all(
 
         def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
             console.quiet = quiet
+            how["again"] = _again(spec, auto=auto, same=again)
             return run_search(spec, context, client, console, stop, resume=resume, **how)
 
         if auto:
@@ -148,8 +161,10 @@ def run_all(
         outcomes: list[Outcome] = []
         for number, spec in enumerate(specs, 1):
             place = f"{number} of {len(specs)}: " if len(specs) > 1 else ""
-            begun = spec if resume or cold else _warm_started(spec, outcomes)
-            outcomes.append(run(begun, place=place))
+            goes_on = resume and spec.is_taken
+            begun = spec if goes_on or cold else _warm_started(spec, outcomes)
+            done = ended(spec) if again else None
+            outcomes.append(done or run(begun, resume=goes_on, place=place))
             if outcomes[-1].ending == Ending.INTERRUPTED or stop.asked:
                 break
         return outcomes
@@ -163,6 +178,16 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     best = max(ranked, key=lambda outcome: outcome.summary.selection_accuracy)
     found = best_configuration(read_study(best.spec.folder))
     return replace(spec, warm_start=shared_parameters(spec, found))
+
+
+def _again(spec: SearchSpec, *, auto: bool, same: bool) -> str:
+    """How to continue a search: by the `same` command, or with `auto` all that share its budget."""
+    if same:
+        return "the same command"
+    if not auto:
+        return next_commands.resume(spec)
+    assert spec.name is not None
+    return f"the same command and --name {spec.name.removesuffix(f'-{spec.regime}')}"
 
 
 def _store(spec: SearchSpec) -> str:
@@ -187,9 +212,7 @@ def _print_outcomes(
             console.print(_how_it_ended(outcome) + early)
     last = outcomes[-1]
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = next_commands.resume(last.spec)
-        if asked.auto is not None:
-            again = f"the same command and --name {asked.auto}"
+        again = _again(last.spec, auto=asked.auto is not None, same=asked.again)
         console.print(f"stopped. Continue with: {again}")
         return INTERRUPTED
     ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]

@@ -21,7 +21,7 @@ LAYERS = {
         "regimen",
         "run export predict sync train",
         "session",
-        "auto",
+        "auto ended",
         "dry_run pipeline request",
         "final",
         "terminal",
@@ -30,7 +30,7 @@ LAYERS = {
         "arguments outputs tracking trials",
         "inputs signals study",
         "cluster",
-        "spec",
+        "spec storage",
         "allocation flag folders lock polling race reports seeds",
     ],
     "analysis": [

@@ -30,6 +30,7 @@ from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
 from search.trials.tuner import put
 from search.trials.worker import Job, Parcel
+from trainables.parts.data.reading import reading_from
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.head import Head
 from trainables.parts.model.ngrams import NgramClassifier
@@ -151,10 +152,8 @@ def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
     prepared = prepare(
         data["source"],
         model["source"],
-        text_column=data.get("text_column"),
-        label_column=data.get("label_column"),
-        limit=data.get("limit"),
         max_tokens=recipe["max_tokens"],
+        **reading_from(data),
     )
     for what, then, now in (
         ("data", data.get("fingerprint"), prepared.corpus.fingerprint),
@@ -199,19 +198,19 @@ def _train_seeds(
     seeds = report_seeds(recipe.get("seed") or 0, number)
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     done: dict[int, Curve] = {}
+    ran: dict[int, full_runs.Run] = {}
     for run, trained, failure in full_runs.finished(runs):
         if failure:
             raise OSError(f"the run on seed {run.seed} failed: {failure}")
-        done[run.seed] = trained.epochs
+        done[run.seed], ran[run.seed] = trained.epochs, run
         accuracy = trained.epochs[-1]["best_validation_accuracy"]
         console.print(f"seed {run.seed}: validation {accuracy:.4f}")
     curves = {seed: done[seed] for seed in seeds}
     tests = {}
     if prepared.test is not None:
-        tested = full_runs.test(runs, per_run, prepared)
+        tested = full_runs.test([ran[seed] for seed in seeds], per_run, prepared)
         tests = {seed: one.scores for seed, one in zip(seeds, tested)}
-    best = next(run for run in runs if run.seed == best_seed(curves))
-    return Runs(curves, tests, ray.get(best.model))
+    return Runs(curves, tests, ray.get(ran[best_seed(curves)].model))
 
 
 def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:

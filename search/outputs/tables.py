@@ -198,16 +198,14 @@ def _floor(regime: str, record: records.Record) -> Floor:
 def write_results(
     study: optuna.Study, spec: SearchSpec, facts: Mapping[str, Any], corpus: Corpus
 ) -> Summary:
-    """Write trials.csv, epochs.csv, space.json, importances.csv, predictions.csv, correct.csv,
-    data_problems.csv and summary.json; return the summary."""
+    """Write trials.csv, epochs.csv, space.json, predictions.csv, correct.csv, data_problems.csv and
+    summary.json; return the summary."""
     folder, rows = spec.folder, trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     epoch_columns = ["trial", "seed", "kind", *records.EPOCH_FIELDS, *BESIDE_EPOCH]
     write_csv(folder / "trials.csv", rows, columns)
     write_csv(folder / "epochs.csv", epoch_rows(study, spec), epoch_columns)
     write(folder / "space.json", json.dumps(importance.ranges(study), indent=2) + "\n")
-    importances = importance.importances(study)
-    write_csv(folder / "importances.csv", importances, ["name", "importance", "trials"])
     if predictions := prediction_rows(study, corpus):
         write_csv(folder / "predictions.csv", predictions, list(predictions[0]))
     if correct := correct_rows(study):
@@ -217,3 +215,9 @@ def write_results(
     summary = summarise(study, spec, facts)
     write(folder / "summary.json", json.dumps(summary.to_dict(), indent=2) + "\n")
     return summary
+
+
+def write_importances(study: optuna.Study, folder: Path) -> None:
+    """Write importances.csv. Of hundreds of trials, this takes longest of all files."""
+    found = importance.importances(study)
+    write_csv(folder / "importances.csv", found, ["name", "importance", "trials"])

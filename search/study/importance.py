@@ -1,15 +1,19 @@
 """The ranges that a search suggested from, and which parameters its scores depended on."""
 
+import random
 from typing import Any
 
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from search.study.study import trials
 
 MIN_TRIALS = 10
 """Complete trials below which importances are noise."""
+MAX_TRIALS = 500
+"""Of more complete trials, the best half of so many and as many random others are taken: the time
+grows faster than their number."""
 
 
 def ranges(study: optuna.Study) -> dict[str, dict[str, Any]]:
@@ -34,11 +38,13 @@ def importances(study: optuna.Study) -> list[dict[str, Any]]:
 
     Optuna's fANOVA (Hutter et al., 2014, https://proceedings.mlr.press/v32/hutter14.html): the
     fraction of the scores' variance that a parameter explains, by a random forest over the complete
-    trials. Only parameters that all of these have, with several values, can be compared.
+    trials, or `MAX_TRIALS` of them. Only parameters that all of these have, with several values,
+    can be compared.
     """
     complete = [trial for trial in trials(study) if trial.state == TrialState.COMPLETE]
     if len(complete) < MIN_TRIALS or len({trial.value for trial in complete}) < 2:
         return []
+    complete = _sample(complete)
     shared = set.intersection(*(set(trial.params) for trial in complete))
     names = sorted(name for name in shared if len({trial.params[name] for trial in complete}) > 1)
     if not names:
@@ -58,3 +64,13 @@ def importances(study: optuna.Study) -> list[dict[str, Any]]:
         {"name": name, "importance": float(fraction), "trials": len(complete)}
         for name, fraction in fractions.items()
     ]
+
+
+def _sample(complete: list[FrozenTrial]) -> list[FrozenTrial]:
+    """The best trials and random others, in their order; all if there are few."""
+    if len(complete) <= MAX_TRIALS:
+        return complete
+    ranked = sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
+    half = MAX_TRIALS // 2
+    others = random.Random(0).sample(ranked[half:], MAX_TRIALS - half)
+    return sorted([*ranked[:half], *others], key=lambda trial: trial.number)

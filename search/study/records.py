@@ -16,7 +16,7 @@ T = TypeVar("T")
 Record = dict[str, Any]
 """An epoch as it is recorded: the fields of `Epoch`, and what is known of `BESIDE_EPOCH`."""
 Scores = dict[str, float]
-"""`test_accuracy`, `test_loss`, `test_loss_paper`."""
+"""`test_accuracy`, `test_macro_f1` (not in earlier versions), `test_loss`, `test_loss_paper`."""
 
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 EPOCH_PREFIX = "epoch:"
@@ -99,7 +99,9 @@ CONFIG = Key[dict[str, Any]]("config", {})
 FAILURE = Key[str | None]("reason", None)
 """Why it failed."""
 WORKER_DIED = Key[bool]("died", False)
-"""Its worker died once; the trial was queued again."""
+"""Its worker died once on a living node; the trial was queued again."""
+NODES_LOST = Key[int]("nodes_lost", 0)
+"""How many nodes died under it; it was queued again each time."""
 DUPLICATE_OF = Key[int | None]("duplicate_of", None)
 """The trial that has the same configuration. This one was not run."""
 
@@ -114,6 +116,9 @@ TAGS = Key[dict[str, str]]("tags", {})
 """MLflow tags on every run of the search."""
 ENDING = Key[str | None]("ending", None)
 """How the search ended last; None while it runs. Journals of early versions have none."""
+ALL_WRITTEN = Key[bool]("all_written", False)
+"""Whether the process that ended last wrote everything: files, report, MLflow. Journals of early
+versions have none."""
 FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
 """When its first process started and its last one ended, in seconds since 1970."""
 
@@ -164,7 +169,8 @@ def epochs(trial: HasAttributes) -> list[Record]:
 
 def record_epoch(trial: Any, report: Mapping[str, Any]) -> None:
     """Record the epoch that a trial's report holds, and what the worker measured beside it."""
-    epoch = {name: report[name] for name in EPOCH_FIELDS}
+    fields_of_epoch = {name: report[name] for name in EPOCH_FIELDS if name in report}
+    epoch = Epoch(**fields_of_epoch).to_dict()  # what the report lacks has its default
     epoch |= {name: report[name] for name in BESIDE_EPOCH if name in report}
     trial.set_user_attr(f"{EPOCH_PREFIX}{epoch['epoch']}", epoch)
 

@@ -6,7 +6,8 @@ proposed.
 
 import copy
 import zlib
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
+from functools import partial
 from typing import Any, cast
 
 import optuna
@@ -18,6 +19,12 @@ from search.spec import SearchSpec
 from search.study.cmaes import CmaEs
 from search.study.records import DUPLICATE_OF
 
+MAX_TRIALS = 1000
+"""Finished trials that TPE learns from: the best of all, and else the newest. The time of a
+proposal grows with them."""
+BEST_TRIALS = 100
+"""The best ones among them. TPE takes at most 25 trials for good, so it misses none."""
+
 
 def sampler(spec: SearchSpec) -> BaseSampler:
     """The sampler that `--sampler` names.
@@ -28,6 +35,7 @@ def sampler(spec: SearchSpec) -> BaseSampler:
         return PenaliseFailures(
             lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
             spec.seed,
+            MAX_TRIALS,
         )
     if spec.sampler == "gp":
         return PenaliseFailures(
@@ -68,24 +76,28 @@ class PenaliseFailures(BaseSampler):
     them. Optuna's own samplers ignore failures.
 
     `make` builds the sampler from a seed. It is built anew for each trial, so that it depends on
-    the study alone.
+    the study alone. Of more than `most` finished trials, it sees some.
     """
 
-    def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
-        self.make, self.seed = make, seed
+    def __init__(
+        self, make: Callable[[int], BaseSampler], seed: int, most: int | None = None
+    ) -> None:
+        self.make, self.seed, self.most = make, seed, most
         self.inner = make(seed)
+        self._view: tuple[int, optuna.Study] | None = None
+        """What the sampler of a trial sees, with the trial's number."""
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Delegates."""
-        return self.inner.infer_relative_search_space(penalised(study), trial)
+        return self.inner.infer_relative_search_space(self._seen(study, trial), trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Delegates."""
-        return self.inner.sample_relative(penalised(study), trial, search_space)
+        return self.inner.sample_relative(self._seen(study, trial), trial, search_space)
 
     def sample_independent(
         self,
@@ -96,24 +108,37 @@ class PenaliseFailures(BaseSampler):
     ) -> Any:
         """Delegates."""
         return self.inner.sample_independent(
-            penalised(study), trial, param_name, param_distribution
+            self._seen(study, trial), trial, param_name, param_distribution
         )
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Build the sampler of this trial."""
         self.inner = self.make(_hash(self.seed, trial.number))
-        self.inner.before_trial(penalised(study), trial)
+        self._view = None
+        self.inner.before_trial(self._seen(study, trial), trial)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any
     ) -> None:
         """Delegates."""
-        self.inner.after_trial(penalised(study), trial, state, values)
+        self.inner.after_trial(penalised(study, self.most), trial, state, values)
+
+    def _seen(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
+        """The study as the sampler sees it; if that is a part, the same one for a whole trial."""
+        if self.most is None:
+            return penalised(study)
+        if self._view is None or self._view[0] != trial.number:
+            self._view = trial.number, penalised(study, self.most)
+        return self._view[1]
 
 
-def penalised(study: optuna.Study) -> optuna.Study:
-    """A view of a study, or of a Hyperband bracket, in which failed trials scored 0."""
-    return cast(optuna.Study, _PenalisedView(study))
+def penalised(study: optuna.Study, most: int | None = None) -> optuna.Study:
+    """A view of a study, or of a Hyperband bracket, in which failed trials scored 0.
+
+    Of more than `most` finished trials, it has the best and the newest, and is read once: to look
+    at thousands for each of a trial's parameters takes longer than to propose them.
+    """
+    return cast(optuna.Study, _PenalisedView(study, most))
 
 
 class _PenalisedView:
@@ -122,8 +147,9 @@ class _PenalisedView:
     It is no copy, because Hyperband's brackets forbid one.
     """
 
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
+    def __init__(self, study: optuna.Study, most: int | None) -> None:
+        self._study, self._most = study, most
+        self._seen: list[FrozenTrial] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
@@ -135,7 +161,7 @@ class _PenalisedView:
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        return _penalise(self._study.get_trials(deepcopy=False), states)
+        return _of(states, self._all(lambda: self._study.get_trials(deepcopy=False)))
 
     def _get_trials(
         self,
@@ -143,14 +169,36 @@ class _PenalisedView:
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
-        return _penalise(self._study._get_trials(deepcopy=False, use_cache=use_cache), states)
+        read = partial(self._study._get_trials, deepcopy=False, use_cache=use_cache)
+        return _of(states, self._all(read))
+
+    def _all(self, read: Callable[[], list[FrozenTrial]]) -> list[FrozenTrial]:
+        if self._seen is not None:
+            return self._seen
+        seen = [_scored_0(trial) if _failed(trial) else trial for trial in read()]
+        if self._most is not None:
+            seen = self._seen = best_and_newest(seen, self._most)
+        return seen
 
 
-def _penalise(
-    trials: Iterable[FrozenTrial], states: Container[TrialState] | None
-) -> list[FrozenTrial]:
-    penalised = [_scored_0(trial) if _failed(trial) else trial for trial in trials]
-    return [trial for trial in penalised if states is None or trial.state in states]
+def _of(states: Container[TrialState] | None, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if states is None or trial.state in states]
+
+
+def best_and_newest(trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
+    """Unfinished trials, and at most so many that are complete or pruned, in their order.
+
+    The best of those that are complete stay; of the rest the newest do.
+    """
+    told = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    if len(told) <= most:
+        return trials
+    complete = [trial for trial in told if trial.state == TrialState.COMPLETE]
+    complete.sort(key=lambda trial: (-(trial.value or 0.0), trial.number))
+    kept = {trial.number for trial in complete[: min(BEST_TRIALS, most)]}
+    newest = [trial.number for trial in reversed(told) if trial.number not in kept]
+    kept.update(newest[: most - len(kept)])
+    return [trial for trial in trials if not trial.state.is_finished() or trial.number in kept]
 
 
 def _failed(trial: FrozenTrial) -> bool:

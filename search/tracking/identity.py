@@ -24,6 +24,7 @@ def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
     tags = {**tags, IDENTITY: identity}
     records.TAGS.write(study, tags)
     records.ENDING.write(study, None)
+    records.ALL_WRITTEN.write(study, False)
     if not records.FIRST_STARTED.recorded(study) and not trials(study):
         records.FIRST_STARTED.write(study, time.time())
     return tags

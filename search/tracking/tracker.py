@@ -114,6 +114,12 @@ class Tracker:
         thread.join(seconds)
         return problem[0]
 
+    def runs_missing(self, study: optuna.Study) -> int:
+        """How many trials have no run yet, or one that has not ended."""
+        runs = dict(self.runs)
+        keys = (f"trial {trial.number}" for trial in logged_trials(study))
+        return sum(key not in runs or not runs[key].done for key in keys)
+
     def finish(
         self,
         study: optuna.Study,
@@ -383,6 +389,7 @@ class Tracker:
             "validation_accuracy": record["validation_accuracy"],
             "best_validation_accuracy": record["validation_accuracy"],
             "validation_loss": record["validation_loss"],
+            "validation_macro_f1": record.get("validation_macro_f1"),
             **record.get("test", {}),
         }
         run.last = record[ENDED_AT]

@@ -14,6 +14,7 @@ from search.study import patience, records
 from search.study.proposals import ask, first_trial_of_each
 from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
+from search.trials.faults import MAX_NODE_LOSSES, Fault
 
 MAX_EQUAL_FAILURES = 3
 """If that many trials fail first, all for one reason, the search stops: the reason is not
@@ -32,6 +33,8 @@ class Ledger:
         """Whether the space holds no other configuration."""
         self.write_error: OSError | None = None
         """Why the journal can no longer be written."""
+        self.setup_error: OSError | None = None
+        """Why no worker can be started, for no trial."""
         self._first_trials = first_trial_of_each(study)
         self._lost_workers: dict[str, str] = {}
         """Why the worker of a trial is about to end, if it said so."""
@@ -39,6 +42,11 @@ class Ledger:
         """Why trials failed, in this process."""
         self._succeeded = False
         """Whether a trial was pruned or complete, in this process."""
+        # Counted here: it is asked after each event, and a look at thousands of trials takes time.
+        self._ended = len(trials(study))
+        """How many trials have started and are not in flight here, in all processes."""
+        self._patience: tuple[int, bool] | None = None
+        """Whether the patience was spent after so many."""
 
     @property
     def common_failure(self) -> str | None:
@@ -50,15 +58,16 @@ class Ledger:
     @property
     def stopping(self) -> bool:
         """Whether no trial starts any more, and none continues after its epoch."""
-        return self.write_error is not None or self.common_failure is not None or self.stop_asked()
+        broken = self.write_error or self.setup_error or self.common_failure
+        return broken is not None or self.stop_asked()
 
     @property
     def all_trials_started(self) -> bool:
         """Whether no other trial is to start."""
         return (
             self.exhausted
-            or len(trials(self.study)) >= self.spec.trials
-            or patience.is_spent(self.study, self.spec.patience)
+            or self._ended + len(self.in_flight) >= self.spec.trials
+            or self._patience_is_spent()
         )
 
     def ask(self, ray_id: str) -> optuna.Trial | None:
@@ -103,26 +112,38 @@ class Ledger:
             self._close(ray_id, TrialState.FAIL)
         self._failures.append(reason)
 
-    def ended(self, ray_id: str, worker_died: bool) -> None:
-        """Ray is done with a trial.
+    def ended(self, ray_id: str, fault: Fault | None = None) -> None:
+        """Ray is done with a trial; `fault` says why its worker died, if it did.
 
-        If it is still in flight here, its worker died or the search was stopped: it is queued
-        again. A trial whose worker dies twice fails.
+        If it is still in flight here, it is queued again. A trial whose process dies twice fails; a
+        node that dies is not its fault.
         """
         if ray_id not in self.in_flight:
             return
-        if worker_died and not ray_is_alive():
+        if fault is not None and not ray_is_alive():
             return  # Ray itself is gone. The next process finds the trial running and repeats it.
         trial = self.in_flight[ray_id]
+        stored = self._stored(trial)
+        lost = records.NODES_LOST.read(stored) + (fault == Fault.NODE)
         reason = self._lost_workers.pop(ray_id, "its worker died twice: killed, or out of memory")
-        if worker_died and records.WORKER_DIED.recorded(self._stored(trial)):
+        if fault == Fault.PROCESS and records.WORKER_DIED.recorded(stored):
             self.fail(ray_id, reason)
+            return
+        if lost > MAX_NODE_LOSSES:
+            self.fail(ray_id, f"it lost {lost} nodes that died")
             return
         del self.in_flight[ray_id]
         with transaction(self.study):
-            if worker_died:
+            if fault == Fault.PROCESS:
                 records.WORKER_DIED.write(trial, True)
+            if fault == Fault.NODE:
+                records.NODES_LOST.write(trial, lost)
             requeue(self.study, trial.number)
+
+    def _patience_is_spent(self) -> bool:
+        if self._patience is None or self._patience[0] != self._ended:
+            self._patience = self._ended, patience.is_spent(self.study, self.spec.patience)
+        return self._patience[1]
 
     def _prunes(self, trial: optuna.Trial, report: dict[str, Any]) -> bool:
         """Record an epoch. Returns whether the pruner ends the trial with it."""
@@ -141,6 +162,7 @@ class Ledger:
     def _close(self, ray_id: str, state: TrialState, score: float | None = None) -> None:
         self.study.tell(self.in_flight.pop(ray_id), values=score, state=state)
         self._succeeded |= state != TrialState.FAIL
+        self._ended += 1
 
     def _epochs(self, trial: optuna.Trial) -> list[records.Record]:
         return records.epochs(self._stored(trial))

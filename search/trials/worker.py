@@ -62,7 +62,7 @@ class Tested:
     """What the test of a full run reports."""
 
     scores: dict[str, float]
-    """`test_accuracy`, `test_loss`, `test_loss_paper`."""
+    """`test_accuracy`, `test_macro_f1`, `test_loss`, `test_loss_paper`."""
     correct: np.ndarray
     """Which sentences are right (N,), in the order of the split."""
 
@@ -170,15 +170,21 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
 
 
 @functools.cache
-def task(function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1) -> Any:
-    """A function as a Ray task, which is tried again once if its worker dies.
+def task(
+    function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1, retries: int = 1
+) -> Any:
+    """A function as a Ray task, which is tried again so often if its worker dies.
 
     On a GPU each call has its own process: an idle one would keep CUDA's context and memory, and
     stay on its first GPU when it is used again. On a CPU workers stay warm, because their imports
     take seconds. (Ray takes `max_calls` from the decorator only.)
     """
     return ray.remote(
-        num_cpus=cpus, num_gpus=gpus, num_returns=outputs, max_retries=1, max_calls=1 if gpus else 0
+        num_cpus=cpus,
+        num_gpus=gpus,
+        num_returns=outputs,
+        max_retries=retries,
+        max_calls=1 if gpus else 0,
     )(function)
 
 
@@ -209,6 +215,7 @@ def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
         "chosen": chosen,
         "validation_accuracy": epochs[-1]["best_validation_accuracy"],
         "validation_loss": epochs[-1]["validation_loss"],
+        "validation_macro_f1": epochs[-1]["validation_macro_f1"],
         STARTED_AT: epochs[-1][STARTED_AT],
         ENDED_AT: epochs[-1][ENDED_AT],
     }
@@ -277,6 +284,7 @@ def test(
     overall = scores(logits, truth)
     named = {
         "test_accuracy": overall.accuracy,
+        "test_macro_f1": overall.macro_f1,
         "test_loss": overall.loss,
         "test_loss_paper": paper_loss(logits, truth, config.get("batch_size", 16)),
     }

@@ -98,3 +98,52 @@ def test_a_search_that_is_not_there_is_refused_with_those_that_are(tmp_path: Pat
     with pytest.raises(ValueError, match=r"^no search 'nope' in .*; there are: ") as caught:
         arguments.parse(["--resume", "nope", "--results", str(tmp_path)])
     assert sorted(str(caught.value).rpartition(": ")[2].split(", ")) == ["one", "two"]
+
+
+def again(folder: Path, *flags: str) -> list[SearchSpec]:
+    base = ["--start-or-resume", "--name", "mine", "--results", str(folder)]
+    return read_request(arguments.parse([*base, *flags])).specs
+
+
+def begin(made: SearchSpec) -> None:
+    made.folder.mkdir()
+    (made.folder / "spec.json").write_text(made.to_json())
+
+
+def test_start_or_resume_begins_what_there_is_not_and_continues_the_rest(tmp_path: Path) -> None:
+    (new,) = again(tmp_path, "--regime", "baseline", *BASE, "--fix", "dropout=0.1")
+    assert (new.name, new.fix) == ("mine", {"dropout": 0.1})
+    begin(new)
+    same = again(tmp_path, "--regime", "baseline", *BASE, "--fix", "dropout=0.1")
+    assert same == [new]
+    assert again(tmp_path, "--regime", "baseline") == [new]  # data and model are as they were
+    (grown,) = again(tmp_path, "--regime", "baseline", "--trials", "70", "--patience", "9")
+    assert (grown.trials, grown.patience, grown.fix) == (70, 9, {"dropout": 0.1})
+    for change in ("--epochs 3", "--data massive", "--seed 4", "--fix dropout=0", "--grace 1"):
+        with pytest.raises(ValueError, match=r"^'mine' began with "):
+            again(tmp_path, "--regime", "baseline", *change.split())
+    with pytest.raises(ValueError, match=r"^'mine' began with regime 'baseline'.*got 'llrd'"):
+        again(tmp_path, "--regime", "llrd")
+
+
+def test_epochs_above_what_a_regime_takes_are_no_change(tmp_path: Path) -> None:
+    (new,) = again(tmp_path, "--regime", "tfidf", *BASE, "--epochs", "9")
+    assert new.epochs < 9
+    begin(new)
+    assert again(tmp_path, "--regime", "tfidf", *BASE, "--epochs", "9") == [new]
+
+
+def test_new_searches_of_a_list_share_data_and_model_with_those_that_exist(tmp_path: Path) -> None:
+    begin(spec(name="mine-baseline", results=str(tmp_path), limit=300))
+    first, second = again(tmp_path, "--regime", "baseline,llrd")
+    assert (second.name, second.data, second.model) == ("mine-llrd", "embedded", "minilm")
+    assert first.limit == second.limit == 300
+    begin(spec(name="mine-llrd", regime="llrd", results=str(tmp_path), limit=200))
+    with pytest.raises(ValueError, match=r"share limit; 'mine-baseline' has 300, 'mine-llrd' has"):
+        again(tmp_path, "--regime", "baseline,llrd")
+
+
+@pytest.mark.parametrize("flags", [["--regime", "baseline"], ["--resume", "x", "--name", "x"]])
+def test_start_or_resume_needs_a_name_and_no_resume(flags: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"^--start-or-resume takes --regime and --name, and no"):
+        arguments.parse(["--start-or-resume", *flags])

@@ -17,6 +17,14 @@ def test_a_spec_survives_json() -> None:
     assert SearchSpec.from_json(made.to_json()) == made
 
 
+@pytest.mark.parametrize("patience", [None, 9, "auto"])
+def test_a_field_of_several_types_takes_each(patience: int | str | None) -> None:
+    assert spec(patience=patience).patience == patience
+    for wrong in (0, "often", 1.5, True):
+        with pytest.raises(ValueError, match=r"^patience must be one of auto; got"):
+            spec(patience=wrong)
+
+
 @pytest.mark.parametrize("name", trainables.names())
 def test_the_budget_defaults_to_the_regimes_own(name: str) -> None:
     assert spec(regime=name).epochs == trainables.load(name).EPOCHS

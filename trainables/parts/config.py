@@ -1,5 +1,6 @@
 """Hyperparameters as frozen dataclasses that validate types, ranges, choices and names."""
 
+import contextlib
 import math
 import sys
 from collections.abc import Mapping
@@ -140,7 +141,10 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         options = get_args(kind)
         if value is None and NoneType in options:
             return None
-        (kind,) = [option for option in options if option is not NoneType]
+        *others, kind = [option for option in options if option is not NoneType]
+        for other in others:  # such as `int | Literal["auto"]`
+            with contextlib.suppress(ValueError):
+                return checked(name, value, other)
     limits = [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, Range)]
     kind = kind.__origin__ if limits else kind
     if choices := _choices(kind):

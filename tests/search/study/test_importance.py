@@ -74,6 +74,23 @@ def test_importances_are_in_their_known_order() -> None:
     assert found[0]["importance"] > 4 * found[1]["importance"] > 4 * found[2]["importance"]
 
 
+def test_of_many_trials_the_best_and_others_tell_what_mattered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importance, "MAX_TRIALS", 60)
+    generator = np.random.default_rng(0)
+    trials: list[tuple[dict[str, Any], float | None]] = []
+    for _ in range(200):
+        a, b, c = map(float, generator.random(3))
+        trials.append(({"a": a, "b": b, "c": c}, (3 * a + b) / 4))
+    study = study_of(trials, dict.fromkeys("abc", FloatDistribution(0.0, 1.0)))
+    found = importance.importances(study)
+    assert [row["name"] for row in found] == ["a", "b", "c"] and {
+        row["trials"] for row in found
+    } == {60}
+    assert found == importance.importances(study)
+
+
 @pytest.mark.parametrize(
     "scores",
     [

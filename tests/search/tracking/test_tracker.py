@@ -21,9 +21,12 @@ def test_everything_is_there_once_and_once_more_changes_nothing(
     for last in (1, 2, 3):
         search.epochs(0, 1, first=last, last=last)
         tracker.sync(search.study)
+        assert tracker.runs_missing(search.study) == 2
     search.end(0, 1)
     tracker.sync(search.study)
+    assert tracker.runs_missing(search.study) == 0
     search.epochs(2)
+    assert tracker.runs_missing(search.study) == 1
     search.end(2)
     search.win(2)
     assert search.finish(tracker) is None

@@ -6,6 +6,7 @@ import json
 import resource
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,13 +19,16 @@ from optuna.trial import TrialState
 
 import spaces
 import trainables
+from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.reports import FINISHED
 from search.study import records
 from search.study import study as studies
 from search.study.configuration import configuration, point_parameters
 from search.study.journal import MORE, repair
+from search.trials.faults import Fault
 from search.trials.ledger import Ledger
-from search.trials.ray_adapters import StudyScheduler
+from search.trials.ray_adapters import StudyScheduler, StudySearcher
 from tests import tiny
 from tests.processes import run
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
@@ -51,11 +55,41 @@ def test_what_follows_from_an_event_is_one_entry(tmp_path: Path) -> None:
     assert ledger.ask("e") is not None
     assert ledger.report("b", {**report(1, 1), "validation_accuracy": 0.9})
     assert not ledger.report("c", {**report(2, 1), "validation_accuracy": 0.1})
-    ledger.ended("d", worker_died=True)
+    ledger.ended("d", Fault.PROCESS)
     ledger.report("b", {FINISHED: True})
     found = entries(path)[before:]
     assert len(found) == 5 and len(found[0]) > 5
     assert [line.get("state") for line in found[2]][-1] == TrialState.PRUNED
+
+
+def test_the_ledger_counts_what_the_study_has(tmp_path: Path) -> None:
+    """After each kind of event, in two processes one after the other."""
+    made = spec(tmp_path, sampler="random")
+    for first in (True, False):
+        ledger = resumed(made)
+
+        def counted(ledger: Ledger = ledger) -> int:
+            """The highest number of trials at which all count as started."""
+            for trials in range(1, 99):
+                ledger.spec = replace(made, trials=trials)
+                if not ledger.all_trials_started:
+                    return trials - 1
+            return 99
+
+        counts = [counted()]
+        for ray_id in "abcd":
+            ledger.ask(ray_id)
+            counts.append(counted())
+        assert ledger.report("a", {**report(1, 1), "validation_accuracy": 0.9})
+        for event in (
+            lambda ledger=ledger: ledger.report("a", {FINISHED: True}),
+            lambda ledger=ledger: ledger.fail("b", "for a test"),
+            lambda ledger=ledger: ledger.ended("c", False),
+        ):
+            event()
+            counts.append(counted())
+            assert counts[-1] == len(studies.trials(ledger.study))
+        assert counts == ([0, 1, 2, 3, 4, 4, 4, 3] if first else [2, 3, 4, 5, 6, 6, 6, 5])
 
 
 def test_a_reader_in_another_process_or_of_optunas_own_sees_the_same(tmp_path: Path) -> None:
@@ -151,7 +185,8 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     made = spec(tmp_path, trial_timeout=1.0)
     ledger = resumed(made)
     ledger.ask("a")
-    scheduler = StudyScheduler(ledger)
+    room = Room(Resources(cpus=1, gpus=0, slots=1))
+    scheduler = StudyScheduler(StudySearcher(ledger, room))
     scheduler.started["a"] = -1e9
     overdue: Any = SimpleNamespace(trial_id="a", status="RUNNING")
     with full_disk(made.folder / studies.JOURNAL):
