@@ -34,13 +34,16 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
         next(label for label, own in summaries.items() if own is summary) for summary in ranked
     ]
     best = searches[labels[0]]
+    split = comparable_split(list(summaries.values()))
+    pairs = pairwise_table(summaries, split, evidence)
+    seeds = _seeds_to_settle(labels, pairs)
     return [
         Answer(
             _headline(labels[0], best.summary, evidence),
             tuple(_facts(labels, summaries, evidence)),
-            _verdict(labels, summaries, evidence),
+            _verdict(labels, best.summary, split, pairs),
             tuple(_warnings(best, summaries)),
-            (_configuration(best), _commands(best, labels, summaries, evidence)),
+            (_configuration(best), _commands(best, labels, summaries, seeds)),
             tuple(_provenance(best, searches)),
         )
     ]
@@ -137,16 +140,13 @@ def _difference(
     return split, evidence.difference(best, second, split)
 
 
-def _verdict(labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence) -> str:
+def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
     """Whether the winner can be told from the others, and what would settle it."""
-    best = summaries[labels[0]]
     if not best.confirmed_accuracy:
         return (
             "Nothing is confirmed: the accuracy is the highest of several trials on one seed, which"
             " flatters. Runs on fresh seeds follow at the end of a search, or with --resume."
         )
-    split = comparable_split(list(summaries.values()))
-    pairs = pairwise_table(summaries, split, evidence)
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
         return "One search is confirmed, so there is no other to tell it from."
@@ -158,7 +158,7 @@ def _verdict(labels: list[str], summaries: Mapping[str, Summary], evidence: Evid
             f"On these {split} sentences it is told from {_all(told)}{corrected}."
             f"{_on_new(own, told)}"
         )
-    seeds = _seeds_to_settle(labels, summaries, evidence)
+    seeds = _seeds_to_settle(labels, pairs)
     settled = ""
     if seeds is not None:
         settled = (
@@ -174,15 +174,11 @@ def _verdict(labels: list[str], summaries: Mapping[str, Summary], evidence: Evid
     )
 
 
-def _seeds_to_settle(
-    labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence
-) -> int | None:
+def _seeds_to_settle(labels: list[str], pairs: pandas.DataFrame) -> int | None:
     """Report seeds on either side that would tell the runner-up from the winner; None if it is
     told already, or not known."""
     if len(labels) < 2:
         return None
-    split = comparable_split(list(summaries.values()))
-    pairs = pairwise_table(summaries, split, evidence)
     own = pairs[(pairs["regime"] == labels[0]) & (pairs["other"] == labels[1])]
     if own.empty or own["different"].iloc[0]:
         return None
@@ -229,20 +225,22 @@ def _configuration(best: Search) -> Code:
 
 
 def _commands(
-    best: Search, labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence
+    best: Search, labels: list[str], summaries: Mapping[str, Summary], seeds: int | None
 ) -> Code:
+    """How to train and use the winner, and what would settle who it is."""
     name, results = str(best.spec["name"]), str(best.spec.get("results", "results"))
     flag = "" if results == "results" else f" --results {shlex.quote(results)}"
-    floor = "" if not best.summary.floor_wins else " --floor none"
-    export = f"{program('search.export')} {shlex.quote(name)}{flag}{floor} --out best.yaml"
-    train = f"{program('search.train')} best.yaml --seeds 5 --out model{flag}"
+    floor = best.summary.best_floor if best.summary.floor_wins else None
+    title = f"Train and use {floor.regime}, the best floor" if floor else "Train and use it"
+    runs = 1 if floor else 5
+    export = f"{program('search.export')} {shlex.quote(name)}{flag} --out best.yaml"
+    train = f"{program('search.train')} best.yaml --seeds {runs} --out model{flag}"
     predict = f"{program('search.predict')} model 'wake me at seven'"
     lines = [export, train, predict]
-    seeds = _seeds_to_settle(labels, summaries, evidence)
     if seeds is not None and seeds <= MAX_SEEDS:
         pair = (summaries[labels[0]], summaries[labels[1]])
         lines += ["# to settle it:", *(f"{more_seeds(search, seeds)}{flag}" for search in pair)]
-    return Code("Train and use it, with the exact values", tuple(lines))
+    return Code(f"{title}, with the exact values", tuple(lines))
 
 
 def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str, str]]:
@@ -260,7 +258,8 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         ("Model", summary.model),
         (
             "Search",
-            f"{_count(trials, 'trial')}{several}, {summary.epochs} epochs, {duration(seconds)}",
+            f"{_count(trials, 'trial')}{several}, {_count(summary.epochs, 'epoch')},"
+            f" {duration(seconds)}",
         ),
         ("Date", _date(best)),
         ("Versions", ", ".join([*versions, *commit])),

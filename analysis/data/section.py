@@ -19,7 +19,7 @@ MAX_ROWS = 100
 """Rows of a table of sentences."""
 NOT_RECORDED = (
     "Rows in two splits, contradictory labels and doubtful labels are not recorded for this search:"
-    " it is of an earlier version. --resume looks for them."
+    " it is of an earlier version. A new search looks for them."
 )
 
 

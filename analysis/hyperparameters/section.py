@@ -1,5 +1,7 @@
 """What the report says about a search's hyperparameters, their importance and their ranges."""
 
+from functools import cache
+
 import pandas
 
 from analysis.hyperparameters import figures
@@ -26,7 +28,7 @@ def details(search: Search, *, full: bool) -> list[Block]:
 
     `full`: with the figures and with the accuracy around the best trial.
     """
-    placed, best = slices(search.trials, search.space), search.summary.best_trial
+    placed, best = _placed(search), search.summary.best_trial
     if placed.empty:
         return []
     ranks, best_values = effects(placed, search.space), edges(placed, search.space, best)
@@ -36,14 +38,24 @@ def details(search: Search, *, full: bool) -> list[Block]:
         *_best_values(search, best_values),
     ]
     if full:
-        parts += [*_around_the_best(placed, search, best), *_figures(search, placed, ranks)]
+        parts += [*_around_the_best(search), *_figures(search, placed, ranks)]
     return [Details("Which hyperparameters mattered?", _hint(search, ranks), tuple(parts))]
+
+
+@cache
+def _placed(search: Search) -> pandas.DataFrame:
+    return slices(search.trials, search.space)
+
+
+@cache
+def _around(search: Search) -> pandas.DataFrame:
+    """What happens around the winner."""
+    return robustness(_placed(search), search.space, search.summary.winner)
 
 
 def warnings(search: Search) -> list[str]:
     """What the first screen says about the winner's place in its ranges."""
-    placed, best = slices(search.trials, search.space), search.summary.winner
-    values = edges(placed, search.space, best)
+    values = edges(_placed(search), search.space, search.summary.winner)
     at_edge = [
         f"{name} ({edge} end)" for name, edge in zip(values["parameter"], values["edge"]) if edge
     ]
@@ -52,7 +64,7 @@ def warnings(search: Search) -> list[str]:
         found.append(
             f"At the edge of its range: {', '.join(at_edge)}. There may be better values beyond."
         )
-    around = robustness(placed, search.space, best)
+    around = _around(search)
     needles = list(around[around["verdict"] == "needle"]["parameter"])
     if needles:
         found.append(
@@ -138,29 +150,29 @@ def _ranks(ranks: pandas.DataFrame) -> list[Block]:
     return [Table(caption, table)]
 
 
-def _around_the_best(placed: pandas.DataFrame, search: Search, best: int | None) -> list[Block]:
-    """What a step away from the best trial costs."""
-    around = robustness(placed, search.space, best)
+def _around_the_best(search: Search) -> list[Block]:
+    """What a step away from the winner costs."""
+    around = _around(search)
     if around.empty:
         return [
             Paragraph(
-                f"How the accuracy changes around the best trial is estimated from"
+                f"How the accuracy changes around the winner is estimated from"
                 f" {MIN_AROUND} completed trials on."
             )
         ]
     table = pandas.DataFrame(
         {
             "parameter": around["parameter"],
-            "best value": [short_value(value) for value in around["value"]],
+            "its value": [short_value(value) for value in around["value"]],
             "a tenth down": _changes(around, "down"),
             "a tenth up": _changes(around, "up"),
             "verdict": around["verdict"],
         }
     )
     caption = (
-        "Around the best trial: the expected change of accuracy, in points, if one value moves by a"
+        "Around the winner: the expected change of accuracy, in points, if one value moves by a"
         " tenth of its range, ± its 95 % interval. From a Gaussian process over the completed"
-        " trials, so a hint: where the verdict is “not known”, trials near the best would tell."
+        " trials, so a hint: where the verdict is “not known”, trials near the winner would tell."
     )
     return [Table(caption, table)]
 

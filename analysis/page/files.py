@@ -1,4 +1,4 @@
-"""The report's files: figures, tables and pages, each written completely or not at all."""
+"""The report's files: figures and tables."""
 
 import re
 from collections.abc import Sequence

@@ -48,9 +48,10 @@ EPOCH_COLUMNS = (
 """The numeric columns of epochs.csv that every version wrote."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Search:
-    """One search, as its folder has it."""
+    """One search, as its folder has it. Equal to itself only, so that functions of it can keep
+    what they found."""
 
     spec: Mapping[str, Any]
     """What the user asked for: spec.json."""

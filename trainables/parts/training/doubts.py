@@ -3,7 +3,7 @@
 Confident learning (Northcutt et al., 2021, https://arxiv.org/abs/1911.00068) on the leave-one-out
 predictions of a ridge classifier on frozen vectors. A class's threshold is the mean probability
 that its own sentences have. A label is in doubt if another class passes its threshold and is more
-likely; the most doubtful are those with the largest distance between the two.
+likely by far; the most doubtful are those with the largest distance between the two.
 
 Shape letters: N sentences, D width, K intents.
 """
@@ -22,6 +22,9 @@ MAX_ROWS = 20_000
 """Sentences that are looked at: of more, a stratified part."""
 MAX_DOUBTS = 200
 """Sentences that are reported, the most doubtful first."""
+MIN_DISTANCE = 0.5
+"""How much more likely the other label must be: with few sentences a class, most of the smaller
+distances are mistakes of the classifier."""
 MIN_ROWS = 2
 """Sentences that a class needs: one that is left out must leave another."""
 
@@ -66,7 +69,7 @@ def _ranked(
     suggested = passing.argmax(axis=1)
     found = passing[places, suggested]
     known = counts[labels] >= MIN_ROWS
-    doubtful = np.flatnonzero((found > given) & known)
+    doubtful = np.flatnonzero((found - given >= MIN_DISTANCE) & known)
     order = doubtful[np.argsort((given - found)[doubtful], kind="stable")][:MAX_DOUBTS]
     return [
         (int(place), int(suggested[place]), float(given[place]), float(found[place]))
