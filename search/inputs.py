@@ -5,7 +5,7 @@ Once each.
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch
 from analysis import paper
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
+from trainables.parts.data.reading import Reading
 from trainables.parts.data.tokens import Data, Tokens, tokenise
 from trainables.parts.model import loading
 from trainables.parts.model.encoder import Precision
@@ -113,18 +114,16 @@ def prepare(
     data: str,
     model: str,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    limit: int | None = None,
     max_tokens: int = 64,
     corpus: Corpus | None = None,
+    **reading: Unpack[Reading],
 ) -> Prepared:
     """Read, check, load and tokenise. `corpus`: what was read of the data already.
 
     Raises ValueError in one line if data or model are invalid.
     """
     if corpus is None:
-        corpus = corpora.read(data, text_column=text_column, label_column=label_column, limit=limit)
+        corpus = corpora.read(data, **reading)
     tokenizer = loading.load_tokenizer(model)
     pretrained = loading.load(model)
     limit = min(max_tokens, pretrained.max_length or max_tokens)

@@ -99,18 +99,14 @@ def _first_lines(args: argparse.Namespace) -> Corpus | None:
     from search.terminal.console import SafeConsole, print_line
     from search.terminal.data import print_data
     from trainables.parts.data import corpus as corpora
+    from trainables.parts.data.reading import reading_from
     from trainables.parts.data.sources import is_remote
 
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=args.quiet)
     corpus = None
     begun = args.resume is not None or (args.start_or_resume and arguments.begun_folders(args))
     if not begun and args.data is not None and not is_remote(args.data):
-        corpus = corpora.read(
-            args.data,
-            text_column=args.text_column,
-            label_column=args.label_column,
-            limit=arguments.given_values(args).get("limit"),
-        )
+        corpus = corpora.read(args.data, **reading_from(arguments.given_values(args)))
         print_data(console, corpus)
     what = "importing PyTorch" if args.dry_run else "importing PyTorch and starting workers"
     print_line(console, "start", f"{what}, which takes several seconds")

@@ -113,15 +113,7 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Out
 
 def load_inputs(spec: SearchSpec, corpus: Corpus | None = None) -> Prepared:
     """The data and model of a search, read, checked and tokenised; `corpus`: the data if read."""
-    return prepare(
-        spec.data,
-        spec.model,
-        text_column=spec.text_column,
-        label_column=spec.label_column,
-        limit=spec.limit,
-        max_tokens=spec.max_tokens,
-        corpus=corpus,
-    )
+    return prepare(spec.data, spec.model, max_tokens=spec.max_tokens, corpus=corpus, **spec.reading)
 
 
 def run_all(

@@ -15,6 +15,7 @@ from search.flag import OnResume, count_or_auto, flag, flag_of, float_or_auto, p
 from search.folders import require, results_folder, valid_name
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
+from trainables.parts.data.reading import Reading, reading_from
 from trainables.parts.quote import quoted, reason
 
 Sampler = Literal["tpe", "gp", "cmaes", "random"]
@@ -55,6 +56,10 @@ class SearchSpec:
     )
     """Use N rows of train, and as large a part of validation and test: for a first try. Chosen at
     random, stratified by label."""
+    shots: Count | None = flag(None, on_resume="fixed", metavar="N", unset="all rows")
+    """Draw a few-shot task: N training rows of each label. Validation and test stay whole."""
+    shots_seed: int = flag(0, on_resume="fixed", metavar="S")
+    """Another seed draws other rows for --shots."""
     model: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -148,6 +153,7 @@ class SearchSpec:
             grace = getattr(regime, "GRACE", _third(self.epochs))
             object.__setattr__(self, "grace", grace)
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        require(self.shots_seed >= 0, "shots_seed", "at least 0", self.shots_seed)
         require(self.limit is None or self.limit > 0, "limit", "at least 1", self.limit)
         for name in ("time_budget", "trial_timeout"):
             value = getattr(self, name)
@@ -224,12 +230,24 @@ class SearchSpec:
     @property
     def data_name(self) -> str:
         """The data set as tables name it: part of one is another."""
-        return self.data if self.limit is None else f"{self.data} (--limit {self.limit})"
+        parts = [
+            self.limit is not None and f"--limit {self.limit}",
+            self.shots is not None and f"--shots {self.shots}",
+            self.shots is not None and self.shots_seed and f"--shots-seed {self.shots_seed}",
+        ]
+        given = " ".join(part for part in parts if part)
+        return f"{self.data} ({given})" if given else self.data
+
+    @property
+    def reading(self) -> Reading:
+        """How the data is read."""
+        return reading_from(asdict(self))
 
     @property
     def short_data(self) -> str:
         """The data set as a part of a search's name."""
         data = Path(self.data).stem if "/" in self.data else self.data
+        data += "" if self.shots is None else f"-{self.shots}-shot"
         return re.sub(r"[^A-Za-z0-9]+", "-", data).strip("-")[:40] or "data"
 
     @classmethod

@@ -17,6 +17,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training import losses
 from trainables.parts.training.common_practice import CommonPractice
+from trainables.parts.training.cross_entropy import Loss
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.fine_tune import fine_tune
 from trainables.parts.training.step import Objective
@@ -37,13 +38,13 @@ def train(
 ) -> Generator[Epoch, None, Classifier]:
     """Yield an Epoch after each epoch; return the trained classifier."""
 
-    def objective(model: Classifier) -> Objective:
+    def objective(model: Classifier, loss: Loss) -> Objective:
         def twice(batch: Batch) -> Tensor:
             return model(batch.twice()).unflatten(0, (2, -1)).transpose(0, 1)  # (B, 2, K)
 
         return Objective(
             twice,
-            lambda logits, labels: losses.rdrop(logits, labels, config.kl_weight),
+            lambda logits, labels: losses.rdrop(logits, labels, config.kl_weight, loss),
             logits=lambda logits: logits[:, 0],
         )
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from trainables.parts.config import Count, Fraction, Temperature
 from trainables.parts.data.tokens import Batch, Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.common_practice import CommonPractice
+from trainables.parts.training.cross_entropy import Loss
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.fine_tune import fine_tune
 from trainables.parts.training.losses import supcon
@@ -46,7 +46,7 @@ def train(
     """Yield an Epoch after each epoch; return the trained classifier."""
     intents, weight = len(data.labels), config.contrastive_weight
 
-    def objective(model: Classifier) -> Objective:
+    def objective(model: Classifier, cross_entropy: Loss) -> Objective:
         def logits_and_vectors(batch: Batch) -> Tensor:
             vectors = encoder(batch)
             return torch.cat([model.head(vectors), vectors], dim=1)  # (B, K + D)

@@ -37,6 +37,7 @@ def _row(floor: Floor, search: Summary) -> dict[str, Any]:
         "confirmed_accuracy_n": 1,
         "test_accuracy_mean": _number(floor.test_accuracy),
         "test_accuracy_n": int(floor.test_accuracy is not None),
+        "test_macro_f1": _number(floor.test_macro_f1),
         "test_loss": _number(floor.test_loss),
         "test_loss_paper": _number(floor.test_loss_paper),
         "seconds": floor.seconds,

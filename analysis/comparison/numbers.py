@@ -46,6 +46,7 @@ def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
         "difference_noise": to_paper.half_width if to_paper else math.nan,
         "difference_noise_new_sentences": to_paper.new_sentences if to_paper else math.nan,
         "difference_exceeds": to_paper.exceeds if to_paper else None,
+        "test_macro_f1": _mean(_float(run.test_macro_f1) for run in summary.test),
         "test_loss": _mean(run.test_loss for run in summary.test),
         "test_loss_paper": _mean(run.test_loss_paper for run in summary.test),
         "batch_size": _float(summary.batch_size),

@@ -25,6 +25,7 @@ COLUMNS = [
     "over floor",
     "test",
     "on new sentences",
+    "macro-F1",
     "difference to paper",
     "exceeds noise",
     "loss",
@@ -52,6 +53,8 @@ def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pan
     frame = pandas.DataFrame(cells, columns=COLUMNS, dtype=object)
     if not any(summary.comparable for summary in rows):
         frame = frame.drop(columns=PAPER_COLUMNS)
+    if (frame["macro-F1"] == EMPTY_CELL).all():  # Earlier versions did not record it.
+        frame = frame.drop(columns="macro-F1")
     return frame if beneath else frame.drop(columns="over floor")
 
 
@@ -76,6 +79,7 @@ def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
         "over floor": _over_floor(numbers),
         "test": _mean(numbers, "test_accuracy"),
         "on new sentences": _half_width(numbers["test_accuracy_half_width_new_sentences"]),
+        "macro-F1": _percent(numbers["test_macro_f1"]),
         "difference to paper": difference,
         "exceeds noise": exceeds,
         "loss": _formatted(numbers["test_loss"], ".3f"),
@@ -89,6 +93,7 @@ def _floor_cells(numbers: Mapping[str, Any]) -> dict[str, str]:
         "regime": numbers["name"],
         "confirmed val": _percent(numbers["confirmed_accuracy_mean"]),
         "test": _percent(numbers["test_accuracy_mean"]),
+        "macro-F1": _percent(numbers["test_macro_f1"]),
         "loss": _formatted(numbers["test_loss"], ".3f"),
         "loss (paper's definition)": _formatted(numbers["test_loss_paper"], ".5f"),
     }

@@ -24,6 +24,8 @@ class TestRun:
     """The loss in the paper's definition: see the footnote `loss` in `analysis.paper`."""
     seed: int | None = None
     """The run's seed; None where it is not recorded."""
+    test_macro_f1: float | None = None
+    """Mean F1 of the labels, as a fraction; None in results of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Floor:
     test_loss: float | None = None
     """Mean cross-entropy on the test split, in nats."""
     test_loss_paper: float | None = None
+    """As for a `TestRun`."""
+    test_macro_f1: float | None = None
     """As for a `TestRun`."""
 
     @property

@@ -30,6 +30,7 @@ from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
 from search.trials.tuner import put
 from search.trials.worker import Job, Parcel
+from trainables.parts.data.reading import reading_from
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.head import Head
 from trainables.parts.model.ngrams import NgramClassifier
@@ -151,10 +152,8 @@ def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
     prepared = prepare(
         data["source"],
         model["source"],
-        text_column=data.get("text_column"),
-        label_column=data.get("label_column"),
-        limit=data.get("limit"),
         max_tokens=recipe["max_tokens"],
+        **reading_from(data),
     )
     for what, then, now in (
         ("data", data.get("fingerprint"), prepared.corpus.fingerprint),

@@ -16,7 +16,7 @@ T = TypeVar("T")
 Record = dict[str, Any]
 """An epoch as it is recorded: the fields of `Epoch`, and what is known of `BESIDE_EPOCH`."""
 Scores = dict[str, float]
-"""`test_accuracy`, `test_loss`, `test_loss_paper`."""
+"""`test_accuracy`, `test_macro_f1` (not in earlier versions), `test_loss`, `test_loss_paper`."""
 
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 EPOCH_PREFIX = "epoch:"
@@ -167,7 +167,8 @@ def epochs(trial: HasAttributes) -> list[Record]:
 
 def record_epoch(trial: Any, report: Mapping[str, Any]) -> None:
     """Record the epoch that a trial's report holds, and what the worker measured beside it."""
-    epoch = {name: report[name] for name in EPOCH_FIELDS}
+    fields_of_epoch = {name: report[name] for name in EPOCH_FIELDS if name in report}
+    epoch = Epoch(**fields_of_epoch).to_dict()  # what the report lacks has its default
     epoch |= {name: report[name] for name in BESIDE_EPOCH if name in report}
     trial.set_user_attr(f"{EPOCH_PREFIX}{epoch['epoch']}", epoch)
 

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -334,9 +335,10 @@ def _another_spelling(uri: str) -> str:
     return f"sqlite:////.{path}" if path.startswith("/") else f"sqlite:///./{path}"
 
 
-def test_metrics(scores: Sequence[Mapping[str, float]]) -> dict[str, float | None]:
-    """The means over seeds of scores on the test split; None without any."""
-    return {
-        name: sum(run[name] for run in scores) / len(scores) if scores else None
-        for name in ("test_accuracy", "test_loss", "test_loss_paper")
-    }
+def test_metrics(scores: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """The means over seeds of scores on the test split; None without any, or where one lacks it."""
+    means: dict[str, float | None] = {}
+    for name in ("test_accuracy", "test_macro_f1", "test_loss", "test_loss_paper"):
+        known = [score for run in scores if (score := run.get(name)) is not None]
+        means[name] = fmean(known) if known and len(known) == len(scores) else None
+    return means

@@ -389,6 +389,7 @@ class Tracker:
             "validation_accuracy": record["validation_accuracy"],
             "best_validation_accuracy": record["validation_accuracy"],
             "validation_loss": record["validation_loss"],
+            "validation_macro_f1": record.get("validation_macro_f1"),
             **record.get("test", {}),
         }
         run.last = record[ENDED_AT]

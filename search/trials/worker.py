@@ -62,7 +62,7 @@ class Tested:
     """What the test of a full run reports."""
 
     scores: dict[str, float]
-    """`test_accuracy`, `test_loss`, `test_loss_paper`."""
+    """`test_accuracy`, `test_macro_f1`, `test_loss`, `test_loss_paper`."""
     correct: np.ndarray
     """Which sentences are right (N,), in the order of the split."""
 
@@ -209,6 +209,7 @@ def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
         "chosen": chosen,
         "validation_accuracy": epochs[-1]["best_validation_accuracy"],
         "validation_loss": epochs[-1]["validation_loss"],
+        "validation_macro_f1": epochs[-1]["validation_macro_f1"],
         STARTED_AT: epochs[-1][STARTED_AT],
         ENDED_AT: epochs[-1][ENDED_AT],
     }
@@ -275,6 +276,7 @@ def test(
     overall = scores(logits, truth)
     named = {
         "test_accuracy": overall.accuracy,
+        "test_macro_f1": overall.macro_f1,
         "test_loss": overall.loss,
         "test_loss_paper": paper_loss(logits, truth, config.get("batch_size", 16)),
     }

@@ -151,10 +151,11 @@ def test_the_flags_are_the_documented_ones() -> None:
         for option in action.option_strings
         if option.startswith("--")
     }
-    documented = """--help --regime --trials --data --text-column --label-column --limit --model
-        --epochs --seed --name --sampler --scheduler --grace --reduction-factor --gpus-per-trial
-        --cpus-per-trial --max-concurrent --time-budget --trial-timeout --patience --address
-        --confirm --no-confirm --report-seeds --fix --precision --tracking-uri --results --resume
+    documented = """--help --regime --trials --data --text-column --label-column --limit --shots
+        --model --shots-seed --epochs --seed --name --sampler --scheduler --grace
+        --reduction-factor --gpus-per-trial --cpus-per-trial --max-concurrent
+        --time-budget --trial-timeout --patience --address --confirm --no-confirm
+        --report-seeds --fix --precision --tracking-uri --results --resume
         --start-or-resume --cold --dry-run --quiet"""
     assert flags == set(documented.split())
     assert all(action.help for action in arguments.parser()._actions)

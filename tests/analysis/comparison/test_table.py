@@ -30,6 +30,7 @@ def test_table_of_a_comparable_search() -> None:
         "confirmed val": f"90.0 {percent['confirmed_accuracy_half_width']} (n=2, df=1)",
         "test": f"89.0 {percent['test_accuracy_half_width']} (n=2, df=1)",
         "on new sentences": percent["test_accuracy_half_width_new_sentences"],
+        "macro-F1": "86.0",
         "difference to paper": f"+4.1 {percent['difference_noise']}",
         "exceeds noise": "yes",
         "loss": "0.600",
@@ -48,6 +49,7 @@ def test_table_without_a_comparable_search_does_not_mention_the_paper() -> None:
         "confirmed val",
         "test",
         "on new sentences",
+        "macro-F1",
         "loss",
         "loss (paper's definition)",
     ]
@@ -103,3 +105,9 @@ def test_a_search_without_results_has_empty_cells() -> None:
 
 def test_no_summaries_make_an_empty_table() -> None:
     assert len(table([])) == len(numbers([])) == 0 and notes([]) == []
+
+
+def test_results_of_an_earlier_version_have_no_empty_column_for_macro_f1() -> None:
+    runs = [{"seed": 1, "test_accuracy": 0.89, "test_loss": 0.5, "test_loss_paper": 0.03}]
+    assert "macro-F1" not in table([read_summary(test=runs)])
+    assert "macro-F1" in table([read_summary(test=runs), read_summary("llrd")])

@@ -25,7 +25,7 @@ def test_a_summary_is_written_as_it_was_read() -> None:
 
 def test_nested_records_are_typed() -> None:
     read = read_summary(last_contrastive_loss={"sum": 180.0, "mean": 1.0})
-    assert read.test[0] == TestRun(0.88, 0.5, 0.03, seed=1000)
+    assert read.test[0] == TestRun(0.88, 0.5, 0.03, seed=1000, test_macro_f1=0.85)
     assert read.last_contrastive_loss == ContrastiveLoss(180.0, 1.0)
     assert read.test_accuracies == [0.88, 0.90]
 

@@ -5,17 +5,16 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
-import numpy as np
-
+from trainables.parts.data import subsets
 from trainables.parts.data.columns import texts_and_labels
 from trainables.parts.data.files import Row
+from trainables.parts.data.reading import Reading
 from trainables.parts.data.sources import rows
 from trainables.parts.quote import listed, quoted
 
 SPLITS = ("train", "validation", "test")
-VALIDATION_FRACTION = 0.15
-"""Of each label's training rows, where the data has no validation split."""
 MAX_LABELS_SHOWN = 5
 
 
@@ -59,15 +58,8 @@ class Corpus:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def read(
-    source: str,
-    *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-) -> Corpus:
-    """Read and check a SOURCE; `limit`: only so many rows of train, and the same part of the rest.
+def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
+    """Read and check a SOURCE. `seed` decides which rows make a validation split or a limited part.
 
     Raises ValueError with one line that states the problem and the remedy.
     """
@@ -76,7 +68,9 @@ def read(
     names: dict[str, list[str]] = {}
     for split, split_rows in _split_rows(source).items():
         where = f"{data}, split {split}"
-        texts[split], names[split] = texts_and_labels(split_rows, text_column, label_column, where)
+        texts[split], names[split] = texts_and_labels(
+            split_rows, reading.get("text_column"), reading.get("label_column"), where
+        )
     labels = tuple(sorted({name for split in names.values() for name in split}))
     if len(labels) < 2:
         raise ValueError(
@@ -96,12 +90,18 @@ def read(
         )
     if "test" not in splits:
         notes.append("no test split: nothing is compared with published test scores")
+    limit, shots = reading.get("limit"), reading.get("shots")
     if limit is not None and limit < len(splits["train"]):
         notes.append(
             f"--limit {limit}: a random part of {len(splits['train']):,} training rows and of the"
             " other splits, stratified by label; scores on so few rows are rough"
         )
         splits = _limited(splits, limit, len(labels), seed)
+    if shots is not None:
+        train = splits["train"]
+        rows_drawn = subsets.few_shot(train.labels, shots, reading.get("shots_seed", 0))
+        splits["train"] = _select(train, rows_drawn)
+        notes += _few_shot_notes(len(train), splits["train"], labels, shots)
     notes += [*_overlaps(splits), *_untrained_labels(splits["train"], labels)]
     return Corpus(
         source, splits["train"], splits["validation"], splits.get("test"), labels, tuple(notes)
@@ -120,24 +120,14 @@ def _split_rows(source: str) -> dict[str, list[Row]]:
 
 
 def _split_off_validation(train: Split, seed: int) -> tuple[Split, Split]:
-    """Divide train into train and validation.
-
-    Validation gets `VALIDATION_FRACTION` of each label, and at least one row of each label that has
-    two or more.
-    """
-    labels = np.asarray(train.labels)
-    random = np.random.default_rng(seed)
-    chosen: list[int] = []
-    for label in np.unique(labels):
-        shuffled = random.permutation(np.flatnonzero(labels == label))
-        count = max(1, round(VALIDATION_FRACTION * len(shuffled))) if len(shuffled) > 1 else 0
-        chosen += shuffled[:count].tolist()
+    """Divide train into train and validation."""
+    chosen = subsets.validation(train.labels, seed)
     if not chosen:
         raise ValueError(
             "no validation split, and none can be cut from train: each label has one row only"
         )
     rest = sorted(set(range(len(train))) - set(chosen))
-    return _select(train, rest), _select(train, sorted(chosen))
+    return _select(train, rest), _select(train, chosen)
 
 
 def _limited(splits: dict[str, Split], limit: int, labels: int, seed: int) -> dict[str, Split]:
@@ -146,20 +136,24 @@ def _limited(splits: dict[str, Split], limit: int, labels: int, seed: int) -> di
         raise ValueError(f"--limit must be at least {labels}, a row for each label; got {limit}")
     part = limit / len(splits["train"])
     return {
-        name: _select(split, stratified(split.labels, max(labels, round(part * len(split))), seed))
+        name: _select(
+            split, subsets.stratified(split.labels, max(labels, round(part * len(split))), seed)
+        )
         for name, split in splits.items()
     }
 
 
-def stratified(labels: Sequence[int], rows: int, seed: int) -> list[int]:
-    """`rows` random rows, ascending: one of each label, then each label's share of the rest."""
-    order = np.random.default_rng(seed).permutation(len(labels))
-    place, ordered = np.empty(len(labels)), np.asarray(labels)[order]
-    for label in np.unique(ordered):
-        own = order[ordered == label]
-        place[own] = np.arange(len(own)) / len(own)  # The first of each label is at 0.
-    chosen = order[np.argsort(place[order], kind="stable")[:rows]]
-    return sorted(chosen.tolist())
+def _few_shot_notes(rows_before: int, train: Split, labels: Sequence[str], shots: int) -> list[str]:
+    """What `--shots` left of train, and which labels have fewer rows than asked for."""
+    notes = [f"--shots {shots}: {len(train):,} of {rows_before:,} training rows"]
+    counts = Counter(train.labels)
+    short = [labels[label] for label in sorted(counts) if counts[label] < shots]
+    if short:
+        notes.append(
+            f"{len(short)} of {len(labels)} labels have fewer than {shots} training rows:"
+            f" {listed(short[:MAX_LABELS_SHOWN])}"
+        )
+    return notes
 
 
 def _select(split: Split, rows: list[int]) -> Split:

@@ -16,6 +16,7 @@ from trainables.parts.data.tokens import Batch, Data
 from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
+from trainables.parts.training.cross_entropy import CrossEntropy, cross_entropy
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import fit_head, solve_head
 from trainables.parts.training.loop import Training, fit
@@ -25,10 +26,11 @@ from trainables.parts.training.step import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrastive(Head, Rates, Training):
+class Contrastive(Head, Rates, Training, CrossEntropy):
     """The hyperparameters of the contrastive regimes.
 
-    A classifier that is trained by gradient has the encoder's optimiser and schedule.
+    A classifier that is trained by gradient has the encoder's optimiser and schedule; the fields of
+    the cross-entropy are its own.
     """
 
     batch_size: Count = 64
@@ -140,5 +142,6 @@ def two_stages(
             epochs=config.head_epochs,
             seed=seed,
             done=epochs,
+            loss=cross_entropy(config, data.train.targets, len(data.labels)),
         )
     return model

@@ -34,6 +34,8 @@ class Epoch:
     micro_batch: int | None = None
     """Sentences per pass through the model: the batch size, or fewer if memory was short; None if
     there was no pass."""
+    validation_macro_f1: float | None = None
+    """Mean F1 of the labels on the validation split; None in a contrastive stage."""
 
     @classmethod
     def closed_form(cls, stage: str, validation: Scores, seconds: float, epoch: int = 1) -> Self:
@@ -49,6 +51,7 @@ class Epoch:
             learning_rate=0.0,
             steps=0,
             seconds=seconds,
+            validation_macro_f1=validation.macro_f1,
         )
 
     def to_dict(self) -> dict[str, Any]:

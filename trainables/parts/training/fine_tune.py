@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from trainables.parts.config import Count
 from trainables.parts.data.batches import MiniBatches
@@ -17,6 +16,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.training.averaging import NO_AVERAGE, Averaging
+from trainables.parts.training.cross_entropy import CrossEntropy, Loss, cross_entropy
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.frozen import start_from_ridge
 from trainables.parts.training.loop import Training, fit
@@ -26,7 +26,7 @@ from trainables.parts.training.step import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
-class FineTune(Head, Rates, Training):
+class FineTune(Head, Rates, Training, CrossEntropy):
     """The hyperparameters of all fine-tuning regimes, with the paper's values."""
 
     batch_size: Count = 16
@@ -46,9 +46,9 @@ class FineTune(Head, Rates, Training):
         return self.head_init == "ridge"
 
 
-def classification(model: Classifier) -> Objective:
+def classification(model: Classifier, loss: Loss) -> Objective:
     """The mean cross-entropy of the mini-batch."""
-    return Objective(model, cross_entropy)
+    return Objective(model, loss)
 
 
 def fine_tune(
@@ -60,12 +60,12 @@ def fine_tune(
     seed: int,
     layer_factor: LayerFactor = uniform,
     head_decay: float = 1.0,
-    objective: Callable[[Classifier], Objective] = classification,
+    objective: Callable[[Classifier, Loss], Objective] = classification,
     averaging: Averaging = NO_AVERAGE,
 ) -> Generator[Epoch, None, Classifier]:
     """Train all parameters, validate after each epoch, and return the trained classifier.
 
-    `objective` makes of the classifier what is minimised.
+    `objective` makes what is minimised of the classifier and its cross-entropy.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
@@ -85,7 +85,7 @@ def fine_tune(
             head_decay=head_decay,
         ),
         MiniBatches(data.train, config.batch_size, seed),
-        objective(model),
+        objective(model, cross_entropy(config, data.train.targets, len(data.labels))),
         lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",
         epochs=epochs,

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn import functional
 
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Data, Encoded, Features, Tokens
 from trainables.parts.model.classifier import Classifier, classify, vectors, vectors_by_pooling
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pooling import POOLINGS, Pooling
+from trainables.parts.training.cross_entropy import Loss
 from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.logistic import logistic
 from trainables.parts.training.loop import Training, fit
@@ -118,6 +119,7 @@ def fit_head(
     seed: int,
     done: int = 0,
     pretrained: bool = False,
+    loss: Loss = functional.cross_entropy,
 ) -> Iterator[Epoch]:
     """Train `model.head` by gradient on the encoder's vectors.
 
@@ -132,7 +134,7 @@ def fit_head(
         config,
         [{"params": list(model.head.parameters()), "lr": learning_rate}],
         MiniBatches(train, batch_size, seed),
-        Objective(lambda batch: model.head(batch.inputs), cross_entropy),
+        Objective(lambda batch: model.head(batch.inputs), loss),
         lambda: scores(classify(model.head, validation.vectors), validation.targets),
         stage="classifier",
         epochs=epochs,

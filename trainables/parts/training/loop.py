@@ -85,6 +85,7 @@ def fit(
             steps=len(batches),
             seconds=time.perf_counter() - began,
             micro_batch=passes.size,
+            validation_macro_f1=None if isinstance(scores, float) else scores.macro_f1,
         )
     model.load_state_dict(best_weights)
 

@@ -2,7 +2,10 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import nll_loss, normalize
+from torch.nn import functional
+from torch.nn.functional import normalize
+
+from trainables.parts.training.cross_entropy import Loss
 
 
 def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
@@ -34,7 +37,9 @@ def nt_xent(z: Tensor, temperature: float) -> Tensor:
     return supcon(z, torch.arange(sentences, device=z.device).repeat(2), temperature)
 
 
-def rdrop(logits: Tensor, labels: Tensor, kl_weight: float) -> Tensor:
+def rdrop(
+    logits: Tensor, labels: Tensor, kl_weight: float, loss: Loss = functional.cross_entropy
+) -> Tensor:
     """R-Drop: the cross-entropy of two passes, which are pulled together.
 
     It is section 2.1 of https://arxiv.org/abs/2106.14448. `logits` is (B, 2, K), two passes of each
@@ -42,7 +47,8 @@ def rdrop(logits: Tensor, labels: Tensor, kl_weight: float) -> Tensor:
     the two Kullback-Leibler divergences between the passes. Of the two cross-entropies, too, we
     take the mean, as the authors' code does, so that learning rates mean what they do elsewhere.
     """
-    log_p, log_q = logits.log_softmax(dim=2).unbind(dim=1)  # (B, K) each
-    cross_entropy = (nll_loss(log_p, labels) + nll_loss(log_q, labels)) / 2
+    one, other = logits.unbind(dim=1)  # (B, K) each
+    log_p, log_q = one.log_softmax(dim=1), other.log_softmax(dim=1)
+    cross_entropy = (loss(one, labels) + loss(other, labels)) / 2
     divergence = ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=1).mean() / 2
     return cross_entropy + kl_weight * divergence

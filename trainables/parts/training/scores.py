@@ -1,4 +1,4 @@
-"""Accuracy and loss of predictions; the loss also in the paper's definition."""
+"""Accuracy, macro-F1 and loss of predictions; the loss also in the paper's definition."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,8 @@ class Scores:
 
     accuracy: float
     """Correct / total."""
+    macro_f1: float
+    """Mean F1 of the labels, the rare ones counting as much as the frequent ones."""
     loss: float
     """Mean cross-entropy over the sentences."""
 
@@ -20,10 +22,23 @@ class Scores:
 def scores(logits: Tensor, labels: Tensor) -> Scores:
     """The scores of logits (N, K) for labels (N,)."""
     labels = labels.to(logits.device)
+    predicted = logits.argmax(dim=1)
     return Scores(
-        (logits.argmax(dim=1) == labels).double().mean().item(),
+        (predicted == labels).double().mean().item(),
+        macro_f1(predicted, labels),
         cross_entropy(logits, labels).item(),
     )
+
+
+def macro_f1(predicted: Tensor, labels: Tensor) -> float:
+    """The mean F1 of all labels that occur among the predicted or the true ones, each (N,).
+
+    As scikit-learn's `f1_score(average="macro", zero_division=0)`.
+    """
+    count = int(torch.maximum(predicted.max(), labels.max())) + 1
+    hits = torch.bincount(labels[predicted == labels], minlength=count).double()
+    both = torch.bincount(predicted, minlength=count) + torch.bincount(labels, minlength=count)
+    return (2 * hits / both)[both > 0].mean().item()
 
 
 def paper_loss(logits: Tensor, labels: Tensor, batch_size: int) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.trainables.parts.data.labelled import OTHER, TRAIN, folder, refusal, rows_of
 from trainables.parts.data import corpus as data
+from trainables.parts.data import subsets
 from trainables.parts.data.corpus import Corpus, Split
 
 
@@ -173,8 +174,30 @@ def test_a_limit_takes_a_stratified_part_of_each_split() -> None:
 
 def test_a_part_keeps_rare_labels_and_the_shares_of_the_others() -> None:
     labels = [0] * 80 + [1] * 40 + [2]
-    rows = data.stratified(labels, 31, seed=3)
+    rows = subsets.stratified(labels, 31, seed=3)
     assert rows == sorted(set(rows)) and len(rows) == 31
     assert Counter(labels[row] for row in rows) == {0: 20, 1: 10, 2: 1}
-    assert data.stratified(labels, 31, seed=4) != rows
-    assert data.stratified(labels, 500, seed=3) == list(range(121))
+    assert subsets.stratified(labels, 31, seed=4) != rows
+    assert subsets.stratified(labels, 500, seed=3) == list(range(121))
+
+
+def test_a_few_shot_task_has_as_many_rows_of_each_label_and_whole_other_splits() -> None:
+    whole, five = data.read("embedded"), data.read("embedded", shots=5)
+    assert set(Counter(five.train.labels).values()) == {5}
+    assert (five.validation, five.test) == (whole.validation, whole.test)
+    assert "--shots 5: 300 of 1,440 training rows" in five.notes
+    ten = data.read("embedded", shots=10)
+    assert set(five.train.texts) < set(ten.train.texts) < set(whole.train.texts)
+    other = data.read("embedded", shots=5, shots_seed=1)
+    assert other.train != five.train and len(other.train) == 300
+
+
+def test_a_label_with_fewer_rows_than_shots_keeps_all_of_them() -> None:
+    labels = [0] * 8 + [1] * 2 + [2] * 5
+    rows = subsets.few_shot(labels, 4, seed=0)
+    assert Counter(labels[row] for row in rows) == {0: 4, 1: 2, 2: 4}
+    assert rows == sorted(set(rows))
+    notes = data.read("embedded", shots=25).notes
+    assert any(
+        note.startswith("60 of 60 labels have fewer than 25 training rows") for note in notes
+    )

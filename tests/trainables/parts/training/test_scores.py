@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
-from trainables.parts.training.scores import paper_loss, scores
+from trainables.parts.training.scores import macro_f1, paper_loss, scores
 
 
 def test_scores_are_accuracy_and_mean_cross_entropy() -> None:
@@ -36,3 +37,15 @@ def test_paper_loss_of_a_guess_over_sixty_intents_is_near_the_papers_first_row()
     found = paper_loss(torch.zeros(2974, 60), torch.zeros(2974, dtype=torch.long), 256)
     assert found == pytest.approx(12 * math.log(60) / 2974, rel=1e-5)
     assert round(found, 3) == round(0.0166073, 3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_macro_f1_is_that_of_scikit_learn(seed: int) -> None:
+    """Also where a label is never true, never predicted, or neither."""
+    random = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 7, (40,), generator=random) % (seed + 2)
+    predicted = torch.where(
+        torch.rand(40, generator=random) < 0.6, labels, torch.randint(0, 9, (40,), generator=random)
+    )
+    expected = f1_score(labels, predicted, average="macro", zero_division=0)
+    assert macro_f1(predicted, labels) == pytest.approx(expected, abs=1e-12)
