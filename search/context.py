@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis import paper
-from search.cluster.gpus import cards
+from search.cluster.preflight import preflight
 from search.cluster.resources import Resources, connected, resources
+from search.cluster.watchdog import is_ours
 from search.inputs import Prepared, resolve_precision
 from search.outputs.provenance import commit, versions
 from search.spec import SearchSpec
+from search.trials import worker
 from search.trials.floors import Floors
 from search.trials.gpu_memory import measure_gpu_fraction
 from search.trials.tuner import put
@@ -30,21 +32,23 @@ class Context:
 
 def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
     """Put data and weights into the object store; measure what a trial needs."""
-    spec, machine = specs[0], connected()
+    spec, machine, ours = specs[0], connected(), is_ours()
     gpu = machine.gpus > 0 and spec.gpus_per_trial != 0
     fraction = spec.gpus_per_trial if spec.gpus_per_trial is not None else float(gpu)
-    fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent)
-    gpus = cards() if gpu else []
-    precision = resolve_precision(spec.precision, gpu=gpu, native=all(card.bf16 for card in gpus))
+    fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent, ours=ours)
+    seen = preflight(worker.__name__, spec.cpus_per_trial, fraction)
+    cards = [report.card for report in seen if report.card is not None]
+    native = [report.bf16 if report.card is None else report.card.bf16 for report in seen]
+    precision = resolve_precision(spec.precision, gpu=gpu, native=all(native) if native else None)
     data, pretrained = put(prepared.data, prepared.small)
     job = Job(spec.regime, data, pretrained, spec.epochs, precision, fits.device, fits.threads)
     if gpu and spec.gpus_per_trial is None:
-        free = min(card.free for card in gpus)
+        free = min(card.free for card in cards)
         fraction = max(
             measure_gpu_fraction(each, prepared.data, replace(job, regime=each.regime), free)
             for each in specs
         )
-        fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent)
+        fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent, ours=ours)
     tags = {
         "data": spec.data_name,
         "data_fingerprint": prepared.corpus.fingerprint,

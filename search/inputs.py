@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from analysis import paper
+from search.cluster.look import has_bf16
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
 from trainables.parts.data.reading import Reading
@@ -156,14 +157,10 @@ def prepare(
 def resolve_precision(choice: str, *, gpu: bool, native: bool | None = None) -> Precision:
     """What `auto` means: bf16 if the hardware supports it natively.
 
-    `native` says whether the workers' GPUs do. None: ask this machine's own.
+    `native` says whether the workers' GPUs or processors do. None: ask this machine's own.
     """
     if choice != "auto":
         return "fp32" if choice == "fp32" else "bf16"
-    if gpu:
-        hardware = (
-            torch.cuda.is_bf16_supported(including_emulation=False) if native is None else native
-        )
-    else:
-        hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16" if hardware else "fp32"
+    if native is None:
+        native = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else has_bf16()
+    return "bf16" if native else "fp32"

@@ -16,6 +16,8 @@ from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
 from analysis.read.summary import Summary
 from search.atomic import write
+from search.cluster.room import Room
+from search.cluster.watchdog import hint
 from search.context import Context
 from search.outputs import recipe
 from search.outputs import tables as results
@@ -71,16 +73,20 @@ def run_search(
     resume: bool = False,
     interim: bool = False,
     place: str = "",
+    again: str = "",
 ) -> Outcome:
     """Run a search, or continue one. All results are in its study, on disk.
 
     `interim`: it is continued soon, and its report is drawn then. `place`: which of several
-    searches it is, in words that end in a colon.
+    searches it is, in words that end in a colon. `again`: how the user continues it.
 
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
     """
     began = time.monotonic()
+    again = again or next_commands.resume(spec)
+    hint(again)
+    stop.limit(spec.stop_within, f"stopped. Continue with: {again}\n")
     spec.folder.mkdir(parents=True, exist_ok=True)
     with search_lock(spec.folder), stop.delayed():
         if not resume:
@@ -102,6 +108,9 @@ def run_search(
             conclude(study, ending.name)
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
+            if ending == Ending.INTERRUPTED:
+                # First what matters, should the machine end before the tables and the report.
+                console.print(f"stopped. Continue with: {again}")
             summary = write_records(spec, study, context)
             if not interim:
                 # After everything that a result needs, and not while something waits for the end.
@@ -125,14 +134,14 @@ def _run_trials(
     Afterwards a quiet console prints again, so that what fails in recording is shown.
     """
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
-    live = SafeConsole(highlight=False, markup=False)
+    live, room = SafeConsole(highlight=False, markup=False), Room(context.resources)
     say, check = console.print, stop.check
     try:
         context.floors.encode()
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
         always_read = trainables.load(spec.regime).Config().reads_encoded
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
-        with Progress(live, study, spec, paper, context.resources, console.quiet) as progress:
+        with Progress(live, study, spec, paper, room, console.quiet) as progress:
 
             def update() -> None:
                 nonlocal late
@@ -142,7 +151,7 @@ def _run_trials(
                     progress.print_stopping()
 
             with polling(update, every=PROGRESS_SECONDS):
-                ending = tune_study(spec, study, job, context.resources, stop)
+                ending = tune_study(spec, study, job, room, stop)
             progress.update()
         if ending == Ending.INTERRUPTED:
             return ending

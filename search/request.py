@@ -154,7 +154,8 @@ def _stored(folder: Path, name: str) -> SearchSpec:
 def _with_flags(spec: SearchSpec, args: argparse.Namespace) -> SearchSpec:
     """A stored spec with what the flags change, and where it runs now."""
     values = {each: value for each, value in given_values(args).items() if each != "name"}
-    return replace(spec, **{**values, "results": results_of(args), "address": args.address})
+    places = {name: getattr(args, name) for name in ("address", "runtime_env")}
+    return replace(spec, **{**values, **places, "results": results_of(args)})
 
 
 def _auto_names(spec: SearchSpec) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from analysis.command import INTERRUPTED, print_error
 from search import arguments
-from search.cluster.watchdog import RECORDED
+from search.cluster.watchdog import hint
 from search.signals import SIGNALS, Stop
 from search.storage import require_storage
 from search.study.lock import require_not_running
@@ -64,11 +64,11 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
             workers = 0 if address else arguments.worker_count(args)
-            stack.enter_context(cluster(address, workers))
+            stack.enter_context(cluster(address, workers, args.runtime_env))
         code: int = importing.result().run_command(args, stop, corpus)
         return code
     except (OSError, ValueError) as error:
-        return print_error(error, hint=RECORDED)
+        return print_error(error, hint=hint())
 
 
 def _before_ray(args: argparse.Namespace) -> int | None:

@@ -106,7 +106,8 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = True) -> Out
         spec = spec.named()
     prepared = load_inputs(spec)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False, quiet=quiet)
-    with cluster(spec.address or os.environ.get("RAY_ADDRESS")):
+    address = spec.address or os.environ.get("RAY_ADDRESS")
+    with cluster(address, environment=spec.runtime_env):
         (outcome,) = run_all([spec], prepared, console, Stop(), resume=resume)
     return outcome
 
@@ -148,6 +149,7 @@ def run_all(
 
         def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
             console.quiet = quiet
+            how["again"] = _again(spec, auto=auto, same=again)
             return run_search(spec, context, client, console, stop, resume=resume, **how)
 
         if auto:
@@ -178,6 +180,16 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     return replace(spec, warm_start=shared_parameters(spec, found))
 
 
+def _again(spec: SearchSpec, *, auto: bool, same: bool) -> str:
+    """How to continue a search: by the `same` command, or with `auto` all that share its budget."""
+    if same:
+        return "the same command"
+    if not auto:
+        return next_commands.resume(spec)
+    assert spec.name is not None
+    return f"the same command and --name {spec.name.removesuffix(f'-{spec.regime}')}"
+
+
 def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
@@ -200,11 +212,7 @@ def _print_outcomes(
             console.print(_how_it_ended(outcome) + early)
     last = outcomes[-1]
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = next_commands.resume(last.spec)
-        if asked.auto is not None:
-            again = f"the same command and --name {asked.auto}"
-        elif asked.again:
-            again = "the same command"
+        again = _again(last.spec, auto=asked.auto is not None, same=asked.again)
         console.print(f"stopped. Continue with: {again}")
         return INTERRUPTED
     ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]

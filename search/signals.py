@@ -2,6 +2,8 @@
 
 import contextlib
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -11,6 +13,10 @@ from search.cluster.watchdog import exit_now
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Treated alike: ^C, and what a machine sends before it shuts down."""
+
+TRIALS_SHARE = 0.4
+"""The part of `--stop-within` that running trials may use to end their epoch. The rest is for
+workers to end, and for tables and the report."""
 
 
 class Stop:
@@ -23,6 +29,10 @@ class Stop:
     def __init__(self) -> None:
         self.asked = False
         """Whether the user wants to stop. The search looks at it, or calls `check`."""
+        self.asked_at = 0.0
+        """When, by `time.monotonic`."""
+        self.within: float | None = None
+        self.last_words = ""
         self.searching = False
         """Whether a search is under way, which ends in good order. Before that, nothing is lost."""
 
@@ -30,7 +40,21 @@ class Stop:
         """Handle a signal."""
         if self.asked or not self.searching:
             exit_now(INTERRUPTED)
+        self.asked_at = time.monotonic()
         self.asked = True
+        if self.within is not None:
+            timer = threading.Timer(self.within, exit_now, (INTERRUPTED, self.last_words))
+            timer.daemon = True
+            timer.start()
+
+    @property
+    def trials_end(self) -> float | None:
+        """When trials that still run are given up, by `time.monotonic`; None: never."""
+        return None if self.within is None else self.asked_at + TRIALS_SHARE * self.within
+
+    def limit(self, within: float | None, last_words: str) -> None:
+        """Let the process end at most `within` seconds after a signal, with these last words."""
+        self.within, self.last_words = within, last_words
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if the user wants to stop."""

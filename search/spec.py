@@ -108,10 +108,18 @@ class SearchSpec:
     )
     """End the search when so many trials in a row were no better than the best before them; auto:
     when ten more are expected to raise the best accuracy by less than 0.2 points."""
+    stop_within: float | None = flag(None, metavar="25s", unset="no limit", parse=seconds)
+    """Time in which the search ends after Ctrl-C or SIGTERM. Trials may use the first 40 % of it to
+    finish their epoch."""
     address: str | None = flag(
         None, on_resume="place", metavar="ADDR", unset="RAY_ADDRESS, else a new local cluster"
     )
     """Address of a running Ray cluster."""
+    runtime_env: str | None = flag(
+        None, on_resume="place", metavar="FILE", unset="our code and settings"
+    )
+    """Runtime environment for the workers of the cluster at the address, as YAML or JSON, beside
+    our code and settings."""
     confirm_top: int = flag(3, hidden=True)
     """How many of the best configurations are run again; 0: none."""
     confirm_seeds: Count | None = flag(None, hidden=True)
@@ -155,7 +163,7 @@ class SearchSpec:
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         require(self.shots_seed >= 0, "shots_seed", "at least 0", self.shots_seed)
         require(self.limit is None or self.limit > 0, "limit", "at least 1", self.limit)
-        for name in ("time_budget", "trial_timeout"):
+        for name in ("time_budget", "trial_timeout", "stop_within"):
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0", value)
         self._check_reruns()

@@ -1,7 +1,9 @@
 """What the cluster offers to trials, and how many trials run side by side."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,10 @@ class Resources:
     gpus: float
     """Fraction of one GPU."""
     slots: int
+    follows: bool = False
+    """Whether the slots follow a cluster that grows and shrinks."""
+    shared: bool = False
+    """Whether other jobs may want the same cores."""
 
     @property
     def threads(self) -> int:
@@ -33,6 +39,12 @@ class Node:
 
     cpus: float
     gpus: float = 0
+
+    @classmethod
+    def of(cls, node: Mapping[str, Any]) -> Self:
+        """A node as Ray lists it."""
+        total = node["Resources"]
+        return cls(total.get("CPU", 0), total.get("GPU", 0))
 
     def slots(self, cpus: float, gpus: float) -> int:
         """How many trials of this size run on it at once.
@@ -68,22 +80,33 @@ def connected() -> Machine:
     """What the cluster offers to which this process is connected."""
     import ray  # Takes seconds to import.
 
-    totals = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return Machine(tuple(Node(total.get("CPU", 0), total.get("GPU", 0)) for total in totals))
+    return Machine(tuple(Node.of(node) for node in ray.nodes() if node["Alive"]))
 
 
-def resources(machine: Machine, cpus: float, gpus: float, max_concurrent: int | None) -> Resources:
+def slots(machine: Machine, cpus: float, gpus: float) -> int:
+    """How many trials of this size run on it at once."""
+    return sum(node.slots(cpus, gpus) for node in machine.nodes)
+
+
+def resources(
+    machine: Machine, cpus: float, gpus: float, max_concurrent: int | None, *, ours: bool = True
+) -> Resources:
     """The resources of trials that take `cpus` cores and the fraction `gpus` of a GPU.
 
-    Raises ValueError where not even one fits: Ray would wait for a larger node forever.
+    On a cluster that is not `ours`, nodes come and go: `max_concurrent` promises room for so many
+    trials, and without it the slots follow the cluster. Raises ValueError where not even one trial
+    fits: Ray would wait for a larger node forever.
     """
+    if max_concurrent is not None and not ours:
+        return Resources(cpus, gpus, max_concurrent, shared=True)
+    more = "" if ours else "; --max-concurrent N promises that nodes come which have room"
     if gpus > machine.gpus:
-        raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}")
-    slots = sum(node.slots(cpus, gpus) for node in machine.nodes)
-    if slots == 0:
+        raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}{more}")
+    fit = slots(machine, cpus, gpus)
+    if fit == 0:
         most = max((node.cpus for node in machine.nodes if node.gpus or not gpus), default=0)
         where = "the largest node with a GPU" if gpus else "the largest node"
         raise ValueError(
-            f"cpus_per_trial must be at most {most:g}, the cores of {where}; got {cpus:g}"
+            f"cpus_per_trial must be at most {most:g}, the cores of {where}; got {cpus:g}{more}"
         )
-    return Resources(cpus, gpus, min(slots, max_concurrent or slots))
+    return Resources(cpus, gpus, min(fit, max_concurrent or fit), not ours, not ours)

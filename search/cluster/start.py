@@ -5,8 +5,9 @@ import logging
 import os
 import secrets
 import signal
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +15,79 @@ import psutil
 import ray
 
 from search.cluster import scratch
+from search.cluster.address import no_connection, require_usable
+from search.cluster.code import CODE, PACKAGES
+from search.cluster.connection import watch_connection
+from search.cluster.runtime_env import runtime_env
 from search.cluster.watchdog import watch
-from search.cluster.workers import CODE, PRELOADED, forget, preloading
+from search.cluster.workers import PRELOADED, forget, preloading
 from trainables.parts.quote import reason
 
-OURS = ("search", "trainables", "spaces", "analysis")
 MAX_MISSED_HEARTBEATS = 1000
 """In effect no limit: a busy machine misses heartbeats, and the watchdog sees real deaths."""
 
 
 @contextlib.contextmanager
-def cluster(address: str | None = None, workers: int = 0) -> Iterator[None]:
+def cluster(
+    address: str | None = None, workers: int = 0, environment: str | None = None
+) -> Iterator[None]:
     """Connect to the cluster at `address`, or start a local one and remove it at the end.
 
     `workers`: how many worker processes will be needed at once. Ray starts one for each core; they
     import `PRELOADED` (some 300 MiB each) only where most of them are needed. A local cluster
-    listens on loopback only. Raises ValueError where no cluster answers at `address`, OSError where
-    none can be started.
+    listens on loopback only. `environment`: a file with a runtime environment for the workers of
+    the cluster at `address`. Raises ValueError where that is invalid or no cluster answers, OSError
+    where none can be started.
     """
     with contextlib.ExitStack() as stack:
-        folder, started = None, threading.Event()
-        if address is None:
+        folder, started, ships = None, threading.Event(), dict[str, Any]()
+        address = None if address == "local" else address
+        if address is not None:
+            ships = runtime_env(environment)
+            require_usable(address)
+        elif environment is not None:
+            raise ValueError(
+                "--runtime-env needs --address or RAY_ADDRESS: a local cluster has the environment"
+                " of this process"
+            )
+        else:
             folder = stack.enter_context(scratch.temporary_folder())
             # Without a token of our own, Ray writes one into the home folder.
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             _stay_on_loopback()
         stack.callback(forget)
+        stack.enter_context(_without_dumps())
         stack.callback(_shut_down)
         if folder:
             stack.enter_context(watch(started))
-        with contextlib.ExitStack() as environment:
+        with contextlib.ExitStack() as variables:
             if folder:
-                environment.enter_context(scratch.marked(folder))
+                variables.enter_context(scratch.marked(folder))
                 if preloads(workers):
-                    environment.enter_context(preloading(folder))
-            _connect(address, folder, workers)
+                    variables.enter_context(preloading(folder))
+            _connect(address, folder, workers, ships)
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
             # A worker's death is recorded in the study, without Ray's traceback in the terminal.
             logging.getLogger(name).setLevel(logging.CRITICAL)
         started.set()
+        if address is not None:
+            stack.enter_context(watch_connection())
         yield
 
 
-def _connect(address: str | None, folder: Path | None, workers: int) -> None:
+def _connect(
+    address: str | None, folder: Path | None, workers: int, ships: Mapping[str, Any]
+) -> None:
     """Call `ray.init` and turn whatever it raises into an error of one line."""
     before, own = signal.getsignal(signal.SIGTERM), ray._private.utils.set_sigterm_handler
     # Ray's handler of SIGTERM exits wherever the main thread happens to be. In a callback of fork
     # that is dropped, and leaves logging's lock held for ever; so ours stays while Ray starts.
     ray._private.utils.set_sigterm_handler = lambda handler: None
     try:
-        with contextlib.chdir(import_folder(Path.cwd())):
+        with _import_folder(shipped="py_modules" in ships) as current, contextlib.chdir(current):
             ray.init(
                 address=address or "local",
+                runtime_env=dict(ships) or None,
                 include_dashboard=False if folder else None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -76,7 +98,7 @@ def _connect(address: str | None, folder: Path | None, workers: int) -> None:
         raise KeyboardInterrupt from exit
     except Exception as error:  # Ray raises errors of its own, of Python's and of its libraries.
         if address:
-            raise ValueError(f"no Ray cluster answers at '{address}': {reason(error)}") from error
+            raise no_connection(address, error) from error
         raise OSError(f"Ray cannot be started: {reason(error)}") from error
     finally:
         ray._private.utils.set_sigterm_handler = own
@@ -85,12 +107,40 @@ def _connect(address: str | None, folder: Path | None, workers: int) -> None:
             signal.signal(signal.SIGTERM, before)
 
 
+@contextlib.contextmanager
+def _without_dumps() -> Iterator[None]:
+    """Keep the ends of raylets' logs, in colour, out of standard output.
+
+    Ray prints them where a node dies, also with `log_to_driver=False`.
+    """
+    module: Any = ray._private.worker
+    prints = module.print_to_stdstream
+    module.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        module.print_to_stdstream = prints
+
+
+@contextlib.contextmanager
+def _import_folder(*, shipped: bool) -> Iterator[Path]:
+    """The folder for `ray.init`; an empty one where the code is shipped.
+
+    There, another machine may have other code at the same path.
+    """
+    if not shipped:
+        yield import_folder(Path.cwd())
+    else:
+        with tempfile.TemporaryDirectory(prefix="empty-") as empty:
+            yield Path(empty)
+
+
 def import_folder(current: Path) -> Path:
     """The folder from which Ray's workers shall import first: Ray takes that of `ray.init`.
 
     The current one, unless it has modules under our names that are not this code.
     """
-    taken = any((current / name).exists() or (current / f"{name}.py").exists() for name in OURS)
+    taken = any((current / name).exists() or (current / f"{name}.py").exists() for name in PACKAGES)
     return CODE if taken else current
 
 

@@ -26,6 +26,7 @@ POLL_MILLISECONDS = 100
 RECORDED = "everything up to here is recorded; continue with --resume"
 """What a failing search adds to its error."""
 
+_hint = [RECORDED]
 _exiting = threading.RLock()
 _watched: dict[psutil.Process, str] = {}
 """The processes that are watched, with their names."""
@@ -40,6 +41,13 @@ def exit_now(code: int, message: str = "") -> NoReturn:
     os.write(2, message.encode())
     scratch.remove_all()
     os._exit(code)
+
+
+def hint(continue_with: str | None = None) -> str:
+    """What a failing search adds to its error; with the command to continue, once it is known."""
+    if continue_with is not None:
+        _hint[0] = f"everything up to here is recorded; continue with: {continue_with}"
+    return _hint[0]
 
 
 def ray_is_alive() -> bool:
@@ -86,7 +94,7 @@ def _watch(
                 _watched[process] = name
         for process, name in list(_watched.items()):
             if not _is_alive(process):
-                exit_now(FAILED, f"error: Ray's process {name} died; {RECORDED}\n")
+                exit_now(FAILED, f"error: Ray's process {name} died; {hint()}\n")
         deaths.poll(POLL_MILLISECONDS)
 
 
@@ -95,6 +103,11 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def is_ours() -> bool:
+    """Whether this process started the cluster that it is connected to."""
+    return any(ray_processes())
 
 
 def ray_processes() -> Iterator[tuple[psutil.Process, str]]:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import psutil
 
+from search.cluster.code import CODE
 from search.cluster.preloaded import READY
 from search.cluster.watchdog import ray_processes
 
-CODE = Path(__file__).parents[2]
-"""The folder that holds our packages."""
 PRELOADED = [
     "torch",
     "transformers.modeling_utils",

@@ -198,19 +198,19 @@ def _train_seeds(
     seeds = report_seeds(recipe.get("seed") or 0, number)
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     done: dict[int, Curve] = {}
+    ran: dict[int, full_runs.Run] = {}
     for run, trained, failure in full_runs.finished(runs):
         if failure:
             raise OSError(f"the run on seed {run.seed} failed: {failure}")
-        done[run.seed] = trained.epochs
+        done[run.seed], ran[run.seed] = trained.epochs, run
         accuracy = trained.epochs[-1]["best_validation_accuracy"]
         console.print(f"seed {run.seed}: validation {accuracy:.4f}")
     curves = {seed: done[seed] for seed in seeds}
     tests = {}
     if prepared.test is not None:
-        tested = full_runs.test(runs, per_run, prepared)
+        tested = full_runs.test([ran[seed] for seed in seeds], per_run, prepared)
         tests = {seed: one.scores for seed, one in zip(seeds, tested)}
-    best = next(run for run in runs if run.seed == best_seed(curves))
-    return Runs(curves, tests, ray.get(best.model))
+    return Runs(curves, tests, ray.get(ran[best_seed(curves)].model))
 
 
 def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:

@@ -99,7 +99,9 @@ CONFIG = Key[dict[str, Any]]("config", {})
 FAILURE = Key[str | None]("reason", None)
 """Why it failed."""
 WORKER_DIED = Key[bool]("died", False)
-"""Its worker died once; the trial was queued again."""
+"""Its worker died once on a living node; the trial was queued again."""
+NODES_LOST = Key[int]("nodes_lost", 0)
+"""How many nodes died under it; it was queued again each time."""
 DUPLICATE_OF = Key[int | None]("duplicate_of", None)
 """The trial that has the same configuration. This one was not run."""
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.text import duration
-from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.spec import SearchSpec
 from search.study import records
 from search.terminal.text import ago, difference, per_trial, sparkline
@@ -34,7 +34,7 @@ class LiveView:
     """What stays the same while a search runs."""
 
     spec: SearchSpec
-    resources: Resources
+    room: Room
     paper: Mapping[str, Any]
     """Trial 0's configuration, with which the others are compared."""
 
@@ -52,7 +52,11 @@ class LiveView:
         for trial in trials:
             states[trial.state].append(trial)
         running = states[TrialState.RUNNING]
-        counts = ", ".join(f"{len(states[state])} {name}" for state, name in STATES.items())
+        waiting = sum(trial.number in self.room.waiting for trial in running)
+        numbers = {state: len(trials) for state, trials in states.items()}
+        numbers[TrialState.RUNNING] -= waiting
+        counts = ", ".join(f"{numbers[state]} {name}" for state, name in STATES.items())
+        counts += f", {waiting} waiting for room" if waiting else ""
         finished, total = len(trials) - len(running), self.spec.trials
         bar = ProgressBar(
             max(1, total), finished, complete_style="green", finished_style="green", style="dim"
@@ -65,7 +69,7 @@ class LiveView:
             ),
             _two_sides(bar, f"{finished}/{total} trials"),
             _one_line(counts),
-            _one_line(f"{rate}{self.resources.slots} at a time, {per_trial(self.resources)}"),
+            _one_line(f"{rate}{self.room.slots} at a time, {per_trial(self.room.resources)}"),
             self.best(states[TrialState.COMPLETE]),
         ]
         room = max(1, height - HEADER_LINES - 1)
@@ -101,7 +105,9 @@ class LiveView:
                 str(trial.number),
                 f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(config)}",
                 f"{accuracies[-1]:.4f}" if accuracies else "",
-                sparkline(accuracies[-SPARKLINE_EPOCHS:]),
+                "waiting"
+                if trial.number in self.room.waiting
+                else sparkline(accuracies[-SPARKLINE_EPOCHS:]),
                 difference(config, self.paper),
             )
         return table

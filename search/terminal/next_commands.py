@@ -32,8 +32,10 @@ def predict(folder: Path) -> str:
 
 
 def resume(spec: SearchSpec) -> str:
-    """Continue a search."""
-    return f"{program('search.run')} --resume {spec.name}{spec.results_flag}"
+    """Continue a search, on the same cluster."""
+    flags = {"--address": spec.address, "--runtime-env": spec.runtime_env}
+    places = "".join(f" {flag} {shlex.quote(text)}" for flag, text in flags.items() if text)
+    return f"{program('search.run')} --resume {spec.name}{spec.results_flag}{places}"
 
 
 def sync(spec: SearchSpec) -> str:

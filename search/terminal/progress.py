@@ -11,7 +11,7 @@ from rich.constrain import Constrain
 from rich.live import Live
 
 from analysis.text import duration
-from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
@@ -39,11 +39,11 @@ class Progress:
         study: optuna.Study,
         spec: SearchSpec,
         paper: Mapping[str, Any],
-        resources: Resources,
+        room: Room,
         quiet: bool = False,
     ) -> None:
         self.console, self.study, self.spec = console, study, spec
-        self.view = LiveView(spec, resources, paper)
+        self.view = LiveView(spec, room, paper)
         self.began = time.monotonic()
         self.reported = {
             trial.number for trial in studies.trials(study) if trial.state.is_finished()

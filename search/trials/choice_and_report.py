@@ -137,7 +137,9 @@ class _ChoiceAndReport:
         done = (records.REPORT_RUNS, records.REPORT_FAILURES)
         what = f"training the winner, trial {winner}, for the report"
         new = self._start([(winner, seed) for seed in seeds], done, what)
+        ran: dict[int, Run] = {}
         for run, trained, failure in full_runs.finished(new, self.check):
+            ran[run.seed] = run
             if failure:
                 records.REPORT_FAILURES.add(self.study, run.trial, run.seed, failure)
             else:
@@ -151,7 +153,7 @@ class _ChoiceAndReport:
                 records.REPORT_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
             self._say(run, trained.epochs, failure)
         reported = records.REPORT_RUNS.of(self.study, winner)
-        self._test(winner, {run.seed: run for run in new}, [s for s in seeds if s in reported])
+        self._test(winner, ran, [s for s in seeds if s in reported])
 
     def _test(self, winner: int, new: dict[int, Run], seeds: Iterable[int]) -> None:
         """Test the winner's runs that were not tested yet.

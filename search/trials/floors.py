@@ -1,5 +1,6 @@
 """Floors: classifiers that take seconds. A recipe that does not beat them is not worth its time."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -35,7 +36,9 @@ class Floors:
         """What is recorded of each floor, by its regime."""
         self.failures: dict[str, str] = {}
         """Why a floor is missing."""
-        self._threads = ThreadPoolExecutor(resources.slots) if job.device == "cpu" else None
+        # A cluster may have room for more trials than this machine has cores.
+        self._width = min(resources.slots, os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(self._width) if job.device == "cpu" else None
         self._encoded: Future[ray.ObjectRef] | None = None
         self._pending: dict[Future[Any], str] = {}
         self._models: dict[str, ray.ObjectRef] = {}
@@ -51,7 +54,7 @@ class Floors:
             self._encoded = Future()
             self._encoded.set_result(join.remote(self.job, encode.remote(self.job, 0, 1)))
             return
-        count = min(self.resources.slots, frozen.chunk_count(self.prepared.data))
+        count = min(self._width, frozen.chunk_count(self.prepared.data))
         parts = [
             self._threads.submit(worker.encode, self.job, part, count) for part in range(count)
         ]
@@ -139,4 +142,4 @@ class Floors:
         if regime not in self._models:
             return full_runs.start(job, self.resources, 0, self.seed, config)
         model = self._models[regime]
-        return Run(job, 0, self.seed, config, model, model)
+        return Run(job, self.resources, 0, self.seed, config, model, model)

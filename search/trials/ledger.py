@@ -14,6 +14,7 @@ from search.study import patience, records
 from search.study.proposals import ask, first_trial_of_each
 from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
+from search.trials.faults import MAX_NODE_LOSSES, Fault
 
 MAX_EQUAL_FAILURES = 3
 """If that many trials fail first, all for one reason, the search stops: the reason is not
@@ -32,6 +33,8 @@ class Ledger:
         """Whether the space holds no other configuration."""
         self.write_error: OSError | None = None
         """Why the journal can no longer be written."""
+        self.setup_error: OSError | None = None
+        """Why no worker can be started, for no trial."""
         self._first_trials = first_trial_of_each(study)
         self._lost_workers: dict[str, str] = {}
         """Why the worker of a trial is about to end, if it said so."""
@@ -55,7 +58,8 @@ class Ledger:
     @property
     def stopping(self) -> bool:
         """Whether no trial starts any more, and none continues after its epoch."""
-        return self.write_error is not None or self.common_failure is not None or self.stop_asked()
+        broken = self.write_error or self.setup_error or self.common_failure
+        return broken is not None or self.stop_asked()
 
     @property
     def all_trials_started(self) -> bool:
@@ -108,25 +112,32 @@ class Ledger:
             self._close(ray_id, TrialState.FAIL)
         self._failures.append(reason)
 
-    def ended(self, ray_id: str, worker_died: bool) -> None:
-        """Ray is done with a trial.
+    def ended(self, ray_id: str, fault: Fault | None = None) -> None:
+        """Ray is done with a trial; `fault` says why its worker died, if it did.
 
-        If it is still in flight here, its worker died or the search was stopped: it is queued
-        again. A trial whose worker dies twice fails.
+        If it is still in flight here, it is queued again. A trial whose process dies twice fails; a
+        node that dies is not its fault.
         """
         if ray_id not in self.in_flight:
             return
-        if worker_died and not ray_is_alive():
+        if fault is not None and not ray_is_alive():
             return  # Ray itself is gone. The next process finds the trial running and repeats it.
         trial = self.in_flight[ray_id]
+        stored = self._stored(trial)
+        lost = records.NODES_LOST.read(stored) + (fault == Fault.NODE)
         reason = self._lost_workers.pop(ray_id, "its worker died twice: killed, or out of memory")
-        if worker_died and records.WORKER_DIED.recorded(self._stored(trial)):
+        if fault == Fault.PROCESS and records.WORKER_DIED.recorded(stored):
             self.fail(ray_id, reason)
+            return
+        if lost > MAX_NODE_LOSSES:
+            self.fail(ray_id, f"it lost {lost} nodes that died")
             return
         del self.in_flight[ray_id]
         with transaction(self.study):
-            if worker_died:
+            if fault == Fault.PROCESS:
                 records.WORKER_DIED.write(trial, True)
+            if fault == Fault.NODE:
+                records.NODES_LOST.write(trial, lost)
             requeue(self.study, trial.number)
 
     def _patience_is_spent(self) -> bool:

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from ray import tune
 from ray.tune.execution import class_cache
 
-from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.cluster.scratch import temporary_folder
 from search.cluster.workers import wait_for_workers
 from search.signals import Stop
@@ -28,6 +28,8 @@ from search.trials.worker import Job
 for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE):
     variables.clear()
 
+NO_LIMIT = 10**6
+
 
 class Ending(enum.Enum):
     """Why no more trials are run."""
@@ -40,14 +42,12 @@ class Ending(enum.Enum):
     COMMON_FAILURE = "its first trials failed for one reason"
 
 
-def tune_study(
-    spec: SearchSpec, study: optuna.Study, job: Job, resources: Resources, stop: Stop
-) -> Ending:
+def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, room: Room, stop: Stop) -> Ending:
     """Run trials until the study has `spec.trials`, the space is exhausted, the time budget or the
     patience is spent, or the user stops.
 
     No trial is left RUNNING: interrupted ones are queued again. Raises OSError if the journal can
-    no longer be written.
+    no longer be written, or no worker can be started.
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
     if ledger.all_trials_started:
@@ -55,10 +55,12 @@ def tune_study(
     wait_for_workers(lambda: stop.asked)
     started = time.monotonic()
     with temporary_folder() as scratch:
-        _tuner(spec, ledger, job, resources, str(scratch)).fit()
+        _tuner(spec, ledger, job, room, stop, str(scratch)).fit()
     if ledger.write_error is not None:
         raise ledger.write_error
     interrupt(study)
+    if ledger.setup_error is not None:
+        raise ledger.setup_error
     if stop.asked:  # Even if the last trial has ended meanwhile: no choice run starts after ^C.
         return Ending.INTERRUPTED
     if ledger.common_failure:
@@ -75,21 +77,23 @@ def tune_study(
 
 
 def _tuner(
-    spec: SearchSpec, ledger: Ledger, job: Job, resources: Resources, scratch: str
+    spec: SearchSpec, ledger: Ledger, job: Job, room: Room, stop: Stop, scratch: str
 ) -> tune.Tuner:
     # Tune's handler would end trials in the middle of an epoch; ours lets them finish it.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    # Tune fixes its limits when it starts. The searcher's own follows the cluster.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(NO_LIMIT)
+    searcher = StudySearcher(ledger, room)
     trainable: Any = tune.with_resources(
         tune.with_parameters(worker.trial, job=job, seed=spec.seed),
-        {"cpu": resources.cpus, "gpu": resources.gpus},
+        {"cpu": room.resources.cpus, "gpu": room.resources.gpus},
     )
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(ledger),
-            scheduler=StudyScheduler(ledger),
+            search_alg=searcher,
+            scheduler=StudyScheduler(searcher, lambda: stop.trials_end),
             num_samples=-1,
-            max_concurrent_trials=resources.slots,
             time_budget_s=spec.time_budget,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,

@@ -170,15 +170,21 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
 
 
 @functools.cache
-def task(function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1) -> Any:
-    """A function as a Ray task, which is tried again once if its worker dies.
+def task(
+    function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1, retries: int = 1
+) -> Any:
+    """A function as a Ray task, which is tried again so often if its worker dies.
 
     On a GPU each call has its own process: an idle one would keep CUDA's context and memory, and
     stay on its first GPU when it is used again. On a CPU workers stay warm, because their imports
     take seconds. (Ray takes `max_calls` from the decorator only.)
     """
     return ray.remote(
-        num_cpus=cpus, num_gpus=gpus, num_returns=outputs, max_retries=1, max_calls=1 if gpus else 0
+        num_cpus=cpus,
+        num_gpus=gpus,
+        num_returns=outputs,
+        max_retries=retries,
+        max_calls=1 if gpus else 0,
     )(function)
 
 

@@ -151,12 +151,46 @@ def test_the_flags_are_the_documented_ones() -> None:
         for option in action.option_strings
         if option.startswith("--")
     }
-    documented = """--help --regime --trials --data --text-column --label-column --limit --shots
-        --model --shots-seed --epochs --seed --name --sampler --scheduler --grace
-        --reduction-factor --gpus-per-trial --cpus-per-trial --max-concurrent
-        --time-budget --trial-timeout --patience --address --confirm --no-confirm
-        --report-seeds --fix --precision --tracking-uri --results --resume
-        --start-or-resume --cold --dry-run --quiet"""
+    documented = """
+        --address
+        --cold
+        --confirm
+        --cpus-per-trial
+        --data
+        --dry-run
+        --epochs
+        --fix
+        --gpus-per-trial
+        --grace
+        --help
+        --label-column
+        --limit
+        --max-concurrent
+        --model
+        --name
+        --no-confirm
+        --patience
+        --precision
+        --quiet
+        --reduction-factor
+        --regime
+        --report-seeds
+        --results
+        --resume
+        --runtime-env
+        --sampler
+        --scheduler
+        --seed
+        --shots
+        --shots-seed
+        --start-or-resume
+        --stop-within
+        --text-column
+        --time-budget
+        --tracking-uri
+        --trial-timeout
+        --trials
+    """
     assert flags == set(documented.split())
     assert all(action.help for action in arguments.parser()._actions)
 

@@ -86,6 +86,16 @@ def test_a_trial_that_fits_on_no_node_is_refused(cpus: float, gpus: float, said:
     assert str(refused.value) == said
 
 
+def test_on_somebody_elses_cluster_room_is_promised_or_follows_the_nodes() -> None:
+    empty = machine((0, 0))
+    with pytest.raises(ValueError, match=r"at most 0, .*; --max-concurrent N promises that nodes"):
+        resources(empty, 1, 0, None, ours=False)
+    promised = resources(empty, 1, 0, 7, ours=False)
+    assert promised.slots == 7 and not promised.follows
+    found = resources(machine((2, 0)), 1, 0, None, ours=False)
+    assert found.slots == 2 and found.follows
+
+
 def test_a_gpu_is_refused_where_there_is_none() -> None:
     with pytest.raises(ValueError, match="gpus_per_trial must be 0 where there is no GPU"):
         resources(machine((8, 0)), 1, 0.5, None)
@@ -188,11 +198,11 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "error: torch cannot use Ray's GPUs ("),
-        (["--gpus-per-trial", "0.5"], "error: torch cannot use Ray's GPUs ("),
+        ([], "torch cannot use Ray's GPUs ("),
+        (["--gpus-per-trial", "0.5"], "torch cannot use Ray's GPUs ("),
         (
             ["--cpus-per-trial", "3", "--gpus-per-trial", "0"],
-            "error: cpus_per_trial must be at most 2, the cores of the largest node; got 3",
+            "cpus_per_trial must be at most 2, the cores of the largest node; got 3",
         ),
     ],
 )
@@ -214,7 +224,6 @@ def test_an_impossible_request_to_the_cluster_is_one_line(
         *flags,
     ]
     done = run(*argv, *inputs.sources, timeout=120, **unequal.environment, PYTHONPATH=str(ROOT))
-    assert done.returncode == 2 and done.stderr.startswith(said) and done.stderr.count("\n") == 1, (
-        done.stderr
-    )
+    assert done.returncode == 2 and done.stderr.startswith("error: "), done.stderr
+    assert said in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not (inputs.results / "no").exists()

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from search.cluster.start import CODE, import_folder
+from search.cluster.code import CODE
+from search.cluster.start import import_folder
 
 
 def test_workers_import_our_code_where_a_folder_has_modules_of_its_names(tmp_path: Path) -> None:

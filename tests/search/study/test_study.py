@@ -19,6 +19,7 @@ from search.study import records
 from search.study import study as studies
 from search.study.journal import repair
 from search.study.proposals import ask
+from search.trials.faults import Fault
 from search.trials.ledger import Ledger
 from trainables.parts.data.corpus import Corpus, Split
 
@@ -132,9 +133,9 @@ def test_states_are_honest(tmp_path: Path) -> None:
         assert ledger.report(ray_id, epoch(1, 0.8 + 0.1 * number))
     assert not ledger.report("d", epoch(1, 0.05))
     ledger.report("e", {FAILED: "FloatingPointError: the loss became nan in epoch 1"})
-    ledger.ended("f", worker_died=True)
+    ledger.ended("f", Fault.PROCESS)
     ledger.ask("f")
-    ledger.ended("f", worker_died=True)
+    ledger.ended("f", Fault.PROCESS)
     ledger.report("a", epoch(2, 0.7))
     ledger.report("a", epoch(3, 0.6, best=0.7))
     ledger.report("a", {FINISHED: True})
@@ -289,10 +290,10 @@ def test_a_worker_that_dies_is_given_one_more_and_then_the_trial_fails(tmp_path:
     ledger = Ledger(studies.open_study(made), made)
     ledger.ask("a")
     ledger.report("a", epoch(1, 0.5))
-    ledger.ended("a", worker_died=True)
+    ledger.ended("a", Fault.PROCESS)
     again = ledger.ask("b")
     assert again is not None and again.number == 0
-    ledger.ended("b", worker_died=True)
+    ledger.ended("b", Fault.PROCESS)
     (trial,) = studies.trials(ledger.study)
     assert trial.state == TrialState.FAIL and "died twice" in (records.FAILURE.read(trial) or "")
     assert records.epochs(trial) == [epoch(1, 0.5)]

@@ -18,6 +18,7 @@ import trainables
 from analysis.text import duration
 from search import pipeline
 from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.polling import polling
 from search.reports import ENDED_AT, FAILED, FINISHED
 from search.spec import SearchSpec
@@ -102,7 +103,7 @@ def terminal(width: int = 80, height: int = 24) -> Console:
 def test_a_file_gets_one_line_for_each_trial(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
-    progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {}, HERE)
+    progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {}, Room(HERE))
     progress.reported.clear()
     progress.update()
     progress.update()
@@ -116,7 +117,7 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
     console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
-    with Progress(console, study, made, {"dropout": 0.9}, HERE) as progress:
+    with Progress(console, study, made, {"dropout": 0.9}, Room(HERE)) as progress:
         progress.update()
     seen = out.getvalue()
     head = (
@@ -128,6 +129,22 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     )
     for words in (*head, "best so far: 0.5000  trial 0, just now", "1/9", "0.5000    ▅"):
         assert words in seen
+
+
+def test_a_trial_without_a_worker_waits_for_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, study = grown(tmp_path)
+    room = Room(HERE)
+    progress = Progress(terminal(), study, made, {}, room)
+    (running,) = [t.number for t in studies.trials(study) if t.state == TrialState.RUNNING]
+    began = time.monotonic()
+    for seconds, counts in ((0, "1 running,"), (5, "0 running,")):
+        monkeypatch.setattr(time, "monotonic", lambda then=began + seconds: then)
+        room.without_worker([running])
+        with progress.console.capture() as seen:
+            progress.console.print(progress.render(studies.trials(study)))
+        assert counts in seen.get() and ("1 waiting for room" in seen.get()) == (seconds > 0)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +165,7 @@ def test_long_lines_of_the_live_view_end_in_an_ellipsis(
 ) -> None:
     made, study = crowds[running]
     gpus = Resources(cpus=0.25, gpus=0.03125, slots=running)
-    progress = Progress(terminal(width), study, made, {}, gpus)
+    progress = Progress(terminal(width), study, made, {}, Room(gpus))
     progress.finished_before -= 100
     lines = shown(progress)
     assert len(lines) <= 24 and all(len(line) <= width for line in lines)
@@ -205,7 +222,7 @@ def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
     """A search that is resumed at 398 trials, and sees two end in an hour: half a day is left for
     the 24 that are lacking."""
     made, study = crowded(tmp_path, 2, trials=424)
-    progress = Progress(terminal(), study, made, {}, HERE)
+    progress = Progress(terminal(), study, made, {}, Room(HERE))
     assert progress.eta(398) == "time left unknown"
     progress.began -= 3600
     assert (round(3600 * progress.trials_per_second(400), 2), progress.eta(400)) == (
@@ -213,7 +230,7 @@ def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
         "12h00m of trials left",
     )
     limited = Progress(
-        terminal(), study, spec(tmp_path, name="t", trials=424, time_budget=7200.0), {}, HERE
+        terminal(), study, spec(tmp_path, name="t", trials=424, time_budget=7200.0), {}, Room(HERE)
     )
     assert limited.eta(398) == "2h00m of trials left"
     assert progress.eta(424) == "no trials left"  # and the choice runs begin
@@ -221,7 +238,9 @@ def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
 
 def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
     made, study = grown(tmp_path)
-    progress = Progress(terminal(), study, made, trainables.load("llrd").Config().to_dict(), HERE)
+    progress = Progress(
+        terminal(), study, made, trainables.load("llrd").Config().to_dict(), Room(HERE)
+    )
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
     best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
     assert (
@@ -239,7 +258,7 @@ def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
 def test_a_search_that_stops_says_so_once_and_when(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
-    with Progress(Console(file=out, width=80), study, made, {}, HERE) as progress:
+    with Progress(Console(file=out, width=80), study, made, {}, Room(HERE)) as progress:
         progress.print_stopping()
         progress.print_stopping()
     said = r"stopping after this epoch \(about [\d.]+s; press again to abort\)\n"
@@ -271,7 +290,7 @@ def test_the_live_view_leaves_room_for_what_the_terminal_echoes(tmp_path: Path) 
     out = io.StringIO()
     made, study = grown(tmp_path)
     console = Console(file=out, width=60, height=24, force_terminal=True, color_system=None)
-    with Progress(console, study, made, {"dropout": 0.9}, HERE) as progress:
+    with Progress(console, study, made, {"dropout": 0.9}, Room(HERE)) as progress:
         progress.update()
         lines = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue()).splitlines()
     assert 40 < max(len(line.rstrip("\r")) for line in lines) <= 60 - len("^C")
@@ -288,7 +307,7 @@ def test_an_unchanged_view_is_redrawn_once_a_second(
         drawn.append(len(trials))
         return ""
 
-    with Progress(terminal(), study, made, {}, HERE) as progress:
+    with Progress(terminal(), study, made, {}, Room(HERE)) as progress:
         monkeypatch.setattr(progress, "render", render)
         for _ in range(5):
             progress.update()
@@ -305,7 +324,7 @@ def test_each_reason_of_failure_is_printed_once_even_if_quiet(
     out = io.StringIO()
     made, study = grown(tmp_path)
     progress = Progress(
-        Console(file=out, width=80, force_terminal=terminal), study, made, {}, HERE, quiet
+        Console(file=out, width=80, force_terminal=terminal), study, made, {}, Room(HERE), quiet
     )
     assert (progress.live is None) == quiet
     progress.reported.clear()
@@ -391,7 +410,7 @@ def test_no_color_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     out = io.StringIO()
     made, study = grown(tmp_path)
     with Progress(
-        Console(file=out, width=80, force_terminal=True), study, made, {}, HERE
+        Console(file=out, width=80, force_terminal=True), study, made, {}, Room(HERE)
     ) as progress:
         progress.update()
     assert "\x1b[32m" not in out.getvalue() and "\x1b[1;32m" not in out.getvalue()

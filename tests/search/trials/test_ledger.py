@@ -19,13 +19,16 @@ from optuna.trial import TrialState
 
 import spaces
 import trainables
+from search.cluster.resources import Resources
+from search.cluster.room import Room
 from search.reports import FINISHED
 from search.study import records
 from search.study import study as studies
 from search.study.configuration import configuration, point_parameters
 from search.study.journal import MORE, repair
+from search.trials.faults import Fault
 from search.trials.ledger import Ledger
-from search.trials.ray_adapters import StudyScheduler
+from search.trials.ray_adapters import StudyScheduler, StudySearcher
 from tests import tiny
 from tests.processes import run
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
@@ -52,7 +55,7 @@ def test_what_follows_from_an_event_is_one_entry(tmp_path: Path) -> None:
     assert ledger.ask("e") is not None
     assert ledger.report("b", {**report(1, 1), "validation_accuracy": 0.9})
     assert not ledger.report("c", {**report(2, 1), "validation_accuracy": 0.1})
-    ledger.ended("d", worker_died=True)
+    ledger.ended("d", Fault.PROCESS)
     ledger.report("b", {FINISHED: True})
     found = entries(path)[before:]
     assert len(found) == 5 and len(found[0]) > 5
@@ -182,7 +185,8 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     made = spec(tmp_path, trial_timeout=1.0)
     ledger = resumed(made)
     ledger.ask("a")
-    scheduler = StudyScheduler(ledger)
+    room = Room(Resources(cpus=1, gpus=0, slots=1))
+    scheduler = StudyScheduler(StudySearcher(ledger, room))
     scheduler.started["a"] = -1e9
     overdue: Any = SimpleNamespace(trial_id="a", status="RUNNING")
     with full_disk(made.folder / studies.JOURNAL):

@@ -29,6 +29,7 @@ from search.reports import FAILED, FINISHED
 from search.spec import Sampler, Scheduler, SearchSpec
 from search.study import records
 from search.study import study as studies
+from search.trials.faults import Fault
 from search.trials.ledger import Ledger
 
 EPOCHS, TRIALS = 12, 12
@@ -271,7 +272,7 @@ class Search(RuleBasedStateMachine):
         """A worker dies, or Ray takes it away."""
         ray_id = data.draw(st.sampled_from(sorted(self.running)))
         number, _ = self.running[ray_id]
-        self.ledger.ended(ray_id, worker_died=died)
+        self.ledger.ended(ray_id, Fault.PROCESS if died else None)
         self.deaths[number] = self.deaths.get(number, 0) + died
         if self.deaths[number] == 2 and died:
             self.calm.report(str(number), {FAILED: "its worker died twice"})

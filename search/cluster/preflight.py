@@ -1,0 +1,101 @@
+"""Before a search: can every node that would host a trial run one, with the same result?"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from search.cluster.look import NodeReport, look, software
+from search.cluster.resources import Node
+from search.cluster.watchdog import is_ours
+from trainables.parts.quote import reason
+
+QUERY_GPU_FRACTION = 0.01
+"""Fraction of a GPU that the query itself reserves."""
+SECONDS = 60.0
+"""How long the nodes may take, side by side."""
+
+
+def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
+    """What each node says that has room for a trial of this size; `module` is what trials run.
+
+    Nodes of a local cluster of our own are asked for their GPU only. Raises ValueError with the
+    node and what is wrong with it.
+    """
+    ours = is_ours()
+    nodes = [
+        node
+        for node in ray.nodes()
+        if node["Alive"] and (gpus or not ours) and Node.of(node).slots(cpus, gpus)
+    ]
+    plain, with_gpu = ray.remote(num_cpus=0)(look), _with_gpu(look)
+    queries = {
+        (with_gpu if gpus else plain)
+        .options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+        .remote(None if ours else module, gpu=gpus > 0): node
+        for node in nodes
+    }
+    if not queries:
+        return []
+    ready, late = ray.wait(list(queries), num_returns=len(queries), timeout=SECONDS)
+    found, wrong = [], []
+    for query in ready:
+        try:
+            found.append(ray.get(query))
+            problem = _problem(found[-1], compared=not ours)
+        except ray.exceptions.RayError as error:
+            problem = import_failure(error) or reason(error)
+        if problem:
+            wrong.append((queries[query], problem))
+    busy = ", or all of its GPUs are taken" if gpus else ""
+    wrong += [(queries[query], f"it did not answer within {SECONDS:g} s{busy}") for query in late]
+    for query in late:
+        ray.cancel(query, force=True)
+    _require_none(wrong)
+    return found
+
+
+def _with_gpu(function: Any) -> Any:
+    return ray.remote(num_cpus=0, num_gpus=QUERY_GPU_FRACTION, max_calls=1)(function)
+
+
+def _problem(report: NodeReport, *, compared: bool) -> str | None:
+    """What is wrong with a node, next to this machine."""
+    if report.no_card:
+        return (
+            f"torch cannot use Ray's GPUs ({report.no_card}); install a torch that can, or use"
+            " --gpus-per-trial 0"
+        )
+    if not compared:
+        return None
+    theirs, here = report.software, software()
+    if theirs.python != here.python:
+        return f"it has Python {theirs.python}; this machine has {here.python}"
+    for name, number in here.libraries.items():
+        if theirs.libraries.get(name) != number:
+            return (
+                f"it has {name} {theirs.libraries.get(name, 'nowhere')}; this machine has {number}"
+            )
+    if theirs.code != here.code:
+        return "its code of Regimen differs from this machine's; remove it there, or update it"
+    return None
+
+
+def import_failure(error: BaseException) -> str | None:
+    """Of an error in a worker, the line that says which import failed."""
+    found = re.findall(r"(?:ModuleNotFoundError|ImportError): [^\n]+", str(error))
+    return found[-1].strip() if found else None
+
+
+def _require_none(wrong: Sequence[tuple[dict[str, Any], str]]) -> None:
+    """Raise ValueError where a node that is still there has a problem."""
+    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]} if wrong else set()
+    wrong = [(node, problem) for node, problem in wrong if node["NodeID"] in alive]
+    if not wrong:
+        return
+    (node, problem), more = wrong[0], len(wrong) - 1
+    others = f" (and {more} more node{'s' if more > 1 else ''})" if more else ""
+    where = f"node {node['NodeManagerAddress']} ({node['NodeManagerHostname']}){others}: "
+    raise ValueError(f"{'' if is_ours() else where}{problem}")

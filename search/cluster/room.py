@@ -1,0 +1,74 @@
+"""How many trials may be open at once, as the cluster grows and shrinks, and which of them wait."""
+
+import contextlib
+import time
+from collections.abc import Iterable
+
+import ray
+
+from search.cluster.resources import Resources, connected, slots
+
+REFRESH_SECONDS = 10.0
+"""Between two looks at the cluster."""
+WAITING_SECONDS = 3.0
+"""A trial that has had no worker for so long waits for room. A new worker takes about as long."""
+HANDOVER_SECONDS = 60.0
+"""Between two workers that are given up for other jobs: a new one costs seconds of a core."""
+
+
+class Room:
+    """The open trials of a search on its cluster."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.slots = resources.slots
+        """How many trials may be open."""
+        self.waiting: frozenset[int] = frozenset()
+        """The numbers of the open trials that have had no worker for some seconds."""
+        self._since: dict[int, float] = {}
+        self._others_wait = False
+        self._read = self._handed_over = time.monotonic()
+
+    def refresh(self) -> None:
+        """Look at the cluster, if the last look was long ago."""
+        if not self.resources.shared or time.monotonic() < self._read + REFRESH_SECONDS:
+            return
+        self._read = time.monotonic()
+        if self.resources.follows:
+            self.slots = slots(connected(), self.resources.cpus, self.resources.gpus)
+        with contextlib.suppress(Exception):  # An interface of Ray that may change.
+            # Without a trial of ours that waits, all that wait are others'.
+            waiting = _waiting_requests(self.resources.cpus, self.resources.gpus)
+            self._others_wait = waiting > 0 and not self._since
+
+    def hands_over(self) -> bool:
+        """Whether a worker without a trial is to be given up, because another job waits for it.
+
+        A search whose own trials wait gives up none, so two of them do not take turns for ever.
+        """
+        now = time.monotonic()
+        if not self._others_wait or self._since or now < self._handed_over + HANDOVER_SECONDS:
+            return False
+        self._others_wait, self._handed_over = False, now
+        return True
+
+    def without_worker(self, numbers: Iterable[int]) -> None:
+        """Say which open trials have no worker at the moment."""
+        now = time.monotonic()
+        self._since = {number: self._since.get(number, now) for number in numbers}
+        self.waiting = frozenset(
+            number for number, since in self._since.items() if now - since > WAITING_SECONDS
+        )
+
+
+def _waiting_requests(cpus: float, gpus: float) -> int:
+    """How many tasks and actors of all jobs wait that would fit into a trial's place."""
+    from ray.autoscaler.v2.sdk import get_cluster_resource_state
+
+    client = ray._private.worker.global_worker.gcs_client
+    found = 0
+    for waiting in get_cluster_resource_state(client).pending_resource_requests:
+        wanted = dict(waiting.request.resources_bundle)
+        fits = wanted.pop("CPU", 0.0) <= cpus and wanted.pop("GPU", 0.0) <= gpus and not wanted
+        found += waiting.count if fits else 0
+    return found

@@ -1,0 +1,272 @@
+"""A search on somebody else's cluster: real nodes, which do not have our code, come and go."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from search.study import records
+from search.study import study as studies
+from tests.processes import ROOT, Inputs, run, wait_for
+from tests.ray_nodes import RayNodes, ray_nodes
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "a" * 64
+HOLD = """
+import sys, ray
+ray.init(address=sys.argv[1], log_to_driver=False)
+@ray.remote(num_cpus=1)
+class Held:
+    def there(self): return True
+held = [Held.remote() for _ in range(int(sys.argv[2]))]
+ray.get([one.there.remote() for one in held])
+print("held", flush=True)
+sys.stdin.read()
+"""
+"""Another job, which holds so many cores."""
+
+
+DEATHS = """
+import json, os, sys, time
+from search.cluster.start import cluster
+from search.trials.faults import fault_of_run, fault_of_trial, living_nodes
+with cluster(sys.argv[1]):
+    import ray
+    @ray.remote
+    class Trial:
+        def pid(self): return os.getpid()
+        def work(self): time.sleep(300)
+    @ray.remote(max_retries=0)
+    def run(made):
+        if made: return bytes(10**6)
+        time.sleep(300)
+    there = {"num_cpus": 1, "resources": {"doomed": 1}}
+    trials = [Trial.options(**there).remote() for _ in range(2)]
+    pids = ray.get([trial.pid.remote() for trial in trials])
+    model = run.options(**there).remote(True)
+    ray.wait([model], fetch_local=False)
+    working, long = [trial.work.remote() for trial in trials], run.options(**there).remote(False)
+    nodes, found = living_nodes(), {}
+
+    def failure(name, reference):
+        try:
+            ray.get(reference)
+        except ray.exceptions.RayError as error:
+            found[name] = [fault_of_trial(error).name, fault_of_run(error, nodes, print).name]
+
+    time.sleep(1)
+    os.kill(pids[0], 9)
+    failure("process", working[0])
+    os.killpg(int(sys.argv[2]), 9)
+    failure("trial", working[1]), failure("run", long), failure("model", model)
+    print(json.dumps(found), flush=True)
+    os._exit(0)
+"""
+"""A driver that sees a process die, and then the node of a trial, a run and a model."""
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path, which Ray's sockets need."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="n") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[RayNodes]:
+    """A cluster that wants a token."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="n") as folder:
+        secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+        with ray_nodes(Path(folder), 1, **secret) as nodes:
+            yield nodes
+
+
+@contextlib.contextmanager
+def other_job(nodes: RayNodes, cores: int) -> Iterator["subprocess.Popen[str]"]:
+    """Another job on the cluster, which holds so many cores."""
+    argv = [sys.executable, "-c", HOLD, nodes.address, str(cores)]
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(argv, cwd=nodes.folder, env=environment, **pipes) as job:
+        try:
+            assert job.stdout and job.stdout.readline() == "held\n"
+            yield job
+        finally:
+            job.kill()
+
+
+class Search:
+    """A search in a process of its own, started in an empty folder: nodes get no path to our
+    code."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        nodes: RayNodes,
+        name: str,
+        *flags: str,
+        resume: bool = False,
+        **env: str,
+    ) -> None:
+        self.folder, empty = inputs.results / name, nodes.folder / "empty"
+        empty.mkdir(exist_ok=True)
+        which = ["--resume" if resume else "--name", name]
+        argv = ["search.run", "--regime", "llrd_warmup", *which, *inputs.sources]
+        argv += ["--address", nodes.address, "--no-confirm", *flags]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *argv],
+            cwd=empty,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        )
+
+    def __enter__(self) -> "Search":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def trials(self) -> list[FrozenTrial]:
+        with contextlib.suppress(ValueError, KeyError):
+            return studies.read_study(self.folder).get_trials(deepcopy=False)
+        return []
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds while the search runs."""
+
+        def holds() -> bool:
+            assert self.process.poll() is None, self.process.communicate()
+            return condition()
+
+        wait_for(holds, 240)
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for the end: exit code, standard output and standard error."""
+        out, err = self.process.communicate(timeout=300)
+        return self.process.returncode, out, err
+
+
+def states(search: Search) -> list[TrialState]:
+    return [trial.state for trial in search.trials()]
+
+
+def trains_on(node: "subprocess.Popen[bytes]") -> bool:
+    """Whether a process of this node runs a trial."""
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(node.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if "ImplicitFunc.train" in process.name() or any(
+                    "ImplicitFunc.train" in word for word in process.cmdline()
+                ):
+                    return True
+    return False
+
+
+def test_trials_follow_nodes_that_come_and_go(short: Path, inputs: Inputs) -> None:
+    """The code travels; a node that joins is used; one that is killed takes no trial along."""
+    flags = ["--trials", "5", "--epochs", "300", "--scheduler", "none"]
+    with ray_nodes(short, 1, 1) as nodes, Search(inputs, nodes, "follow", *flags) as search:
+        search.wait(lambda: trains_on(nodes.nodes[1]))
+        nodes.kill(nodes.nodes[1])
+        search.wait(lambda: any(map(records.NODES_LOST.recorded, search.trials())))
+        joined = nodes.join(1)
+        search.wait(lambda: trains_on(joined))
+        code, out, err = search.end()
+    assert code == 0, (out, err)
+    assert err == ""
+    trials = [trial for trial in search.trials() if trial.number < 5]
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+    assert any(map(records.NODES_LOST.recorded, trials))
+    assert not any(map(records.WORKER_DIED.recorded, trials))
+
+
+def test_a_dead_node_is_told_from_a_dead_process(short: Path) -> None:
+    with ray_nodes(short, 1) as nodes:
+        doomed = nodes.join(4, '--resources={"doomed": 4}')
+        argv = [sys.executable, "-c", DEATHS, nodes.address, str(doomed.pid)]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["process"][0] == "PROCESS" and found["trial"][0] == "NODE"
+    assert found["run"][1] == "NODE" and found["model"][1] == "NODE"
+
+
+def test_a_node_without_the_code_is_named_before_the_search_begins(
+    short: Path, inputs: Inputs
+) -> None:
+    """A job with a working directory of its own brings its code, and here it does not."""
+    (short / "job").mkdir()
+    (short / "job" / "notes").write_text("no code")
+    job = json.dumps({"runtime_env": {"working_dir": str(short / "job")}})
+    with (
+        ray_nodes(short, 1) as nodes,
+        Search(inputs, nodes, "bare", RAY_JOB_CONFIG_JSON_ENV_VAR=job) as search,
+    ):
+        code, _, err = search.end()
+    assert code == 2
+    assert re.fullmatch(r"error: node [\d.]+ \(.+\): ModuleNotFoundError: .* 'search'\n", err), err
+    assert not search.folder.exists()
+
+
+def test_the_end_is_soon_and_says_how_to_continue(short: Path, inputs: Inputs) -> None:
+    """After SIGTERM trials without a worker do not wait for one; a lost head ends the search."""
+    flags = ["--trials", "3", "--epochs", "300", "--scheduler", "none", "--stop-within", "60s"]
+    with ray_nodes(short, 1) as nodes, other_job(nodes, 1) as other:
+        with Search(inputs, nodes, "ends", *flags) as search:
+            search.wait(lambda: states(search).count(TrialState.RUNNING) == 1)
+            search.process.send_signal(signal.SIGTERM)
+            code, out, err = search.end()
+        again = f"search.run --resume ends --results {inputs.results} --address {nodes.address}"
+        assert code == 130 and f"stopped. Continue with: python -m {again}\n" in out, (out, err)
+        assert TrialState.RUNNING not in states(search) and err == ""
+        other.kill()
+        with Search(inputs, nodes, "ends", *flags, resume=True) as search:
+            search.wait(lambda: trains_on(nodes.nodes[0]))
+            nodes.kill(nodes.nodes[0])
+            code, _, err = search.end()
+        assert code == 1 and err.startswith("error: "), err
+        assert f"continue with: python -m {again}\n" in err and err.count("\n") == 1, err
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (None, "wants a token, and there is none; set RAY_AUTH_TOKEN"),
+        ("b" * 64, "refuses the token from RAY_AUTH_TOKEN"),
+    ],
+)
+def test_a_cluster_that_wants_a_token_says_so_in_one_line(
+    token: str | None, said: str, guarded: RayNodes, inputs: Inputs, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {}
+    if token is not None:
+        given = {"RAY_AUTH_TOKEN": token, "RAY_AUTH_MODE": "token"}
+    argv = ["search.run", "--regime", "untuned", "--address", guarded.address, *inputs.sources]
+    done = run(*argv, HOME=str(tmp_path), **given)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done
+
+
+def test_the_token_in_the_home_folder_is_used_where_it_is_wanted(
+    guarded: RayNodes, inputs: Inputs, tmp_path: Path
+) -> None:
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text(TOKEN)
+    flags = ["--trials", "1", "--epochs", "1"]
+    with Search(inputs, guarded, "guarded", *flags, HOME=str(tmp_path)) as search:
+        code, out, err = search.end()
+    assert code == 0 and "1 complete" in out, (out, err)
