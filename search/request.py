@@ -13,6 +13,7 @@ from search.folders import SPEC, folder_of
 from search.inputs import default_sources
 from search.spec import SearchSpec
 from search.study.configuration import searched_regimes
+from trainables.parts.data.reading import Reading
 from trainables.parts.quote import quoted
 
 
@@ -88,16 +89,7 @@ def _together(specs: Sequence[SearchSpec]) -> tuple[str, list[SearchSpec]]:
     raise ValueError(f"no free name for a search in '{specs[0].results}'")
 
 
-INPUTS = (
-    "data",
-    "text_column",
-    "label_column",
-    "limit",
-    "model",
-    "max_tokens",
-    "cpus_per_trial",
-    "precision",
-)
+INPUTS = ("data", "model", "max_tokens", "cpus_per_trial", "precision", *Reading.__annotations__)
 """What all searches of a command share."""
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import ray
 import torch
-from search.cluster.gpus import cards
 
 import trainables
+from search.cluster.preflight import preflight
 from search.cluster.start import cluster
 from search.spec import SearchSpec
 from search.trials import worker
@@ -175,7 +175,8 @@ def test_as_many_trials_fit_as_the_measurement_promises(regime: str, tmp_path: P
     """The most expensive configuration on a BERT-base, at most eight at the same time."""
     spec = SearchSpec(regime=regime, data="embedded", model="minilm", cpus_per_trial=CPUS)
     job, config = made_job(pretrained(bert(12, 768)), regime), most_expensive(spec)
-    free = min(card.free for card in cards())
+    seen = preflight(worker.__name__, CPUS, 1.0)
+    free = min(report.card.free for report in seen if report.card is not None)
     fraction = measure_gpu_fraction(spec, ray.get(job.data), job, free)
     count = min(8, round(1 / fraction))
     ran = together(replace(job, epochs=1), config, fraction, count, tmp_path / "meeting")
