@@ -25,7 +25,9 @@ class SafeConsole(Console):
     """
 
     def __init__(self, **options: Any) -> None:
-        # In a notebook, rich would make HTML of every line, and not of all threads' lines.
+        # A notebook gets plain lines: its output calls itself a terminal, but moves no cursor.
+        if "ipykernel" in sys.modules:
+            options = {"force_terminal": False, **options}
         super().__init__(force_jupyter=False, **options)
 
     def print(self, *objects: Any, **kwargs: Any) -> None:
