@@ -104,8 +104,7 @@ def run_search(
             with _busy(console, quiet, "writing the tables and the report"):
                 summary = write_records(spec, study, context)
                 if not interim:
-                    # After everything that a result needs, and not while something waits for the
-                    # end.
+                    # Last of the files, and not while something waits for the end.
                     if ending != Ending.INTERRUPTED:
                         results.write_importances(study, spec.folder)
                     draw_report(spec.folder, console)

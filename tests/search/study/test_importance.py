@@ -220,7 +220,7 @@ def test_the_report_marks_a_best_value_at_the_edge(tmp_path: Path) -> None:
     page = Page(report.report(folder).read_text())
     assert (
         "At the edge of its range is the best trial's learning_rate." in page.text
-        and "The best is at its high end." in page.text
+        and "At the edge of its range: learning_rate (high end)." in page.text
     )
     edges = pandas.read_csv(folder / "report_edges.csv").fillna("")
     assert edges[["parameter", "edge"]].to_numpy().tolist() == [
