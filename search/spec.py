@@ -83,7 +83,7 @@ class SearchSpec:
         None,
         on_resume="fixed",
         metavar="N",
-        unset="1 in contrastive regimes, else a third of the budget, at least 2",
+        unset="1 in supcon, simclr and simclr_crop, else a third of the budget, at least 2",
     )
     """Epochs before a trial may be pruned."""
     reduction_factor: Annotated[int, Range(2)] = flag(3, on_resume="fixed", metavar="N")
@@ -97,17 +97,20 @@ class SearchSpec:
     )
     """CPU cores, and threads, for each trial."""
     max_concurrent: Count | None = flag(None, metavar="N", unset="as many as fit")
-    """Maximum number of trials that run at the same time."""
+    """Maximum number of trials that run at the same time. On a joined cluster exactly so many are
+    submitted, also before there are nodes for them."""
     time_budget: float | None = flag(None, metavar="2h", unset="no limit", parse=seconds)
-    """Time after which no trial is started or continued, such as 90s, 30m or 2h. A resumed search
-    gets it anew; the choice and report runs come on top."""
+    """Time after which no trial of a search is started or continued, such as 90s, 30m or 2h; with
+    --regime auto, of all searches together. A resumed search gets it anew; the choice and report
+    runs come on top."""
     trial_timeout: float | None = flag(None, metavar="30m", unset="no limit", parse=seconds)
     """Time after which a trial that still runs is stopped and counted as failed."""
     patience: Count | Literal["auto"] | None = flag(
         None, metavar="auto|N", unset="no early end", parse=count_or_auto
     )
     """End the search when so many trials in a row were no better than the best before them; auto:
-    when ten more are expected to raise the best accuracy by less than 0.2 points."""
+    when ten more are expected to raise the best accuracy by less than 0.2 points, but not before
+    20 trials have finished."""
     stop_within: float | None = flag(None, metavar="25s", unset="no limit", parse=seconds)
     """Time in which the search ends after Ctrl-C or SIGTERM. Trials may use the first 40 % of it to
     finish their epoch."""
@@ -116,10 +119,10 @@ class SearchSpec:
     )
     """Address of a running Ray cluster."""
     runtime_env: str | None = flag(
-        None, on_resume="place", metavar="FILE", unset="our code and settings"
+        None, on_resume="place", metavar="FILE", unset="Regimen's code and settings"
     )
     """Runtime environment for the workers of the cluster at the address, as YAML or JSON, beside
-    our code and settings."""
+    Regimen's code and settings."""
     confirm_top: int = flag(3, hidden=True)
     """How many of the best configurations are run again; 0: none."""
     confirm_seeds: Count | None = flag(None, hidden=True)
