@@ -60,3 +60,8 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def counted(number: int, noun: str, nouns: str | None = None) -> str:
+    """`1 trial`, `1,440 trials`; `nouns` is the plural where it has no plain `s`."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"

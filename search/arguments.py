@@ -153,7 +153,9 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
             "--dry-run and --quiet cannot be combined: --quiet would hide all that a dry run prints"
         )
     regimes = trainables.names()
-    if args.start_or_resume and (args.resume is not None or args.name is None):
+    if args.start_or_resume and (
+        args.resume is not None or args.name is None or args.regime is None
+    ):
         raise ValueError("--start-or-resume takes --regime and --name, and no --resume")
     if args.resume is not None:
         existing_folder(results_of(args), args.resume)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import ray
+
 from analysis import paper
 from search.cluster.preflight import preflight
 from search.cluster.resources import Resources, connected, resources
@@ -14,7 +16,6 @@ from search.spec import SearchSpec
 from search.trials import worker
 from search.trials.floors import Floors
 from search.trials.gpu_memory import measure_gpu_fraction
-from search.trials.tuner import put
 from search.trials.worker import Job
 
 
@@ -39,8 +40,14 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
     seen = preflight(worker.__name__, spec.cpus_per_trial, fraction)
     cards = [report.card for report in seen if report.card is not None]
     native = [report.bf16 if report.card is None else report.card.bf16 for report in seen]
+    unmeasured = spec.precision == "auto" or (gpu and spec.gpus_per_trial is None)
+    if not (ours or seen) and unmeasured:
+        raise ValueError(
+            "no node has room for a trial yet, so none can be measured: give --precision fp32 or"
+            " bf16, and with GPUs --gpus-per-trial"
+        )
     precision = resolve_precision(spec.precision, gpu=gpu, native=all(native) if native else None)
-    data, pretrained = put(prepared.data, prepared.small)
+    data, pretrained = ray.put(prepared.data), ray.put(prepared.small)
     job = Job(spec.regime, data, pretrained, spec.epochs, precision, fits.device, fits.threads)
     if gpu and spec.gpus_per_trial is None:
         free = min(card.free for card in cards)

@@ -103,10 +103,10 @@ def run_search(
                 console.print(f"stopped. Continue with: {again}")
             with _busy(console, quiet, "writing the tables and the report"):
                 summary = write_records(spec, study, context)
+                # Last of the files, and not while something waits for the end.
+                if ending != Ending.INTERRUPTED:
+                    results.write_importances(study, spec.folder)
                 if not interim:
-                    # Last of the files, and not while something waits for the end.
-                    if ending != Ending.INTERRUPTED:
-                        results.write_importances(study, spec.folder)
                     draw_report(spec.folder, console)
         except BaseException:
             with contextlib.suppress(Exception):

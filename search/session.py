@@ -106,8 +106,8 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Ou
     """Run one search from Python, such as a notebook, on a Ray cluster that ends with it.
 
     It prints its plan and a line per trial, unless `quiet`. Its results are in the outcome and in
-    the folder `outcome.spec.folder`. Raises as `search.run` exits: ValueError
-    for invalid input, OSError where the machine fails.
+    the folder `outcome.spec.folder`. Signals stay the caller's, so `stop_within` has no effect.
+    Raises as `search.run` exits: ValueError for invalid input, OSError where the machine fails.
     """
     require_storage(spec.results)
     if resume:

@@ -1,7 +1,6 @@
 """Stopping a search by ^C or SIGTERM: the first one ends it in good order, a second one at once."""
 
 import contextlib
-import os
 import signal
 import threading
 import time
@@ -18,10 +17,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TRIALS_SHARE = 0.4
 """The part of `--stop-within` that running trials may use to end their epoch. The rest is for
 workers to end, and for tables and the report."""
-
-
-SHOW_CURSOR = b"\x1b[?25h\n"
-"""What a live view, which hides the cursor, writes at its end."""
 
 
 class Stop:
@@ -44,7 +39,6 @@ class Stop:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         if self.asked or not self.searching:
-            _show_cursor()
             exit_now(INTERRUPTED)
         self.asked_at = time.monotonic()
         self.asked = True
@@ -87,9 +81,3 @@ class Stop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _show_cursor() -> None:
-    """Show a terminal's cursor again: an immediate exit ends no live view."""
-    if os.isatty(1):
-        os.write(1, SHOW_CURSOR)

@@ -19,7 +19,7 @@ from analysis.intervals import Interval
 from analysis.page.blocks import Answer, Block, Code, Fact, Paragraph
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
-from analysis.text import EMPTY_CELL, duration, short_value
+from analysis.text import EMPTY_CELL, counted, duration, short_value
 
 SHOWN_VERSIONS = ("regimen", "torch", "transformers", "ray", "optuna")
 
@@ -66,7 +66,7 @@ def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Eviden
         Fact(
             f"Accuracy on {split}",
             _mean(mean),
-            f"{_count(mean.n, 'fresh seed')}, these sentences;"
+            f"{counted(mean.n, 'fresh seed')}, these sentences;"
             f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones",
         )
         for split in ("test", "validation")
@@ -204,7 +204,7 @@ def _warnings(best: Search, summaries: Mapping[str, Summary]) -> list[str]:
     if best.summary.selected_on_reported_runs:
         found.append("The reported runs also chose the winner: its accuracy is slightly too high.")
     if best.summary.confirmed_failed:
-        runs = _count(best.summary.confirmed_failed, "report run")
+        runs = counted(best.summary.confirmed_failed, "report run")
         found.append(f"{runs} failed and are left out: the accuracy is slightly too high.")
     return [*found, *data_warnings(best), *range_warnings(best)]
 
@@ -258,7 +258,7 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         ("Model", summary.model),
         (
             "Search",
-            f"{_count(trials, 'trial')}{several}, {_count(summary.epochs, 'epoch')},"
+            f"{counted(trials, 'trial')}{several}, {counted(summary.epochs, 'epoch')},"
             f" {duration(seconds)}",
         ),
         ("Date", _date(best)),
@@ -285,7 +285,3 @@ def _date(best: Search) -> str:
 def _mean(mean: Interval) -> str:
     half = "" if mean.half_width is None else f" ± {100 * mean.half_width:.1f}"
     return f"{100 * mean.mean:.1f}{half} %"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -14,6 +14,7 @@ from analysis.data.numbers import (
 )
 from analysis.page.blocks import Block, Details, Paragraph, Table
 from analysis.read.folder import Search
+from analysis.text import counted
 
 MAX_ROWS = 100
 """Rows of a table of sentences."""
@@ -164,12 +165,13 @@ def _unseparated(predictions: pandas.DataFrame) -> list[Block]:
     )
     runs, searches = predictions["run"].nunique(), predictions.attrs.get("searches", 1)
     caption = (
-        f"Confusions that remain in each of {runs} runs of {_count(searches, 'search', 'searches')}"
+        f"Confusions that remain in each of {runs} runs of "
+        f"{counted(searches, 'search', 'searches')}"
         " on validation; the count is that of the best run. If the two labels mean nearly the same,"
         " merge them, or say in your guidelines what tells them apart."
     )
     first = pairs.iloc[0]
-    answer = f"{_count(len(pairs), 'pair', 'pairs')}, first {first['label']} taken for"
+    answer = f"{counted(len(pairs), 'pair')}, first {first['label']} taken for"
     return [
         Details(
             "Classes that no run separates",
@@ -215,7 +217,3 @@ def _whole(values: pandas.Series) -> list[str]:
 
 def _first(rows: pandas.DataFrame) -> str:
     return f": the first {MAX_ROWS} of {len(rows)}" if len(rows) > MAX_ROWS else ""
-
-
-def _count(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"

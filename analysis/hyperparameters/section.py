@@ -1,6 +1,6 @@
 """What the report says about a search's hyperparameters, their importance and their ranges."""
 
-from functools import cache
+from functools import lru_cache
 
 import pandas
 
@@ -42,12 +42,12 @@ def details(search: Search, *, full: bool) -> list[Block]:
     return [Details("Which hyperparameters mattered?", _hint(search, ranks), tuple(parts))]
 
 
-@cache
+@lru_cache(maxsize=32)
 def _placed(search: Search) -> pandas.DataFrame:
     return slices(search.trials, search.space)
 
 
-@cache
+@lru_cache(maxsize=32)
 def _around(search: Search) -> pandas.DataFrame:
     """What happens around the winner."""
     return robustness(_placed(search), search.space, search.summary.winner)

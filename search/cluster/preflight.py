@@ -16,13 +16,17 @@ QUERY_GPU_FRACTION = 0.01
 """Fraction of a GPU that the query itself reserves."""
 SECONDS = 60.0
 """How long the nodes may take, side by side."""
+INSTALLING_SECONDS = 600.0
+"""The same where each node first makes an environment of its own."""
+INSTALLS = {"pip", "uv", "conda", "image_uri", "container"}
+"""The fields of a runtime environment that make a node do so."""
 
 
 def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
     """What each node says that has room for a trial of this size; `module` is what trials run.
 
-    Nodes of a local cluster of our own are asked for their GPU only. Raises ValueError with the
-    node and what is wrong with it.
+    Nodes of a local cluster of our own are asked for their GPU only. A node whose GPUs are all
+    taken says nothing: trials wait for it. Raises ValueError with a node and what is wrong with it.
     """
     ours = is_ours()
     nodes = [
@@ -39,7 +43,9 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
     }
     if not queries:
         return []
-    ready, late = ray.wait(list(queries), num_returns=len(queries), timeout=SECONDS)
+    installs = INSTALLS & set(ray.get_runtime_context().runtime_env)
+    limit = INSTALLING_SECONDS if installs else SECONDS
+    ready, late = ray.wait(list(queries), num_returns=len(queries), timeout=limit)
     found, wrong = [], []
     for query in ready:
         try:
@@ -49,10 +55,10 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
             problem = import_failure(error) or reason(error)
         if problem:
             wrong.append((queries[query], problem))
-    busy = ", or all of its GPUs are taken" if gpus else ""
-    wrong += [(queries[query], f"it did not answer within {SECONDS:g} s{busy}") for query in late]
     for query in late:
         ray.cancel(query, force=True)
+        if not gpus:
+            wrong.append((queries[query], f"it did not answer within {limit:g} s"))
     _require_none(wrong)
     return found
 

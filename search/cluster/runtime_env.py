@@ -10,12 +10,11 @@ import yaml
 
 from search.cluster import SETTINGS
 from search.cluster.code import CODE, PACKAGES, fingerprint
+from search.storage import RAY_JOB
 from trainables.parts.quote import quoted, reason
 
 FOLDERS = ("working_dir", "py_modules")
 """The fields that name local folders."""
-JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""The environment variable in which `ray job submit` tells its driver what the job has."""
 
 
 def runtime_env(file: str | None) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def _absolute(flag: str, folder: str) -> str:
 
 def _of_job() -> Mapping[str, Any]:
     """The runtime environment that this process's job was submitted with."""
-    config = json.loads(os.environ.get(JOB) or "{}")
+    config = json.loads(os.environ.get(RAY_JOB) or "{}")
     found: Mapping[str, Any] = config.get("runtime_env") or {}
     return found
 

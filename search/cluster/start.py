@@ -53,7 +53,10 @@ def cluster(
         else:
             folder = stack.enter_context(scratch.temporary_folder())
             # Without a token of our own, Ray writes one into the home folder.
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+            if "RAY_AUTH_TOKEN" not in os.environ:
+                os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+                # A later search may join a cluster whose token is in a file.
+                stack.callback(os.environ.pop, "RAY_AUTH_TOKEN", None)
             _stay_on_loopback()
         stack.callback(forget)
         stack.enter_context(_without_dumps())

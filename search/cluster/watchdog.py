@@ -26,6 +26,9 @@ POLL_MILLISECONDS = 100
 RECORDED = "everything up to here is recorded; continue with --resume"
 """What a failing search adds to its error."""
 
+SHOW_CURSOR = b"\x1b[?25h\n"
+"""What an immediate exit writes to a terminal: it ends no live view, which hides the cursor."""
+
 _hint = [RECORDED]
 _exiting = threading.RLock()
 _watched: dict[psutil.Process, str] = {}
@@ -38,6 +41,8 @@ def exit_now(code: int, message: str = "") -> NoReturn:
     # interrupts this very thread gets through, because the lock is reentrant.
     _exiting.acquire()
     # First the message: without its raylet, Ray may end this process at any time.
+    if os.isatty(1):
+        os.write(1, SHOW_CURSOR)
     os.write(2, message.encode())
     scratch.remove_all()
     os._exit(code)

@@ -13,13 +13,11 @@ from typing import Any
 import search
 import trainables
 from analysis.read.summary import Summary
+from analysis.text import counted
 from search.final.record import SCORES
 from search.reports import ENDED_AT, STARTED_AT
-from search.spec import SearchSpec
-from search.terminal.text import counted
 from search.tracking import views
 from search.tracking.recorder import EXPERIMENT, Recorder, test_metrics
-from trainables.parts.data.reading import reading_from
 from trainables.parts.quote import quoted
 
 SERVING = Path(__file__).with_name("serving.py")
@@ -121,14 +119,11 @@ def log_final(
 def _tags(summary: Summary, recipe: Mapping[str, Any], folder: Path) -> dict[str, str]:
     """What a final training is of: its search, data, model and code."""
     data, trained = recipe["data"], json.loads((folder / SCORES).read_text(encoding="utf-8"))
-    spec = SearchSpec(
-        regime=summary.regime, data=summary.data, model=summary.model, **reading_from(data)
-    )
     tags = {
         "regimen.search": summary.name,
         "regimen.regime": summary.regime,
         "regimen.trial": recipe.get("trial"),
-        "data": spec.data_name,
+        "data": summary.data,
         "data_fingerprint": data.get("fingerprint"),
         "model": summary.model,
         "model_fingerprint": recipe["model"].get("fingerprint"),

@@ -1,5 +1,6 @@
 """Final training: a recipe on several seeds, of which the best on validation becomes the model."""
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -142,14 +143,22 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
 def _tuned_configs(spec: TrainSpec) -> dict[float, dict[str, Any]]:
     """The configurations that tuning compares, by the value of the tuned field.
 
-    Raises ValueError where the field cannot be tuned, or a value is out of its range.
+    Values beyond the field's range are left out. Raises ValueError where it cannot be tuned.
     """
     regime, config = spec.recipe["regime"], spec.recipe["config"]
     if spec.tune is None:
         return {}
     build = trainables.load(regime).Config.from_dict
-    values = values_around(config, regime, spec.tune, spec.tune_trials)
-    return {value: build({**config, spec.tune: value}).to_dict() for value in values}
+    configs = {}
+    for value in values_around(config, regime, spec.tune, spec.tune_trials):
+        with contextlib.suppress(ValueError):
+            configs[value] = build({**config, spec.tune: value}).to_dict()
+    if len(configs) < 2:
+        raise ValueError(
+            f"--tune {spec.tune}: no value a factor of two from {config[spec.tune]:g} is in its"
+            " range; tune another field"
+        )
+    return configs
 
 
 def _require_onnx(regime: str) -> None:
@@ -255,13 +264,14 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         data=recipe["data"]["source"],
         model=recipe["model"]["source"],
         epochs=recipe["epochs"],
+        **reading_from(recipe["data"]),
     )
     scores = recipe.get("scores") or {}
     curves = runs.curves.values()
     return Summary(
         name=str(recipe.get("search") or "final"),
         regime=spec.regime,
-        data=spec.data,
+        data=spec.data_name,
         model=spec.model,
         epochs=spec.epochs,
         states={"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import ray
 from rich.console import Console
 
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.trials import full_runs
-from search.trials.tuner import put
 from search.trials.worker import Job
 
 Curves = dict[float, list[dict[str, Any]]]
@@ -17,7 +17,7 @@ Curves = dict[float, list[dict[str, Any]]]
 
 def job_of(recipe: Mapping[str, Any], prepared: Prepared, per_run: Resources) -> Job:
     """What every run of the recipe has in common, with data and weights in the object store."""
-    data, pretrained = put(prepared.data, prepared.small)
+    data, pretrained = ray.put(prepared.data), ray.put(prepared.small)
     return Job(
         recipe["regime"],
         data,

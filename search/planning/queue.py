@@ -58,9 +58,8 @@ class Queue:
 
     def until_all_end(self, left: Range) -> Range | None:
         """Seconds until all searches end, where this one ends in `left`."""
-        if self.number not in self._later:
-            self._later[self.number] = self._sum_of_later()
-        later = self._later[self.number]
+        later = self._later.get(self.number) or self._sum_of_later()
+        self._later[self.number] = later
         return None if later is None else Range(*(one + more for one, more in zip(left, later)))
 
     def _sum_of_later(self) -> Range | None:

@@ -8,6 +8,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
+import trainables
 from search.spec import SearchSpec
 from search.study import records
 from search.study.configuration import configuration
@@ -30,7 +31,7 @@ def ask(
     trials are added to it.
     """
     if first_trials is None:
-        first_trials = first_trial_of_each(study)
+        first_trials = first_trial_of_each(study, spec)
     with transaction(study):
         for _ in range(MAX_DUPLICATES):
             trial = _next(study, spec, first_trials)
@@ -43,12 +44,17 @@ def ask(
         return _next(study, spec, first_trials)
 
 
-def first_trial_of_each(study: optuna.Study) -> dict[str, int]:
-    """The number of the first trial of each configuration."""
+def first_trial_of_each(study: optuna.Study, spec: SearchSpec) -> dict[str, int]:
+    """The number of the first trial of each configuration.
+
+    A field that an earlier version did not have yet counts with its default.
+    """
+    defaults = trainables.load(spec.regime).Config().to_dict()
     first_trials: dict[str, int] = {}
     for trial in study.get_trials(deepcopy=False):
         if records.CONFIG.recorded(trial):
-            first_trials.setdefault(_key(records.CONFIG.read(trial)), trial.number)
+            config = {**defaults, **records.CONFIG.read(trial)}
+            first_trials.setdefault(_key(config), trial.number)
     return first_trials
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from analysis.text import counted
 from search.planning.time_left import RunsLeft
-from search.terminal.text import counted
 
 
 @dataclass

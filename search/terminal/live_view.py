@@ -12,21 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.text import duration
+from analysis.text import counted, duration
 from search.cluster.room import Room
 from search.planning.speed import repeats
 from search.spec import SearchSpec
 from search.study import records
 from search.terminal.full_runs import FullRuns
-from search.terminal.text import (
-    ago,
-    counted,
-    difference,
-    differences,
-    per_trial,
-    percent,
-    sparkline,
-)
+from search.terminal.text import ago, difference, differences, per_trial, percent, sparkline
 
 SPARKLINE_EPOCHS = 12
 """Epochs that a trial's curve shows, the last ones."""

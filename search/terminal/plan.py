@@ -9,7 +9,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from analysis.text import duration
+from analysis.text import counted, duration
 from search.cluster.resources import Resources
 from search.planning.draws import Range
 from search.planning.estimate import Measurement, estimate, warnings
@@ -20,7 +20,7 @@ from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.console import print_line
 from search.terminal.space import distributions
-from search.terminal.text import between, counted, difference, gibibytes, per_trial, roughly
+from search.terminal.text import between, difference, gibibytes, per_trial, roughly
 
 FEW_SECONDS = 10.0
 """Below this, what starts and encodes takes longer than the floors themselves."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.constrain import Constrain
 from rich.live import Live
 
-from analysis.text import duration
+from analysis.text import counted, duration
 from search.cluster.room import Room
 from search.planning.draws import Range
 from search.planning.queue import Queue
@@ -23,7 +23,7 @@ from search.study import records
 from search.study import study as studies
 from search.terminal.full_runs import FullRuns
 from search.terminal.live_view import Clock, LiveView
-from search.terminal.text import between, counted, percent, roughly
+from search.terminal.text import between, percent, roughly
 
 ECHO_WIDTH = 3
 """Columns right of the live view that stay empty. A terminal writes `^C` there; if it had to wrap

@@ -54,11 +54,6 @@ def _unit(seconds: float) -> tuple[str, int, float]:
     return "h", 3600, 0.5 if seconds < 36_000 else 1
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 trial`, `1,440 trials`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def gibibytes(size: float) -> str:
     """Bytes as GiB."""
     return f"{size / 2**30:.1f} GiB"

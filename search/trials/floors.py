@@ -71,7 +71,7 @@ class Floors:
         self._encoded = self._threads.submit(join)
 
     def encoded(self, *, wait: bool) -> ray.ObjectRef | None:
-        """What `encode` makes, for trials; without `wait`, None if it is not ready.
+        """What `encode` makes, for trials; on a CPU and without `wait`, None if it is not ready.
 
         Trials that need it then encode for themselves, with the same result.
         """

@@ -47,7 +47,7 @@ class _Losses:
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
-        self._counts: Counter[tuple[int, int, Fault]] = Counter()
+        self._counts: Counter[tuple[str, int, int, Fault]] = Counter()
 
     def of(self, run: Run, error: ray.exceptions.RayError, nodes: frozenset[str]) -> Fault | None:
         """Whose fault it is, if it is worth another try.
@@ -58,9 +58,10 @@ class _Losses:
         fault = fault_of_run(error, nodes, self._check)
         if fault == Fault.SETUP:
             raise setup_failure(error) from error
-        self._counts[run.trial, run.seed, fault] += 1
+        key = run.job.regime, run.trial, run.seed, fault
+        self._counts[key] += 1
         most = {Fault.NODE: MAX_NODE_LOSSES, Fault.PROCESS: 1}.get(fault, 0)
-        return fault if self._counts[run.trial, run.seed, fault] <= most else None
+        return fault if self._counts[key] <= most else None
 
 
 def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
@@ -122,8 +123,8 @@ def test(
             if fault is None:
                 reason = worker.failure_reason(error)
                 raise OSError(f"a run cannot be tested: {reason}") from error
-        # With its node, a run's model is gone too.
-        again = run.again() if fault == Fault.NODE else run
+        # Its model may be what is lost.
+        again = run.again()
         return outcome(again, submit(again), living_nodes())
 
     return [outcome(run, one, nodes) for run, one in [(run, submit(run)) for run in runs]]

@@ -35,7 +35,7 @@ class Ledger:
         """Why the journal can no longer be written."""
         self.setup_error: OSError | None = None
         """Why no worker can be started, for no trial."""
-        self._first_trials = first_trial_of_each(study)
+        self._first_trials = first_trial_of_each(study, spec)
         self._lost_workers: dict[str, str] = {}
         """Why the worker of a trial is about to end, if it said so."""
         self._failures: list[str] = []

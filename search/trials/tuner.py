@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import optuna
-import ray
 from optuna.trial import TrialState
 from ray import tune
 from ray.tune.execution import class_cache
@@ -105,8 +104,3 @@ def _tuner(
             failure_config=tune.FailureConfig(max_failures=0),
         ),
     )
-
-
-def put(*values: Any) -> list[ray.ObjectRef]:
-    """Put values into the object store: one copy per node, read without copying."""
-    return [ray.put(value) for value in values]

@@ -99,7 +99,9 @@ def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Encoder]:
     data: Data = ray.get(job.data)
     pretrained: Pretrained = ray.get(job.pretrained)
     if job.encoded is not None and encoded:
-        data = replace(data, encoded=_moved(ray.get(job.encoded), job.device))
+        # Lost with its node for good: the regime encodes here, with the same result.
+        with contextlib.suppress(ray.exceptions.RayError):
+            data = replace(data, encoded=_moved(ray.get(job.encoded), job.device))
     return data, pretrained.build(job.precision, job.device)
 
 

@@ -78,7 +78,7 @@ def write_search(spec: SearchSpec) -> None:
     spec.folder.mkdir(parents=True)
     (spec.folder / "spec.json").write_text(spec.to_json())
     study, generator = open_study(replace(spec, sampler="random")), random.Random(0)
-    first = first_trial_of_each(study)
+    first = first_trial_of_each(study, spec)
     at = time.time() - 1000 * spec.trials
     for begin in range(0, spec.trials, 100):
         with transaction(study):

@@ -8,7 +8,7 @@ import pytest
 from search.cluster import SETTINGS
 from search.cluster.address import require_usable
 from search.cluster.code import CODE, PACKAGES
-from search.cluster.runtime_env import JOB, runtime_env
+from search.cluster.runtime_env import RAY_JOB, runtime_env
 from tests.processes import free_port
 
 OURS = [str(CODE / name) for name in PACKAGES]
@@ -16,7 +16,7 @@ OURS = [str(CODE / name) for name in PACKAGES]
 
 @pytest.fixture(autouse=True)
 def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(JOB, raising=False)
+    monkeypatch.delenv(RAY_JOB, raising=False)
 
 
 def write(folder: Path, text: str) -> str:
@@ -44,7 +44,7 @@ def test_a_job_with_a_working_directory_brings_its_own_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     job = {"working_dir": "gcs://x.zip", "env_vars": {"TOKENIZERS_PARALLELISM": "true"}}
-    monkeypatch.setenv(JOB, json.dumps({"runtime_env": job}))
+    monkeypatch.setenv(RAY_JOB, json.dumps({"runtime_env": job}))
     made = runtime_env(None)
     assert set(made) == {"env_vars"} and "TOKENIZERS_PARALLELISM" not in made["env_vars"]
 
@@ -65,7 +65,7 @@ def test_a_job_with_a_working_directory_brings_its_own_code(
 def test_a_file_that_cannot_be_used_is_one_line(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(JOB, json.dumps({"runtime_env": {"env_vars": {"B": "d"}}}))
+    monkeypatch.setenv(RAY_JOB, json.dumps({"runtime_env": {"env_vars": {"B": "d"}}}))
     with pytest.raises(ValueError) as refused:
         runtime_env(write(tmp_path, text))
     assert said in str(refused.value) and "\n" not in str(refused.value)
