@@ -31,7 +31,7 @@ def ended(spec: SearchSpec) -> Outcome | None:
     name = records.ENDING.read(study)
     if not records.ALL_WRITTEN.read(study) or name not in {ending.name for ending in FINAL}:
         return None
-    return Outcome(spec, summary, Ending[str(name)])
+    return Outcome(spec, summary, Ending[str(name)], records.PAGE.read(study))
 
 
 def _summary(folder: Path) -> Summary | None:

@@ -113,6 +113,7 @@ def run_search(
                 tracker.close(interrupted=True)
             raise
         if _finish_tracking(tracker, spec, study, summary, ending, console) and not interim:
+            records.PAGE.write(study, tracker.page)
             records.ALL_WRITTEN.write(study, True)
     return Outcome(spec, summary, ending, tracker.page)
 

@@ -116,7 +116,7 @@ def correct_rows(study: optuna.Study) -> list[dict[str, Any]]:
         {"kind": kind, "trial": trial, "seed": seed, "split": split} | bits
         for key, kind in ((records.CHOICE_RUNS, "choice"), (records.REPORT_RUNS, "report"))
         for trial, runs in key.read(study).items()
-        for seed in runs
+        for seed in sorted(runs)
         for split in ("validation", "test")
         if (bits := records.correct(split, trial, seed).read(study))
     ]

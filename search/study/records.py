@@ -161,6 +161,8 @@ ENDING = Key[str | None]("ending", None)
 ALL_WRITTEN = Key[bool]("all_written", False)
 """Whether the process that ended last wrote everything: files, report, MLflow. Journals of early
 versions have none."""
+PAGE = Key[str | None]("leaderboard", None)
+"""The path of its leaderboard in MLflow's UI, as the process that ended last printed it."""
 FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
 """When its first process started and its last one ended, in seconds since 1970."""
 

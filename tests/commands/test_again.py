@@ -54,7 +54,7 @@ def test_the_same_command_begins_continues_and_prints_searches(inputs: Inputs) -
     assert records.ALL_WRITTEN.read(studies.read_study(first))
     done = run(*command)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "search   2 of 2: baseline: 2 trials" in done.stdout and "1 of 2" not in done.stdout
+    assert "baseline, regime 2 of 2: 2 trials" in done.stdout and "1 of 2" not in done.stdout
     assert (first / "study.journal").read_bytes() == begun
     assert finished(second) == 2
 

@@ -121,7 +121,8 @@ def test_the_printed_address_opens_a_leaderboard(searched: Searched, browser: An
     """Trials, floors and report runs are sorted by their score; the view's columns are there."""
     (address,) = [line.strip() for line in searched.out.splitlines() if "/#/experiments/" in line]
     page = address.partition("/#/")[2]
-    shown = text_of(browser, f"{ui}/#/{page}", until="matching runs")
+    browser.set_window_size(2600, 1200)  # the table draws only the columns that it shows
+    shown = text_of(browser, f"{ui}/#/{page}", until="floor tfidf")
     assert "regimen.state" in shown and "learning_rate" in shown and "PRUNED" in shown
     assert "llrd_warmup 000" in shown and "floor tfidf" in shown
     cells = browser.execute_script(

@@ -173,10 +173,11 @@ def test_every_printed_command_works_with_unusual_folders_and_stores(
         f"--data 'the corpus' --model 'the model' --results 'the results' --tracking-uri '{uri}'"
     )
     said = paste(f"python -m search.run {budget} {where}", here)
-    report, browse, exporting, training = [
+    report, browse, page, exporting, training = [
         line.strip() for line in said.partition("next:\n")[2].splitlines()
     ]
     assert Path(report) == here / "the results" / "s" / "report.html" and Path(report).is_file()
+    assert "viewStateShareKey=search-s" in page
     table = (here / "the results" / "s" / "table.md").read_text()
     assert table.partition("```sh\n")[2].partition("\n```")[0] == f"{exporting}\n{training}"
     assert "wrote best.yaml" in paste(exporting, here)

@@ -41,7 +41,7 @@ from tests.processes import (
 )
 
 pytestmark = pytest.mark.slow
-TEST_NAMES = {"test_accuracy", "test_loss", "test_loss_paper"}
+TEST_NAMES = {"test_accuracy", "test_macro_f1", "test_loss", "test_loss_paper"}
 
 
 def runs_of(client: mlflow.MlflowClient, search: str) -> list[Run]:

@@ -122,7 +122,7 @@ def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
         for trial in tracking.logged_trials(study)
     }
     for regime, record in records.FLOORS.read(study).items():
-        known = ("validation_accuracy", "best_validation_accuracy", "validation_loss")
+        known = set(record) | {"best_validation_accuracy"}
         score = {"best_validation_accuracy": record["validation_accuracy"]}
         every[f"floor {regime}"] = sorted(
             (name, 0, float((record | score)[name])) for name in known if name in NAMES
