@@ -23,7 +23,7 @@ def test_the_notebooks_outputs_are_there_and_small() -> None:
 def test_the_notebook_runs_in_a_kernel(
     tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the toy corpus and a tiny model. A line per trial appears while it runs."""
+    """With the toy corpus and a tiny model. The plan, and a line per trial, stay."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parent.parent))
     corpus = tiny.write_corpus(tmp_path / "corpus")
@@ -38,7 +38,8 @@ def test_the_notebook_runs_in_a_kernel(
     }
     printed, table, trials = list(outputs.values())[:3]
     text = "".join(output.get("text") or output.data["text/plain"] for output in printed)
-    assert all(f"trial {number}:" in text for number in range(3))
-    assert "baseline" in table[-1].data["text/html"]
+    assert "floors   majority" in text and "at a time" in text
+    assert all(f"trial {number}:" in text for number in range(4))
+    assert "supcon" in table[-1].data["text/html"]
     assert "COMPLETE" in trials[-1].data["text/html"]
     assert (tmp_path / "results" / "notebook" / "report.html").is_file()

@@ -101,6 +101,8 @@ def _tuner(
             name="trials",
             storage_path=scratch,
             verbose=0,
+            # In a notebook, the default one clears what the search has printed.
+            progress_reporter=tune.CLIReporter(),
             failure_config=tune.FailureConfig(max_failures=0),
         ),
     )
