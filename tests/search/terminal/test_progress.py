@@ -489,13 +489,15 @@ def test_quiet_prints_only_the_table_and_the_next_commands(
         *where,
     )
     more = run("search.run", "--resume", "q-untuned", "--trials", "2", *where)
-    for done, regimes in ((every, searched_regimes()), (more, ["untuned"])):
+    asked = ((every, searched_regimes(), "searches"), (more, ["untuned"], "search-q-untuned"))
+    for done, regimes, view in asked:
         assert (done.returncode, done.stderr) == (0, "")
         table, _, following = done.stdout.partition("next:\n")
         header, *rows = [line.split()[0] for line in table.splitlines() if line.strip()]
         assert header == "regime" and sorted(rows) == sorted([*regimes, *FLOORS])
-        report, *commands = following.splitlines()
-        assert Path(report.strip()).is_file()
+        report, browse, page, *commands = following.splitlines()
+        assert Path(report.strip()).is_file() and page.endswith(f"?viewStateShareKey={view}")
+        commands = [browse, *commands]
         assert [line.split()[:3] for line in commands] == [
             ["mlflow", "ui", "--backend-store-uri"],
             ["python", "-m", "search.export"],
