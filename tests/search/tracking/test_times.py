@@ -104,7 +104,8 @@ def test_a_real_searchs_times_are_those_of_the_clock(searched: Searched) -> None
     began, ended = times[None]
     assert searched.started < began < ended < searched.ended
     summary = json.loads((searched.folder / "summary.json").read_text())
-    assert ended - began == pytest.approx(summary["seconds"], abs=0.5)
+    # The search's seconds cover its run in MLflow, and lie within the process that ran it.
+    assert ended - began - 0.01 <= summary["seconds"] <= searched.ended - searched.started
     for key, (first, last) in times.items():
         is_floor = found[key]["tags"]["regimen.kind"] == "floor"
         assert (searched.started if is_floor else began) - 0.01 <= first <= last <= ended + 0.01, (
