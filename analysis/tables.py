@@ -75,9 +75,6 @@ def _stacked(
     searches: Sequence[Search], table: Callable[[Search], pandas.DataFrame]
 ) -> pandas.DataFrame:
     """The rows of all searches, with the search's name in the first column."""
-    frames = []
-    for search in searches:
-        frame = table(search).convert_dtypes()
-        frame.insert(0, "search", search.spec["name"])
-        frames.append(frame)
-    return pandas.concat(frames, ignore_index=True)
+    names = [search.spec["name"] for search in searches]
+    stacked = pandas.concat(map(table, searches), keys=names, names=["search"])
+    return stacked.reset_index("search").reset_index(drop=True).convert_dtypes()

@@ -1,5 +1,7 @@
 """Where a search's trials and its best trial lie in the ranges that it sampled from."""
 
+import math
+
 import pandas
 
 from analysis.read.folder import CONFIG_PREFIX
@@ -18,34 +20,27 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     reported = trials[
         trials["best_validation_accuracy"].notna() & trials["state"].isin(["COMPLETE", "PRUNED"])
     ]
-    frames = []
+    suggested = _suggested(reported)
+    rows: list[tuple[str, int, str, str, float, float]] = []
     for name, parameter in space.items():
         if CONFIG_PREFIX + name not in reported:
             continue
-        sampled = _sampled(reported, name)
-        value = sampled[CONFIG_PREFIX + name].fillna("").astype(str)
-        frame = pandas.DataFrame(
-            {
-                "parameter": name,
-                "number": sampled["number"].astype(int),
-                "state": sampled["state"],
-                "value": value,
-                "place": value.map(parameter.place).astype(float),
-                "final_stage_accuracy": sampled["final_stage_accuracy"],
-            }
-        )
-        frames.append(frame)
-    if not frames:
-        return pandas.DataFrame(columns=SLICE_COLUMNS)
-    return pandas.concat(frames, ignore_index=True).dropna(subset="place")
+        values = reported[CONFIG_PREFIX + name].fillna("").astype(str)
+        columns = (reported["number"], reported["state"], values, reported["final_stage_accuracy"])
+        for names, number, state, value, accuracy in zip(suggested, *columns):
+            if names is None or name in names:
+                place = parameter.place(value)
+                if not math.isnan(place):
+                    rows.append((name, int(number), state, value, place, accuracy))
+    found = pandas.DataFrame(rows, columns=SLICE_COLUMNS)
+    return found.astype({"place": float, "final_stage_accuracy": float})
 
 
-def _sampled(trials: pandas.DataFrame, parameter: str) -> pandas.DataFrame:
-    """The trials for which this parameter was sampled; all of them if that is not recorded."""
+def _suggested(trials: pandas.DataFrame) -> list[set[str] | None]:
+    """The parameters that were sampled for each trial; None where that is not recorded."""
     if "suggested" not in trials:
-        return trials
-    names = trials["suggested"].fillna("").str.split()
-    return trials.loc[[parameter in suggested for suggested in names]]
+        return [None] * len(trials)
+    return [set(names.split()) for names in trials["suggested"].fillna("")]
 
 
 def edges(placed: pandas.DataFrame, space: Space, best: int | None) -> pandas.DataFrame:
