@@ -98,8 +98,8 @@ def run_search(
             conclude(study, ending.name)
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
-            if ending == Ending.INTERRUPTED:
-                # First what matters, should the machine end before the tables and the report.
+            if ending == Ending.INTERRUPTED and spec.stop_within is not None:
+                # First what matters, should the time end before the tables and the report.
                 console.print(f"stopped. Continue with: {again}")
             with _busy(console, quiet, "writing the tables and the report"):
                 summary = write_records(spec, study, context)

@@ -37,6 +37,9 @@ class Request:
 
 def read_request(args: argparse.Namespace) -> Request:
     """The searches that the flags ask for. Raises ValueError with one line."""
+    if args.cold and not (args.regime == "all" or "," in (args.regime or "")):
+        given = f"--regime {args.regime}" if args.regime else f"--resume {args.resume}"
+        raise ValueError(f"--cold needs --regime all or a list of regimes; got {given}")
     if args.resume is not None:
         return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
     several = {"all": searched_regimes, "auto": searched_by_auto}

@@ -13,13 +13,6 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Heading:
-    """The title of the blocks after it."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Notes:
     """A bulleted list."""
 
@@ -96,11 +89,9 @@ class Details:
     title: str
     answer: str
     blocks: tuple["Block", ...]
-    unfolded: bool = False
-    """Whether the page shows them from the start."""
 
 
-Block = Paragraph | Heading | Notes | Table | Code | Answer | Figures | Details
+Block = Paragraph | Notes | Table | Code | Answer | Figures | Details
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 
 import pandas
 
@@ -12,7 +11,6 @@ from analysis.page.blocks import (
     Code,
     Details,
     Figures,
-    Heading,
     Notes,
     Paragraph,
     Section,
@@ -38,7 +36,7 @@ def markdown_page(title: str, sections: Sequence[Section]) -> str:
     parts = [f"# {escaped(title)}\n"]
     for section in sections:
         parts.append(f"## {escaped(section.title)}\n")
-        parts += map(_block, _readable(section.blocks))
+        parts += _blocks(section.blocks)
     return "\n".join(parts)
 
 
@@ -51,24 +49,14 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)
 
 
-def _readable(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks without figures, and without headings that have nothing else below them."""
-    texts = [block for block in blocks if not isinstance(block, Figures)]
-    return [
-        block
-        for block, following in zip_longest(texts, texts[1:])
-        if not (
-            isinstance(block, Heading) and (following is None or isinstance(following, Heading))
-        )
-    ]
+def _blocks(blocks: Sequence[Block]) -> list[str]:
+    return [_block(block) for block in blocks if not isinstance(block, Figures)]
 
 
 def _block(block: Block) -> str:
     match block:
         case Paragraph(text):
             return f"{escaped(text)}\n"
-        case Heading(text):
-            return f"### {escaped(text)}\n"
         case Notes(items):
             return bullets(items)
         case Table(caption, frame):
@@ -83,10 +71,10 @@ def _block(block: Block) -> str:
             return _answer(block)
         case Details(title, answer, blocks):
             said = f"\n{escaped(answer)}\n" if answer else ""
-            inner = "\n".join(map(_block, _readable(blocks)))
+            inner = "\n".join(_blocks(blocks))
             return f"### {escaped(title)}\n{said}\n{inner}"
         case Figures():
-            return ""
+            raise TypeError("a figure has no Markdown")
 
 
 def _answer(answer: Answer) -> str:

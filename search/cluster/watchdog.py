@@ -23,13 +23,13 @@ AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 DISCOVERY_SECONDS = 10.0
 """How long after Ray's start to look for its processes: the raylet starts its agents later."""
 POLL_MILLISECONDS = 100
-RECORDED = "everything up to here is recorded; continue with --resume"
-"""What a failing search adds to its error."""
+NOT_BEGUN = "no search has begun: the same command can be run again"
+"""What is added to an error before the first search."""
 
 SHOW_CURSOR = b"\x1b[?25h\n"
 """What an immediate exit writes to a terminal: it ends no live view, which hides the cursor."""
 
-_hint = [RECORDED]
+_hint = [NOT_BEGUN]
 _exiting = threading.RLock()
 _watched: dict[psutil.Process, str] = {}
 """The processes that are watched, with their names."""
@@ -49,7 +49,7 @@ def exit_now(code: int, message: str = "") -> NoReturn:
 
 
 def hint(continue_with: str | None = None) -> str:
-    """What a failing search adds to its error; with the command to continue, once it is known."""
+    """What is added to an error: how to continue, which a search says when it begins."""
     if continue_with is not None:
         _hint[0] = f"everything up to here is recorded; continue with: {continue_with}"
     return _hint[0]

@@ -150,3 +150,9 @@ def test_new_searches_of_a_list_share_data_and_model_with_those_that_exist(tmp_p
 def test_start_or_resume_needs_a_name_and_no_resume(flags: list[str]) -> None:
     with pytest.raises(ValueError, match=r"^--start-or-resume takes --regime and --name, and no"):
         arguments.parse(["--start-or-resume", *flags])
+
+
+@pytest.mark.parametrize("flags", ["--regime supcon", "--regime auto"])
+def test_cold_is_refused_where_no_search_follows_another(flags: str) -> None:
+    with pytest.raises(ValueError, match=f"--cold needs --regime all or a list.*; got {flags}"):
+        read_request(arguments.parse([*flags.split(), "--cold"]))

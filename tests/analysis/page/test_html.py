@@ -8,7 +8,6 @@ from analysis.page.blocks import (
     Block,
     Drawing,
     Figures,
-    Heading,
     Notes,
     Paragraph,
     Section,
@@ -28,16 +27,15 @@ def test_every_block_is_in_the_page() -> None:
     page = Page(
         page_of(
             Paragraph("a paragraph"),
-            Heading("a heading"),
             Notes(("a note", "another")),
             Table("a caption", pandas.DataFrame({"name": ["x"], "count": ["1"]})),
             Figures((Drawing("a title", "how to read it", "<svg id='a'></svg>", wide=True),)),
         )
     )
     tags = [tag for tag, _ in page.tags]
-    counts = {"p": 1, "h3": 1, "li": 2, "table": 1, "figure": 1, "svg": 1}
+    counts = {"p": 1, "li": 2, "table": 1, "figure": 1, "svg": 1}
     assert {tag: tags.count(tag) for tag in counts} == counts
-    for text in ("a paragraph", "a heading", "another", "a caption", "how to read it"):
+    for text in ("a paragraph", "another", "a caption", "how to read it"):
         assert text in page.text
     attributes = dict(page.tags)
     assert attributes["figure"] == {"class": "wide"}
@@ -50,7 +48,6 @@ def test_text_of_every_block_is_escaped() -> None:
     def page_with(text: str) -> str:
         return page_of(
             Paragraph(text),
-            Heading(text),
             Notes((text,)),
             Table(text, pandas.DataFrame({text: [text, text]})),
             Figures((Drawing(text, text, "<svg></svg>"),)),

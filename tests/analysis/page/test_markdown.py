@@ -2,7 +2,7 @@
 
 import pandas
 
-from analysis.page.blocks import Drawing, Figures, Heading, Paragraph, Section
+from analysis.page.blocks import Drawing, Figures, Paragraph, Section
 from analysis.page.markdown import markdown, markdown_page
 
 
@@ -14,8 +14,7 @@ def test_markdown_escapes_what_would_be_markup() -> None:
     )
 
 
-def test_headings_that_have_only_figures_below_them_are_left_out() -> None:
+def test_figures_are_left_out() -> None:
     figures = Figures((Drawing("a title", "a caption", "<svg></svg>"),))
-    blocks = (Heading("only a figure"), figures, Heading("a text"), Paragraph("text"), figures)
-    assert markdown_page("T", [Section("S", blocks)]) == "# T\n\n## S\n\n### a text\n\ntext\n"
-    assert markdown_page("T", [Section("S", blocks[:2])]) == "# T\n\n## S\n"
+    page = markdown_page("T", [Section("S", (figures, Paragraph("text"), figures))])
+    assert page == "# T\n\n## S\n\ntext\n"
