@@ -29,9 +29,15 @@ class MlflowServer:
         argv = f"mlflow server --host 127.0.0.1 --port {self.port} --workers 1".split()
         artifacts = str(self.folder / "artifacts")
         argv += ["--backend-store-uri", self.store, "--artifacts-destination", artifacts]
+        # Its job runner starts seven processes, each of which imports MLflow; we have no jobs.
+        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *argv], stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", *argv],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=environment,
             )
 
     def is_up(self) -> bool:
