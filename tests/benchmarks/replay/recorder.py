@@ -118,7 +118,9 @@ class Series:
         if row is None:
             self.running += 1
             return trial
-        if row.config != records.CONFIG.read(trial):
+        # A recording may be older than a field that its trials have the default of.
+        recorded = trainables.load(self.spec.regime).Config.from_dict(row.config).to_dict()
+        if recorded != records.CONFIG.read(trial):
             raise ValueError(
                 f"trial {trial.number} of recording '{self.conditions.name}' had another"
                 " configuration: the space or the sampler has changed since; move the recording"
