@@ -55,9 +55,9 @@ def publish(search: Search) -> Published:
         date=_date(search.epochs),
         shots=search.spec.get("shots"),
         configuration={
-            name.removeprefix(CONFIG_PREFIX): "" if pandas.isna(value) else str(value)
-            for name, value in trial.items()
-            if str(name).startswith(CONFIG_PREFIX)
+            name.removeprefix(CONFIG_PREFIX): "" if pandas.isna(trial[name]) else str(trial[name])
+            for name in search.trials.columns
+            if name.startswith(CONFIG_PREFIX)
         },
         searched=tuple(_text(trial.get("suggested")).split()),
         summary=_without_folders(summary, search.spec),

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy
 
 from tests.trainables.runs import run, start, without_dropout
 from trainables.parts.data.label_words import label_words
 from trainables.parts.data.tokens import Data
-from trainables.parts.model.classifier import vectors
+from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training.prototypes import prototypes
 
@@ -69,9 +69,16 @@ def test_an_epoch_without_learning_has_the_loss_and_the_accuracy_of_the_definiti
             assert loss == pytest.approx(cross_entropy(logits, split.targets).item(), rel=1e-4)
 
 
+def directions(model: Classifier) -> Tensor:
+    """The rows of the classifier's only linear layer."""
+    linear = model.head[1]
+    assert isinstance(linear, nn.Linear)
+    return linear.weight.detach()
+
+
 def test_the_names_change_the_prototypes(pretrained: Pretrained, data: Data) -> None:
     weights = [
-        run("proto", pretrained, data, epochs=1, name_weight=share, **STILL)[1].head[1].weight
+        directions(run("proto", pretrained, data, epochs=1, name_weight=share, **STILL)[1])
         for share in (0.0, 0.5)
     ]
     assert not torch.allclose(weights[0], weights[1], rtol=1e-3)
@@ -87,7 +94,7 @@ def test_means_follow_the_encoder_and_learned_prototypes_leave_it(
     assert epochs[-1].train_loss is not None and epochs[0].train_loss is not None
     assert epochs[-1].train_loss < epochs[0].train_loss
     expected = slow_prototypes(model.encoder, data, 0.25)
-    cosine = cosine_similarity(model.head[1].weight.double(), expected, dim=1)
+    cosine = cosine_similarity(directions(model).double(), expected, dim=1)
     assert bool((cosine > 1 - 1e-6).all()) == (kind == "means")
 
 
