@@ -31,12 +31,10 @@ class Published:
 
 
 def read_published(folder: Path) -> list[Published]:
-    """The published searches in a folder, sorted by file name.
+    """The published searches in a folder, sorted by file name; none where there is no folder.
 
-    Raises ValueError where there is no such folder, or a file in it is damaged.
+    Raises ValueError where a file is damaged.
     """
-    if not folder.is_dir():
-        raise ValueError(f"no folder '{folder}'")
     return [record(path, read_json(path), Published) for path in sorted(folder.glob("*.json"))]
 
 
