@@ -11,7 +11,7 @@ from search.cluster.preflight import preflight
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.watchdog import is_ours
 from search.inputs import Prepared, resolve_precision
-from search.outputs.provenance import commit, versions
+from search.outputs.provenance import commit, hardware, versions
 from search.spec import SearchSpec
 from search.trials import worker
 from search.trials.floors import Floors
@@ -69,7 +69,11 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
         **{f"version.{name}": number for name, number in versions().items()},
     }
     floors = Floors(job, fits, prepared, spec.seed)
-    return Context(prepared, job, fits, floors, facts(spec, prepared), tags)
+    cpus = sum(node.cpus for node in machine.nodes)
+    names = [card.name for card in cards]
+    kind = hardware(len(machine.nodes), cpus, machine.gpus, names, here=ours)
+    known = facts(spec, prepared) | {"machine": kind}
+    return Context(prepared, job, fits, floors, known, tags)
 
 
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:

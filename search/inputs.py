@@ -14,6 +14,7 @@ from analysis import paper
 from search.cluster.look import has_bf16
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
+from trainables.parts.data.label_words import label_words
 from trainables.parts.data.reading import Reading
 from trainables.parts.data.tokens import Data, Tokens, tokenise
 from trainables.parts.model import loading
@@ -136,11 +137,13 @@ def prepare(
             notes.append(
                 f"{cut} of {len(split)} {name} texts are longer than {limit} tokens and were cut"
             )
-    vocabulary = pretrained.vocabulary(tokens["train"], tokens["validation"])
+    words = [label_words(label) for label in corpus.labels]
+    names, _ = tokenise(words, range(len(words)), tokenizer, limit)
+    vocabulary = pretrained.vocabulary(tokens["train"], tokens["validation"], names)
     small = pretrained.cut(vocabulary)
     pad = small.config.pad_token_id
-    train, validation = (
-        tokens[name].renumbered(vocabulary, pad) for name in ("train", "validation")
+    train, validation, names = (
+        each.renumbered(vocabulary, pad) for each in (tokens["train"], tokens["validation"], names)
     )
     return Prepared(
         corpus,
@@ -148,7 +151,7 @@ def prepare(
         pretrained,
         small,
         vocabulary,
-        Data(train, validation, corpus.labels),
+        Data(train, validation, corpus.labels, names=names),
         tokens.get("test"),
         tuple(notes),
     )

@@ -35,9 +35,9 @@ LAYERS = {
         "allocation flag folders lock polling race reports seeds",
     ],
     "analysis": [
-        "report rungs",
+        "report results rungs",
         "sections tables",
-        "answer",
+        "answer published",
         "comparison trials budget hyperparameters mistakes data",
         "page",
         "evidence",

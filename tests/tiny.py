@@ -86,7 +86,8 @@ def tokenised(tokenizer: Any) -> Data:
         splits[name], _ = tokenise(
             [text for text, _ in rows], [index[label] for _, label in rows], tokenizer, 64
         )
-    return Data(splits["train"], splits["validation"], labels)
+    names, _ = tokenise(labels, range(len(labels)), tokenizer, 64)
+    return Data(splits["train"], splits["validation"], labels, names=names)
 
 
 def write_corpus(folder: Path) -> Path:

@@ -263,6 +263,7 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         ),
         ("Date", _date(best)),
         ("Versions", ", ".join([*versions, *commit])),
+        ("Machine", summary.machine or ""),
     ]
     return [(name, value) for name, value in found if value]
 

@@ -133,6 +133,8 @@ class Summary:
     """Python and the packages that numbers depend on, as the search last ran."""
     commit: str | None = None
     """The git commit of the code; None outside a repository."""
+    machine: str | None = None
+    """The hardware of the search as it last ran. Earlier versions did not record it."""
 
     @classmethod
     def from_dict(cls, content: Any, path: Path | str = "summary") -> "Summary":

@@ -2,8 +2,13 @@
 
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import psutil
+
+from analysis.text import counted
 
 PACKAGES = ("regimen", "torch", "transformers", "ray", "optuna", "mlflow", "datasets", "numpy")
 
@@ -17,6 +22,32 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def hardware(nodes: int, cpus: float, gpus: float, cards: Sequence[str], *, here: bool) -> str:
+    """The hardware of a search, without names of machines. `cards`: the models of its GPUs.
+
+    `here`: it is this machine, whose processor and memory are added.
+    """
+    parts = [] if here else [counted(nodes, "node")]
+    processor = _processor() if here else ""
+    parts.append(counted(round(cpus), "CPU core") + (f" ({processor})" if processor else ""))
+    if here:
+        parts.append(f"{psutil.virtual_memory().total / 2**30:.0f} GiB")
+    if gpus:
+        models = f" ({', '.join(dict.fromkeys(cards))})" if cards else ""
+        parts.append(counted(round(gpus), "GPU") + models)
+    return ", ".join(parts)
+
+
+def _processor() -> str:
+    """The processor's model; empty where the system does not say it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return platform.processor()
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(found, platform.processor())
 
 
 def commit() -> str | None:

@@ -136,7 +136,7 @@ def spread(data: Data, sentences: int) -> Data:
     train = _spread(data.train, sentences)
     fraction = len(train) / len(data.train)
     validation = _spread(data.validation, max(1, round(fraction * len(data.validation))))
-    return Data(train, validation, data.labels)
+    return Data(train, validation, data.labels, names=data.names)
 
 
 def _spread(tokens: Tokens, sentences: int) -> Tokens:

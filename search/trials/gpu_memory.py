@@ -65,6 +65,7 @@ def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) ->
         longest(data.train, MEASURED_STEPS * int(config.get("batch_size", 64))),
         longest(data.validation, 256),
         data.labels,
+        names=data.names,
     )
     peak = worker.task(_peak, spec.cpus_per_trial, 1.0)
     try:

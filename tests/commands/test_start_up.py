@@ -13,7 +13,7 @@ from tests.processes import ROOT
 PROGRAM = """
 import contextlib, importlib, io, sys
 for name in ("search.run", "search.sync", "search.export", "search.train", "search.predict",
-             "analysis.report", "analysis.rungs"):
+             "analysis.report", "analysis.results", "analysis.rungs"):
     for argv, code in ((["--help"], 0), (["--no-such-flag"], 2)):
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -19,8 +19,11 @@ TRIALS = 200
 APPLIES: dict[str, Callable[[dict[str, Any]], bool]] = {
     **{
         name: lambda values: values["optimizer"] == "adamw"
-        for name in ("weight_decay", "learning_rate", "head_learning_rate")
+        for name in ("weight_decay", "learning_rate")
     },
+    "head_learning_rate": lambda values: (
+        values["optimizer"] == "adamw" and values.get("prototypes") != "means"
+    ),
     **{
         f"sgd_{name}": lambda values: values["optimizer"] == "sgd"
         for name in ("weight_decay", "learning_rate", "head_learning_rate")
@@ -36,7 +39,7 @@ APPLIES: dict[str, Callable[[dict[str, Any]], bool]] = {
 """When a conditional field applies."""
 CONSTANTS = {
     **{regime: {"classifier": "ridge"} for regime in ("supcon", "simclr", "simclr_crop")},
-    "lp_ft": {"optimizer": "adamw"},
+    **{regime: {"optimizer": "adamw"} for regime in ("lp_ft", "proto")},
 }
 """What a space sets to a constant."""
 

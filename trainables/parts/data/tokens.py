@@ -147,6 +147,8 @@ class Data:
     labels: tuple[str, ...]
     encoded: Encoded | None = None
     """The vectors of the pretrained encoder, if the search has computed them for all trials."""
+    names: Tokens | None = None
+    """The labels' own words, in the order of `labels`, for regimes that read them."""
 
 
 def tokenise(

@@ -5,7 +5,7 @@ passes `trust_remote_code=True`.
 """
 
 import copy
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,8 @@ ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn
 class RegimenForSequenceClassification(PreTrainedModel):
     """An encoder, pooled by its first token or by the mean of its tokens, and one or two layers."""
 
-    _keys_to_ignore_on_load_unexpected = (r"^(?!head\.)",)  # the weight that stops other classes
+    # The weight that stops other classes. A list: transformers 5.0 adds another one to it.
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^(?!head\.)"]
 
     def __init__(self, config: PretrainedConfig) -> None:
         # The encoder chooses its attention by a config that this class has not touched.

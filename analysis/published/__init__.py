@@ -1,0 +1,1 @@
+"""Which searches stand behind the tables in the docs?"""

@@ -1,0 +1,125 @@
+"""From a search's folder to what is published of it."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas
+
+from analysis.published.record import Published
+from analysis.read.folder import CONFIG_PREFIX, Search
+from analysis.read.summary import Summary
+
+FLAGS = (
+    "shots",
+    "shots_seed",
+    "limit",
+    "trials",
+    "epochs",
+    "seed",
+    "sampler",
+    "scheduler",
+    "grace",
+    "reduction_factor",
+    "precision",
+    "cpus_per_trial",
+    "max_concurrent",
+    "time_budget",
+    "patience",
+    "report_seeds",
+)
+"""Fields of spec.json that the numbers of a search depend on, besides those that need words of
+their own. All are written: a default may be another one day."""
+PATH = re.compile(r"(?:^|[\s'\"=(])(?:~|[A-Za-z]:\\|\.{0,2}/)[\w.~/\\]")
+"""A path of a machine, inside a text."""
+HUB = "hub:"
+
+
+def publish(search: Search) -> Published:
+    """What is published of a finished search.
+
+    Raises ValueError where it has no result yet, or a text in it names a path.
+    """
+    summary = search.summary
+    if not search.finished or summary.winner is None:
+        raise ValueError(f"'{search.folder}' has no result yet: finish the search first")
+    if not summary.confirmed_accuracy:
+        raise ValueError(f"'{search.folder}' has no report runs: run it without --no-confirm")
+    trial = search.trials.set_index("number").loc[summary.winner]
+    published = Published(
+        command=command(search.spec),
+        date=_date(search.epochs),
+        shots=search.spec.get("shots"),
+        configuration={
+            name.removeprefix(CONFIG_PREFIX): "" if pandas.isna(trial[name]) else str(trial[name])
+            for name in search.trials.columns
+            if name.startswith(CONFIG_PREFIX)
+        },
+        searched=tuple(_text(trial.get("suggested")).split()),
+        summary=_without_folders(summary, search.spec),
+    )
+    for text in _texts(asdict(published)):
+        if PATH.search(text):
+            raise ValueError(f"'{search.folder}' cannot be published: '{text:.80}' names a path")
+    return published
+
+
+def command(spec: Mapping[str, Any]) -> str:
+    """The command that repeats a search, with data and model named without their folders."""
+    words = ["python", "-m", "search.run", "--regime", str(spec["regime"])]
+    words += ["--data", _data(str(spec["data"])), "--model", _model(str(spec["model"]))]
+    for name in FLAGS:
+        if spec.get(name) is not None and not (name == "shots_seed" and not spec.get("shots")):
+            words += [f"--{name.replace('_', '-')}", _value(spec[name])]
+    top, seeds = spec.get("confirm_top", 3), spec.get("confirm_seeds")
+    words += ["--confirm", f"{top}x{seeds}" if seeds else "auto"]
+    if fixed := spec.get("fix"):
+        words += ["--fix", *(f"{name}={_value(value)}" for name, value in fixed.items())]
+    return shlex.join(words)
+
+
+def _value(value: object) -> str:
+    """As a flag takes it: whole numbers without a point, None as none."""
+    if value is None:
+        return "none"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _data(source: str) -> str:
+    """A data set's name; of a folder or a file the last part."""
+    return source if source.startswith(HUB) else source.rstrip("/").rpartition("/")[2]
+
+
+def _model(source: str) -> str:
+    """An encoder's name; of a folder the last part. `OWNER/NAME` is a name on the hub."""
+    is_path = source.startswith((".", "~", "/")) or source.count("/") > 1
+    return source.rstrip("/").rpartition("/")[2] if is_path else source
+
+
+def _without_folders(summary: Summary, spec: Mapping[str, Any]) -> Summary:
+    source = str(spec["data"])
+    return replace(
+        summary,
+        data=summary.data.replace(source, _data(source), 1),
+        model=_model(summary.model),
+    )
+
+
+def _date(epochs: pandas.DataFrame) -> str:
+    if "ended" not in epochs:
+        return ""
+    last = pandas.to_numeric(epochs["ended"], errors="coerce").max()
+    return "" if pandas.isna(last) else f"{datetime.fromtimestamp(last, UTC):%Y-%m-%d}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(content: object) -> Iterator[str]:
+    """All texts in a record, names of fields included."""
+    yield from re.findall(r'"((?:[^"\\]|\\.)*)"', json.dumps(content, ensure_ascii=False))

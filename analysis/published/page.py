@@ -1,0 +1,106 @@
+"""The tables of published searches between two marks of a Markdown page."""
+
+import re
+import shlex
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from analysis.atomic import write
+from analysis.evidence import Evidence
+from analysis.page.markdown import escaped, markdown
+from analysis.published.record import Published
+from analysis.published.tables import goals, scores
+from analysis.text import counted, short_value
+
+BEGIN = "<!-- made by analysis.results: edits between these marks are lost -->"
+END = "<!-- end of what analysis.results made -->"
+WIDTH = 100
+SHOWN_VERSIONS = ("python", "torch", "transformers", "ray", "optuna")
+NO_SEARCH = "No search is published yet."
+
+
+def rewrite(page: Path, published: Sequence[Published]) -> None:
+    """Write the tables into a page. Raises ValueError where it lacks the marks."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ValueError(f"no page '{page}'") from None
+    write(page, rewritten(text, published, page))
+
+
+def rewritten(text: str, published: Sequence[Published], page: Path | str = "the page") -> str:
+    """A page's text with new tables between its marks; everything else stays."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"'{page}' must have the lines '{BEGIN}' and '{END}', in this order")
+    return f"{before}{BEGIN}\n\n{tables(published)}\n{END}{after}"
+
+
+def tables(published: Sequence[Published]) -> str:
+    """A section per data set and model, with its searches in order of appearance."""
+    groups: dict[tuple[str, str], list[Published]] = {}
+    for one in published:
+        groups.setdefault((one.summary.data, one.summary.model), []).append(one)
+    evidence = Evidence([one.summary for one in published])
+    sections = [
+        "\n\n".join(_section(data, model, group, evidence))
+        for (data, model), group in groups.items()
+    ]
+    return "\n\n".join(sections or [NO_SEARCH]) + "\n"
+
+
+def _section(
+    data: str, model: str, group: Sequence[Published], evidence: Evidence
+) -> Iterator[str]:
+    summaries = [one.summary for one in group]
+    yield f"### {escaped(f'{data}, {model}')}"
+    yield _paragraph(_conditions(group))
+    yield markdown(scores(summaries, evidence)).rstrip()
+    if any(one.shots for one in group) and not (found := goals(summaries, evidence)).empty:
+        yield markdown(found).rstrip()
+    for one in group:
+        yield _paragraph(_winner(one))
+        yield f"```sh\n{_wrapped(one.command)}\n```"
+
+
+def _conditions(group: Sequence[Published]) -> str:
+    first = group[0].summary
+    sizes = ", ".join(f"{count:,} {split}" for split, count in first.rows.items())
+    machines = dict.fromkeys(one.summary.machine or "hardware not recorded" for one in group)
+    return f"Sentences: {sizes or 'not recorded'}. Machine: {'; '.join(machines)}."
+
+
+def _winner(one: Published) -> str:
+    """The winner's configuration as far as it was searched, and what it was made with."""
+    summary = one.summary
+    values = ", ".join(f"{name}={short_value(one.configuration[name])}" for name in one.searched)
+    states = ", ".join(f"{count} {state}" for state, count in summary.states.items() if count)
+    made = [
+        f"{name} {summary.versions[name]}" for name in SHOWN_VERSIONS if name in summary.versions
+    ]
+    made += [f"commit {summary.commit[:10]}"] if summary.commit else []
+    made += [one.date] if one.date else []
+    return (
+        f"{summary.regime}: trial {summary.winner} of"
+        f" {counted(sum(summary.states.values()), 'trial')} ({states}) of"
+        f" {counted(summary.epochs, 'epoch')}; {values or 'the defaults'}. {', '.join(made)}."
+    )
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(escaped(text), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _wrapped(command: str) -> str:
+    """A command in lines that a shell joins, broken before a flag."""
+    words = shlex.split(command)
+    parts = re.split(r" (?=--)", shlex.join(words))
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + 3 > WIDTH:
+            lines.append(f"    {part}")
+        else:
+            lines[-1] += f" {part}"
+    return " \\\n".join(lines)

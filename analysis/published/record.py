@@ -1,0 +1,46 @@
+"""A published search: what a small JSON file keeps of it, without rows of data, paths or names."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.atomic import write
+from analysis.read.files import read_json, record
+from analysis.read.summary import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """One finished search. Data and model are named without their folders."""
+
+    command: str
+    """What repeats it, with every value that its numbers depend on."""
+    date: str
+    """The day on which its last epoch ended; empty where that is not recorded."""
+    shots: int | None
+    """Training rows of each label; None where train is whole."""
+    configuration: Mapping[str, str]
+    """The winner's hyperparameters, as trials.csv has them; empty for None."""
+    searched: tuple[str, ...]
+    """Those of them that the search chose."""
+    summary: Summary
+    """Its outcome."""
+
+
+def read_published(folder: Path) -> list[Published]:
+    """The published searches in a folder, sorted by file name; none where there is no folder.
+
+    Raises ValueError where a file is damaged.
+    """
+    return [record(path, read_json(path), Published) for path in sorted(folder.glob("*.json"))]
+
+
+def write_published(folder: Path, published: Published) -> Path:
+    """Write a search's file, or write it anew; returns its path."""
+    path = folder / f"{published.summary.name}.json"
+    content: dict[str, Any] = dataclasses.asdict(published)
+    write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return path

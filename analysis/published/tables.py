@@ -1,0 +1,94 @@
+"""Published searches as tables of text: scores, and differences beside the goals."""
+
+from collections.abc import Sequence
+
+import pandas
+
+from analysis.comparison.floors import floor_rows
+from analysis.comparison.numbers import row
+from analysis.comparison.rows import best_first, label, ordered
+from analysis.evidence import Difference, Evidence
+from analysis.intervals import Interval
+from analysis.read.summary import Summary
+from analysis.text import EMPTY_CELL, duration
+
+BASELINE = "baseline"
+"""The regime that the others are compared with: plain fine-tuning, as the paper has it."""
+GOALS = {BASELINE: 5.0, "floor": 2.0}
+"""What a search of few examples should gain over the best of `baseline` and over the best floor, in
+points."""
+
+
+def scores(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
+    """A row per search, then one per floor; accuracies in percent."""
+    rows = ordered(summaries)
+    cells = [_search(label(summary, rows), summary, evidence) for summary in rows]
+    cells += [
+        {
+            "regime": numbers["name"],
+            "report runs, validation": _percent(numbers["confirmed_accuracy_mean"]),
+            "test": _percent(numbers["test_accuracy_mean"]),
+            "time": duration(numbers["seconds"]),
+        }
+        for numbers in floor_rows(rows)
+    ]
+    columns = ["regime", "trial 0", "best trial", "choice", "report runs, validation", "test"]
+    return pandas.DataFrame(cells, columns=[*columns, "time"], dtype=object).fillna(EMPTY_CELL)
+
+
+def goals(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
+    """The best search but `baseline` minus the best of `baseline`, and minus the best floor.
+
+    Each is chosen by the accuracy that chose its winner; the difference is that of the report runs
+    on validation. A row is missing where there is nothing to compare with.
+    """
+    ranked = best_first(summaries)
+    ours = next((summary for summary in ranked if summary.regime != BASELINE), None)
+    plain = next((summary for summary in ranked if summary.regime == BASELINE), None)
+    rows = []
+    if ours is not None and plain is not None:
+        difference = evidence.difference(ours, plain, "validation")
+        rows.append(_goal(f"{ours.regime} - {BASELINE}", difference, GOALS[BASELINE]))
+    if ours is not None and (floor := ours.best_floor) is not None:
+        difference = evidence.against(
+            ours, "validation", ours.confirmed_accuracy, [floor.validation_accuracy], fixed=True
+        )
+        rows.append(_goal(f"{ours.regime} - {floor.regime} (floor)", difference, GOALS["floor"]))
+    columns = ["difference", "points", "on new sentences", "goal", "reached"]
+    return pandas.DataFrame(rows, columns=columns, dtype=object)
+
+
+def _search(name: str, summary: Summary, evidence: Evidence) -> dict[str, str]:
+    numbers = row(summary, evidence)
+    runs = 1 + len(summary.choice_runs.get(str(summary.winner_trial), ()))
+    choice = summary.choice_accuracy
+    return {
+        "regime": name,
+        "trial 0": _percent(numbers["paper_config_validation_accuracy"]),
+        "best trial": _percent(numbers["best_validation_accuracy"]),
+        "choice": EMPTY_CELL if choice is None else f"{_percent(choice)} (n={runs})",
+        "report runs, validation": _mean(evidence.mean(summary, "validation")),
+        "test": _mean(evidence.mean(summary, "test")),
+        "time": duration(summary.seconds),
+    }
+
+
+def _goal(name: str, difference: Difference, goal: float) -> dict[str, str]:
+    points, half_width = 100 * difference.value, 100 * difference.new_sentences
+    reached = "yes" if points >= goal else "no"
+    certain = abs(points - goal) > half_width
+    return {
+        "difference": name,
+        "points": str(difference),
+        "on new sentences": f"± {half_width:.1f}",
+        "goal": f"{goal:+.0f}",
+        "reached": reached if certain else f"{reached}, not certain",
+    }
+
+
+def _mean(mean: Interval) -> str:
+    return str(mean) if mean.n else EMPTY_CELL
+
+
+def _percent(value: float) -> str:
+    return EMPTY_CELL if value != value else f"{100 * value:.1f}"

@@ -1,0 +1,150 @@
+"""Published searches: their files, the tables made of them, and the page in the docs."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import results
+from analysis.evidence import Evidence
+from analysis.published import page
+from analysis.published.extract import command
+from analysis.published.record import read_published
+from analysis.published.tables import goals, scores
+from analysis.read.summary import Summary
+from search.arguments import parser
+from tests.analysis.searches import summary, write_search
+from tests.processes import ROOT
+
+FLOOR = {
+    "regime": "probe",
+    "chosen": "",
+    "validation_accuracy": 0.7,
+    "validation_loss": 1.0,
+    "seconds": 3.0,
+}
+DATA = "/home/somebody/intents"
+SPEC: dict[str, Any] = {"data": DATA, "model": "minilm", "shots": 5, "shots_seed": 0}
+
+
+def few(regime: str, *reported: float, **changes: Any) -> dict[str, Any]:
+    """A finished search on five examples of each intent; the choice runs have the same mean."""
+    return summary(
+        regime,
+        name=f"few-{regime}",
+        data=f"{DATA} (--shots 5)",
+        model="minilm",
+        comparable=False,
+        confirmed_accuracy=list(reported),
+        confirmed_seeds=[1000 + n for n in range(len(reported))],
+        choice_accuracy=sum(reported) / len(reported),
+        choice_runs={"2": list(reported[:2])},
+        floors=[FLOOR],
+        rows={"train": 750, "validation": 3000, "test": 4500},
+        **changes,
+    )
+
+
+def published(folder: Path, *outcomes: dict[str, Any]) -> str:
+    """Publish searches with these outcomes beside a page; returns the page."""
+    found = [
+        write_search(
+            folder / "found" / one["name"], outcome=one, **SPEC | {"regime": one["regime"]}
+        )
+        for one in outcomes
+    ]
+    out = folder / "numbers"
+    out.with_name("numbers.md").write_text(f"# Ours\n\n{page.BEGIN}\n{page.END}\n\nMore.\n")
+    assert results.main([str(out), "--add", *map(str, found)]) == 0
+    return out.with_name("numbers.md").read_text()
+
+
+def test_the_committed_page_is_what_the_committed_files_make() -> None:
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert page.rewritten(text, read_published(ROOT / "docs" / "results")) == text
+
+
+def test_a_search_is_published_without_folders_and_its_command_parses(tmp_path: Path) -> None:
+    text = published(tmp_path, few("supcon", 0.80, 0.82), few("baseline", 0.70, 0.72))
+    assert text.startswith("# Ours\n") and text.endswith("\n\nMore.\n")
+    assert "### intents (--shots 5), minilm\n" in text and "somebody" not in text
+    files = sorted((tmp_path / "numbers").glob("*.json"))
+    assert [path.stem for path in files] == ["few-baseline", "few-supcon"]
+    content = json.loads(files[1].read_text())
+    assert "somebody" not in files[1].read_text()
+    assert content["summary"]["confirmed_accuracy"] == [0.80, 0.82]
+    assert content["summary"]["data"] == "intents (--shots 5)"
+    assert content["configuration"] == {"batch_size": "16", "head_width": ""}
+    words = shlex.split(content["command"])
+    asked = parser().parse_args(words[3:])
+    assert (asked.data, asked.shots, asked.trials, asked.model) == ("intents", 5, 4, "minilm")
+    # The same files make the same page, however often.
+    assert results.main([str(tmp_path / "numbers")]) == 0
+    assert (tmp_path / "numbers.md").read_text() == text
+
+
+def test_fixed_values_and_choice_runs_are_in_the_command() -> None:
+    spec = {"regime": "llrd", "data": "hub:owner/name", "model": "owner/name", "confirm_top": 2}
+    spec |= {"confirm_seeds": 3, "fix": {"head_width": None, "dropout": 0.1}, "time_budget": 90.0}
+    assert command(spec) == (
+        "python -m search.run --regime llrd --data hub:owner/name --model owner/name"
+        " --time-budget 90 --confirm 2x3 --fix head_width=none dropout=0.1"
+    )
+
+
+def test_scores_have_floors_and_intervals() -> None:
+    found = [Summary.from_dict(few(name, 0.8, 0.82)) for name in ("supcon", "baseline")]
+    table = scores(found, Evidence(found)).set_index("regime")
+    assert list(table.index) == ["baseline", "supcon", "probe (floor)"]
+    assert table["choice"]["supcon"] == "81.0 (n=3)"
+    assert table["report runs, validation"]["supcon"].startswith("81.0 ± ")
+    assert "(n=2" in table["test"]["supcon"]
+    assert table["report runs, validation"]["probe (floor)"] == "70.0"
+
+
+@pytest.mark.parametrize(
+    ("ours", "reached"),
+    [(0.90, ["yes", "yes"]), (0.76, ["yes, not certain", "yes"]), (0.60, ["no", "no"])],
+)
+def test_goals_are_held_against_the_report_runs_and_never_the_test(
+    ours: float, reached: list[str]
+) -> None:
+    """Ours minus `baseline`, which has 70.5 %, and minus the floor, which has 70 %."""
+    pairs = {"supcon": (ours, ours + 0.002), "baseline": (0.704, 0.706)}
+    found = [Summary.from_dict(few(name, *runs)) for name, runs in pairs.items()]
+    table = goals(found, Evidence(found))
+    assert list(table["difference"]) == ["supcon - baseline", "supcon - probe (floor)"]
+    assert list(table["reached"]) == reached
+    assert goals(found[1:], Evidence(found)).empty
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"winner_trial": None, "best_trial": None}, "has no result yet"),
+        ({"confirmed_accuracy": []}, "no report runs"),
+        ({"why_not": "because of /home/somebody/x"}, "names a path"),
+    ],
+)
+def test_what_cannot_be_published_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], rule: str
+) -> None:
+    write_search(tmp_path / "one", outcome=few("supcon", 0.8, 0.82) | changes, **SPEC)
+    assert results.main([str(tmp_path / "numbers"), "--add", str(tmp_path / "one")]) == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1 and rule in printed
+    assert not (tmp_path / "numbers").exists()
+
+
+def test_a_page_without_marks_and_a_missing_page_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text, rule in ((None, "no page"), ("# Ours\n", "must have the lines")):
+        if text is not None:
+            (tmp_path / "numbers.md").write_text(text)
+        (tmp_path / "numbers").mkdir(exist_ok=True)
+        assert results.main([str(tmp_path / "numbers")]) == 2
+        printed = capsys.readouterr().err
+        assert printed.count("\n") == 1 and rule in printed
