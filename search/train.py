@@ -1,4 +1,4 @@
-"""python -m search.train: train an exported recipe on several seeds and keep the best model."""
+"""python -m search.train: train an exported recipe on several seeds and write a model folder."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=program("search.train"),
         description=(
-            "Train an exported configuration on several seeds; the best of them on validation"
-            " becomes a model folder. The first seeds are those on which the search reports its"
-            " winner: neither the search nor the choice of the winner used them."
+            "Train an exported configuration on several seeds; the best of them on validation, or"
+            " all of them as one, becomes a model folder. The first seeds are those on which the"
+            " search reports its winner: neither the search nor the choice of the winner used them."
         ),
     )
     parser.add_argument(
@@ -73,6 +73,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=int,
         metavar="N",
         help="Number of values that --tune tries (default: 4)",
+    )
+    combine = parser.add_mutually_exclusive_group()
+    combine.add_argument(
+        "--soup",
+        dest="combine",
+        action="store_const",
+        const="soup",
+        help=(
+            "Write one model whose weights are the mean of all seeds' weights; where it is worse on"
+            " validation than the best seed's model, that one is written"
+        ),
+    )
+    combine.add_argument(
+        "--ensemble",
+        dest="combine",
+        action="store_const",
+        const="ensemble",
+        help=(
+            "Write the models of all seeds as one that averages their probabilities; it takes the"
+            " time and size of all of them, and loads with Regimen only"
+        ),
     )
     parser.add_argument(
         "--onnx",
@@ -144,12 +165,17 @@ def _run(args: argparse.Namespace) -> int:
         results=args.results,
         tune=args.tune,
         tune_trials=trials,
+        combine=args.combine,
     )
     final = training.train(spec, console)
     evidence = Evidence.beside(results_folder(args.results), [final.summary])
     print_table(console, comparison.table([final.summary], evidence))
     for line in conditions.remarks([final.summary], evidence):
         console.print(f"  {line}", style="dim")
+    if final.combined:
+        console.print(f"  {final.combined}")
+        if final.combined.warning:
+            console.print(f"NOTE     {final.combined.warning}", style="bold yellow")
     console.print(f"  {final.confidence}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")

@@ -9,6 +9,7 @@ import yaml
 from huggingface_hub import ModelCardData
 
 from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.ensemble import Ensemble
 from trainables.parts.model.loading import MINILM
 from trainables.parts.model.text_classifier import TextClassifier
 
@@ -27,9 +28,7 @@ Regime `{regime}` on {data}{model}, {epochs} epochs.
 | validation | {validation} |
 | test | {test} |
 
-Neither the search nor the choice of this configuration used these seeds. The weights are those of
-seed {best_seed}, the best of {runs} on validation, so its {best:.4f} is a maximum. Test scores
-chose nothing.
+Neither the search nor the choice of this configuration used these seeds. {weights}
 
 {usage}
 Configuration:
@@ -46,6 +45,23 @@ CODE_WITHOUT_ENCODER = """from trainables.parts.model.ngrams import NgramClassif
 model = NgramClassifier.from_pretrained("FOLDER")
 probabilities = model.predict(["wake me at seven"])  # (1, K), as in model.labels
 """
+BEST = """The weights are those of
+seed {seed}, the best of {runs} on validation, so its {best:.4f} is a maximum. Test scores
+chose nothing."""
+SOUP = """The weights are
+the mean of the weights of these {runs} seeds' models: validation {validation}, test {test}. Test
+scores chose nothing."""
+ENSEMBLE = """The model averages
+the probabilities of these {runs} seeds' models: validation {validation}, test {test}. Test scores
+chose nothing."""
+CODE_OF_ENSEMBLE = """from search.final.predictor import Predictor
+
+print(Predictor("FOLDER").predict(["wake me at seven"]))
+"""
+ENSEMBLE_NOTE = """
+Only Regimen loads the ensemble: `AutoModel`, `pipeline` and ONNX hold one model each. They load
+each of its members alone, such as `FOLDER/member-1`.
+"""
 TRUST = ", trust_remote_code=True"
 TRUST_NOTE = """
 `trust_remote_code=True` lets transformers run `modeling_regimen.py` from the folder, because no
@@ -60,11 +76,10 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
     """The card of a final training, from the record that `scores.json` holds."""
     summary = record["summary"]
     validation, tests = summary["confirmed_accuracy"], summary["test"]
-    best = validation[summary["confirmed_seeds"].index(record["best_seed"])]
-    encodes = isinstance(model, Classifier)
+    encodes, transformers = isinstance(model, Classifier | Ensemble), isinstance(model, Classifier)
     header = ModelCardData(
         pipeline_tag="text-classification",
-        library_name="transformers" if encodes else "regimen",
+        library_name="transformers" if transformers else "regimen",
         base_model=_base_model(summary["model"]) if encodes else None,
     )
     configuration = yaml.safe_dump(
@@ -80,15 +95,31 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
         seeds=", ".join(map(str, summary["confirmed_seeds"])),
         validation=_accuracies(validation),
         test=_accuracies([scores["test_accuracy"] for scores in tests]) or "no test split",
-        best_seed=record["best_seed"],
-        runs=len(validation),
-        best=best,
+        weights=_weights(record),
         configuration=_block(configuration, "yaml"),
+    )
+
+
+def _weights(record: Mapping[str, Any]) -> str:
+    """Whose weights these are."""
+    accuracies = record["summary"]["confirmed_accuracy"]
+    combined, runs = record.get("combined"), len(accuracies)
+    if not combined or not combined["kept"]:
+        seed = record["best_seed"]
+        best = accuracies[record["summary"]["confirmed_seeds"].index(seed)]
+        return BEST.format(seed=seed, runs=runs, best=best)
+    test = combined["test_accuracy"]
+    return (SOUP if combined["kind"] == "soup" else ENSEMBLE).format(
+        runs=runs,
+        validation=f"{combined['validation_accuracy']:.4f}",
+        test="none" if test is None else f"{test:.4f}",
     )
 
 
 def _usage(model: TextClassifier) -> str:
     """How the folder is loaded."""
+    if isinstance(model, Ensemble):
+        return _block(CODE_OF_ENSEMBLE, "python") + ENSEMBLE_NOTE
     if not isinstance(model, Classifier):
         return _block(CODE_WITHOUT_ENCODER, "python")
     if model.has_standard_head:

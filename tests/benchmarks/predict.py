@@ -1,4 +1,4 @@
-"""How fast a model folder answers: search.predict, transformers' pipeline, and ONNX Runtime.
+"""How fast a model folder answers: transformers' pipeline, search.predict, and its --onnx.
 
 All ways answer the same texts of the embedded corpus, in rounds: each round times each way once, so
 that a busy machine is busy for all of them. Loading is not timed, and the first round only warms
@@ -6,6 +6,7 @@ up. A ratio is the median of the rounds' own ratios to the pipeline with its def
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -21,9 +22,9 @@ from transformers import pipeline
 from analysis.command import OK, USER_ERROR, Parser, refusal
 from search.final.predictor import Predictor
 from trainables.parts.data import corpus
-from trainables.parts.data.tokens import tokenise
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, require_onnx, write_onnx
+from trainables.parts.model.onnx_model import ONNX_FILES, require_onnx, write_onnx
+from trainables.parts.model.text_classifier import load_folder
 
 PIPELINE = "pipeline"
 Answer = Callable[[list[str]], list[str]]
@@ -50,34 +51,27 @@ class Timed:
 
 
 def ways(folder: Path, scratch: Path, threads: int) -> dict[str, Answer]:
-    """Every way of answering, loaded. ONNX files that the folder lacks are written to `scratch`."""
+    """Every way of answering, loaded. A folder without ONNX files is copied to `scratch`."""
     require_onnx("this benchmark")
     torch.set_num_threads(threads)
-    predictor = Predictor(folder)
-    model = predictor.model
+    model = load_folder(folder)
     if not isinstance(model, Classifier):
         raise ValueError("this benchmark needs a model with an encoder")
+    if not (folder / ONNX_FILES["fp32"]).exists():
+        folder = Path(shutil.copytree(folder, scratch / "model"))
+        write_onnx(model, folder)
     flags = {} if model.has_standard_head else {"trust_remote_code": True}
     classify = pipeline("text-classification", model=str(folder), device="cpu", **flags)
-    if not (folder / ONNX_FILES["fp32"]).exists():
-        write_onnx(model, scratch)
-        folder = scratch
-
-    def onnx(precision: str) -> Answer:
-        session = OnnxModel(folder / ONNX_FILES[precision], threads)
-
-        def answer(texts: list[str]) -> list[str]:
-            tokens, _ = tokenise(texts, [0] * len(texts), predictor.tokenizer, model.max_tokens)
-            return [model.labels[best] for best in session.logits(tokens).argmax(dim=1)]
-
-        return answer
-
     return {
         PIPELINE: lambda texts: [row["label"] for row in classify(texts, truncation=True)],
-        "search.predict": lambda texts: [row["label"] for row in predictor.stream(texts)],
-        "onnx fp32": onnx("fp32"),
-        "onnx int8": onnx("int8"),
+        "search.predict": _predict(Predictor(folder)),
+        "onnx fp32": _predict(Predictor(folder, onnx="fp32")),
+        "onnx int8": _predict(Predictor(folder, onnx="int8")),
     }
+
+
+def _predict(predictor: Predictor) -> Answer:
+    return lambda texts: [row["label"] for row in predictor.stream(texts)]
 
 
 def measure(answers: dict[str, Answer], texts: list[str], rounds: int) -> list[Timed]:

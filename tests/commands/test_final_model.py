@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 import trainables
 from search import export, predict
+from search.final.folder import check_out
 from search.final.predictor import Predictor
 from search.study import study as studies
 from tests import tiny
@@ -167,11 +168,17 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
     reported are on others, and alone are tested."""
     large, out = tiny.write_model(tmp_path / "large", layers=3), tmp_path / "model"
     best, store = searched.results / "best.yaml", f"sqlite:///{tmp_path / 'm.db'}"
-    flags = ["--model", str(large), "--tune", "learning_rate", "--trials", "2", "--seeds", "1"]
-    done = run("search.train", str(best), *flags, "--out", str(out), "--tracking-uri", store)
+    flags = ["--model", str(large), "--tune", "learning_rate", "--trials", "2", "--seeds", "2"]
+    flags += ["--soup", "--out", str(out), "--tracking-uri", store]
+    done = run("search.train", str(best), *flags)
     assert done.returncode == 0, done.stderr
     assert "for 3 layers instead of 2" in done.stdout
-    record = json.loads((out / "scores.json").read_text())["configuration"]
+    scores = json.loads((out / "scores.json").read_text())
+    soup, record = scores["combined"], scores["configuration"]
+    best_accuracy = max(scores["summary"]["confirmed_accuracy"])
+    assert soup["kind"] == "soup" and soup["seeds"] == [1000, 1001]
+    assert soup["kept"] == (soup["validation_accuracy"] >= best_accuracy)
+    assert f"soup of 2 seeds: validation {soup['validation_accuracy']:.4f}" in done.stdout
     before = yaml.safe_load(best.read_text())["config"]
     rate = before["learning_rate"]
     scores = record["tuned"]["best_validation_accuracy"]
@@ -186,10 +193,40 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
     client = mlflow.MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("regimen").experiment_id
     kinds = [found.data.tags["regimen.kind"] for found in client.search_runs([experiment])]
-    assert sorted(kinds) == ["final", "final-seed", "final-tune", "final-tune"]
+    assert sorted(kinds) == ["final", *["final-seed"] * 2, *["final-tune"] * 2]
     tuned = client.search_runs([experiment], "tags.`regimen.kind` = 'final-tune'")
     assert {found.data.params["seed"] for found in tuned} == {"0"}
     assert not any("test_accuracy" in found.data.metrics for found in tuned)
+
+
+def test_an_ensemble_averages_the_seeds_and_is_served_like_any_model(
+    searched: Searched, trained: Path, tmp_path: Path
+) -> None:
+    best, out, store = searched.results / "best.yaml", tmp_path / "model", tmp_path / "m.db"
+    flags = ["--seeds", "2", "--ensemble", "--register", "together", "--out", str(out)]
+    uri = f"sqlite:///{store}"
+    done = run("search.train", str(best), *flags, "--tracking-uri", uri)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((out / "scores.json").read_text())
+    ensemble, rows = scores["combined"], tiny.split_rows()["test"]
+    answers = Predictor(out).predict([text for text, _ in rows])
+    right = sum(answer["label"] == label for answer, (_, label) in zip(answers, rows))
+    assert right / len(rows) == pytest.approx(ensemble["test_accuracy"], abs=1.5 / len(rows))
+    members = [Predictor(out / f"member-{number}").model for number in (1, 2)]
+    temperature = scores["confidence"]["temperature"]
+    mean = sum(member.predict(TEXTS, Predictor(out).tokenizer) for member in members) / 2
+    expected = (mean.log() / temperature).softmax(dim=1)
+    found = [list(row["scores"].values()) for row in Predictor(out).predict(TEXTS)]
+    assert found == [pytest.approx(row, abs=1e-5) for row in expected.tolist()]
+    assert "Only Regimen loads the ensemble" in (out / "README.md").read_text()
+    check_out(out)
+
+    mlflow.set_tracking_uri(uri)
+    served = mlflow.pyfunc.load_model("models:/together/1").predict({"text": TEXTS})
+    assert list(served["label"]) == [row["label"] for row in Predictor(out).predict(TEXTS)]
+    version = mlflow.MlflowClient(tracking_uri=uri).get_model_version("together", "1")
+    assert version.tags["regimen.combined"] == "ensemble"
+    assert "This is the ensemble of 2 seeds" in version.description
 
 
 def test_the_registered_version_says_what_it_is(searched: Searched, trained: Path) -> None:
