@@ -61,6 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
     )
     parser.add_argument(
+        "--oos-label",
+        metavar="NAME",
+        help=(
+            "A label whose rows are out of scope: they have no intent. They are not trained on, and"
+            " measure how well the model refuses such texts (default: the search's)"
+        ),
+    )
+    parser.add_argument(
         "--tune",
         metavar="FIELD",
         help=(
@@ -154,6 +162,8 @@ def _run(args: argparse.Namespace) -> int:
         recipe, notes = transfer(recipe, args.model)
         for line in notes:
             console.print(line)
+    if args.oos_label is not None:
+        recipe = {**recipe, "data": {**recipe["data"], "oos_label": args.oos_label}}
     spec = training.TrainSpec(
         recipe=recipe,
         out=args.out,
@@ -177,6 +187,8 @@ def _run(args: argparse.Namespace) -> int:
         if final.combined.warning:
             console.print(f"NOTE     {final.combined.warning}", style="bold yellow")
     console.print(f"  {final.confidence}", style="dim")
+    for split, found in final.out_of_scope.items():
+        console.print(f"  out of scope, {split}: {found}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")

@@ -30,7 +30,7 @@ Regime `{regime}` on {data}{model}, {epochs} epochs.
 
 Neither the search nor the choice of this configuration used these seeds. {weights}
 
-{usage}
+{out_of_scope}{usage}
 Configuration:
 
 {configuration}"""
@@ -61,6 +61,16 @@ print(Predictor("FOLDER").predict(["wake me at seven"]))
 ENSEMBLE_NOTE = """
 Only Regimen loads the ensemble: `AutoModel`, `pipeline` and ONNX hold one model each. They load
 each of its members alone, such as `FOLDER/member-1`.
+"""
+OUT_OF_SCOPE = """Texts out of scope have no intent, and the model was trained on none. It tells
+them from those in scope by its confidence. AUROC is the chance that a text in scope has the higher
+confidence, FPR95 the fraction out of scope that passes where 95 % in scope pass, and the last
+column the fraction that `--min-confidence auto` refuses.
+
+| | in scope | out of scope | AUROC | FPR95 | refused |
+|---|---|---|---|---|---|
+{rows}
+
 """
 TRUST = ", trust_remote_code=True"
 TRUST_NOTE = """
@@ -96,6 +106,7 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
         validation=_accuracies(validation),
         test=_accuracies([scores["test_accuracy"] for scores in tests]) or "no test split",
         weights=_weights(record),
+        out_of_scope=_out_of_scope(record.get("out_of_scope") or {}),
         configuration=_block(configuration, "yaml"),
     )
 
@@ -114,6 +125,16 @@ def _weights(record: Mapping[str, Any]) -> str:
         validation=f"{combined['validation_accuracy']:.4f}",
         test="none" if test is None else f"{test:.4f}",
     )
+
+
+def _out_of_scope(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """How well texts without an intent are told; empty where there were none."""
+    rows = []
+    for split, one in found.items():
+        refused = "no threshold" if one["recall"] is None else f"{one['recall']:.3f}"
+        sizes = f"{one['in_scope']} | {one['out_of_scope']}"
+        rows.append(f"| {split} | {sizes} | {one['auroc']:.3f} | {one['fpr95']:.3f} | {refused} |")
+    return OUT_OF_SCOPE.format(rows="\n".join(rows)) if rows else ""
 
 
 def _usage(model: TextClassifier) -> str:

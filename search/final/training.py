@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from search.final.confidence import Confidence, calibrate
 from search.final.folder import write_folder
 from search.final.mlflow_model import log_final
 from search.final.onnx_files import OnnxScores, add_onnx
+from search.final.out_of_scope import Detection, measure
 from search.final.record import SCORES
 from search.final.transfer import values_around
 from search.final.tuning import job_of, tune
@@ -91,6 +92,8 @@ class Final:
     """Of each ONNX file."""
     combined: Combined | None = None
     """What combining the seeds brought, where it was asked for."""
+    out_of_scope: Mapping[str, Detection] = field(default_factory=dict)
+    """By split, how well the model tells texts without an intent, where there are some."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,13 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     summary = _summary(recipe, prepared, runs)
     classifier, combined = _model(recipe, prepared, runs, spec.combine)
     confidence = calibrate(classifier, prepared.validation, prepared.test, spec.wanted_precision)
+    splits = {"validation": prepared.validation, "test": prepared.test}
+    out_of_scope = measure(
+        classifier,
+        {name: split for name, split in splits.items() if split is not None},
+        prepared.out_of_scope,
+        confidence.threshold,
+    )
     record = {
         "curves": {str(seed): curve for seed, curve in runs.curves.items()},
         "summary": summary.to_dict(),
@@ -140,6 +150,11 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         "configuration": dict(recipe),
         "confidence": asdict(confidence),
         **({"combined": asdict(combined)} if combined else {}),
+        **(
+            {"out_of_scope": {name: asdict(one) for name, one in out_of_scope.items()}}
+            if out_of_scope
+            else {}
+        ),
         "versions": versions(),
         "commit": commit(),
     }
@@ -153,7 +168,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
             f" {reason(error)}"
         )
         raise OSError(without_password(problem, store)) from error
-    return Final(out, summary, confidence, onnx, combined)
+    return Final(out, summary, confidence, onnx, combined, out_of_scope)
 
 
 def _tuned_configs(spec: TrainSpec) -> dict[float, dict[str, Any]]:

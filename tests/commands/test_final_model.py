@@ -166,15 +166,22 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
 ) -> None:
     """The learning rate is chosen on validation by runs on the search's seed; the runs that are
     reported are on others, and alone are tested."""
-    large, out = tiny.write_model(tmp_path / "large", layers=3), tmp_path / "model"
+    large, folder = tiny.write_model(tmp_path / "large", layers=3), tmp_path / "model"
     best, store = searched.results / "best.yaml", f"sqlite:///{tmp_path / 'm.db'}"
     flags = ["--model", str(large), "--tune", "learning_rate", "--trials", "2", "--seeds", "2"]
-    flags += ["--soup", "--out", str(out), "--tracking-uri", store]
+    flags += ["--oos-label", "food_order", "--soup", "--out", str(folder), "--tracking-uri", store]
     done = run("search.train", str(best), *flags)
     assert done.returncode == 0, done.stderr
     assert "for 3 layers instead of 2" in done.stdout
-    scores = json.loads((out / "scores.json").read_text())
+    scores = json.loads((folder / "scores.json").read_text())
     soup, record = scores["combined"], scores["configuration"]
+    rows = tiny.split_rows()
+    out = {name: sum(label == "food_order" for _, label in rows[name]) for name in rows}
+    found = scores["out_of_scope"]
+    assert found["validation"]["out_of_scope"] == out["train"] + out["validation"]
+    assert found["test"]["out_of_scope"] == out["test"] and 0 <= found["test"]["auroc"] <= 1
+    assert "| AUROC |" in (folder / "README.md").read_text()
+    assert "food_order" not in AutoConfig.from_pretrained(folder).label2id
     best_accuracy = max(scores["summary"]["confirmed_accuracy"])
     assert soup["kind"] == "soup" and soup["seeds"] == [1000, 1001]
     assert soup["kept"] == (soup["validation_accuracy"] >= best_accuracy)
@@ -188,7 +195,7 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
     decay = record["config"]["layerwise_decay"]
     assert decay**4 == pytest.approx(before["layerwise_decay"] ** 3)
     assert record["model"]["source"] == str(large) and record["model"]["fingerprint"]
-    (answer,) = Predictor(out).predict(TEXTS[:1])
+    (answer,) = Predictor(folder).predict(TEXTS[:1])
     assert answer["label"]
     client = mlflow.MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("regimen").experiment_id
@@ -221,9 +228,16 @@ def test_an_ensemble_averages_the_seeds_and_is_served_like_any_model(
     assert "Only Regimen loads the ensemble" in (out / "README.md").read_text()
     check_out(out)
 
-    mlflow.set_tracking_uri(uri)
-    served = mlflow.pyfunc.load_model("models:/together/1").predict({"text": TEXTS})
-    assert list(served["label"]) == [row["label"] for row in Predictor(out).predict(TEXTS)]
+    request, answer = tmp_path / "request.json", tmp_path / "answer.json"
+    request.write_text(json.dumps({"dataframe_records": [{"text": text} for text in TEXTS]}))
+    argv = ["-m", "models:/together/1", "--env-manager", "local"]
+    files = ["-i", str(request), "-o", str(answer)]
+    asked = run("mlflow", "models", "predict", *argv, *files, MLFLOW_TRACKING_URI=uri)
+    assert asked.returncode == 0, asked.stderr
+    served = json.loads(answer.read_text())["predictions"]
+    assert [row["label"] for row in served] == [
+        row["label"] for row in Predictor(out).predict(TEXTS)
+    ]
     version = mlflow.MlflowClient(tracking_uri=uri).get_model_version("together", "1")
     assert version.tags["regimen.combined"] == "ensemble"
     assert "This is the ensemble of 2 seeds" in version.description
