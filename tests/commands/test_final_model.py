@@ -15,6 +15,7 @@ from typing import Any
 
 import mlflow
 import pytest
+import torch
 import yaml
 from transformers import AutoConfig, AutoTokenizer
 
@@ -221,7 +222,8 @@ def test_an_ensemble_averages_the_seeds_and_is_served_like_any_model(
     assert right / len(rows) == pytest.approx(ensemble["test_accuracy"], abs=1.5 / len(rows))
     members = [Predictor(out / f"member-{number}").model for number in (1, 2)]
     temperature = scores["confidence"]["temperature"]
-    mean = sum(member.predict(TEXTS, Predictor(out).tokenizer) for member in members) / 2
+    answers_of = [member.predict(TEXTS, Predictor(out).tokenizer) for member in members]
+    mean = torch.stack(answers_of).mean(dim=0)
     expected = (mean.log() / temperature).softmax(dim=1)
     found = [list(row["scores"].values()) for row in Predictor(out).predict(TEXTS)]
     assert found == [pytest.approx(row, abs=1e-5) for row in expected.tolist()]
