@@ -28,7 +28,9 @@ Regime `{regime}` on {data}{model}, {epochs} epochs.
 | validation | {validation} |
 | test | {test} |
 
-Neither the search nor the choice of this configuration used these seeds. {weights}
+Neither the search nor the choice of this configuration used these seeds. Test scores chose nothing.
+
+{weights}
 
 {out_of_scope}{usage}
 Configuration:
@@ -45,15 +47,22 @@ CODE_WITHOUT_ENCODER = """from trainables.parts.model.ngrams import NgramClassif
 model = NgramClassifier.from_pretrained("FOLDER")
 probabilities = model.predict(["wake me at seven"])  # (1, K), as in model.labels
 """
-BEST = """The weights are those of
-seed {seed}, the best of {runs} on validation, so its {best:.4f} is a maximum. Test scores
-chose nothing."""
-SOUP = """The weights are
-the mean of the weights of these {runs} seeds' models: validation {validation}, test {test}. Test
-scores chose nothing."""
-ENSEMBLE = """The model averages
-the probabilities of these {runs} seeds' models: validation {validation}, test {test}. Test scores
-chose nothing."""
+BEST = (
+    "The weights are those of seed {seed}, the best of {runs} on validation, so its {best:.4f} is a"
+    " maximum."
+)
+SOUP = (
+    "The weights are the mean of the weights of the {runs} seeds' models: validation {validation},"
+    " test {test}."
+)
+DROPPED_SOUP = (
+    " The mean of all seeds' weights, validation {validation}, was worse on validation and is not"
+    " used."
+)
+ENSEMBLE = (
+    "The model averages the probabilities of the {runs} seeds' models: validation {validation},"
+    " test {test}."
+)
 CODE_OF_ENSEMBLE = """from search.final.predictor import Predictor
 
 print(Predictor("FOLDER").predict(["wake me at seven"]))
@@ -113,18 +122,20 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
 
 def _weights(record: Mapping[str, Any]) -> str:
     """Whose weights these are."""
-    accuracies = record["summary"]["confirmed_accuracy"]
-    combined, runs = record.get("combined"), len(accuracies)
-    if not combined or not combined["kept"]:
-        seed = record["best_seed"]
-        best = accuracies[record["summary"]["confirmed_seeds"].index(seed)]
+    accuracies, combined = record["summary"]["confirmed_accuracy"], record.get("combined")
+    seed, runs = record["best_seed"], len(accuracies)
+    best = accuracies[record["summary"]["confirmed_seeds"].index(seed)]
+    if not combined:
         return BEST.format(seed=seed, runs=runs, best=best)
-    test = combined["test_accuracy"]
-    return (SOUP if combined["kind"] == "soup" else ENSEMBLE).format(
-        runs=runs,
-        validation=f"{combined['validation_accuracy']:.4f}",
-        test="none" if test is None else f"{test:.4f}",
-    )
+    validation, test = combined["validation_accuracy"], combined["test_accuracy"]
+    scores = {
+        "validation": f"{validation:.4f}",
+        "test": "not measured" if test is None else f"{test:.4f}",
+    }
+    if not combined["kept"]:
+        return BEST.format(seed=seed, runs=runs, best=best) + DROPPED_SOUP.format(**scores)
+    text = SOUP if combined["kind"] == "soup" else ENSEMBLE
+    return text.format(runs=runs, **scores)
 
 
 def _out_of_scope(found: Mapping[str, Mapping[str, Any]]) -> str:
