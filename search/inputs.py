@@ -41,6 +41,9 @@ class Prepared:
     """Train and validation, in the small model's ids."""
     test: Tokens | None
     """In the whole model's ids; for the winner only."""
+    out_of_scope: dict[str, Tokens] = field(default_factory=dict)
+    """Texts without an intent by their split, in the whole model's ids. They measure the final
+    model; workers never get them."""
     notes: tuple[str, ...] = field(default=())
     """Warnings about the tokens, a line each. The corpus has those about the data."""
 
@@ -153,6 +156,10 @@ def prepare(
         vocabulary,
         Data(train, validation, corpus.labels, names=names),
         tokens.get("test"),
+        {
+            name: tokenise(texts, [0] * len(texts), tokenizer, limit)[0]
+            for name, texts in corpus.out_of_scope.items()
+        },
         tuple(notes),
     )
 

@@ -33,6 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
     )
     parser.add_argument(
+        "--onnx",
+        choices=["fp32", "int8"],
+        help=(
+            "Answer with the folder's ONNX file, which is faster; search.train --onnx writes it"
+            " (default: PyTorch)"
+        ),
+    )
+    parser.add_argument(
         "texts",
         nargs="*",
         metavar="TEXT",
@@ -50,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
         raise ValueError(f"no folder {quoted(args.folder)}")
     from search.final.predictor import Predictor
 
-    predictor = Predictor(args.folder, threshold)
+    predictor = Predictor(args.folder, threshold, args.onnx)
     lines = (line.rstrip("\r\n") for line in sys.stdin)
     for row in predictor.stream(texts or (line for line in lines if line.strip())):
         print(json.dumps(row, ensure_ascii=False), flush=not texts)

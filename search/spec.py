@@ -51,6 +51,9 @@ class SearchSpec:
         None, on_resume="fixed", metavar="NAME", unset="detected by its name"
     )
     """The column that holds the label."""
+    oos_label: str | None = flag(None, on_resume="fixed", metavar="NAME", unset="none")
+    """A label whose rows are out of scope: they have no intent. No model is trained, chosen or
+    tested on them; search.train measures with them how well its model refuses such texts."""
     limit: int | None = flag(
         None, on_resume="fixed", metavar="N", unset="all rows", parse=positive_int
     )
@@ -242,6 +245,7 @@ class SearchSpec:
     def data_name(self) -> str:
         """The data set as tables name it: part of one is another."""
         parts = [
+            self.oos_label is not None and f"--oos-label {self.oos_label}",
             self.limit is not None and f"--limit {self.limit}",
             self.shots is not None and f"--shots {self.shots}",
             self.shots is not None and self.shots_seed and f"--shots-seed {self.shots_seed}",

@@ -1,4 +1,4 @@
-"""python -m search.train: train an exported recipe on several seeds and keep the best model."""
+"""python -m search.train: train an exported recipe on several seeds and write a model folder."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=program("search.train"),
         description=(
-            "Train an exported configuration on several seeds; the best of them on validation"
-            " becomes a model folder. The first seeds are those on which the search reports its"
-            " winner: neither the search nor the choice of the winner used them."
+            "Train an exported configuration on several seeds; the best of them on validation, or"
+            " all of them as one, becomes a model folder. The first seeds are those on which the"
+            " search reports its winner: neither the search nor the choice of the winner used them."
         ),
     )
     parser.add_argument(
@@ -61,6 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
     )
     parser.add_argument(
+        "--oos-label",
+        metavar="NAME",
+        help=(
+            "A label whose rows are out of scope: they have no intent. They are not trained on, and"
+            " measure how well the model refuses such texts (default: the search's)"
+        ),
+    )
+    parser.add_argument(
         "--tune",
         metavar="FIELD",
         help=(
@@ -73,6 +81,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=int,
         metavar="N",
         help="Number of values that --tune tries (default: 4)",
+    )
+    combine = parser.add_mutually_exclusive_group()
+    combine.add_argument(
+        "--soup",
+        dest="combine",
+        action="store_const",
+        const="soup",
+        help=(
+            "Write one model whose weights are the mean of all seeds' weights; where it is worse on"
+            " validation than the best seed's model, that one is written"
+        ),
+    )
+    combine.add_argument(
+        "--ensemble",
+        dest="combine",
+        action="store_const",
+        const="ensemble",
+        help=(
+            "Write the models of all seeds as one that averages their probabilities; it takes the"
+            " time and size of all of them, and loads with Regimen only"
+        ),
     )
     parser.add_argument(
         "--onnx",
@@ -133,6 +162,8 @@ def _run(args: argparse.Namespace) -> int:
         recipe, notes = transfer(recipe, args.model)
         for line in notes:
             console.print(line)
+    if args.oos_label is not None:
+        recipe = {**recipe, "data": {**recipe["data"], "oos_label": args.oos_label}}
     spec = training.TrainSpec(
         recipe=recipe,
         out=args.out,
@@ -144,13 +175,20 @@ def _run(args: argparse.Namespace) -> int:
         results=args.results,
         tune=args.tune,
         tune_trials=trials,
+        combine=args.combine,
     )
     final = training.train(spec, console)
     evidence = Evidence.beside(results_folder(args.results), [final.summary])
     print_table(console, comparison.table([final.summary], evidence))
     for line in conditions.remarks([final.summary], evidence):
         console.print(f"  {line}", style="dim")
+    if final.combined:
+        console.print(f"  {final.combined}")
+        if final.combined.warning:
+            console.print(f"NOTE     {final.combined.warning}", style="bold yellow")
     console.print(f"  {final.confidence}", style="dim")
+    for split, found in final.out_of_scope.items():
+        console.print(f"  out of scope, {split}: {found}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")

@@ -14,6 +14,7 @@ import search
 import trainables
 from analysis.read.summary import Summary
 from analysis.text import counted
+from search.final.combining import Combined
 from search.final.record import SCORES
 from search.reports import ENDED_AT, STARTED_AT
 from search.tracking import views
@@ -67,10 +68,12 @@ def log_final(
     folder: Path,
     register: str | None,
     tuning: Mapping[float, list[dict[str, Any]]] | None = None,
+    combined: Combined | None = None,
 ) -> None:
     """Log a parent run with the model and mean scores, and a nested run for each seed's curve.
 
-    `tuning` has the curves of the runs that tuned a field, by its value.
+    `tuning` has the curves of the runs that tuned a field, by its value. `combined` says how the
+    seeds were combined.
 
     `register` is the name for MLflow's model registry.
     """
@@ -107,11 +110,17 @@ def log_final(
         recorder.set_tags(run, {"regimen.state": "COMPLETE"})
         recorder.end(run, ended=epochs[-1][ENDED_AT])
     metrics = {"best_validation_accuracy": accuracy, "confirmed_accuracy": accuracy}
+    if combined:
+        metrics[f"{combined.kind}_validation_accuracy"] = combined.validation_accuracy
+        if combined.test_accuracy is not None:
+            metrics[f"{combined.kind}_test_accuracy"] = combined.test_accuracy
     recorder.metrics(parent, {**metrics, **test_metrics(tests)}, ended)
     client.log_artifact(parent, str(folder / "scores.json"))
     version = _log_model(uri, parent, folder, register)
     if register is not None:
-        _describe(client, register, version, summary, {**tags, "regimen.final_run": parent})
+        kept = combined if combined and combined.kept else None
+        tags |= {"regimen.final_run": parent, "regimen.combined": kept.kind if kept else "none"}
+        _describe(client, register, version, summary, tags, kept)
     recorder.set_tags(parent, {"regimen.state": "COMPLETE"})
     recorder.end(parent)
 
@@ -134,7 +143,12 @@ def _tags(summary: Summary, recipe: Mapping[str, Any], folder: Path) -> dict[str
 
 
 def _describe(
-    client: Any, name: str, version: str, summary: Summary, tags: Mapping[str, str]
+    client: Any,
+    name: str,
+    version: str,
+    summary: Summary,
+    tags: Mapping[str, str],
+    combined: Combined | None,
 ) -> None:
     """Say in the registry what the version is, and where it comes from.
 
@@ -150,9 +164,12 @@ def _describe(
     if summary.test:
         tested = fmean(run.test_accuracy for run in summary.test)
         scores += f"; test accuracy {100 * tested:.1f} %"
+    held = "This is the seed with the best validation accuracy."
+    if combined:
+        held = f"This is the {combined}."
     text = (
-        f"`{summary.regime}` on `{tags['model']}`, data `{tags['data']}`: {scores}. This is the"
-        f" seed with the best validation accuracy. Its search: [{summary.name}]({page[1:]})."
+        f"`{summary.regime}` on `{tags['model']}`, data `{tags['data']}`: {scores}."
+        f" {held} Its search: [{summary.name}]({page[1:]})."
     )
     if not client.get_registered_model(name).description:
         client.update_registered_model(

@@ -9,6 +9,7 @@ import yaml
 from huggingface_hub import ModelCardData
 
 from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.ensemble import Ensemble
 from trainables.parts.model.loading import MINILM
 from trainables.parts.model.text_classifier import TextClassifier
 
@@ -27,11 +28,11 @@ Regime `{regime}` on {data}{model}, {epochs} epochs.
 | validation | {validation} |
 | test | {test} |
 
-Neither the search nor the choice of this configuration used these seeds. The weights are those of
-seed {best_seed}, the best of {runs} on validation, so its {best:.4f} is a maximum. Test scores
-chose nothing.
+Neither the search nor the choice of this configuration used these seeds. Test scores chose nothing.
 
-{usage}
+{weights}
+
+{out_of_scope}{usage}
 Configuration:
 
 {configuration}"""
@@ -45,6 +46,40 @@ CODE_WITHOUT_ENCODER = """from trainables.parts.model.ngrams import NgramClassif
 
 model = NgramClassifier.from_pretrained("FOLDER")
 probabilities = model.predict(["wake me at seven"])  # (1, K), as in model.labels
+"""
+BEST = (
+    "The weights are those of seed {seed}, the best of {runs} on validation, so its {best:.4f} is a"
+    " maximum."
+)
+SOUP = (
+    "The weights are the mean of the weights of the {runs} seeds' models: validation {validation},"
+    " test {test}."
+)
+DROPPED_SOUP = (
+    " The mean of all seeds' weights, validation {validation}, was worse on validation and is not"
+    " used."
+)
+ENSEMBLE = (
+    "The model averages the probabilities of the {runs} seeds' models: validation {validation},"
+    " test {test}."
+)
+CODE_OF_ENSEMBLE = """from search.final.predictor import Predictor
+
+print(Predictor("FOLDER").predict(["wake me at seven"]))
+"""
+ENSEMBLE_NOTE = """
+Only Regimen loads the ensemble: `AutoModel`, `pipeline` and ONNX hold one model each. They load
+each of its members alone, such as `FOLDER/member-1`.
+"""
+OUT_OF_SCOPE = """Texts out of scope have no intent, and the model was trained on none. It tells
+them from those in scope by its confidence. AUROC is the chance that a text in scope has the higher
+confidence, FPR95 the fraction out of scope that passes where 95 % in scope pass, and the last
+column the fraction that `--min-confidence auto` refuses.
+
+| | in scope | out of scope | AUROC | FPR95 | refused |
+|---|---|---|---|---|---|
+{rows}
+
 """
 TRUST = ", trust_remote_code=True"
 TRUST_NOTE = """
@@ -60,11 +95,10 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
     """The card of a final training, from the record that `scores.json` holds."""
     summary = record["summary"]
     validation, tests = summary["confirmed_accuracy"], summary["test"]
-    best = validation[summary["confirmed_seeds"].index(record["best_seed"])]
-    encodes = isinstance(model, Classifier)
+    encodes, transformers = isinstance(model, Classifier | Ensemble), isinstance(model, Classifier)
     header = ModelCardData(
         pipeline_tag="text-classification",
-        library_name="transformers" if encodes else "regimen",
+        library_name="transformers" if transformers else "regimen",
         base_model=_base_model(summary["model"]) if encodes else None,
     )
     configuration = yaml.safe_dump(
@@ -80,15 +114,44 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
         seeds=", ".join(map(str, summary["confirmed_seeds"])),
         validation=_accuracies(validation),
         test=_accuracies([scores["test_accuracy"] for scores in tests]) or "no test split",
-        best_seed=record["best_seed"],
-        runs=len(validation),
-        best=best,
+        weights=_weights(record),
+        out_of_scope=_out_of_scope(record.get("out_of_scope") or {}),
         configuration=_block(configuration, "yaml"),
     )
 
 
+def _weights(record: Mapping[str, Any]) -> str:
+    """Whose weights these are."""
+    accuracies, combined = record["summary"]["confirmed_accuracy"], record.get("combined")
+    seed, runs = record["best_seed"], len(accuracies)
+    best = accuracies[record["summary"]["confirmed_seeds"].index(seed)]
+    if not combined:
+        return BEST.format(seed=seed, runs=runs, best=best)
+    validation, test = combined["validation_accuracy"], combined["test_accuracy"]
+    scores = {
+        "validation": f"{validation:.4f}",
+        "test": "not measured" if test is None else f"{test:.4f}",
+    }
+    if not combined["kept"]:
+        return BEST.format(seed=seed, runs=runs, best=best) + DROPPED_SOUP.format(**scores)
+    text = SOUP if combined["kind"] == "soup" else ENSEMBLE
+    return text.format(runs=runs, **scores)
+
+
+def _out_of_scope(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """How well texts without an intent are told; empty where there were none."""
+    rows = []
+    for split, one in found.items():
+        refused = "no threshold" if one["recall"] is None else f"{one['recall']:.3f}"
+        sizes = f"{one['in_scope']} | {one['out_of_scope']}"
+        rows.append(f"| {split} | {sizes} | {one['auroc']:.3f} | {one['fpr95']:.3f} | {refused} |")
+    return OUT_OF_SCOPE.format(rows="\n".join(rows)) if rows else ""
+
+
 def _usage(model: TextClassifier) -> str:
     """How the folder is loaded."""
+    if isinstance(model, Ensemble):
+        return _block(CODE_OF_ENSEMBLE, "python") + ENSEMBLE_NOTE
     if not isinstance(model, Classifier):
         return _block(CODE_WITHOUT_ENCODER, "python")
     if model.has_standard_head:

@@ -1,9 +1,9 @@
-"""Final training: a recipe on several seeds, of which the best on validation becomes the model."""
+"""Final training: a recipe on several seeds, of which the best or all together are the model."""
 
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,18 @@ from analysis.read.summary import Summary, TestRun
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.start import cluster
 from search.context import facts
+from search.final.combining import (
+    Combined,
+    Kind,
+    check_combination,
+    mean_weights,
+    measured,
+)
 from search.final.confidence import Confidence, calibrate
 from search.final.folder import write_folder
 from search.final.mlflow_model import log_final
 from search.final.onnx_files import OnnxScores, add_onnx
+from search.final.out_of_scope import Detection, measure
 from search.final.record import SCORES
 from search.final.transfer import values_around
 from search.final.tuning import job_of, tune
@@ -31,12 +39,14 @@ from search.spec import SearchSpec
 from search.terminal.console import SafeConsole
 from search.tracking.recorder import connect, tracking_uri, without_password
 from search.trials import full_runs, worker
-from search.trials.worker import Parcel
+from search.trials.worker import Parcel, Weights
 from trainables.parts.data.reading import reading_from
 from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.ensemble import Ensemble
 from trainables.parts.model.head import Head
 from trainables.parts.model.ngrams import NgramClassifier
 from trainables.parts.model.onnx_model import require_onnx
+from trainables.parts.model.text_classifier import AnyClassifier
 from trainables.parts.quote import quoted, reason
 
 Curve = list[dict[str, Any]]
@@ -67,17 +77,23 @@ class TrainSpec:
     """A field of the recipe that is tuned first, on validation and the search's seed."""
     tune_trials: int = 4
     """Number of its values, the recipe's own among them."""
+    combine: Kind | None = None
+    """Whether the folder gets the models of all seeds as one; None: the best seed's model."""
 
 
 @dataclass(frozen=True)
 class Final:
-    """The result: the folder of the best seed's model, and the row of the comparison table."""
+    """The result: the model's folder, and the row of the comparison table."""
 
     folder: Path
     summary: Summary
     confidence: Confidence
     onnx: Sequence[OnnxScores] = ()
     """Of each ONNX file."""
+    combined: Combined | None = None
+    """What combining the seeds brought, where it was asked for."""
+    out_of_scope: Mapping[str, Detection] = field(default_factory=dict)
+    """By split, how well the model tells texts without an intent, where there are some."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +103,8 @@ class Runs:
     curves: dict[int, Curve]
     tests: dict[int, dict[str, float]]
     """Scores on the test split by seed; empty without one."""
-    model: Parcel
-    """Of the best seed."""
+    models: dict[int, Parcel]
+    """By seed: of the best one, or of all that are combined."""
 
     @property
     def best_seed(self) -> int:
@@ -97,7 +113,8 @@ class Runs:
 
 
 def train(spec: TrainSpec, console: Console | None = None) -> Final:
-    """Train the recipe on each seed, write the best seed's model, log it and perhaps register it.
+    """Train the recipe on each seed, write the best seed's model or all seeds' models as one, log
+    it and perhaps register it.
 
     The first seeds are those of the search's own report, with bit-identical curves. Raises
     ValueError for invalid input, OSError where the machine fails.
@@ -106,6 +123,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     recipe = spec.recipe
     if spec.onnx:
         _require_onnx(recipe["regime"])
+    check_combination(spec.combine, spec.seeds, recipe, spec.onnx)
     configs = _tuned_configs(spec)
     prepared = _load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
@@ -114,30 +132,43 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         per_run = _resources(recipe, console)
         recipe = {**recipe, "model": {**recipe["model"], "fingerprint": prepared.model_fingerprint}}
         recipe, tuning = tune(recipe, spec.tune, configs, prepared, per_run, console)
-        runs = _train_seeds(recipe, spec.seeds, prepared, per_run, console)
+        runs = _train_seeds(recipe, spec, prepared, per_run, console)
     summary = _summary(recipe, prepared, runs)
-    classifier = _classifier(recipe, prepared, runs.model)
+    classifier, combined = _model(recipe, prepared, runs, spec.combine)
     confidence = calibrate(classifier, prepared.validation, prepared.test, spec.wanted_precision)
+    splits = {"validation": prepared.validation, "test": prepared.test}
+    out_of_scope = measure(
+        classifier,
+        {name: split for name, split in splits.items() if split is not None},
+        prepared.out_of_scope,
+        confidence.threshold,
+    )
     record = {
         "curves": {str(seed): curve for seed, curve in runs.curves.items()},
         "summary": summary.to_dict(),
         "best_seed": runs.best_seed,
         "configuration": dict(recipe),
         "confidence": asdict(confidence),
+        **({"combined": asdict(combined)} if combined else {}),
+        **(
+            {"out_of_scope": {name: asdict(one) for name, one in out_of_scope.items()}}
+            if out_of_scope
+            else {}
+        ),
         "versions": versions(),
         "commit": commit(),
     }
     out = write_folder(spec.out, classifier, prepared.tokenizer, record)
     onnx = _add_onnx(out, prepared) if spec.onnx else []
     try:
-        log_final(client, store, summary, recipe, runs.curves, out, spec.register, tuning)
+        log_final(client, store, summary, recipe, runs.curves, out, spec.register, tuning, combined)
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
         problem = (
             f"the model is in {quoted(str(out))}, but MLflow at '{store}' lacks some of it:"
             f" {reason(error)}"
         )
         raise OSError(without_password(problem, store)) from error
-    return Final(out, summary, confidence, onnx)
+    return Final(out, summary, confidence, onnx, combined, out_of_scope)
 
 
 def _tuned_configs(spec: TrainSpec) -> dict[float, dict[str, Any]]:
@@ -209,14 +240,14 @@ def _note(console: Console, text: str) -> None:
 
 def _train_seeds(
     recipe: Mapping[str, Any],
-    number: int,
+    spec: TrainSpec,
     prepared: Prepared,
     per_run: Resources,
     console: Console,
 ) -> Runs:
     """Train on each seed, and test where there is a test split."""
     job = job_of(recipe, prepared, per_run)
-    seeds = report_seeds(recipe.get("seed") or 0, number)
+    seeds = report_seeds(recipe.get("seed") or 0, spec.seeds)
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     done: dict[int, Curve] = {}
     ran: dict[int, full_runs.Run] = {}
@@ -231,12 +262,37 @@ def _train_seeds(
     if prepared.test is not None:
         tested = full_runs.test([ran[seed] for seed in seeds], per_run, prepared)
         tests = {seed: one.scores for seed, one in zip(seeds, tested)}
-    return Runs(curves, tests, ray.get(ran[best_seed(curves)].model))
+    kept = seeds if spec.combine else [best_seed(curves)]
+    return Runs(curves, tests, {seed: ray.get(ran[seed].model) for seed in kept})
 
 
 def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:
     """The seed with the highest validation accuracy; on ties the lowest seed."""
     return max(curves, key=lambda seed: (curves[seed][-1]["best_validation_accuracy"], -seed))
+
+
+def _model(
+    recipe: Mapping[str, Any], prepared: Prepared, runs: Runs, kind: Kind | None
+) -> tuple[AnyClassifier, Combined | None]:
+    """The model for the folder, and what combining the seeds brought."""
+
+    def of(trained: Parcel) -> Classifier | NgramClassifier:
+        return _classifier(recipe, prepared, trained)
+
+    if kind is None:
+        return of(runs.models[runs.best_seed]), None
+    model: AnyClassifier
+    if kind == "soup":
+        trained = [one for one in runs.models.values() if isinstance(one, Weights)]
+        model = of(mean_weights(trained))
+    else:
+        built = map(of, runs.models.values())
+        model = Ensemble([one for one in built if isinstance(one, Classifier)])
+    accuracies = {
+        seed: curve[-1]["best_validation_accuracy"] for seed, curve in runs.curves.items()
+    }
+    combined = measured(kind, model, accuracies, prepared)
+    return (model if combined.kept else of(runs.models[runs.best_seed])), combined
 
 
 def _classifier(

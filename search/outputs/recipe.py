@@ -42,6 +42,7 @@ TYPES = {
     "data.fingerprint": str | None,
     "data.text_column": str | None,
     "data.label_column": str | None,
+    "data.oos_label": str | None,
     "data.limit": Count | None,
     "data.shots": Count | None,
     "data.shots_seed": int | None,

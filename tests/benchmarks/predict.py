@@ -1,11 +1,13 @@
-"""How fast a model folder answers: search.predict, transformers' pipeline, and ONNX Runtime.
+"""How fast a model folder answers: transformers' pipeline, search.predict, and its --onnx.
 
 All ways answer the same texts of the embedded corpus, in rounds: each round times each way once, so
-that a busy machine is busy for all of them. Loading is not timed, and the first round only warms
-up. A ratio is the median of the rounds' own ratios to the pipeline with its defaults.
+that a busy machine is busy for all of them. Loading is not timed, and before the first round each
+way answers some texts to warm up. A ratio is the median of the rounds' own ratios to the pipeline
+with its defaults.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -21,82 +23,84 @@ from transformers import pipeline
 from analysis.command import OK, USER_ERROR, Parser, refusal
 from search.final.predictor import Predictor
 from trainables.parts.data import corpus
-from trainables.parts.data.tokens import tokenise
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, require_onnx, write_onnx
+from trainables.parts.model.onnx_model import ONNX_FILES, require_onnx, write_onnx
+from trainables.parts.model.text_classifier import load_folder
 
 PIPELINE = "pipeline"
+WARM_UP_TEXTS = 100
 Answer = Callable[[list[str]], list[str]]
 """Texts to labels."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """The seconds of one way for one number of texts, round by round."""
+    """One way for one number of texts, round by round."""
 
     way: str
     texts: int
     seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
+    """Of this process, in all its threads: what a busy machine leaves nearly as it is."""
 
     def row(self, reference: "Timed") -> str:
         """A line of the table."""
         ratios = [theirs / own for theirs, own in zip(reference.seconds, self.seconds)]
-        each = 1000 * median(self.seconds) / self.texts
+        each, cpu = (
+            1000 * median(times) / self.texts for times in (self.seconds, self.cpu_seconds)
+        )
         spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
         return (
-            f"{self.texts:7} {self.way:14} {each:9.2f} ms a text  {median(ratios):5.1f} x"
-            f" as fast ({spread})"
+            f"{self.texts:7} {self.way:14} {each:9.2f} ms a text (CPU {cpu:.2f})"
+            f"  {median(ratios):5.1f} x as fast ({spread})"
         )
 
 
 def ways(folder: Path, scratch: Path, threads: int) -> dict[str, Answer]:
-    """Every way of answering, loaded. ONNX files that the folder lacks are written to `scratch`."""
+    """Every way of answering, loaded. A folder without ONNX files is copied to `scratch`."""
     require_onnx("this benchmark")
     torch.set_num_threads(threads)
-    predictor = Predictor(folder)
-    model = predictor.model
+    model = load_folder(folder)
     if not isinstance(model, Classifier):
         raise ValueError("this benchmark needs a model with an encoder")
+    if not (folder / ONNX_FILES["fp32"]).exists():
+        folder = Path(shutil.copytree(folder, scratch / "model"))
+        write_onnx(model, folder)
     flags = {} if model.has_standard_head else {"trust_remote_code": True}
     classify = pipeline("text-classification", model=str(folder), device="cpu", **flags)
-    if not (folder / ONNX_FILES["fp32"]).exists():
-        write_onnx(model, scratch)
-        folder = scratch
-
-    def onnx(precision: str) -> Answer:
-        session = OnnxModel(folder / ONNX_FILES[precision], threads)
-
-        def answer(texts: list[str]) -> list[str]:
-            tokens, _ = tokenise(texts, [0] * len(texts), predictor.tokenizer, model.max_tokens)
-            return [model.labels[best] for best in session.logits(tokens).argmax(dim=1)]
-
-        return answer
-
     return {
         PIPELINE: lambda texts: [row["label"] for row in classify(texts, truncation=True)],
-        "search.predict": lambda texts: [row["label"] for row in predictor.stream(texts)],
-        "onnx fp32": onnx("fp32"),
-        "onnx int8": onnx("int8"),
+        "search.predict": _predict(Predictor(folder)),
+        "onnx fp32": _predict(Predictor(folder, onnx="fp32")),
+        "onnx int8": _predict(Predictor(folder, onnx="int8")),
     }
 
 
+def _predict(predictor: Predictor) -> Answer:
+    return lambda texts: [row["label"] for row in predictor.stream(texts)]
+
+
 def measure(answers: dict[str, Answer], texts: list[str], rounds: int) -> list[Timed]:
-    """Time each way on the texts, `rounds` times after a first round that does not count.
+    """Time each way on the texts, `rounds` times after a warm-up that does not count.
 
     Raises ValueError where a way in float32 does not give the pipeline's labels, but for ties.
     """
     seconds: dict[str, list[float]] = {way: [] for way in answers}
+    cpu: dict[str, list[float]] = {way: [] for way in answers}
     labels = {}
-    for _ in range(rounds + 1):
+    for answer in answers.values():
+        answer(texts[:WARM_UP_TEXTS])
+    for _ in range(rounds):
         for way, answer in answers.items():
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             labels[way] = answer(texts)
             seconds[way].append(time.perf_counter() - start)
+            cpu[way].append(time.process_time() - cpu_start)
     for way in ("search.predict", "onnx fp32"):
         same = sum(map(str.__eq__, labels[way], labels[PIPELINE]))
         if same < 0.999 * len(texts):
             raise ValueError(f"{way} gives {len(texts) - same} labels that {PIPELINE} does not")
-    return [Timed(way, len(texts), tuple(times[1:])) for way, times in seconds.items()]
+    return [Timed(way, len(texts), tuple(times), tuple(cpu[way])) for way, times in seconds.items()]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

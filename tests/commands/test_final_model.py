@@ -15,11 +15,13 @@ from typing import Any
 
 import mlflow
 import pytest
+import torch
 import yaml
 from transformers import AutoConfig, AutoTokenizer
 
 import trainables
 from search import export, predict
+from search.final.folder import check_out
 from search.final.predictor import Predictor
 from search.study import study as studies
 from tests import tiny
@@ -165,13 +167,26 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
 ) -> None:
     """The learning rate is chosen on validation by runs on the search's seed; the runs that are
     reported are on others, and alone are tested."""
-    large, out = tiny.write_model(tmp_path / "large", layers=3), tmp_path / "model"
+    large, folder = tiny.write_model(tmp_path / "large", layers=3), tmp_path / "model"
     best, store = searched.results / "best.yaml", f"sqlite:///{tmp_path / 'm.db'}"
-    flags = ["--model", str(large), "--tune", "learning_rate", "--trials", "2", "--seeds", "1"]
-    done = run("search.train", str(best), *flags, "--out", str(out), "--tracking-uri", store)
+    flags = ["--model", str(large), "--tune", "learning_rate", "--trials", "2", "--seeds", "2"]
+    flags += ["--oos-label", "food_order", "--soup", "--out", str(folder), "--tracking-uri", store]
+    done = run("search.train", str(best), *flags)
     assert done.returncode == 0, done.stderr
     assert "for 3 layers instead of 2" in done.stdout
-    record = json.loads((out / "scores.json").read_text())["configuration"]
+    scores = json.loads((folder / "scores.json").read_text())
+    soup, record = scores["combined"], scores["configuration"]
+    rows = tiny.split_rows()
+    out = {name: sum(label == "food_order" for _, label in rows[name]) for name in rows}
+    found = scores["out_of_scope"]
+    assert found["validation"]["out_of_scope"] == out["train"] + out["validation"]
+    assert found["test"]["out_of_scope"] == out["test"] and 0 <= found["test"]["auroc"] <= 1
+    assert "| AUROC |" in (folder / "README.md").read_text()
+    assert "food_order" not in AutoConfig.from_pretrained(folder).label2id
+    best_accuracy = max(scores["summary"]["confirmed_accuracy"])
+    assert soup["kind"] == "soup" and soup["seeds"] == [1000, 1001]
+    assert soup["kept"] == (soup["validation_accuracy"] >= best_accuracy)
+    assert f"soup of 2 seeds: validation {soup['validation_accuracy']:.4f}" in done.stdout
     before = yaml.safe_load(best.read_text())["config"]
     rate = before["learning_rate"]
     scores = record["tuned"]["best_validation_accuracy"]
@@ -181,15 +196,53 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
     decay = record["config"]["layerwise_decay"]
     assert decay**4 == pytest.approx(before["layerwise_decay"] ** 3)
     assert record["model"]["source"] == str(large) and record["model"]["fingerprint"]
-    (answer,) = Predictor(out).predict(TEXTS[:1])
+    (answer,) = Predictor(folder).predict(TEXTS[:1])
     assert answer["label"]
     client = mlflow.MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("regimen").experiment_id
     kinds = [found.data.tags["regimen.kind"] for found in client.search_runs([experiment])]
-    assert sorted(kinds) == ["final", "final-seed", "final-tune", "final-tune"]
+    assert sorted(kinds) == ["final", *["final-seed"] * 2, *["final-tune"] * 2]
     tuned = client.search_runs([experiment], "tags.`regimen.kind` = 'final-tune'")
     assert {found.data.params["seed"] for found in tuned} == {"0"}
     assert not any("test_accuracy" in found.data.metrics for found in tuned)
+
+
+def test_an_ensemble_averages_the_seeds_and_is_served_like_any_model(
+    searched: Searched, trained: Path, tmp_path: Path
+) -> None:
+    best, out, store = searched.results / "best.yaml", tmp_path / "model", tmp_path / "m.db"
+    flags = ["--seeds", "2", "--ensemble", "--register", "together", "--out", str(out)]
+    uri = f"sqlite:///{store}"
+    done = run("search.train", str(best), *flags, "--tracking-uri", uri)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((out / "scores.json").read_text())
+    ensemble, rows = scores["combined"], tiny.split_rows()["test"]
+    answers = Predictor(out).predict([text for text, _ in rows])
+    right = sum(answer["label"] == label for answer, (_, label) in zip(answers, rows))
+    assert right / len(rows) == pytest.approx(ensemble["test_accuracy"], abs=1.5 / len(rows))
+    members = [Predictor(out / f"member-{number}").model for number in (1, 2)]
+    temperature = scores["confidence"]["temperature"]
+    answers_of = [member.predict(TEXTS, Predictor(out).tokenizer) for member in members]
+    mean = torch.stack(answers_of).mean(dim=0)
+    expected = (mean.log() / temperature).softmax(dim=1)
+    found = [list(row["scores"].values()) for row in Predictor(out).predict(TEXTS)]
+    assert found == [pytest.approx(row, abs=1e-5) for row in expected.tolist()]
+    assert "Only Regimen loads the ensemble" in (out / "README.md").read_text()
+    check_out(out)
+
+    request, answer = tmp_path / "request.json", tmp_path / "answer.json"
+    request.write_text(json.dumps({"dataframe_records": [{"text": text} for text in TEXTS]}))
+    argv = ["-m", "models:/together/1", "--env-manager", "local"]
+    files = ["-i", str(request), "-o", str(answer)]
+    asked = run("mlflow", "models", "predict", *argv, *files, MLFLOW_TRACKING_URI=uri)
+    assert asked.returncode == 0, asked.stderr
+    served = json.loads(answer.read_text())["predictions"]
+    assert [row["label"] for row in served] == [
+        row["label"] for row in Predictor(out).predict(TEXTS)
+    ]
+    version = mlflow.MlflowClient(tracking_uri=uri).get_model_version("together", "1")
+    assert version.tags["regimen.combined"] == "ensemble"
+    assert "This is the ensemble of 2 seeds" in version.description
 
 
 def test_the_registered_version_says_what_it_is(searched: Searched, trained: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from search import export, predict, sync, train
-from search.final.predictor import BATCH_SIZE
+from search.final.predictor import FIRST_BATCH
 from search.spec import SearchSpec
 from search.terminal import next_commands
 from search.tracking.recorder import EXPERIMENT
@@ -132,7 +132,7 @@ def test_an_interrupt_is_exit_code_130(place: Path) -> None:
         text=True,
     ) as process:
         assert process.stdin and process.stdout and process.stderr
-        process.stdin.write("wake me\n" * BATCH_SIZE)
+        process.stdin.write("wake me\n" * FIRST_BATCH)
         process.stdin.flush()
         assert '"label"' in process.stdout.readline()
         process.send_signal(signal.SIGINT)

@@ -174,6 +174,7 @@ def test_the_flags_are_the_documented_ones() -> None:
         --model
         --name
         --no-confirm
+        --oos-label
         --patience
         --precision
         --quiet

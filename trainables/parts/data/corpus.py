@@ -4,8 +4,8 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Unpack
 
 from trainables.parts.data import subsets
@@ -42,6 +42,8 @@ class Corpus:
     """Label names: the sorted union over the splits."""
     notes: tuple[str, ...]
     """Warnings about the data, one line each."""
+    out_of_scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Texts that have no intent, by their split. No split of the corpus contains them."""
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -72,6 +74,7 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         texts[split], names[split] = texts_and_labels(
             split_rows, reading.get("text_column"), reading.get("label_column"), where
         )
+    out_of_scope, notes = _take_out(reading.get("oos_label"), texts, names, data)
     labels = tuple(sorted({name for split in names.values() for name in split}))
     if len(labels) < 2:
         raise ValueError(
@@ -82,7 +85,6 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         name: Split(tuple(texts[name]), tuple(index[label] for label in names[name]))
         for name in texts
     }
-    notes = []
     if "validation" not in splits:
         splits["train"], splits["validation"] = _split_off_validation(splits["train"], seed)
         notes.append(
@@ -105,8 +107,46 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         notes += _few_shot_notes(len(train), splits["train"], labels, shots)
     notes += [*_overlaps(splits), *_untrained_labels(splits["train"], labels)]
     return Corpus(
-        source, splits["train"], splits["validation"], splits.get("test"), labels, tuple(notes)
+        source,
+        splits["train"],
+        splits["validation"],
+        splits.get("test"),
+        labels,
+        tuple(notes),
+        out_of_scope,
     )
+
+
+def _take_out(
+    label: str | None, texts: dict[str, list[str]], names: dict[str, list[str]], data: str
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Take the rows of `label` out of the splits; returns their texts by split, and a note.
+
+    A split without other rows is taken out too.
+    """
+    if label is None:
+        return {}, []
+    found: dict[str, tuple[str, ...]] = {}
+    for split in list(texts):
+        rows = list(zip(texts[split], names[split]))
+        found[split] = tuple(text for text, name in rows if name == label)
+        texts[split] = [text for text, name in rows if name != label]
+        names[split] = [name for _, name in rows if name != label]
+        if not texts[split]:
+            if split == "train":
+                raise ValueError(f"{data}: every train row has --oos-label {quoted(label)}")
+            del texts[split], names[split]
+    found = {split: rows for split, rows in found.items() if rows}
+    if not found:
+        shown = sorted({name for split in names.values() for name in split})[:MAX_LABELS_SHOWN]
+        raise ValueError(
+            f"{data}: no row has --oos-label {quoted(label)}; its labels begin with {listed(shown)}"
+        )
+    counts = ", ".join(f"{len(rows):,} of {split}" for split, rows in found.items())
+    return found, [
+        f"--oos-label {label}: rows kept apart from all splits, {counts}; they only measure the"
+        " final model"
+    ]
 
 
 def _split_rows(source: str) -> dict[str, list[Row]]:

@@ -10,6 +10,8 @@ class Reading(TypedDict, total=False):
     text_column: str | None
     """The column that holds the text. None: detected by its name."""
     label_column: str | None
+    oos_label: str | None
+    """The label of texts that have no intent. They are kept apart from all splits."""
     limit: int | None
     """Only so many rows of train, and the same part of the other splits."""
     shots: int | None

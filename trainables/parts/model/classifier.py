@@ -100,15 +100,12 @@ class Classifier(nn.Module):
 
         Raises ValueError if the tokenizer does not fit the model or the scores are not finite.
         """
-        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, self._token_limit)
+        tokens, _ = tokenise(texts, [0] * len(texts), tokenizer, self.token_limit)
         require_valid_ids(self.encoder.transformer.config.vocab_size, tokens)
-        probabilities = self.logits(tokens).softmax(dim=1)
-        if not probabilities.isfinite().all():
-            raise ValueError("the model's weights are damaged: its scores are not finite numbers")
-        return probabilities
+        return require_finite(self.logits(tokens).softmax(dim=1))
 
     @property
-    def _token_limit(self) -> int:
+    def token_limit(self) -> int:
         """Tokens after which a text is truncated."""
         return min(self.max_tokens, self.encoder.max_length or self.max_tokens)
 
@@ -122,9 +119,9 @@ class Classifier(nn.Module):
         standard = standard_head(config, self.config)
         self._saved_config(standard).save_pretrained(folder)
         tokenizer = copy.deepcopy(tokenizer)
-        tokenizer.model_max_length = self._token_limit  # where the pipelines truncate
+        tokenizer.model_max_length = self.token_limit  # where the pipelines truncate
         tokenizer.save_pretrained(folder)
-        extra = sentence_transformers_files(encoder.pooling, encoder.width, self._token_limit)
+        extra = sentence_transformers_files(encoder.pooling, encoder.width, self.token_limit)
         for name, content in extra.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -181,6 +178,22 @@ class Classifier(nn.Module):
         return model.eval()
 
     @classmethod
+    def architecture(cls, folder: str | Path) -> Self:
+        """What `from_pretrained` loads, without weights and without memory for them.
+
+        Raises ValueError with one line if it is not such a folder.
+        """
+        try:
+            config = read_config(str(folder))
+            require_similar_size(folder, lambda: cls._uninitialized(config))
+            with torch.device("meta"):
+                return cls._uninitialized(config)
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ValueError(
+                f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
+            ) from error
+
+    @classmethod
     def _uninitialized(cls, config: PretrainedConfig) -> Self:
         """A classifier of the architecture in a config.json that `save` wrote, without weights."""
         saved, names = getattr(config, "regimen", None), config.id2label
@@ -204,6 +217,13 @@ class Classifier(nn.Module):
             from_standard(standard, self.config, self.head, weights)
         else:  # also the folder of an earlier version
             _load(self.head, "head", weights)
+
+
+def require_finite(probabilities: Tensor) -> Tensor:
+    """The probabilities. Raises ValueError if one is not a finite number."""
+    if not probabilities.isfinite().all():
+        raise ValueError("the model's weights are damaged: its scores are not finite numbers")
+    return probabilities
 
 
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:

@@ -92,10 +92,17 @@ class OnnxModel:
         providers = ["CPUExecutionProvider"]
         self.session: Any = onnxruntime.InferenceSession(file, options, providers=providers)
 
+    @property
+    def intents(self) -> int:
+        """K: logits of a sentence."""
+        (output,) = self.session.get_outputs()
+        count: int = output.shape[1]
+        return count
+
     def logits(self, tokens: Tokens) -> Tensor:
         """Logits (N, K) of a whole split in its own order."""
         (output,) = self.session.get_outputs()
-        out = torch.empty(len(tokens), output.shape[1])
+        out = torch.empty(len(tokens), self.intents)
         for rows, batch in by_length(tokens):
             mask = torch.ones_like(batch.inputs) if batch.mask is None else batch.mask
             inputs = {"input_ids": batch.inputs.numpy(), "attention_mask": mask.numpy()}

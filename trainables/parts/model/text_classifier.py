@@ -7,12 +7,16 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from trainables.parts.data.tokens import Tokens
+from trainables.parts.model import ensemble, ngrams
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.ngrams import CONFIG, KIND, NgramClassifier
+from trainables.parts.model.ensemble import Ensemble
+from trainables.parts.model.ngrams import NgramClassifier
+
+AnyClassifier = Classifier | Ensemble | NgramClassifier
 
 
 class TextClassifier(Protocol):
-    """A trained model: `Classifier` or `NgramClassifier`."""
+    """A trained model: one of `AnyClassifier`."""
 
     labels: tuple[str, ...]
 
@@ -33,15 +37,20 @@ class TextClassifier(Protocol):
         ...
 
 
-def load_folder(folder: str | Path) -> Classifier | NgramClassifier:
+def load_folder(folder: str | Path) -> AnyClassifier:
     """The model in a folder that `save` wrote. Raises ValueError with one line for another one."""
-    kind = NgramClassifier if _has_ngrams(Path(folder)) else Classifier
-    return kind.from_pretrained(folder)
+    kinds = _kinds(Path(folder))
+    if ngrams.KIND in kinds:
+        return NgramClassifier.from_pretrained(folder)
+    if ensemble.KIND in kinds:
+        return Ensemble.from_pretrained(folder)
+    return Classifier.from_pretrained(folder)
 
 
-def _has_ngrams(folder: Path) -> bool:
+def _kinds(folder: Path) -> set[str]:
+    """The entries of a folder's config.json that are ours; none where it cannot be read."""
     try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return KIND in values["regimen"]
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return set(values["regimen"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return False
+        return set()

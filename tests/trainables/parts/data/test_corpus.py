@@ -56,6 +56,32 @@ def test_a_given_validation_split_is_not_touched_by_the_seed(tmp_path: Path) -> 
     assert data.read(source, seed=1) == data.read(source, seed=2)
 
 
+OUT = [{"text": "is the sea salty", "label": "oos"}, {"text": "why", "label": "oos"}]
+
+
+def test_texts_out_of_scope_are_in_no_split(tmp_path: Path) -> None:
+    plain = folder(tmp_path / "plain", train=TRAIN, validation=OTHER)
+    mixed = folder(
+        tmp_path / "mixed", train=[*OUT[:1], *TRAIN], validation=[*OTHER, *OUT[1:]], test=OUT
+    )
+    without, corpus = data.read(plain), data.read(mixed, oos_label="oos")
+    assert corpus.fingerprint == without.fingerprint and corpus.labels == without.labels
+    assert corpus.test is None and "oos" not in corpus.labels
+    texts = tuple(row["text"] for row in OUT)
+    assert corpus.out_of_scope == {"train": texts[:1], "validation": texts[1:], "test": texts}
+    assert "1 of train, 1 of validation, 2 of test" in corpus.notes[0]
+    assert not without.out_of_scope and "oos" in data.read(mixed).labels
+
+
+def test_a_label_out_of_scope_must_exist_and_leave_rows_for_training(tmp_path: Path) -> None:
+    source = folder(tmp_path, train=[*TRAIN], validation=OTHER)
+    with pytest.raises(ValueError, match="no row has --oos-label 'oos'; its labels begin with"):
+        data.read(source, oos_label="oos")
+    source = folder(tmp_path / "only", train=OUT, validation=OTHER)
+    with pytest.raises(ValueError, match="every train row has --oos-label 'oos'"):
+        data.read(source, oos_label="oos")
+
+
 def test_missing_test_split_is_noted(tmp_path: Path) -> None:
     corpus = data.read(folder(tmp_path, train=TRAIN, validation=OTHER))
     assert corpus.test is None and list(corpus.splits) == ["train", "validation"]

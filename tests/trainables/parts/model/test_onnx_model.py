@@ -14,6 +14,7 @@ from trainables.parts.data.tokens import Data, Tokens, tokenise
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.head import Head
 from trainables.parts.model.loading import MINILM, load, load_tokenizer
+from trainables.parts.model.onnx_classifier import OnnxClassifier
 from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, require_onnx, write_onnx
 from trainables.parts.model.pretrained import Pretrained
 
@@ -55,6 +56,27 @@ def test_float32_gives_the_classifiers_logits_at_every_size(
         torch.testing.assert_close(
             session.logits(tokens), model.logits(tokens), atol=1e-5, rtol=1e-5
         )
+
+
+def test_a_folders_onnx_file_classifies_texts(
+    pretrained: Pretrained, data: Data, model_folder: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = Classifier.new(pretrained.build(), Head(pooling="mean"), data.labels).eval()
+    tokenizer = load_tokenizer(str(model_folder))
+    model.save(tmp_path, tokenizer)
+    with pytest.raises(ValueError, match="has no onnx/model"):
+        OnnxClassifier.from_pretrained(tmp_path, "fp32")
+    write_onnx(model, tmp_path)
+    texts = ["wake me", "pizza for the three of us please", "rain"]
+    found = OnnxClassifier.from_pretrained(tmp_path, "fp32")
+    assert found.labels == data.labels
+    torch.testing.assert_close(
+        found.predict(texts, tokenizer), model.predict(texts, tokenizer), atol=1e-5, rtol=1e-5
+    )
+    (tmp_path / ONNX_FILES["int8"]).write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        OnnxClassifier.from_pretrained(tmp_path, "int8")
 
 
 @pytest.mark.soak
