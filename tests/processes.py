@@ -15,6 +15,11 @@ from tests import tiny
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("search", "trainables", "spaces", "analysis")
 TRIALS, EPOCHS = 8, 4
+TINY = [
+    *["--regime", "llrd_warmup", "--trials", str(TRIALS), "--epochs", str(EPOCHS)],
+    *["--confirm", "2x2", "--name", "tiny"],
+]
+"""Flags of the finished search that tests share."""
 
 
 def run(
@@ -105,7 +110,6 @@ def search_tiny(inputs: Inputs) -> str:
 
     Returns its standard output.
     """
-    argv = f"--regime llrd_warmup --trials {TRIALS} --epochs {EPOCHS} --confirm 2x2 --name tiny"
-    done = run("search.run", *argv.split(), *inputs.sources)
+    done = run("search.run", *TINY, *inputs.sources)
     assert done.returncode == 0, done.stderr
     return done.stdout

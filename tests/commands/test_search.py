@@ -258,6 +258,7 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
     made.kill()
 
 
+@pytest.mark.soak
 def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     inputs: Inputs, server: MlflowServer, temporary: Path
 ) -> None:
@@ -343,7 +344,9 @@ def test_a_regime_of_two_files_that_fails_on_fresh_seeds_cannot_win(
     assert set(recorded["reported"]["0"]) == set(recorded["tested"]["0"]) == {"1000", "1002"}
 
 
-@pytest.mark.parametrize(("budget", "code"), [("40s", 0), ("1s", 3)])
+@pytest.mark.parametrize(
+    ("budget", "code"), [pytest.param("60s", 0, marks=pytest.mark.soak), ("1s", 3)]
+)
 def test_a_time_budget_ends_the_trials_and_keeps_the_results(
     inputs: Inputs, budget: str, code: int
 ) -> None:

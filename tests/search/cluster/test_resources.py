@@ -199,10 +199,13 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
     ("flags", "said"),
     [
         ([], "torch cannot use Ray's GPUs ("),
-        (["--gpus-per-trial", "0.5"], "torch cannot use Ray's GPUs ("),
-        (
+        pytest.param(
+            ["--gpus-per-trial", "0.5"], "torch cannot use Ray's GPUs (", marks=pytest.mark.soak
+        ),
+        pytest.param(
             ["--cpus-per-trial", "3", "--gpus-per-trial", "0"],
             "cpus_per_trial must be at most 2, the cores of the largest node; got 3",
+            marks=pytest.mark.soak,
         ),
     ],
 )
