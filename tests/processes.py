@@ -23,7 +23,7 @@ TINY = [
 
 
 def run(
-    *argv: str, timeout: int = 300, stdin: str | None = None, **env: str
+    *argv: str, timeout: int = 600, stdin: str | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m` with these arguments and wait for it."""
     return subprocess.run(
@@ -45,7 +45,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     """Wait until the condition holds, at most `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

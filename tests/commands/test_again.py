@@ -43,7 +43,7 @@ def test_the_same_command_begins_continues_and_prints_searches(inputs: Inputs) -
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: finished(second) >= 1, 300)
+    wait_for(lambda: finished(second) >= 1, 600)
     refused = run(*command)
     assert refused.returncode == 2, refused.stderr
     assert refused.stderr == "error: the search 'mine-baseline' is running in another process\n"

@@ -33,7 +33,7 @@ TRIALS, EPOCHS = 8, 30
 EPOCHS_BETWEEN_FAILURES = 35
 """So many that trials complete between two failures, and few enough that others are left at the
 end."""
-STARTUP_SECONDS = 120
+STARTUP_SECONDS = 300
 
 
 class RunningSearch:
@@ -90,14 +90,14 @@ class RunningSearch:
 
     def wait(self, code: int) -> tuple[str, str]:
         """Wait for it to end with this exit code and without a traceback; return its output."""
-        out, errors = self.process.communicate(timeout=180)
+        out, errors = self.process.communicate(timeout=600)
         assert self.process.returncode == code, out + errors
         assert "Traceback" not in out + errors
         return out, errors
 
     def leftovers(self) -> list[str]:
         """Its processes that still run after some seconds, and its temporary folders."""
-        _, alive = psutil.wait_procs(self.descendants, timeout=10)
+        _, alive = psutil.wait_procs(self.descendants, timeout=60)
         return [process.name() for process in alive] + search_folders(self.temporary)
 
 
@@ -259,7 +259,7 @@ def check_workers_are_reused(search: RunningSearch) -> None:
 
     On a busy machine Ray starts one too many now and then, and ends it after a second.
     """
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         names = []
         for process in search.note_descendants().descendants:
@@ -308,7 +308,7 @@ def test_a_signal_during_startup_leaves_nothing(
     """Ray is starting, and a thread imports the rest."""
     folder = results / f"starts-{number}"
     search = RunningSearch(["--name", folder.name, *flags], folder, temporary)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + STARTUP_SECONDS
     while not any("gcs_server" in process.name() for process in search.descendants):
         assert time.monotonic() < deadline and search.process.poll() is None
         search.note_descendants()
@@ -323,11 +323,11 @@ def test_a_trial_that_hangs_is_ended(
 ) -> None:
     """A worker is stopped: it is alive, but reports nothing any more."""
     folder = results / "hangs"
-    argv = ["--name", folder.name, *flags, "--trial-timeout", "20s"]
+    argv = ["--name", folder.name, *flags, "--trial-timeout", "45s"]
     search = RunningSearch(argv, folder, temporary).wait_for_epochs(40)
     os.kill(search.descendant("ImplicitFu").pid, signal.SIGSTOP)
     out, _ = search.wait(0)
-    assert "failed: it took longer than 20s" in out and search.leftovers() == []
+    assert "failed: it took longer than 45s" in out and search.leftovers() == []
     trials = outcome(folder)
     assert [state for _, state, *_ in trials].count("FAIL") == 1
     assert all(

@@ -68,7 +68,7 @@ def watch(command: str, folder: Path, env: dict[str, str]) -> tuple[str, set[str
         text=True,
     )
     addresses: set[str] = set()
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while process.poll() is None:
         assert time.monotonic() < deadline
         addresses |= listening(process.pid)

@@ -151,11 +151,11 @@ class Search:
             assert self.process.poll() is None, self.process.communicate()
             return condition()
 
-        wait_for(holds, 240)
+        wait_for(holds, 600)
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the end: exit code, standard output and standard error."""
-        out, err = self.process.communicate(timeout=300)
+        out, err = self.process.communicate(timeout=600)
         return self.process.returncode, out, err
 
 

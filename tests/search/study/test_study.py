@@ -405,7 +405,7 @@ def test_a_killed_processs_lock_does_not_hold_up_the_next(tmp_path: Path) -> Non
     Path(f"{made.folder / studies.JOURNAL}.lock").symlink_to(made.folder / studies.JOURNAL)
     began = time.monotonic()
     assert Ledger(studies.open_study(made), made).ask("b") is not None
-    assert time.monotonic() - began < 5  # Optuna itself waits for 30 seconds
+    assert time.monotonic() - began < 25  # Optuna itself waits for 30 seconds
 
 
 def test_a_write_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
