@@ -29,7 +29,7 @@ print(json.dumps([str(outcome.spec.folder), outcome.ending.name, outcome.summary
 """
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_search_from_python_returns_its_summary_and_prints_nothing(
     tmp_path: Path, model_folder: Path
 ) -> None:
