@@ -175,7 +175,7 @@ def trains_on(node: "subprocess.Popen[bytes]") -> bool:
     return False
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_trials_follow_nodes_that_come_and_go(short: Path, inputs: Inputs) -> None:
     """The code travels; a node that joins is used; one that is killed takes no trial along."""
     flags = ["--trials", "4", "--epochs", "300", "--scheduler", "none"]
@@ -262,7 +262,7 @@ def test_a_cluster_that_wants_a_token_says_so_in_one_line(
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_token_in_the_home_folder_is_used_where_it_is_wanted(
     guarded: RayNodes, inputs: Inputs, tmp_path: Path
 ) -> None:
