@@ -117,8 +117,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Re
     *_, exporting, training = printed(searched[0])
     assert "wrote best.yaml" in watch(exporting, folder, env)[0]
     trained = watch(f"{training} --register marked", folder, env)
-    outputs, addresses = zip(searched, trained)
-    return Recorded(folder, uri, home, list(outputs), list(addresses))
+    outputs, addresses = [searched[0], trained[0]], [searched[1], trained[1]]
+    return Recorded(folder, uri, home, outputs, addresses)
 
 
 def files(folder: Path) -> list[Path]:

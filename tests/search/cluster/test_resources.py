@@ -226,7 +226,7 @@ def test_an_impossible_request_to_the_cluster_is_one_line(
         address,
         *flags,
     ]
-    done = run(*argv, *inputs.sources, **unequal.environment, PYTHONPATH=str(ROOT))
+    done = run(*argv, *inputs.sources, timeout=600, **unequal.environment, PYTHONPATH=str(ROOT))
     assert done.returncode == 2 and done.stderr.startswith("error: "), done.stderr
     assert said in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not (inputs.results / "no").exists()
