@@ -3,7 +3,8 @@
 #
 #   make fast      tests that take less than a few seconds each; run them at every change
 #   make test      linters, types and all tests but the soak tests
-#   make soak      tests that are long by nature: fault injection, many generated inputs
+#   make soak      tests that are long by nature: fault injection, clusters, all regimes,
+#                  many generated inputs
 #   make coverage  line and branch coverage of `make test`, subprocesses included
 PYTHON ?= python3
 WORKERS ?= 2
@@ -25,7 +26,7 @@ fast: $(STAMP)
 	$(BIN)/python -m pytest -q -m "not slow and not soak" $(PARALLEL)
 
 soak: $(STAMP)
-	$(BIN)/python -m pytest -q -m soak --durations=10
+	$(BIN)/python -m pytest -q -m soak $(PARALLEL) --durations=10
 
 coverage: $(STAMP)
 	$(BIN)/coverage erase

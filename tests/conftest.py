@@ -34,13 +34,17 @@ gc.set_threshold(100_000)
 
 LONG_FILES = (
     "test_resilience.py",
-    "test_server.py",
-    "test_lost_requests.py",
     "test_search.py",
-    "test_printed_commands.py",
+    "test_chaos.py",
+    "test_joined.py",
+    "test_auto.py",
     "test_records.py",
+    "test_server.py",
+    "test_reality.py",
     "test_final_model.py",
+    "test_resources.py",
     "test_same_curve.py",
+    "test_lost_requests.py",
 )
 """The files that take longest. They begin first, so that parallel workers end together."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.processes import free_port
 
-STARTUP_SECONDS = 120
+STARTUP_SECONDS = 300
 
 
 class MlflowServer:

@@ -15,10 +15,15 @@ from tests import tiny
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("search", "trainables", "spaces", "analysis")
 TRIALS, EPOCHS = 8, 4
+TINY = [
+    *["--regime", "llrd_warmup", "--trials", str(TRIALS), "--epochs", str(EPOCHS)],
+    *["--confirm", "2x2", "--name", "tiny"],
+]
+"""Flags of the finished search that tests share."""
 
 
 def run(
-    *argv: str, timeout: int = 300, stdin: str | None = None, **env: str
+    *argv: str, timeout: int = 600, stdin: str | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m` with these arguments and wait for it."""
     return subprocess.run(
@@ -40,7 +45,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     """Wait until the condition holds, at most `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -105,7 +110,6 @@ def search_tiny(inputs: Inputs) -> str:
 
     Returns its standard output.
     """
-    argv = f"--regime llrd_warmup --trials {TRIALS} --epochs {EPOCHS} --confirm 2x2 --name tiny"
-    done = run("search.run", *argv.split(), *inputs.sources)
+    done = run("search.run", *TINY, *inputs.sources)
     assert done.returncode == 0, done.stderr
     return done.stdout

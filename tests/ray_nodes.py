@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.processes import free_port
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 @dataclass

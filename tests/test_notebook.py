@@ -19,7 +19,7 @@ def test_the_notebooks_outputs_are_there_and_small() -> None:
     assert not any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_notebook_runs_in_a_kernel(
     tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,14 +182,14 @@ class RunsOut:
 def test_failed_trials_are_reported_and_the_next_cell_is_measured() -> None:
     trial = Trial("cross-entropy", batch_size=4, seed=0, seconds=0.5)
     with ProcessPool(Setting("cpu", "fp32", layers=1, width=64, determinism="search")) as pool:
-        died, other = pool.run([Dies(), trial], seconds=60)
+        died, other = pool.run([Dies(), trial], seconds=300)
         assert died == Failed("its process died with exit code -9")
         assert isinstance(other, Run) and other.steps == []  # it was warm, and sent home
         (hung,) = pool.run([Hangs()], seconds=1)
         assert hung == Failed("no answer within 1 s")
-        short, _ = pool.run([RunsOut(), trial], seconds=60)
+        short, _ = pool.run([RunsOut(), trial], seconds=300)
         assert short == Failed("out of memory: Tried to allocate 20.00 GiB")
-        first, second = pool.run([trial, replace(trial, profiled=True)], seconds=60)
+        first, second = pool.run([trial, replace(trial, profiled=True)], seconds=300)
         assert len(first.steps) > 1 and len(second.steps) > 1
         assert first.profile is None and second.profile.kernels == 0  # a CPU has none
         processes = [worker.process for worker in pool.workers]

@@ -156,7 +156,7 @@ def test_short_trials_fill_all_slots(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     argv = [
         "--trials",
-        "80",
+        "160",
         "--slots",
         "2",
         "--sampler",
@@ -171,12 +171,12 @@ def test_short_trials_fill_all_slots(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(out.read_text())
-    assert found["slots"]["workers"] == 2 and len(found["workers"]) == 80
-    assert "a slot's dead time" in done.stdout and found["sizes"][-1]["trials"] == 80
+    assert found["slots"]["workers"] == 2 and len(found["workers"]) == 160
+    assert "a slot's dead time" in done.stdout and found["sizes"][-1]["trials"] == 160
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_a_recorded_curve_is_that_of_a_search(searched: Searched) -> None:
     assert {TrialState.COMPLETE, TrialState.PRUNED} <= {trial.state for trial in done}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_command_records_in_processes_of_its_own(
     tmp_path: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.lock import search_lock
-from tests.processes import ROOT, Inputs, run, wait_for
+from tests.processes import ROOT, TINY, Inputs, Searched, run, wait_for
 
 
 def finished(folder: Path) -> int:
@@ -27,7 +27,7 @@ def finished(folder: Path) -> int:
     return sum(trial.state.is_finished() for trial in every)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_same_command_begins_continues_and_prints_searches(inputs: Inputs) -> None:
     """The first process is killed within the second of its two searches."""
     command = [
@@ -43,7 +43,7 @@ def test_the_same_command_begins_continues_and_prints_searches(inputs: Inputs) -
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: finished(second) >= 1, 300)
+    wait_for(lambda: finished(second) >= 1, 600)
     refused = run(*command)
     assert refused.returncode == 2, refused.stderr
     assert refused.stderr == "error: the search 'mine-baseline' is running in another process\n"
@@ -64,6 +64,16 @@ def test_the_same_command_begins_continues_and_prints_searches(inputs: Inputs) -
     result = done.stdout[done.stdout.index("result ") :]
     assert again.stdout == result
     assert (second / "study.journal").read_bytes() == ended
+
+
+@pytest.mark.slow
+def test_the_command_of_a_search_that_has_ended_prints_its_result_and_changes_nothing(
+    searched: Searched, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (searched.folder / "study.journal").read_bytes()
+    assert main(["--start-or-resume", *TINY, *searched.sources]) == 0
+    assert capsys.readouterr().out == searched.out[searched.out.index("result ") :]
+    assert (searched.folder / "study.journal").read_bytes() == before
 
 
 def test_a_search_that_runs_is_refused_before_anything_is_read(

@@ -43,9 +43,9 @@ def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: 
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_for(lambda: sum(trials_of(inputs).values()) >= 2, 120)
+    wait_for(lambda: sum(trials_of(inputs).values()) >= 2, 600)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 130, out
     assert "Continue with: the same command and --name mine" in out
     assert 2 <= sum(trials_of(inputs).values()) < BUDGET

@@ -87,6 +87,7 @@ def text_of(browser: Any, address: str, until: str, seconds: float = 60) -> str:
         time.sleep(0.5)
 
 
+@pytest.mark.soak
 def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(
     searched: Searched, browser: Any, ui: str
 ) -> None:

@@ -140,7 +140,7 @@ def invocations(searched: Searched, trained: Path) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=30).close()
@@ -260,6 +260,7 @@ def test_the_registered_version_says_what_it_is(searched: Searched, trained: Pat
     assert final.data.metrics["best_validation_accuracy"] == pytest.approx(mean)
 
 
+@pytest.mark.soak
 def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> None:
     records = [{"text": text} for text in TEXTS]
     served = post(invocations, {"dataframe_records": records})["predictions"]

@@ -258,6 +258,7 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
     made.kill()
 
 
+@pytest.mark.soak
 def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     inputs: Inputs, server: MlflowServer, temporary: Path
 ) -> None:
@@ -305,6 +306,7 @@ FAILS_ON_OTHER_SEEDS = """    if config.draw > 1 and seed > 0 or seed == 1001:
     began ="""
 
 
+@pytest.mark.soak
 def test_a_regime_of_two_files_that_fails_on_fresh_seeds_cannot_win(
     inputs: Inputs, tmp_path: Path
 ) -> None:
@@ -329,21 +331,22 @@ def test_a_regime_of_two_files_that_fails_on_fresh_seeds_cannot_win(
         )
 
     assert "fragile" in run_copy("--help").stdout
-    flags = "--regime fragile --trials 12 --confirm 12x1 --name fragile"
+    flags = "--regime fragile --trials 6 --confirm 6x1 --name fragile"
     done = run_copy(*flags.split(), *inputs.sources)
     assert done.returncode == 0, done.stderr
     assert " fragile " in done.stdout
     assert "failed: FloatingPointError: the loss became nan" in done.stdout
     assert "1 of the winner's runs on fresh seeds failed and is left out" in done.stdout
     study = studies.read_study(inputs.results / "fragile")
-    assert len(studies.trials(study)) == 12
+    assert len(studies.trials(study)) == 6
     assert all(set(trial.params) <= {"draw"} for trial in study.get_trials())
     recorded = attributes(study)
     assert recorded["winner"] == 0 and list(recorded["tested"]) == ["0"]
     assert set(recorded["reported"]["0"]) == set(recorded["tested"]["0"]) == {"1000", "1002"}
 
 
-@pytest.mark.parametrize(("budget", "code"), [("40s", 0), ("1s", 3)])
+@pytest.mark.soak
+@pytest.mark.parametrize(("budget", "code"), [("60s", 0), ("1s", 3)])
 def test_a_time_budget_ends_the_trials_and_keeps_the_results(
     inputs: Inputs, budget: str, code: int
 ) -> None:

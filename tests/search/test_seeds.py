@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.export import main as export
 from search.outputs import tables as results
 from search.outputs.recipe import trial_scores
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS, choice_seeds, report_seeds
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
+from search.sync import main as sync_command
 from search.sync import sync
 from search.tracking.recorder import open_client
 from search.tracking.tracker import settings
@@ -272,7 +274,7 @@ def made_old(folder: Path) -> optuna.Study:
 
 @pytest.mark.slow
 def test_an_earlier_versions_folder_is_synced_and_resumed(
-    searched: Searched, tmp_path: Path
+    searched: Searched, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(searched.folder, tmp_path / "tiny")
     first = attributes(studies.read_study(searched.folder))
@@ -282,8 +284,10 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
         and old[records.WINNER.name] != first[records.WINNER.name]
     )
     where = ["--results", str(tmp_path)]
-    assert run("search.sync", "tiny", *where).returncode == 0
-    assert "confirmed_accuracy" not in run("search.export", "tiny", *where).stdout
+    assert sync_command(["tiny", *where]) == 0
+    capsys.readouterr()
+    assert export(["tiny", *where]) == 0
+    assert "confirmed_accuracy" not in capsys.readouterr().out
     done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
     assert done.returncode == 0, done.stderr
     assert "(n=2, df=" in done.stdout and "also chose" not in done.stdout

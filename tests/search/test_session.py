@@ -35,7 +35,7 @@ def test_a_search_from_python_returns_its_summary_and_prints_nothing(
 ) -> None:
     corpus = tiny.write_corpus(tmp_path / "corpus")
     argv = [sys.executable, "-c", NOTEBOOK, str(corpus), str(model_folder), str(tmp_path / "r")]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     folder, ending, summary = json.loads(line)

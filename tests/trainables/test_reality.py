@@ -8,7 +8,7 @@ import torch
 
 import spaces
 import trainables
-from search.inputs import Prepared, prepare
+from search.inputs import Prepared, prepare, resolve_precision
 from trainables.parts.config import Hyperparameters
 from trainables.parts.model.encoder import Precision
 from trainables.parts.training.epoch import Epoch
@@ -29,8 +29,10 @@ def trained(
     config: Hyperparameters,
     prepared: Prepared,
     epochs: int,
-    precision: Precision = "fp32",
+    precision: Precision | None = None,
 ) -> list[Epoch]:
+    """The epochs of a training, by default in the precision that a search takes here."""
+    precision = precision or resolve_precision("auto", gpu=False)
     torch.set_num_threads(2)
     try:
         encoder = prepared.small.build(precision)

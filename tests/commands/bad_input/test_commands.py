@@ -81,7 +81,7 @@ def test_a_new_process_refuses_bad_input(case: str, place: Path) -> None:
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 2, done.stderr

@@ -21,8 +21,6 @@ from search.study import study as studies
 from tests.processes import ROOT, Inputs, run, wait_for
 from tests.ray_nodes import RayNodes, ray_nodes
 
-pytestmark = pytest.mark.slow
-
 TOKEN = "a" * 64
 HOLD = """
 import sys, ray
@@ -153,11 +151,11 @@ class Search:
             assert self.process.poll() is None, self.process.communicate()
             return condition()
 
-        wait_for(holds, 240)
+        wait_for(holds, 600)
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the end: exit code, standard output and standard error."""
-        out, err = self.process.communicate(timeout=300)
+        out, err = self.process.communicate(timeout=600)
         return self.process.returncode, out, err
 
 
@@ -177,6 +175,7 @@ def trains_on(node: "subprocess.Popen[bytes]") -> bool:
     return False
 
 
+@pytest.mark.soak
 def test_trials_follow_nodes_that_come_and_go(short: Path, inputs: Inputs) -> None:
     """The code travels; a node that joins is used; one that is killed takes no trial along."""
     flags = ["--trials", "4", "--epochs", "300", "--scheduler", "none"]
@@ -193,6 +192,7 @@ def test_trials_follow_nodes_that_come_and_go(short: Path, inputs: Inputs) -> No
     assert not any(map(records.WORKER_DIED.recorded, search.trials()))
 
 
+@pytest.mark.soak
 def test_a_dead_node_is_told_from_a_dead_process(short: Path) -> None:
     with ray_nodes(short, 1) as nodes:
         doomed = nodes.join(4, '--resources={"doomed": 4}')
@@ -204,6 +204,7 @@ def test_a_dead_node_is_told_from_a_dead_process(short: Path) -> None:
     assert found["run"][1] == "NODE" and found["model"][1] == "NODE"
 
 
+@pytest.mark.soak
 def test_a_node_without_the_code_is_named_before_the_search_begins(
     short: Path, inputs: Inputs
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_node_without_the_code_is_named_before_the_search_begins(
     assert not search.folder.exists()
 
 
+@pytest.mark.soak
 def test_the_end_is_soon_and_says_how_to_continue(short: Path, inputs: Inputs) -> None:
     """After SIGTERM trials without a worker do not wait for one; a lost head ends the search."""
     flags = ["--trials", "3", "--epochs", "300", "--scheduler", "none", "--stop-within", "60s"]
@@ -241,6 +243,7 @@ def test_the_end_is_soon_and_says_how_to_continue(short: Path, inputs: Inputs) -
         assert f"continue with: python -m {again}\n" in err and err.count("\n") == 1, err
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("token", "said"),
     [
@@ -259,6 +262,7 @@ def test_a_cluster_that_wants_a_token_says_so_in_one_line(
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done
 
 
+@pytest.mark.slow
 def test_the_token_in_the_home_folder_is_used_where_it_is_wanted(
     guarded: RayNodes, inputs: Inputs, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ def test_a_grandchild_with_the_raylets_name_is_not_watched(tmp_path: Path) -> No
     shutil.copy(bash, raylet)
     with subprocess.Popen([str(raylet), "-c", f"{raylet} -c 'sleep 60; :' & wait"]) as process:
         try:
-            parent, deadline = psutil.Process(process.pid), time.monotonic() + 10
+            parent, deadline = psutil.Process(process.pid), time.monotonic() + 60
             while not (found := [child for child in parent.children() if child.name() == "raylet"]):
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

@@ -327,7 +327,7 @@ def test_failures_for_different_reasons_or_after_a_success_do_not(
 
 
 @pytest.mark.parametrize(
-    ("sampler", "seeds"), [("tpe", 4), pytest.param("gp", 1, marks=pytest.mark.slow)]
+    ("sampler", "seeds"), [("tpe", 4), pytest.param("gp", 1, marks=pytest.mark.soak)]
 )
 def test_a_sampler_learns_to_stay_away_from_what_fails(
     sampler: str, seeds: int, tmp_path: Path
@@ -357,8 +357,9 @@ def test_a_sampler_learns_to_stay_away_from_what_fails(
     assert binomtest(sum(late), len(late), 0.5, alternative="less").pvalue < 1e-3
 
 
-@pytest.mark.slow
-def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(step: int, tmp_path: Path) -> None:
+    """At every byte of the last 4,096, or at one in seven."""
     made = spec(tmp_path, scheduler="none", sampler="random")
     ledger = Ledger(studies.open_study(made), made)
     for number in range(2):
@@ -373,7 +374,7 @@ def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(tmp_path: Path) ->
         trial.number: (trial.params, records.CONFIG.read(trial))
         for trial in studies.trials(ledger.study)
     }
-    for cut in range(len(content) - 4096, len(content)):
+    for cut in range(len(content) - 4096, len(content), step):
         path.write_bytes(content[:cut])
         before = len(studies.read_study(made.folder).get_trials(deepcopy=False))
         repair(path)
@@ -404,7 +405,7 @@ def test_a_killed_processs_lock_does_not_hold_up_the_next(tmp_path: Path) -> Non
     Path(f"{made.folder / studies.JOURNAL}.lock").symlink_to(made.folder / studies.JOURNAL)
     began = time.monotonic()
     assert Ledger(studies.open_study(made), made).ask("b") is not None
-    assert time.monotonic() - began < 5  # Optuna itself waits for 30 seconds
+    assert time.monotonic() - began < 25  # Optuna itself waits for 30 seconds
 
 
 def test_a_write_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None:

