@@ -163,7 +163,8 @@ def _run_trials(
 
             then = None
             if spec.confirm_top:
-                then = RunsAfter(ChoiceAndReport(spec, study, context.prepared), progress)
+                rounds = ChoiceAndReport(spec, study, context.prepared)
+                then = RunsAfter(rounds, lambda: context.exam, progress)
             with polling(update, every=PROGRESS_SECONDS):
                 ending = run_trials(spec, study, job, room, stop, then)
             progress.update()

@@ -169,7 +169,8 @@ class StudyScheduler(FIFOScheduler):
         )
         pending = [trial for trial in live if trial.status == Trial.PENDING]
         running = [trial for trial in live if trial.status == Trial.RUNNING]
-        self.room.without_worker(filter(None, map(self._label, pending)))
+        labels = map(self._label, pending)
+        self.room.without_worker(label for label in labels if label is not None)
         if ledger.spec.trial_timeout is not None:
             self._end_overdue(running, ledger.spec.trial_timeout)
         if runs is not None:

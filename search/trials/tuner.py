@@ -1,6 +1,5 @@
 """Ray Tune over a study: trials in parallel, in warm workers, then the choice and report runs."""
 
-import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from ray.tune.execution import class_cache
 from search.cluster.room import Room
 from search.cluster.scratch import temporary_folder
 from search.cluster.workers import wait_for_workers
-from search.inputs import Prepared
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.study.study import interrupt
@@ -39,6 +37,8 @@ class RunsAfter:
     """The runs that follow the trials."""
 
     plan: ChoiceAndReport
+    exam: Callable[[], ray.ObjectRef | None]
+    """Returns what a worker needs to test a model, in the object store."""
     watcher: Watcher
 
 
@@ -58,7 +58,7 @@ def run_trials(
     written, no worker can be started, or a run cannot be tested.
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
-    runs = None if then is None else RunLedger(then.plan, _exam(then.plan.prepared), then.watcher)
+    runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
     searcher = StudySearcher(ledger, room, runs)
     if not searcher.is_over:
         wait_for_workers(lambda: stop.asked)
@@ -73,19 +73,6 @@ def run_trials(
         if stop.asked:
             return Ending.INTERRUPTED
     return searcher.ending or ending_of(ledger)
-
-
-def _exam(prepared: Prepared) -> Callable[[], ray.ObjectRef | None]:
-    """Puts what a test needs into the object store, at the first call."""
-
-    @functools.cache
-    def put() -> ray.ObjectRef | None:
-        if prepared.test is None:
-            return None
-        labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
-        return ray.put((prepared.pretrained, vocabulary, labels, prepared.test))
-
-    return put
 
 
 def _tuner(searcher: StudySearcher, job: Job, stop: Stop, scratch: str) -> tune.Tuner:
