@@ -17,12 +17,12 @@ from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
+from search.trials import worker
 from search.trials.choice_and_report import ChoiceAndReport, Round, Run
 from search.trials.ending import Ending
 from search.trials.faults import MAX_NODE_LOSSES, Fault
 from search.trials.ray_adapters import StudySearcher
 from search.trials.run_ledger import RunLedger
-from search.trials.worker import Answers, Tested
 from tests import tiny
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
@@ -94,12 +94,12 @@ class Search:
         owner.report(ray_id, {FINISHED: self.answers(params)})
         self.searcher.on_trial_complete(ray_id)
 
-    def answers(self, params: dict[str, Any]) -> Answers | None:
+    def answers(self, params: dict[str, Any]) -> worker.Answers | None:
         if "answers" not in params:
             return None
         count = len(self.plan.prepared.corpus.validation)
-        tested = Tested({"test_accuracy": 0.5, "test_loss": 1.0}, np.array([True, False]))
-        return Answers([0] * count, [0.5] * count, tested if params["answers"] else None)
+        tested = worker.Tested({"test_accuracy": 0.5, "test_loss": 1.0}, np.array([True, False]))
+        return worker.Answers([0] * count, [0.5] * count, tested if params["answers"] else None)
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Run one after the other to the end; what each was asked for with, before it trains."""
@@ -235,7 +235,7 @@ def test_a_report_run_that_was_not_tested_is_trained_again_and_tested(
     ray_id, params = search.ask()
     search.runs.report(ray_id, report(0, 1))
     count = len(prepared.corpus.validation)
-    untested = Answers([0] * count, [0.5] * count, untested="RuntimeError: odd")
+    untested = worker.Answers([0] * count, [0.5] * count, untested="RuntimeError: odd")
     with pytest.raises(OSError, match=r"^a run cannot be tested: RuntimeError: odd$"):
         search.runs.report(ray_id, {FINISHED: untested})
     study = search.ledger.study
