@@ -184,7 +184,10 @@ class ChoiceAndReport:
             return
         if seed not in records.REPORT_RUNS.of(study, trial):
             # First what belongs to it, because a run that is recorded as reported is not run again.
-            said = {"predicted": answers.predicted, "confidence": answers.confidence}
+            said: dict[str, list[Any]] = {
+                "predicted": answers.predicted,
+                "confidence": answers.confidence,
+            }
             records.predictions(trial, seed).write(study, said)
             self._record_correct("validation", run, right)
             records.REPORT_RUNS.add(study, trial, seed, epochs)
