@@ -124,7 +124,7 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     seen = out.getvalue()
     head = (
         "llrd",
-        "20 to 30 s left",
+        "10 to 20 s left",
         "2/4 trials",
         "1 running, 1 complete, 0 pruned, 1 failed",
         "2 at a time, 1 CPU each",
