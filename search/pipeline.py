@@ -169,6 +169,8 @@ def _run_trials(
                 ending = run_trials(spec, study, job, room, stop, then)
             progress.update()
             if ending == Ending.INTERRUPTED:
+                if progress.runs is not None:  # They may have ended before the next update.
+                    progress.print_stopping()
                 return ending
             if late:
                 _take_floors(study, context.floors, say, math.inf, check)
