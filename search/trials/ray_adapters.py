@@ -181,13 +181,11 @@ class StudyScheduler(FIFOScheduler):
         if ledger.stopping:
             stop_at = self.stop_at()
             late = stop_at is not None and time.monotonic() >= stop_at
-            for trial in live if late else pending:
-                tune_controller.stop_trial(trial)  # The ledger queues it again.
+            self._stop(tune_controller, live if late else pending)
             # Nothing of a run is recorded before its end.
             self._give_up(trial for trial in running if runs and trial.trial_id in runs)
         elif ledger.time_is_spent and ledger.in_flight:
-            for trial in pending:
-                tune_controller.stop_trial(trial)
+            self._stop(tune_controller, pending)
             self._give_up(trial for trial in running if trial.trial_id in ledger.in_flight)
         elif tune_controller._actor_cache.num_cached_objects and self._hands_over(pending):
             tune_controller._cleanup_cached_actors(force_all=True)
@@ -213,6 +211,12 @@ class StudyScheduler(FIFOScheduler):
         resources = live[0].placement_group_factory
         tune_controller._actor_cache.increase_max(resources, min(kept, most))
         self._keeps_workers = True
+
+    def _stop(self, tune_controller: Any, trials: Iterable[Trial]) -> None:
+        """End trials or runs. The ledger queues them again."""
+        for trial in trials:
+            trial.init_local_path()  # At the end, Tune asks each trial for its folder.
+            tune_controller.stop_trial(trial)
 
     def _give_up(self, trials: Iterable[Trial]) -> None:
         """End trials or runs in the middle of an epoch. The ledger queues them again."""
