@@ -15,7 +15,7 @@ from search.outcome import Outcome
 from search.spec import SearchSpec
 from search.study.configuration import points
 from search.study.study import read_study, trials
-from search.trials.tuner import Ending
+from search.trials.ending import Ending
 
 
 class Run(Protocol):

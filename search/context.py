@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import ray
@@ -29,6 +30,18 @@ class Context:
     floors: Floors
     facts: Mapping[str, Any]
     tags: Mapping[str, str]
+
+    @cached_property
+    def exam(self) -> ray.ObjectRef | None:
+        """What a worker needs to test a model, in the object store from the first access on.
+
+        None where there is no test split. Only report runs get it.
+        """
+        prepared = self.prepared
+        if prepared.test is None:
+            return None
+        labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
+        return ray.put((prepared.pretrained, vocabulary, labels, prepared.test))
 
 
 def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:

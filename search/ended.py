@@ -9,7 +9,7 @@ from search.outcome import Outcome
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import JOURNAL, read_study
-from search.trials.tuner import Ending
+from search.trials.ending import Ending
 
 FINAL = (Ending.DONE, Ending.EXHAUSTED, Ending.TIME, Ending.PATIENCE)
 """Endings after which the same command has nothing left to do."""

@@ -14,7 +14,7 @@ from search.spec import SearchSpec
 from search.study.study import read_study
 from search.study.winner import best_configuration
 from search.terminal.outcome import leaderboard
-from search.trials.tuner import Ending
+from search.trials.ending import Ending
 
 REPORT = "report.html"
 """The report's file, in a search's folder or in that of all searches."""

@@ -35,9 +35,10 @@ from search.terminal.console import SafeConsole
 from search.terminal.progress import Progress
 from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
-from search.trials.choice_and_report import choose_and_report
+from search.trials.choice_and_report import ChoiceAndReport
+from search.trials.ending import Ending
 from search.trials.floors import Floors
-from search.trials.tuner import Ending, tune_study
+from search.trials.tuner import RunsAfter, run_trials
 from search.trials.worker import Job, failure_reason
 
 FLOOR_SECONDS = 20.0
@@ -160,18 +161,21 @@ def _run_trials(
                 if stop.asked:
                     progress.print_stopping()
 
+            then = None
+            if spec.confirm_top:
+                rounds = ChoiceAndReport(spec, study, context.prepared)
+                then = RunsAfter(rounds, lambda: context.exam, progress)
             with polling(update, every=PROGRESS_SECONDS):
-                ending = tune_study(spec, study, job, room, stop)
+                ending = run_trials(spec, study, job, room, stop, then)
             progress.update()
             if ending == Ending.INTERRUPTED:
+                if progress.runs is not None:  # They may have ended before the next update.
+                    progress.print_stopping()
                 return ending
             if late:
                 _take_floors(study, context.floors, say, math.inf, check)
             if spec.confirm_top:
                 with polling(progress.update, every=PROGRESS_SECONDS):
-                    choose_and_report(
-                        spec, study, context.prepared, job, context.resources, progress, check
-                    )
                     _test_floors(study, context.floors, check)
         queue.learn(time_left)
     except KeyboardInterrupt:

@@ -35,8 +35,8 @@ from search.terminal.data import print_data, print_model
 from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
 from search.tracking.views import searches_page
+from search.trials.ending import Ending
 from search.trials.floors import REGIMES as FLOORS
-from search.trials.tuner import Ending
 from trainables.parts.data.corpus import Corpus
 
 WHY_EARLY = {

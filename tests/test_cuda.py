@@ -77,10 +77,10 @@ def train(
         (meeting / str(seed)).touch()
         wait_for(lambda: len(list(meeting.iterdir())) == guests, MEETING_SECONDS)
     began = time.time()
-    trained, _ = worker.train(job, config, seed)
+    epochs, _ = worker.train(job, config, seed)
     card = torch.cuda.get_device_properties(0)
     return Ran(
-        trained.epochs,
+        epochs,
         began,
         time.time(),
         str(card.uuid),

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 import ray
 
@@ -23,9 +23,10 @@ class Room:
         self.resources = resources
         self.slots = resources.slots
         """How many trials may be open."""
-        self.waiting: frozenset[int] = frozenset()
-        """The numbers of the open trials that have had no worker for some seconds."""
-        self._since: dict[int, float] = {}
+        self.waiting: frozenset[Hashable] = frozenset()
+        """The open trials that have had no worker for some seconds: their numbers, and for choice
+        and report runs (trial, seed)."""
+        self._since: dict[Hashable, float] = {}
         self._others_wait = False
         self._read = self._handed_over = time.monotonic()
 
@@ -52,12 +53,12 @@ class Room:
         self._others_wait, self._handed_over = False, now
         return True
 
-    def without_worker(self, numbers: Iterable[int]) -> None:
+    def without_worker(self, trials: Iterable[Hashable]) -> None:
         """Say which open trials have no worker at the moment."""
         now = time.monotonic()
-        self._since = {number: self._since.get(number, now) for number in numbers}
+        self._since = {trial: self._since.get(trial, now) for trial in trials}
         self.waiting = frozenset(
-            number for number, since in self._since.items() if now - since > WAITING_SECONDS
+            trial for trial, since in self._since.items() if now - since > WAITING_SECONDS
         )
 
 

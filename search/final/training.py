@@ -251,11 +251,11 @@ def _train_seeds(
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     done: dict[int, Curve] = {}
     ran: dict[int, full_runs.Run] = {}
-    for run, trained, failure in full_runs.finished(runs):
+    for run, epochs, failure in full_runs.finished(runs):
         if failure:
             raise OSError(f"the run on seed {run.seed} failed: {failure}")
-        done[run.seed], ran[run.seed] = trained.epochs, run
-        accuracy = trained.epochs[-1]["best_validation_accuracy"]
+        done[run.seed], ran[run.seed] = epochs, run
+        accuracy = epochs[-1]["best_validation_accuracy"]
         console.print(f"seed {run.seed}: validation {accuracy:.4f}")
     curves = {seed: done[seed] for seed in seeds}
     tests = {}

@@ -45,17 +45,20 @@ def tune(
     if field is None:
         return dict(recipe), {}
     job, seed = job_of(recipe, prepared, per_run), recipe.get("seed") or 0
-    runs = [full_runs.start(job, per_run, 0, seed, config) for config in configs.values()]
+    runs = [
+        full_runs.start(job, per_run, number, seed, config)
+        for number, config in enumerate(configs.values())
+    ]
     done: Curves = {}
     why = "no value was tried"
-    for run, trained, failure in full_runs.finished(runs):
+    for run, epochs, failure in full_runs.finished(runs):
         value = run.config[field]
         if failure:
             why = failure
             console.print(f"tune {field} {value:.4g}: failed: {failure}")
             continue
-        done[value] = trained.epochs
-        score = trained.epochs[-1]["best_validation_accuracy"]
+        done[value] = epochs
+        score = epochs[-1]["best_validation_accuracy"]
         console.print(f"tune {field} {value:.4g}: validation {score:.4f}")
     if not done:
         raise OSError(f"every run that tunes {field} failed: {why}")

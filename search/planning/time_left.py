@@ -25,8 +25,6 @@ START_SECONDS = 20.0
 """Of a command: imports, workers, data and floors."""
 END_SECONDS = 12.0
 """Of a search: tables, report and the last of MLflow."""
-WORKERS_SECONDS = 10.0
-"""Until choice and report runs have workers: those of the trials end with these."""
 TEST = 0.25
 """Of an epoch: the test of the report runs."""
 CONSTANTS_SPREAD = 0.3
@@ -69,8 +67,6 @@ class TimeLeft:
     guess: Guess | None = None
     end: float = END_SECONDS
     """Seconds after the last run, until the search is done."""
-    workers: float = WORKERS_SECONDS
-    """Seconds before the first choice or report run."""
     speed: Speed = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,7 +92,6 @@ class TimeLeft:
         draws.at_most(budget)
         if self.spec.confirm_top:
             full = self._full(trials, mean, rates, draws)
-            draws.add(self.workers * draws.factors(CONSTANTS_SPREAD))
             self._choice(draws, full, trained)
             draws.side_by_side(full, self.spec.report_seeds)
             draws.add(TEST * mean)

@@ -211,11 +211,16 @@ def epochs(trial: FrozenTrial) -> list[Record]:
     return [renamed(attributes[name]) for name in names]
 
 
-def record_epoch(trial: optuna.Trial, report: Mapping[str, Any]) -> None:
-    """Record the epoch that a trial's report holds, and what the worker measured beside it."""
+def epoch_of(report: Mapping[str, Any]) -> Record:
+    """The epoch that a report holds, and what the worker measured beside it."""
     fields_of_epoch = {name: report[name] for name in EPOCH_FIELDS if name in report}
     epoch = Epoch(**fields_of_epoch).to_dict()  # what the report lacks has its default
-    epoch |= {name: report[name] for name in BESIDE_EPOCH if name in report}
+    return epoch | {name: report[name] for name in BESIDE_EPOCH if name in report}
+
+
+def record_epoch(trial: optuna.Trial, report: Mapping[str, Any]) -> None:
+    """Record the epoch that a trial's report holds."""
+    epoch = epoch_of(report)
     name = f"{EPOCH_PREFIX}{epoch['epoch']}"
     trial.storage.set_trial_system_attr(trial._trial_id, name, json.loads(json.dumps(epoch)))
 

@@ -1,62 +1,57 @@
-"""The choice and report runs that are shown: which run, since when, and what follows."""
+"""The choice and report runs that are shown: which run, since when, how far, and what follows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from analysis.text import counted
 from search.planning.time_left import RunsLeft
+from search.study.records import Record
+from search.trials.choice_and_report import Round, Run
 
 
 @dataclass
 class FullRuns:
-    """Runs that were submitted together. As many as there are slots run, in their order."""
+    """The runs of a round."""
 
-    choosing: bool
-    left: int
-    """Further choice runs that may follow, at most."""
-    slots: int
+    round: Round
     seconds: Mapping[int, float]
     """How long a run of each trial is expected to take."""
-    began: dict[tuple[int, int], float | None]
-    """By trial and seed: when each began, in seconds since 1970; None for those that wait."""
-    ended: list[tuple[int, int]] = field(default_factory=list)
-
-    @classmethod
-    def submitted(
-        cls,
-        runs: Sequence[tuple[int, int]],
-        seconds: Mapping[int, float],
-        slots: int,
-        now: float,
-        *,
-        choosing: bool,
-        left: int,
-    ) -> "FullRuns":
-        """Runs that begin now, as far as there are slots."""
-        began = {run: now if place < slots else None for place, run in enumerate(runs)}
-        return cls(choosing, left, slots, seconds, began)
+    began: dict[Run, float] = field(default_factory=dict)
+    """When those that have a worker began, in seconds since 1970."""
+    epochs: dict[Run, list[Record]] = field(default_factory=dict)
+    """Their epochs so far."""
+    ended: list[Run] = field(default_factory=list)
 
     @property
-    def pending(self) -> dict[tuple[int, int], float | None]:
-        """Those that have not ended, with when they began."""
-        return {run: began for run, began in self.began.items() if run not in self.ended}
+    def pending(self) -> dict[Run, float | None]:
+        """Those that have not ended, with when they began; None for those that wait."""
+        return {run: self.began.get(run) for run in self.round.runs if run not in self.ended}
 
-    def end(self, trial: int, seed: int, now: float) -> None:
-        """A run has ended, and the next one takes its slot."""
-        self.ended.append((trial, seed))
-        for run in list(self.pending)[: self.slots]:
-            if self.began[run] is None:
-                self.began[run] = now
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What changes when a run begins, ends an epoch, or ends."""
+        epochs = sum(map(len, self.epochs.values()))
+        return self.round, len(self.began), epochs, len(self.ended)
+
+    def start(self, run: Run, now: float) -> None:
+        """A run has a worker."""
+        self.began[run], self.epochs[run] = now, []
+
+    def wait(self, run: Run) -> None:
+        """A run has lost its worker."""
+        self.began.pop(run, None)
+        self.epochs.pop(run, None)
 
     def forecast(self, now: float) -> RunsLeft:
         """What the forecast of the time left needs to know of them."""
         running = [0.0 if began is None else now - began for began in self.pending.values()]
-        trials = [trial for trial, _ in self.began]
-        return RunsLeft(running, self.choosing, self.left, None if self.choosing else trials[0])
+        choosing, trial = self.round.choosing, self.round.runs[0].trial
+        return RunsLeft(running, choosing, self.round.left, None if choosing else trial)
 
     def purpose(self, report_seeds: int) -> str:
         """What they are for and what follows, in words."""
-        if not self.choosing:
-            return "training the winner for the report, then the test split and the report"
-        more = f", up to {counted(self.left, 'run')} more" if self.left else ""
+        if not self.round.choosing:
+            return "training the winner for the report, and testing it; then the report"
+        left = self.round.left
+        more = f", up to {counted(left, 'run')} more" if left else ""
         return f"choosing the winner{more}, then {counted(report_seeds, 'run')} for the report"

@@ -93,30 +93,41 @@ class LiveView:
         self, runs: FullRuns, trials: Sequence[FrozenTrial], clock: Clock, now: float
     ) -> Group:
         """Draw the search while choice or report runs are running."""
-        ended, total = len(runs.ended), len(runs.began)
+        ended, total = len(runs.ended), len(runs.round.runs)
         lines: list[RenderableType] = [
             *self._header(clock, ended, total, f"{ended}/{counted(total, 'run')}"),
             _one_line(runs.purpose(self.spec.report_seeds)),
             self.best([trial for trial in trials if trial.state == TrialState.COMPLETE]),
         ]
-        room = max(1, clock.height - HEADER_LINES - 1)
+        if runs.pending:
+            lines.append(self._full_runs(runs, clock, now))
+        return Group(*lines)
+
+    def _full_runs(self, runs: FullRuns, clock: Clock, now: float) -> Table:
+        """A row for each choice or report run that has not ended, as far as there is room."""
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-        for column, width in (("trial", 5), ("seed", 5), ("runs for", 8), ("of about", 8)):
+        columns = {"trial": 5, "seed": 5, "epoch": 6, "accuracy": 8}
+        curves = clock.width >= SPARKLINE_FROM
+        if curves:
+            columns[""] = SPARKLINE_EPOCHS
+        for column, width in (columns | {"runs for": 8, "of about": 8}).items():
             table.add_column(column, min_width=width, no_wrap=True)
         table.add_column("", ratio=1)
-        for (trial, seed), began in list(runs.pending.items())[:room]:
-            whole = runs.seconds.get(trial, 0.0)
-            ran = 0.0 if began is None else now - began
+        room = max(1, clock.height - HEADER_LINES - 1)
+        for run, began in list(runs.pending.items())[:room]:
+            whole, ran = runs.seconds.get(run.trial, 0.0), 0.0 if began is None else now - began
+            accuracies = [epoch["validation_accuracy"] for epoch in runs.epochs.get(run, ())]
             table.add_row(
-                str(trial),
-                str(seed),
+                str(run.trial),
+                str(run.seed),
+                f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(run.config)}",
+                percent(accuracies[-1]) if accuracies else "",
+                *([sparkline(accuracies[-SPARKLINE_EPOCHS:])] if curves else []),
                 "waits" if began is None else duration(ran),
                 duration(whole),
                 "" if began is None else _bar(whole or 1.0, min(ran, whole)),
             )
-        if runs.pending:
-            lines.append(table)
-        return Group(*lines)
+        return table
 
     def best(self, complete: Sequence[FrozenTrial]) -> Text:
         """The best complete trial: its accuracy, number, age and configuration."""

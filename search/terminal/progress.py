@@ -24,6 +24,7 @@ from search.study import study as studies
 from search.terminal.full_runs import FullRuns
 from search.terminal.live_view import Clock, LiveView
 from search.terminal.text import between, percent, roughly
+from search.trials.choice_and_report import Round, Run
 
 ECHO_WIDTH = 3
 """Columns right of the live view that stay empty. A terminal writes `^C` there; if it had to wrap
@@ -118,38 +119,49 @@ class Progress:
             elif not self.quiet:
                 self._beat(trials)
 
-    def begin(
-        self, what: str, runs: Sequence[tuple[int, int]], *, choosing: bool, left: int
-    ) -> None:
-        """Show choice or report runs, each a trial's number and a seed, from now on."""
+    def begin(self, round: Round) -> None:
+        """Show choice or report runs from now on, and before that the last trials."""
+        self.update()
         with self.lock:
-            trials, now = studies.trials(self.study), time.time()
+            trials = studies.trials(self.study)
+            numbers = {run.trial for run in round.runs}
             seconds = {
                 trial.number: self.time_left.speed.full_run(trial)
                 for trial in trials
-                if trial.number in {number for number, _ in runs}
+                if trial.number in numbers
             }
-            self.runs = FullRuns.submitted(
-                runs, seconds, self.room.slots, now, choosing=choosing, left=left
-            )
+            self.runs = FullRuns(round, seconds)
             if not self.quiet:
                 eta = "" if self.live else f"; {self.eta(trials)}"
-                self._print(f"{what}{eta}")
+                self._print(f"{round.what}{eta}")
         self.update()
 
-    def ended(self, trial: int, seed: int, result: str) -> None:
+    def started(self, run: Run) -> None:
+        """A choice or report run has a worker."""
+        with self.lock:
+            if self.runs is not None:
+                self.runs.start(run, time.time())
+
+    def epoch_ended(self, run: Run, epoch: records.Record) -> None:
+        """A choice or report run has ended an epoch."""
+        with self.lock:
+            if self.runs is not None:
+                self.runs.epochs.setdefault(run, []).append(epoch)
+
+    def queued(self, run: Run) -> None:
+        """A choice or report run has lost its worker."""
+        with self.lock:
+            if self.runs is not None:
+                self.runs.wait(run)
+
+    def ended(self, run: Run, result: str) -> None:
         """A choice or report run has ended."""
         with self.lock:
             if self.runs is not None:
-                self.runs.end(trial, seed, time.time())
+                self.runs.ended.append(run)
             if not self.quiet:
-                self._print(f"  trial {trial}, seed {seed}: {result}")
+                self._print(f"  trial {run.trial}, seed {run.seed}: {result}")
         self.update()
-
-    def testing(self, runs: int) -> None:
-        """The reported runs are evaluated on the test split."""
-        if not self.quiet:
-            self._print(f"evaluating {counted(runs, 'run')} of the winner on the test split")
 
     def trials_per_second(self, finished: int) -> float:
         """Rate of this process; `finished` counts all of the study's trials that have ended."""
@@ -176,10 +188,14 @@ class Progress:
         return f"{between(left.low, left.high)} left{round_only}"
 
     def print_stopping(self) -> None:
-        """Say once that the search ends after the epochs that are running, and when."""
+        """Say once that the search ends: after the epochs of its trials that are running, and
+        when."""
         if self.said_stopping:
             return
         self.said_stopping = True
+        if self.runs is not None:
+            self.console.print("stopping: what has ended is recorded; press again to abort")
+            return
         seconds = epoch_seconds_left(studies.trials(self.study), time.time())
         about = "" if seconds is None else f"about {roughly(max(1.0, seconds))}; "
         self.console.print(f"stopping after this epoch ({about}press again to abort)")
@@ -200,8 +216,8 @@ class Progress:
             return
         if self.runs is not None:
             running = [
-                f"trial {trial} on seed {seed} for {duration(time.time() - began)}"
-                for (trial, seed), began in self.runs.pending.items()
+                f"trial {run.trial} on seed {run.seed} for {duration(time.time() - began)}"
+                for run, began in self.runs.pending.items()
                 if began is not None
             ]
         else:
@@ -246,7 +262,7 @@ class Progress:
                 for trial in trials
                 if not trial.state.is_finished()
             ],
-            None if self.runs is None else (*self.runs.began, len(self.runs.ended)),
+            None if self.runs is None else self.runs.state,
         )
         if state != self.drawn or self._elapsed >= self.next_draw:
             self.drawn, self.next_draw = state, self._elapsed + CLOCK_SECONDS

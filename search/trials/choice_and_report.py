@@ -1,93 +1,93 @@
 """The choice runs, which choose the winner among the best trials, and the winner's report runs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import optuna
 
 from analysis.read.correct import packed
 from analysis.spread import PRIORS, Runs, Spread
-from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.race import Margin, Scores, affordable_runs, race
 from search.seeds import choice_seeds, report_seeds
 from search.spec import SearchSpec
 from search.study import records
-from search.study.records import RunKey
+from search.study.records import Record
 from search.study.study import epochs_trained, ranking
-from search.trials import full_runs
-from search.trials.full_runs import Run
-from search.trials.worker import Job, Trained
+from search.trials.worker import Answers
 
 CHANCE = 0.68
 """Probability with which two equal trials stay in the race together: one standard error. A stricter
 rule spends more runs on trials that hardly ever win (LOG.md)."""
 
 
-class Watcher(Protocol):
-    """Shows the runs."""
+@dataclass(frozen=True)
+class Run:
+    """A trial's configuration on a seed that the search did not use."""
 
-    def begin(
-        self, what: str, runs: Sequence[tuple[int, int]], *, choosing: bool, left: int
-    ) -> None:
-        """Runs were submitted, each a trial's number and a seed. `left`: how many further choice
-        runs may follow."""
-
-    def ended(self, trial: int, seed: int, result: str) -> None:
-        """A run has ended."""
-
-    def testing(self, runs: int) -> None:
-        """So many runs are evaluated on the test split."""
-
-
-def choose_and_report(
-    spec: SearchSpec,
-    study: optuna.Study,
-    prepared: Prepared,
-    job: Job,
-    resources: Resources,
-    watcher: Watcher,
-    check: Callable[[], None],
-) -> None:
-    """Choose the winner among the best trials, then train and test it on seeds that chose nothing.
-
-    Each result is recorded in the study as soon as it is known and is not computed again. A search
-    that is resumed or grown runs only what is new among its best, and a new winner.
-    """
-    if not records.REPORT_RUNS.recorded(study):
-        # From now on, runs that chose the winner are not the reported ones.
-        records.REPORT_RUNS.begin(study)
-    runs = _ChoiceAndReport(spec, study, prepared, job, resources, watcher, check)
-    winner = runs.choose()
-    if winner is not None:
-        runs.report(winner)
+    trial: int
+    seed: int
+    config: dict[str, Any] = field(compare=False)
+    reports: bool
+    """Whether it is a report run; else it is a choice run."""
 
 
 @dataclass(frozen=True)
-class _ChoiceAndReport:
+class Round:
+    """Runs that are wanted next. What follows is known when all of them are recorded."""
+
+    runs: tuple[Run, ...]
+    what: str
+    """What they are for, in words."""
+    left: int = 0
+    """How many further choice runs may follow."""
+
+    @property
+    def choosing(self) -> bool:
+        """Whether these are choice runs; then report runs follow."""
+        return not self.runs[0].reports
+
+
+@dataclass(frozen=True)
+class ChoiceAndReport:
+    """Chooses the winner among the best trials, then has it trained and tested on seeds that chose
+    nothing.
+
+    Whoever runs the `rounds` calls `record` or `fail` for each run as soon as it ends, and asks for
+    the next round after that. All depends on the study's records alone: no recorded run is wanted
+    again, and a search that is resumed or grown runs only what is new among its best, and a new
+    winner.
+    """
+
     spec: SearchSpec
     study: optuna.Study
     prepared: Prepared
-    job: Job
-    resources: Resources
-    watcher: Watcher
-    check: Callable[[], None]
-    """Called several times a second; raises KeyboardInterrupt to stop."""
 
-    def choose(self) -> int | None:
-        """Run the best `confirm_top` trials on seeds of the choice.
+    def rounds(self) -> Iterator[Round]:
+        """The rounds of the choice, then that of the report; those without a run are left out."""
+        if not records.REPORT_RUNS.recorded(self.study):
+            # From now on, runs that chose the winner are not the reported ones.
+            records.REPORT_RUNS.begin(self.study)
+        scores = yield from self._choice()
+        if scores:
+            winner = max(scores, key=lambda number: (fmean(scores[number]), -number))
+            records.WINNER.write(self.study, winner)
+            yield from self._report(winner)
+
+    def _choice(self) -> Generator[Round, None, Mapping[int, Scores]]:
+        """The rounds of the best `confirm_top` trials on seeds of the choice; returns the scores.
 
         The highest mean over these runs and the search's own score wins. A configuration that fails
-        on one seed cannot win; None if all do.
+        on one seed cannot win.
         """
         top = ranking(self.study)[: self.spec.confirm_top]
         scores = {trial.number: [trial.value or 0.0] for trial in top}
         rounds = self._fixed if self.spec.confirm_seeds else self._race
         for wanted, left in rounds(scores):
-            self._run_choice(wanted, left)
+            yield from self._choice_round(wanted, left)
             failed = records.CHOICE_FAILURES.read(self.study)
             runs = records.CHOICE_RUNS.read(self.study)
             for number, seed in wanted:
@@ -95,11 +95,7 @@ class _ChoiceAndReport:
                     scores.pop(number, None)
                 elif number in scores:
                     scores[number].append(runs[number][seed][-1]["best_validation_accuracy"])
-        if not scores:
-            return None
-        winner = max(scores, key=lambda number: (fmean(scores[number]), -number))
-        records.WINNER.write(self.study, winner)
-        return winner
+        return scores
 
     def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
         """All of them on the same seeds, side by side; no further runs follow."""
@@ -122,18 +118,15 @@ class _ChoiceAndReport:
             runs_of = [(number, choice_seeds(self.spec.seed, seed)[-1]) for number in standing.next]
             yield runs_of, runs
 
-    def _run_choice(self, wanted: list[tuple[int, int]], left: int) -> None:
-        done = (records.CHOICE_RUNS, records.CHOICE_FAILURES)
+    def _choice_round(self, wanted: list[tuple[int, int]], left: int) -> Iterator[Round]:
+        ended = (records.CHOICE_RUNS.read(self.study), records.CHOICE_FAILURES.read(self.study))
+        new = [
+            (trial, seed)
+            for trial, seed in wanted
+            if not any(seed in runs.get(trial, {}) for runs in ended)
+        ]
         among = ", ".join(str(number) for number in dict.fromkeys(number for number, _ in wanted))
-        what = f"choosing the winner: trials {among}"
-        new = self._start(wanted, done, what, choosing=True, left=left)
-        for run, trained, failure in full_runs.finished(new, self.check):
-            if failure:
-                records.CHOICE_FAILURES.add(self.study, run.trial, run.seed, failure)
-            else:
-                self._record_correct("validation", run, self._right(trained))
-                records.CHOICE_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
-            self._say(run, trained.epochs, failure)
+        yield from self._round(new, f"choosing the winner: trials {among}", left=left)
 
     def _margin(self, scores: Mapping[int, Scores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
@@ -147,88 +140,70 @@ class _ChoiceAndReport:
 
         return margin
 
-    def report(self, winner: int) -> None:
-        """Train the winner on the seeds of the report and test these runs.
+    def _report(self, winner: int) -> Iterator[Round]:
+        """The winner on the seeds of the report. Failed runs are left out.
 
-        Failed ones are left out and recorded.
+        A run that was recorded and not tested is trained again, with the same curve.
         """
-        seeds = report_seeds(self.spec.seed, self.spec.report_seeds)
-        done = (records.REPORT_RUNS, records.REPORT_FAILURES)
+        failed = records.REPORT_FAILURES.of(self.study, winner)
+        new = [
+            (winner, seed)
+            for seed in report_seeds(self.spec.seed, self.spec.report_seeds)
+            if seed not in failed and not self._is_reported(winner, seed)
+        ]
         what = f"training the winner, trial {winner}, for the report"
-        wanted = [(winner, seed) for seed in seeds]
-        new = self._start(wanted, done, what, choosing=False)
-        ran: dict[int, Run] = {}
-        for run, trained, failure in full_runs.finished(new, self.check):
-            ran[run.seed] = run
-            if failure:
-                records.REPORT_FAILURES.add(self.study, run.trial, run.seed, failure)
-            else:
-                # First, because a run that is recorded as reported is not run again.
-                answers: dict[str, list[Any]] = {
-                    "predicted": trained.predicted,
-                    "confidence": trained.confidence,
-                }
-                records.predictions(run.trial, run.seed).write(self.study, answers)
-                self._record_correct("validation", run, self._right(trained))
-                records.REPORT_RUNS.add(self.study, run.trial, run.seed, trained.epochs)
-            self._say(run, trained.epochs, failure)
-        reported = records.REPORT_RUNS.of(self.study, winner)
-        self._test(winner, ran, [s for s in seeds if s in reported])
+        yield from self._round(new, what, reports=True)
 
-    def _test(self, winner: int, new: dict[int, Run], seeds: Iterable[int]) -> None:
-        """Test the winner's runs that were not tested yet.
+    def _is_reported(self, winner: int, seed: int) -> bool:
+        """Whether a report run is recorded with its test, where there is one."""
+        done = records.REPORT_RUNS if self.prepared.test is None else records.TEST_SCORES
+        return seed in records.REPORT_RUNS.of(self.study, winner) and seed in done.of(
+            self.study, winner
+        )
 
-        Runs of an earlier process are trained again, with the same curves.
-        """
-        tested = records.TEST_SCORES.of(self.study, winner)
-        seeds = [seed for seed in seeds if seed not in tested]
-        if self.prepared.test is None or not seeds:
+    def _round(
+        self, new: Sequence[tuple[int, int]], what: str, *, left: int = 0, reports: bool = False
+    ) -> Iterator[Round]:
+        if not new:
             return
-        self.watcher.testing(len(seeds))
-        runs = [new.get(seed) or self._run(winner, seed) for seed in seeds]
-        outcomes = full_runs.test(runs, self.resources, self.prepared, self.check)
-        for run, outcome in zip(runs, outcomes):
-            self._record_correct("test", run, outcome.correct)
-            records.TEST_SCORES.add(self.study, winner, run.seed, outcome.scores)
+        trials = self.study.get_trials(deepcopy=False)
+        runs = [
+            Run(trial, seed, records.CONFIG.read(trials[trial]), reports) for trial, seed in new
+        ]
+        seeds = sorted({seed for _, seed in new})
+        on = f"{what} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        yield Round(tuple(runs), on, left)
 
-    def _right(self, trained: Trained) -> np.ndarray:
-        """Which validation sentences a run got right (N,)."""
-        return np.asarray(trained.predicted) == self.prepared.corpus.validation.labels
+    def record(self, run: Run, epochs: list[Record], answers: Answers) -> None:
+        """Record a run that is done. Raises OSError where it could not be tested."""
+        study, trial, seed = self.study, run.trial, run.seed
+        right = np.asarray(answers.predicted) == self.prepared.corpus.validation.labels
+        if not run.reports:
+            self._record_correct("validation", run, right)
+            records.CHOICE_RUNS.add(study, trial, seed, epochs)
+            return
+        if seed not in records.REPORT_RUNS.of(study, trial):
+            # First what belongs to it, because a run that is recorded as reported is not run again.
+            said: dict[str, list[Any]] = {
+                "predicted": answers.predicted,
+                "confidence": answers.confidence,
+            }
+            records.predictions(trial, seed).write(study, said)
+            self._record_correct("validation", run, right)
+            records.REPORT_RUNS.add(study, trial, seed, epochs)
+        if answers.tested is not None:
+            self._record_correct("test", run, answers.tested.correct)
+            records.TEST_SCORES.add(study, trial, seed, answers.tested.scores)
+        if answers.untested is not None:
+            raise OSError(f"a run cannot be tested: {answers.untested}")
+
+    def fail(self, run: Run, reason: str) -> None:
+        """Record why a run failed. Raises OSError where it had been recorded, and not tested."""
+        if run.reports and run.seed in records.REPORT_RUNS.of(self.study, run.trial):
+            raise OSError(f"a run cannot be tested: {reason}")
+        failures = records.REPORT_FAILURES if run.reports else records.CHOICE_FAILURES
+        failures.add(self.study, run.trial, run.seed, reason)
 
     def _record_correct(self, split: str, run: Run, right: np.ndarray) -> None:
         record = {"sentences": len(right), "correct": packed(right)}
         records.correct(split, run.trial, run.seed).write(self.study, record)
-
-    def _start(
-        self,
-        wanted: list[tuple[int, int]],
-        done: Iterable[RunKey],
-        what: str,
-        *,
-        choosing: bool,
-        left: int = 0,
-    ) -> list[Run]:
-        """Submit the runs whose end is not recorded yet, and say so."""
-        ended = {
-            (trial, seed)
-            for key in done
-            for trial, runs in key.read(self.study).items()
-            for seed in runs
-        }
-        new = [(trial, seed) for trial, seed in wanted if (trial, seed) not in ended]
-        if new:
-            seeds = sorted({seed for _, seed in new})
-            on = f"{what} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-            self.watcher.begin(on, new, choosing=choosing, left=left)
-        return [self._run(trial, seed) for trial, seed in new]
-
-    def _run(self, trial: int, seed: int) -> Run:
-        config = records.CONFIG.read(self.study.get_trials(deepcopy=False)[trial])
-        return full_runs.start(self.job, self.resources, trial, seed, config)
-
-    def _say(self, run: Run, epochs: list[records.Record], failure: str | None) -> None:
-        accuracy = (
-            "" if failure else f"{100 * epochs[-1]['best_validation_accuracy']:.1f} % on validation"
-        )
-        result = f"failed: {failure}" if failure else accuracy
-        self.watcher.ended(run.trial, run.seed, result)

@@ -3,6 +3,7 @@
 import enum
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import ray
 from ray import exceptions
@@ -13,6 +14,8 @@ from search.trials.worker import failure_reason
 
 MAX_NODE_LOSSES = 20
 """How many nodes a trial or run may lose. It is queued again without blame each time."""
+MAX_PROCESS_LOSSES = 1
+"""Likewise how many processes that die on a living node."""
 VERDICT_SECONDS = 40.0
 """How long Ray may take to find out that a node is dead."""
 POLL_SECONDS = 0.5
@@ -25,6 +28,31 @@ class Fault(enum.Enum):
     NODE = "its node died, or cannot be reached"
     PROCESS = "its process died on a living node: killed, or out of memory"
     WORK = "the work itself raised an error"
+
+
+@dataclass(frozen=True)
+class Losses:
+    """How many workers a trial or run has lost, and with that whether it is tried again.
+
+    Once more where its process died on a living node; a node that dies is not its fault.
+    """
+
+    processes: int = 0
+    nodes: int = 0
+
+    def after(self, fault: Fault | None) -> "Losses":
+        """With one more worker lost for this reason; None: it was not lost."""
+        if fault == Fault.PROCESS:
+            return replace(self, processes=self.processes + 1)
+        return replace(self, nodes=self.nodes + 1) if fault == Fault.NODE else self
+
+    def too_many(self, last_words: str | None = None) -> str | None:
+        """Why it is not tried again, if it is not. `last_words`: what its worker said."""
+        if self.processes > MAX_PROCESS_LOSSES:
+            return last_words or "its worker died twice: killed, or out of memory"
+        if self.nodes > MAX_NODE_LOSSES:
+            return f"it lost {self.nodes} nodes that died"
+        return None
 
 
 def fault_of_trial(error: BaseException | None) -> Fault:

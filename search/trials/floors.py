@@ -15,7 +15,7 @@ from search.inputs import Prepared
 from search.study.records import Record, Scores
 from search.trials import full_runs, worker
 from search.trials.full_runs import POLL_SECONDS, Run
-from search.trials.worker import Job
+from search.trials.worker import Job, Tested
 from trainables.parts.training import frozen
 
 REGIMES = ("majority", "tfidf", "probe")
@@ -25,9 +25,10 @@ REGIMES = ("majority", "tfidf", "probe")
 class Floors:
     """The floors of a command's searches, which share data and model: run once, and tested once.
 
-    Nothing runs before `encode` and `start`. On a CPU the runs are threads of this process, which
-    has nothing else to do before the trials and has imported everything; the workers that Ray has
-    ready stay for the trials. On a GPU they are Ray tasks. The test split is read by `test` only.
+    Nothing runs before `encode` and `start`. On a CPU the runs and tests are threads of this
+    process, which has nothing else to do before the trials and after the report runs, and has
+    imported everything; the workers that Ray has ready stay for the trials. On a GPU they are Ray
+    tasks. The test split is read by `test` only.
     """
 
     def __init__(self, job: Job, resources: Resources, prepared: Prepared, seed: int) -> None:
@@ -136,13 +137,33 @@ class Floors:
     ) -> dict[str, Scores]:
         """The scores of the floors `found` on the test split.
 
-        A floor of an earlier process runs again, with the same result.
+        A floor of an earlier process runs again, with the same result. Calls `check` several times
+        a second.
         """
         new = [regime for regime in found if regime not in self._tested]
-        runs = [self._run(regime, found[regime]["config"]) for regime in new]
-        tested = full_runs.test(runs, self.resources, self.prepared, check)
+        if self._threads is not None:
+            tests = [
+                self._threads.submit(self._test_here, regime, found[regime]["config"])
+                for regime in new
+            ]
+            while wait(tests, POLL_SECONDS).not_done:
+                check()
+            tested = [test.result() for test in tests]
+        else:
+            runs = [self._run(regime, found[regime]["config"]) for regime in new]
+            tested = full_runs.test(runs, self.resources, self.prepared, check)
         self._tested |= {regime: one.scores for regime, one in zip(new, tested)}
         return {regime: self._tested[regime] for regime in found}
+
+    def _test_here(self, regime: str, config: dict[str, Any]) -> Tested:
+        job, prepared = self._job(regime), self.prepared
+        if regime in self._models:
+            model = ray.get(self._models[regime])
+        else:
+            _, model = worker.train(job, config, self.seed)
+        labels, vocabulary, split = prepared.corpus.labels, prepared.vocabulary, prepared.test
+        assert split is not None
+        return worker.test(job, config, model, prepared.pretrained, vocabulary, labels, split)
 
     def _run(self, regime: str, config: dict[str, Any]) -> Run:
         job = self._job(regime)

@@ -1,6 +1,9 @@
-"""Full runs: configurations trained to the end on given seeds, in parallel, and tested."""
+"""Full runs as Ray tasks: configurations trained to the end on given seeds, and tested.
 
-from collections import Counter
+For final training and for floors. A search's choice and report runs are run by its trials' workers.
+"""
+
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +12,10 @@ import ray
 
 from search.cluster.resources import Resources
 from search.inputs import Prepared
+from search.study.records import Record
 from search.trials import worker
-from search.trials.faults import (
-    MAX_NODE_LOSSES,
-    Fault,
-    fault_of_run,
-    living_nodes,
-    setup_failure,
-)
-from search.trials.worker import Job, Tested, Trained
+from search.trials.faults import Fault, Losses, fault_of_run, living_nodes, setup_failure
+from search.trials.worker import Job, Tested
 
 POLL_SECONDS = 0.2
 """How often a wait for runs looks whether the user wants to stop."""
@@ -29,70 +27,68 @@ class Run:
 
     job: Job
     resources: Resources
-    trial: int
+    number: int
     seed: int
     config: dict[str, Any]
-    trained: ray.ObjectRef
+    epochs: ray.ObjectRef
     model: ray.ObjectRef
     nodes: frozenset[str] = frozenset()
     """The nodes that were alive when it was submitted."""
 
     def again(self) -> "Run":
         """Submit it once more; its result is the same."""
-        return start(self.job, self.resources, self.trial, self.seed, self.config)
+        return start(self.job, self.resources, self.number, self.seed, self.config)
 
 
-class _Losses:
-    """How often workers were lost, by run. Ray's own retries do not tell why."""
+class _Lost:
+    """The workers that were lost, by run. Ray's own retries do not tell why."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
-        self._counts: Counter[tuple[str, int, int, Fault]] = Counter()
+        self._losses: defaultdict[tuple[str, int, int], Losses] = defaultdict(Losses)
 
-    def of(self, run: Run, error: ray.exceptions.RayError, nodes: frozenset[str]) -> Fault | None:
-        """Whose fault it is, if it is worth another try.
+    def tries_again(self, run: Run, error: ray.exceptions.RayError, nodes: frozenset[str]) -> bool:
+        """Whether a run that lost its worker is worth another try, as a trial is.
 
-        A run whose process dies on a living node is tried once more, one whose node dies as often
-        as a trial is. Raises OSError where no worker can be started.
+        Raises OSError where no worker can be started.
         """
         fault = fault_of_run(error, nodes, self._check)
         if fault == Fault.SETUP:
             raise setup_failure(error) from error
-        key = run.job.regime, run.trial, run.seed, fault
-        self._counts[key] += 1
-        most = {Fault.NODE: MAX_NODE_LOSSES, Fault.PROCESS: 1}.get(fault, 0)
-        return fault if self._counts[key] <= most else None
+        key = run.job.regime, run.number, run.seed
+        self._losses[key] = self._losses[key].after(fault)
+        return fault != Fault.WORK and not self._losses[key].too_many()
 
 
-def start(job: Job, resources: Resources, trial: int, seed: int, config: dict[str, Any]) -> Run:
-    """Submit a run. `trial` is the number of its configuration in the study."""
+def start(job: Job, resources: Resources, number: int, seed: int, config: dict[str, Any]) -> Run:
+    """Submit a run. `number` tells configurations on one seed apart."""
     nodes = living_nodes()
     remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2, retries=0)
-    trained, model = remote.remote(job, config, seed)
-    return Run(job, resources, trial, seed, config, trained, model, nodes)
+    epochs, model = remote.remote(job, config, seed)
+    return Run(job, resources, number, seed, config, epochs, model, nodes)
 
 
 def finished(
     runs: Sequence[Run], check: Callable[[], None] = lambda: None
-) -> Iterator[tuple[Run, Trained, str | None]]:
-    """Each run as soon as it is done, with its report, or with an empty one and why it failed.
+) -> Iterator[tuple[Run, list[Record], str | None]]:
+    """Each run as soon as it is done, with its epochs, or with none and why it failed.
 
     A run that was submitted again replaces the one in `runs`.
     """
-    pending, losses = {run.trained: run for run in runs}, _Losses(check)
+    pending, lost = {run.epochs: run for run in runs}, _Lost(check)
     while pending:
         done = _first_done(list(pending), check)
         run = pending.pop(done)
         try:
-            trained = ray.get(done)
+            epochs: list[Record] = ray.get(done)
         except ray.exceptions.RayError as error:
-            if losses.of(run, error, run.nodes):
+            if lost.tries_again(run, error, run.nodes):
                 again = run.again()
-                pending[again.trained] = again
+                pending[again.epochs] = again
             else:
-                yield run, Trained([], [], []), worker.failure_reason(error)
+                yield run, [], worker.failure_reason(error)
         else:
-            yield run, trained, None
+            yield run, epochs, None
 
 
 def test(
@@ -112,15 +108,14 @@ def test(
     def submit(run: Run) -> ray.ObjectRef:
         return remote.remote(run.job, run.config, run.model, whole, vocabulary, labels, split)
 
-    losses, nodes = _Losses(check), living_nodes()
+    lost, nodes = _Lost(check), living_nodes()
 
     def outcome(run: Run, reference: ray.ObjectRef, nodes: frozenset[str]) -> Tested:
         try:
             tested: Tested = ray.get(_first_done([reference], check))
             return tested
         except ray.exceptions.RayError as error:
-            fault = losses.of(run, error, nodes)
-            if fault is None:
+            if not lost.tries_again(run, error, nodes):
                 reason = worker.failure_reason(error)
                 raise OSError(f"a run cannot be tested: {reason}") from error
         # Its model may be what is lost.

@@ -1,7 +1,8 @@
 """The ledger: it tells the study what trials report, and Ray what the study decides."""
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
@@ -14,7 +15,7 @@ from search.study import patience, records
 from search.study.proposals import ask, first_trial_of_each
 from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
-from search.trials.faults import MAX_NODE_LOSSES, Fault
+from search.trials.faults import Fault, Losses
 
 MAX_EQUAL_FAILURES = 3
 """If that many trials fail first, all for one reason, the search stops: the reason is not
@@ -35,6 +36,8 @@ class Ledger:
         """Why the journal can no longer be written."""
         self.setup_error: OSError | None = None
         """Why no worker can be started, for no trial."""
+        self.trials_end = math.inf
+        """When the time budget ends the trials, by `time.monotonic`."""
         self._first_trials = first_trial_of_each(study, spec)
         self._lost_workers: dict[str, str] = {}
         """Why the worker of a trial is about to end, if it said so."""
@@ -61,11 +64,22 @@ class Ledger:
         broken = self.write_error or self.setup_error or self.common_failure
         return broken is not None or self.stop_asked()
 
+    def start_clock(self) -> None:
+        """The time budget counts from now on."""
+        if self.spec.time_budget is not None:
+            self.trials_end = time.monotonic() + self.spec.time_budget
+
+    @property
+    def time_is_spent(self) -> bool:
+        """Whether the time budget ends the trials."""
+        return time.monotonic() >= self.trials_end
+
     @property
     def all_trials_started(self) -> bool:
         """Whether no other trial is to start."""
         return (
             self.exhausted
+            or self.time_is_spent
             or self._ended + len(self.in_flight) >= self.spec.trials
             or self._patience_is_spent()
         )
@@ -93,8 +107,8 @@ class Ledger:
         if FINISHED in report:
             self._finish(ray_id, trial)
             return False
-        if not math.isfinite(report["validation_accuracy"] + report["best_validation_accuracy"]):
-            self.fail(ray_id, f"its accuracy was not a number in epoch {report['epoch']}")
+        if problem := not_a_number(report):
+            self.fail(ray_id, problem)
             return False
         # An epoch that an earlier attempt recorded was judged then, and the trial continued.
         if report["epoch"] not in {epoch["epoch"] for epoch in self._epochs(trial)}:
@@ -115,8 +129,7 @@ class Ledger:
     def ended(self, ray_id: str, fault: Fault | None = None) -> None:
         """Ray is done with a trial; `fault` says why its worker died, if it did.
 
-        If it is still in flight here, it is queued again. A trial whose process dies twice fails; a
-        node that dies is not its fault.
+        If it is still in flight here, it is queued again, unless it has lost too many workers.
         """
         if ray_id not in self.in_flight:
             return
@@ -124,20 +137,17 @@ class Ledger:
             return  # Ray itself is gone. The next process finds the trial running and repeats it.
         trial = self.in_flight[ray_id]
         stored = self._stored(trial)
-        lost = records.NODES_LOST.read(stored) + (fault == Fault.NODE)
-        reason = self._lost_workers.pop(ray_id, "its worker died twice: killed, or out of memory")
-        if fault == Fault.PROCESS and records.WORKER_DIED.recorded(stored):
+        before = Losses(records.WORKER_DIED.read(stored), records.NODES_LOST.read(stored))
+        lost = before.after(fault)
+        if reason := lost.too_many(self._lost_workers.pop(ray_id, None)):
             self.fail(ray_id, reason)
-            return
-        if lost > MAX_NODE_LOSSES:
-            self.fail(ray_id, f"it lost {lost} nodes that died")
             return
         del self.in_flight[ray_id]
         with transaction(self.study):
             if fault == Fault.PROCESS:
                 records.WORKER_DIED.write(trial, True)
             if fault == Fault.NODE:
-                records.NODES_LOST.write(trial, lost)
+                records.NODES_LOST.write(trial, lost.nodes)
             requeue(self.study, trial.number)
 
     def _patience_is_spent(self) -> bool:
@@ -169,3 +179,10 @@ class Ledger:
 
     def _stored(self, trial: optuna.Trial) -> FrozenTrial:
         return self.study._storage.get_trial(trial._trial_id)
+
+
+def not_a_number(report: Mapping[str, Any]) -> str | None:
+    """Why an epoch fails its trial or run, if its accuracy is no number."""
+    if math.isfinite(report["validation_accuracy"] + report["best_validation_accuracy"]):
+        return None
+    return f"its accuracy was not a number in epoch {report['epoch']}"

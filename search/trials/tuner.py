@@ -1,12 +1,12 @@
-"""Ray Tune over a study: trials in parallel, in warm workers."""
+"""Ray Tune over a study: trials in parallel, in warm workers, then the choice and report runs."""
 
-import enum
 import os
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+import ray
 from ray import tune
 from ray.tune.execution import class_cache
 
@@ -15,11 +15,13 @@ from search.cluster.scratch import temporary_folder
 from search.cluster.workers import wait_for_workers
 from search.signals import Stop
 from search.spec import SearchSpec
-from search.study import patience
-from search.study.study import interrupt, trials
+from search.study.study import interrupt
 from search.trials import worker
+from search.trials.choice_and_report import ChoiceAndReport
+from search.trials.ending import Ending, ending_of
 from search.trials.ledger import Ledger
 from search.trials.ray_adapters import StudyScheduler, StudySearcher
+from search.trials.run_ledger import RunLedger, Watcher
 from search.trials.worker import Job
 
 # Tune gives its actors environment variables for other libraries. An environment of their own keeps
@@ -30,62 +32,58 @@ for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGAT
 NO_LIMIT = 10**6
 
 
-class Ending(enum.Enum):
-    """Why no more trials are run."""
+@dataclass(frozen=True)
+class RunsAfter:
+    """The runs that follow the trials."""
 
-    DONE = "as many trials as were asked for"
-    EXHAUSTED = "the space holds no other configuration"
-    TIME = "the time budget is spent"
-    PATIENCE = "no further trial is expected to be worth its time"
-    INTERRUPTED = "the user stopped it"
-    COMMON_FAILURE = "its first trials failed for one reason"
+    plan: ChoiceAndReport
+    exam: Callable[[], ray.ObjectRef | None]
+    """Returns what a worker needs to test a model, in the object store."""
+    watcher: Watcher
 
 
-def tune_study(spec: SearchSpec, study: optuna.Study, job: Job, room: Room, stop: Stop) -> Ending:
+def run_trials(
+    spec: SearchSpec,
+    study: optuna.Study,
+    job: Job,
+    room: Room,
+    stop: Stop,
+    then: RunsAfter | None = None,
+) -> Ending:
     """Run trials until the study has `spec.trials`, the space is exhausted, the time budget or the
-    patience is spent, or the user stops.
+    patience is spent, or the user stops; then the choice and report runs, in the same workers.
 
-    No trial is left RUNNING: interrupted ones are queued again. Raises OSError if the journal can
-    no longer be written, or no worker can be started.
+    Returns why there are no more trials, or that the user stopped what followed them. No trial is
+    left RUNNING: interrupted ones are queued again. Raises OSError if the journal can no longer be
+    written, no worker can be started, or a run cannot be tested.
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
-    if ledger.all_trials_started:
-        return Ending.DONE if len(trials(study)) >= spec.trials else Ending.PATIENCE
-    wait_for_workers(lambda: stop.asked)
-    started = time.monotonic()
-    with temporary_folder() as scratch:
-        _tuner(spec, ledger, job, room, stop, str(scratch)).fit()
-    if ledger.write_error is not None:
-        raise ledger.write_error
-    interrupt(study)
-    if ledger.setup_error is not None:
-        raise ledger.setup_error
-    if stop.asked:  # Even if the last trial has ended meanwhile: no choice run starts after ^C.
-        return Ending.INTERRUPTED
-    if ledger.common_failure:
-        return Ending.COMMON_FAILURE
-    if len(trials(study)) >= spec.trials:
-        return Ending.DONE
-    queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if ledger.exhausted and not queued:
-        return Ending.EXHAUSTED
-    if patience.is_spent(study, spec.patience):
-        return Ending.PATIENCE
-    spent = spec.time_budget is not None and time.monotonic() - started >= spec.time_budget
-    return Ending.TIME if spent else Ending.INTERRUPTED
+    runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
+    searcher = StudySearcher(ledger, room, runs)
+    if not searcher.is_over:
+        wait_for_workers(lambda: stop.asked)
+        ledger.start_clock()
+        with temporary_folder() as scratch:
+            _tuner(searcher, job, stop, str(scratch)).fit()
+        if ledger.write_error is not None:
+            raise ledger.write_error
+        interrupt(study)
+        if ledger.setup_error is not None:
+            raise ledger.setup_error
+        if stop.asked:
+            return Ending.INTERRUPTED
+    return searcher.ending or ending_of(ledger)
 
 
-def _tuner(
-    spec: SearchSpec, ledger: Ledger, job: Job, room: Room, stop: Stop, scratch: str
-) -> tune.Tuner:
+def _tuner(searcher: StudySearcher, job: Job, stop: Stop, scratch: str) -> tune.Tuner:
     # Tune's handler would end trials in the middle of an epoch; ours lets them finish it.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     # Tune fixes its limits when it starts. The searcher's own follows the cluster.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(NO_LIMIT)
-    searcher = StudySearcher(ledger, room)
+    resources = searcher.room.resources
     trainable: Any = tune.with_resources(
-        tune.with_parameters(worker.trial, job=job, seed=spec.seed),
-        {"cpu": room.resources.cpus, "gpu": room.resources.gpus},
+        tune.with_parameters(worker.trial, job=job),
+        {"cpu": resources.cpus, "gpu": resources.gpus},
     )
     return tune.Tuner(
         trainable,
@@ -93,7 +91,6 @@ def _tuner(
             search_alg=searcher,
             scheduler=StudyScheduler(searcher, lambda: stop.trials_end),
             num_samples=-1,
-            time_budget_s=spec.time_budget,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),

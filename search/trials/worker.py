@@ -6,7 +6,7 @@ import functools
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,18 +46,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a full run reports."""
-
-    epochs: list[dict[str, Any]]
-    """As in `search.study.records.epochs`."""
-    predicted: list[int]
-    """The predicted label's index for each validation sentence."""
-    confidence: list[float]
-    """The probability of that label."""
-
-
-@dataclass(frozen=True)
 class Tested:
     """What the test of a full run reports."""
 
@@ -65,6 +53,20 @@ class Tested:
     """`test_accuracy`, `test_macro_f1`, `test_loss`, `test_loss_paper`."""
     correct: np.ndarray
     """Which sentences are right (N,), in the order of the split."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a choice or report run reports after its epochs."""
+
+    predicted: list[int]
+    """The predicted label's index for each validation sentence."""
+    confidence: list[float]
+    """The probability of that label."""
+    tested: Tested | None = None
+    """Of report runs, where there is a test split."""
+    untested: str | None = None
+    """Why the test failed."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,11 @@ def free_memory() -> None:
     torch.cuda.empty_cache()
 
 
-def trial(params: dict[str, Any], job: Job, seed: int) -> None:
-    """A trial of the search, as Ray Tune calls it.
+def trial(params: dict[str, Any], job: Job) -> None:
+    """A trial of the search, or a choice or report run, as Ray Tune calls it.
+
+    `params`: the `config` and the `seed`. Choice and report runs also have `answers`: what `test`
+    needs after the model, in the object store, or None where the test split is not theirs.
 
     An error is reported with its reason, and the worker stays warm. An error after which CUDA
     cannot be used in this process is raised, so that Tune replaces the worker.
@@ -157,10 +162,7 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
     started = time.time()
     free_memory()
     try:
-        epochs: Iterator[Epoch] = begin(job, params["config"], seed)
-        meter = Meter(job.device, started)
-        for epoch in epochs:
-            tune.report(epoch.to_dict() | meter.read())
+        answers = _reported(params, job, started)
     except Exception as error:
         worker_lost = cuda_is_lost(error)
         key = WORKER_LOST if worker_lost else FAILED
@@ -168,7 +170,37 @@ def trial(params: dict[str, Any], job: Job, seed: int) -> None:
         if worker_lost:
             raise
     else:
-        tune.report({FINISHED: True, "validation_accuracy": 0.0})
+        tune.report({FINISHED: answers, "validation_accuracy": 0.0})
+
+
+def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | None:
+    """Train and report each epoch; returns the rest of what a choice or report run reports."""
+    config = params["config"]
+    run = begin(job, config, params["seed"])
+    model = _run(run, Meter(job.device, started), tune.report)
+    if "answers" not in params:
+        return None
+    predicted, confidence = _predictions(model, ray.get(job.data).validation)
+    if params["answers"] is None:
+        return Answers(predicted, confidence)
+    parcel = _packed(model)
+    del run, model
+    free_memory()
+    try:
+        tested = test(job, config, parcel, *ray.get(params["answers"]))
+    except Exception as error:
+        if cuda_is_lost(error):
+            raise
+        return Answers(predicted, confidence, untested=failure_reason(error))
+    return Answers(predicted, confidence, tested)
+
+
+def _predictions(
+    model: Classifier | NgramClassifier, split: Tokens
+) -> tuple[list[int], list[float]]:
+    """The predicted labels' indices, and their probabilities."""
+    confidence, predicted = model.logits(split).softmax(dim=1).max(dim=1)
+    return predicted.tolist(), [round(probability, 4) for probability in confidence.tolist()]
 
 
 @functools.cache
@@ -190,14 +222,12 @@ def task(
     )(function)
 
 
-def train(job: Job, config: dict[str, Any], seed: int) -> tuple[Trained, Parcel]:
-    """A full run: its epochs, its predictions on validation and its model."""
+def train(job: Job, config: dict[str, Any], seed: int) -> tuple[list[dict[str, Any]], Parcel]:
+    """A full run as a task: its epochs and its model."""
+    epochs: list[dict[str, Any]] = []
     started = time.time()
-    epochs, model = _run(begin(job, config, seed), Meter(job.device, started))
-    data: Data = ray.get(job.data)
-    confidence, predicted = model.logits(data.validation).softmax(dim=1).max(dim=1)
-    rounded = [round(probability, 4) for probability in confidence.tolist()]
-    return Trained(epochs, predicted.tolist(), rounded), _packed(model)
+    model = _run(begin(job, config, seed), Meter(job.device, started), epochs.append)
+    return epochs, _packed(model)
 
 
 def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
@@ -211,7 +241,8 @@ def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
     chosen = regime.choose(data, encoder, seed=seed) if hasattr(regime, "choose") else {}
     config = regime.Config.from_dict(chosen)
     run = regime.train(config, data, encoder, epochs=job.epochs, seed=seed)
-    epochs, model = _run(run, Meter(job.device, started))
+    epochs: list[dict[str, Any]] = []
+    model = _run(run, Meter(job.device, started), epochs.append)
     record = {
         "config": config.to_dict(),
         "chosen": chosen,
@@ -226,14 +257,17 @@ def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
     return record, _packed(model)
 
 
-def _run(run: Any, meter: Meter) -> tuple[list[dict[str, Any]], Classifier | NgramClassifier]:
-    """Run a regime to its end: its epochs as they are recorded, and its model."""
-    epochs = []
+def _run(
+    run: Any, meter: Meter, report: Callable[[dict[str, Any]], object]
+) -> Classifier | NgramClassifier:
+    """Run a regime to its end. `report` gets each epoch as it is recorded; returns the model."""
     while True:
         try:
-            epochs.append(next(run).to_dict() | meter.read())
+            epoch: Epoch = next(run)
         except StopIteration as end:
-            return epochs, end.value
+            model: Classifier | NgramClassifier = end.value
+            return model
+        report(epoch.to_dict() | meter.read())
 
 
 def _packed(model: Classifier | NgramClassifier) -> Parcel:

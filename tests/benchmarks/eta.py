@@ -314,7 +314,7 @@ class Counted:
 def judge(search: Search) -> tuple[list[Asked], Counted]:
     """Ask a search at each of the points, and at many times."""
     # Recordings have no start of workers, and no end.
-    forecast = TimeLeft(search.spec, search.slots, search.guess, end=0.0, workers=0.0)
+    forecast = TimeLeft(search.spec, search.slots, search.guess, end=0.0)
     began, whole = search.began, search.ended - search.began
     named = dict(trials=search.spec.trials, slots=search.slots)
     asked, middles, steady = list[Asked](), list[float](), Steady()

@@ -49,7 +49,7 @@ class Clocks:
         """Time every part from here on."""
         for part, (owner, name) in PARTS.items():
             setattr(owner, name, self._timed(part, getattr(owner, name)))
-        pipeline.tune_study = self._around_trials(pipeline.tune_study)
+        pipeline.run_trials = self._around_trials(pipeline.run_trials)
 
     def _timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)

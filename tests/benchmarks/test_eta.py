@@ -32,7 +32,7 @@ def test_it_is_asked_at_every_point_until_its_last_run(searched: Search) -> None
     asked, counted = judge(searched)
     assert [each.at for each in asked] == list(POINTS) and all(each.known for each in asked)
     assert 0 <= counted.up < 0.5
-    last = searched.left(TimeLeft(searched.spec, 2, end=0.0, workers=0.0), searched.ended - 1)
+    last = searched.left(TimeLeft(searched.spec, 2, end=0.0), searched.ended - 1)
     assert last is not None and last.middle < 0.05 * (searched.ended - searched.began)
 
 

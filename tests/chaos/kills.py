@@ -65,6 +65,6 @@ def _draw(dice: random.Random, with_server: bool, drivers_only: bool, end_second
     (kind,) = dice.choices(list(kinds), list(kinds.values()))
     (phase,) = dice.choices(list(PHASE_WEIGHTS), list(PHASE_WEIGHTS.values()))
     position, delay = dice.random(), dice.random()
-    if kind == "worker":  # workers exist only while trials run
+    if kind == "worker":  # at the end, the choice and report runs may be over
         phase = "trials"
     return Kill(kind, phase, position, delay * end_seconds if phase == "end" else delay)

@@ -74,6 +74,14 @@ class RunningSearch:
             time.sleep(0.1)
         return self.note_descendants()
 
+    def wait_for_line(self, start: str) -> "RunningSearch":
+        """Wait until it has printed a line that begins so, and note its descendants."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith(start):
+                return self.note_descendants()
+        pytest.fail(f"it printed no line '{start}': {self.process.communicate()}")
+
     def note_descendants(self) -> "RunningSearch":
         self.descendants = psutil.Process(self.process.pid).children(recursive=True)
         return self
@@ -336,6 +344,44 @@ def test_a_trial_that_hangs_is_ended(
     assert all(
         trial == expected for trial, expected in zip(trials, undisturbed) if trial[1] == "COMPLETE"
     )
+
+
+def test_choice_and_report_runs_survive_a_killed_worker_and_an_interrupt(
+    results: Path, flags: list[str], temporary: Path
+) -> None:
+    """They run in the workers of the trials. What they record is what it would have been."""
+    more = [flag for flag in flags if flag != "--no-confirm"]
+    more += ["--trials", "2", "--confirm", "2x2"]
+    done = run("search.run", "--name", "confirmed", *more)
+    assert done.returncode == 0, done.stderr
+    folder = results / "confirmed-again"
+    search = RunningSearch(["--name", folder.name, *more], folder, temporary)
+    search.wait_for_epochs(1)
+    workers = [process for process in search.descendants if "ImplicitFu" in process.name()]
+    search.wait_for_line("choosing the winner")
+    assert all(worker.is_running() for worker in workers)
+    workers[0].kill()
+    search.wait_for_line("training the winner")
+    search.send(signal.SIGINT)
+    out, _ = search.wait(130)
+    assert "stopping: what has ended is recorded; press again to abort" in out
+    assert f"search.run --resume {folder.name}" in out and search.leftovers() == []
+    again = run("search.run", "--resume", folder.name, "--results", str(results))
+    assert again.returncode == 0 and "choosing the winner" not in again.stdout, again.stderr
+    first, second = (studies.read_study(results / name) for name in ("confirmed", folder.name))
+    assert records.WINNER.read(first) == records.WINNER.read(second)
+    assert records.TEST_SCORES.read(first) == records.TEST_SCORES.read(second)
+    for key in (records.CHOICE_RUNS, records.REPORT_RUNS):
+        curves = (
+            {
+                (trial, seed): tiny.curve(epochs)
+                for trial, runs in key.read(study).items()
+                for seed, epochs in runs.items()
+            }
+            for study in (first, second)
+        )
+        assert next(curves) == next(curves)
+    assert not records.CHOICE_FAILURES.read(second) and not records.REPORT_FAILURES.read(second)
 
 
 LOSES_CUDA = """    assert not globals().get("LOST"), "the worker is used again"

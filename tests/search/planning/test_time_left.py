@@ -55,7 +55,7 @@ def trial(
 
 def forecast(**values: Any) -> TimeLeft:
     """Of a search that has no other ends than its trials and runs."""
-    return TimeLeft(spec(**values), slots=2, end=0.0, workers=0.0)
+    return TimeLeft(spec(**values), slots=2, end=0.0)
 
 
 def test_nothing_is_known_before_an_epoch_without_a_guess() -> None:

@@ -29,6 +29,7 @@ from search.terminal import next_commands, plan
 from search.terminal.live_view import classifier_epochs
 from search.terminal.progress import Progress, epoch_seconds_left
 from search.terminal.text import ago, between, difference, differences, sparkline
+from search.trials.choice_and_report import Round, Run
 from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
 from tests import tiny
@@ -122,7 +123,7 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     seen = out.getvalue()
     head = (
         "llrd",
-        "20 to 30 s left",
+        "10 to 20 s left",
         "2/4 trials",
         "1 running, 1 complete, 0 pruned, 1 failed",
         "2 at a time, 1 CPU each",
@@ -244,24 +245,34 @@ def test_an_interrupted_trial_is_said_to_repeat_its_epochs(tmp_path: Path) -> No
 
 
 def test_choice_and_report_runs_are_shown_with_what_follows(tmp_path: Path) -> None:
-    """Three runs on two slots: the third waits until one has ended."""
+    """Three runs on two workers: the third waits until one has ended, or lost its worker."""
     made, study = grown(tmp_path)
     progress = Progress(terminal(), study, made, {}, Room(HERE))
     progress.live = None
-    runs = [(0, 1), (0, 2), (0, 3)]
-    progress.begin("choosing the winner: trials 0 on seed 1", runs, choosing=True, left=2)
-    before = [line.split()[:3] for line in shown(progress)]
-    progress.ended(0, 1, "50.0 % on validation")
+
+    def waits() -> dict[str, bool]:
+        return {line.split()[1]: "waits" in line for line in shown(progress)[5:] if line.strip()}
+
+    first, second, third = runs = tuple(Run(0, seed, {}, reports=False) for seed in (1, 2, 3))
+    progress.begin(Round(runs, "choosing the winner: trials 0 on seed 1", left=2))
+    progress.started(first)
+    progress.started(second)
+    assert waits() == {"1": False, "2": False, "3": True}
+    progress.epoch_ended(second, epoch(1, 0.25))
+    row = next(line.split() for line in shown(progress)[5:] if line.split()[1] == "2")
+    assert row[2:5] == [f"1/{made.epochs}", "25.0", "%"]
+    progress.ended(first, "50.0 % on validation")
+    progress.queued(second)
+    progress.started(third)
+    assert waits() == {"2": True, "3": False}
+    assert "25.0" not in "".join(shown(progress)[5:])  # It begins again.
     lines = shown(progress)
-    after = [line.split()[:3] for line in lines]
-    assert [line[2] == "waits" for line in before[-3:]] == [False, False, True]
-    assert [line[1] for line in after[-2:]] == ["2", "3"] and "waits" not in str(after[-2:])
     assert lines[1].rstrip().endswith(" 1/3 runs") and lines[0].rstrip().endswith(" left")
     assert lines[2].rstrip() == (
         "choosing the winner, up to 2 runs more, then 3 runs for the report"
     )
-    progress.begin("training the winner, trial 0", [(0, 9)], choosing=False, left=0)
-    assert "training the winner for the report, then the test split" in shown(progress)[2]
+    progress.begin(Round((Run(0, 9, {}, reports=True),), "training the winner, trial 0"))
+    assert "training the winner for the report, and testing it" in shown(progress)[2]
 
 
 def test_a_file_gets_a_line_where_nothing_ends_for_long(
@@ -275,7 +286,7 @@ def test_a_file_gets_a_line_where_nothing_ends_for_long(
     progress.last_line -= 61
     progress.update()
     progress.update()
-    assert re.fullmatch(r"running: trial 2 after 1 epoch \(20 to 30 s left\)\n", out.getvalue())
+    assert re.fullmatch(r"running: trial 2 after 1 epoch \(10 to 20 s left\)\n", out.getvalue())
     progress.began -= 10_000  # Then 61 seconds are not long.
     progress.last_line -= 61
     progress.update()

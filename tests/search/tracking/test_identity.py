@@ -5,7 +5,7 @@ import pytest
 
 from search.spec import SearchSpec
 from search.tracking.identity import conclude, identify, was_interrupted
-from search.trials.tuner import Ending
+from search.trials.ending import Ending
 
 SPEC = SearchSpec(regime="baseline", data="embedded", model="minilm", name="ended", trials=3)
 EARLIER = "HOPELESS"

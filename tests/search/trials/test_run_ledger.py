@@ -1,0 +1,264 @@
+"""The choice and report runs, as the searcher hands them out and as they are recorded."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from ray.tune.search import Searcher
+
+from search.cluster.resources import Resources
+from search.cluster.room import Room
+from search.inputs import Prepared, prepare
+from search.reports import FAILED, FINISHED
+from search.spec import SearchSpec
+from search.study import records
+from search.study import study as studies
+from search.trials import worker
+from search.trials.choice_and_report import ChoiceAndReport, Round, Run
+from search.trials.ending import Ending
+from search.trials.faults import MAX_NODE_LOSSES, Fault
+from search.trials.ray_adapters import StudySearcher
+from search.trials.run_ledger import RunLedger
+from tests import tiny
+from tests.search.trials.test_resumed_decisions import report, resumed, spec
+
+EXAM: Any = "what a test needs"
+KEYS = (
+    records.CHOICE_RUNS,
+    records.CHOICE_FAILURES,
+    records.REPORT_RUNS,
+    records.REPORT_FAILURES,
+    records.TEST_SCORES,
+)
+
+
+@pytest.fixture(scope="module")
+def prepared(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepare(str(tiny.write_corpus(tmp_path_factory.mktemp("corpus"))), str(model_folder))
+
+
+class Shown:
+    """What a user would see."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def begin(self, round: Round) -> None:
+        self.lines.append(round.what)
+
+    def started(self, run: Run) -> None: ...
+
+    def epoch_ended(self, run: Run, epoch: records.Record) -> None: ...
+
+    def queued(self, run: Run) -> None: ...
+
+    def ended(self, run: Run, result: str) -> None:
+        self.lines.append(f"{run.trial}, {run.seed}: {result}")
+
+
+class Search:
+    """A search of four trials and its runs, as Ray Tune would drive it on two slots."""
+
+    def __init__(self, made: SearchSpec, prepared: Prepared) -> None:
+        self.ledger, self.shown = resumed(made), Shown()
+        self.plan = ChoiceAndReport(made, self.ledger.study, prepared)
+        self.exams = 0
+        self.runs = RunLedger(self.plan, self._exam, self.shown)
+        room = Room(Resources(cpus=1, gpus=0, slots=2))
+        self.searcher = StudySearcher(self.ledger, room, self.runs)
+        self.ids = map(str, itertools.count())
+        self.asked: list[dict[str, Any]] = []
+
+    def _exam(self) -> Any:
+        self.exams += 1
+        return EXAM
+
+    def ask(self) -> tuple[str, Any]:
+        ray_id = next(self.ids)
+        answer = self.searcher.suggest(ray_id)
+        if isinstance(answer, dict):
+            self.asked.append(answer)
+        return ray_id, answer
+
+    def train(self, ray_id: str, params: dict[str, Any]) -> None:
+        """Report epochs and the end of a trial or run."""
+        owner, number = self.searcher.in_flight(ray_id), params["trial"]
+        assert owner is not None
+        other = number + 100 * params["seed"]
+        for epoch in range(1, 4):
+            assert owner.report(ray_id, {**report(other, epoch), "done": False})
+        owner.report(ray_id, {FINISHED: self.answers(params)})
+        self.searcher.on_trial_complete(ray_id)
+
+    def answers(self, params: dict[str, Any]) -> worker.Answers | None:
+        if "answers" not in params:
+            return None
+        count = len(self.plan.prepared.corpus.validation)
+        tested = worker.Tested({"test_accuracy": 0.5, "test_loss": 1.0}, np.array([True, False]))
+        return worker.Answers([0] * count, [0.5] * count, tested if params["answers"] else None)
+
+    def steps(self) -> Iterator[dict[str, Any]]:
+        """Run one after the other to the end; what each was asked for with, before it trains."""
+        while True:
+            ray_id, params = self.ask()
+            if params == Searcher.FINISHED:
+                return
+            yield params
+            self.train(ray_id, params)
+
+
+def recorded(study: optuna.Study) -> list[Any]:
+    return [records.WINNER.read(study), *(key.read(study) for key in KEYS)]
+
+
+def made(folder: Path, **values: Any) -> SearchSpec:
+    given = {"trials": 4, "epochs": 3, "scheduler": "none", "sampler": "random", **values}
+    return spec(folder, **given)
+
+
+@pytest.fixture(scope="module")
+def whole(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Search:
+    """A search that nothing has interrupted."""
+    search = Search(made(tmp_path_factory.mktemp("whole"), confirm_seeds=2), prepared)
+    list(search.steps())
+    return search
+
+
+def test_runs_follow_the_trials_and_only_report_runs_get_the_test_split(whole: Search) -> None:
+    trials, choice, reports = whole.asked[:4], whole.asked[4:10], whole.asked[10:]
+    assert all(set(params) == {"trial", "config", "seed"} for params in trials)
+    assert {params["seed"] for params in trials} == {0}
+    assert [params["answers"] for params in choice] == [None] * 6
+    assert {params["seed"] for params in choice} == {1, 2}
+    winner = records.WINNER.read(whole.ledger.study)
+    assert [(params["trial"], params["seed"]) for params in reports] == [
+        (winner, seed) for seed in (1000, 1001, 1002)
+    ]
+    assert all(params["answers"] is EXAM for params in reports) and whole.exams == 3
+    assert set(records.TEST_SCORES.of(whole.ledger.study, winner)) == {1000, 1001, 1002}
+    assert whole.searcher.ending == Ending.DONE and whole.searcher.is_over
+
+
+def test_no_run_starts_while_a_trial_runs(prepared: Prepared, tmp_path: Path) -> None:
+    search = Search(made(tmp_path, trials=1), prepared)
+    trial, params = search.ask()
+    assert search.ask()[1] is None and search.searcher.ending is None
+    search.train(trial, params)
+    assert search.ask()[1]["seed"] == 1000  # Nothing is to be chosen from one trial.
+    assert search.ask()[1]["seed"] == 1001
+    assert search.ask()[1] is None  # There are two slots.
+
+
+def test_a_search_that_is_killed_again_and_again_records_the_same(
+    whole: Search, prepared: Prepared, tmp_path: Path
+) -> None:
+    """After each run another process goes on; a run that was under way is asked for again."""
+    goal = made(tmp_path, confirm_seeds=2)
+    asked: list[tuple[int, int]] = []
+    while True:
+        search = Search(goal, prepared)
+        for place, params in enumerate(search.steps()):
+            if place == 1:
+                break
+            asked.append((params["trial"], params["seed"]))
+        else:
+            break
+    assert recorded(search.ledger.study) == recorded(whole.ledger.study)
+    assert asked == [(params["trial"], params["seed"]) for params in whole.asked]
+
+
+def test_a_race_goes_on_where_it_stopped(prepared: Prepared, tmp_path: Path) -> None:
+    """Rounds depend on the records alone."""
+    finished = []
+    for most in (1, 10**6):
+        (tmp_path / str(most)).mkdir()
+        goal = made(tmp_path / str(most))
+        while True:
+            search = Search(goal, prepared)
+            if len(list(itertools.islice(search.steps(), most + 1))) <= most:
+                break
+        finished.append(recorded(search.ledger.study))
+    assert finished[0] == finished[1] and finished[0][0] is not None
+
+
+def test_a_run_that_loses_its_worker_is_tried_as_often_as_a_trial(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    search = Search(made(tmp_path, confirm_seeds=1), prepared)
+    for _ in range(4):
+        search.train(*search.ask())
+    for fault in (*[Fault.NODE] * MAX_NODE_LOSSES, Fault.PROCESS, Fault.PROCESS):
+        ray_id, first = search.ask()
+        search.runs.ended(ray_id, fault)
+    failed = records.CHOICE_FAILURES.read(search.ledger.study)
+    why = "its worker died twice: killed, or out of memory"
+    assert failed == {first["trial"]: {1: why}}
+    assert f"{first['trial']}, 1: failed: {why}" in search.shown.lines
+    list(search.steps())
+    assert records.WINNER.read(search.ledger.study) not in {None, first["trial"]}
+
+
+def test_a_run_that_fails_is_recorded_with_its_reason(prepared: Prepared, tmp_path: Path) -> None:
+    search = Search(made(tmp_path, trials=1, confirm_seeds=1), prepared)
+    search.train(*search.ask())
+    ray_id, params = search.ask()
+    assert not search.runs.report(ray_id, {FAILED: "ValueError: odd"})
+    assert records.CHOICE_FAILURES.read(search.ledger.study) == {0: {1: "ValueError: odd"}}
+    assert search.ask()[1] == Searcher.FINISHED and params["trial"] == 0
+    assert records.WINNER.read(search.ledger.study) is None
+
+
+def test_a_run_that_is_stopped_leaves_no_trace_and_is_wanted_again(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    search = Search(made(tmp_path, trials=1), prepared)
+    search.train(*search.ask())
+    ray_id, params = search.ask()
+    assert search.runs.report(ray_id, report(0, 1))
+    before = recorded(search.ledger.study)
+    search.runs.ended(ray_id)
+    assert recorded(search.ledger.study) == before
+    assert search.ask()[1] == params
+
+
+def test_a_report_run_that_was_not_tested_is_trained_again_and_tested(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    """Its recorded curve stays. A test that fails ends the search, which can be resumed."""
+    goal = made(tmp_path, trials=1)
+    search = Search(goal, prepared)
+    search.train(*search.ask())
+    ray_id, params = search.ask()
+    search.runs.report(ray_id, report(0, 1))
+    count = len(prepared.corpus.validation)
+    untested = worker.Answers([0] * count, [0.5] * count, untested="RuntimeError: odd")
+    with pytest.raises(OSError, match=r"^a run cannot be tested: RuntimeError: odd$"):
+        search.runs.report(ray_id, {FINISHED: untested})
+    study = search.ledger.study
+    curve = records.REPORT_RUNS.read(study)
+    assert [list(runs) for runs in curve.values()] == [[1000]]
+    assert records.TEST_SCORES.read(study) == {}
+    again = Search(goal, prepared)
+    assert next(again.steps()) == params
+    again = Search(goal, prepared)
+    list(again.steps())
+    study = again.ledger.study
+    assert records.REPORT_RUNS.read(study)[0][1000] == curve[0][1000]
+    assert set(records.TEST_SCORES.of(study, 0)) == {1000, 1001, 1002}
+
+
+def test_the_time_budget_ends_the_trials_only(prepared: Prepared, tmp_path: Path) -> None:
+    search = Search(made(tmp_path, trials=30, time_budget=3600.0, confirm_seeds=1), prepared)
+    search.ledger.start_clock()
+    search.train(*search.ask())
+    ray_id, _ = search.ask()
+    search.ledger.trials_end = 0.0
+    assert search.ask()[1] is None  # Until the one that runs has ended.
+    search.searcher.on_trial_complete(ray_id)
+    seeds = [params["seed"] for params in search.steps()]
+    assert seeds == [1, 1000, 1001, 1002] and search.searcher.ending == Ending.TIME
+    assert len(studies.trials(search.ledger.study)) == 1
