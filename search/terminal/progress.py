@@ -105,15 +105,12 @@ class Progress:
                 if trial.state.is_finished() and trial.number not in self.reported
             ]
             self.reported.update(trial.number for trial in ended)
-            shown = [
-                trial for trial in ended if not self.failures_only or self._is_new_failure(trial)
-            ]
-            if shown:
+            if ended:
+                ended.sort(key=lambda trial: trial.datetime_complete or trial.datetime_start or 0)
                 finished, standing = self._standing(trials)
-                for trial in sorted(
-                    shown, key=lambda trial: trial.datetime_complete or trial.datetime_start or 0
-                ):
-                    self._print(self._line(trial, finished, standing))
+                for count, trial in enumerate(ended, finished - len(ended) + 1):
+                    if not self.failures_only or self._is_new_failure(trial):
+                        self._print(self._line(trial, count, standing))
             if self.live:
                 self._draw(self.live, trials)
             elif not self.quiet:

@@ -110,7 +110,7 @@ def test_a_file_gets_one_line_for_each_trial(tmp_path: Path) -> None:
     progress.update()
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
-    assert "trial 0: 50.0 %" in lines[0] and "[2/4]" in lines[0]
+    assert "trial 0: 50.0 %" in lines[0] and "[1/4]" in lines[0]
     assert "trial 1: failed: FloatingPointError: the loss became nan" in lines[1]
 
 
