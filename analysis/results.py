@@ -15,7 +15,8 @@ from analysis.command import OK, Parser, exit_code, program, user_path
 def results(folder: Path, add: Sequence[Path] = ()) -> Path:
     """Publish searches into `folder`, then write the page beside it; returns the page.
 
-    Raises ValueError where a search has no result, a file is damaged, or the page lacks its marks.
+    Raises ValueError where a search has no whole result, there is none to publish, a file is
+    damaged, or the page lacks its marks.
     """
     # These import pandas, which `--help` does not wait for.
     from analysis.published.extract import publish
@@ -24,6 +25,8 @@ def results(folder: Path, add: Sequence[Path] = ()) -> Path:
     from analysis.read.folder import read_search
 
     page = folder.with_name(f"{folder.name}.md")
+    if not add and not folder.is_dir():
+        raise ValueError(f"no folder '{folder}' with published searches; --add makes one")
     for published in [publish(read_search(search)) for search in add]:
         write_published(folder, published)
     rewrite(page, read_published(folder))

@@ -1,4 +1,4 @@
-"""The space of `simclr`: the contrastive space, with lower learning rates for SGD."""
+"""The space of `simclr`: the contrastive space, with the paper's SGD: low rates, no clipping."""
 
 from typing import Any
 
@@ -12,4 +12,4 @@ SGD = {"learning_rate": (1e-3, 0.1)}
 
 def space(trial: Any) -> dict[str, Any]:
     """Suggest values for fields of `trainables.simclr.Config`."""
-    return contrastive(trial, sgd=SGD)
+    return contrastive(trial, sgd=SGD, sgd_clip=None)

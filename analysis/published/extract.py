@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -15,6 +16,9 @@ from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
 
 FLAGS = (
+    "text_column",
+    "label_column",
+    "oos_label",
     "shots",
     "shots_seed",
     "limit",
@@ -47,8 +51,18 @@ def publish(search: Search) -> Published:
     summary = search.summary
     if not search.finished or summary.winner is None:
         raise ValueError(f"'{search.folder}' has no result yet: finish the search first")
-    if not summary.confirmed_accuracy:
+    if not search.spec.get("confirm_top", 3):
         raise ValueError(f"'{search.folder}' has no report runs: run it without --no-confirm")
+    missing = search.spec["report_seeds"] - len(summary.confirmed_accuracy)
+    if missing > summary.confirmed_failed:
+        raise ValueError(
+            f"'{search.folder}' lacks {missing} report runs; finish it with --resume {summary.name}"
+        )
+    if search.spec.get("warm_start"):
+        raise ValueError(
+            f"'{search.folder}' began with what another search had found, which no command repeats;"
+            " search with --cold"
+        )
     trial = search.trials.set_index("number").loc[summary.winner]
     published = Published(
         command=command(search.spec),
@@ -96,7 +110,8 @@ def _data(source: str) -> str:
 
 def _model(source: str) -> str:
     """An encoder's name; of a folder the last part. `OWNER/NAME` is a name on the hub."""
-    is_path = source.startswith((".", "~", "/")) or source.count("/") > 1
+    starts = source.startswith((".", "~", "/"))
+    is_path = starts or source.count("/") > 1 or Path(source).is_dir()
     return source.rstrip("/").rpartition("/")[2] if is_path else source
 
 

@@ -39,8 +39,15 @@ def read_published(folder: Path) -> list[Published]:
 
 
 def write_published(folder: Path, published: Published) -> Path:
-    """Write a search's file, or write it anew; returns its path."""
+    """Write a search's file, or write it anew; returns its path.
+
+    Raises ValueError where another search of this name is published.
+    """
     path = folder / f"{published.summary.name}.json"
+    if path.exists() and record(path, read_json(path), Published).command != published.command:
+        raise ValueError(
+            f"'{path}' holds another search of this name; give one of them another --name"
+        )
     content: dict[str, Any] = dataclasses.asdict(published)
     write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return path

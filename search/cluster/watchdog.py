@@ -23,7 +23,7 @@ AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 DISCOVERY_SECONDS = 10.0
 """How long after Ray's start to look for its processes: the raylet starts its agents later."""
 POLL_MILLISECONDS = 100
-NOT_BEGUN = "no search has begun: the same command can be run again"
+NOT_BEGUN = "nothing is lost: the same command can be run again"
 """What is added to an error before the first search."""
 
 SHOW_CURSOR = b"\x1b[?25h\n"

@@ -24,6 +24,10 @@ CHANCE = 0.68
 rule spends more runs on trials that hardly ever win (LOG.md)."""
 
 
+class Untested(OSError):
+    """A report run is trained and recorded, and could not be tested."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A trial's configuration on a seed that the search did not use."""
@@ -175,7 +179,7 @@ class ChoiceAndReport:
         yield Round(tuple(runs), on, left)
 
     def record(self, run: Run, epochs: list[Record], answers: Answers) -> None:
-        """Record a run that is done. Raises OSError where it could not be tested."""
+        """Record a run that is done. Raises `Untested` where it could not be tested."""
         study, trial, seed = self.study, run.trial, run.seed
         right = np.asarray(answers.predicted) == self.prepared.corpus.validation.labels
         if not run.reports:
@@ -195,12 +199,12 @@ class ChoiceAndReport:
             self._record_correct("test", run, answers.tested.correct)
             records.TEST_SCORES.add(study, trial, seed, answers.tested.scores)
         if answers.untested is not None:
-            raise OSError(f"a run cannot be tested: {answers.untested}")
+            raise Untested(f"a run cannot be tested: {answers.untested}")
 
     def fail(self, run: Run, reason: str) -> None:
-        """Record why a run failed. Raises OSError where it had been recorded, and not tested."""
+        """Record why a run failed. Raises `Untested` where it had been recorded before."""
         if run.reports and run.seed in records.REPORT_RUNS.of(self.study, run.trial):
-            raise OSError(f"a run cannot be tested: {reason}")
+            raise Untested(f"a run cannot be tested: {reason}")
         failures = records.REPORT_FAILURES if run.reports else records.CHOICE_FAILURES
         failures.add(self.study, run.trial, run.seed, reason)
 

@@ -138,7 +138,7 @@ class Floors:
         """The scores of the floors `found` on the test split.
 
         A floor of an earlier process runs again, with the same result. Calls `check` several times
-        a second.
+        a second. Raises OSError where one cannot be tested.
         """
         new = [regime for regime in found if regime not in self._tested]
         if self._threads is not None:
@@ -148,7 +148,7 @@ class Floors:
             ]
             while wait(tests, POLL_SECONDS).not_done:
                 check()
-            tested = [test.result() for test in tests]
+            tested = [_result(test) for test in tests]
         else:
             runs = [self._run(regime, found[regime]["config"]) for regime in new]
             tested = full_runs.test(runs, self.resources, self.prepared, check)
@@ -171,3 +171,11 @@ class Floors:
             return full_runs.start(job, self.resources, 0, self.seed, config)
         model = self._models[regime]
         return Run(job, self.resources, 0, self.seed, config, model, model)
+
+
+def _result(test: Future[Tested]) -> Tested:
+    try:
+        return test.result()
+    except Exception as error:  # such as too little memory
+        reason = worker.failure_reason(error)
+        raise OSError(f"a floor cannot be tested: {reason}") from error

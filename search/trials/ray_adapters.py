@@ -125,7 +125,8 @@ class StudyScheduler(FIFOScheduler):
         """When trials that still run are given up, by `time.monotonic`; None: never."""
         self.started: dict[str, float] = {}
         """When each trial was first seen running, by `time.monotonic`."""
-        self._keeps_workers = False
+        self._kept = 0
+        """How many workers Tune was told to keep."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing, like the searcher."""
@@ -204,13 +205,13 @@ class StudyScheduler(FIFOScheduler):
 
         Tune keeps one only, unless other trials wait for workers.
         """
-        if self._keeps_workers or not live:
-            return
-        spec, kept = self.ledger.spec, self.room.slots
+        spec = self.ledger.spec
         most = max(spec.confirm_top * (spec.confirm_seeds or 1), spec.report_seeds)
-        resources = live[0].placement_group_factory
-        tune_controller._actor_cache.increase_max(resources, min(kept, most))
-        self._keeps_workers = True
+        wanted = min(self.room.slots, most)
+        if live and wanted > self._kept:  # A cluster may have grown.
+            resources = live[0].placement_group_factory
+            tune_controller._actor_cache.increase_max(resources, wanted - self._kept)
+            self._kept = wanted
 
     def _stop(self, tune_controller: Any, trials: Iterable[Trial]) -> None:
         """End trials or runs. The ledger queues them again."""

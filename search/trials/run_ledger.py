@@ -11,7 +11,7 @@ from search.cluster.watchdog import ray_is_alive
 from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.study import records
 from search.study.records import Record
-from search.trials.choice_and_report import ChoiceAndReport, Round, Run
+from search.trials.choice_and_report import ChoiceAndReport, Round, Run, Untested
 from search.trials.faults import Fault, Losses
 from search.trials.ledger import not_a_number
 from search.trials.worker import Answers
@@ -63,6 +63,8 @@ class RunLedger:
         self._round: Round | None = None
         self._queue: deque[Run] = deque()
         self._lost: dict[Run, Losses] = {}
+        self.untested: Untested | None = None
+        """Why a report run could not be tested. The others go on: they take longer than a test."""
 
     def __contains__(self, ray_id: str) -> bool:
         """Whether a run of this id is in flight."""
@@ -146,11 +148,17 @@ class RunLedger:
             self._fail(ray_id, "it ended without an epoch")
             return
         del self._in_flight[ray_id]
-        self.plan.record(entry.run, entry.epochs, answers)
+        try:
+            self.plan.record(entry.run, entry.epochs, answers)
+        except Untested as error:
+            self.untested = error
         accuracy = entry.epochs[-1]["best_validation_accuracy"]
         self.watcher.ended(entry.run, f"{100 * accuracy:.1f} % on validation")
 
     def _fail(self, ray_id: str, reason: str) -> None:
         run = self._in_flight.pop(ray_id).run
-        self.plan.fail(run, reason)
+        try:
+            self.plan.fail(run, reason)
+        except Untested as error:
+            self.untested = error
         self.watcher.ended(run, f"failed: {reason}")

@@ -51,7 +51,8 @@ def run_trials(
     then: RunsAfter | None = None,
 ) -> Ending:
     """Run trials until the study has `spec.trials`, the space is exhausted, the time budget or the
-    patience is spent, or the user stops; then the choice and report runs, in the same workers.
+    patience is spent, or the user stops; then the choice and report runs, in the same workers. (New
+    ones where the time budget ended trials in the middle of an epoch.)
 
     Returns why there are no more trials, or that the user stopped what followed them. No trial is
     left RUNNING: interrupted ones are queued again. Raises OSError if the journal can no longer be
@@ -70,6 +71,8 @@ def run_trials(
         interrupt(study)
         if ledger.setup_error is not None:
             raise ledger.setup_error
+        if runs is not None and runs.untested is not None:
+            raise runs.untested
         if stop.asked:
             return Ending.INTERRUPTED
     return searcher.ending or ending_of(ledger)

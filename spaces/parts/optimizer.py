@@ -23,17 +23,19 @@ def optimizer(
     kinds: Sequence[str] = ("sgd", "adamw"),
     adamw: Ranges = ADAMW,
     sgd: Ranges = SGD,
+    sgd_clip: float | None = SGD_CLIP,
 ) -> dict[str, Any]:
     """Suggest the optimiser, one of `kinds`, and its own fields, with the learning rates `rates`.
 
-    AdamW's ranges are `adamw`, SGD's are `sgd`.
+    AdamW's ranges are `adamw`, SGD's are `sgd`, with gradients clipped to norm `sgd_clip`.
     """
     kind = trial.suggest_categorical("optimizer", list(kinds)) if len(kinds) > 1 else kinds[0]
     values: dict[str, Any] = {"optimizer": kind}
     if values["optimizer"] == "adamw":
         values["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.1)
         return values | {name: trial.suggest_float(name, *adamw[name], log=True) for name in rates}
-    values["max_grad_norm"] = SGD_CLIP
+    if sgd_clip is not None:
+        values["max_grad_norm"] = sgd_clip
     values["sgd_weight_decay"] = trial.suggest_float("sgd_weight_decay", 0.0, 1e-3)
     values["momentum"] = trial.suggest_float("momentum", 0.0, 0.99)
     if values["momentum"] > 0:

@@ -63,6 +63,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "rows": {},
         "versions": {},
         "commit": None,
+        "machine": None,
     } | changes
 
 

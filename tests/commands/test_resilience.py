@@ -346,6 +346,7 @@ def test_a_trial_that_hangs_is_ended(
     )
 
 
+@pytest.mark.soak
 def test_choice_and_report_runs_survive_a_killed_worker_and_an_interrupt(
     results: Path, flags: list[str], temporary: Path
 ) -> None:

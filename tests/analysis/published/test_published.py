@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from analysis import results
 from analysis.evidence import Evidence
 from analysis.published import page
-from analysis.published.extract import command
-from analysis.published.record import read_published
+from analysis.published.extract import FLAGS, command, publish
+from analysis.published.record import read_published, write_published
 from analysis.published.tables import goals, scores
+from analysis.read.folder import read_search
 from analysis.read.summary import Summary
 from search.arguments import parser
+from search.spec import SearchSpec
 from tests.analysis.searches import summary, write_search
 from tests.processes import ROOT
 
@@ -26,7 +29,13 @@ FLOOR = {
     "seconds": 3.0,
 }
 DATA = "/home/somebody/intents"
-SPEC: dict[str, Any] = {"data": DATA, "model": "minilm", "shots": 5, "shots_seed": 0}
+SPEC: dict[str, Any] = {
+    "data": DATA,
+    "model": "minilm",
+    "shots": 5,
+    "shots_seed": 0,
+    "report_seeds": 2,
+}
 
 
 def few(regime: str, *reported: float, **changes: Any) -> dict[str, Any]:
@@ -94,6 +103,42 @@ def test_fixed_values_and_choice_runs_are_in_the_command() -> None:
     )
 
 
+def test_a_published_command_has_every_field_that_a_resumed_search_must_keep() -> None:
+    """Those of a new field too, or the published command repeats another search."""
+    elsewhere = {"regime", "data", "model", "fix", "warm_start", "max_tokens"}
+    # Names of a search, and where it runs.
+    places = {"name", "results"}
+    kept = set(SearchSpec.names("fixed")) - elsewhere - places
+    assert kept <= set(FLAGS), kept - set(FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"report_seeds": 3}, "lacks 1 report runs; finish it with --resume few-supcon"),
+        ({"confirm_top": 0}, "has no report runs"),
+        ({"warm_start": {"dropout": 0.1}}, "began with what another search had found"),
+    ],
+)
+def test_a_search_that_no_command_repeats_is_not_published(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    outcome = few("supcon", 0.80, 0.82)
+    found = write_search(tmp_path / "few", outcome=outcome, **SPEC | change)
+    with pytest.raises(ValueError, match=reason):
+        publish(read_search(found))
+
+
+def test_another_search_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
+    made = publish(
+        read_search(write_search(tmp_path / "few", outcome=few("supcon", 0.80, 0.82), **SPEC))
+    )
+    write_published(tmp_path, made)
+    write_published(tmp_path, made)
+    with pytest.raises(ValueError, match="holds another search of this name"):
+        write_published(tmp_path, replace(made, command="python -m search.run --regime llrd"))
+
+
 def test_scores_have_floors_and_intervals() -> None:
     found = [Summary.from_dict(few(name, 0.8, 0.82)) for name in ("supcon", "baseline")]
     table = scores(found, Evidence(found)).set_index("regime")
@@ -124,7 +169,7 @@ def test_goals_are_held_against_the_report_runs_and_never_the_test(
     ("changes", "rule"),
     [
         ({"winner_trial": None, "best_trial": None}, "has no result yet"),
-        ({"confirmed_accuracy": []}, "no report runs"),
+        ({"confirmed_accuracy": []}, "lacks 2 report runs"),
         ({"why_not": "because of /home/somebody/x"}, "names a path"),
     ],
 )

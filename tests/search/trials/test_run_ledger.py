@@ -228,20 +228,23 @@ def test_a_run_that_is_stopped_leaves_no_trace_and_is_wanted_again(
 def test_a_report_run_that_was_not_tested_is_trained_again_and_tested(
     prepared: Prepared, tmp_path: Path
 ) -> None:
-    """Its recorded curve stays. A test that fails ends the search, which can be resumed."""
+    """Its recorded curve stays, and runs beside it go on to their end. Then the search fails, and
+    can be resumed."""
     goal = made(tmp_path, trials=1)
     search = Search(goal, prepared)
     search.train(*search.ask())
     ray_id, params = search.ask()
+    beside = search.ask()
     search.runs.report(ray_id, report(0, 1))
     count = len(prepared.corpus.validation)
     untested = worker.Answers([0] * count, [0.5] * count, untested="RuntimeError: odd")
-    with pytest.raises(OSError, match=r"^a run cannot be tested: RuntimeError: odd$"):
-        search.runs.report(ray_id, {FINISHED: untested})
+    search.runs.report(ray_id, {FINISHED: untested})
+    assert str(search.runs.untested) == "a run cannot be tested: RuntimeError: odd"
+    search.train(*beside)
     study = search.ledger.study
     curve = records.REPORT_RUNS.read(study)
-    assert [list(runs) for runs in curve.values()] == [[1000]]
-    assert records.TEST_SCORES.read(study) == {}
+    assert [list(runs) for runs in curve.values()] == [[1000, 1001]]
+    assert list(records.TEST_SCORES.of(study, 0)) == [1001]
     again = Search(goal, prepared)
     assert next(again.steps()) == params
     again = Search(goal, prepared)
