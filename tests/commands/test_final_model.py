@@ -260,7 +260,6 @@ def test_the_registered_version_says_what_it_is(searched: Searched, trained: Pat
     assert final.data.metrics["best_validation_accuracy"] == pytest.approx(mean)
 
 
-@pytest.mark.soak
 def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> None:
     records = [{"text": text} for text in TEXTS]
     served = post(invocations, {"dataframe_records": records})["predictions"]
