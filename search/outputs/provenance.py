@@ -11,6 +11,8 @@ import psutil
 from analysis.text import counted
 
 PACKAGES = ("regimen", "torch", "transformers", "ray", "optuna", "mlflow", "datasets", "numpy")
+CODE = Path(__file__).parents[2]
+"""The folder of this code."""
 
 
 def versions() -> dict[str, str]:
@@ -50,16 +52,16 @@ def _processor() -> str:
     return next(found, platform.processor())
 
 
-def commit() -> str | None:
-    """The git commit of this code; None outside a repository.
+def commit(folder: Path = CODE) -> str | None:
+    """The git commit of the code in `folder`; None outside a repository.
 
     Ends in `+` where files differ from the commit.
     """
-    folder = Path(__file__).parents[2]
 
     def git(*args: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(folder), *args],
+            # Else `status` writes the index, and where it is killed its lock stays behind.
+            ["git", "--no-optional-locks", "-C", str(folder), *args],
             capture_output=True,
             text=True,
             check=True,

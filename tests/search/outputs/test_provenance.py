@@ -1,8 +1,11 @@
 """What a result was made with."""
 
+import os
 import platform
+import subprocess
+from pathlib import Path
 
-from search.outputs.provenance import hardware
+from search.outputs.provenance import commit, hardware
 
 
 def test_the_hardware_of_this_machine_and_of_a_cluster() -> None:
@@ -12,3 +15,23 @@ def test_the_hardware_of_this_machine_and_of_a_cluster() -> None:
     cluster = hardware(3, 24.0, 2.0, ["NVIDIA H100", "NVIDIA H100"], here=False)
     assert cluster == "3 nodes, 24 CPU cores, 2 GPUs (NVIDIA H100)"
     assert hardware(1, 1.0, 1.0, [], here=False) == "1 node, 1 CPU core, 1 GPU"
+
+
+def test_a_repository_is_read_without_a_lock(tmp_path: Path) -> None:
+    """A process that is killed while git holds the index's lock leaves it to the user."""
+
+    def git(*args: str) -> str:
+        who = ["-c", "user.name=n", "-c", "user.email=e"]
+        return subprocess.check_output(["git", "-C", str(tmp_path), *who, *args], text=True)
+
+    git("init", "-q")
+    file, index = tmp_path / "file", tmp_path / ".git" / "index"
+    file.write_text("text")
+    git("add", "file")
+    git("commit", "-q", "-m", "one")
+    os.utime(file, (0, 0))  # `git status` would refresh the index now.
+    before = index.read_bytes()
+    assert commit(tmp_path) == git("rev-parse", "HEAD").strip()
+    assert index.read_bytes() == before
+    file.write_text("other")
+    assert commit(tmp_path) == git("rev-parse", "HEAD").strip() + "+"
