@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--onnx",
         choices=["fp32", "int8"],
         help=(
-            "Answer with the folder's ONNX file, which is faster; search.train --onnx writes it"
-            " (default: PyTorch)"
+            "Answer with the folder's ONNX file, which search.train --onnx writes; faster for"
+            " single texts, int8 also for many (default: PyTorch)"
         ),
     )
     parser.add_argument(
