@@ -15,7 +15,7 @@ POINTS = [{"pooling": "mean", "learning_rate": 1e-4, "warmup_ratio": 0.2, "batch
 def space(trial: Any) -> dict[str, Any]:
     """Suggest values for fields of `trainables.lp_ft.Config`.
 
-    AdamW's only: from ridge SGD diverges (`spaces.parts.fine_tune`).
+    AdamW's only: from ridge, unclipped SGD diverges (`spaces.parts.fine_tune`).
     """
     values = pooling(trial) | {"dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.05)}
     return (

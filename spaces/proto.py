@@ -15,7 +15,7 @@ POINTS = [{"learning_rate": 3e-4, "prototypes": "means", "name_weight": 0.25}]
 def space(trial: Any) -> dict[str, Any]:
     """Suggest values for fields of `trainables.proto.Config`.
 
-    AdamW's only: SGD diverges from a first classifier that is not random
+    AdamW's only: unclipped SGD diverges from a first classifier that is not random
     (`spaces.parts.fine_tune`).
     """
     values = pooling(trial) | {
