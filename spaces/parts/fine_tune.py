@@ -29,8 +29,8 @@ def fine_tune(
     """Suggest the head, the optimiser with its learning rates, the batch size and the first head.
 
     A head from ridge is for AdamW only: its weights are some 30 times as large as random ones, and
-    so is the gradient of the encoder, with which unclipped SGD diverges at every rate tried (LOG.md).
-    Clipped, it was not tried.
+    so is the gradient of the encoder, with which unclipped SGD diverges at every rate tried
+    (LOG.md). Clipped, it was not tried.
     """
     values = (
         head(trial)
