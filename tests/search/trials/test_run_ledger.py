@@ -261,7 +261,7 @@ def test_the_time_budget_ends_the_trials_only(prepared: Prepared, tmp_path: Path
     ray_id, _ = search.ask()
     search.ledger.trials_end = 0.0
     assert search.ask()[1] is None  # Until the one that runs has ended.
-    search.searcher.on_trial_complete(ray_id)
+    search.searcher.ended(ray_id)
     seeds = [params["seed"] for params in search.steps()]
     assert seeds == [1, 1000, 1001, 1002] and search.searcher.ending == Ending.TIME
     assert len(studies.trials(search.ledger.study)) == 1
