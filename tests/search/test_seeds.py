@@ -239,9 +239,9 @@ def test_searches_are_compared_by_the_score_that_chose_their_winner(
     search = journal(tmp_path / "results", reported=NEW)
     found = results.summarise(search.study, search.spec)
     lucky = replace(found, confirmed_accuracy=(0.99,))
-    assert lucky.selection_accuracy == found.selection_accuracy == found.choice_accuracy
+    assert lucky.selection_score == found.selection_score == found.choice_accuracy
     unchosen = replace(found, choice_accuracy=None)
-    assert unchosen.selection_accuracy == found.best_validation_accuracy
+    assert unchosen.selection_score == found.best_validation_accuracy
 
 
 # From an earlier version's folder to a report

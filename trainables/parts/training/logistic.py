@@ -79,9 +79,7 @@ def choose(
     return {"pooling": pooling, "C": C}
 
 
-def _predicted(
-    x: np.ndarray, labels: np.ndarray, folds: int, seed: int
-) -> dict[float, np.ndarray]:
+def _predicted(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> dict[float, np.ndarray]:
     """What fits to the other folds predict for the rows (N,), for each C."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
