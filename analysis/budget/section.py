@@ -68,7 +68,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     }
     drawing = Drawing(
         "What more trials buy",
-        f"The best {WORDS[metric]} on validation to expect of n of the trials that the search ran,"
+        f"The best validation {WORDS[metric]} to expect of n of the trials that the search ran,"
         " in any order; in four of five orders it lies in the band. At its end stands what was"
         " found. At an equal number of trials, the higher line is better; a line that still climbs"
         " at its end had too few trials. A pruned trial counts with its best epoch, or, if it was"

@@ -58,8 +58,8 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
             " configuration (for the paper's regimes, the paper's values) and the search's seed."
         ),
         (
-            f"Each run keeps the weights of its best validation epoch, so its {WORDS[metric]} on"
-            " validation is a maximum over epochs. Nothing is selected on the test split."
+            "Each run keeps the weights of its best validation epoch, so its validation"
+            f" {WORDS[metric]} is a maximum over epochs. Nothing is selected on the test split."
         ),
         *_metric(rows),
     ]
