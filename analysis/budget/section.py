@@ -68,11 +68,11 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     }
     drawing = Drawing(
         "What more trials buy",
-        f"The best validation {WORDS[metric]} to expect of n of the trials that the search ran,"
-        " in any order; in four of five orders it lies in the band. At its end stands what was"
-        " found. At an equal number of trials, the higher line is better; a line that still climbs"
-        " at its end had too few trials. A pruned trial counts with its best epoch, or, if it was"
-        " pruned before the final stage, with the lowest score of a completed trial. A trial that failed"
+        f"The best validation {WORDS[metric]} to expect of n of the trials that the search ran, in"
+        " any order; in four of five orders it lies in the band. At its end stands what was found."
+        " At an equal number of trials, the higher line is better; a line that still climbs at its"
+        " end had too few trials. A pruned trial counts with its best epoch, or, if it was pruned"
+        " before the final stage, with the lowest score of a completed trial. A trial that failed"
         " without a score counts with 0.",
         figures.expected_best(budgets, WORDS[metric]),
         data=pandas.concat(

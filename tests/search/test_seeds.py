@@ -135,13 +135,13 @@ def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) 
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
     assert kinds == {"search": {0}, "choice": {1, 2}, "report": {1000, 1001}}
-    scores = trial_scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1], "accuracy")
     assert scores["choice_accuracy"] == {1: 0.91, 2: 0.93} and scores["confirmed_accuracy"] == {
         1000: 0.8,
         1001: 0.82,
     }
     assert set(scores["test"]) == {1000, 1001}
-    assert set(trial_scores(search.study, search.study.get_trials()[0])) == {
+    assert set(trial_scores(search.study, search.study.get_trials()[0], "accuracy")) == {
         "best_validation_accuracy",
         "choice_accuracy",
     }
@@ -174,7 +174,7 @@ def test_an_earlier_versions_journal_reports_the_runs_that_chose_the_winner(
     assert len(found.test) == 2 and {
         row["seed"] for row in results.prediction_rows(search.study, CORPUS)
     } == {1, 2}
-    scores = trial_scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1], "accuracy")
     assert "confirmed_accuracy" not in scores and set(scores["test"]) == set(
         scores["choice_accuracy"]
     ) == {1, 2}
