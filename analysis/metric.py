@@ -53,6 +53,11 @@ def qualifier(metric: Metric) -> str:
     return "" if metric == "accuracy" else f" {WORDS[metric]}"
 
 
+def prefix(metric: Metric) -> str:
+    """`macro-F1 `, before a score in percent with its n; empty for the accuracy."""
+    return "" if metric == "accuracy" else f"{WORDS[metric]} "
+
+
 def percent_of(score: float, metric: Metric) -> str:
     """A score in a sentence: `87.3 %`, or `81.2 % macro-F1`."""
     return f"{100 * score:.1f} %{qualifier(metric)}"

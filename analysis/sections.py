@@ -9,7 +9,7 @@ from analysis.comparison.rows import best_first, label, ordered
 from analysis.data import section as data
 from analysis.evidence import Evidence
 from analysis.hyperparameters import section as hyperparameters
-from analysis.metric import percent_of, qualifier
+from analysis.metric import percent_of, prefix
 from analysis.mistakes import section as mistakes
 from analysis.page.blocks import Block, Details, Paragraph, Section
 from analysis.read.folder import Search
@@ -69,7 +69,7 @@ def _hint(search: Search, evidence: Evidence) -> str:
     summary = search.summary
     mean = evidence.mean(summary, "validation")
     if mean.n:
-        said = f"{mean.percent}{qualifier(summary.metric)} on validation"
+        said = f"{prefix(summary.metric)}{mean.percent} on validation"
     elif summary.best_score is not None:
         said = f"{percent_of(summary.best_score, summary.metric)} on validation, not confirmed"
     else:

@@ -94,7 +94,7 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
     """What the comparison table needs to know about data and model."""
     why_not = prepared.why_not_comparable
-    if spec.metric != "accuracy":
+    if why_not is None and spec.metric != "accuracy":
         why_not = f"its metric is {WORDS[spec.metric]}, and the paper has the accuracy only"
     return {
         "encoder_is_papers": spec.model == paper.ENCODER,

@@ -16,7 +16,7 @@ from analysis.comparison.selection_bias import selection_bias
 from analysis.comparison.settle import to_settle
 from analysis.comparison.table import table
 from analysis.evidence import Difference, Evidence, reported
-from analysis.metric import WORDS, Metric, qualifier
+from analysis.metric import WORDS, Metric, prefix
 from analysis.page.blocks import Block, Details, Drawing, Figures, Notes, Paragraph, Table
 from analysis.page.forest import forest
 from analysis.read.folder import Search
@@ -142,8 +142,8 @@ def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bo
     """The winner, the next one, and whether seeds explain the difference on validation."""
     means = {label: evidence.mean(own, "validation") for label, own in confirmed.items()}
     first, *others = sorted(means, key=lambda label: -confirmed[label].selection_score)
-    words = qualifier(confirmed[first].metric)
-    best = f"The winner on validation: {first}, {means[first].percent}{words}"
+    words = prefix(confirmed[first].metric)
+    best = f"The winner on validation: {first}, {words}{means[first].percent}"
     if single:
         return (
             f"{best}. It is the only search here, so it is compared only with trial 0 and, where"

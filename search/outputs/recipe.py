@@ -259,7 +259,7 @@ def _validated(document: Any) -> dict[str, Any]:
 
 def _with_present_names(document: dict[str, Any]) -> dict[str, Any]:
     """The document of an earlier version with the present names, and the only metric it had."""
-    document = {"metric": "accuracy", **document}
+    document = {**document, "metric": document.get("metric", "accuracy")}
     scores = document.get("scores")
     if not isinstance(scores, dict):
         return document
