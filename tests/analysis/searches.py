@@ -14,7 +14,7 @@ from analysis.read.summary import Summary
 
 EPOCH_FIELDS = (
     "trial seed kind epoch stage train_loss train_accuracy validation_loss validation_accuracy"
-    " best_validation_accuracy learning_rate steps seconds"
+    " validation_macro_f1 best_validation_accuracy learning_rate steps seconds"
 )
 
 
@@ -85,6 +85,7 @@ TRIALS = [
         "number": 0,
         "state": "COMPLETE",
         "best_validation_accuracy": 0.85,
+        "best_validation_macro_f1": 0.84,
         "epochs": 3,
         "config.head_width": 10,
     },
@@ -92,6 +93,7 @@ TRIALS = [
         "number": 1,
         "state": "PRUNED",
         "best_validation_accuracy": 0.4,
+        "best_validation_macro_f1": 0.3,
         "epochs": 1,
         "config.head_width": 10,
     },
@@ -99,6 +101,7 @@ TRIALS = [
         "number": 2,
         "state": "COMPLETE",
         "best_validation_accuracy": 0.9,
+        "best_validation_macro_f1": 0.8,
         "epochs": 3,
         "config.head_width": None,
     },
@@ -158,6 +161,7 @@ def write_search(
             "train_accuracy": 0.3 * epoch,
             "validation_loss": 2.2 / epoch,
             "validation_accuracy": 0.2 * epoch,
+            "validation_macro_f1": 0.1 * epoch,
             "seconds": 0.5,
         }
         for row in trials

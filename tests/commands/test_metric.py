@@ -27,9 +27,12 @@ pytestmark = pytest.mark.slow
 LARGE, KEPT = "alarm_set", 6
 """The class that stays whole; of the others, every so manieth sentence is left."""
 FLAGS = [
-    *["--regime", "supcon", "--trials", "6", "--epochs", "5", "--metric", "macro_f1"],
-    *["--fix", "classifier=ridge", "--confirm", "2x1", "--report-seeds", "2", "--name", "rare"],
+    *["--regime", "supcon", "--trials", "6", "--epochs", "3", "--metric", "macro_f1"],
+    *["--fix", "classifier=gradient", "head_epochs=8", "head_learning_rate=0.01"],
+    *["class_weights=balanced", "head_width=none"],
+    *["--confirm", "2x1", "--report-seeds", "2", "--name", "rare"],
 ]
+"""With these values, accuracy and macro-F1 disagree on the best epoch of many trials."""
 
 
 def write_unbalanced(folder: Path) -> Path:
