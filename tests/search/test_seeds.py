@@ -1,6 +1,7 @@
 """Seeds of search, choice and report are disjoint in the journal, tables, export and MLflow."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -246,14 +247,20 @@ def test_searches_are_compared_by_the_score_that_chose_their_winner(
 
 # From an earlier version's folder to a report
 
+METRIC = re.compile(r',"(?:best_validation_macro_f1|metric)":(?:"accuracy"|[\d.e-]+)')
+"""What a journal has of the metric."""
+
 
 def made_old(folder: Path) -> optuna.Study:
-    """Turn a search's journal into one of an earlier version, which tested the runs that chose the
-    winner; and that was another trial."""
+    """Turn a search into one of an earlier version, which tested the runs that chose the winner; and
+    that was another trial. It knew no metric but the accuracy."""
+    spec = json.loads((folder / "spec.json").read_text())
+    assert spec.pop("metric") == "accuracy"
+    (folder / "spec.json").write_text(json.dumps(spec))
     path = folder / studies.JOURNAL
     new = ("reported", "tested", "predicted:", "correct:")
     lines = [
-        line
+        METRIC.sub("", line)
         for line in path.read_text().splitlines()
         if not any(f'_attr":{{"{key}' in line for key in new)
     ]
@@ -307,6 +314,8 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
             == first[records.TEST_SCORES.name][winner][seed]
         )
     summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())
+    assert (summary["metric"], summary["choice_macro_f1"]) == ("accuracy", None)
+    assert len(summary["confirmed_macro_f1"]) == 2
     assert summary["confirmed_seeds"] == [run["seed"] for run in summary["test"]] == [1000, 1001]
     runs = [
         one["tags"]
