@@ -252,8 +252,8 @@ METRIC = re.compile(r',"(?:best_validation_macro_f1|metric)":(?:"accuracy"|[\d.e
 
 
 def made_old(folder: Path) -> optuna.Study:
-    """Turn a search into one of an earlier version, which tested the runs that chose the winner; and
-    that was another trial. It knew no metric but the accuracy."""
+    """Turn a search into one of an earlier version: it tested the runs that chose the winner, which
+    was another trial, and knew no metric but the accuracy."""
     spec = json.loads((folder / "spec.json").read_text())
     assert spec.pop("metric") == "accuracy"
     (folder / "spec.json").write_text(json.dumps(spec))
