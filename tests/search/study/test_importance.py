@@ -230,7 +230,7 @@ def test_the_report_marks_a_best_value_at_the_edge(tmp_path: Path) -> None:
     assert len(slices) == 4 + 2 and set(slices[slices["parameter"] == "width"]["number"]) == {0, 2}
     rate = slices[slices["parameter"] == "learning_rate"].sort_values("number")
     assert rate["place"].tolist() == pytest.approx([0, 0.5, 0.5, math.log(99) / math.log(100)])
-    assert rate["final_stage_score"].tolist() == [0.5, 0.6, 0.3, 0.9]
+    assert rate["final_stage_accuracy"].tolist() == [0.5, 0.6, 0.3, 0.9]
     assert pandas.read_csv(folder / "report_importances.csv")["importance"].tolist() == [0.75, 0.25]
 
 
