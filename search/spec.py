@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import spaces
 import trainables
+from analysis.metric import Metric
 from search.flag import OnResume, count_or_auto, flag, flag_of, float_or_auto, positive_int, seconds
 from search.folders import require, results_folder, valid_name
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
@@ -36,6 +37,9 @@ class SearchSpec:
     """The training regime to search."""
     trials: Count = flag(50, metavar="N")
     """Number of configurations to try."""
+    metric: Metric = flag("accuracy", on_resume="fixed")
+    """The score on validation by which epochs and trials are compared, pruned and chosen. macro_f1:
+    the mean F1 of the labels, to which rare ones count as much as frequent ones."""
     data: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -112,7 +116,7 @@ class SearchSpec:
         None, metavar="auto|N", unset="no early end", parse=count_or_auto
     )
     """End the search when so many trials in a row were no better than the best before them; auto:
-    when ten more are expected to raise the best accuracy by less than 0.2 points, but not before
+    when ten more are expected to raise the best score by less than 0.2 points, but not before
     20 trials have finished."""
     stop_within: float | None = flag(None, metavar="25s", unset="no limit", parse=seconds)
     """Time in which the search ends after Ctrl-C or SIGTERM. Trials may use the first 40 % of it to

@@ -19,6 +19,7 @@ FLAGS = (
     "text_column",
     "label_column",
     "oos_label",
+    "metric",
     "shots",
     "shots_seed",
     "limit",

@@ -9,6 +9,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from analysis.metric import WORDS, Metric, percent_of, validation
 from analysis.text import counted, duration
 from search.cluster.resources import Resources
 from search.planning.draws import Range
@@ -52,10 +53,11 @@ def print_plan(
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     regime = f"{spec.regime}, regime {place}" if place else spec.regime
     trials = f"{counted(spec.trials, 'trial')} of {counted(spec.epochs, 'epoch')}"
+    by = "" if spec.metric == "accuracy" else f" by {WORDS[spec.metric]}"
     print_line(
         console,
         "search",
-        f"{regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
+        f"{regime}: {trials}{by}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
         found = difference(spec.warm_start, {})
@@ -81,22 +83,25 @@ def print_surplus(console: Console, begun: int, trials: int) -> None:
 
 
 def print_floors(
-    console: Console, found: Mapping[str, Mapping[str, Any]], failures: Mapping[str, str]
+    console: Console,
+    found: Mapping[str, Mapping[str, Any]],
+    failures: Mapping[str, str],
+    metric: Metric,
 ) -> None:
     """Print what costs seconds, and so what a recipe has to beat; the reasons of missing ones."""
     if found:
         floors = [
-            f"{regime} {100 * record['validation_accuracy']:.1f} %{_chosen(record['chosen'])}"
+            f"{regime} {100 * record[validation(metric)]:.1f} %{_chosen(record['chosen'])}"
             for regime, record in found.items()
         ]
         began = min(record[STARTED_AT] for record in found.values())
         seconds = max(record[ENDED_AT] for record in found.values()) - began
-        best = max(record["validation_accuracy"] for record in found.values())
+        best = max(record[validation(metric)] for record in found.values())
         print_line(
             console,
             "floors",
-            f"{', '.join(floors)} in {roughly(seconds)}: a recipe must beat {100 * best:.1f} % on"
-            " validation",
+            f"{', '.join(floors)} in {roughly(seconds)}: a recipe must beat"
+            f" {percent_of(best, metric)} on validation",
         )
     for regime, reason in failures.items():
         print_line(console, "note", f"the floor {regime} failed: {reason}", style="bold yellow")

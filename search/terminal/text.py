@@ -9,14 +9,14 @@ from search.cluster.resources import Resources
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(accuracies: list[float]) -> str:
+def sparkline(scores: list[float]) -> str:
     """Values from 0 to 1 as a row of blocks."""
-    return "".join(SPARKS[min(7, int(8 * accuracy))] for accuracy in accuracies)
+    return "".join(SPARKS[min(7, int(8 * score))] for score in scores)
 
 
-def percent(accuracy: float) -> str:
-    """An accuracy as the tables have it: `71.8 %`."""
-    return f"{100 * accuracy:.1f} %"
+def percent(score: float) -> str:
+    """A score as the tables have it: `71.8 %`."""
+    return f"{100 * score:.1f} %"
 
 
 def ago(seconds: float) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import optuna
 
+from analysis.metric import run_score
 from analysis.read.correct import packed
-from analysis.spread import PRIORS, Runs, Spread
+from analysis.spread import PRIORS, Runs, Spread, effective_sentences
 from search.inputs import Prepared
 from search.race import Margin, Scores, affordable_runs, race
 from search.seeds import choice_seeds, report_seeds
@@ -98,7 +99,7 @@ class ChoiceAndReport:
                 if seed in failed.get(number, {}):
                     scores.pop(number, None)
                 elif number in scores:
-                    scores[number].append(runs[number][seed][-1]["best_validation_accuracy"])
+                    scores[number].append(run_score(runs[number][seed], self.spec.metric))
         return scores
 
     def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
@@ -134,7 +135,7 @@ class ChoiceAndReport:
 
     def _margin(self, scores: Mapping[int, Scores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
-        sentences = len(self.prepared.corpus.validation.texts)
+        sentences = effective_sentences(self.prepared.data.validation.labels, self.spec.metric)
         recipes = [Runs(tuple(own), sentences) for own in scores.values()]
         spread = Spread.of(recipes, PRIORS["validation"])
 

@@ -232,7 +232,7 @@ def test_the_bits_of_right_sentences_have_the_accuracies_of_their_runs(searched:
         assert choice[int(trial)] == pytest.approx(list(accuracies))
     read = read_correct(searched.folder / "correct.csv", summary.winner_trial)
     assert read["validation"].mean(axis=1) == pytest.approx(summary.confirmed_accuracy)
-    assert read["test"].mean(axis=1) == pytest.approx(summary.test_accuracies)
+    assert read["test"].mean(axis=1) == pytest.approx(summary.test_scores)
     predictions = pandas.read_csv(searched.folder / "predictions.csv")
     right = (predictions["label"] == predictions["predicted"]).groupby(predictions["seed"])
     for bits, (_, expected) in zip(read["validation"], right):

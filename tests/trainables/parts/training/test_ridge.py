@@ -43,7 +43,7 @@ def test_outputs_are_scikit_learns(
     expected = reference.decision_function(standardised(new, train))
     outputs = (new.double() @ found.weight.T + found.bias).numpy()
     np.testing.assert_allclose(outputs[:, 1] if intents == 2 else outputs, expected, atol=1e-9)
-    assert found.accuracy(new, truth) == pytest.approx(
+    assert found.scores(new, truth).accuracy == pytest.approx(
         reference.score(standardised(new, train), truth)
     )
 
@@ -102,4 +102,4 @@ def test_a_constant_component_and_a_label_without_sentences_do_no_harm() -> None
     train, labels = torch.eye(4).repeat(3, 1), torch.arange(4).repeat(3)
     train[:, 0] = 1.0
     found = ridge(train, labels, 5)
-    assert torch.isfinite(found.weight).all() and found.accuracy(train, labels) == 1.0
+    assert torch.isfinite(found.weight).all() and found.scores(train, labels).accuracy == 1.0
