@@ -16,6 +16,7 @@ from analysis.metric import WORDS, percent_of, validation
 from analysis.text import counted, duration
 from search.cluster.room import Room
 from search.planning.speed import repeats
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
 from search.terminal.full_runs import FullRuns
@@ -97,7 +98,7 @@ class LiveView:
         ended, total = len(runs.ended), len(runs.round.runs)
         lines: list[RenderableType] = [
             *self._header(clock, ended, total, f"{ended}/{counted(total, 'run')}"),
-            _one_line(runs.purpose(self.spec.report_seeds)),
+            _one_line(runs.purpose(report_counts(self.spec.report_seeds))),
             self.best([trial for trial in trials if trial.state == TrialState.COMPLETE]),
         ]
         if runs.pending:

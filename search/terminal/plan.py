@@ -17,11 +17,12 @@ from search.planning.estimate import Measurement, estimate, warnings
 from search.planning.speed import Guess
 from search.planning.time_left import START_SECONDS, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.console import print_line
 from search.terminal.space import distributions
-from search.terminal.text import between, difference, gibibytes, per_trial, roughly
+from search.terminal.text import between, difference, gibibytes, how_many, per_trial, roughly
 
 FEW_SECONDS = 10.0
 """Below this, what starts and encodes takes longer than the floors themselves."""
@@ -47,8 +48,8 @@ def print_plan(
         seeds = counted(spec.confirm_seeds, "seed") if spec.confirm_seeds else "as many seeds"
         needed = "" if spec.confirm_seeds else " as it takes to choose"
         reruns = (
-            f"best {spec.confirm_top} rerun on {seeds}{needed}, the winner on {spec.report_seeds}"
-            " more"
+            f"best {spec.confirm_top} rerun on {seeds}{needed}, the winner on"
+            f" {how_many(report_counts(spec.report_seeds))} more"
         )
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     regime = f"{spec.regime}, regime {place}" if place else spec.regime

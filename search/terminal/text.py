@@ -101,6 +101,11 @@ def differences(
     ]
 
 
+def how_many(counts: Sequence[int]) -> str:
+    """`3`, or `4 to 8` for counts (ascending) of which one will be the right one."""
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
 def per_trial(resources: Resources) -> str:
     """What each trial takes of the machine."""
     gpu = f" and {resources.gpus:.2g} GPU" if resources.gpus else ""

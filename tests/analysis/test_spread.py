@@ -257,3 +257,23 @@ def test_intervals_on_new_sentences_cover_the_accuracy_on_all_sentences() -> Non
         terms = (spread.of_mean(runs), spread.known(sentence_variance(bits)))
         covered += spread.p_value(runs.mean - truth, *terms) >= 0.05
     assert 0.93 <= covered / cases <= 0.97
+
+
+@pytest.mark.parametrize("centre", [None, 0.62])
+def test_intervals_cover_where_runs_are_added_until_they_are_narrow(centre: float | None) -> None:
+    """As report runs are, by `--report-seeds auto`. Looking several times costs no coverage."""
+    generator, counts = np.random.default_rng(0), (4, 6, 8)
+    covered, cases = 0, 1500
+    for _ in range(cases):
+        here = centre or PRIORS["test"] * np.exp(PRIOR_DEVIATION * generator.standard_normal())
+        (all_runs,) = simulated(
+            generator, np.array([here * 4 / generator.chisquare(4)]), counts[-1]
+        )
+        for count in counts:
+            runs = Runs(all_runs.values[:count], SENTENCES)
+            spread = Spread.of([runs], PRIORS["test"])
+            term = spread.of_mean(runs)
+            if spread.half_width(term) <= 0.015:
+                break
+        covered += spread.p_value(runs.mean - ACCURACIES[0], term) >= 0.05
+    assert 0.93 <= covered / cases <= 0.97

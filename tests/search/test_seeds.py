@@ -58,7 +58,7 @@ def test_a_larger_number_of_seeds_extends_a_smaller_one(seed: int, few: int, man
     ("values", "said"),
     [
         ({"confirm_seeds": 1000}, "confirm_seeds must be at most 999; got 1000"),
-        ({"report_seeds": 0}, "report_seeds must be from 1 to 1000; got 0"),
+        ({"report_seeds": 0}, "report_seeds must be auto or from 1 to 1000; got 0"),
     ],
 )
 def test_too_many_or_too_few_seeds_are_refused(values: dict[str, Any], said: str) -> None:
@@ -70,9 +70,9 @@ def test_a_spec_of_an_earlier_version_has_the_default() -> None:
     values = (
         SearchSpec(regime="baseline", data="embedded", model="minilm")
         .to_json()
-        .replace('  "report_seeds": 3,\n', "")
+        .replace('  "report_seeds": null,\n', "")
     )
-    assert "report_seeds" not in values and SearchSpec.from_json(values).report_seeds == 3
+    assert "report_seeds" not in values and SearchSpec.from_json(values).report_seeds is None
 
 
 # What a journal reports
