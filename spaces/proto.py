@@ -8,8 +8,9 @@ from spaces.parts.rates import batch_size
 
 ADAMW = {"learning_rate": (3e-6, 5e-4), "head_learning_rate": (1e-4, 1e-2)}
 """Peak learning rates: from SetFit's order of magnitude to the highest of fine-tuning."""
-POINTS = [{"learning_rate": 3e-4, "prototypes": "means", "name_weight": 0.25}]
-"""The highest learning rate that BERT's authors tried, with prototypes that follow the encoder."""
+POINTS = [{"learning_rate": 1e-4, "prototypes": "means", "name_weight": 0.25}]
+"""The defaults, with prototypes that follow the encoder: the best of what was tried on five
+sentences of each label (LOG.md)."""
 
 
 def space(trial: Any) -> dict[str, Any]:
