@@ -25,6 +25,8 @@ def report(results: Path, out: Path | None = None) -> Path:
     `out` does not end in .html; OSError if the report can't be written.
     """
     # These import pandas and matplotlib, which `--help` does not wait for.
+    import pandas
+
     from analysis.atomic import write
     from analysis.page.files import csv_text, write_figures
     from analysis.page.html import html_page
@@ -36,14 +38,16 @@ def report(results: Path, out: Path | None = None) -> Path:
     out = results / "report.html" if out is None else out
     if out.suffix.lower() != ".html":
         raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
-    searches = read_searches(results)
-    evidence = _evidence(results, searches)
-    parts = sections(searches, evidence)
-    for name, frame in tables(searches, evidence).items():
-        write(out.with_name(f"{out.stem}_{name}.csv"), csv_text(frame))
-    write_figures(out.with_name(f"{out.stem}_figures"), parts)
-    write(out.with_suffix(".md"), markdown_page(TITLE, parts))
-    write(out, html_page(TITLE, parts))
+    # pandas takes texts out of Arrow's arrays one by one, which is slow in tables as small as these.
+    with pandas.option_context("mode.string_storage", "python"):
+        searches = read_searches(results)
+        evidence = _evidence(results, searches)
+        parts = sections(searches, evidence)
+        for name, frame in tables(searches, evidence).items():
+            write(out.with_name(f"{out.stem}_{name}.csv"), csv_text(frame))
+        write_figures(out.with_name(f"{out.stem}_figures"), parts)
+        write(out.with_suffix(".md"), markdown_page(TITLE, parts))
+        write(out, html_page(TITLE, parts))
     return out
 
 
