@@ -106,7 +106,7 @@ def _lay_out(figure: Figure, axes: Axes, legend: Legend | None) -> None:
     for side in sides:
         side.label.set_visible(False)
         side.set_label_coords(0, 0)  # Else a label's place is found anew, from all ticks.
-    ticks = Bbox.union([side.get_tightbbox(renderer) for side in sides])
+    ticks = Bbox.union([box for side in sides if (box := side.get_tightbbox(renderer))])
     left = 2 * PADDING + y_label.width + max(0.0, axes.bbox.x0 - ticks.x0)
     bottom = 2 * PADDING + x_label.height + max(0.0, axes.bbox.y0 - ticks.y0)
     right = width - PADDING - max(0.0, ticks.x1 - axes.bbox.x1)
@@ -117,9 +117,9 @@ def _lay_out(figure: Figure, axes: Axes, legend: Legend | None) -> None:
         (left / width, bottom / height, (right - left) / width, (top - bottom) / height)
     )
     places = ((left + right) / 2, PADDING), (PADDING, (bottom + top) / 2)
-    for side, (x, y) in zip(sides, places):
-        side.label.set_visible(True)
-        side.set_label_coords(x / width, y / height, figure.transFigure)
+    for axis, (x, y) in zip(sides, places):
+        axis.label.set_visible(True)
+        axis.set_label_coords(x / width, y / height, figure.transFigure)
 
 
 def mark_at_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:
