@@ -441,15 +441,14 @@ class Tracker:
 
     def _artifacts(self, parent: LoggedRun) -> None:
         """Log the files that have changed. A tag holds a digest of those that MLflow has."""
-        flat = artifacts.FLAT_DIGEST in parent.tags
-        tag = artifacts.FLAT_DIGEST if flat else artifacts.DIGEST
+        tag = artifacts.layout(parent.tags)
         files = artifacts.files(self.spec.folder)
         overall = artifacts.digest(files)
         if parent.tags.get(tag) == overall:
             return
         for path, digest in files.items():
             if (parent.id, path.name, digest) not in self.sent:
-                self.recorder.artifact(parent.id, path, artifacts.place(path, flat=flat))
+                self.recorder.artifact(parent.id, path, artifacts.place(path, tag))
                 self.sent.add((parent.id, path.name, digest))
         self._add(parent, {}, {tag: overall})
 
