@@ -168,6 +168,8 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
             else f" {labels[1]} is as good for practical purposes."
         )
     names = ", ".join(equal[:4]) + (f" and {len(equal) - 4} more" if len(equal) > 4 else "")
+    if not told:
+        return f"On these {split} sentences it cannot be told from {names}{corrected}.{settled}"
     return (
         f"On these {split} sentences it is told from {told} of {len(own)} others{corrected}; not"
         f" from {names}.{settled}"
