@@ -17,6 +17,7 @@ from search.spec import SearchSpec
 from search.trials import worker
 from search.trials.floors import Floors
 from search.trials.gpu_memory import measure_gpu_fraction
+from search.trials.tuner import Workers
 from search.trials.worker import Job
 
 
@@ -27,6 +28,7 @@ class Context:
     prepared: Prepared
     job: Job
     resources: Resources
+    workers: Workers
     floors: Floors
     facts: Mapping[str, Any]
     tags: Mapping[str, str]
@@ -86,7 +88,7 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
     names = [card.name for card in cards]
     kind = hardware(len(machine.nodes), cpus, machine.gpus, names, here=ours)
     known = facts(spec, prepared) | {"machine": kind}
-    return Context(prepared, job, fits, floors, known, tags)
+    return Context(prepared, job, fits, Workers(fits), floors, known, tags)
 
 
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:

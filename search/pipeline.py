@@ -166,7 +166,7 @@ def _run_trials(
                 rounds = ChoiceAndReport(spec, study, context.prepared)
                 then = RunsAfter(rounds, lambda: context.exam, progress)
             with polling(update, every=PROGRESS_SECONDS):
-                ending = run_trials(spec, study, job, room, stop, then)
+                ending = run_trials(spec, study, job, room, context.workers, stop, then)
             progress.update()
             if ending == Ending.INTERRUPTED:
                 if progress.runs is not None:  # They may have ended before the next update.

@@ -148,7 +148,7 @@ def run_all(
     # MLflow and the workers both take seconds to start: do it at the same time.
     connecting = ThreadPoolExecutor(1).submit(connect, _store(first), first.results)
     context = set_up(specs, prepared)
-    with closing(context.floors):
+    with closing(context.floors), closing(context.workers):
         if not (resume or auto):  # These may have recorded their floors.
             context.floors.start()
         try:

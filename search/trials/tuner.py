@@ -1,6 +1,10 @@
-"""Ray Tune over a study: trials in parallel, in warm workers, then the choice and report runs."""
+"""Ray Tune over studies: the trials, choice and report runs of all searches of a command.
+
+One run of Tune serves them all, so that a worker, whose imports take seconds, serves them all too.
+"""
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +14,7 @@ import ray
 from ray import tune
 from ray.tune.execution import class_cache
 
+from search.cluster.resources import Resources
 from search.cluster.room import Room
 from search.cluster.scratch import temporary_folder
 from search.cluster.workers import wait_for_workers
@@ -20,8 +25,9 @@ from search.trials import worker
 from search.trials.choice_and_report import ChoiceAndReport
 from search.trials.ending import Ending, ending_of
 from search.trials.ledger import Ledger
-from search.trials.ray_adapters import StudyScheduler, StudySearcher
+from search.trials.ray_adapters import Relay, StudyScheduler
 from search.trials.run_ledger import RunLedger, Watcher
+from search.trials.searcher import StudySearcher
 from search.trials.worker import Job
 
 # Tune gives its actors environment variables for other libraries. An environment of their own keeps
@@ -30,6 +36,10 @@ for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGAT
     variables.clear()
 
 NO_LIMIT = 10**6
+POLL_SECONDS = 0.2
+"""How often the main thread looks whether Tune still runs; in between it handles no signal."""
+CLOSE_SECONDS = 60.0
+"""How long the end waits for Tune to end its workers."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +52,56 @@ class RunsAfter:
     watcher: Watcher
 
 
+class Workers:
+    """The workers of a command's searches, in one run of Ray Tune, in a thread.
+
+    On a cluster of others, and on GPUs, which floors need as well, they end with each search.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self._relay: Relay | None = None
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def run(self, search: StudySearcher, stopped: Callable[[], bool]) -> None:
+        """Run a search until nothing is left, or until it stops. Raises what Tune raises."""
+        if self._thread is None:
+            wait_for_workers(stopped)
+            kept = self.resources.gpus == 0 and not self.resources.shared
+            self._relay = Relay(single=not kept)
+            self._thread = threading.Thread(target=self._tune, args=[self._relay], daemon=True)
+            self._thread.start()
+        assert self._relay is not None
+        self._relay.begin(search)
+        while not self._relay.wait(search, POLL_SECONDS) and self._thread.is_alive():
+            pass
+        if self._relay.single or not self._thread.is_alive():
+            self.close()
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """End the workers, with what they may be doing."""
+        if self._relay is not None and self._thread is not None:
+            self._relay.close()
+            self._thread.join(CLOSE_SECONDS)
+        self._relay = self._thread = None
+
+    def _tune(self, relay: Relay) -> None:
+        try:
+            with temporary_folder() as scratch:
+                _tuner(relay, self.resources, str(scratch)).fit()
+        except BaseException as error:
+            self._error = error
+
+
 def run_trials(
     spec: SearchSpec,
     study: optuna.Study,
     job: Job,
     room: Room,
+    workers: Workers,
     stop: Stop,
     then: RunsAfter | None = None,
 ) -> Ending:
@@ -60,12 +115,10 @@ def run_trials(
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
     runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
-    searcher = StudySearcher(ledger, room, runs)
+    searcher = StudySearcher(ledger, room, runs, ray.put(job), lambda: stop.trials_end)
     if not searcher.is_over:
-        wait_for_workers(lambda: stop.asked)
         ledger.start_clock()
-        with temporary_folder() as scratch:
-            _tuner(searcher, job, stop, str(scratch)).fit()
+        workers.run(searcher, lambda: stop.asked)
         if ledger.write_error is not None:
             raise ledger.write_error
         interrupt(study)
@@ -78,21 +131,19 @@ def run_trials(
     return searcher.ending or ending_of(ledger)
 
 
-def _tuner(searcher: StudySearcher, job: Job, stop: Stop, scratch: str) -> tune.Tuner:
+def _tuner(relay: Relay, resources: Resources, scratch: str) -> tune.Tuner:
     # Tune's handler would end trials in the middle of an epoch; ours lets them finish it.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     # Tune fixes its limits when it starts. The searcher's own follows the cluster.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(NO_LIMIT)
-    resources = searcher.room.resources
     trainable: Any = tune.with_resources(
-        tune.with_parameters(worker.trial, job=job),
-        {"cpu": resources.cpus, "gpu": resources.gpus},
+        worker.trial, {"cpu": resources.cpus, "gpu": resources.gpus}
     )
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=StudyScheduler(searcher, lambda: stop.trials_end),
+            search_alg=relay,
+            scheduler=StudyScheduler(relay),
             num_samples=-1,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,

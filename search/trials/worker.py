@@ -150,11 +150,12 @@ def free_memory() -> None:
     torch.cuda.empty_cache()
 
 
-def trial(params: dict[str, Any], job: Job) -> None:
+def trial(params: dict[str, Any]) -> None:
     """A trial of the search, or a choice or report run, as Ray Tune calls it.
 
-    `params`: the `config` and the `seed`. Choice and report runs also have `answers`: what `test`
-    needs after the model, in the object store, or None where the test split is not theirs.
+    `params`: the `config`, the `seed`, and the `job` in the object store. Choice and report runs
+    also have `answers`: what `test` needs after the model, in the object store, or None where the
+    test split is not theirs.
 
     An error is reported with its reason, and the worker stays warm. An error after which CUDA
     cannot be used in this process is raised, so that Tune replaces the worker.
@@ -162,7 +163,7 @@ def trial(params: dict[str, Any], job: Job) -> None:
     started = time.time()
     free_memory()
     try:
-        answers = _reported(params, job, started)
+        answers = _reported(params, ray.get(params["job"]), started)
     except Exception as error:
         worker_lost = cuda_is_lost(error)
         key = WORKER_LOST if worker_lost else FAILED

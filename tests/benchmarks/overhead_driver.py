@@ -18,12 +18,12 @@ from search.run import main
 from search.study import journal
 from search.terminal import progress
 from search.tracking import tracker as tracking
-from search.trials import ray_adapters as searcher
+from search.trials import ray_adapters, searcher
 
 PARTS: dict[str, tuple[Any, str]] = {
     "Ray Tune's loop": (TuneController, "step"),
     "ask": (searcher.StudySearcher, "suggest"),
-    "record a report": (searcher.StudyScheduler, "on_trial_result"),
+    "record a report": (ray_adapters.StudyScheduler, "on_trial_result"),
     "write the journal": (journal.Journal, "write"),
     "Ray Tune's own records": (TuneController, "checkpoint"),
     "MLflow": (tracking.Tracker, "sync"),

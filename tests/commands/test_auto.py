@@ -1,10 +1,12 @@
 """`--regime auto` as a user runs it: one budget of trials over all regimes."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from search.request import searched_by_auto
@@ -29,13 +31,9 @@ def trials_of(inputs: Inputs) -> dict[str, int]:
     return counts
 
 
-def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: Inputs) -> None:
-    command = [
-        *f"search.run --regime auto --name mine --trials {BUDGET} --epochs 1".split(),
-        *["--confirm", "1x1", "--report-seeds", "1"],
-        *inputs.sources,
-    ]
-    process = subprocess.Popen(
+def started(command: list[str]) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    return subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env=os.environ,
@@ -43,6 +41,26 @@ def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: 
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def workers_of(process: subprocess.Popen[str]) -> set[int]:
+    """The process ids of its workers that run trials now."""
+    found = set()
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if child.name().startswith("ray::ImplicitFu"):
+                    found.add(child.pid)
+    return found
+
+
+def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: Inputs) -> None:
+    command = [
+        *f"search.run --regime auto --name mine --trials {BUDGET} --epochs 1".split(),
+        *["--confirm", "1x1", "--report-seeds", "1", "--max-concurrent", "2"],
+        *inputs.sources,
+    ]
+    process = started(command)
     wait_for(lambda: sum(trials_of(inputs).values()) >= 2, 600)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=600)
@@ -50,11 +68,16 @@ def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: 
     assert "Continue with: the same command and --name mine" in out
     assert 2 <= sum(trials_of(inputs).values()) < BUDGET
 
-    done = run(*command)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process, workers = started(command), set[int]()
+    while process.poll() is None:
+        workers |= workers_of(process)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            out, _ = process.communicate(timeout=0.5)
+    assert process.returncode == 0, out
+    assert len(workers) <= 2, "each serves all the searches"
     ran = trials_of(inputs)
     assert ran.keys() == set(searched_by_auto()) and sum(ran.values()) == BUDGET
-    assert done.stdout.count(": dropped after ") == len(ran) - 1
+    assert out.count(": dropped after ") == len(ran) - 1
     winners = {
         regime
         for regime in ran
@@ -62,7 +85,7 @@ def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: 
     }
     assert len(winners) == 1
     (winner,) = winners
-    assert f"search.export mine-{winner} " in done.stdout
+    assert f"search.export mine-{winner} " in out
 
     again = run(*command)
     assert again.returncode == 0, again.stdout + again.stderr

@@ -215,30 +215,22 @@ def kill_driver(search: RunningSearch) -> None:
     assert search_folders(search.temporary)
 
 
-Failures = Sequence[Callable[[RunningSearch], None]]
-
-
-@pytest.mark.parametrize(
-    "failures",
-    [
-        pytest.param((interrupt,), id="few"),
-        pytest.param(
-            (kill_driver, terminate, interrupt_twice, fill_disk, kill_raylet),
-            id="more",
-            marks=pytest.mark.soak,
-        ),
-    ],
+FAILURES: Sequence[Callable[[RunningSearch], None]] = (
+    interrupt,
+    kill_driver,
+    terminate,
+    interrupt_twice,
+    fill_disk,
+    kill_raylet,
 )
+
+
+@pytest.mark.soak
 def test_a_search_that_fails_again_and_again_ends_as_the_undisturbed_one(
-    failures: Failures,
-    results: Path,
-    flags: list[str],
-    temporary: Path,
-    undisturbed: Outcome,
-    request: pytest.FixtureRequest,
+    results: Path, flags: list[str], temporary: Path, undisturbed: Outcome
 ) -> None:
     """Each process resumes what the last one left. In the last, a worker is killed as well."""
-    folder = results / f"attacked-{request.node.callspec.id}"
+    folder = results / "attacked"
     search = RunningSearch(["--name", folder.name, *flags], folder, temporary)
     search.wait_for_epochs(1)
     check_workers_are_reused(search)
@@ -246,8 +238,8 @@ def test_a_search_that_fails_again_and_again_ends_as_the_undisturbed_one(
     check_cannot_be_resumed(search)
     completed: Outcome = []
     # Trials complete before the last failure, and others are left after it.
-    between = TRIALS * EPOCHS // (len(failures) + 2)
-    for failure in failures:
+    between = TRIALS * EPOCHS // (len(FAILURES) + 2)
+    for failure in FAILURES:
         failure(search.wait_for_epochs(between))
         completed = [trial for trial in outcome(folder) if trial[1] == "COMPLETE"]
         assert all(trial in undisturbed for trial in completed), failure.__name__

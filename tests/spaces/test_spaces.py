@@ -39,7 +39,7 @@ APPLIES: dict[str, Callable[[dict[str, Any]], bool]] = {
 """When a conditional field applies."""
 CONSTANTS = {
     **{regime: {"classifier": "ridge"} for regime in ("supcon", "simclr", "simclr_crop")},
-    **{regime: {"optimizer": "adamw"} for regime in ("lp_ft", "proto")},
+    **{regime: {"optimizer": "adamw"} for regime in ("lora", "lp_ft", "proto")},
 }
 """What a space sets to a constant."""
 

@@ -16,6 +16,8 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from ray.tune import PlacementGroupFactory
+from ray.tune.utils.object_cache import _ObjectCache
 
 import spaces
 import trainables
@@ -28,7 +30,8 @@ from search.study.configuration import configuration, point_parameters
 from search.study.journal import MORE, repair
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
-from search.trials.ray_adapters import StudyScheduler, StudySearcher
+from search.trials.ray_adapters import Relay, StudyScheduler
+from search.trials.searcher import StudySearcher
 from tests import tiny
 from tests.processes import run
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
@@ -186,11 +189,15 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     ledger = resumed(made)
     ledger.ask("a")
     room = Room(Resources(cpus=1, gpus=0, slots=1))
-    scheduler = StudyScheduler(StudySearcher(ledger, room))
-    scheduler.started["a"] = -1e9
-    overdue: Any = SimpleNamespace(trial_id="a", status="RUNNING")
+    search, relay = StudySearcher(ledger, room), Relay(single=True)
+    search.started["a"] = -1e9
+    relay.begin(search)
+    overdue: Any = SimpleNamespace(
+        trial_id="a", status="RUNNING", placement_group_factory=PlacementGroupFactory([{"CPU": 1}])
+    )
+    tune = SimpleNamespace(get_live_trials=lambda: [overdue], _actor_cache=_ObjectCache())
     with full_disk(made.folder / studies.JOURNAL):
-        scheduler.choose_trial_to_run(SimpleNamespace(get_live_trials=lambda: [overdue]))
+        StudyScheduler(relay).choose_trial_to_run(tune)
     assert isinstance(ledger.write_error, OSError) and ledger.stopping
 
 

@@ -21,8 +21,8 @@ from search.trials import worker
 from search.trials.choice_and_report import ChoiceAndReport, Round, Run
 from search.trials.ending import Ending
 from search.trials.faults import MAX_NODE_LOSSES, Fault
-from search.trials.ray_adapters import StudySearcher
 from search.trials.run_ledger import RunLedger
+from search.trials.searcher import StudySearcher
 from tests import tiny
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
@@ -92,7 +92,7 @@ class Search:
         for epoch in range(1, 4):
             assert owner.report(ray_id, {**report(other, epoch), "done": False})
         owner.report(ray_id, {FINISHED: self.answers(params)})
-        self.searcher.on_trial_complete(ray_id)
+        self.searcher.ended(ray_id)
 
     def answers(self, params: dict[str, Any]) -> worker.Answers | None:
         if "answers" not in params:
@@ -130,7 +130,7 @@ def whole(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Searc
 
 def test_runs_follow_the_trials_and_only_report_runs_get_the_test_split(whole: Search) -> None:
     trials, choice, reports = whole.asked[:4], whole.asked[4:10], whole.asked[10:]
-    assert all(set(params) == {"trial", "config", "seed"} for params in trials)
+    assert all(set(params) == {"trial", "config", "seed", "job"} for params in trials)
     assert {params["seed"] for params in trials} == {0}
     assert [params["answers"] for params in choice] == [None] * 6
     assert {params["seed"] for params in choice} == {1, 2}
@@ -261,7 +261,7 @@ def test_the_time_budget_ends_the_trials_only(prepared: Prepared, tmp_path: Path
     ray_id, _ = search.ask()
     search.ledger.trials_end = 0.0
     assert search.ask()[1] is None  # Until the one that runs has ended.
-    search.searcher.on_trial_complete(ray_id)
+    search.searcher.ended(ray_id)
     seeds = [params["seed"] for params in search.steps()]
     assert seeds == [1, 1000, 1001, 1002] and search.searcher.ending == Ending.TIME
     assert len(studies.trials(search.ledger.study)) == 1
