@@ -1,39 +1,21 @@
 """The files of a search's folder as artifacts: the report first, the others in folders by kind."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+FLAT_DIGEST, DIGEST = "regimen.artifacts", "regimen.artifacts_digest"
+"""Tags with a digest of the files that MLflow has. The first is of early versions, whose files all
+lay beside each other; their runs keep that order."""
 FIGURES = "report_figures/*.svg"
-KINDS = (".html", ".csv", ".json", ".md", ".yaml", ".svg")
-NEWEST = "regimen.artifact_digest"
-LAYOUTS: dict[str, dict[str, str]] = {
-    "regimen.artifacts": {".svg": "figures"},
-    "regimen.artifacts_digest": {
-        ".svg": "figures",
-        ".csv": "tables",
-        "table.md": "tables",
-        ".json": "search",
-        ".md": "search",
-        ".yaml": "recipe",
-    },
-    NEWEST: {
-        ".svg": "report_figures",
-        ".csv": "tables",
-        "table.md": "tables",
-        ".json": "search",
-        ".md": "search",
-        ".yaml": "search",
-    },
-}
-"""Folders of artifacts by a file's name or ending, and the tag with a digest of the files that
-MLflow has. A run keeps the layout that it began with: the first two are those of earlier versions.
-MLflow's UI sorts by name, so the newest has no folder before `report.html`."""
+FOLDERS = {".csv": "tables", ".json": "search", ".md": "search", ".yaml": "recipe"}
+"""Folders of artifacts by the ending of their names; the report stands above them."""
+MORE_TABLES = ("table.md",)
 
 
 def files(folder: Path) -> dict[Path, str]:
     """The files to log, each with its SHA-256."""
-    paths = [path for path in folder.iterdir() if path.suffix in KINDS]
+    paths = [path for path in folder.iterdir() if path.suffix in (".html", *FOLDERS)]
     paths = sorted([*paths, *folder.glob(FIGURES)])
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
@@ -44,12 +26,10 @@ def digest(found: Mapping[Path, str]) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()[:32]
 
 
-def layout(tags: Collection[str]) -> str:
-    """The layout that a run has, given its tags: a key of `LAYOUTS`."""
-    return next((tag for tag in LAYOUTS if tag in tags), NEWEST)
-
-
-def place(path: Path, layout: str) -> str | None:
+def place(path: Path, *, flat: bool) -> str | None:
     """The folder of artifacts that a file belongs to; None: above all folders."""
-    folders = LAYOUTS[layout]
-    return folders.get(path.name, folders.get(path.suffix))
+    if path.suffix == ".svg":
+        return "figures"
+    if flat:
+        return None
+    return "tables" if path.name in MORE_TABLES else FOLDERS.get(path.suffix)

@@ -34,6 +34,7 @@ from trainables.parts.quote import reason
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 STATE_TAG, ENDED_TAG = "regimen.state", "regimen.trials_ended"
+REPORT = "report.html"
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
 CLOSE_SECONDS = 2.0
@@ -432,6 +433,10 @@ class Tracker:
             **test_metrics([asdict(run) for run in summary.test]),
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])
+        if note and (self.spec.folder / REPORT).exists():
+            # MLflow's UI lists artifacts behind their folders; this is one click.
+            link = views.artifact(self.recorder.experiment, parent.id, REPORT)
+            note = f"[The report]({link})\n\n{note}"
         tags = {"mlflow.note.content": note} if note else {}
         if confirmed:
             name = f"{self.spec.name} · {percent(metrics['confirmed_accuracy'] or 0.0)} confirmed"
@@ -441,14 +446,15 @@ class Tracker:
 
     def _artifacts(self, parent: LoggedRun) -> None:
         """Log the files that have changed. A tag holds a digest of those that MLflow has."""
-        tag = artifacts.layout(parent.tags)
+        flat = artifacts.FLAT_DIGEST in parent.tags
+        tag = artifacts.FLAT_DIGEST if flat else artifacts.DIGEST
         files = artifacts.files(self.spec.folder)
         overall = artifacts.digest(files)
         if parent.tags.get(tag) == overall:
             return
         for path, digest in files.items():
             if (parent.id, path.name, digest) not in self.sent:
-                self.recorder.artifact(parent.id, path, artifacts.place(path, tag))
+                self.recorder.artifact(parent.id, path, artifacts.place(path, flat=flat))
                 self.sent.add((parent.id, path.name, digest))
         self._add(parent, {}, {tag: overall})
 

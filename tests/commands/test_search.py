@@ -119,16 +119,19 @@ def test_mlflow_has_the_data_set_and_the_files_of_the_search(
     (used,) = parent.inputs.dataset_inputs
     assert used.dataset.digest == parent.data.tags["data_fingerprint"]
     assert "174 train, 57 validation, 57 test" in used.dataset.profile
+    link = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts"
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith(f"[The report]({link}/report.html)\n\n| regime |")
     top = [item.path for item in client.list_artifacts(parent.info.run_id)]
-    assert top == ["report.html", "report_figures", "search", "tables"]
+    assert top == ["figures", "recipe", "report.html", "search", "tables"]
     artifacts = {
         item.path for folder in top for item in client.list_artifacts(parent.info.run_id, folder)
     }
-    files = "search/best.yaml tables/trials.csv tables/epochs.csv tables/table.md search/space.md"
+    files = "recipe/best.yaml tables/trials.csv tables/epochs.csv tables/table.md search/space.md"
     assert {*files.split(), "search/spec.json", "search/summary.json"} <= artifacts
-    figures = {item.path for item in client.list_artifacts(parent.info.run_id, "report_figures")}
+    figures = {item.path for item in client.list_artifacts(parent.info.run_id, "figures")}
     written = (searched.folder / "report_figures").iterdir()
-    assert figures == {f"report_figures/{path.name}" for path in written} and len(figures) > 10
+    assert figures == {f"figures/{path.name}" for path in written} and len(figures) > 10
 
 
 def test_mlflow_has_test_scores_of_the_reported_runs_only(client: mlflow.MlflowClient) -> None:
@@ -298,7 +301,7 @@ def test_a_search_logs_to_the_named_mlflow_server_and_grows(
     runs = {run.info.run_id: run.data.tags["regimen.kind"] for run in runs_of(client, "grows")}
     assert sorted(runs.values()) == ["floor"] * 3 + ["search"] + ["trial"] * 6
     parent = next(run_id for run_id, kind in runs.items() if kind == "search")
-    assert "report.html" in {item.path for item in client.list_artifacts(parent)}
+    assert "recipe" in {item.path for item in client.list_artifacts(parent)}
 
 
 FAILS_ON_OTHER_SEEDS = """    if config.draw > 1 and seed > 0 or seed == 1001:

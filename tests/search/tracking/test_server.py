@@ -218,7 +218,7 @@ def test_a_search_whose_server_is_away_for_a_while(
         (parent,) = [
             one for one, found in before.items() if found["tags"]["regimen.kind"] == "search"
         ]
-        assert "report.html" in {item.path for item in client.list_artifacts(parent)}
+        assert "recipe" in {item.path for item in client.list_artifacts(parent)}
         assert json.loads((folder / "summary.json").read_text())["confirmed_accuracy"]
     finally:
         process.kill()
