@@ -10,6 +10,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import matplotlib
@@ -94,13 +95,19 @@ def _legend(figure: Figure, axes: Axes) -> Legend | None:
     return figure.legend(handles, labels, loc="upper left", ncols=columns, borderaxespad=0.2)
 
 
+@cache
+def _ruler() -> RendererAgg:
+    """Measures texts. matplotlib keeps what a renderer has measured, so all figures share one."""
+    return RendererAgg(1, 1, POINTS_PER_INCH)
+
+
 def _lay_out(figure: Figure, axes: Axes, legend: Legend | None) -> None:
     """Give the axes the room that the texts around them leave, and their labels the edges.
 
     matplotlib's constrained layout measures all ticks eight times, which takes longer than drawing.
     """
     width, height = figure.bbox.size
-    renderer = RendererAgg(width, height, figure.dpi)
+    renderer = _ruler()
     sides = (axes.xaxis, axes.yaxis)
     x_label, y_label = (side.label.get_window_extent(renderer) for side in sides)
     for side in sides:
