@@ -1,7 +1,9 @@
 """What the runs of all searches say together: intervals of means, and differences between them.
 
 Every ± of a search in table, report and MLflow comes from here. A mean has two intervals: on the
-sentences it was measured on, where only the seed changes, and on new sentences.
+sentences it was measured on, where only the seed changes, and on new sentences. All is about the
+searches' metric. Which sentences are right tells about the accuracy alone, so macro-F1 is not
+compared sentence by sentence.
 """
 
 import math
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.intervals import Interval
+from analysis.metric import Metric
 from analysis.read.correct import Correct
 from analysis.read.folder import read_outcomes
 from analysis.read.summary import Summary
@@ -29,6 +32,7 @@ class _Pool:
     """What runs must have in common to share a spread."""
 
     split: Split
+    metric: Metric
     sentences: int | None
     data: str
     model: str
@@ -37,7 +41,7 @@ class _Pool:
 
 @dataclass(frozen=True)
 class Difference:
-    """One mean accuracy minus another, as fractions, with its 95 % intervals."""
+    """One mean score minus another, as fractions, with its 95 % intervals."""
 
     value: float
     half_width: float
@@ -101,7 +105,7 @@ class Evidence:
         return self._spreads.get(_pool(summary, split)) or Spread.of([], PRIORS[split])
 
     def mean(self, summary: Summary, split: Split) -> Interval:
-        """The mean accuracy of a search's report runs; NaN with n=0 if it has none."""
+        """The mean score of a search's report runs; NaN with n=0 if it has none."""
         values = reported(summary, split)
         if not values:
             return Interval(math.nan, None, 0)
@@ -146,13 +150,15 @@ class Evidence:
     def difference(
         self, first: Summary, second: Summary, split: Split, pairs: int = 1
     ) -> Difference:
-        """One search's mean accuracy minus another's. Raises ValueError unless both have runs on
-        the split.
+        """One search's mean score minus another's. Raises ValueError unless both have runs on the
+        split, and one metric.
 
         `pairs`: how many such differences are looked at, for the number of seeds. On new sentences
         they are compared sentence by sentence if both are known to have met the same ones, else as
         if they were independent: an upper bound.
         """
+        if first.metric != second.metric:
+            raise ValueError("a difference needs scores by one metric")
         pair = (first, second)
         values = [reported(search, split) for search in pair]
         if not all(values):
@@ -180,7 +186,9 @@ class Evidence:
         `bits`: which sentences either side's runs got right, as for `difference`. `fixed`: the
         others are a classifier that every seed makes alike, such as a floor.
         """
-        size = _size(summary, split) or UNKNOWN_SIZE
+        if summary.metric != "accuracy":
+            bits = (None, None)
+        size = _effective_size(summary, split)
         sides = (
             Runs(tuple(ours), size, summary.same_on_every_seed),
             Runs(tuple(theirs), size, fixed or summary.same_on_every_seed),
@@ -189,14 +197,16 @@ class Evidence:
 
     def _bits(self, summary: Summary, split: Split, runs: int) -> Bits | None:
         """Which sentences a search's report runs got right; None where that is not recorded for
-        all."""
+        all, or does not tell about the metric."""
+        if summary.metric != "accuracy":
+            return None
         bits = self._correct.get(summary.name, {}).get(split)
         return bits if bits is not None and len(bits) == runs > 1 else None
 
 
 def reported(summary: Summary, split: Split) -> tuple[float, ...]:
-    """The accuracies of a search's report runs on a split."""
-    return tuple(summary.test_accuracies) if split == "test" else summary.confirmed_accuracy
+    """The scores of a search's report runs on a split."""
+    return summary.test_scores if split == "test" else summary.confirmed_scores
 
 
 def _difference(
@@ -222,21 +232,27 @@ def _difference(
 
 
 def _recipes(summary: Summary, split: Split) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """The runs that tell about the spread: for each recipe a name and its accuracies.
+    """The runs that tell about the spread: for each recipe a name and its scores.
 
     Runs that chose the winner have another mean than those that are reported, so they count as
     another recipe.
     """
     yield "report", reported(summary, split)
     if split == "validation":
-        for trial, accuracies in summary.choice_runs.items():
+        for trial, scores in summary.choice_run_scores.items():
             # In earlier versions these are the reported runs.
             if not (summary.selected_on_reported_runs and trial == str(summary.winner_trial)):
-                yield trial, accuracies
+                yield trial, scores
 
 
 def _runs(summary: Summary, split: Split, values: tuple[float, ...]) -> Runs:
-    return Runs(values, _size(summary, split) or UNKNOWN_SIZE, summary.same_on_every_seed)
+    return Runs(values, _effective_size(summary, split), summary.same_on_every_seed)
+
+
+def _effective_size(summary: Summary, split: Split) -> float:
+    """How many sentences the sampling variance of a score rests on."""
+    size = _size(summary, split) or UNKNOWN_SIZE
+    return size if summary.metric == "accuracy" else summary.macro_f1_sentences.get(split, size)
 
 
 def _size(summary: Summary, split: Split) -> int | None:
@@ -244,7 +260,8 @@ def _size(summary: Summary, split: Split) -> int | None:
 
 
 def _pool(summary: Summary, split: Split) -> _Pool:
-    return _Pool(split, _size(summary, split), summary.data, summary.model, summary.epochs)
+    size = _size(summary, split)
+    return _Pool(split, summary.metric, size, summary.data, summary.model, summary.epochs)
 
 
 def _same_sentences(first: Summary, second: Summary, split: Split) -> bool:

@@ -1,7 +1,7 @@
 """How early can a trial be judged? `python -m analysis.rungs RESULTS/NAME`.
 
-Prints a row per epoch of a search without pruning: Spearman's rank correlation of the accuracy then
-with the final one, over all completed trials and over their better half; the accuracy that pruning
+Prints a row per epoch of a search without pruning: Spearman's rank correlation of the score then
+with the final one, over all completed trials and over their better half; the score that pruning
 two thirds of the trials at that epoch would have lost; and the number of trials.
 """
 

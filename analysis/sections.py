@@ -9,6 +9,7 @@ from analysis.comparison.rows import best_first, label, ordered
 from analysis.data import section as data
 from analysis.evidence import Evidence
 from analysis.hyperparameters import section as hyperparameters
+from analysis.metric import percent_of, prefix
 from analysis.mistakes import section as mistakes
 from analysis.page.blocks import Block, Details, Paragraph, Section
 from analysis.read.folder import Search
@@ -64,13 +65,13 @@ def _search(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
 
 
 def _hint(search: Search, evidence: Evidence) -> str:
-    """A search's accuracy, and how many trials it took."""
+    """A search's score, and how many trials it took."""
     summary = search.summary
     mean = evidence.mean(summary, "validation")
     if mean.n:
-        said = f"{mean.percent} on validation"
-    elif summary.best_validation_accuracy is not None:
-        said = f"{100 * summary.best_validation_accuracy:.1f} % on validation, not confirmed"
+        said = f"{prefix(summary.metric)}{mean.percent} on validation"
+    elif summary.best_score is not None:
+        said = f"{percent_of(summary.best_score, summary.metric)} on validation, not confirmed"
     else:
         said = "no trial completed"
     return f"{said}; {len(search.trials)} trials"

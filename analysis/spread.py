@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import gammaln, stdtr, stdtrit
 
+from analysis.metric import Metric
+
 PRIORS = {"validation": 0.2, "test": 0.6}
 """The dispersion by split, where a folder has few runs: that of recorded searches (see LOG.md). On
 validation it is lower, because a run's accuracy there is that of its best epoch."""
@@ -44,11 +46,11 @@ Bits = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Runs:
-    """A recipe's accuracies on a split, one per seed, as fractions."""
+    """A recipe's scores on a split, one per seed, as fractions: accuracies or macro-F1."""
 
     values: tuple[float, ...]
-    sentences: int
-    """Number of sentences in the split."""
+    sentences: float
+    """Number of sentences in the split; for macro-F1, its `effective_sentences`."""
     deterministic: bool = False
     """Whether every seed gives the same model."""
 
@@ -73,13 +75,27 @@ class Runs:
         return sampling_variance(self.mean, self.sentences)
 
 
-def sampling_variance(accuracy: float, sentences: int) -> float:
+def sampling_variance(accuracy: float, sentences: float) -> float:
     """m (1 - m) / N: how much a run's accuracy varies over draws of N sentences.
 
     One right and one wrong sentence are added, so that it is above 0 for an accuracy of 0 or 1.
     """
     share = (accuracy * sentences + 1) / (sentences + 2)
     return share * (1 - share) / sentences
+
+
+def effective_sentences(labels: NDArray[np.int64], metric: Metric) -> float:
+    """The sentences of a split (N,) for which `sampling_variance` holds.
+
+    Macro-F1 is a mean over K labels, of which one with n sentences varies about as m (1 - m) / n.
+    So it varies as on K² / Σ 1/n sentences: N if all labels are as frequent, fewer if some are
+    rare.
+    """
+    if metric == "accuracy":
+        return len(labels)
+    counts = np.bincount(labels)
+    counts = counts[counts > 0]
+    return float(len(counts) ** 2 / (1 / counts).sum())
 
 
 def sentence_variance(ours: Bits, theirs: Bits | None = None) -> float:

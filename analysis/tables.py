@@ -7,13 +7,14 @@ import pandas
 from analysis.budget.numbers import expected_best
 from analysis.budget.rungs import COLUMNS, MIN_TRIALS, rungs
 from analysis.comparison.floors import floor_rows
-from analysis.comparison.numbers import numbers
+from analysis.comparison.numbers import numbers, records
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import label, ordered
 from analysis.evidence import Evidence
 from analysis.hyperparameters.numbers import edges, placed
 from analysis.mistakes import numbers as mistakes
 from analysis.read.folder import Search
+from analysis.read.scores import named
 from analysis.read.summary import Summary
 from analysis.trials.numbers import best_so_far
 
@@ -66,7 +67,8 @@ def _comparison(summaries: Sequence[Summary], evidence: Evidence) -> pandas.Data
     """A row per search, then a row per floor."""
     rows = numbers(summaries, evidence)
     beneath = floor_rows(ordered(summaries))
-    return pandas.DataFrame([*rows.to_dict("records"), *beneath], columns=rows.columns)
+    frame = pandas.DataFrame([*rows.to_dict("records"), *beneath], columns=rows.columns)
+    return records(frame, summaries[0].metric)
 
 
 def _stacked(
@@ -74,5 +76,6 @@ def _stacked(
 ) -> pandas.DataFrame:
     """The rows of all searches, with the search's name in the first column."""
     names = [search.spec["name"] for search in searches]
-    stacked = pandas.concat(map(table, searches), keys=names, names=["search"])
+    frames = [named(table(search), search.summary.metric) for search in searches]
+    stacked = pandas.concat(frames, keys=names, names=["search"])
     return stacked.reset_index("search").reset_index(drop=True).convert_dtypes()

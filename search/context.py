@@ -8,6 +8,8 @@ from typing import Any
 import ray
 
 from analysis import paper
+from analysis.metric import WORDS
+from analysis.spread import effective_sentences
 from search.cluster.preflight import preflight
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.watchdog import is_ours
@@ -93,12 +95,20 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
 
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
     """What the comparison table needs to know about data and model."""
+    why_not = prepared.why_not_comparable
+    if why_not is None and spec.metric != "accuracy":
+        why_not = f"its metric is {WORDS[spec.metric]}, and the paper has the accuracy only"
     return {
         "encoder_is_papers": spec.model == paper.ENCODER,
-        "comparable": prepared.why_not_comparable is None,
-        "why_not": prepared.why_not_comparable,
+        "comparable": why_not is None,
+        "why_not": why_not,
         "test_size": None if prepared.test is None else len(prepared.test),
         "validation_size": len(prepared.data.validation),
+        "macro_f1_sentences": {
+            name: effective_sentences(split.labels, "macro_f1")
+            for name, split in (("validation", prepared.data.validation), ("test", prepared.test))
+            if split is not None
+        },
         "rows": {name: len(split) for name, split in prepared.corpus.splits.items()},
         "versions": versions(),
         "commit": commit(),

@@ -69,6 +69,12 @@ def count_or_auto(text: str) -> int | str:
         raise ValueError(f"auto or a whole number, at least 1; got {quoted(text)}") from None
 
 
+def int_or_auto(text: str) -> int | None:
+    """A whole number above 0, or None for `auto`."""
+    count = count_or_auto(text)
+    return None if isinstance(count, str) else count
+
+
 def seconds(text: str) -> float:
     """A duration in seconds: `90s`, `30m`, `2h`, `1d`, or seconds without a unit."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd]?)", text)

@@ -16,7 +16,7 @@ from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
 from trainables.parts.data.label_words import label_words
 from trainables.parts.data.reading import Reading
-from trainables.parts.data.tokens import Data, Tokens, tokenise
+from trainables.parts.data.tokens import Data, Metric, Tokens, tokenise
 from trainables.parts.model import loading
 from trainables.parts.model.encoder import Precision
 from trainables.parts.model.pretrained import Pretrained
@@ -120,10 +120,12 @@ def prepare(
     model: str,
     *,
     max_tokens: int = 64,
+    metric: Metric = "accuracy",
     corpus: Corpus | None = None,
     **reading: Unpack[Reading],
 ) -> Prepared:
-    """Read, check, load and tokenise. `corpus`: what was read of the data already.
+    """Read, check, load and tokenise. `metric`: what validation judges by. `corpus`: what was read
+    of the data already.
 
     Raises ValueError in one line if data or model are invalid.
     """
@@ -154,7 +156,7 @@ def prepare(
         pretrained,
         small,
         vocabulary,
-        Data(train, validation, corpus.labels, names=names),
+        Data(train, validation, corpus.labels, names=names, metric=metric),
         tokens.get("test"),
         {
             name: tokenise(texts, [0] * len(texts), tokenizer, limit)[0]

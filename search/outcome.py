@@ -35,7 +35,7 @@ class Outcome:
 
     @cached_property
     def trials(self) -> pandas.DataFrame:
-        """A row per trial: its state, best validation accuracy, and fields as `config.*`."""
+        """A row per trial: its state, best scores on validation, and fields as `config.*`."""
         return pandas.read_csv(self.spec.folder / "trials.csv").set_index("number")
 
     @cached_property

@@ -202,7 +202,8 @@ def _take_floors(
         if not floors.collect(within, check):
             return False
         records.FLOORS.write(study, floors.found)
-    plan.print_floors(console, records.FLOORS.read(study), floors.failures)
+    metric = floors.prepared.data.metric
+    plan.print_floors(console, records.FLOORS.read(study), floors.failures, metric)
     return True
 
 
@@ -225,8 +226,10 @@ def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -
         "precision": context.job.precision,
         "threads": context.job.threads,
         "device": context.job.device,
+        "metric": spec.metric,
     }
-    then = records.CONDITIONS.read(study) or now
+    # Journals of earlier versions name no metric.
+    then = {"metric": "accuracy", **(records.CONDITIONS.read(study) or now)}
     for name in now:
         if then[name] != now[name]:
             raise ValueError(

@@ -8,6 +8,8 @@ MAX_CHOICE_SEEDS = 999
 """At most this many seeds choose the winner. It is also the distance from the search's seed to the
 first reported seed, less one."""
 MAX_REPORT_SEEDS = 1000
+AUTO_REPORT_SEEDS = (4, 6, 8)
+"""How many seeds report with `auto`, one count after the other until the interval is narrow."""
 
 
 def choice_seeds(seed: int, count: int) -> range:
@@ -15,6 +17,11 @@ def choice_seeds(seed: int, count: int) -> range:
     if not 1 <= count <= MAX_CHOICE_SEEDS:
         raise ValueError(f"the choice must have from 1 to {MAX_CHOICE_SEEDS} seeds; got {count}")
     return range(seed + 1, seed + 1 + count)
+
+
+def report_counts(asked: int | None) -> tuple[int, ...]:
+    """On how many seeds the winner reports, ascending; after each count the interval decides."""
+    return AUTO_REPORT_SEEDS if asked is None else (asked,)
 
 
 def report_seeds(seed: int, count: int) -> range:

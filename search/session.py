@@ -124,7 +124,14 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Ou
 
 def load_inputs(spec: SearchSpec, corpus: Corpus | None = None) -> Prepared:
     """The data and model of a search, read, checked and tokenised; `corpus`: the data if read."""
-    return prepare(spec.data, spec.model, max_tokens=spec.max_tokens, corpus=corpus, **spec.reading)
+    return prepare(
+        spec.data,
+        spec.model,
+        max_tokens=spec.max_tokens,
+        metric=spec.metric,
+        corpus=corpus,
+        **spec.reading,
+    )
 
 
 def run_all(
@@ -185,7 +192,7 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     ranked = [outcome for outcome in earlier if outcome.summary.best_trial is not None]
     if not ranked:
         return spec
-    best = max(ranked, key=lambda outcome: outcome.summary.selection_accuracy)
+    best = max(ranked, key=lambda outcome: outcome.summary.selection_score)
     found = best_configuration(read_study(best.spec.folder))
     return replace(spec, warm_start=shared_parameters(spec, found))
 
@@ -231,7 +238,7 @@ def _print_outcomes(
         return NO_RESULT
     # Of the searches of --regime auto, only the last was not given up.
     candidates = ranked[-1:] if asked.auto is not None else ranked
-    best = max(candidates, key=lambda outcome: outcome.summary.selection_accuracy)
+    best = max(candidates, key=lambda outcome: outcome.summary.selection_score)
     spec = best.spec
     console.print("next:")
     report = spec.folder if len(outcomes) == 1 else spec.folder.parent

@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 
 import spaces
 import trainables
-from search.flag import OnResume, count_or_auto, flag, flag_of, float_or_auto, positive_int, seconds
+from analysis.metric import Metric
+from search.flag import (
+    OnResume,
+    count_or_auto,
+    flag,
+    flag_of,
+    float_or_auto,
+    int_or_auto,
+    positive_int,
+    seconds,
+)
 from search.folders import require, results_folder, valid_name
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
@@ -36,6 +46,9 @@ class SearchSpec:
     """The training regime to search."""
     trials: Count = flag(50, metavar="N")
     """Number of configurations to try."""
+    metric: Metric = flag("accuracy", on_resume="fixed")
+    """The score on validation by which epochs and trials are compared, pruned and chosen. macro_f1:
+    the mean F1 of the labels, to which rare ones count as much as frequent ones."""
     data: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -112,7 +125,7 @@ class SearchSpec:
         None, metavar="auto|N", unset="no early end", parse=count_or_auto
     )
     """End the search when so many trials in a row were no better than the best before them; auto:
-    when ten more are expected to raise the best accuracy by less than 0.2 points, but not before
+    when ten more are expected to raise the best score by less than 0.2 points, but not before
     20 trials have finished."""
     stop_within: float | None = flag(None, metavar="25s", unset="no limit", parse=seconds)
     """Time in which the search ends after Ctrl-C or SIGTERM. Trials may use the first 40 % of it to
@@ -131,9 +144,10 @@ class SearchSpec:
     confirm_seeds: Count | None = flag(None, hidden=True)
     """Seeds on which each of them is run again. These scores, with the search's own, choose the
     winner. None: as many as it takes to tell them apart (`search.race`)."""
-    report_seeds: int = flag(3, metavar="N")
+    report_seeds: int | None = flag(None, metavar="auto|N", unset="auto", parse=int_or_auto)
     """Train and test the winner on N further seeds, which chose nothing; these scores are the ones
-    reported."""
+    reported. auto: on 4, then on 2 more, and on 2 more, until the 95 % interval of their mean is at
+    most 1.5 points to either side."""
     fix: dict[str, Any] = flag(default_factory=dict, on_resume="fixed", hidden=True)
     """Hyperparameters that keep the given value and are not searched."""
     warm_start: dict[str, Any] = flag(default_factory=dict, on_resume="fixed", hidden=True)
@@ -179,8 +193,8 @@ class SearchSpec:
         require(self.confirm_top >= 0, "confirm_top", "at least 0", self.confirm_top)
         seeds = self.confirm_seeds or 1
         require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"at most {MAX_CHOICE_SEEDS}", seeds)
-        seeds = self.report_seeds
-        rule = f"from 1 to {MAX_REPORT_SEEDS}"
+        seeds = 1 if self.report_seeds is None else self.report_seeds
+        rule = f"auto or from 1 to {MAX_REPORT_SEEDS}"
         require(1 <= seeds <= MAX_REPORT_SEEDS, "report_seeds", rule, seeds)
 
     def _check_places(self) -> None:

@@ -17,7 +17,7 @@ PACKAGES = ("search", "trainables", "spaces", "analysis")
 TRIALS, EPOCHS = 8, 4
 TINY = [
     *["--regime", "llrd_warmup", "--trials", str(TRIALS), "--epochs", str(EPOCHS)],
-    *["--confirm", "2x2", "--name", "tiny"],
+    *["--confirm", "2x2", "--report-seeds", "3", "--name", "tiny"],
 ]
 """Flags of the finished search that tests share."""
 

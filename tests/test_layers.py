@@ -43,7 +43,7 @@ LAYERS = {
         "evidence",
         "read",
         "paper intervals spread command",
-        "atomic text",
+        "atomic metric text",
     ],
     "trainables.parts": ["training", "model", "memory", "data", "config", "docstrings quote"],
 }

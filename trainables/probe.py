@@ -77,7 +77,8 @@ class Config(Head, HeadRate, Training):
 def choose(data: Data, encoder: Encoder, *, seed: int) -> dict[str, Any]:
     """The pooling and C that cross-validation on train prefers."""
     encoded = data.encoded or encode(encoder, data)
-    return logistic.choose({pooling: encoded[pooling][0] for pooling in POOLINGS}, seed)
+    train = {pooling: encoded[pooling][0] for pooling in POOLINGS}
+    return logistic.choose(train, seed, data.metric)
 
 
 def doubts(data: Data, encoder: Encoder, *, seed: int) -> list[dict[str, Any]]:

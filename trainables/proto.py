@@ -122,6 +122,7 @@ def train(
         validate,
         stage="fine-tune",
         epochs=epochs,
+        metric=data.metric,
     )
     trained = as_linear(linear.weight, vectors(encoder, data.train), temperature)
     linear.load_state_dict(trained.state_dict())

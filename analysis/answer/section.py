@@ -16,6 +16,7 @@ from analysis.data.section import warnings as data_warnings
 from analysis.evidence import Difference, Evidence, Split, reported
 from analysis.hyperparameters.section import warnings as range_warnings
 from analysis.intervals import Interval
+from analysis.metric import WORDS, capitalised, percent_of, qualifier
 from analysis.page.blocks import Answer, Block, Code, Fact, Paragraph
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
@@ -50,21 +51,22 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
 
 
 def _headline(label: str, best: Summary, evidence: Evidence) -> str:
-    """Who won, with which accuracy."""
+    """Who won, with which score."""
     verb = "is the best search" if best.floor_wins else "wins"
     name = f"{label} {verb} with trial {best.winner}"
     for split in ("test", "validation"):
         mean = evidence.mean(best, split)
         if mean.n:
-            return f"{name}: {_mean(mean)} on {split}"
-    return f"{name}: {100 * best.selection_accuracy:.1f} % on validation, not confirmed"
+            return f"{name}: {_mean(mean)}{qualifier(best.metric)} on {split}"
+    return f"{name}: {percent_of(best.selection_score, best.metric)} on validation, not confirmed"
 
 
 def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence) -> list[Fact]:
     best = summaries[labels[0]]
+    scored = capitalised(best.metric)
     facts = [
         Fact(
-            f"Accuracy on {split}",
+            f"{scored} on {split}",
             _mean(mean),
             f"{counted(mean.n, 'fresh seed')}, these sentences;"
             f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones",
@@ -75,8 +77,8 @@ def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Eviden
     if not facts:
         facts.append(
             Fact(
-                "Accuracy on validation",
-                f"{100 * best.selection_accuracy:.1f} %",
+                f"{scored} on validation",
+                f"{100 * best.selection_score:.1f} %",
                 "the best of the search, so too high; no other seed confirms it",
             )
         )
@@ -92,9 +94,10 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
     floor = best.best_floor
     if floor is None:
         return []
-    question, note = "Over the best floor", f"{floor.name}: {100 * floor.validation_accuracy:.1f} %"
-    if not best.confirmed_accuracy:
-        value = f"{100 * (best.selection_accuracy - floor.validation_accuracy):+.1f} points"
+    score = floor.validation_score(best.metric)
+    question, note = "Over the best floor", f"{floor.name}: {100 * score:.1f} %"
+    if not best.confirmed_scores:
+        value = f"{100 * (best.selection_score - score):+.1f} points"
         return [Fact(question, value, f"{note}; not confirmed")]
     numbers = row(best, evidence)
     value, half = 100 * numbers["over_floor"], 100 * numbers["over_floor_half_width"]
@@ -110,7 +113,7 @@ def _over_runner_up(
     best, second = summaries[labels[0]], summaries[labels[1]]
     found = _difference(best, second, evidence)
     if found is None:
-        value = 100 * (best.selection_accuracy - second.selection_accuracy)
+        value = 100 * (best.selection_score - second.selection_score)
         return Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")
     split, difference = found
     told = "told apart" if difference.exceeds else "not told apart"
@@ -119,14 +122,14 @@ def _over_runner_up(
 
 def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
     """What searching brought: over the defaults of the winner's regime."""
-    trial_0 = best.paper_config_validation_accuracy
+    trial_0 = best.trial_0_score
     if trial_0 is None or best.winner == 0:
         return []
     question, note = "Over trial 0", f"the defaults: {100 * trial_0:.1f} %, one run"
-    if not best.confirmed_accuracy:
-        value = f"{100 * (best.selection_accuracy - trial_0):+.1f} points"
+    if not best.confirmed_scores:
+        value = f"{100 * (best.selection_score - trial_0):+.1f} points"
         return [Fact(question, value, f"{note}; not confirmed")]
-    found = evidence.against(best, "validation", best.confirmed_accuracy, [trial_0])
+    found = evidence.against(best, "validation", best.confirmed_scores, [trial_0])
     return [Fact(question, f"{found} points", f"{note}, on validation")]
 
 
@@ -142,10 +145,11 @@ def _difference(
 
 def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
     """Whether the winner can be told from the others, and what would settle it."""
-    if not best.confirmed_accuracy:
+    if not best.confirmed_scores:
         return (
-            "Nothing is confirmed: the accuracy is the highest of several trials on one seed, which"
-            " flatters. Runs on fresh seeds follow at the end of a search, or with --resume."
+            f"Nothing is confirmed: the {WORDS[best.metric]} is the highest of several trials on"
+            " one seed, which flatters. Runs on fresh seeds follow at the end of a search, or with"
+            " --resume."
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
@@ -204,10 +208,10 @@ def _warnings(best: Search, summaries: Mapping[str, Summary]) -> list[str]:
     if not best.finished:
         found.append("This search has not finished: the winner may change.")
     if best.summary.selected_on_reported_runs:
-        found.append("The reported runs also chose the winner: its accuracy is slightly too high.")
+        found.append("The reported runs also chose the winner: its score is slightly too high.")
     if best.summary.confirmed_failed:
         runs = counted(best.summary.confirmed_failed, "report run")
-        found.append(f"{runs} failed and are left out: the accuracy is slightly too high.")
+        found.append(f"{runs} failed and are left out: the score is slightly too high.")
     return [*found, *data_warnings(best), *range_warnings(best)]
 
 

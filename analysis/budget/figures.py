@@ -8,9 +8,9 @@ import pandas
 from analysis.page.drawing import BLUE, GREEN, GREY, VERMILION, names, panel, svg
 
 
-def expected_best(budgets: Mapping[str, pandas.DataFrame]) -> str:
-    """Expected best accuracy over the number of trials, a line and a band per search."""
-    figure, axes = panel("trials", "expected best accuracy (%)")
+def expected_best(budgets: Mapping[str, pandas.DataFrame], metric: str) -> str:
+    """Expected best score over the number of trials, a line and a band per search."""
+    figure, axes = panel("trials", f"expected best {metric} (%)")
     styles = cycle(product(("-", "--", "-.", ":"), (BLUE, VERMILION, GREEN, GREY)))
     for (style, colour), label, budget in zip(styles, names(list(budgets)), budgets.values()):
         n = budget["trials"]
@@ -21,8 +21,8 @@ def expected_best(budgets: Mapping[str, pandas.DataFrame]) -> str:
 
 
 def rungs(correlations: pandas.DataFrame) -> str:
-    """Rank correlation with the final accuracy over epochs, from `analysis.budget.rungs`."""
-    figure, axes = panel("epoch", "rank correlation with final accuracy")
+    """Rank correlation with the final score over epochs, from `analysis.budget.rungs`."""
+    figure, axes = panel("epoch", "rank correlation with final score")
     series = {
         "correlation": ("all completed trials", "o-", BLUE),
         "correlation_better_half": ("the better half", "s--", VERMILION),

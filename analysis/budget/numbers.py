@@ -1,4 +1,4 @@
-"""What a search's budget bought: the expected best accuracy, what pruning saved, and the cost."""
+"""What a search's budget bought: the expected best score, what pruning saved, and the cost."""
 
 from typing import NamedTuple
 
@@ -11,17 +11,17 @@ BAND_QUANTILES = (0.1, 0.9)
 
 
 def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """The best accuracy to expect of n of the trials, a row for each n up to the number that ended.
+    """The best score to expect of n of the trials, a row for each n up to the number that ended.
 
     Columns: `trials` (n), and the mean (`expected`), 10 % (`low`) and 90 % (`high`) quantiles of
-    the best accuracy among n of the N trials in random order. At n = N it is what was found.
+    the best score among n of the N trials in random order. At n = N it is what was found.
 
-    With the accuracies in increasing order, the best of n is at most the i-th in C(i, n) of C(N, n)
+    With the scores in increasing order, the best of n is at most the i-th in C(i, n) of C(N, n)
     choices: Dodge et al., "Show Your Work", 2019, https://arxiv.org/abs/1909.03004, without
     replacement. A sampler that learns improves over time, so for few trials it is optimistic.
     """
-    accuracies = np.sort(counted_accuracies(trials))
-    number = len(accuracies)
+    scores = np.sort(counted_scores(trials))
+    number = len(scores)
     n = np.arange(1, number + 1)
     ranks = np.arange(1, number + 1)
     at_most = np.where(
@@ -31,11 +31,11 @@ def expected_best(trials: pandas.DataFrame) -> pandas.DataFrame:
     )
     probability = np.diff(at_most, axis=1, prepend=0.0)
     low, high = (
-        accuracies[(at_most >= quantile - 1e-9).argmax(axis=1)] if number else accuracies
+        scores[(at_most >= quantile - 1e-9).argmax(axis=1)] if number else scores
         for quantile in BAND_QUANTILES
     )
     return pandas.DataFrame(
-        {"trials": n, "expected": probability @ accuracies, "low": low, "high": high}
+        {"trials": n, "expected": probability @ scores, "low": low, "high": high}
     )
 
 
@@ -46,17 +46,17 @@ def _log_choose(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return result
 
 
-def counted_accuracies(trials: pandas.DataFrame) -> np.ndarray:
-    """The accuracy each trial that ended counts with; 0 if it failed without one.
+def counted_scores(trials: pandas.DataFrame) -> np.ndarray:
+    """The score each trial that ended counts with; 0 if it failed without one.
 
-    A trial pruned before the final stage counts with the lowest accuracy of a completed trial. No
+    A trial pruned before the final stage counts with the lowest score of a completed trial. No
     trial counts with more than the best completed one, which is what a search returns.
     """
     ended = trials[trials["state"] != "RUNNING"]
-    accuracy = ended["final_stage_accuracy"]
-    complete = accuracy[ended["state"] == "COMPLETE"]
-    unscored = accuracy.isna() & (ended["state"] == "PRUNED")
-    counted = accuracy.mask(unscored, complete.min()).fillna(0.0)
+    score = ended["final_stage_score"]
+    complete = score[ended["state"] == "COMPLETE"]
+    unscored = score.isna() & (ended["state"] == "PRUNED")
+    counted = score.mask(unscored, complete.min()).fillna(0.0)
     return counted.clip(upper=complete.max() if len(complete) else None).to_numpy(dtype=float)
 
 
@@ -98,22 +98,22 @@ def pruning_savings(trials: pandas.DataFrame) -> PruningSavings | None:
 def winners_pruned(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float | None:
     """Expected number of pruned trials that would have become the best; None without evidence.
 
-    A pruned trial's accuracy is extended by the gain of each completed trial from that epoch on;
+    A pruned trial's score is extended by the gain of each completed trial from that epoch on;
     the fraction of these gains that takes it above the best is its probability. Completed trials
     were not pruned because they did well, so this is a rough estimate. For a trial pruned before
-    the final stage, the gain leads from the first stage's accuracy to the final stage's.
+    the final stage, the gain leads from the first stage's score to the final stage's.
     """
-    complete = trials[trials["state"] == "COMPLETE"].set_index("number")["best_validation_accuracy"]
-    pruned = trials[(trials["state"] == "PRUNED") & trials["best_validation_accuracy"].notna()]
+    complete = trials[trials["state"] == "COMPLETE"].set_index("number")["best_validation_score"]
+    pruned = trials[(trials["state"] == "PRUNED") & trials["best_validation_score"].notna()]
     own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete.index)]
     if complete.empty or pruned.empty or own.empty:
         return None
-    best_until = own.pivot_table(
-        index="trial", columns="epoch", values="validation_accuracy"
-    ).cummax(axis=1)
+    best_until = own.pivot_table(index="trial", columns="epoch", values="validation_score").cummax(
+        axis=1
+    )
     final = complete.reindex(best_until.index)
     probabilities = []
-    for epoch, ended_there in pruned.groupby("epochs")["best_validation_accuracy"]:
+    for epoch, ended_there in pruned.groupby("epochs")["best_validation_score"]:
         if epoch in best_until:
             gains = (final - best_until[epoch]).dropna().to_numpy()
             reached = ended_there.to_numpy()[:, None] + gains > complete.max()

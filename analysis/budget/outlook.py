@@ -11,17 +11,17 @@ MIN_TRIALS = 8
 """With fewer, the outlook says nothing."""
 
 
-def expected_gain(accuracies: Sequence[float], more: int = MORE) -> float | None:
-    """By how much `more` further trials are expected to raise the best of `accuracies`.
+def expected_gain(scores: Sequence[float], more: int = MORE) -> float | None:
+    """By how much `more` further trials are expected to raise the best of `scores`.
 
     None for fewer than MIN_TRIALS. Each doubling of the trials raised the expected best; the next
     ones are expected to raise it less and less, in the ratio of the last two. This takes trials as
     draws from one distribution: a sampler that still improves brings more.
     """
-    number = len(accuracies)
+    number = len(scores)
     if number < MIN_TRIALS:
         return None
-    quarter, half, whole = (best_of(accuracies, number // part) for part in (4, 2, 1))
+    quarter, half, whole = (best_of(scores, number // part) for part in (4, 2, 1))
     last, before = whole - half, half - quarter
     ratio = min(1.0, last / before) if before > 0 else 1.0
     doublings = np.log2((number + more) / number)
@@ -29,13 +29,13 @@ def expected_gain(accuracies: Sequence[float], more: int = MORE) -> float | None
     return max(0.0, float(last * ratio * powers))
 
 
-def best_of(accuracies: Sequence[float], count: int) -> float:
+def best_of(scores: Sequence[float], count: int) -> float:
     """The mean of the best of `count` trials over all ways to choose them.
 
-    With N accuracies in increasing order, the i-th is the best of `count` in C(i-1, count-1) of
+    With N scores in increasing order, the i-th is the best of `count` in C(i-1, count-1) of
     C(N, count) ways.
     """
-    ordered = np.sort(accuracies)
+    ordered = np.sort(scores)
     number, ranks = len(ordered), np.arange(count, len(ordered) + 1)
     logs = _log_choose(ranks - 1, count - 1) - _log_choose(np.array(number), count)
     return float(np.exp(logs) @ ordered[count - 1 :])

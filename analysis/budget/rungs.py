@@ -1,4 +1,4 @@
-"""How early can a trial be judged? Rank correlations of early accuracies with the final ones."""
+"""How early can a trial be judged? Rank correlations of early scores with the final ones."""
 
 import math
 
@@ -15,20 +15,20 @@ def rungs(
 ) -> pandas.DataFrame:
     """A row per epoch that all completed trials reported.
 
-    Columns: `epoch`; Spearman's `correlation` of the accuracy then with the final one, over all
+    Columns: `epoch`; Spearman's `correlation` of the score then with the final one, over all
     completed trials (`n`) and over their better half (`correlation_better_half`); and `lost`, the
-    best accuracy of all trials minus the best of the fraction `keep` that leads at that epoch.
+    best score of all trials minus the best of the fraction `keep` that leads at that epoch.
 
     Raises ValueError for fewer than three completed trials.
     """
     complete = trials[trials["state"] == "COMPLETE"]
-    final = complete.set_index("number")["best_validation_accuracy"]
+    final = complete.set_index("number")["best_validation_score"]
     if len(final) < MIN_TRIALS:
         raise ValueError(
             f"ranking needs at least {MIN_TRIALS} completed trials; this search has {len(final)}"
         )
     own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(final.index)]
-    curves = own.pivot(index="trial", columns="epoch", values="validation_accuracy").reindex(
+    curves = own.pivot(index="trial", columns="epoch", values="validation_score").reindex(
         final.index
     )
     # After the shortest trial has ended, the others can't be ranked against it.

@@ -7,13 +7,14 @@ import pandas
 from analysis.budget import figures
 from analysis.budget.numbers import (
     cost,
-    counted_accuracies,
+    counted_scores,
     expected_best,
     pruning_savings,
     winners_pruned,
 )
 from analysis.budget.outlook import MORE, expected_gain
 from analysis.budget.rungs import rungs
+from analysis.metric import WORDS
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
 from analysis.read.stages import later_stages
@@ -55,6 +56,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     }
     if max(map(len, budgets.values()), default=0) < 2:
         return []
+    metric = next(iter(searches.values())).summary.metric
     found = {
         label: (
             f"{label} found {100 * best['expected'].iloc[-1]:.1f} % with {len(best)} trials, and"
@@ -66,13 +68,13 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     }
     drawing = Drawing(
         "What more trials buy",
-        "The best validation accuracy to expect of n of the trials that the search ran, in any"
-        " order; in four of five orders it lies in the band. At its end stands what was found. At"
-        " an equal number of trials, the higher line is better; a line that still climbs at its"
+        f"The best validation {WORDS[metric]} to expect of n of the trials that the search ran, in"
+        " any order; in four of five orders it lies in the band. At its end stands what was found."
+        " At an equal number of trials, the higher line is better; a line that still climbs at its"
         " end had too few trials. A pruned trial counts with its best epoch, or, if it was pruned"
-        " before the final stage, with the lowest accuracy of a completed trial. A trial that"
-        " failed without an accuracy counts with 0.",
-        figures.expected_best(budgets),
+        " before the final stage, with the lowest score of a completed trial. A trial that failed"
+        " without a score counts with 0.",
+        figures.expected_best(budgets, WORDS[metric]),
         data=pandas.concat(
             [best.assign(search=label) for label, best in budgets.items()], ignore_index=True
         ),
@@ -82,7 +84,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     if outlook:
         paragraphs.append(
             Paragraph(
-                f"{MORE} more trials are expected to raise the best accuracy: {'; '.join(outlook)}."
+                f"{MORE} more trials are expected to raise the best score: {'; '.join(outlook)}."
                 " This continues the curve, as if trials were drawn at random: a sampler that"
                 " still improves brings more."
             )
@@ -93,7 +95,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
 def _outlook(searches: Mapping[str, Search]) -> list[str]:
     """What further trials are expected to bring; nothing of searches that are too short."""
     gains = {
-        label: expected_gain(counted_accuracies(search.trials).tolist())
+        label: expected_gain(counted_scores(search.trials).tolist())
         for label, search in searches.items()
     }
     return [
@@ -155,13 +157,13 @@ def _early_judgement(search: Search) -> list[Block]:
     if len(correlations) < 2:
         return []
     other_classifier = (
-        " Before the final stage, the accuracy is that of another classifier."
+        " Before the final stage, the score is that of another classifier."
         if later_stages(search.trials, search.epochs)
         else ""
     )
     drawing = Drawing(
         "How early can a trial be judged?",
-        "Spearman's rank correlation of the accuracy after each epoch with the final"
+        "Spearman's rank correlation of the score after each epoch with the final"
         f" one.{other_classifier} It covers only the {correlations['n'].iloc[0]} completed trials,"
         " so if others were pruned it is lower than it would be over all trials. Where it is near"
         " 1, pruning loses little; where it is low, ranks still change.",

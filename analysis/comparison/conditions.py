@@ -4,12 +4,13 @@ What differs between the searches, how many seeds were run, how noise is estimat
 paper is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from analysis import paper
 from analysis.comparison.rows import grouped, label, ordered
 from analysis.comparison.settle import more_seeds
 from analysis.evidence import Difference, Evidence
+from analysis.metric import WORDS, Metric
 from analysis.read.summary import Summary
 
 INTERVALS = (
@@ -19,8 +20,15 @@ INTERVALS = (
     " and a weak prior from recorded searches adds about three."
 )
 NEW_SENTENCES = (
-    "On new sentences: the interval of the test accuracy for sentences like these, over seeds and"
+    "On new sentences: the interval of the test score for sentences like these, over seeds and"
     " sentences. It is wider, because a test split is a sample too."
+)
+SCORES: Mapping[Metric, str] = {"accuracy": "Accuracies", "macro_f1": "Macro-F1 scores"}
+MACRO_F1 = (
+    "Trials were ranked, pruned and chosen by macro-F1, the mean F1 of the labels, which the"
+    " differences and intervals are about. On new sentences its interval is approximate: it counts"
+    " each label's sentences, and compares no two models sentence by sentence, so that an interval"
+    " of a difference is an upper bound."
 )
 
 
@@ -43,15 +51,17 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
     rows = ordered(summaries)
     if not rows:
         return []
+    metric = rows[0].metric
     general = [
         (
-            "Accuracies are in percent, losses in nats. Trial 0 uses the regime's default"
+            f"{SCORES[metric]} are in percent, losses in nats. Trial 0 uses the regime's default"
             " configuration (for the paper's regimes, the paper's values) and the search's seed."
         ),
         (
-            "Each run keeps the weights of its best validation epoch, so its validation accuracy is"
-            " a maximum over epochs. Nothing is selected on the test split."
+            "Each run keeps the weights of its best validation epoch, so its validation"
+            f" {WORDS[metric]} is a maximum over epochs. Nothing is selected on the test split."
         ),
+        *_metric(rows),
     ]
     return [
         *general,
@@ -72,12 +82,20 @@ def essentials(summaries: Sequence[Summary]) -> list[str]:
     """What a reader who does not know the paper needs of `remarks`."""
     rows = ordered(summaries)
     return [
+        *_metric(rows),
         *_differences(rows),
         *_fresh_seeds(rows),
         *_intervals(rows),
         *_selection_bias(rows),
         *_failed_runs(rows),
     ]
+
+
+def _metric(rows: Sequence[Summary]) -> list[str]:
+    """What chose, where that is not the accuracy."""
+    if not rows or rows[0].metric == "accuracy":
+        return []
+    return [MACRO_F1]
 
 
 def _not_compared(rows: Sequence[Summary]) -> list[str]:
@@ -118,12 +136,12 @@ def _fresh_seeds(rows: Sequence[Summary]) -> list[str]:
     unused = "used neither by the search nor to choose the winner"
     sentences = []
     for n, labels in grouped(
-        rows, lambda row: None if row.selected_on_reported_runs else len(row.confirmed_accuracy)
+        rows, lambda row: None if row.selected_on_reported_runs else len(row.confirmed_scores)
     ):
         if n == 0:
             sentences.append(
-                f"{labels}: not confirmed on fresh seeds. The best accuracy of a search is a"
-                " maximum, so it is too high."
+                f"{labels}: not confirmed on fresh seeds. The best score of a search is a maximum,"
+                " so it is too high."
             )
         elif n == 1:
             sentences.append(
@@ -141,7 +159,7 @@ def _selection_bias(rows: Sequence[Summary]) -> list[str]:
         f"{labels}: its numbers come from n={n} runs that also chose the winner, as in earlier"
         " versions of Regimen. They are slightly too high; --resume adds runs on fresh seeds."
         for n, labels in grouped(
-            rows, lambda row: len(row.confirmed_accuracy) if row.selected_on_reported_runs else None
+            rows, lambda row: len(row.confirmed_scores) if row.selected_on_reported_runs else None
         )
     ]
 
@@ -169,7 +187,7 @@ def _floors(rows: Sequence[Summary]) -> list[str]:
 
 def _intervals(rows: Sequence[Summary]) -> list[str]:
     """How the intervals are made."""
-    if not any(row.confirmed_accuracy for row in rows):
+    if not any(row.confirmed_scores for row in rows):
         return []
     return [INTERVALS, *([NEW_SENTENCES] if any(row.test for row in rows) else [])]
 

@@ -42,10 +42,10 @@ def _floor(winner: Summary, split: Split, evidence: Evidence) -> list[tuple[obje
     floor = winner.best_floor
     if floor is None:
         return []
-    accuracy = floor.test_accuracy if split == "test" else floor.validation_accuracy
-    if accuracy is None:
+    score = floor.test_score(winner.metric) if split == "test" else winner.floor_score
+    if score is None:
         return []
-    found = evidence.against(winner, split, reported(winner, split), [accuracy], fixed=True)
+    found = evidence.against(winner, split, reported(winner, split), [score], fixed=True)
     return [
         (
             f"{floor.regime} (floor)",

@@ -15,14 +15,15 @@ def standings(
     numbers: pandas.DataFrame,
     labels: Sequence[str],
     seeds: Sequence[tuple[Sequence[float], Sequence[float]]],
+    metric: str,
 ) -> str:
     """Each search's runs as dots and their means with 95 % intervals, a row per search.
 
-    `seeds`: each search's accuracies on validation and test, a run each.
+    `seeds`: each search's scores on validation and test, a run each. `metric`: what they are.
     """
-    figure, axes = panel("accuracy (%)", "", width=7.0, height=1.3 + 0.42 * len(numbers))
-    _means(axes, numbers, "confirmed_accuracy", "validation", BLUE, -0.15)
-    _means(axes, numbers, "test_accuracy", "test", VERMILION, 0.15)
+    figure, axes = panel(f"{metric} (%)", "", width=7.0, height=1.3 + 0.42 * len(numbers))
+    _means(axes, numbers, "confirmed_score", "validation", BLUE, -0.15)
+    _means(axes, numbers, "test_score", "test", VERMILION, 0.15)
     for row, (validation, test) in enumerate(seeds):
         for values, colour, offset in ((validation, BLUE, -0.15), (test, VERMILION, 0.15)):
             axes.plot(
@@ -35,12 +36,12 @@ def standings(
                 markeredgewidth=0,
             )
     low, high = _span(numbers)
-    for floor in numbers["floor_validation_accuracy"].dropna().unique():
+    for floor in numbers["floor_validation_score"].dropna().unique():
         if 100 * floor >= low:
             axes.axvline(
                 100 * floor, color=INK, linewidth=1, linestyle=":", label="best floor, validation"
             )
-    _points(axes, numbers["paper_config_validation_accuracy"], "trial 0, validation", "|", low)
+    _points(axes, numbers["paper_config_validation_score"], "trial 0, validation", "|", low)
     _points(axes, numbers["paper_test_accuracy"], "the paper, test", "D", low)
     axes.set_yticks(range(len(numbers)), names(labels))
     axes.set_ylim(len(numbers) - 0.5, -0.5)
@@ -50,15 +51,15 @@ def standings(
 
 def _span(numbers: pandas.DataFrame) -> tuple[float, float]:
     """From the lowest to the highest interval, and what is not far below them."""
-    splits = ("confirmed_accuracy", "test_accuracy")
+    splits = ("confirmed_score", "test_score")
     half = {name: numbers[f"{name}_half_width_new_sentences"].fillna(0.0) for name in splits}
     low = min((100 * (numbers[f"{name}_mean"] - half[name])).min() for name in splits[:1])
     high = max((100 * (numbers[f"{name}_mean"] + half[name])).max() for name in splits)
-    tests = 100 * (numbers["test_accuracy_mean"] - half["test_accuracy"])
+    tests = 100 * (numbers["test_score_mean"] - half["test_score"])
     others = [
         *tests,
-        *(100 * numbers["floor_validation_accuracy"]),
-        *(100 * numbers["paper_config_validation_accuracy"]),
+        *(100 * numbers["floor_validation_score"]),
+        *(100 * numbers["paper_config_validation_score"]),
         *(100 * numbers["paper_test_accuracy"]),
     ]
     low = min([low, *(value for value in others if value > low - FAR_POINTS)])
@@ -69,7 +70,7 @@ def _span(numbers: pandas.DataFrame) -> tuple[float, float]:
 def _means(
     axes: Axes, numbers: pandas.DataFrame, name: str, label: str, colour: str, offset: float
 ) -> None:
-    """Means with their intervals, clipped to accuracies that exist: thick on these sentences, thin
+    """Means with their intervals, clipped to scores that exist: thick on these sentences, thin
     on new ones."""
     measured = numbers[f"{name}_mean"].notna()
     rows = [row + offset for row, present in enumerate(measured) if present]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.rows import label
+from analysis.metric import other, percent_of
 from analysis.read.summary import Floor, Summary
 
 
@@ -17,27 +18,28 @@ def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     rows: dict[Any, dict[str, Any]] = {}
     for summary in summaries:
         for floor in summary.floors:
-            key = (summary.data, summary.model, *_identity(floor))
-            if key not in rows or floor.test_accuracy is not None:
+            key = (summary.data, summary.model, *_identity(floor, summary))
+            if key not in rows or floor.test_score(summary.metric) is not None:
                 rows[key] = _row(floor, summary)
     return list(rows.values())
 
 
-def _identity(floor: Floor) -> tuple[str, float]:
-    return floor.regime, floor.validation_accuracy
+def _identity(floor: Floor, search: Summary) -> tuple[str, float]:
+    return floor.regime, floor.validation_score(search.metric)
 
 
 def _row(floor: Floor, search: Summary) -> dict[str, Any]:
+    test = floor.test_score(search.metric)
     return {
         "name": f"{floor.regime} (floor)",
         "regime": floor.regime,
         "data": search.data,
         "model": search.model,
-        "confirmed_accuracy_mean": floor.validation_accuracy,
-        "confirmed_accuracy_n": 1,
-        "test_accuracy_mean": _number(floor.test_accuracy),
-        "test_accuracy_n": int(floor.test_accuracy is not None),
-        "test_macro_f1": _number(floor.test_macro_f1),
+        "confirmed_score_mean": floor.validation_score(search.metric),
+        "confirmed_score_n": 1,
+        "test_score_mean": _number(test),
+        "test_score_n": int(test is not None),
+        "test_other": _number(floor.test_score(other(search.metric))),
         "test_loss": _number(floor.test_loss),
         "test_loss_paper": _number(floor.test_loss_paper),
         "seconds": floor.seconds,
@@ -48,22 +50,22 @@ def verdicts(summaries: Sequence[Summary]) -> list[str]:
     """A sentence for each data set and model on which no search beats its best floor."""
     groups: dict[Any, list[Summary]] = {}
     for summary in summaries:
-        key = (summary.data, summary.model, *map(_identity, summary.floors))
+        key = (summary.data, summary.model, *(_identity(each, summary) for each in summary.floors))
         groups.setdefault(key, []).append(summary)
     return [
-        _verdict(max(group, key=lambda summary: summary.selection_accuracy), summaries)
+        _verdict(max(group, key=lambda summary: summary.selection_score), summaries)
         for group in groups.values()
         if all(summary.floor_wins for summary in group)
     ]
 
 
 def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
-    floor = best.best_floor
-    assert floor is not None
+    floor, score = best.best_floor, best.floor_score
+    assert floor is not None and score is not None
     return (
-        f"No recipe beats the floor: {floor.name} has {100 * floor.validation_accuracy:.1f} % on"
+        f"No recipe beats the floor: {floor.name} has {percent_of(score, best.metric)} on"
         f" validation after {floor.seconds:.0f} s, the best search ({label(best, summaries)})"
-        f" {100 * best.selection_accuracy:.1f} %. So best.yaml holds {floor.regime}."
+        f" {100 * best.selection_score:.1f} %. So best.yaml holds {floor.regime}."
     )
 
 

@@ -10,6 +10,8 @@ from analysis import paper
 from analysis.comparison.rows import ordered
 from analysis.evidence import Evidence
 from analysis.intervals import Interval
+from analysis.metric import Metric, other, test
+from analysis.read.scores import named
 from analysis.read.summary import Summary
 
 
@@ -22,12 +24,14 @@ def numbers(summaries: Sequence[Summary], evidence: Evidence | None = None) -> p
 def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
     """One search's numbers: fractions, nats, seconds, counts; NaN where missing.
 
+    Columns with `score` in their name are of its metric, `test_other` of the other one. `records`
+    has them under their own names.
     Means over seeds have five columns: `*_mean`, `*_half_width` of the 95 % interval on these
     sentences, `*_half_width_new_sentences`, `*_n`, and `*_df` of the spread over seeds.
     """
     published = paper.row(summary.regime) if summary.comparable else None
     to_paper = evidence.to_published(summary, published.test_accuracy) if published else None
-    confirmed = evidence.mean(summary, "validation")
+    confirmed, besides = evidence.mean(summary, "validation"), test(other(summary.metric))
     contrastive = summary.last_contrastive_loss
     return {
         "name": summary.name,
@@ -37,16 +41,16 @@ def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
         "comparable": summary.comparable,
         "paper_test_accuracy": published.test_accuracy if published else math.nan,
         "paper_test_loss": published.test_loss if published else math.nan,
-        "paper_config_validation_accuracy": _float(summary.paper_config_validation_accuracy),
-        "best_validation_accuracy": _float(summary.best_validation_accuracy),
-        **_mean_columns("confirmed_accuracy", confirmed),
-        **_mean_columns("test_accuracy", evidence.mean(summary, "test")),
+        "paper_config_validation_score": _float(summary.trial_0_score),
+        "best_validation_score": _float(summary.best_score),
+        **_mean_columns("confirmed_score", confirmed),
+        **_mean_columns("test_score", evidence.mean(summary, "test")),
         **_over_floor(summary, confirmed),
         "difference": to_paper.value if to_paper else math.nan,
         "difference_noise": to_paper.half_width if to_paper else math.nan,
         "difference_noise_new_sentences": to_paper.new_sentences if to_paper else math.nan,
         "difference_exceeds": to_paper.exceeds if to_paper else None,
-        "test_macro_f1": _mean(_float(run.test_macro_f1) for run in summary.test),
+        "test_other": _mean(_float(getattr(run, besides)) for run in summary.test),
         "test_loss": _mean(run.test_loss for run in summary.test),
         "test_loss_paper": _mean(run.test_loss_paper for run in summary.test),
         "batch_size": _float(summary.batch_size),
@@ -55,6 +59,11 @@ def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
         **{state: summary.states.get(state, 0) for state in ("COMPLETE", "PRUNED", "FAIL")},
         "seconds": _float(summary.seconds),
     }
+
+
+def records(frame: pandas.DataFrame, metric: Metric) -> pandas.DataFrame:
+    """The numbers of searches and floors with their columns named by the metric."""
+    return named(frame.rename(columns={"test_other": test(other(metric))}), metric)
 
 
 def _mean_columns(name: str, mean: Interval) -> dict[str, float]:
@@ -68,13 +77,13 @@ def _mean_columns(name: str, mean: Interval) -> dict[str, float]:
 
 
 def _over_floor(summary: Summary, confirmed: Interval) -> dict[str, Any]:
-    """The winner's mean validation accuracy minus the best floor's, which is a single run."""
-    floor = summary.best_floor
-    known = floor is not None and confirmed.n > 0
+    """The winner's mean score on validation minus the best floor's, which is a single run."""
+    floor, score = summary.best_floor, summary.floor_score
+    known = score is not None and confirmed.n > 0
     return {
         "floor": floor.regime if floor else None,
-        "floor_validation_accuracy": _float(floor.validation_accuracy if floor else None),
-        "over_floor": confirmed.mean - floor.validation_accuracy if floor and known else math.nan,
+        "floor_validation_score": _float(score),
+        "over_floor": confirmed.mean - score if score is not None and known else math.nan,
         "over_floor_half_width": _float(confirmed.half_width if known else None),
     }
 

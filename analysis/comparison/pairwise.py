@@ -77,5 +77,5 @@ def pairwise_table(
 def comparable_split(summaries: Sequence[Summary]) -> Split:
     """The split on which searches are compared: test if every confirmed search was evaluated on
     it, else validation."""
-    confirmed = [summary for summary in summaries if summary.confirmed_accuracy]
+    confirmed = [summary for summary in summaries if summary.confirmed_scores]
     return "test" if confirmed and all(summary.test for summary in confirmed) else "validation"

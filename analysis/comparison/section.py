@@ -6,16 +6,17 @@ import pandas
 
 from analysis import paper
 from analysis.comparison import figures
-from analysis.comparison.conditions import remarks
+from analysis.comparison.conditions import SCORES, remarks
 from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
-from analysis.comparison.numbers import row
+from analysis.comparison.numbers import records, row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first
 from analysis.comparison.selection_bias import selection_bias
 from analysis.comparison.settle import to_settle
 from analysis.comparison.table import table
 from analysis.evidence import Difference, Evidence, reported
+from analysis.metric import WORDS, Metric, prefix
 from analysis.page.blocks import Block, Details, Drawing, Figures, Notes, Paragraph, Table
 from analysis.page.forest import forest
 from analysis.read.folder import Search
@@ -27,24 +28,45 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     """The comparison of searches by their labels, in the table's order."""
     summaries = {label: search.summary for label, search in searches.items()}
     rows = list(summaries.values())
+    metric: Metric = rows[0].metric if rows else "accuracy"
     pairs = pairwise_table(summaries, comparable_split(rows), evidence)
-    sentences = [*_ranking_if_confirmed(summaries, evidence), *verdicts(rows), selection_bias(rows)]
+    sentences = [
+        *_other_metrics(searches),
+        *_ranking_if_confirmed(summaries, evidence),
+        *verdicts(rows),
+        selection_bias(rows),
+    ]
     drawings = [*_differences(summaries, evidence), *_standings(summaries, evidence)]
     shown = table(rows, evidence)
     filled = [name for name in shown if (shown[name] != EMPTY_CELL).any()]
     # The searches in the order of their ranking, then the floors.
-    ranking = sorted(range(len(rows)), key=lambda place: -rows[place].selection_accuracy)
+    ranking = sorted(range(len(rows)), key=lambda place: -rows[place].selection_score)
     shown = shown.iloc[[*ranking, *range(len(rows), len(shown))]]
     return [
         *(Paragraph(sentence) for sentence in sentences if sentence),
         *([Figures(tuple(drawings))] if drawings else []),
         Table(
-            "The searches and the floors, one per row. Accuracies in percent; losses on the test"
-            " split.",
+            f"The searches and the floors, one per row. {SCORES[metric]} in percent; losses on the"
+            " test split.",
             shown[filled],
         ),
         Details("What these numbers rest on", "", (Notes(tuple(remarks(rows, evidence))),)),
-        *_pairwise(pairs, comparable_split(rows)),
+        *_pairwise(pairs, f"{comparable_split(rows)} {WORDS[metric]}"),
+    ]
+
+
+def _other_metrics(searches: Mapping[str, Search]) -> list[str]:
+    """Which searches chose by another metric than the one that all are compared by."""
+    chose = [
+        label
+        for label, search in searches.items()
+        if search.spec.get("metric", "accuracy") != search.summary.metric
+    ]
+    if not chose:
+        return []
+    return [
+        f"All searches are compared by accuracy here. {', '.join(chose)} chose by macro-F1, which"
+        " their own reports are about."
     ]
 
 
@@ -62,7 +84,7 @@ def paper_blocks(searches: Mapping[str, Search]) -> list[Block]:
 
 def _ranking_if_confirmed(summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
     """The best search in a sentence; empty if none was confirmed."""
-    confirmed = {label: own for label, own in summaries.items() if own.confirmed_accuracy}
+    confirmed = {label: own for label, own in summaries.items() if own.confirmed_scores}
     return [_ranking(confirmed, evidence, single=len(summaries) == 1)] if confirmed else []
 
 
@@ -73,16 +95,17 @@ def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[D
         return []
     winner = next(label for label, own in summaries.items() if own is best)
     split, rows = differences(summaries, winner, evidence)
+    metric = best.metric
     if rows.empty:
         return []
     return [
         Drawing(
             "Who can be told from whom?",
-            f"Mean {split} accuracy minus that of {winner}, the winner. The thick line is the 95 %"
-            " interval over seeds on these sentences, the thin one on new sentences, both of the"
-            " difference itself: overlapping bars of two means say less. Searches are told apart"
-            " after Holm's correction for the number of pairs.",
-            forest(rows, winner),
+            f"Mean {split} {WORDS[metric]} minus that of {winner}, the winner. The thick line is"
+            " the 95 % interval over seeds on these sentences, the thin one on new sentences, both"
+            " of the difference itself: overlapping bars of two means say less. Searches are told"
+            " apart after Holm's correction for the number of pairs.",
+            forest(rows, winner, WORDS[metric]),
             wide=True,
             data=rows,
         )
@@ -91,11 +114,12 @@ def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[D
 
 def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Drawing]:
     """All runs and their means, the best on top; empty if no search was confirmed."""
-    confirmed = {label: own for label, own in summaries.items() if own.confirmed_accuracy}
+    confirmed = {label: own for label, own in summaries.items() if own.confirmed_scores}
     if not confirmed:
         return []
-    order = sorted(confirmed, key=lambda label: -confirmed[label].selection_accuracy)
+    order = sorted(confirmed, key=lambda label: -confirmed[label].selection_score)
     frame = pandas.DataFrame([row(confirmed[label], evidence) for label in order])
+    metric = confirmed[order[0]].metric
     seeds = [
         (reported(confirmed[label], "validation"), reported(confirmed[label], "test"))
         for label in order
@@ -107,9 +131,9 @@ def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Dra
             " interval over seeds, the thin one on new sentences. Trial 0 is a single run of the"
             " regime's default configuration, with any values set by --fix. What is far below the"
             " others is written at the edge.",
-            figures.standings(frame, order, seeds),
+            figures.standings(frame, order, seeds, WORDS[metric]),
             wide=True,
-            data=frame,
+            data=records(frame, metric),
         )
     ]
 
@@ -117,8 +141,9 @@ def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Dra
 def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bool) -> str:
     """The winner, the next one, and whether seeds explain the difference on validation."""
     means = {label: evidence.mean(own, "validation") for label, own in confirmed.items()}
-    first, *others = sorted(means, key=lambda label: -confirmed[label].selection_accuracy)
-    best = f"The winner on validation: {first}, {means[first].percent}"
+    first, *others = sorted(means, key=lambda label: -confirmed[label].selection_score)
+    words = prefix(confirmed[first].metric)
+    best = f"The winner on validation: {first}, {words}{means[first].percent}"
     if single:
         return (
             f"{best}. It is the only search here, so it is compared only with trial 0 and, where"
@@ -160,7 +185,7 @@ def _conclusion(difference: Difference, better: str, *, different: bool, pairs: 
     return f"{corrected}{better} is better on these sentences. On new sentences that is not shown."
 
 
-def _pairwise(pairs: pandas.DataFrame, split: str) -> list[Block]:
+def _pairwise(pairs: pandas.DataFrame, scores: str) -> list[Block]:
     """The difference between each pair of winners; empty for fewer than two confirmed searches."""
     if pairs.empty:
         return []
@@ -173,7 +198,7 @@ def _pairwise(pairs: pandas.DataFrame, split: str) -> list[Block]:
     matrix = pairs.assign(cell=cells).pivot(index="regime", columns="other", values="cell")
     matrix = matrix.loc[order, order].fillna(EMPTY_CELL).reset_index().rename_axis(columns=None)
     caption = (
-        f"The row's mean {split} accuracy minus the column's, in percentage points, ± the 95 %"
+        f"The row's mean {scores} minus the column's, in percentage points, ± the 95 %"
         " interval over seeds on these sentences (in brackets: on new sentences). A star marks"
         " pairs that differ on these sentences after Holm's correction for the number of pairs:"
         " among equal recipes, at most one table in twenty has one."

@@ -12,13 +12,13 @@ ENOUGH_TO_CORRECT = 5
 
 
 def flattery(summaries: Sequence[Summary]) -> list[float]:
-    """The best accuracy in the search minus the mean of the report runs, for each search with
+    """The best score in the search minus the mean of the report runs, for each search with
     both, as fractions."""
     return [
-        summary.best_validation_accuracy - float(np.mean(summary.confirmed_accuracy))
+        summary.best_score - float(np.mean(summary.confirmed_scores))
         for summary in summaries
-        if summary.best_validation_accuracy is not None
-        and summary.confirmed_accuracy
+        if summary.best_score is not None
+        and summary.confirmed_scores
         and not summary.selected_on_reported_runs
         and not summary.same_on_every_seed
     ]
@@ -38,7 +38,7 @@ def selection_bias(summaries: Sequence[Summary]) -> str | None:
         return None
     mean = mean_interval(differences)
     said = (
-        f"Over {len(differences)} searches, the best accuracy in the search minus the mean of the"
+        f"Over {len(differences)} searches, the best score in the search minus the mean of the"
         f" winner's report runs is {_points(mean)} points (Student's t over searches)."
     )
     if len(differences) < ENOUGH_TO_CORRECT:

@@ -12,10 +12,13 @@ from analysis.comparison.numbers import row
 from analysis.comparison.rows import label, ordered
 from analysis.evidence import Evidence
 from analysis.intervals import Interval
+from analysis.metric import WORDS, Metric, other, qualifier
 from analysis.page.markdown import bullets, markdown
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL
 
+OTHER = "other metric"
+"""The column of the metric that chose nothing, on the test split. It is named by it."""
 COLUMNS = [
     "regime",
     "paper test",
@@ -25,7 +28,7 @@ COLUMNS = [
     "over floor",
     "test",
     "on new sentences",
-    "macro-F1",
+    OTHER,
     "difference to paper",
     "exceeds noise",
     "loss",
@@ -36,7 +39,7 @@ PAPER_COLUMNS = ["paper test", "difference to paper", "exceeds noise"]
 
 
 def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pandas.DataFrame:
-    """A row of text per search, accuracies in percent; then a row per floor.
+    """A row of text per search, scores in percent; then a row per floor.
 
     `evidence` holds the runs that tell about the spread over seeds: by default those of these
     searches.
@@ -53,9 +56,12 @@ def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pan
     frame = pandas.DataFrame(cells, columns=COLUMNS, dtype=object)
     if not any(summary.comparable for summary in rows):
         frame = frame.drop(columns=PAPER_COLUMNS)
-    if (frame["macro-F1"] == EMPTY_CELL).all():  # Earlier versions did not record it.
-        frame = frame.drop(columns="macro-F1")
-    return frame if beneath else frame.drop(columns="over floor")
+    if (frame[OTHER] == EMPTY_CELL).all():  # Earlier versions did not record it.
+        frame = frame.drop(columns=OTHER)
+    frame = frame if beneath else frame.drop(columns="over floor")
+    metric: Metric = rows[0].metric if rows else "accuracy"
+    test = f"test{qualifier(metric)}"
+    return frame.rename(columns={"test": test, OTHER: WORDS[other(metric)]})
 
 
 def note(summaries: Sequence[Summary], evidence: Evidence | None = None) -> str:
@@ -73,13 +79,13 @@ def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
     return {
         "regime": regime,
         "paper test": _percent(numbers["paper_test_accuracy"]),
-        "trial 0 val": _percent(numbers["paper_config_validation_accuracy"]),
-        "best in search": _percent(numbers["best_validation_accuracy"]),
-        "confirmed val": _mean(numbers, "confirmed_accuracy"),
+        "trial 0 val": _percent(numbers["paper_config_validation_score"]),
+        "best in search": _percent(numbers["best_validation_score"]),
+        "confirmed val": _mean(numbers, "confirmed_score"),
         "over floor": _over_floor(numbers),
-        "test": _mean(numbers, "test_accuracy"),
-        "on new sentences": _half_width(numbers["test_accuracy_half_width_new_sentences"]),
-        "macro-F1": _percent(numbers["test_macro_f1"]),
+        "test": _mean(numbers, "test_score"),
+        "on new sentences": _half_width(numbers["test_score_half_width_new_sentences"]),
+        OTHER: _percent(numbers["test_other"]),
         "difference to paper": difference,
         "exceeds noise": exceeds,
         "loss": _formatted(numbers["test_loss"], ".3f"),
@@ -88,12 +94,12 @@ def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _floor_cells(numbers: Mapping[str, Any]) -> dict[str, str]:
-    """A floor's accuracies are of one run, so they have no interval."""
+    """A floor's scores are of one run, so they have no interval."""
     return dict.fromkeys(COLUMNS, EMPTY_CELL) | {
         "regime": numbers["name"],
-        "confirmed val": _percent(numbers["confirmed_accuracy_mean"]),
-        "test": _percent(numbers["test_accuracy_mean"]),
-        "macro-F1": _percent(numbers["test_macro_f1"]),
+        "confirmed val": _percent(numbers["confirmed_score_mean"]),
+        "test": _percent(numbers["test_score_mean"]),
+        OTHER: _percent(numbers["test_other"]),
         "loss": _formatted(numbers["test_loss"], ".3f"),
         "loss (paper's definition)": _formatted(numbers["test_loss_paper"], ".5f"),
     }

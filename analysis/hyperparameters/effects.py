@@ -18,12 +18,12 @@ COLUMNS = ["parameter", "effect", "better", "chance", "trials"]
 def effects(placed: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     """A row per parameter, the strongest effect first, from what `slices` returns.
 
-    `effect`: Spearman's rank correlation with the accuracy of completed trials, or the correlation
+    `effect`: Spearman's rank correlation with the score of completed trials, or the correlation
     ratio of the ranks where values have no order; both are from 0 to 1 without their sign.
     `better`: `higher`, `lower` or the best value. `chance`: the fraction of shuffles with at least
     that effect. Parameters with fewer than `MIN_TRIALS` trials or a single value are left out.
     """
-    complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_accuracy"].notna()]
+    complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_score"].notna()]
     rows = [
         _effect(str(name), own, space)
         for name, own in complete.groupby("parameter", sort=False)
@@ -34,18 +34,18 @@ def effects(placed: pandas.DataFrame, space: Space) -> pandas.DataFrame:
 
 
 def _effect(name: str, own: pandas.DataFrame, space: Space) -> tuple[str, float, str, float, int]:
-    accuracy = own["final_stage_accuracy"].rank().to_numpy()
-    shuffles = _shuffled(tuple(accuracy.tolist()))
+    score = own["final_stage_score"].rank().to_numpy()
+    shuffles = _shuffled(tuple(score.tolist()))
     if _ordered(name, space):
         place = own["place"].rank().to_numpy()
-        correlation = float(_correlations(accuracy[None], place)[0])
+        correlation = float(_correlations(score[None], place)[0])
         found, by_chance = abs(correlation), np.abs(_correlations(shuffles, place))
         better = "higher" if correlation > 0 else "lower"
     else:
         values = own["value"].to_numpy()
         groups = [values == value for value in dict.fromkeys(values)]
-        found, by_chance = float(_ratios(accuracy[None], groups)[0]), _ratios(shuffles, groups)
-        best = max(groups, key=lambda group: float(accuracy[group].mean()))
+        found, by_chance = float(_ratios(score[None], groups)[0]), _ratios(shuffles, groups)
+        best = max(groups, key=lambda group: float(score[group].mean()))
         better = str(values[best][0]) or "none"
     chance = (1 + int((by_chance >= found - 1e-9).sum())) / (1 + SHUFFLES)
     return name, found, better, chance, len(own)

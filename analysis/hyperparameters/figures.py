@@ -37,21 +37,26 @@ BEST_STAR = {
 
 
 def one_slice(
-    placed: pandas.DataFrame, parameter: str, kind: Range | Choices, best: int | None, edge: str
+    placed: pandas.DataFrame,
+    parameter: str,
+    kind: Range | Choices,
+    best: int | None,
+    edge: str,
+    metric: str,
 ) -> str:
-    """Accuracy over one parameter's values, with the best trial as a star.
+    """The `metric` in words over one parameter's values, with the best trial as a star.
 
     `edge` (`low`, `high` or empty) is the end of the range to shade, because the best lies there.
     """
-    figure, axes = panel(name(parameter) + _scale(kind), "validation accuracy (%)", height=2.7)
-    accuracy = 100 * placed["final_stage_accuracy"]
+    figure, axes = panel(name(parameter) + _scale(kind), f"validation {metric} (%)", height=2.7)
+    score = 100 * placed["final_stage_score"]
     pruned, complete = placed["state"] == "PRUNED", placed["state"] == "COMPLETE"
     own = complete & (placed["number"] == best)
     place = placed["place"]
-    axes.plot(place[pruned], accuracy[pruned], "x", color=GREY, markersize=4, alpha=0.8)
-    mark_at_bottom(axes, place[pruned & accuracy.isna()])
-    axes.plot(place[complete], accuracy[complete], "o", color=BLUE, markersize=4)
-    axes.plot(place[own], accuracy[own], **BEST_STAR)  # type: ignore[arg-type]
+    axes.plot(place[pruned], score[pruned], "x", color=GREY, markersize=4, alpha=0.8)
+    mark_at_bottom(axes, place[pruned & score.isna()])
+    axes.plot(place[complete], score[complete], "o", color=BLUE, markersize=4)
+    axes.plot(place[own], score[own], **BEST_STAR)  # type: ignore[arg-type]
     if edge:
         span = (0.95, 1.05) if edge == "high" else (-0.05, 0.05)
         axes.axvspan(*span, color=VERMILION, alpha=0.15, linewidth=0)
@@ -73,17 +78,17 @@ def importances(importances: pandas.DataFrame) -> str:
 
 
 def contour(both: pandas.DataFrame, x: str, y: str, space: Space, best: int | None) -> str:
-    """Accuracy over two parameters: a point per trial, and contours between numeric ones."""
+    """The score over two parameters: a point per trial, and contours between numeric ones."""
     figure, axes = panel(name(x) + _scale(space[x]), name(y) + _scale(space[y]))
-    accuracy = 100 * both["final_stage_accuracy"].to_numpy(dtype=float)
+    score = 100 * both["final_stage_score"].to_numpy(dtype=float)
     # Levels hold equally many trials, so that a single bad one does not take all the colours.
-    borders = np.unique(np.quantile(accuracy, np.linspace(0, 1, CONTOUR_LEVELS + 1)))
+    borders = np.unique(np.quantile(score, np.linspace(0, 1, CONTOUR_LEVELS + 1)))
     levels = max(1, len(borders) - 1)
     colours = [colormaps["cividis"](position) for position in np.linspace(0.1, 1.0, levels)]
     numeric = isinstance(space[x], Range) and isinstance(space[y], Range)
     if numeric and len(borders) > 2 and _span_an_area(both):
-        axes.tricontourf(both["x"], both["y"], accuracy, levels=borders, colors=colours, alpha=0.45)
-    level = np.clip(np.searchsorted(borders, accuracy, side="right") - 1, 0, levels - 1)
+        axes.tricontourf(both["x"], both["y"], score, levels=borders, colors=colours, alpha=0.45)
+    level = np.clip(np.searchsorted(borders, score, side="right") - 1, 0, levels - 1)
     for number, colour in enumerate(colours):
         own = both[level == number]
         if own.empty:
@@ -117,7 +122,7 @@ def parallel(placed: pandas.DataFrame, space: Space, best: int | None) -> str:
     order = [parameter for parameter in space if parameter in set(placed["parameter"])]
     places = placed.pivot(index="number", columns="parameter", values="place")[order]
     trials = placed.drop_duplicates("number").set_index("number")
-    complete = trials[trials["state"] == "COMPLETE"]["final_stage_accuracy"]
+    complete = trials[trials["state"] == "COMPLETE"]["final_stage_score"]
     top = set(complete.nlargest(max(1, len(complete) // 5)).index) - {best}
     figure, axes = panel("", "place in the range", width=9.0, height=3.6)
     pruned = set(trials.index) - set(complete.index)

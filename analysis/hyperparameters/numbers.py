@@ -8,7 +8,7 @@ import pandas
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.space import Range, Space
 
-SLICE_COLUMNS = ["parameter", "number", "state", "value", "place", "final_stage_accuracy"]
+SLICE_COLUMNS = ["parameter", "number", "state", "value", "place", "final_stage_score"]
 EDGE_COLUMNS = ["parameter", "value", "range", "place", "edge"]
 
 
@@ -16,10 +16,10 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     """A row per completed or pruned trial and hyperparameter that was sampled for it.
 
     Columns: `parameter`, `number`, `state`, `value` (text), `place` (0 to 1 in the range, on its
-    scale) and `final_stage_accuracy` (NaN if pruned before the final stage).
+    scale) and `final_stage_score` (NaN if pruned before the final stage).
     """
     reported = trials[
-        trials["best_validation_accuracy"].notna() & trials["state"].isin(["COMPLETE", "PRUNED"])
+        trials["best_validation_score"].notna() & trials["state"].isin(["COMPLETE", "PRUNED"])
     ]
     suggested = _suggested(reported)
     rows: list[tuple[str, int, str, str, float, float]] = []
@@ -27,14 +27,14 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
         if CONFIG_PREFIX + name not in reported:
             continue
         values = reported[CONFIG_PREFIX + name].fillna("").astype(str)
-        columns = (reported["number"], reported["state"], values, reported["final_stage_accuracy"])
-        for names, number, state, value, accuracy in zip(suggested, *columns):
+        columns = (reported["number"], reported["state"], values, reported["final_stage_score"])
+        for names, number, state, value, score in zip(suggested, *columns):
             if names is None or name in names:
                 place = parameter.place(value)
                 if not math.isnan(place):
-                    rows.append((name, int(number), state, value, place, accuracy))
+                    rows.append((name, int(number), state, value, place, score))
     found = pandas.DataFrame(rows, columns=SLICE_COLUMNS)
-    return found.astype({"place": float, "final_stage_accuracy": float})
+    return found.astype({"place": float, "final_stage_score": float})
 
 
 @lru_cache(maxsize=32)
@@ -72,15 +72,15 @@ def edges(placed: pandas.DataFrame, space: Space, best: int | None) -> pandas.Da
 def pairs(placed: pandas.DataFrame, x: str, y: str) -> pandas.DataFrame:
     """The trials for which two parameters were sampled, from what `slices` returns.
 
-    Columns: `number`, `state`, `x` and `y` (places in the two ranges), `final_stage_accuracy`.
+    Columns: `number`, `state`, `x` and `y` (places in the two ranges), `final_stage_score`.
     """
     first, second = (placed[placed["parameter"] == name].set_index("number") for name in (x, y))
     both = (
-        first[["state", "place", "final_stage_accuracy"]]
+        first[["state", "place", "final_stage_score"]]
         .rename(columns={"place": "x"})
         .join(second["place"].rename("y"), how="inner")
     )
-    return both.reset_index()[["number", "state", "x", "y", "final_stage_accuracy"]]
+    return both.reset_index()[["number", "state", "x", "y", "final_stage_score"]]
 
 
 def is_numeric(space: Space, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What happens to the best trial's accuracy when a hyperparameter moves a little.
+"""What happens to the best trial's score when a hyperparameter moves a little.
 
 Read from the search's own trials through a Gaussian process over places in the ranges, which also
 says how little it knows.
@@ -20,12 +20,12 @@ STEP = 0.1
 MIDDLE = 0.5
 """The place of a parameter in a trial that did not have it."""
 LEVEL_POINTS = 0.01
-"""A change within one percentage point leaves the accuracy level."""
+"""A change within one percentage point leaves the score level."""
 CONFIDENCE = 0.975
 """The upper end of a 95 % interval. Its t has half as many degrees of freedom as trials: the
 process takes its own scales for known, and with few trials they are not."""
 COLUMNS = ["parameter", "value", "down", "down_half_width", "up", "up_half_width", "verdict"]
-"""`down` and `up`: the expected change of accuracy, NaN at the end of the range, with half widths
+"""`down` and `up`: the expected change of score, NaN at the end of the range, with half widths
 of 95 % intervals."""
 
 
@@ -35,7 +35,7 @@ def robustness(placed: pandas.DataFrame, space: Space, best: int | None) -> pand
     `verdict`: `needle` (a step either way costs more than a point, surely), `falls` (one way does),
     `level` (a step costs less than a point, surely), `may rise`, else `not known`.
     """
-    complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_accuracy"].notna()]
+    complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_score"].notna()]
     own = complete[complete["number"] == best].set_index("parameter")
     names = [str(name) for name in own.index]
     moved = [name for name in names if not isinstance(space[name], Choices)]
@@ -63,7 +63,7 @@ def robustness(placed: pandas.DataFrame, space: Space, best: int | None) -> pand
 def _inputs(
     complete: pandas.DataFrame, space: Space, names: list[str], best: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places of all trials, their accuracies, and the best trial's place.
+    """Places of all trials, their scores, and the best trial's place.
 
     A list of choices takes a column a choice, a half apart, so that two of them are as far as the
     ends of a range from its middle. What is far below the best counts as equally bad: a surface
@@ -79,8 +79,8 @@ def _inputs(
         else:
             columns.append(places[name].fillna(MIDDLE))
     x = np.column_stack(columns)
-    accuracy = complete.drop_duplicates("number").set_index("number")["final_stage_accuracy"]
-    y = accuracy.reindex(places.index).to_numpy(dtype=float)
+    score = complete.drop_duplicates("number").set_index("number")["final_stage_score"]
+    y = score.reindex(places.index).to_numpy(dtype=float)
     y = np.maximum(y, y.max() - 3 * max(0.005, y.max() - np.quantile(y, 0.75)))
     return x, y, x[list(places.index).index(best)]
 

@@ -9,8 +9,10 @@ from analysis.hyperparameters.effects import LEVEL, MIN_TRIALS, effects
 from analysis.hyperparameters.numbers import edges, is_numeric, pairs, placed
 from analysis.hyperparameters.robustness import MIN_TRIALS as MIN_AROUND
 from analysis.hyperparameters.robustness import robustness
+from analysis.metric import WORDS
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import CONFIG_PREFIX, Search
+from analysis.read.scores import named
 from analysis.text import EMPTY_CELL, short_value
 
 MIN_PARALLEL = 15
@@ -24,9 +26,9 @@ MAX_SLICES = 6
 
 
 def details(search: Search, *, full: bool) -> list[Block]:
-    """Empty if no trial reported an accuracy, or the space is not known.
+    """Empty if no trial reported a score, or the space is not known.
 
-    `full`: with the figures and with the accuracy around the best trial.
+    `full`: with the figures and with the score around the best trial.
     """
     places, best = placed(search), search.summary.best_trial
     if places.empty:
@@ -138,8 +140,8 @@ def _ranks(ranks: pandas.DataFrame) -> list[Block]:
         }
     )
     caption = (
-        "Rank correlation with the accuracy of completed trials, without its sign (correlation"
-        " ratio of the ranks where values have no order). By chance: how often shuffled accuracies"
+        "Rank correlation with the score of completed trials, without its sign (correlation ratio"
+        " of the ranks where values have no order). By chance: how often shuffled scores"
         " give as much; of twenty parameters that do nothing, one is below 5 %."
     )
     return [Table(caption, table)]
@@ -151,7 +153,7 @@ def _around_the_best(search: Search) -> list[Block]:
     if around.empty:
         return [
             Paragraph(
-                f"How the accuracy changes around the winner is estimated from"
+                f"How the score changes around the winner is estimated from"
                 f" {MIN_AROUND} completed trials on."
             )
         ]
@@ -165,7 +167,7 @@ def _around_the_best(search: Search) -> list[Block]:
         }
     )
     caption = (
-        "Around the winner: the expected change of accuracy, in points, if one value moves by a"
+        "Around the winner: the expected change of the score, in points, if one value moves by a"
         " tenth of its range, ± its 95 % interval. From a Gaussian process over the completed"
         " trials, so a hint: where the verdict is “not known”, trials near the winner would tell."
     )
@@ -215,7 +217,7 @@ def _figures(search: Search, places: pandas.DataFrame, ranks: pandas.DataFrame) 
 
 def _pruned_marks(places: pandas.DataFrame) -> str:
     """How pruned trials are drawn; empty if there are none."""
-    pruned = places[places["state"] == "PRUNED"]["final_stage_accuracy"]
+    pruned = places[places["state"] == "PRUNED"]["final_stage_score"]
     if pruned.empty:
         return ""
     if pruned.isna().all():
@@ -262,7 +264,7 @@ def _importances(search: Search) -> list[Drawing]:
     return [
         Drawing(
             "Importances",
-            "The fraction of the variance of the completed trials' accuracies that each parameter"
+            "The fraction of the variance of the completed trials' scores that each parameter"
             " explains by itself (fANOVA, a random forest over"
             f" {importances['trials'].iloc[0]:.0f} trials). Parameters with long bars deserve a"
             " finer search. A few trials that failed to learn can cause most of the variance, so a"
@@ -291,10 +293,10 @@ def _contour(search: Search, places: pandas.DataFrame, best: int | None) -> list
     return [
         Drawing(
             f"{x} and {y}",
-            f"{subject} together: a dot is a completed trial, and lighter ones are more accurate. A"
+            f"{subject} together: a dot is a completed trial, and lighter ones are better. A"
             f" diagonal ridge means that one can be traded for the other.{interpolated}",
             figures.contour(both, x, y, search.space, best),
-            data=both,
+            data=named(both, search.summary.metric),
         )
     ]
 
@@ -310,14 +312,14 @@ def _parallel(search: Search, places: pandas.DataFrame, best: int | None) -> lis
             " matters; where they fan out, it does not.",
             figures.parallel(places, search.space, best),
             wide=True,
-            data=places,
+            data=named(places, search.summary.metric),
         )
     ]
 
 
 def _slices(search: Search, places: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Drawing]:
     """A figure for each of the parameters that mattered most."""
-    best = search.summary.best_trial
+    best, metric = search.summary.best_trial, search.summary.metric
     values = edges(places, search.space, best)
     edge = dict(zip(values["parameter"], values["edge"]))
     by_importance = [name for name in search.importances["name"] if name in search.space]
@@ -332,8 +334,10 @@ def _slices(search: Search, places: pandas.DataFrame, ranks: pandas.DataFrame) -
             Drawing(
                 name,
                 f"Range: {search.space[name]}.{at_edge}",
-                figures.one_slice(own, name, search.space[name], best, edge.get(name, "")),
-                data=own,
+                figures.one_slice(
+                    own, name, search.space[name], best, edge.get(name, ""), WORDS[metric]
+                ),
+                data=named(own, metric),
             )
         )
     return drawings

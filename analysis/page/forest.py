@@ -16,13 +16,14 @@ LEAST_SPAN = 2.0
 """Percentage points that the axis shows at least."""
 
 
-def forest(rows: pandas.DataFrame, best: str) -> str:
+def forest(rows: pandas.DataFrame, best: str, metric: str) -> str:
     """A row per rival: the thick line is the interval on these sentences, the thin one on new ones.
 
-    Zero is the best. A row whose thick line ends before zero is told from it.
+    Zero is the best. A row whose thick line ends before zero is told from it. `metric`: what the
+    differences are of, in words.
     """
     figure, axes = panel(
-        f"accuracy minus that of {names([best])[0]} (points)",
+        f"{metric} minus that of {names([best])[0]} (points)",
         "",
         width=7.0,
         height=1.0 + 0.3 * max(2, len(rows)),

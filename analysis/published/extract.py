@@ -19,6 +19,7 @@ FLAGS = (
     "text_column",
     "label_column",
     "oos_label",
+    "metric",
     "shots",
     "shots_seed",
     "limit",
@@ -53,7 +54,7 @@ def publish(search: Search) -> Published:
         raise ValueError(f"'{search.folder}' has no result yet: finish the search first")
     if not search.spec.get("confirm_top", 3):
         raise ValueError(f"'{search.folder}' has no report runs: run it without --no-confirm")
-    missing = search.spec["report_seeds"] - len(summary.confirmed_accuracy)
+    missing = (search.spec["report_seeds"] or 1) - len(summary.confirmed_accuracy)
     if missing > summary.confirmed_failed:
         raise ValueError(
             f"'{search.folder}' lacks {missing} report runs; finish it with --resume {summary.name}"

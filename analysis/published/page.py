@@ -8,9 +8,11 @@ from pathlib import Path
 
 from analysis.atomic import write
 from analysis.evidence import Evidence
+from analysis.metric import WORDS
 from analysis.page.markdown import escaped, markdown
 from analysis.published.record import Published
 from analysis.published.tables import goals, scores
+from analysis.read.summary import Summary
 from analysis.text import counted, short_value
 
 BEGIN = "<!-- made by analysis.results: edits between these marks are lost -->"
@@ -39,23 +41,23 @@ def rewritten(text: str, published: Sequence[Published], page: Path | str = "the
 
 
 def tables(published: Sequence[Published]) -> str:
-    """A section per data set and model, with its searches in order of appearance."""
-    groups: dict[tuple[str, str], list[Published]] = {}
+    """A section per data set, model and metric, with its searches in order of appearance."""
+    groups: dict[str, list[Published]] = {}
     for one in published:
-        groups.setdefault((one.summary.data, one.summary.model), []).append(one)
+        groups.setdefault(_title(one.summary), []).append(one)
     evidence = Evidence([one.summary for one in published])
-    sections = [
-        "\n\n".join(_section(data, model, group, evidence))
-        for (data, model), group in groups.items()
-    ]
+    sections = ["\n\n".join(_section(title, group, evidence)) for title, group in groups.items()]
     return "\n\n".join(sections or [NO_SEARCH]) + "\n"
 
 
-def _section(
-    data: str, model: str, group: Sequence[Published], evidence: Evidence
-) -> Iterator[str]:
+def _title(summary: Summary) -> str:
+    by = "" if summary.metric == "accuracy" else f", by {WORDS[summary.metric]}"
+    return f"{summary.data}, {summary.model}{by}"
+
+
+def _section(title: str, group: Sequence[Published], evidence: Evidence) -> Iterator[str]:
     summaries = [one.summary for one in group]
-    yield f"### {escaped(f'{data}, {model}')}"
+    yield f"### {escaped(title)}"
     yield _paragraph(_conditions(group))
     yield markdown(scores(summaries, evidence)).rstrip()
     if any(one.shots for one in group) and not (found := goals(summaries, evidence)).empty:

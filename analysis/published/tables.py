@@ -20,14 +20,14 @@ points."""
 
 
 def scores(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
-    """A row per search, then one per floor; accuracies in percent."""
+    """A row per search, then one per floor; scores in percent."""
     rows = ordered(summaries)
     cells = [_search(label(summary, rows), summary, evidence) for summary in rows]
     cells += [
         {
             "regime": numbers["name"],
-            "report runs, validation": _percent(numbers["confirmed_accuracy_mean"]),
-            "test": _percent(numbers["test_accuracy_mean"]),
+            "report runs, validation": _percent(numbers["confirmed_score_mean"]),
+            "test": _percent(numbers["test_score_mean"]),
             "time": duration(numbers["seconds"]),
         }
         for numbers in floor_rows(rows)
@@ -50,8 +50,9 @@ def goals(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
         difference = evidence.difference(ours, plain, "validation")
         rows.append(_goal(f"{ours.regime} - {BASELINE}", difference, GOALS[BASELINE]))
     if ours is not None and (floor := ours.best_floor) is not None:
+        by = ours.metric
         difference = evidence.against(
-            ours, "validation", ours.confirmed_accuracy, [floor.validation_accuracy], fixed=True
+            ours, "validation", ours.confirmed_scores, [floor.validation_score(by)], fixed=True
         )
         rows.append(_goal(f"{ours.regime} - {floor.regime} (floor)", difference, GOALS["floor"]))
     columns = ["difference", "points", "on new sentences", "goal", "reached"]
@@ -60,12 +61,12 @@ def goals(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
 
 def _search(name: str, summary: Summary, evidence: Evidence) -> dict[str, str]:
     numbers = row(summary, evidence)
-    runs = 1 + len(summary.choice_runs.get(str(summary.winner_trial), ()))
-    choice = summary.choice_accuracy
+    runs = 1 + len(summary.choice_run_scores.get(str(summary.winner_trial), ()))
+    choice = summary.choice_score
     return {
         "regime": name,
-        "trial 0": _percent(numbers["paper_config_validation_accuracy"]),
-        "best trial": _percent(numbers["best_validation_accuracy"]),
+        "trial 0": _percent(numbers["paper_config_validation_score"]),
+        "best trial": _percent(numbers["best_validation_score"]),
         "choice": EMPTY_CELL if choice is None else f"{_percent(choice)} (n={runs})",
         "report runs, validation": _mean(evidence.mean(summary, "validation")),
         "test": _mean(evidence.mean(summary, "test")),

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import pandas
 
@@ -71,6 +71,8 @@ def _typed(path: Path | str, name: str, value: Any, kind: Any) -> Any:
                 return None
             (kind,) = (argument for argument in arguments if argument is not NoneType)
             return _typed(path, name, value, kind)
+        case origin if origin is Literal and value in arguments:
+            return value
         case origin if origin is tuple and isinstance(value, list | tuple):
             return tuple(_typed(path, name, item, arguments[0]) for item in value)
         case origin if origin is Mapping and isinstance(value, dict):

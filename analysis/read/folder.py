@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas
 
+from analysis.metric import WORDS, Metric, best_validation, validation
 from analysis.read.correct import Correct, RunBits, read_correct, read_run_bits, reported
 from analysis.read.earlier import translate_epochs, translate_trials
 from analysis.read.files import check_whole_numbers, checked, read_csv, read_json
 from analysis.read.predictions import read_predictions
 from analysis.read.problems import read_problems
-from analysis.read.scores import final_stage_accuracy, run_accuracies
+from analysis.read.scores import run_scores, scored
 from analysis.read.space import Space, read_space
 from analysis.read.summary import Summary
 
@@ -56,8 +57,8 @@ class Search:
     spec: Mapping[str, Any]
     """What the user asked for: spec.json."""
     trials: pandas.DataFrame
-    """A row per trial. Hyperparameters are text in `config.*`, NaN where None;
-    `final_stage_accuracy` is added by `analysis.read.scores`."""
+    """A row per trial. Hyperparameters are text in `config.*`, NaN where None. Scores by the
+    metric are added by `analysis.read.scores`."""
     epochs: pandas.DataFrame
     """A row per reported epoch."""
     summary: Summary
@@ -84,7 +85,8 @@ class Search:
 def read_searches(results: Path) -> list[Search]:
     """The search in this folder, or those in its subfolders, sorted by folder name.
 
-    Raises ValueError where there is none, or a file of one is missing or damaged.
+    Searches by different metrics are all read by their accuracies. Raises ValueError where there is
+    none, or a file of one is missing or damaged.
     """
     if not results.is_dir():
         raise ValueError(f"no folder '{results}'")
@@ -96,32 +98,41 @@ def read_searches(results: Path) -> list[Search]:
     if not folders:
         raise ValueError(f"no search in '{results}': neither it nor a folder in it has a {SPEC}")
     searches = [read_search(folder) for folder in folders]
+    if len({search.summary.metric for search in searches}) > 1:
+        searches = [read_search(folder, "accuracy") for folder in folders]
     if len({search.summary.name for search in searches}) < len(searches):
         # A folder was copied. Folder names are unique, so they replace the searches' names.
         return [_named(folder.name, search) for folder, search in zip(folders, searches)]
     return searches
 
 
-def read_search(folder: Path) -> Search:
-    """One search's folder. Raises ValueError for a missing or damaged file."""
+def read_search(folder: Path, metric: Metric | None = None) -> Search:
+    """One search's folder. Its scores are those of its own metric, unless another is given.
+
+    Raises ValueError for a missing or damaged file.
+    """
     spec = checked(folder / SPEC, read_json(folder / SPEC), SPEC_FIELDS)
+    own = checked(folder / SPEC, {"metric": "accuracy", **spec}, {"metric": Metric})["metric"]
+    by = metric or own
     finished = (folder / SUMMARY).exists()
-    trials = _read_trials(folder / TRIALS, required=finished)
+    trials = _read_trials(folder / TRIALS, best_validation(by), required=finished)
     epochs = read_csv(
         folder / EPOCHS,
-        EPOCH_COLUMNS,
+        tuple(dict.fromkeys((*EPOCH_COLUMNS, validation(by)))),
         ("kind", "stage"),
         required=finished,
         translate=translate_epochs,
     )
     check_whole_numbers(folder / EPOCHS, epochs, "trial", "epoch")
-    summary = read_summary(folder) if finished else provisional(spec, trials)
-    if not summary.choice_runs:
+    trials, epochs = scored(trials, epochs, by)
+    summary = read_summary(folder) if finished else provisional(spec, trials, own)
+    summary = replace(summary, metric=by)
+    if by == "accuracy" and not summary.choice_runs:
         summary = replace(summary, choice_runs=_choice_runs(epochs))
     run_bits = read_run_bits(folder / CORRECT)
     return Search(
         spec=spec,
-        trials=trials.assign(final_stage_accuracy=final_stage_accuracy(trials, epochs)),
+        trials=trials,
         epochs=epochs,
         summary=summary,
         finished=finished,
@@ -155,30 +166,29 @@ def read_outcomes(results: Path) -> list[tuple[Summary, Correct]]:
 
 def _choice_runs(epochs: pandas.DataFrame) -> dict[str, tuple[float, ...]]:
     """The accuracies of the choice runs by trial, for the summaries of earlier versions."""
-    by_trial = run_accuracies(epochs, "choice").groupby(level="trial")
+    by_trial = run_scores(epochs, "choice").groupby(level="trial")
     return {f"{trial:.0f}": tuple(accuracies) for trial, accuracies in by_trial}
 
 
-def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> Summary:
+def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metric) -> Summary:
     """The summary of an unfinished search, as far as its trials tell."""
     complete = trials[trials["state"] == "COMPLETE"].sort_values(
-        ["best_validation_accuracy", "number"], ascending=[False, True]
+        [best_validation(metric), "number"], ascending=[False, True]
     )
-    accuracies = {
-        int(number): float(accuracy)
-        for number, accuracy in zip(complete["number"], complete["best_validation_accuracy"])
-    }
-    best = next(iter(accuracies), None)
+    best = None if complete.empty else int(complete["number"].iloc[0])
     return Summary(
+        metric=metric,
         **{name: spec[name] for name in ("name", "regime", "data", "model", "epochs")},
         encoder_is_papers=None,
         comparable=False,
         why_not="the search has not finished",
         states={state: int((trials["state"] == state).sum()) for state in STATES},
         seconds=float(trials["seconds"].sum()),
-        paper_config_validation_accuracy=accuracies.get(0),
         best_trial=best,
-        best_validation_accuracy=None if best is None else accuracies[best],
+        paper_config_validation_accuracy=_score(complete, 0, "accuracy"),
+        paper_config_validation_macro_f1=_score(complete, 0, "macro_f1"),
+        best_validation_accuracy=_score(complete, best, "accuracy"),
+        best_validation_macro_f1=_score(complete, best, "macro_f1"),
         winner_trial=None,
         confirmed_accuracy=(),
         test=(),
@@ -188,10 +198,22 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame) -> Summary:
     )
 
 
-def _read_trials(path: Path, *, required: bool) -> pandas.DataFrame:
+def _score(complete: pandas.DataFrame, trial: int | None, metric: Metric) -> float | None:
+    """A completed trial's score; None without one, or where trials have none by this metric."""
+    if best_validation(metric) not in complete:
+        return None
+    found = complete[complete["number"] == trial][best_validation(metric)].dropna()
+    return None if found.empty else float(found.iloc[0])
+
+
+def _read_trials(path: Path, score: str, *, required: bool) -> pandas.DataFrame:
+    """trials.csv, in which every COMPLETE trial has a `score`."""
+    numeric = tuple(dict.fromkeys((*TRIAL_COLUMNS, score)))
     trials = read_csv(
-        path, TRIAL_COLUMNS, ("state", "reason"), required=required, translate=translate_trials
+        path, numeric, ("state", "reason"), required=required, translate=translate_trials
     )
+    for name in set(map(best_validation, WORDS)) & set(trials):
+        trials[name] = pandas.to_numeric(trials[name], errors="coerce")
     if unknown := set(trials["state"]) - set(STATES):
         raise ValueError(
             f"'{path}' is damaged: state must be one of {', '.join(STATES)}; got"
@@ -201,8 +223,8 @@ def _read_trials(path: Path, *, required: bool) -> pandas.DataFrame:
     if trials["number"].duplicated().any():
         raise ValueError(f"'{path}' is damaged: it has a trial twice")
     complete = trials["state"] == "COMPLETE"
-    if trials.loc[complete, "best_validation_accuracy"].isna().any():
-        raise ValueError(f"'{path}' is damaged: a COMPLETE trial has no best_validation_accuracy")
+    if trials.loc[complete, score].isna().any():
+        raise ValueError(f"'{path}' is damaged: a COMPLETE trial has no {score}")
     return trials
 
 

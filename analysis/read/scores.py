@@ -1,30 +1,58 @@
-"""The accuracy that a search's trials are ranked by, and that of its choice and report runs."""
+"""The scores that a search's trials are ranked by, and those of its choice and report runs.
+
+In the frames of a search, a column whose name ends in `score` is that of its metric.
+"""
+
+import math
 
 import pandas
 
+from analysis.metric import Metric, best_validation, validation
 
-def final_stage_accuracy(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.Series:
-    """Best validation accuracy of each trial's final stage, aligned with the rows of `trials`.
+
+def scored(
+    trials: pandas.DataFrame, epochs: pandas.DataFrame, metric: Metric
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """trials.csv with `best_validation_score` and `final_stage_score`, and epochs.csv with
+    `validation_score` and `train_score`, which is known of the accuracy only."""
+    trials = trials.assign(best_validation_score=trials[best_validation(metric)])
+    epochs = epochs.assign(
+        validation_score=epochs[validation(metric)],
+        train_score=epochs["train_accuracy"] if metric == "accuracy" else math.nan,
+    )
+    return trials.assign(final_stage_score=final_stage_score(trials, epochs)), epochs
+
+
+def named(frame: pandas.DataFrame, metric: Metric) -> pandas.DataFrame:
+    """Numbers of the report under the names of their records: `validation_score` becomes
+    `validation_accuracy` where that is the metric, unless it is there already."""
+    names = {name: str(name).replace("score", metric) for name in frame}
+    kept = [name for name, known in names.items() if name == known or known not in frame]
+    return frame[kept].rename(columns=names)
+
+
+def final_stage_score(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.Series:
+    """Best score on validation of each trial's final stage, aligned with the rows of `trials`.
 
     NaN for a trial that ended before the final stage. An earlier stage is evaluated with another
-    classifier, so its accuracy is not comparable: a contrastive encoder at 86 % with its ridge
+    classifier, so its score is not comparable: a contrastive encoder at 86 % with its ridge
     classifier may end at 83 %. The final stage is that of the highest epoch that any trial
     reported.
     """
-    best = trials["best_validation_accuracy"]
+    best = trials["best_validation_score"]
     searched = epochs[epochs["kind"] == "search"]
     if searched["stage"].nunique() < 2:
         return best
     final_stage = searched.sort_values("epoch")["stage"].iloc[-1]
     in_final_stage = searched[searched["stage"] == final_stage]
-    reached = in_final_stage.groupby("trial")["validation_accuracy"].max()
+    reached = in_final_stage.groupby("trial")["validation_score"].max()
     return best.where(trials["state"] == "COMPLETE", trials["number"].map(reached))
 
 
-def run_accuracies(epochs: pandas.DataFrame, kind: str) -> pandas.Series:
-    """The best validation accuracy in the final stage of each `choice` or `report` run, by `trial`
+def run_scores(epochs: pandas.DataFrame, kind: str) -> pandas.Series:
+    """The best score on validation in the final stage of each `choice` or `report` run, by `trial`
     and `seed`."""
     runs = epochs[epochs["kind"] == kind]
     final_stage = runs.groupby(["trial", "seed"])["stage"].transform("last")
     in_final_stage = runs[runs["stage"] == final_stage]
-    return in_final_stage.groupby(["trial", "seed"])["validation_accuracy"].max()
+    return in_final_stage.groupby(["trial", "seed"])["validation_score"].max()

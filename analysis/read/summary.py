@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.metric import Metric, best_validation, choice, confirmed, test, validation
 from analysis.read.earlier import translate_summary
 from analysis.read.files import record
 
@@ -40,7 +41,7 @@ class ContrastiveLoss:
 
 @dataclass(frozen=True)
 class Floor:
-    """A classifier that takes seconds: what a recipe has to beat. Accuracies are fractions."""
+    """A classifier that takes seconds: what a recipe has to beat. Scores are fractions."""
 
     regime: str
     """Its regime."""
@@ -60,6 +61,18 @@ class Floor:
     """As for a `TestRun`."""
     test_macro_f1: float | None = None
     """As for a `TestRun`."""
+    validation_macro_f1: float | None = None
+    """Of its only run. Earlier versions did not summarise it."""
+
+    def validation_score(self, metric: Metric) -> float:
+        """Its score on validation; 0 where an earlier version did not record this metric."""
+        score: float | None = getattr(self, validation(metric))
+        return 0.0 if score is None else score
+
+    def test_score(self, metric: Metric) -> float | None:
+        """Its score on the test split; None until that is known."""
+        score: float | None = getattr(self, test(metric))
+        return score
 
     @property
     def name(self) -> str:
@@ -69,7 +82,12 @@ class Floor:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """One search's outcome. Accuracies are fractions, times seconds, losses nats."""
+    """One search's outcome. Scores are fractions, times seconds, losses nats.
+
+    Where fields come in pairs, such as `best_validation_accuracy` and `best_validation_macro_f1`,
+    both are of the same runs and epochs, which the search's metric chose. Earlier versions had the
+    accuracies only. `best_score` and the other properties ending so are those of the metric.
+    """
 
     name: str
     """The search's name."""
@@ -87,27 +105,38 @@ class Summary:
     """Why they can't be compared; None where they can."""
     epochs: int
     """Full budget of a trial's first stage, in epochs."""
+    metric: Metric = "accuracy"
+    """What trials are ranked, pruned and chosen by."""
     states: Mapping[str, int]
     """Number of trials in each state: COMPLETE, PRUNED, FAIL."""
     seconds: float
     """Time during which the search ran."""
     paper_config_validation_accuracy: float | None
-    """Best validation accuracy of trial 0, which has the regime's defaults; None unless
-    COMPLETE."""
+    """Validation accuracy of trial 0, which has the regime's defaults; None unless COMPLETE."""
+    paper_config_validation_macro_f1: float | None = None
+    """Its macro-F1."""
     best_trial: int | None
-    """The trial with the highest validation accuracy in the search; None if none completed."""
+    """The trial with the highest score in the search; None if none completed."""
     best_validation_accuracy: float | None
     """The best trial's validation accuracy in the search."""
+    best_validation_macro_f1: float | None = None
+    """Its macro-F1."""
     winner_trial: int | None
     """The trial chosen among the best by the choice runs; None without such runs."""
     choice_accuracy: float | None = None
-    """What the winner was chosen by: its mean validation accuracy over the search and the choice
-    runs; None without such runs."""
+    """The winner's mean validation accuracy over the search and the choice runs; None without such
+    runs."""
+    choice_macro_f1: float | None = None
+    """Its mean macro-F1 over the same runs."""
     choice_runs: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     """Validation accuracies of the choice runs, by the number of their trial. Summaries of earlier
     versions have none."""
+    choice_runs_macro_f1: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    """Their macro-F1."""
     confirmed_accuracy: tuple[float, ...]
     """The winner's validation accuracy on each report seed."""
+    confirmed_macro_f1: tuple[float, ...] = ()
+    """Its macro-F1."""
     confirmed_seeds: tuple[int, ...] = ()
     """The report seeds, in the order of `confirmed_accuracy`."""
     confirmed_runs_chose: bool = True
@@ -123,6 +152,8 @@ class Summary:
     """Sentences in the test split; None without one."""
     validation_size: int | None = None
     """Sentences in the validation split; None where it is not recorded."""
+    macro_f1_sentences: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """By split, of how many sentences with equally frequent labels macro-F1 would vary as much."""
     last_contrastive_loss: ContrastiveLoss | None
     """None for regimes without a contrastive stage."""
     floors: tuple[Floor, ...] = ()
@@ -152,38 +183,72 @@ class Summary:
     @property
     def selected_on_reported_runs(self) -> bool:
         """Whether the reported runs also chose the winner, which makes their mean optimistic."""
-        return bool(self.confirmed_accuracy) and self.confirmed_runs_chose
+        return bool(self.confirmed_scores) and self.confirmed_runs_chose
 
     @property
     def same_on_every_seed(self) -> bool:
         """Whether the regime leaves nothing to chance, as far as the winner's runs show: they have
-        one test loss, or without a test split at least three runs have one accuracy."""
+        one test loss, or without a test split at least three runs have one score."""
         if len(self.test) > 1:
             return len({run.test_loss for run in self.test}) == 1
-        runs = (*self.choice_runs.get(str(self.winner_trial), ()), *self.confirmed_accuracy)
+        chose = self.choice_run_scores.get(str(self.winner_trial), ())
+        runs = (*chose, *self.confirmed_scores)
         return len(runs) > 2 and len(set(runs)) == 1
 
     @property
-    def selection_accuracy(self) -> float:
-        """The accuracy by which searches are compared with each other and with their floors.
+    def trial_0_score(self) -> float | None:
+        """The score of trial 0."""
+        score: float | None = getattr(self, f"paper_config_{validation(self.metric)}")
+        return score
+
+    @property
+    def best_score(self) -> float | None:
+        """The best trial's score in the search."""
+        score: float | None = getattr(self, best_validation(self.metric))
+        return score
+
+    @property
+    def choice_run_scores(self) -> Mapping[str, tuple[float, ...]]:
+        """The scores of the choice runs, by the number of their trial."""
+        return self.choice_runs if self.metric == "accuracy" else self.choice_runs_macro_f1
+
+    @property
+    def confirmed_scores(self) -> tuple[float, ...]:
+        """The winner's score on validation on each report seed."""
+        scores: tuple[float, ...] = getattr(self, confirmed(self.metric))
+        return scores
+
+    @property
+    def choice_score(self) -> float | None:
+        """What the winner was chosen by; None without choice runs."""
+        score: float | None = getattr(self, choice(self.metric))
+        return score
+
+    @property
+    def selection_score(self) -> float:
+        """The score by which searches are compared with each other and with their floors.
 
         It is the one that chose the winner, else the best of the search; never a reported one, of
         which the maximum would be biased upwards. 0 where no trial completed.
         """
-        if self.choice_accuracy is not None:
-            return self.choice_accuracy
-        return self.best_validation_accuracy or 0.0
+        return self.best_score or 0.0 if self.choice_score is None else self.choice_score
 
     @property
     def best_floor(self) -> Floor | None:
-        """The floor with the highest validation accuracy; on ties the first, which is cheaper."""
-        return max(self.floors, key=lambda floor: floor.validation_accuracy, default=None)
+        """The floor with the highest score on validation; on ties the first, which is cheaper."""
+        by = self.metric
+        return max(self.floors, key=lambda floor: floor.validation_score(by), default=None)
+
+    @property
+    def floor_score(self) -> float | None:
+        """The best floor's score on validation; None without floors."""
+        floor = self.best_floor
+        return None if floor is None else floor.validation_score(self.metric)
 
     @property
     def floor_wins(self) -> bool:
         """Whether the search found nothing better than its best floor."""
-        floor = self.best_floor
-        return floor is not None and self.selection_accuracy <= floor.validation_accuracy
+        return self.floor_score is not None and self.selection_score <= self.floor_score
 
     @property
     def winner(self) -> int | None:
@@ -191,6 +256,7 @@ class Summary:
         return self.best_trial if self.winner_trial is None else self.winner_trial
 
     @property
-    def test_accuracies(self) -> list[float]:
-        """Test accuracy of each reported run."""
-        return [run.test_accuracy for run in self.test]
+    def test_scores(self) -> tuple[float, ...]:
+        """The score on the test split of each reported run; empty where one lacks it."""
+        scores = [getattr(run, test(self.metric)) for run in self.test]
+        return () if None in scores else tuple(scores)

@@ -30,12 +30,14 @@ STATE_STYLES = {
 }
 
 
-def learning_curves(curves: pandas.DataFrame, winner: int | None, stages: Sequence[Stage]) -> str:
-    """Validation accuracy of every trial over epochs, with trial 0 and the winner highlighted.
+def learning_curves(
+    curves: pandas.DataFrame, winner: int | None, stages: Sequence[Stage], metric: str
+) -> str:
+    """Every trial's score on validation over epochs, with trial 0 and the winner highlighted.
 
-    Dotted lines separate stages.
+    Dotted lines separate stages. `metric`: what the score is, in words.
     """
-    figure, axes = panel("epoch", "validation accuracy (%)")
+    figure, axes = panel("epoch", f"validation {metric} (%)")
     others = curves[~curves["trial"].isin({0, winner})]
     for state, style in STATE_STYLES.items():
         _lines(axes, others[others["state"] == state], "trial", **style)
@@ -49,18 +51,18 @@ def learning_curves(curves: pandas.DataFrame, winner: int | None, stages: Sequen
     return svg(figure, axes)
 
 
-def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame) -> str:
-    """Accuracy over trials in the order they were proposed, and the best of them so far."""
-    figure, axes = panel("trial", "validation accuracy (%)")
-    scored = pruned[pruned["final_stage_accuracy"].notna()]
-    unscored = pruned[pruned["final_stage_accuracy"].isna()]
+def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame, metric: str) -> str:
+    """The score over trials in the order they were proposed, and the best of them so far."""
+    figure, axes = panel("trial", f"validation {metric} (%)")
+    scored = pruned[pruned["final_stage_score"].notna()]
+    unscored = pruned[pruned["final_stage_score"].isna()]
     if len(scored):
-        accuracy = 100 * scored["final_stage_accuracy"]
-        axes.plot(scored["number"], accuracy, "x", color=GREY, markersize=5, label="pruned")
+        score = 100 * scored["final_stage_score"]
+        axes.plot(scored["number"], score, "x", color=GREY, markersize=5, label="pruned")
     mark_at_bottom(axes, unscored["number"], "pruned before the final stage")
     if len(best):
-        accuracy = 100 * best["best_validation_accuracy"]
-        axes.plot(best["number"], accuracy, "o", color=BLUE, markersize=4, label="completed")
+        score = 100 * best["best_validation_score"]
+        axes.plot(best["number"], score, "o", color=BLUE, markersize=4, label="completed")
         axes.step(
             best["number"],
             100 * best["best_so_far"],
@@ -69,24 +71,24 @@ def best_so_far(best: pandas.DataFrame, pruned: pandas.DataFrame) -> str:
             linewidth=2,
             label="best so far",
         )
-    first = best[best["number"] == 0]["best_validation_accuracy"]
+    first = best[best["number"] == 0]["best_validation_score"]
     if len(first):
         height = 100 * first.iloc[0]
         axes.axhline(height, color=GREEN, linestyle="--", linewidth=1.2, label="trial 0")
     return svg(figure, axes)
 
 
-def accuracy_curve(
-    curve: pandas.DataFrame, stages: Sequence[Stage], reported: pandas.DataFrame
+def score_curve(
+    curve: pandas.DataFrame, stages: Sequence[Stage], reported: pandas.DataFrame, metric: str
 ) -> str:
-    """One trial's accuracy on training and validation over epochs, and its reported runs' accuracy.
+    """One trial's score on training and validation over epochs, and its reported runs' score.
 
-    Dotted lines separate stages.
+    Dotted lines separate stages. `metric`: what the score is, in words.
     """
-    figure, axes = panel("epoch", "accuracy (%)")
+    figure, axes = panel("epoch", f"{metric} (%)")
     faint = {"color": VERMILION, "alpha": 0.45, "linewidth": 1.0}
     _lines(axes, reported, "seed", label="validation, other seeds", **faint)
-    _training_and_validation(axes, curve, "accuracy", 100)
+    _training_and_validation(axes, curve, "score", 100)
     _separate(axes, stages)
     return svg(figure, axes)
 
@@ -140,6 +142,6 @@ def _lines(axes: Axes, curves: pandas.DataFrame, run: str, **style: object) -> N
     curves = curves.sort_values(run, kind="stable")
     _, starts, lengths = np.unique(curves[run], return_index=True, return_counts=True)
     x = np.insert(curves["epoch"].to_numpy(dtype=float), starts, np.nan)
-    y = np.insert(100 * curves["validation_accuracy"].to_numpy(dtype=float), starts, np.nan)
+    y = np.insert(100 * curves["validation_score"].to_numpy(dtype=float), starts, np.nan)
     marker = "o" if lengths.min() == 1 else None
     axes.plot(x, y, marker=marker, markersize=4, **style)  # type: ignore[arg-type]

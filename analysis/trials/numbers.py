@@ -4,29 +4,29 @@ import pandas
 
 
 def best_so_far(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """`number`, `best_validation_accuracy` and `best_so_far` of the completed trials, in order.
+    """`number`, `best_validation_score` and `best_so_far` of the completed trials, in order.
 
-    `best_so_far` is the highest accuracy up to and including that trial.
+    `best_so_far` is the highest score up to and including that trial.
     """
     complete = trials[trials["state"] == "COMPLETE"].sort_values("number")
-    accuracy = complete["best_validation_accuracy"]
+    score = complete["best_validation_score"]
     return pandas.DataFrame(
         {
             "number": complete["number"].astype(int),
-            "best_validation_accuracy": accuracy,
-            "best_so_far": accuracy.cummax(),
+            "best_validation_score": score,
+            "best_so_far": score.cummax(),
         }
     ).reset_index(drop=True)
 
 
 def pruned_trials(trials: pandas.DataFrame) -> pandas.DataFrame:
-    """`number` and `final_stage_accuracy` of the pruned trials that reported an epoch."""
-    reported = trials["best_validation_accuracy"].notna()
-    return trials[(trials["state"] == "PRUNED") & reported][["number", "final_stage_accuracy"]]
+    """`number` and `final_stage_score` of the pruned trials that reported an epoch."""
+    reported = trials["best_validation_score"].notna()
+    return trials[(trials["state"] == "PRUNED") & reported][["number", "final_stage_score"]]
 
 
 def learning_curves(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
-    """`trial`, `state`, `epoch` and `validation_accuracy` of every epoch of the search's trials.
+    """`trial`, `state`, `epoch` and `validation_score` of every epoch of the search's trials.
 
     Choice and report runs are left out: they repeat some of these trials on other seeds.
     """
@@ -39,31 +39,31 @@ def learning_curves(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> panda
             "trial": own["trial"].astype(int),
             "state": own["trial"].map(states),
             "epoch": own["epoch"].astype(int),
-            "validation_accuracy": own["validation_accuracy"],
+            "validation_score": own["validation_score"],
         }
     ).reset_index(drop=True)
 
 
 def trial_curve(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
-    """One trial's epochs in the search: losses and accuracies on training and validation."""
+    """One trial's epochs in the search: losses and scores on training and validation."""
     own = epochs[(epochs["kind"] == "search") & (epochs["trial"] == trial)].sort_values("epoch")
     columns = [
         "epoch",
         "stage",
         "train_loss",
         "validation_loss",
-        "train_accuracy",
-        "validation_accuracy",
+        "train_score",
+        "validation_score",
         "learning_rate",
     ]
     return own[columns].astype({"epoch": int}).reset_index(drop=True)
 
 
 def report_curves(epochs: pandas.DataFrame, trial: int | None) -> pandas.DataFrame:
-    """`seed`, `epoch` and `validation_accuracy` of one trial's runs on the report seeds.
+    """`seed`, `epoch` and `validation_score` of one trial's runs on the report seeds.
 
     Earlier versions had no report seeds; for them, the runs on the seeds that chose the winner.
     """
     kind = "report" if (epochs["kind"] == "report").any() else "choice"
     own = epochs[(epochs["kind"] == kind) & (epochs["trial"] == trial)]
-    return own.sort_values(["seed", "epoch"])[["seed", "epoch", "validation_accuracy"]]
+    return own.sort_values(["seed", "epoch"])[["seed", "epoch", "validation_score"]]

@@ -3,7 +3,7 @@
 import pandas
 
 from analysis.read.folder import CONFIG_PREFIX
-from analysis.read.scores import run_accuracies
+from analysis.read.scores import run_scores
 from analysis.text import EMPTY_CELL, duration, short_value
 
 
@@ -14,7 +14,7 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
     is first.
     """
     complete = trials[trials["state"] == "COMPLETE"].sort_values(
-        ["best_validation_accuracy", "number"], ascending=[False, True]
+        ["best_validation_score", "number"], ascending=[False, True]
     )
     top = complete.head(n)
     trial_0 = complete[(complete["number"] == 0) & ~complete["number"].isin(top["number"])]
@@ -26,7 +26,7 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
     ]
     columns = {
         "trial": [f"{number:.0f}" for number in shown["number"]],
-        "validation": [f"{100 * accuracy:.2f}" for accuracy in shown["best_validation_accuracy"]],
+        "validation": [f"{100 * score:.2f}" for score in shown["best_validation_score"]],
         "time": [duration(seconds) for seconds in shown["seconds"]],
     }
     columns |= {
@@ -39,27 +39,27 @@ def top_trials(trials: pandas.DataFrame, n: int = 10) -> pandas.DataFrame:
 def candidates(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.DataFrame:
     """The trials of the choice runs, the highest choice mean first; empty if none was.
 
-    Per trial: its accuracy in the search and on each choice seed, and their mean, by which the
-    winner was chosen; for the winner also its accuracy on each report seed, and their mean.
+    Per trial: its score in the search and on each choice seed, and their mean, by which the winner
+    was chosen; for the winner also its score on each report seed, and their mean.
     """
-    choice = _accuracies(epochs, "choice")
+    choice = _scores(epochs, "choice")
     if choice.empty:
         return pandas.DataFrame()
-    searched = trials.set_index("number")["best_validation_accuracy"].reindex(choice.index)
+    searched = trials.set_index("number")["best_validation_score"].reindex(choice.index)
     table = pandas.concat([searched.rename("in the search"), choice], axis=1)
     table = table.assign(**{"choice mean": table.mean(axis=1, skipna=False)}).sort_values(
         "choice mean", ascending=False, kind="stable"
     )
-    report = _accuracies(epochs, "report")
+    report = _scores(epochs, "report")
     if not report.empty:
         table = table.join(report.assign(**{"report mean": report.mean(axis=1)}))
     text = table.map(lambda value: EMPTY_CELL if pandas.isna(value) else f"{100 * value:.2f}")
     return text.rename_axis("trial").reset_index().astype({"trial": int}).astype(str)
 
 
-def _accuracies(epochs: pandas.DataFrame, use: str) -> pandas.DataFrame:
+def _scores(epochs: pandas.DataFrame, use: str) -> pandas.DataFrame:
     """A row per trial and a column per seed."""
-    by_seed = run_accuracies(epochs, use).unstack()
+    by_seed = run_scores(epochs, use).unstack()
     return by_seed.rename(columns=lambda seed: f"{use} seed {seed:.0f}")
 
 

@@ -8,7 +8,7 @@ import pandas
 from analysis.evidence import Evidence
 from analysis.page.forest import COLUMNS
 from analysis.read.folder import Search
-from analysis.read.scores import run_accuracies
+from analysis.read.scores import run_scores
 from analysis.spread import Bits
 
 
@@ -20,7 +20,7 @@ def rivals(search: Search, evidence: Evidence) -> pandas.DataFrame:
     compared with the winner's report runs.
     """
     summary, winner = search.summary, search.summary.winner_trial
-    choice = run_accuracies(search.epochs, "choice")
+    choice = run_scores(search.epochs, "choice")
     numbers = [int(trial) for trial in choice.index.unique("trial")]
     by_trial = {trial: choice.xs(trial, level="trial") for trial in numbers}
     if winner is None or winner not in by_trial:
@@ -31,9 +31,9 @@ def rivals(search: Search, evidence: Evidence) -> pandas.DataFrame:
             bits = [_bits(search, number, by_trial[number].index) for number in (trial, winner)]
             found = evidence.against(summary, "validation", list(own), list(by_trial[winner]), bits)
             rows.append((f"trial {trial}", found))
-    trial_0 = summary.paper_config_validation_accuracy
-    if trial_0 is not None and winner != 0 and 0 not in by_trial and summary.confirmed_accuracy:
-        found = evidence.against(summary, "validation", [trial_0], summary.confirmed_accuracy)
+    trial_0 = summary.trial_0_score
+    if trial_0 is not None and winner != 0 and 0 not in by_trial and summary.confirmed_scores:
+        found = evidence.against(summary, "validation", [trial_0], summary.confirmed_scores)
         rows.append(("trial 0 (one run)", found))
     frame = pandas.DataFrame(
         [

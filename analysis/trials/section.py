@@ -3,9 +3,11 @@
 import pandas
 
 from analysis.evidence import Evidence
+from analysis.metric import WORDS
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.page.forest import forest
 from analysis.read.folder import Search
+from analysis.read.scores import named
 from analysis.read.stages import stages
 from analysis.trials import figures, numbers, ranking, sentences
 from analysis.trials.rivals import rivals
@@ -21,7 +23,7 @@ WITH_TRAINING = (
     "Training accuracy is measured with dropout enabled, so it may lie below validation accuracy."
     " If training still improves and validation does not, the trial overfits."
 )
-WITHOUT_TRAINING = "On validation only: this regime computes no predictions during training."
+WITHOUT_TRAINING = "On validation only: it is not computed during training."
 
 
 def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
@@ -60,15 +62,15 @@ def _rivals(search: Search, evidence: Evidence) -> list[Drawing]:
     rows = rivals(search, evidence)
     if rows.empty:
         return []
-    winner = f"trial {search.summary.winner_trial}"
+    winner, metric = f"trial {search.summary.winner_trial}", search.summary.metric
     return [
         Drawing(
             "The winner and its rivals",
-            f"Mean validation accuracy of the choice runs minus that of {winner}. Thick: the 95 %"
-            " interval over seeds on these sentences; thin: on new ones, compared sentence by"
-            " sentence where that is recorded. The winner was chosen by these runs, so its lead is"
-            " slightly too large. Trial 0's only run is compared with the winner's report runs.",
-            forest(rows, winner),
+            f"Mean {WORDS[metric]} of the choice runs on validation minus that of {winner}. Thick:"
+            " the 95 % interval over seeds on these sentences; thin: on new ones, compared sentence"
+            " by sentence where that is possible. The winner was chosen by these runs, so its lead"
+            " is slightly too large. Trial 0's only run is compared with the winner's report runs.",
+            forest(rows, winner, WORDS[metric]),
             wide=True,
             data=rows,
         )
@@ -78,6 +80,7 @@ def _rivals(search: Search, evidence: Evidence) -> list[Drawing]:
 def _tables(search: Search) -> list[Block]:
     """How the trials ended, the best of them, and those that might have won."""
     tables: list[Block] = []
+    metric = search.summary.metric
     if len(search.trials):
         tables.append(Table("How the trials ended.", ranking.endings(search.trials)))
     if len(top := ranking.top_trials(search.trials)):
@@ -93,7 +96,7 @@ def _tables(search: Search) -> list[Block]:
         if (search.epochs["kind"] == "report").any():
             caption += (
                 " Only the winner is then trained on the report seeds, which had no part in any"
-                " choice; its confirmed accuracy is their mean."
+                f" choice; its confirmed {WORDS[metric]} is their mean."
             )
         tables.append(Table(caption, candidates))
     return tables
@@ -101,6 +104,7 @@ def _tables(search: Search) -> list[Block]:
 
 def _learning_curves(search: Search) -> list[Drawing]:
     """The learning curves of all trials; empty without an epoch."""
+    metric = search.summary.metric
     curves = numbers.learning_curves(search.trials, search.epochs)
     if curves.empty:
         return []
@@ -109,24 +113,24 @@ def _learning_curves(search: Search) -> list[Drawing]:
     return [
         Drawing(
             "Learning curves",
-            "Each line is a trial's validation accuracy after each epoch; grey trials were"
-            " pruned. Where lines cross late, early accuracies are a poor guide to the final"
+            f"Each line is a trial's {WORDS[metric]} on validation after each epoch; grey trials"
+            " were pruned. Where lines cross late, early scores are a poor guide to the final"
             f" ones.{sentences.stage_spans(spans)}",
-            figures.learning_curves(curves, winner, spans),
-            data=curves,
+            figures.learning_curves(curves, winner, spans, WORDS[metric]),
+            data=named(curves, metric),
         )
     ]
 
 
 def _best_so_far(search: Search) -> list[Drawing]:
-    """The best accuracy over the course of the search; empty for too few trials."""
+    """The best score over the course of the search; empty for too few trials."""
     drawings = []
     best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
     if len(best) + len(pruned) >= MIN_TRIALS:
         before_final_stage = (
             " Ticks at the bottom are trials pruned before the final stage, which have no"
-            " comparable accuracy."
-            if pruned["final_stage_accuracy"].isna().any()
+            " comparable score."
+            if pruned["final_stage_score"].isna().any()
             else ""
         )
         drawings.append(
@@ -135,30 +139,30 @@ def _best_so_far(search: Search) -> list[Drawing]:
                 "Each dot is a completed trial, each cross the best epoch of a pruned"
                 f" one.{before_final_stage} If the line is flat at the end, more trials would"
                 " probably have gained little; if it still climbs, the search was short.",
-                figures.best_so_far(best, pruned),
-                data=best,
+                figures.best_so_far(best, pruned, WORDS[search.summary.metric]),
+                data=named(best, search.summary.metric),
             )
         )
     return drawings
 
 
 def _winner(search: Search) -> list[Drawing]:
-    """The winner's accuracy, its loss per stage (stages minimise different losses), its rate."""
-    winner = search.summary.winner
+    """The winner's score, its loss per stage (stages minimise different losses), its rate."""
+    winner, metric = search.summary.winner, search.summary.metric
     curve = numbers.trial_curve(search.epochs, winner)
     if curve.empty:
         return []
     if len(curve) < MIN_EPOCHS:
         return []
     spans = stages(curve)
-    caption = WITH_TRAINING if curve["train_accuracy"].notna().any() else WITHOUT_TRAINING
+    caption = WITH_TRAINING if curve["train_score"].notna().any() else WITHOUT_TRAINING
     reported = numbers.report_curves(search.epochs, winner)
     drawings = [
         Drawing(
-            "The winner: accuracy",
+            f"The winner: {WORDS[metric]}",
             f"{caption}{sentences.stage_spans(spans)}",
-            figures.accuracy_curve(curve, spans, reported),
-            data=curve,
+            figures.score_curve(curve, spans, reported, WORDS[metric]),
+            data=named(curve, metric),
         )
     ]
     for stage in spans:
@@ -169,7 +173,7 @@ def _winner(search: Search) -> list[Drawing]:
                     f"The winner: loss, {stage.name}",
                     _loss_caption(part),
                     figures.loss_curve(part),
-                    data=part,
+                    data=named(part, metric),
                 )
             )
     if curve["learning_rate"].notna().any():
@@ -179,7 +183,7 @@ def _winner(search: Search) -> list[Drawing]:
                 "The learning-rate schedule: the rate of the fastest parameter group at the end of"
                 " each epoch.",
                 figures.learning_rate(curve),
-                data=curve,
+                data=named(curve, metric),
             )
         )
     return drawings

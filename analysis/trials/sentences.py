@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analysis import paper
 from analysis.evidence import Evidence
+from analysis.metric import WORDS, qualifier
 from analysis.read.folder import Search
 from analysis.read.stages import Stage, later_stages, stages
 from analysis.text import duration
@@ -21,8 +22,8 @@ def overview(search: Search) -> str:
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model"
         f" {spec['model']}; {spec['trials']} trials requested, {spec['epochs']} epochs{later} each,"
-        f" seed {spec['seed']}{time}.{_winner(search)} Trials are ranked by their best validation"
-        " accuracy in their final stage."
+        f" seed {spec['seed']}{time}.{_winner(search)} Trials are ranked by their best"
+        f" {WORDS[search.summary.metric]} on validation in their final stage."
     )
 
 
@@ -47,24 +48,26 @@ def hint(search: Search) -> str:
 
 
 def selection(search: Search, evidence: Evidence) -> str | None:
-    """How optimistic the winner's accuracy in the search was; None without reported runs."""
+    """How optimistic the winner's score in the search was; None without reported runs."""
     summary, trials = search.summary, search.trials
-    own = trials[trials["number"] == summary.winner_trial]["best_validation_accuracy"].dropna()
-    if not summary.confirmed_accuracy or own.empty:
+    own = trials[trials["number"] == summary.winner_trial]["best_validation_score"].dropna()
+    if not summary.confirmed_scores or own.empty:
         return None
+    words = qualifier(summary.metric)
     mean, before = evidence.mean(summary, "validation"), round(100 * own.iloc[0], 1)
-    seeds, advice = "fresh seeds", "expect the accuracy of the fresh seeds"
+    seeds, advice = "fresh seeds", f"expect the {WORDS[summary.metric]} of the fresh seeds"
     if summary.selected_on_reported_runs:
         seeds, advice = "the seeds that also chose it", "expect slightly less than on those seeds"
     return (
-        f"Selection: the winner reached {before:.1f} % in the search and {mean.percent} on {seeds},"
-        f" {round(100 * mean.mean, 1) - before:+.1f} points. The best of many trials is partly the"
+        f"Selection: the winner reached {before:.1f} %{words} in the search and {mean.percent} on"
+        f" {seeds}, {round(100 * mean.mean, 1) - before:+.1f} points. The best of many trials is"
+        " partly the"
         f" luckiest: {advice}."
     )
 
 
 def first_stage_of_trial_0(search: Search) -> str | None:
-    """Where trial 0 lost its accuracy; None unless it ended below half of its first stage's."""
+    """Where trial 0 lost its score; None unless it ended below half of its first stage's."""
     curve = trial_curve(search.epochs, 0)
     spans = stages(curve)
     complete = search.trials[search.trials["state"] == "COMPLETE"]["number"]
@@ -72,7 +75,7 @@ def first_stage_of_trial_0(search: Search) -> str | None:
         return None
     first, last = spans[0].name, spans[-1].name
     reached, ended = (
-        curve[curve["stage"] == name]["validation_accuracy"].max() for name in (first, last)
+        curve[curve["stage"] == name]["validation_score"].max() for name in (first, last)
     )
     if not ended < reached / 2:
         return None
@@ -101,10 +104,10 @@ def contrastive_loss(search: Search) -> str | None:
 
 
 def stage_spans(spans: Sequence[Stage]) -> str:
-    """Why accuracies jump between stages, for a caption; empty for a single stage."""
+    """Why scores jump between stages, for a caption; empty for a single stage."""
     if len(spans) < 2:
         return ""
     listed = ", then ".join(
         f"{stage.name} (epochs {stage.first} to {stage.last})" for stage in spans
     )
-    return f" The stages are {listed}; their accuracies come from different classifiers."
+    return f" The stages are {listed}; their scores come from different classifiers."

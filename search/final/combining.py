@@ -1,13 +1,14 @@
 """The models of several seeds as one: their weights averaged, or their probabilities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
 
 import trainables
+from analysis.metric import Metric, qualifier
 from search.inputs import Prepared
 from search.trials.worker import Weights
 from trainables.parts.data.tokens import Tokens
@@ -21,33 +22,38 @@ Kind = Literal["soup", "ensemble"]
 
 @dataclass(frozen=True)
 class Combined:
-    """What combining the seeds' models brought. Accuracies are fractions."""
+    """What combining the seeds' models brought. Scores are fractions, by the recipe's metric."""
 
     kind: Kind
     """soup: the mean of all weights, https://arxiv.org/abs/2203.05482; ensemble: the mean of all
     probabilities."""
     seeds: tuple[int, ...]
-    validation_accuracy: float
-    seeds_validation_accuracy: tuple[float, ...]
+    metric: Metric
+    validation_score: float
+    seeds_validation_score: tuple[float, ...]
     """Of each seed's own model, in the order of `seeds`."""
-    test_accuracy: float | None
+    test_score: float | None
     """It chose nothing; None without a test split."""
     kept: bool
     """Whether the folder holds it. A soup that is worse on validation than the best seed is
     dropped, and the folder holds the model of that seed."""
 
     def __str__(self) -> str:
-        accuracies = self.seeds_validation_accuracy
-        test = "" if self.test_accuracy is None else f"; test {self.test_accuracy:.4f}"
+        scores, score = self.seeds_validation_score, f"{self.validation_score:.4f}"
+        test = "" if self.test_score is None else f"; test {self.test_score:.4f}"
         return (
-            f"{self.kind} of {len(self.seeds)} seeds: validation {self.validation_accuracy:.4f}"
-            f" (the seeds' mean {fmean(accuracies):.4f}, the best {max(accuracies):.4f}){test}"
+            f"{self.kind} of {len(self.seeds)} seeds: validation {score}{qualifier(self.metric)}"
+            f" (the seeds' mean {fmean(scores):.4f}, the best {max(scores):.4f}){test}"
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As scores.json holds it: `validation_accuracy` where that is the metric."""
+        return {name.replace("score", self.metric): value for name, value in asdict(self).items()}
 
     @property
     def warning(self) -> str | None:
         """A line where the best seed's model is better on validation."""
-        if self.validation_accuracy >= max(self.seeds_validation_accuracy):
+        if self.validation_score >= max(self.seeds_validation_score):
             return None
         worse = f"on validation the {self.kind} is worse than the best seed's model"
         if self.kept:
@@ -96,19 +102,21 @@ def _mean(arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def measured(
-    kind: Kind, model: TextClassifier, accuracies: Mapping[int, float], prepared: Prepared
+    kind: Kind, model: TextClassifier, seeds: Mapping[int, float], prepared: Prepared
 ) -> Combined:
-    """The combined model against the seeds' own, with their validation `accuracies` by seed."""
-    accuracy = _accuracy(model, prepared.validation)
+    """The combined model against the seeds' own, whose scores on validation are `seeds`."""
+    metric = prepared.data.metric
+    score = _score(model, prepared.validation, metric)
     return Combined(
         kind,
-        tuple(accuracies),
-        accuracy,
-        tuple(accuracies.values()),
-        None if prepared.test is None else _accuracy(model, prepared.test),
-        kept=kind == "ensemble" or accuracy >= max(accuracies.values()),
+        tuple(seeds),
+        metric,
+        score,
+        tuple(seeds.values()),
+        None if prepared.test is None else _score(model, prepared.test, metric),
+        kept=kind == "ensemble" or score >= max(seeds.values()),
     )
 
 
-def _accuracy(model: TextClassifier, split: Tokens) -> float:
-    return scores(model.logits(split), split.targets).accuracy
+def _score(model: TextClassifier, split: Tokens, metric: Metric) -> float:
+    return scores(model.logits(split), split.targets).of(metric)

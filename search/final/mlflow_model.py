@@ -12,6 +12,7 @@ from typing import Any
 
 import search
 import trainables
+from analysis.metric import WORDS, best_validation, confirmed, run_score, test, validation
 from analysis.read.summary import Summary
 from analysis.text import counted
 from search.final.combining import Combined
@@ -82,15 +83,15 @@ def log_final(
     every = [*curves.values(), *(tuning or {}).values()]
     started = min(epochs[0][STARTED_AT] for epochs in every)
     ended = max(epochs[-1][ENDED_AT] for epochs in curves.values())
-    accuracy = fmean(summary.confirmed_accuracy)
-    name = f"{summary.name} final · {100 * accuracy:.1f}"
+    metric = summary.metric
+    name = f"{summary.name} final · {100 * fmean(summary.confirmed_scores):.1f}"
     parent = recorder.start(name, "final", started=started)
     recorder.dataset(parent)
     shared = {**recipe["config"], "epochs": recipe["epochs"]}
     recorder.params(parent, {**shared, "seeds": len(curves)})
     tests = [asdict(run) for run in summary.test]
     for value, epochs in (tuning or {}).items():
-        field, score = recipe["tuned"]["field"], epochs[-1]["best_validation_accuracy"]
+        field, score = recipe["tuned"]["field"], run_score(epochs, metric)
         name = f"{summary.regime} tune {field} {value:.4g} · {100 * score:.1f}"
         run = recorder.start(name, "final-tune", parent=parent, started=epochs[0][STARTED_AT])
         recorder.dataset(run)
@@ -99,7 +100,7 @@ def log_final(
         recorder.set_tags(run, {"regimen.state": "COMPLETE"})
         recorder.end(run, ended=epochs[-1][ENDED_AT])
     for seed, epochs in curves.items():
-        score = epochs[-1]["best_validation_accuracy"]
+        score = run_score(epochs, metric)
         name = f"{summary.regime} final seed {seed} · {100 * score:.1f}"
         run = recorder.start(name, "final-seed", parent=parent, started=epochs[0][STARTED_AT])
         recorder.dataset(run)
@@ -109,11 +110,15 @@ def log_final(
         recorder.metrics(run, test_metrics(own), epochs[-1][ENDED_AT])
         recorder.set_tags(run, {"regimen.state": "COMPLETE"})
         recorder.end(run, ended=epochs[-1][ENDED_AT])
-    metrics = {"best_validation_accuracy": accuracy, "confirmed_accuracy": accuracy}
+    metrics = {
+        name(each): fmean(getattr(summary, confirmed(each)))
+        for each in WORDS
+        for name in (best_validation, confirmed)
+    }
     if combined:
-        metrics[f"{combined.kind}_validation_accuracy"] = combined.validation_accuracy
-        if combined.test_accuracy is not None:
-            metrics[f"{combined.kind}_test_accuracy"] = combined.test_accuracy
+        metrics[f"{combined.kind}_{validation(metric)}"] = combined.validation_score
+        if combined.test_score is not None:
+            metrics[f"{combined.kind}_{test(metric)}"] = combined.test_score
     recorder.metrics(parent, {**metrics, **test_metrics(tests)}, ended)
     client.log_artifact(parent, str(folder / "scores.json"))
     version = _log_model(uri, parent, folder, register)
@@ -158,13 +163,12 @@ def _describe(
     page = views.page(
         client.get_experiment_by_name(EXPERIMENT).experiment_id, views.search_key(summary.name)
     )
-    validation = f"{100 * fmean(summary.confirmed_accuracy):.1f} %"
-    seeds = len(summary.confirmed_accuracy)
-    scores = f"validation accuracy {validation}, the mean of {counted(seeds, 'seed')}"
+    reached, words = summary.confirmed_scores, WORDS[summary.metric]
+    seeds = counted(len(reached), "seed")
+    scores = f"validation {words} {100 * fmean(reached):.1f} %, the mean of {seeds}"
     if summary.test:
-        tested = fmean(run.test_accuracy for run in summary.test)
-        scores += f"; test accuracy {100 * tested:.1f} %"
-    held = "This is the seed with the best validation accuracy."
+        scores += f"; test {words} {100 * fmean(summary.test_scores):.1f} %"
+    held = f"This is the seed with the best validation {words}."
     if combined:
         held = f"This is the {combined}."
     text = (

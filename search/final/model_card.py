@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from huggingface_hub import ModelCardData
 
+from analysis.metric import WORDS, Metric, confirmed, test, validation
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.ensemble import Ensemble
 from trainables.parts.model.loading import MINILM
@@ -22,7 +23,7 @@ CARD = """---
 
 Regime `{regime}` on {data}{model}, {epochs} epochs.
 
-| | accuracy per seed |
+| | {metric} per seed |
 |---|---|
 | seeds | {seeds} |
 | validation | {validation} |
@@ -94,7 +95,8 @@ SENTENCE_VECTORS = """
 def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
     """The card of a final training, from the record that `scores.json` holds."""
     summary = record["summary"]
-    validation, tests = summary["confirmed_accuracy"], summary["test"]
+    metric: Metric = summary["metric"]
+    validated, tests = summary[confirmed(metric)], summary["test"]
     encodes, transformers = isinstance(model, Classifier | Ensemble), isinstance(model, Classifier)
     header = ModelCardData(
         pipeline_tag="text-classification",
@@ -112,8 +114,9 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
         usage=_usage(model),
         epochs=summary["epochs"],
         seeds=", ".join(map(str, summary["confirmed_seeds"])),
-        validation=_accuracies(validation),
-        test=_accuracies([scores["test_accuracy"] for scores in tests]) or "no test split",
+        metric=WORDS[metric],
+        validation=_scores(validated),
+        test=_scores([scores[test(metric)] for scores in tests]) or "no test split",
         weights=_weights(record),
         out_of_scope=_out_of_scope(record.get("out_of_scope") or {}),
         configuration=_block(configuration, "yaml"),
@@ -122,15 +125,16 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
 
 def _weights(record: Mapping[str, Any]) -> str:
     """Whose weights these are."""
-    accuracies, combined = record["summary"]["confirmed_accuracy"], record.get("combined")
-    seed, runs = record["best_seed"], len(accuracies)
-    best = accuracies[record["summary"]["confirmed_seeds"].index(seed)]
+    metric: Metric = record["summary"]["metric"]
+    reached, combined = record["summary"][confirmed(metric)], record.get("combined")
+    seed, runs = record["best_seed"], len(reached)
+    best = reached[record["summary"]["confirmed_seeds"].index(seed)]
     if not combined:
         return BEST.format(seed=seed, runs=runs, best=best)
-    validation, test = combined["validation_accuracy"], combined["test_accuracy"]
+    tested = combined[test(metric)]
     scores = {
-        "validation": f"{validation:.4f}",
-        "test": "not measured" if test is None else f"{test:.4f}",
+        "validation": f"{combined[validation(metric)]:.4f}",
+        "test": "not measured" if tested is None else f"{tested:.4f}",
     }
     if not combined["kept"]:
         return BEST.format(seed=seed, runs=runs, best=best) + DROPPED_SOUP.format(**scores)
@@ -159,7 +163,7 @@ def _usage(model: TextClassifier) -> str:
     return _block(CODE.format(trust=TRUST), "python") + TRUST_NOTE + SENTENCE_VECTORS
 
 
-def _accuracies(values: list[float]) -> str:
+def _scores(values: list[float]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
 
 

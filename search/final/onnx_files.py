@@ -33,7 +33,7 @@ class OnnxScores:
 
     def __str__(self) -> str:
         return (
-            f"onnx {self.precision}: validation {self.accuracy:.4f}, the model"
+            f"onnx {self.precision}: validation accuracy {self.accuracy:.4f}, the model"
             f" {self.model_accuracy:.4f} (n={self.sentences}); probabilities differ by at most"
             f" {self.largest_difference:.1g}"
         )

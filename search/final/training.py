@@ -11,6 +11,7 @@ import ray
 from rich.console import Console
 
 import trainables
+from analysis.metric import Metric, qualifier, run_score
 from analysis.read.summary import Summary, TestRun
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.start import cluster
@@ -58,7 +59,8 @@ class TrainSpec:
     """A final training."""
 
     recipe: Mapping[str, Any]
-    """As `search.outputs.recipe.read_recipe` returns it."""
+    """As `search.outputs.recipe.read_recipe` returns it. Its metric says which epochs and which
+    seed are best."""
     out: Path
     """The model's folder."""
     seeds: int = 5
@@ -105,11 +107,17 @@ class Runs:
     """Scores on the test split by seed; empty without one."""
     models: dict[int, Parcel]
     """By seed: of the best one, or of all that are combined."""
+    metric: Metric
 
     @property
     def best_seed(self) -> int:
-        """The seed with the highest validation accuracy."""
-        return best_seed(self.curves)
+        """The seed with the highest score on validation."""
+        return best_seed(self.curves, self.metric)
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """Each seed's score on validation."""
+        return {seed: run_score(curve, self.metric) for seed, curve in self.curves.items()}
 
 
 def train(spec: TrainSpec, console: Console | None = None) -> Final:
@@ -149,7 +157,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         "best_seed": runs.best_seed,
         "configuration": dict(recipe),
         "confidence": asdict(confidence),
-        **({"combined": asdict(combined)} if combined else {}),
+        **({"combined": combined.to_dict()} if combined else {}),
         **(
             {"out_of_scope": {name: asdict(one) for name, one in out_of_scope.items()}}
             if out_of_scope
@@ -214,6 +222,7 @@ def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
         data["source"],
         model["source"],
         max_tokens=recipe["max_tokens"],
+        metric=recipe["metric"],
         **reading_from(data),
     )
     for what, then, now in (
@@ -249,26 +258,27 @@ def _train_seeds(
     job = job_of(recipe, prepared, per_run)
     seeds = report_seeds(recipe.get("seed") or 0, spec.seeds)
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
+    metric: Metric = recipe["metric"]
     done: dict[int, Curve] = {}
     ran: dict[int, full_runs.Run] = {}
     for run, epochs, failure in full_runs.finished(runs):
         if failure:
             raise OSError(f"the run on seed {run.seed} failed: {failure}")
         done[run.seed], ran[run.seed] = epochs, run
-        accuracy = epochs[-1]["best_validation_accuracy"]
-        console.print(f"seed {run.seed}: validation {accuracy:.4f}")
+        score = f"{run_score(epochs, metric):.4f}{qualifier(metric)}"
+        console.print(f"seed {run.seed}: validation {score}")
     curves = {seed: done[seed] for seed in seeds}
     tests = {}
     if prepared.test is not None:
         tested = full_runs.test([ran[seed] for seed in seeds], per_run, prepared)
         tests = {seed: one.scores for seed, one in zip(seeds, tested)}
-    kept = seeds if spec.combine else [best_seed(curves)]
-    return Runs(curves, tests, {seed: ray.get(ran[seed].model) for seed in kept})
+    kept = seeds if spec.combine else [best_seed(curves, metric)]
+    return Runs(curves, tests, {seed: ray.get(ran[seed].model) for seed in kept}, metric)
 
 
-def best_seed(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> int:
-    """The seed with the highest validation accuracy; on ties the lowest seed."""
-    return max(curves, key=lambda seed: (curves[seed][-1]["best_validation_accuracy"], -seed))
+def best_seed(curves: Mapping[int, Curve], metric: Metric) -> int:
+    """The seed with the highest score on validation; on ties the lowest seed."""
+    return max(curves, key=lambda seed: (run_score(curves[seed], metric), -seed))
 
 
 def _model(
@@ -288,10 +298,7 @@ def _model(
     else:
         built = map(of, runs.models.values())
         model = Ensemble([one for one in built if isinstance(one, Classifier)])
-    accuracies = {
-        seed: curve[-1]["best_validation_accuracy"] for seed, curve in runs.curves.items()
-    }
-    combined = measured(kind, model, accuracies, prepared)
+    combined = measured(kind, model, runs.scores, prepared)
     return (model if combined.kept else of(runs.models[runs.best_seed])), combined
 
 
@@ -320,6 +327,7 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         data=recipe["data"]["source"],
         model=recipe["model"]["source"],
         epochs=recipe["epochs"],
+        metric=recipe["metric"],
         **reading_from(recipe["data"]),
     )
     scores = recipe.get("scores") or {}
@@ -330,13 +338,16 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         data=spec.data_name,
         model=spec.model,
         epochs=spec.epochs,
+        metric=spec.metric,
         states={"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},
         seconds=sum(map(run_seconds, curves)),
         paper_config_validation_accuracy=None,
         best_trial=recipe.get("trial"),
         best_validation_accuracy=scores.get("best_validation_accuracy"),
+        best_validation_macro_f1=scores.get("best_validation_macro_f1"),
         winner_trial=recipe.get("trial"),
-        confirmed_accuracy=tuple(curve[-1]["best_validation_accuracy"] for curve in curves),
+        confirmed_accuracy=tuple(run_score(curve, "accuracy") for curve in curves),
+        confirmed_macro_f1=tuple(run_score(curve, "macro_f1") for curve in curves),
         confirmed_seeds=tuple(runs.curves),
         confirmed_runs_chose=False,
         test=tuple(TestRun(seed=seed, **scores) for seed, scores in runs.tests.items()),

@@ -6,6 +6,7 @@ from typing import Any
 import ray
 from rich.console import Console
 
+from analysis.metric import Metric, best_validation, qualifier, run_score
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.trials import full_runs
@@ -49,6 +50,7 @@ def tune(
         full_runs.start(job, per_run, number, seed, config)
         for number, config in enumerate(configs.values())
     ]
+    metric: Metric = recipe["metric"]
     done: Curves = {}
     why = "no value was tried"
     for run, epochs, failure in full_runs.finished(runs):
@@ -58,18 +60,14 @@ def tune(
             console.print(f"tune {field} {value:.4g}: failed: {failure}")
             continue
         done[value] = epochs
-        score = epochs[-1]["best_validation_accuracy"]
-        console.print(f"tune {field} {value:.4g}: validation {score:.4f}")
+        score = f"{run_score(epochs, metric):.4f}{qualifier(metric)}"
+        console.print(f"tune {field} {value:.4g}: validation {score}")
     if not done:
         raise OSError(f"every run that tunes {field} failed: {why}")
     own = recipe["config"][field]
-    best = max(done, key=lambda value: (_score(done[value]), -max(value / own, own / value)))
+    found = {value: run_score(done[value], metric) for value in sorted(done)}
+    best = max(found, key=lambda value: (found[value], -max(value / own, own / value)))
     console.print(f"tuned {field}: {own:.4g} -> {best:.4g}")
-    scores = {f"{value:.6g}": _score(done[value]) for value in sorted(done)}
-    tuned = {"field": field, "best_validation_accuracy": scores}
+    scores = {f"{value:.6g}": score for value, score in found.items()}
+    tuned = {"field": field, best_validation(metric): scores}
     return {**recipe, "config": configs[best], "tuned": tuned}, done
-
-
-def _score(epochs: list[dict[str, Any]]) -> float:
-    score: float = epochs[-1]["best_validation_accuracy"]
-    return score

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 import trainables
 from analysis.command import user_path
+from analysis.metric import Metric, best_validation, choice, confirmed, run_score, validation
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import summarise
 from search.spec import SearchSpec
@@ -53,11 +54,13 @@ TYPES = {
     "threads": Annotated[int, Range(1, 4096)],
     "precision": Precision,
     "device": Literal["cpu", "cuda"],
+    "metric": Metric,
     "search": str | None,
     "trial": int | None,
     "seed": int | None,
     "scores": dict | None,
     "scores.best_validation_accuracy": float | None,
+    "scores.best_validation_macro_f1": float | None,
 }
 """Types of a recipe's entries, a section before its entries."""
 RENAMED_SCORES = {
@@ -115,7 +118,7 @@ def _trial(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial) -> dict[st
         "regime": spec.regime,
         "config": json.loads(json.dumps(records.CONFIG.read(trial))),
         "epochs": spec.epochs,
-        "scores": trial_scores(study, trial),
+        "scores": trial_scores(study, trial, spec.metric),
     }
 
 
@@ -125,7 +128,7 @@ def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str,
         found = ", ".join(floors) or "none"
         raise ValueError(f"'{spec.name}' has no floor {quoted(regime)}; its floors: {found}")
     record = floors[regime]
-    scores = {"best_validation_accuracy": record["validation_accuracy"]}
+    scores = {best_validation(spec.metric): record[validation(spec.metric)]}
     if "test" in record:
         scores["test"] = {spec.seed: dict(record["test"])}
     config = json.loads(json.dumps(record["config"]))
@@ -142,6 +145,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[
         "search": spec.name,
         **{name: own[name] for name in ("rank", "trial", "regime", "config", "epochs")},
         "seed": spec.seed,
+        "metric": spec.metric,
         "data": {
             "source": spec.data,
             "fingerprint": conditions["data"],
@@ -158,26 +162,26 @@ def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[
     }
 
 
-def trial_scores(study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
-    """A trial's accuracy in the search and on the seeds that chose the winner, by seed.
+def trial_scores(study: optuna.Study, trial: FrozenTrial, metric: Metric) -> dict[str, Any]:
+    """A trial's score in the search and on the seeds that chose the winner, by seed.
 
     The winner also has its scores on the seeds that chose nothing, on validation and test.
     """
     runs = dict(sorted(records.CHOICE_RUNS.of(study, trial.number).items()))
-    scores: dict[str, Any] = {"best_validation_accuracy": trial.value}
+    scores: dict[str, Any] = {best_validation(metric): trial.value}
     if runs:
-        scores["choice_accuracy"] = _accuracies(runs)
+        scores[choice(metric)] = _scores(runs, metric)
     if trial.number != records.WINNER.read(study):
         return scores
     if not reported_runs_chose(study):
-        scores["confirmed_accuracy"] = _accuracies(reported_runs(study))
+        scores[confirmed(metric)] = _scores(reported_runs(study), metric)
     if tests := test_scores(study):
         scores["test"] = {seed: dict(test) for seed, test in tests.items()}
     return scores
 
 
-def _accuracies(runs: dict[int, list[records.Record]]) -> dict[int, float]:
-    return {seed: epochs[-1]["best_validation_accuracy"] for seed, epochs in runs.items()}
+def _scores(runs: dict[int, list[records.Record]], metric: Metric) -> dict[int, float]:
+    return {seed: run_score(epochs, metric) for seed, epochs in runs.items()}
 
 
 class _Loader(yaml.SafeLoader):
@@ -246,6 +250,7 @@ def _validated(document: Any) -> dict[str, Any]:
         max_tokens=document["max_tokens"],
         epochs=document["epochs"],
         seed=document.get("seed") or 0,
+        metric=document["metric"],
         cpus_per_trial=document["threads"],
     )
     trainables.load(spec.regime).Config.from_dict(document["config"])
@@ -253,7 +258,8 @@ def _validated(document: Any) -> dict[str, Any]:
 
 
 def _with_present_names(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the scores of an earlier version under their present names."""
+    """The document of an earlier version with the present names, and the only metric it had."""
+    document = {**document, "metric": document.get("metric", "accuracy")}
     scores = document.get("scores")
     if not isinstance(scores, dict):
         return document

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 
 from analysis.atomic import write
+from analysis.metric import WORDS, Metric, best_validation
 from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
 from analysis.text import cell
 from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
@@ -18,12 +19,17 @@ from search.spec import SearchSpec
 from search.study import importance, records
 from search.study.study import paper_trial, ranking, trials
 from search.study.winner import (
-    choice_accuracy,
+    choice_score,
     reported_runs,
     reported_runs_chose,
+    run_scores,
     test_scores,
+    trial_score,
 )
 from trainables.parts.data.corpus import Corpus
+
+SCORES = tuple(map(best_validation, WORDS))
+"""The columns of trials.csv that hold a trial's scores by each metric."""
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:
@@ -57,8 +63,8 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "number": trial.number,
             "state": trial.state.name,
             "reason": records.FAILURE.read(trial),
-            # Of the last stage that was reached: another stage's accuracy is another classifier's.
-            "best_validation_accuracy": epochs[-1]["best_validation_accuracy"] if epochs else None,
+            # Of the last stage that was reached: another stage's score is another classifier's.
+            **{name: epochs[-1].get(name) if epochs else None for name in SCORES},
             "epochs": len(epochs),
             "seconds": round(run_seconds(epochs), 3),
             "suggested": " ".join(trial.params),
@@ -152,7 +158,9 @@ def summarise(
     winner, runs, tests = records.WINNER.read(study), reported_runs(study), test_scores(study)
     winning_trial = study.get_trials(deepcopy=False)[winner] if winner is not None else None
     config = records.CONFIG.read(winning_trial) if winning_trial else {}
-    paper_complete = paper is not None and paper.state.name == "COMPLETE"
+    chose = records.CHOICE_RUNS.read(study)
+    if paper is not None and paper.state.name != "COMPLETE":
+        paper = None
     return Summary(
         name=str(spec.name),
         regime=spec.regime,
@@ -161,18 +169,19 @@ def summarise(
         epochs=spec.epochs,
         states={state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")},
         seconds=records.SECONDS.read(study),
-        paper_config_validation_accuracy=paper.value if paper and paper_complete else None,
+        metric=spec.metric,
         best_trial=best.number if best else None,
-        best_validation_accuracy=best.value if best else None,
         winner_trial=winner,
-        choice_accuracy=choice_accuracy(study, winning_trial) if winning_trial else None,
-        choice_runs={
-            str(trial): tuple(
-                run[-1]["best_validation_accuracy"] for _, run in sorted(seeds.items())
-            )
-            for trial, seeds in records.CHOICE_RUNS.read(study).items()
-        },
-        confirmed_accuracy=tuple(run[-1]["best_validation_accuracy"] for run in runs.values()),
+        choice_runs=_choice_scores(chose, "accuracy"),
+        choice_runs_macro_f1=_choice_scores(chose, "macro_f1"),
+        paper_config_validation_accuracy=trial_score(paper, "accuracy"),
+        paper_config_validation_macro_f1=trial_score(paper, "macro_f1"),
+        best_validation_accuracy=trial_score(best, "accuracy"),
+        best_validation_macro_f1=trial_score(best, "macro_f1"),
+        choice_accuracy=choice_score(study, winning_trial, "accuracy"),
+        choice_macro_f1=choice_score(study, winning_trial, "macro_f1"),
+        confirmed_accuracy=run_scores(runs.values(), "accuracy"),
+        confirmed_macro_f1=run_scores(runs.values(), "macro_f1"),
         confirmed_seeds=tuple(runs),
         confirmed_runs_chose=bool(runs) and reported_runs_chose(study),
         confirmed_failed=len(records.REPORT_FAILURES.of(study, winner)),
@@ -184,11 +193,23 @@ def summarise(
     )
 
 
+def _choice_scores(
+    runs: Mapping[int, Mapping[int, list[records.Record]]], metric: Metric
+) -> dict[str, tuple[float, ...]]:
+    """The scores of the choice runs by trial; those of earlier versions have the accuracy only."""
+    scores = {
+        str(trial): run_scores([run for _, run in sorted(seeds.items())], metric)
+        for trial, seeds in runs.items()
+    }
+    return {trial: own for trial, own in scores.items() if own}
+
+
 def _floor(regime: str, record: records.Record) -> Floor:
     return Floor(
         regime=regime,
         chosen=" ".join(f"{name}={value}" for name, value in record["chosen"].items()),
         validation_accuracy=record["validation_accuracy"],
+        validation_macro_f1=record.get("validation_macro_f1"),
         validation_loss=record["validation_loss"],
         seconds=record[ENDED_AT] - record[STARTED_AT],
         **record.get("test", {}),

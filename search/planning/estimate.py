@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.race import affordable_runs
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study.pruners import HALVING, PRUNABLE_FRACTION
 from search.study.study import read_study, trials
@@ -79,7 +80,7 @@ def estimate(spec: SearchSpec, trial: Measurement, slots: int, finished: int = 0
         total = complete * whole + (left - complete) * mean
         pruned = min(unpruned, max(whole, total / slots))
     choice = choice_runs(spec)
-    report = spec.report_seeds if spec.confirm_top else 0
+    report = report_counts(spec.report_seeds)[-1] if spec.confirm_top else 0
     # The report runs begin when the choice is made.
     waves = math.ceil(choice / slots) + math.ceil(report / slots)
     memory = min(slots, max(left, choice, report)) * trial.peak_memory

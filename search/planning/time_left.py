@@ -18,6 +18,7 @@ from search.planning.lengths import Lengths
 from search.planning.speed import Guess, Rates, Speed, repeats
 from search.race import affordable_runs
 from search.reports import ENDED_AT
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
 
@@ -93,7 +94,7 @@ class TimeLeft:
         if self.spec.confirm_top:
             full = self._full(trials, mean, rates, draws)
             self._choice(draws, full, trained)
-            draws.side_by_side(full, self.spec.report_seeds)
+            self._report(draws, full)
             draws.add(TEST * mean)
         draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
         return draws.range()
@@ -114,10 +115,17 @@ class TimeLeft:
         draws.wait()
         if runs.choosing:
             draws.race(full, np.round(draws.fractions(*RACE) * runs.further))
-            draws.side_by_side(full, self.spec.report_seeds)
+            self._report(draws, full)
         draws.add(TEST * mean)
         draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
         return draws.range()
+
+    def _report(self, draws: Draws, full: np.ndarray) -> None:
+        """Run the report runs; of further ones, as many as are needed about half of the time."""
+        done = 0
+        for count in report_counts(self.spec.report_seeds)[:2]:
+            draws.side_by_side(full, count - done)
+            done = count
 
     def _started(
         self,

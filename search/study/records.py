@@ -1,6 +1,6 @@
 """What a search records in its study: every key of the journal, with its typed reader and writer.
 
-Optuna itself keeps parameters, states, scores and reported accuracies. Everything else is an
+Optuna itself keeps parameters, states, and the scores by the search's metric. Everything else is an
 attribute of a trial or of the study, and its name stands in this file only: a user attribute if
 people want to see it in Optuna's dashboard, else (epochs, curves, predictions) a system attribute.
 Early versions had user attributes only, and are read too.
@@ -151,7 +151,7 @@ DUPLICATE_OF = Key[int | None]("duplicate_of", None)
 
 CONDITIONS = Key[dict[str, Any]]("conditions", {})
 """What must stay the same in all trials: fingerprints of `data` and `model`, `precision`,
-`threads`, `device`."""
+`threads`, `device`, and the `metric` (not in earlier versions, whose metric is the accuracy)."""
 SECONDS = Key[float]("seconds", 0.0)
 """Wall time of the search, over all its processes."""
 TAGS = Key[dict[str, str]]("tags", {})
@@ -167,7 +167,7 @@ FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_end
 """When its first process started and its last one ended, in seconds since 1970."""
 
 FLOORS = Key[dict[str, Record]]("floors", {})
-"""The floors by regime: each one's whole `config`, the `chosen` part of it, its accuracy and loss
+"""The floors by regime: each one's whole `config`, the `chosen` part of it, its scores and loss
 on validation, when it started and ended, and its `test` scores once the winner's are known. That of
 `probe` also has the `doubts`: labels that may be wrong. Journals of early versions have none."""
 

@@ -11,6 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.metric import best_validation
 from search.spec import SearchSpec
 from search.study import records
 from search.study.configuration import point_configuration, point_parameters, points
@@ -19,8 +20,6 @@ from search.study.pruners import pruner
 from search.study.samplers import sampler
 
 JOURNAL = "study.journal"
-SCORE = "best_validation_accuracy"
-"""What a trial's value is."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -43,7 +42,7 @@ def open_study(spec: SearchSpec) -> optuna.Study:
         load_if_exists=True,
     )
     if not study.metric_names:  # as Optuna's dashboard shows them
-        study.set_metric_names([SCORE])
+        study.set_metric_names([best_validation(spec.metric)])
     # All points in a new study; those still missing in one that was killed while it queued them.
     queued = len(study.get_trials(deepcopy=False))
     for point in points(spec)[queued:]:

@@ -1,23 +1,43 @@
 """The winner of a search, and its runs on seeds that did not choose it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 
+from analysis.metric import Metric, best_validation
 from search.study import records
 from search.study.records import Record, Scores
 from search.study.study import ranking
 
 
-def choice_accuracy(study: optuna.Study, trial: FrozenTrial) -> float:
-    """What the winner is chosen by.
+def trial_score(trial: FrozenTrial | None, metric: Metric) -> float | None:
+    """A trial's score in the search; None without a trial, or where it was not recorded."""
+    epochs = [] if trial is None else records.epochs(trial)
+    score: float | None = epochs[-1].get(best_validation(metric)) if epochs else None
+    return score
 
-    A trial's mean accuracy over its score in the search and its runs on the seeds of the choice.
+
+def choice_score(study: optuna.Study, trial: FrozenTrial | None, metric: Metric) -> float | None:
+    """A trial's mean score over its run in the search and those on the seeds of the choice.
+
+    The winner is chosen by that of the search's metric. None without a trial, or where one of the
+    scores was not recorded.
     """
+    own = trial_score(trial, metric)
+    if trial is None or own is None:
+        return None
     runs = records.CHOICE_RUNS.of(study, trial.number).values()
-    scores = [trial.value or 0.0, *(run[-1]["best_validation_accuracy"] for run in runs)]
-    return sum(scores) / len(scores)
+    scores = [own, *run_scores(runs, metric)]
+    return sum(scores) / len(scores) if len(scores) == 1 + len(runs) else None
+
+
+def run_scores(runs: Iterable[list[Record]], metric: Metric) -> tuple[float, ...]:
+    """The runs' scores; empty where one was recorded without this metric, by an earlier version."""
+    scores: list[float | None] = [epochs[-1].get(best_validation(metric)) for epochs in runs]
+    known = tuple(score for score in scores if score is not None)
+    return known if len(known) == len(scores) else ()
 
 
 def best_configuration(study: optuna.Study) -> dict[str, Any]:

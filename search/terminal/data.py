@@ -63,5 +63,6 @@ def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
     )
     return [
         f"the largest class, {largest}, has over {MAX_IMBALANCE} times the rows of the smallest,"
-        f" {smallest}: accuracy says little about small classes"
+        f" {smallest}: accuracy says little about small classes; --metric macro_f1 counts all"
+        " classes alike"
     ]

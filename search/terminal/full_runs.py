@@ -1,11 +1,12 @@
 """The choice and report runs that are shown: which run, since when, how far, and what follows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analysis.text import counted
 from search.planning.time_left import RunsLeft
 from search.study.records import Record
+from search.terminal.text import how_many
 from search.trials.choice_and_report import Round, Run
 
 
@@ -48,10 +49,11 @@ class FullRuns:
         choosing, trial = self.round.choosing, self.round.runs[0].trial
         return RunsLeft(running, choosing, self.round.left, None if choosing else trial)
 
-    def purpose(self, report_seeds: int) -> str:
-        """What they are for and what follows, in words."""
+    def purpose(self, report_counts: Sequence[int]) -> str:
+        """What they are for and what follows, in words; `report_counts`: how many report runs."""
         if not self.round.choosing:
             return "training the winner for the report, and testing it; then the report"
         left = self.round.left
         more = f", up to {counted(left, 'run')} more" if left else ""
-        return f"choosing the winner{more}, then {counted(report_seeds, 'run')} for the report"
+        runs = "run" if report_counts[-1] == 1 else "runs"
+        return f"choosing the winner{more}, then {how_many(report_counts)} {runs} for the report"

@@ -12,9 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from analysis.metric import WORDS, percent_of, validation
 from analysis.text import counted, duration
 from search.cluster.room import Room
 from search.planning.speed import repeats
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
 from search.terminal.full_runs import FullRuns
@@ -96,7 +98,7 @@ class LiveView:
         ended, total = len(runs.ended), len(runs.round.runs)
         lines: list[RenderableType] = [
             *self._header(clock, ended, total, f"{ended}/{counted(total, 'run')}"),
-            _one_line(runs.purpose(self.spec.report_seeds)),
+            _one_line(runs.purpose(report_counts(self.spec.report_seeds))),
             self.best([trial for trial in trials if trial.state == TrialState.COMPLETE]),
         ]
         if runs.pending:
@@ -106,7 +108,7 @@ class LiveView:
     def _full_runs(self, runs: FullRuns, clock: Clock, now: float) -> Table:
         """A row for each choice or report run that has not ended, as far as there is room."""
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-        columns = {"trial": 5, "seed": 5, "epoch": 6, "accuracy": 8}
+        columns = {"trial": 5, "seed": 5, "epoch": 6, WORDS[self.spec.metric]: 8}
         curves = clock.width >= SPARKLINE_FROM
         if curves:
             columns[""] = SPARKLINE_EPOCHS
@@ -116,13 +118,13 @@ class LiveView:
         room = max(1, clock.height - HEADER_LINES - 1)
         for run, began in list(runs.pending.items())[:room]:
             whole, ran = runs.seconds.get(run.trial, 0.0), 0.0 if began is None else now - began
-            accuracies = [epoch["validation_accuracy"] for epoch in runs.epochs.get(run, ())]
+            scores = [epoch[validation(self.spec.metric)] for epoch in runs.epochs.get(run, ())]
             table.add_row(
                 str(run.trial),
                 str(run.seed),
-                f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(run.config)}",
-                percent(accuracies[-1]) if accuracies else "",
-                *([sparkline(accuracies[-SPARKLINE_EPOCHS:])] if curves else []),
+                f"{len(scores)}/{self.spec.epochs + classifier_epochs(run.config)}",
+                percent(scores[-1]) if scores else "",
+                *([sparkline(scores[-SPARKLINE_EPOCHS:])] if curves else []),
                 "waits" if began is None else duration(ran),
                 duration(whole),
                 "" if began is None else _bar(whole or 1.0, min(ran, whole)),
@@ -130,7 +132,7 @@ class LiveView:
         return table
 
     def best(self, complete: Sequence[FrozenTrial]) -> Text:
-        """The best complete trial: its accuracy, number, age and configuration."""
+        """The best complete trial: its score, number, age and configuration."""
         best = max(complete, key=lambda trial: trial.value or 0.0, default=None)
         if best is None:
             return _one_line("best so far: none yet")
@@ -139,7 +141,8 @@ class LiveView:
             age = ago((datetime.now() - best.datetime_complete).total_seconds())
         same = "same as trial 0" if best.number else "the defaults"
         config = difference(records.CONFIG.read(best), self.paper) or same
-        return _one_line(f"best so far: {percent(best.value or 0.0)}", "bold green").append(
+        score = percent_of(best.value or 0.0, self.spec.metric)
+        return _one_line(f"best so far: {score}", "bold green").append(
             f"  trial {best.number}, {age}  {config}", style="not bold default"
         )
 
@@ -159,7 +162,7 @@ class LiveView:
     def _running(self, running: Sequence[FrozenTrial], clock: Clock, lines: int) -> Table:
         """A row for each running trial, in at most so many lines."""
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-        columns = {"trial": 5, "epoch": 6, "accuracy": 8}
+        columns = {"trial": 5, "epoch": 6, WORDS[self.spec.metric]: 8}
         curves = clock.width >= SPARKLINE_FROM
         if curves:
             columns[""] = SPARKLINE_EPOCHS
@@ -173,18 +176,18 @@ class LiveView:
         texts = differences(configs, [trial.params for trial in running], self.paper)
         for trial, config, text in zip(running, configs, texts):
             epochs = records.epochs(trial)
-            accuracies = [epoch["validation_accuracy"] for epoch in epochs]
+            scores = [epoch[validation(self.spec.metric)] for epoch in epochs]
             if trial.number in self.room.waiting:
                 text = f"waiting for room; {text}"
             elif repeats(trial, epochs):
                 text = f"interrupted, repeats {counted(len(epochs), 'epoch')}; {text}"
             row = [
                 str(trial.number),
-                f"{len(accuracies)}/{self.spec.epochs + classifier_epochs(config)}",
-                percent(accuracies[-1]) if accuracies else "",
+                f"{len(scores)}/{self.spec.epochs + classifier_epochs(config)}",
+                percent(scores[-1]) if scores else "",
             ]
             if curves:
-                row.append(sparkline(accuracies[-SPARKLINE_EPOCHS:]))
+                row.append(sparkline(scores[-SPARKLINE_EPOCHS:]))
             wrapped = textwrap.wrap(
                 text, width, max_lines=max(1, lines), placeholder=" …", break_on_hyphens=False
             )

@@ -12,11 +12,11 @@ from analysis.comparison.numbers import row
 from analysis.comparison.pairwise import comparable_split
 from analysis.comparison.rows import label, ordered
 from analysis.evidence import Evidence, reported
+from analysis.metric import WORDS, Metric, percent_of, qualifier
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL
 from search.terminal.console import print_line, print_table
 
-SCORE = "score"
 PAPER_COLUMNS = ["trial 0 val", "loss (paper's definition)", *comparison.PAPER_COLUMNS]
 """Columns that only a reader of the paper needs."""
 
@@ -35,15 +35,21 @@ def print_outcome(
             if is_papers(summaries)
             else conditions.essentials(summaries)
         )
-        for line in [SCORE_MEANS, *conditions_of]:
+        metric = summaries[0].metric
+        for line in [SCORE_MEANS.format(score_column(metric), WORDS[metric]), *conditions_of]:
             print_line(console, "", line, style="dim", width=2)
 
 
 SCORE_MEANS = (
-    "score: validation accuracy in percent by which winners are chosen, the mean over the search's"
-    " seed and those of the choice runs; without these, the best of the search. A floor's is that"
-    " of its only run."
+    "{}: validation {} in percent by which winners are chosen, the mean over the search's seed and"
+    " those of the choice runs; without these, the best of the search. A floor's is that of its"
+    " only run."
 )
+
+
+def score_column(metric: Metric) -> str:
+    """The column by which the table is sorted."""
+    return "score" if metric == "accuracy" else WORDS[metric]
 
 
 def leaderboard(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
@@ -53,10 +59,10 @@ def leaderboard(summaries: Sequence[Summary], evidence: Evidence) -> pandas.Data
     """
     frame = comparison.table(summaries, evidence)
     rows, beneath = ordered(summaries), floors.floor_rows(ordered(summaries))
-    scores = [summary.selection_accuracy for summary in rows]
-    scores += [floor["confirmed_accuracy_mean"] for floor in beneath]
+    scores = [summary.selection_score for summary in rows]
+    scores += [floor["confirmed_score_mean"] for floor in beneath]
     shown = [f"{100 * score:.1f}" if score else EMPTY_CELL for score in scores]
-    frame.insert(1, SCORE, shown)
+    frame.insert(1, score_column(rows[0].metric), shown)
     # A floor's only run is its score; the column is about seeds that chose nothing.
     frame.loc[len(rows) :, "confirmed val"] = EMPTY_CELL
     unneeded = [] if is_papers(summaries) else PAPER_COLUMNS
@@ -75,7 +81,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     """Which search won, by how much, and what is not certain; nothing where no trial completed."""
     ranked = sorted(
         (summary for summary in summaries if summary.best_trial is not None),
-        key=lambda summary: -summary.selection_accuracy,
+        key=lambda summary: -summary.selection_score,
     )
     if not ranked:
         return []
@@ -90,18 +96,19 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
 
 
 def _what(best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary]) -> str:
-    """The winner and its accuracy on fresh seeds, or why there is none."""
+    """The winner and its score on fresh seeds, or why there is none."""
     wins = "is the best search," if best.floor_wins else "wins"
     name = f"{label(best, summaries)} {wins} with trial {best.winner}"
-    if not best.confirmed_accuracy:
+    if not best.confirmed_scores:
         return (
-            f"{name}: {100 * best.selection_accuracy:.1f} % on validation, a maximum over"
+            f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"
             f" {sum(best.states.values())} trials that no other seed has confirmed"
         )
-    text = f"{name}: {_mean(numbers, 'confirmed_accuracy')} on validation"
+    words = qualifier(best.metric)
+    text = f"{name}: {_mean(numbers, 'confirmed_score')}{words} on validation"
     if best.test:
-        text += f" and {_mean(numbers, 'test_accuracy')} on test"
-    count = len(best.confirmed_accuracy)
+        text += f" and {_mean(numbers, 'test_score')} on test"
+    count = len(best.confirmed_scores)
     return f"{text}, {count} fresh seed{'' if count == 1 else 's'}"
 
 
@@ -109,8 +116,8 @@ def _over_floor(best: Summary, numbers: dict[str, Any]) -> list[str]:
     floor = best.best_floor
     if floor is None or best.floor_wins:  # Then `floors.verdicts` says so.
         return []
-    if not best.confirmed_accuracy:
-        over = f"{100 * (best.selection_accuracy - floor.validation_accuracy):+.1f}"
+    if not best.confirmed_scores:
+        over = f"{100 * (best.selection_score - floor.validation_score(best.metric)):+.1f}"
     else:
         over = f"{100 * numbers['over_floor']:+.1f}{_spread(numbers['over_floor_half_width'])}"
     return [f"{over} points over the best floor, {floor.name}"]
@@ -126,7 +133,7 @@ def _over_runner_up(
     name = f"the runner-up, {label(second, summaries)}"
     split = comparable_split([best, second])
     if not reported(best, split) or not reported(second, split):
-        value = 100 * (best.selection_accuracy - second.selection_accuracy)
+        value = 100 * (best.selection_score - second.selection_score)
         return [f"{value:+.1f} points over {name}, on the seeds that chose"]
     difference = evidence.difference(best, second, split)
     certain = "" if difference.exceeds else ", which may be chance"

@@ -9,6 +9,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from analysis.metric import WORDS, Metric, percent_of, validation
 from analysis.text import counted, duration
 from search.cluster.resources import Resources
 from search.planning.draws import Range
@@ -16,11 +17,12 @@ from search.planning.estimate import Measurement, estimate, warnings
 from search.planning.speed import Guess
 from search.planning.time_left import START_SECONDS, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.console import print_line
 from search.terminal.space import distributions
-from search.terminal.text import between, difference, gibibytes, per_trial, roughly
+from search.terminal.text import between, difference, gibibytes, how_many, per_trial, roughly
 
 FEW_SECONDS = 10.0
 """Below this, what starts and encodes takes longer than the floors themselves."""
@@ -46,16 +48,17 @@ def print_plan(
         seeds = counted(spec.confirm_seeds, "seed") if spec.confirm_seeds else "as many seeds"
         needed = "" if spec.confirm_seeds else " as it takes to choose"
         reruns = (
-            f"best {spec.confirm_top} rerun on {seeds}{needed}, the winner on {spec.report_seeds}"
-            " more"
+            f"best {spec.confirm_top} rerun on {seeds}{needed}, the winner on"
+            f" {how_many(report_counts(spec.report_seeds))} more"
         )
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     regime = f"{spec.regime}, regime {place}" if place else spec.regime
     trials = f"{counted(spec.trials, 'trial')} of {counted(spec.epochs, 'epoch')}"
+    by = "" if spec.metric == "accuracy" else f" by {WORDS[spec.metric]}"
     print_line(
         console,
         "search",
-        f"{regime}: {trials}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
+        f"{regime}: {trials}{by}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
         found = difference(spec.warm_start, {})
@@ -81,22 +84,25 @@ def print_surplus(console: Console, begun: int, trials: int) -> None:
 
 
 def print_floors(
-    console: Console, found: Mapping[str, Mapping[str, Any]], failures: Mapping[str, str]
+    console: Console,
+    found: Mapping[str, Mapping[str, Any]],
+    failures: Mapping[str, str],
+    metric: Metric,
 ) -> None:
     """Print what costs seconds, and so what a recipe has to beat; the reasons of missing ones."""
     if found:
         floors = [
-            f"{regime} {100 * record['validation_accuracy']:.1f} %{_chosen(record['chosen'])}"
+            f"{regime} {100 * record[validation(metric)]:.1f} %{_chosen(record['chosen'])}"
             for regime, record in found.items()
         ]
         began = min(record[STARTED_AT] for record in found.values())
         seconds = max(record[ENDED_AT] for record in found.values()) - began
-        best = max(record["validation_accuracy"] for record in found.values())
+        best = max(record[validation(metric)] for record in found.values())
         print_line(
             console,
             "floors",
-            f"{', '.join(floors)} in {roughly(seconds)}: a recipe must beat {100 * best:.1f} % on"
-            " validation",
+            f"{', '.join(floors)} in {roughly(seconds)}: a recipe must beat"
+            f" {percent_of(best, metric)} on validation",
         )
     for regime, reason in failures.items():
         print_line(console, "note", f"the floor {regime} failed: {reason}", style="bold yellow")

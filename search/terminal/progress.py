@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.constrain import Constrain
 from rich.live import Live
 
+from analysis.metric import percent_of
 from analysis.text import counted, duration
 from search.cluster.room import Room
 from search.planning.draws import Range
@@ -235,11 +236,11 @@ class Progress:
         return True
 
     def _standing(self, trials: list[FrozenTrial]) -> tuple[int, str]:
-        """How many trials have ended, and the best accuracy and the remaining time in words."""
+        """How many trials have ended, and the best score and the remaining time in words."""
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         best = max((trial.value or 0.0 for trial in complete), default=None)
         finished = sum(trial.state.is_finished() for trial in trials)
-        best_text = f"best {percent(best)}, " if best is not None else ""
+        best_text = f"best {percent_of(best, self.spec.metric)}, " if best is not None else ""
         return finished, best_text + self.eta(trials)
 
     def _line(self, trial: FrozenTrial, finished: int, standing: str) -> str:

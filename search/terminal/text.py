@@ -9,14 +9,14 @@ from search.cluster.resources import Resources
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(accuracies: list[float]) -> str:
+def sparkline(scores: list[float]) -> str:
     """Values from 0 to 1 as a row of blocks."""
-    return "".join(SPARKS[min(7, int(8 * accuracy))] for accuracy in accuracies)
+    return "".join(SPARKS[min(7, int(8 * score))] for score in scores)
 
 
-def percent(accuracy: float) -> str:
-    """An accuracy as the tables have it: `71.8 %`."""
-    return f"{100 * accuracy:.1f} %"
+def percent(score: float) -> str:
+    """A score as the tables have it: `71.8 %`."""
+    return f"{100 * score:.1f} %"
 
 
 def ago(seconds: float) -> str:
@@ -99,6 +99,11 @@ def differences(
         )
         for config, own in zip(configs, searched)
     ]
+
+
+def how_many(counts: Sequence[int]) -> str:
+    """`3`, or `4 to 8` for counts (ascending) of which one will be the right one."""
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def per_trial(resources: Resources) -> str:

@@ -15,11 +15,13 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.metric import WORDS, best_validation, other, run_score, validation
 from analysis.read.summary import Summary
 from search.reports import ENDED_AT, STARTED_AT, epoch_ends
 from search.spec import SearchSpec
@@ -57,6 +59,7 @@ class Tracker:
         all_tags = {
             "regimen.search": str(spec.name),
             "regimen.regime": spec.regime,
+            "regimen.metric": spec.metric,
             **tags,
             IDENTITY: self.identity,
         }
@@ -192,7 +195,8 @@ class Tracker:
     def _find(self) -> None:
         """Read the search's runs from MLflow."""
         self.recorder.locate(self.spec.results)
-        self.recorder.save_views(views.search_view(str(self.spec.name)) | views.searches_view())
+        own = views.search_view(str(self.spec.name), self.spec.metric)
+        self.recorder.save_views(own | views.searches_view())
         logged = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
         children = Counter(run.data.tags.get("mlflow.parentRunId") for run in logged)
         # A late request may have made a second run with the same key. The fuller one stays.
@@ -264,9 +268,10 @@ class Tracker:
         logged = int(parent.tags.get(ENDED_TAG, 0))
         points = [point for point in best_so_far(ended) if point[0] > logged]
         tags = {ENDED_TAG: str(len(ended)), **_named(str(self.spec.name), points)}
-        self.recorder.curve(parent.id, "best_validation_accuracy", points, tags)
+        score = best_validation(self.spec.metric)
+        self.recorder.curve(parent.id, score, points, tags)
         parent.tags |= tags
-        parent.metrics |= {"best_validation_accuracy": points[-1][2]} if points else {}
+        parent.metrics |= {score: points[-1][2]} if points else {}
 
     def _reopen(self, run: LoggedRun) -> None:
         if run.status != "RUNNING":
@@ -396,7 +401,7 @@ class Tracker:
             return
         tags = {STATE_TAG: "COMPLETE"}
         if epochs:
-            score = percent(epochs[-1]["best_validation_accuracy"])
+            score = percent(run_score(epochs, self.spec.metric))
             tags["mlflow.runName"] = f"{name} · {score}"
         self._end(run, "FINISHED", test_metrics([scores] if scores else []), tags, run.last)
 
@@ -405,7 +410,7 @@ class Tracker:
         key = f"floor {regime}"
         run = self.runs.get(key)
         if run is None:
-            name = f"{key} · {percent(record['validation_accuracy'])}"
+            name = f"{key} · {percent(record[validation(self.spec.metric)])}"
             tags = {"regimen.regime": regime, "regimen.key": key}
             run = self._start(name, "floor", record[STARTED_AT], tags, parent.id)
             self.runs[key] = run
@@ -413,11 +418,11 @@ class Tracker:
             self._data(run)
             self.recorder.params(run.id, {**record["config"], "seed": self.spec.seed})
             run.described = True
+        scores = {metric: record.get(validation(metric)) for metric in WORDS}
         metrics = {
-            "validation_accuracy": record["validation_accuracy"],
-            "best_validation_accuracy": record["validation_accuracy"],
+            **{validation(metric): score for metric, score in scores.items()},
+            **{best_validation(metric): score for metric, score in scores.items()},
             "validation_loss": record["validation_loss"],
-            "validation_macro_f1": record.get("validation_macro_f1"),
             **record.get("test", {}),
         }
         run.last = record[ENDED_AT]
@@ -425,11 +430,15 @@ class Tracker:
 
     def _results(self, parent: LoggedRun, summary: Summary, note: str | None) -> None:
         """The results, on the parent run. A search that has grown gets new ones at a later time."""
-        confirmed, floor = summary.confirmed_accuracy, summary.best_floor
+        metric, besides, scores = summary.metric, other(summary.metric), summary.confirmed_scores
         metrics = {
             "paper_config_validation_accuracy": summary.paper_config_validation_accuracy,
-            "floor_validation_accuracy": floor.validation_accuracy if floor else None,
-            "confirmed_accuracy": sum(confirmed) / len(confirmed) if confirmed else None,
+            "paper_config_validation_macro_f1": summary.paper_config_validation_macro_f1,
+            f"floor_{validation(metric)}": summary.floor_score,
+            # The best trial's; by the metric itself, the search's run has a curve.
+            best_validation(besides): getattr(summary, best_validation(besides)),
+            "confirmed_accuracy": _mean(summary.confirmed_accuracy),
+            "confirmed_macro_f1": _mean(summary.confirmed_macro_f1),
             **test_metrics([asdict(run) for run in summary.test]),
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])
@@ -438,9 +447,8 @@ class Tracker:
             link = views.artifact(self.recorder.experiment, parent.id, REPORT)
             note = f"[The report]({link})\n\n{note}"
         tags = {"mlflow.note.content": note} if note else {}
-        if confirmed:
-            name = f"{self.spec.name} · {percent(metrics['confirmed_accuracy'] or 0.0)} confirmed"
-            tags["mlflow.runName"] = name
+        if scores:
+            tags["mlflow.runName"] = f"{self.spec.name} · {percent(fmean(scores))} confirmed"
         self._add(parent, metrics, tags)
         self._artifacts(parent)
 
@@ -499,8 +507,12 @@ def best_so_far(ended: Sequence[FrozenTrial]) -> list[tuple[int, float, float]]:
     return points
 
 
+def _mean(scores: Sequence[float]) -> float | None:
+    return fmean(scores) if scores else None
+
+
 def percent(fraction: float) -> str:
-    """An accuracy in the name of a run: `87.3`."""
+    """A score in the name of a run: `87.3`."""
     return f"{100 * fraction:.1f}"
 
 

@@ -9,38 +9,41 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.metric import WORDS, Metric, best_validation, confirmed, test
+
 TAG = "mlflow.sharedViewState."
 SEARCHES = "searches"
 """The key of the view that lists all searches."""
-SCORE = "metrics.`best_validation_accuracy`"
 NAME, CREATED, DURATION = "attributes.`Run Name`", "runDateAndNestInfo", "duration"
 DATASET, SOURCE = "attributes.`Dataset`", "attributes.`Source`"
-REGIME, STATE, EPOCHS, MODEL = (
-    f"tags.`{name}`" for name in ("regimen.regime", "regimen.state", "regimen.epochs", "model")
+REGIME, STATE, EPOCHS, MODEL, METRIC = (
+    f"tags.`{name}`"
+    for name in ("regimen.regime", "regimen.state", "regimen.epochs", "model", "regimen.metric")
 )
-WIDTHS = {NAME: 290, CREATED: 130, SCORE: 190, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
+WIDTHS = {NAME: 290, CREATED: 130, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
 """Widths of columns in pixels."""
+SCORE_WIDTH = 190
 
 
-def search_view(name: str) -> dict[str, str]:
+def search_view(name: str, metric: Metric) -> dict[str, str]:
     """The trials, floors and final trainings of a search, the best score first, as a tag."""
     where = f"tags.`regimen.search` = '{name}' AND tags.`regimen.kind` != 'search'"
     columns = [
-        *(SCORE, REGIME, STATE, EPOCHS, DURATION, "params.`learning_rate`", "params.`batch_size`"),
-        *("metrics.`test_accuracy`", CREATED, DATASET, MODEL, SOURCE),
+        *(REGIME, STATE, EPOCHS, DURATION, "params.`learning_rate`", "params.`batch_size`"),
+        *(_metric(test(metric)), CREATED, DATASET, MODEL, SOURCE),
     ]
-    return _view(search_key(name), where, columns)
+    return _view(search_key(name), where, _metric(best_validation(metric)), columns)
 
 
 def searches_view() -> dict[str, str]:
-    """All searches, the best score first, as a tag."""
+    """All searches as a tag, the highest accuracy first, which searches by any metric have."""
     columns = [
-        *(SCORE, REGIME, STATE, "tags.`regimen.trials_ended`", DURATION),
-        *("metrics.`confirmed_accuracy`", "metrics.`test_accuracy`", CREATED, DATASET, MODEL),
-        SOURCE,
+        *(REGIME, METRIC, STATE, "tags.`regimen.trials_ended`", DURATION),
+        *(_metric(name(metric)) for metric in WORDS for name in (confirmed, test)),
+        *(CREATED, DATASET, MODEL, SOURCE),
     ]
     where = "tags.`regimen.kind` = 'search'"
-    return _view(SEARCHES, where, columns)
+    return _view(SEARCHES, where, _metric(best_validation("accuracy")), columns)
 
 
 def search_key(name: str) -> str:
@@ -63,10 +66,15 @@ def searches_page(search: str | None) -> str | None:
     return search and f"{search.rpartition('=')[0]}={SEARCHES}"
 
 
-def _view(key: str, where: str, columns: Sequence[str]) -> dict[str, str]:
+def _metric(name: str) -> str:
+    return f"metrics.`{name}`"
+
+
+def _view(key: str, where: str, score: str, others: Sequence[str]) -> dict[str, str]:
+    columns = [score, *others]
     state: Mapping[str, Any] = {
         "searchFilter": where,
-        "orderByKey": SCORE,
+        "orderByKey": score,
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
@@ -74,6 +82,9 @@ def _view(key: str, where: str, columns: Sequence[str]) -> dict[str, str]:
         "datasetsFilter": [],
         "selectedColumns": [name for name in columns if name not in (CREATED, DURATION)],
         "columnOrder": [NAME, *columns],
-        "columnWidths": {name: WIDTHS.get(name, 160) for name in (NAME, *columns)},
+        "columnWidths": {
+            **{name: WIDTHS.get(name, 160) for name in (NAME, *columns)},
+            score: SCORE_WIDTH,
+        },
     }
     return {f"{TAG}{key}": json.dumps(state)}

@@ -8,20 +8,27 @@ from typing import Any
 import numpy as np
 import optuna
 
+from analysis.metric import run_score
+from analysis.metric import test as test_score
 from analysis.read.correct import packed
-from analysis.spread import PRIORS, Runs, Spread
+from analysis.spread import PRIORS, Runs, Spread, effective_sentences
 from search.inputs import Prepared
 from search.race import Margin, Scores, affordable_runs, race
-from search.seeds import choice_seeds, report_seeds
+from search.seeds import choice_seeds, report_counts, report_seeds
 from search.spec import SearchSpec
 from search.study import records
 from search.study.records import Record
 from search.study.study import epochs_trained, ranking
+from search.study.winner import run_scores
 from search.trials.worker import Answers
 
 CHANCE = 0.68
 """Probability with which two equal trials stay in the race together: one standard error. A stricter
 rule spends more runs on trials that hardly ever win (LOG.md)."""
+
+
+NARROW = 0.015
+"""Half width of the interval of the report runs' mean that needs no further run."""
 
 
 class Untested(OSError):
@@ -98,7 +105,7 @@ class ChoiceAndReport:
                 if seed in failed.get(number, {}):
                     scores.pop(number, None)
                 elif number in scores:
-                    scores[number].append(runs[number][seed][-1]["best_validation_accuracy"])
+                    scores[number].append(run_score(runs[number][seed], self.spec.metric))
         return scores
 
     def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
@@ -134,7 +141,7 @@ class ChoiceAndReport:
 
     def _margin(self, scores: Mapping[int, Scores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
-        sentences = len(self.prepared.corpus.validation.texts)
+        sentences = effective_sentences(self.prepared.data.validation.labels, self.spec.metric)
         recipes = [Runs(tuple(own), sentences) for own in scores.values()]
         spread = Spread.of(recipes, PRIORS["validation"])
 
@@ -149,14 +156,35 @@ class ChoiceAndReport:
 
         A run that was recorded and not tested is trained again, with the same curve.
         """
-        failed = records.REPORT_FAILURES.of(self.study, winner)
-        new = [
-            (winner, seed)
-            for seed in report_seeds(self.spec.seed, self.spec.report_seeds)
-            if seed not in failed and not self._is_reported(winner, seed)
-        ]
         what = f"training the winner, trial {winner}, for the report"
-        yield from self._round(new, what, reports=True)
+        for count in report_counts(self.spec.report_seeds):
+            failed = records.REPORT_FAILURES.of(self.study, winner)
+            new = [
+                (winner, seed)
+                for seed in report_seeds(self.spec.seed, count)
+                if seed not in failed and not self._is_reported(winner, seed)
+            ]
+            yield from self._round(new, what, reports=True)
+            if self._is_narrow(winner):
+                return
+
+    def _is_narrow(self, winner: int) -> bool:
+        """Whether the interval of the report runs' mean needs no further run.
+
+        It looks at how far they are apart, and not at which is better than what.
+        """
+        metric, test = self.spec.metric, self.prepared.test
+        if test is None:
+            runs = records.REPORT_RUNS.of(self.study, winner).values()
+            split, scores = self.prepared.data.validation, run_scores(runs, metric)
+        else:
+            tested = records.TEST_SCORES.of(self.study, winner).values()
+            split, scores = test, tuple(each[test_score(metric)] for each in tested)
+        if not scores:
+            return False
+        own = Runs(scores, effective_sentences(split.labels, metric))
+        spread = Spread.of([own], PRIORS["validation" if test is None else "test"])
+        return spread.half_width(spread.of_mean(own)) <= NARROW
 
     def _is_reported(self, winner: int, seed: int) -> bool:
         """Whether a report run is recorded with its test, where there is one."""

@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.metric import run_score, validation
 from search.cluster.watchdog import ray_is_alive
 from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.spec import SearchSpec
@@ -158,14 +159,14 @@ class Ledger:
     def _prunes(self, trial: optuna.Trial, report: dict[str, Any]) -> bool:
         """Record an epoch. Returns whether the pruner ends the trial with it."""
         number = report["epoch"]
-        trial.report(report["validation_accuracy"], number)
+        trial.report(report[validation(self.spec.metric)], number)
         records.record_epoch(trial, report)
         return prunes(trial, number, self.spec.epochs)
 
     def _finish(self, ray_id: str, trial: optuna.Trial) -> None:
         epochs = self._epochs(trial)
         if epochs:
-            self._close(ray_id, TrialState.COMPLETE, epochs[-1]["best_validation_accuracy"])
+            self._close(ray_id, TrialState.COMPLETE, run_score(epochs, self.spec.metric))
         else:
             self.fail(ray_id, "it ended without an epoch")
 

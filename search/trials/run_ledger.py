@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import ray
 
+from analysis.metric import run_score
 from search.cluster.watchdog import ray_is_alive
 from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.study import records
@@ -152,8 +153,8 @@ class RunLedger:
             self.plan.record(entry.run, entry.epochs, answers)
         except Untested as error:
             self.untested = error
-        accuracy = entry.epochs[-1]["best_validation_accuracy"]
-        self.watcher.ended(entry.run, f"{100 * accuracy:.1f} % on validation")
+        score = run_score(entry.epochs, self.plan.spec.metric)
+        self.watcher.ended(entry.run, f"{100 * score:.1f} % on validation")
 
     def _fail(self, ray_id: str, reason: str) -> None:
         run = self._in_flight.pop(ray_id).run

@@ -319,6 +319,7 @@ def test(
     )
     logits, truth = model.logits(split), torch.from_numpy(split.labels.copy())
     overall = scores(logits, truth)
+    assert overall.loss is not None  # these are logits
     named = {
         "test_accuracy": overall.accuracy,
         "test_macro_f1": overall.macro_f1,

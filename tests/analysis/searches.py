@@ -14,7 +14,7 @@ from analysis.read.summary import Summary
 
 EPOCH_FIELDS = (
     "trial seed kind epoch stage train_loss train_accuracy validation_loss validation_accuracy"
-    " best_validation_accuracy learning_rate steps seconds"
+    " validation_macro_f1 best_validation_accuracy learning_rate steps seconds"
 )
 
 
@@ -29,14 +29,21 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "comparable": True,
         "why_not": None,
         "epochs": 3,
+        "metric": "accuracy",
         "states": {"COMPLETE": 2, "PRUNED": 1, "FAIL": 1},
         "seconds": 90.0,
         "paper_config_validation_accuracy": 0.85,
+        "paper_config_validation_macro_f1": 0.8,
         "best_trial": 2,
         "best_validation_accuracy": 0.9,
+        "best_validation_macro_f1": 0.84,
         "winner_trial": 2,
+        "choice_accuracy": None,
+        "choice_macro_f1": None,
         "choice_runs": {},
+        "choice_runs_macro_f1": {},
         "confirmed_accuracy": [0.89, 0.91],
+        "confirmed_macro_f1": [0.83, 0.86],
         "confirmed_seeds": [1000, 1001],
         "confirmed_runs_chose": False,
         "test": [
@@ -58,6 +65,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "batch_size": 16,
         "test_size": 2974,
         "validation_size": 2033,
+        "macro_f1_sentences": {"validation": 900.0, "test": 1400.0},
         "last_contrastive_loss": None,
         "floors": [],
         "rows": {},
@@ -77,6 +85,7 @@ TRIALS = [
         "number": 0,
         "state": "COMPLETE",
         "best_validation_accuracy": 0.85,
+        "best_validation_macro_f1": 0.84,
         "epochs": 3,
         "config.head_width": 10,
     },
@@ -84,6 +93,7 @@ TRIALS = [
         "number": 1,
         "state": "PRUNED",
         "best_validation_accuracy": 0.4,
+        "best_validation_macro_f1": 0.3,
         "epochs": 1,
         "config.head_width": 10,
     },
@@ -91,6 +101,7 @@ TRIALS = [
         "number": 2,
         "state": "COMPLETE",
         "best_validation_accuracy": 0.9,
+        "best_validation_macro_f1": 0.8,
         "epochs": 3,
         "config.head_width": None,
     },
@@ -150,6 +161,7 @@ def write_search(
             "train_accuracy": 0.3 * epoch,
             "validation_loss": 2.2 / epoch,
             "validation_accuracy": 0.2 * epoch,
+            "validation_macro_f1": 0.1 * epoch,
             "seconds": 0.5,
         }
         for row in trials
@@ -207,9 +219,9 @@ def report_error(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def finished_trials(*scores: float, state: str = "COMPLETE") -> pandas.DataFrame:
-    """Trials with these accuracies in their final stage."""
+    """Trials with these scores in their final stage."""
     return pandas.DataFrame(
-        {"number": range(len(scores)), "state": state, "final_stage_accuracy": scores, "epochs": 3}
+        {"number": range(len(scores)), "state": state, "final_stage_score": scores, "epochs": 3}
     )
 
 

@@ -146,6 +146,25 @@ def test_on_new_sentences_searches_are_paired_sentence_by_sentence() -> None:
     assert unknown.new_sentences > 1.5 * unknown.half_width
 
 
+def test_macro_f1_has_a_spread_of_its_own_and_no_pairs_of_sentences() -> None:
+    """Its runs are no evidence about accuracies, and which sentences were right none about it."""
+    one, two = (read_summary(regime, metric="macro_f1") for regime in ("baseline", "llrd"))
+    bits = {"validation": np.ones((2, 2033), dtype=bool)}
+    known = Evidence([one, two, read_summary("supcon")], {one.name: bits, two.name: bits})
+    unknown = Evidence([one, two])
+    runs = Runs((0.83, 0.86), 900.0)
+    assert known.mean(one, "validation") == unknown.mean(one, "validation")
+    assert known.mean(one, "validation").freedom == 2
+    spread = known.spread(one, "validation")
+    found = known.difference(one, two, "validation")
+    assert found == unknown.difference(one, two, "validation")
+    assert found.new_sentences == pytest.approx(
+        spread.half_width(*[spread.of_mean(runs)] * 2, spread.known(2 * runs.unit))
+    )
+    with pytest.raises(ValueError, match="by one metric"):
+        known.difference(one, read_summary("supcon"), "validation")
+
+
 def test_searches_beside_a_folder_tell_about_its_spread(tmp_path: Path) -> None:
     """Damaged ones and unfinished ones are left out, and bits are read with the summaries."""
     one = read_summary(name="one")

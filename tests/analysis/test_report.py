@@ -125,3 +125,38 @@ def test_out_names_the_page_and_the_files_beside_it(
     )
     (tmp_path / "file").write_text("")
     report_error([str(folder), "--out", str(tmp_path / "file" / "page.html")], capsys)
+
+
+def test_a_search_by_macro_f1_is_reported_by_it_and_beside_others_by_accuracy(
+    tmp_path: Path,
+) -> None:
+    """Trial 0 has the higher macro-F1, trial 2 the higher accuracy."""
+    by_accuracy = write_search(tmp_path / "one", outcome=summary())
+    by_macro_f1 = write_search(
+        tmp_path / "two",
+        outcome=summary(
+            "supcon", metric="macro_f1", best_trial=0, winner_trial=0, comparable=False
+        ),
+        regime="supcon",
+        metric="macro_f1",
+    )
+    alone = report.report(by_macro_f1).with_suffix(".md").read_text()
+    assert "supcon wins with trial 0: 86.0 ±" in alone and "% macro-F1 on test" in alone
+    assert "Accuracy on" not in alone and "ranked by their best macro-F1 on" in alone
+    ranked = pandas.read_csv(by_macro_f1 / "report_budget.csv")["expected"].max()
+    assert ranked == pytest.approx(0.84)
+    together = report.report(tmp_path).with_suffix(".md").read_text()
+    assert "All searches are compared by accuracy here. supcon chose by macro-F1" in together
+    assert "Macro-F1 on" not in together and "Accuracy on test: 89.0" in together
+    assert "macro-F1" not in report.report(by_accuracy).with_suffix(".md").read_text().replace(
+        "| macro-F1 |", ""
+    )
+
+
+def test_an_unfinished_search_by_macro_f1_is_ranked_by_it(tmp_path: Path) -> None:
+    folder = write_search(tmp_path / "one", metric="macro_f1")
+    text = report.report(folder).with_suffix(".md").read_text()
+    assert "84.0 % macro-F1 on validation, not confirmed" in text
+    (folder / "spec.json").write_text((folder / "spec.json").read_text().replace("macro_f1", "f1"))
+    with pytest.raises(ValueError, match=r"spec\.json' is damaged: 'metric' is 'f1'"):
+        report.report(folder)

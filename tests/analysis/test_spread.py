@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import t
+from sklearn.metrics import f1_score
 
 from analysis.comparison.pairwise import holm
 from analysis.spread import (
@@ -14,6 +15,7 @@ from analysis.spread import (
     PRIORS,
     Runs,
     Spread,
+    effective_sentences,
     sampling_variance,
     sentence_variance,
 )
@@ -21,6 +23,37 @@ from analysis.spread import (
 SENTENCES = 480
 PRIOR = PRIORS["validation"]
 ACCURACIES = (0.84, 0.86, 0.88, 0.87)
+
+
+def bootstrapped(counts: list[int], recall: float) -> tuple[float, float]:
+    """Macro-F1 of a classifier on new sentences: the mean, and the standard deviation.
+
+    It is right with probability `recall`, and else draws a label as often as it occurs.
+    """
+    generator, shares = np.random.default_rng(0), np.array(counts) / sum(counts)
+    found = []
+    for _ in range(200):
+        labels, drawn = generator.choice(len(counts), (2, sum(counts)), p=shares)
+        predicted = np.where(generator.random(len(labels)) < recall, labels, drawn)
+        found.append(f1_score(labels, predicted, average="macro", zero_division=0))
+    return float(np.mean(found)), float(np.std(found))
+
+
+@pytest.mark.parametrize("recall", [0.5, 0.95])
+@pytest.mark.parametrize("counts", [[50] * 10, [400, 100, 50, 20, 10], [900, *[10] * 9]])
+def test_macro_f1_varies_over_sentences_as_its_effective_number_says(
+    counts: list[int], recall: float
+) -> None:
+    """Within a third, where some labels are rare too: accuracy's number would be half as much."""
+    mean, deviation = bootstrapped(counts, recall)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    effective = effective_sentences(labels, "macro_f1")
+    assert 0.85 < math.sqrt(sampling_variance(mean, effective)) / deviation < 1.4
+    assert effective_sentences(labels, "accuracy") == len(labels)
+    if len(set(counts)) > 1:
+        assert math.sqrt(sampling_variance(mean, len(labels))) / deviation < 0.6
+    else:
+        assert effective == pytest.approx(len(labels))
 
 
 def simulated(
@@ -223,4 +256,24 @@ def test_intervals_on_new_sentences_cover_the_accuracy_on_all_sentences() -> Non
         spread = Spread.of([runs], PRIORS["test"])
         terms = (spread.of_mean(runs), spread.known(sentence_variance(bits)))
         covered += spread.p_value(runs.mean - truth, *terms) >= 0.05
+    assert 0.93 <= covered / cases <= 0.97
+
+
+@pytest.mark.parametrize("centre", [None, 0.62])
+def test_intervals_cover_where_runs_are_added_until_they_are_narrow(centre: float | None) -> None:
+    """As report runs are, by `--report-seeds auto`. Looking several times costs no coverage."""
+    generator, counts = np.random.default_rng(0), (4, 6, 8)
+    covered, cases = 0, 1500
+    for _ in range(cases):
+        here = centre or PRIORS["test"] * np.exp(PRIOR_DEVIATION * generator.standard_normal())
+        (all_runs,) = simulated(
+            generator, np.array([here * 4 / generator.chisquare(4)]), counts[-1]
+        )
+        for count in counts:
+            runs = Runs(all_runs.values[:count], SENTENCES)
+            spread = Spread.of([runs], PRIORS["test"])
+            term = spread.of_mean(runs)
+            if spread.half_width(term) <= 0.015:
+                break
+        covered += spread.p_value(runs.mean - ACCURACIES[0], term) >= 0.05
     assert 0.93 <= covered / cases <= 0.97

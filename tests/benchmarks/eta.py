@@ -28,6 +28,7 @@ from search.planning.steady import Steady
 from search.planning.time_left import RunsLeft, TimeLeft
 from search.race import Margin, affordable_runs, race
 from search.reports import ENDED_AT, STARTED_AT
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
 from search.study.pruners import pruner, prunes
@@ -177,7 +178,8 @@ class Simulated:
             left, now = left - len(runs), max(run.ended for run in runs)
             for number in standing.next:
                 scores[number].append(scores[number][0] + self.random.normal(0, SEEDS_SPREAD))
-        search.report = self._full([standing.winner] * self.spec.report_seeds, now)
+        reports = int(self.random.choice(report_counts(self.spec.report_seeds)))
+        search.report = self._full([standing.winner] * reports, now)
         return search
 
     def _margin(self, scores: dict[int, list[float]]) -> Margin:

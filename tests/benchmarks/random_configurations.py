@@ -95,9 +95,8 @@ def floor(regime: str, config: dict[str, Any]) -> float:
         return 1 / len(data.labels)
     encoder = _prepared.small.build(resolve_precision("auto", gpu=False))
     train, validation = encode(encoder, data)[config["pooling"]]
-    return ridge(train.vectors, train.targets, len(data.labels)).accuracy(
-        validation.vectors, validation.targets
-    )
+    solution = ridge(train.vectors, train.targets, len(data.labels))
+    return solution.scores(validation.vectors, validation.targets).accuracy
 
 
 def learned(row: dict[str, Any]) -> bool:

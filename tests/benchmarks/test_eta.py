@@ -6,6 +6,7 @@ import pytest
 
 from search.planning.time_left import TimeLeft
 from search.reports import ENDED_AT
+from search.seeds import report_counts
 from search.study import records
 from tests.benchmarks.eta import POINTS, Benchmark, Search, Simulated, from_journal, judge, parser
 from tests.benchmarks.replay import recording
@@ -18,7 +19,7 @@ def searched() -> Search:
 
 
 def test_a_replayed_search_shows_nothing_of_its_future(searched: Search) -> None:
-    assert len(searched.trials) == 6 and len(searched.report) == searched.spec.report_seeds
+    assert len(searched.trials) == 6 and len(searched.report) in report_counts(None)
     now = searched.began + (searched.ended - searched.began) / 3
     shown = searched.as_of(now)
     assert 0 < len(shown) <= 6

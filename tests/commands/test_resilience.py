@@ -344,7 +344,7 @@ def test_choice_and_report_runs_survive_a_killed_worker_and_an_interrupt(
 ) -> None:
     """They run in the workers of the trials. What they record is what it would have been."""
     more = [flag for flag in flags if flag != "--no-confirm"]
-    more += ["--trials", "2", "--confirm", "2x2"]
+    more += ["--trials", "2", "--confirm", "2x2", "--report-seeds", "3"]
     done = run("search.run", "--name", "confirmed", *more)
     assert done.returncode == 0, done.stderr
     folder = results / "confirmed-again"

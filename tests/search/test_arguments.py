@@ -171,6 +171,7 @@ def test_the_flags_are_the_documented_ones() -> None:
         --label-column
         --limit
         --max-concurrent
+        --metric
         --model
         --name
         --no-confirm

@@ -1,6 +1,7 @@
 """Seeds of search, choice and report are disjoint in the journal, tables, export and MLflow."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_a_larger_number_of_seeds_extends_a_smaller_one(seed: int, few: int, man
     ("values", "said"),
     [
         ({"confirm_seeds": 1000}, "confirm_seeds must be at most 999; got 1000"),
-        ({"report_seeds": 0}, "report_seeds must be from 1 to 1000; got 0"),
+        ({"report_seeds": 0}, "report_seeds must be auto or from 1 to 1000; got 0"),
     ],
 )
 def test_too_many_or_too_few_seeds_are_refused(values: dict[str, Any], said: str) -> None:
@@ -69,9 +70,9 @@ def test_a_spec_of_an_earlier_version_has_the_default() -> None:
     values = (
         SearchSpec(regime="baseline", data="embedded", model="minilm")
         .to_json()
-        .replace('  "report_seeds": 3,\n', "")
+        .replace('  "report_seeds": null,\n', "")
     )
-    assert "report_seeds" not in values and SearchSpec.from_json(values).report_seeds == 3
+    assert "report_seeds" not in values and SearchSpec.from_json(values).report_seeds is None
 
 
 # What a journal reports
@@ -135,13 +136,13 @@ def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) 
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
     assert kinds == {"search": {0}, "choice": {1, 2}, "report": {1000, 1001}}
-    scores = trial_scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1], "accuracy")
     assert scores["choice_accuracy"] == {1: 0.91, 2: 0.93} and scores["confirmed_accuracy"] == {
         1000: 0.8,
         1001: 0.82,
     }
     assert set(scores["test"]) == {1000, 1001}
-    assert set(trial_scores(search.study, search.study.get_trials()[0])) == {
+    assert set(trial_scores(search.study, search.study.get_trials()[0], "accuracy")) == {
         "best_validation_accuracy",
         "choice_accuracy",
     }
@@ -174,7 +175,7 @@ def test_an_earlier_versions_journal_reports_the_runs_that_chose_the_winner(
     assert len(found.test) == 2 and {
         row["seed"] for row in results.prediction_rows(search.study, CORPUS)
     } == {1, 2}
-    scores = trial_scores(search.study, search.study.get_trials()[1])
+    scores = trial_scores(search.study, search.study.get_trials()[1], "accuracy")
     assert "confirmed_accuracy" not in scores and set(scores["test"]) == set(
         scores["choice_accuracy"]
     ) == {1, 2}
@@ -239,21 +240,27 @@ def test_searches_are_compared_by_the_score_that_chose_their_winner(
     search = journal(tmp_path / "results", reported=NEW)
     found = results.summarise(search.study, search.spec)
     lucky = replace(found, confirmed_accuracy=(0.99,))
-    assert lucky.selection_accuracy == found.selection_accuracy == found.choice_accuracy
+    assert lucky.selection_score == found.selection_score == found.choice_accuracy
     unchosen = replace(found, choice_accuracy=None)
-    assert unchosen.selection_accuracy == found.best_validation_accuracy
+    assert unchosen.selection_score == found.best_validation_accuracy
 
 
 # From an earlier version's folder to a report
 
+METRIC = re.compile(r',"(?:best_validation_macro_f1|metric)":(?:"accuracy"|[\d.e-]+)')
+"""What a journal has of the metric."""
+
 
 def made_old(folder: Path) -> optuna.Study:
-    """Turn a search's journal into one of an earlier version, which tested the runs that chose the
-    winner; and that was another trial."""
+    """Turn a search into one of an earlier version: it tested the runs that chose the winner, which
+    was another trial, and knew no metric but the accuracy."""
+    spec = json.loads((folder / "spec.json").read_text())
+    assert spec.pop("metric") == "accuracy"
+    (folder / "spec.json").write_text(json.dumps(spec))
     path = folder / studies.JOURNAL
     new = ("reported", "tested", "predicted:", "correct:")
     lines = [
-        line
+        METRIC.sub("", line)
         for line in path.read_text().splitlines()
         if not any(f'_attr":{{"{key}' in line for key in new)
     ]
@@ -307,6 +314,8 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
             == first[records.TEST_SCORES.name][winner][seed]
         )
     summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())
+    assert (summary["metric"], summary["choice_macro_f1"]) == ("accuracy", None)
+    assert len(summary["confirmed_macro_f1"]) == 2
     assert summary["confirmed_seeds"] == [run["seed"] for run in summary["test"]] == [1000, 1001]
     runs = [
         one["tags"]

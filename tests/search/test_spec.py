@@ -1,5 +1,6 @@
 """SearchSpec: defaults, validation and JSON."""
 
+import json
 from typing import Any
 
 import pytest
@@ -15,6 +16,13 @@ def spec(**values: Any) -> SearchSpec:
 def test_a_spec_survives_json() -> None:
     made = spec(fix={"dropout": 0.5, "head_width": None}, time_budget=90.0, name="x")
     assert SearchSpec.from_json(made.to_json()) == made
+
+
+def test_a_spec_of_an_earlier_version_is_about_the_accuracy() -> None:
+    values = json.loads(spec().to_json())
+    del values["metric"]
+    assert SearchSpec.from_json(json.dumps(values)).metric == "accuracy"
+    assert "metric" in SearchSpec.names("fixed")
 
 
 @pytest.mark.parametrize("patience", [None, 9, "auto"])
@@ -38,6 +46,7 @@ def test_the_budget_defaults_to_the_regimes_own(name: str) -> None:
         ({"epochs": -1}, ["epochs", "-1"]),
         ({"sampler": "grid"}, ["sampler", "tpe", "grid"]),
         ({"scheduler": "x"}, ["scheduler", "asha", "'x'"]),
+        ({"metric": "f1"}, ["metric", "accuracy, macro_f1", "'f1'"]),
         ({"gpus_per_trial": 1.5}, ["gpus_per_trial", "from 0 to 1", "1.5"]),
         ({"gpus_per_trial": 2}, ["gpus_per_trial", "from 0 to 1", "2"]),
         ({"gpus_per_trial": float("nan")}, ["gpus_per_trial", "from 0 to 1", "nan"]),

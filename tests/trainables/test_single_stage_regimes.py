@@ -71,7 +71,7 @@ def test_a_head_that_starts_from_ridge_first_predicts_as_ridge_does(
     torch.testing.assert_close(
         model.logits(data.validation).double(), expected, atol=1e-4, rtol=1e-4
     )
-    assert epoch.validation_accuracy == solution.accuracy(found, data.validation.targets)
+    assert epoch.validation_accuracy == solution.scores(found, data.validation.targets).accuracy
 
 
 def test_ridge_on_sentences_that_are_encoded_already_starts_the_same_curve(

@@ -38,7 +38,7 @@ def test_expected_best_counts_pruned_and_failed_trials() -> None:
     trials = pandas.DataFrame(
         [*TRIALS, {"number": 4, "state": "RUNNING", "best_validation_accuracy": 0.99, "epochs": 2}]
     )
-    trials = trials.assign(final_stage_accuracy=trials["best_validation_accuracy"])
+    trials = trials.assign(final_stage_score=trials["best_validation_accuracy"])
     assert budget.expected_best(trials)["expected"].iloc[0] == pytest.approx(
         (0.85 + 0.4 + 0.9 + 0) / 4
     )
@@ -72,7 +72,7 @@ def curves(*rows: list[float]) -> pandas.DataFrame:
     """The epochs of trials 0, 1, ..., given their accuracies."""
     return pandas.DataFrame(
         [
-            {"trial": trial, "kind": "search", "epoch": epoch, "validation_accuracy": value}
+            {"trial": trial, "kind": "search", "epoch": epoch, "validation_score": value}
             for trial, row in enumerate(rows)
             for epoch, value in enumerate(row, 1)
         ]
@@ -88,7 +88,7 @@ def test_winners_that_pruning_may_have_lost() -> None:
         {
             "number": [0, 1, 2, 3],
             "state": ["COMPLETE", "COMPLETE", "PRUNED", "PRUNED"],
-            "best_validation_accuracy": [0.8, 0.7, 0.5, 0.1],
+            "best_validation_score": [0.8, 0.7, 0.5, 0.1],
             "epochs": [2, 2, 1, 1],
         }
     )

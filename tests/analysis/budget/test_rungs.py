@@ -13,14 +13,14 @@ def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
     """
     final = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
     trials = pandas.DataFrame(
-        {"number": range(6), "state": "COMPLETE", "best_validation_accuracy": final}
+        {"number": range(6), "state": "COMPLETE", "best_validation_score": final}
     )
     rows = [
         {
             "trial": trial,
             "kind": "search",
             "epoch": epoch,
-            "validation_accuracy": 1 - score if epoch == 1 else score,
+            "validation_score": 1 - score if epoch == 1 else score,
         }
         for trial, score in enumerate(final)
         for epoch in (1, 2, 3)
@@ -29,7 +29,7 @@ def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
     assert table["correlation"].round(9).tolist() == [-1, 1, 1]
     assert table["lost"].round(9).tolist() == [0.4, 0, 0]
     longer = pandas.DataFrame(
-        [*rows, {"trial": 5, "kind": "search", "epoch": 4, "validation_accuracy": 0.4}]
+        [*rows, {"trial": 5, "kind": "search", "epoch": 4, "validation_score": 0.4}]
     )
     assert rungs(trials, longer)["epoch"].tolist() == [
         1,

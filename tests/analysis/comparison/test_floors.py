@@ -50,9 +50,9 @@ def test_over_floor_is_the_mean_distance_to_the_best_floor_with_the_winners_inte
     found = read_summary(floors=FLOORS, confirmed_accuracy=[0.89, 0.91])
     (row,) = numbers([found]).to_dict("records")
     assert row["over_floor"] == pytest.approx(0.9 - 0.87)
-    assert row["over_floor_half_width"] == row["confirmed_accuracy_half_width"] > 0
-    assert row["floor"] == "probe" and row["floor_validation_accuracy"] == 0.87
-    half_width = f"{100 * row['confirmed_accuracy_half_width']:.1f}"
+    assert row["over_floor_half_width"] == row["confirmed_score_half_width"] > 0
+    assert row["floor"] == "probe" and row["floor_validation_score"] == 0.87
+    half_width = f"{100 * row['confirmed_score_half_width']:.1f}"
     assert table([found])["over floor"][0] == f"+3.0 ± {half_width}"
     unconfirmed = read_summary(floors=FLOORS, confirmed_accuracy=[], confirmed_seeds=[], test=[])
     assert table([unconfirmed])["over floor"][0] == "\N{EN DASH}"

@@ -16,7 +16,7 @@ def test_numbers_are_the_raw_ones() -> None:
         row["difference"] == pytest.approx(0.89 - 0.8739072) and row["difference_exceeds"] is False
     )
     assert (row["test_loss"], row["test_loss_paper"]) == (pytest.approx(0.6), pytest.approx(0.04))
-    assert (row["test_accuracy_n"], row["last_contrastive_loss_sum"], row["PRUNED"]) == (
+    assert (row["test_score_n"], row["last_contrastive_loss_sum"], row["PRUNED"]) == (
         2,
         180.0,
         1,

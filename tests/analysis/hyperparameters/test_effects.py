@@ -32,7 +32,7 @@ def placed(number: int, seed: int = 0, **accuracy: float) -> pandas.DataFrame:
                 "state": "COMPLETE",
                 "value": values.astype(str),
                 "place": places,
-                "final_stage_accuracy": found,
+                "final_stage_score": found,
             }
         )
         for name, values, places in (

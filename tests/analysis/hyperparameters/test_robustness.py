@@ -28,7 +28,7 @@ def placed(number: int, curvature: list[float], seed: int = 0) -> tuple[pandas.D
                 "state": "COMPLETE",
                 "value": str(value),
                 "place": place,
-                "final_stage_accuracy": accuracy[trial],
+                "final_stage_score": accuracy[trial],
             }
             for trial in range(number)
             for name, value, place in (

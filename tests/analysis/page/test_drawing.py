@@ -27,7 +27,7 @@ def test_no_label_of_a_legend_is_cut_off(length: int, beside: bool) -> None:
         f"{letter}{'n' * (length - 1)}": budget.expected_best(finished_trials(0.5, 0.6))
         for letter in "xy"
     }
-    result = budget_figures.expected_best(budgets)
+    result = budget_figures.expected_best(budgets, "accuracy")
     x, y = (re.findall(rf' x="([0-9.]+)"[^>]*>{name[:8]}', result)[0] for name in budgets)
     assert (float(x) < float(y)) == beside
 

@@ -107,7 +107,7 @@ def test_two_accuracy_columns_become_one(tmp_path: Path) -> None:
     """A COMPLETE trial keeps its score; any other the best it had reached."""
     search = read_search(write_earlier(tmp_path / "one"))
     assert search.trials["best_validation_accuracy"].tolist() == [0.80, 0.83, 0.86]
-    assert search.trials["final_stage_accuracy"].fillna(-1).tolist() == [0.80, 0.83, -1]
+    assert search.trials["final_stage_score"].fillna(-1).tolist() == [0.80, 0.83, -1]
     assert search.epochs["best_validation_accuracy"].tolist()[:3] == ["0.7", "0.9", "0.9"]
     for frame in (search.trials, search.epochs):
         assert "best_accuracy" not in frame

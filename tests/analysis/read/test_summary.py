@@ -27,7 +27,7 @@ def test_nested_records_are_typed() -> None:
     read = read_summary(last_contrastive_loss={"sum": 180.0, "mean": 1.0})
     assert read.test[0] == TestRun(0.88, 0.5, 0.03, seed=1000, test_macro_f1=0.85)
     assert read.last_contrastive_loss == ContrastiveLoss(180.0, 1.0)
-    assert read.test_accuracies == [0.88, 0.90]
+    assert read.test_scores == (0.88, 0.90)
 
 
 def test_fields_that_a_reader_does_not_know_are_ignored() -> None:

@@ -10,13 +10,13 @@ def test_best_so_far_counts_completed_trials_in_order() -> None:
         {
             "number": [4.0, 0.0, 1.0, 3.0],
             "state": ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"],
-            "best_validation_accuracy": [0.7, 0.5, None, 0.4],
+            "best_validation_score": [0.7, 0.5, None, 0.4],
         }
     )
     result = trial_numbers.best_so_far(trials)
     assert result.to_dict("list") == {
         "number": [0, 3, 4],
-        "best_validation_accuracy": [0.5, 0.4, 0.7],
+        "best_validation_score": [0.5, 0.4, 0.7],
         "best_so_far": [0.5, 0.5, 0.7],
     }
 
@@ -28,7 +28,7 @@ def test_learning_curves_leave_choice_runs_out() -> None:
             "trial": [1.0, 1.0, 1.0, 0.0],
             "kind": ["search", "search", "choice", "search"],
             "epoch": [2.0, 1.0, 1.0, 1.0],
-            "validation_accuracy": [0.2, 0.1, 0.9, 0.3],
+            "validation_score": [0.2, 0.1, 0.9, 0.3],
         }
     )
     result = trial_numbers.learning_curves(trials, epochs)
@@ -36,5 +36,5 @@ def test_learning_curves_leave_choice_runs_out() -> None:
         "trial": [0, 1, 1],
         "state": ["PRUNED", "COMPLETE", "COMPLETE"],
         "epoch": [1, 1, 2],
-        "validation_accuracy": [0.3, 0.1, 0.2],
+        "validation_score": [0.3, 0.1, 0.2],
     }

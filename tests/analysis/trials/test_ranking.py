@@ -10,7 +10,7 @@ def test_top_trials_show_what_differs_and_trial_0_last() -> None:
         {
             "number": [0.0, 1.0, 2.0, 3.0],
             "state": ["COMPLETE"] * 3 + ["PRUNED"],
-            "best_validation_accuracy": [0.5, 0.8, 0.8, None],
+            "best_validation_score": [0.5, 0.8, 0.8, None],
             "seconds": [1.0] * 4,
             "config.rate": ["0.0001", "0.000123456", "0.0001", "7"],
             "config.width": ["10", None, "10", "10"],
@@ -52,14 +52,14 @@ def test_the_candidates_table_has_choice_and_report_seeds() -> None:
                 "kind": kind,
                 "seed": seed,
                 "stage": stage,
-                "validation_accuracy": accuracy,
+                "validation_score": accuracy,
             }
             for (trial, kind, seed), epochs in runs.items()
             for stage, accuracy in epochs
         ]
     )
     trials, none = (
-        pandas.DataFrame({"number": [0, 1, 2], "best_validation_accuracy": [0.85, 0.95, 0.7]}),
+        pandas.DataFrame({"number": [0, 1, 2], "best_validation_score": [0.85, 0.95, 0.7]}),
         "\N{EN DASH}",
     )
     chosen = [

@@ -61,7 +61,7 @@ def test_captions_describe_what_is_drawn(tmp_path: Path) -> None:
     epochs.to_csv(folder / "epochs.csv", index=False)
     text = Page(report.report(folder).read_text()).text
     assert (
-        "On validation only: this regime computes no predictions during training." in text
+        "On validation only: it is not computed during training." in text
         and "with dropout enabled" not in text
     )
     assert (
@@ -70,7 +70,7 @@ def test_captions_describe_what_is_drawn(tmp_path: Path) -> None:
     )
     assert "Could trials have been pruned?" in text and "What did pruning do?" not in text
     assert (
-        "Before the final stage, the accuracy is that of another classifier. It covers only the 5"
+        "Before the final stage, the score is that of another classifier. It covers only the 5"
         " completed trials" in text
     )
 

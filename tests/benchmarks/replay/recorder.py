@@ -281,4 +281,4 @@ def untrained(job: Job) -> float:
     encoder = Classifier.new(inputs.small.build(job.precision), config, data.labels).encoder
     train, validation = (vectors(encoder, split) for split in (data.train, data.validation))
     solution = ridge(train, data.train.targets, len(data.labels))
-    return solution.accuracy(validation, data.validation.targets)
+    return solution.scores(validation, data.validation.targets).accuracy

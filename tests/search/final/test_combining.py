@@ -57,6 +57,6 @@ def test_what_can_be_combined_is_not_refused(kind: Kind) -> None:
 def test_a_worse_model_than_the_best_seeds_is_named(
     kind: Kind, accuracy: float, kept: bool, said: str | None
 ) -> None:
-    combined = Combined(kind, (1, 2), accuracy, (0.7, 0.9), None, kept)
+    combined = Combined(kind, (1, 2), "accuracy", accuracy, (0.7, 0.9), None, kept)
     assert f"{kind} of 2 seeds: validation {accuracy:.4f} (the seeds' mean 0.8000" in str(combined)
     assert combined.warning is None if said is None else said in str(combined.warning)

@@ -10,7 +10,7 @@ import trainables
 from search.outputs.recipe import export, read_recipe
 from search.reports import ENDED_AT, STARTED_AT
 from search.study import records
-from search.study.winner import choice_accuracy
+from search.study.winner import choice_score
 from tests.search.test_seeds import NEW, journal
 
 SCORES_OF_EARLIER_VERSIONS = {
@@ -89,7 +89,7 @@ def test_a_floor_that_no_trial_beats_is_exported_first(distance: float, tmp_path
     """Its distance to what the winner was chosen by decides; of equals, the floor comes first."""
     search = journal(tmp_path / "results", reported=NEW)
     winner = search.study.get_trials()[1]
-    accuracy = choice_accuracy(search.study, winner) + distance
+    accuracy = (choice_score(search.study, winner, "accuracy") or 0.0) + distance
     records.FLOORS.write(search.study, {"majority": floor(0.1), "probe": floor(accuracy)})
     (search.spec.folder / "spec.json").write_text(search.spec.to_json())
     folder = search.spec.folder

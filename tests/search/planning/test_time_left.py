@@ -22,7 +22,8 @@ SURE = Guess(10.0, 0.0)
 
 
 def spec(**values: Any) -> SearchSpec:
-    given = {"regime": "llrd", "data": "embedded", "model": "minilm", "epochs": 10, **values}
+    given: dict[str, Any] = {"regime": "llrd", "data": "embedded", "model": "minilm", "epochs": 10}
+    given |= {"report_seeds": 3, **values}
     return SearchSpec(**given)
 
 

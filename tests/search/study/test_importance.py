@@ -291,7 +291,7 @@ def test_two_parameters_are_drawn_wherever_points_lie(
 ) -> None:
     frame = pandas.DataFrame(
         [
-            {"number": number, "x": x, "y": y, "final_stage_accuracy": score}
+            {"number": number, "x": x, "y": y, "final_stage_score": score}
             for number, (x, y, score) in enumerate(points)
         ]
     )

@@ -60,6 +60,7 @@ def epoch(number: int, accuracy: float, best: float | None = None) -> dict[str, 
         "seconds": 0.1,
         "micro_batch": 16,
         "validation_macro_f1": 0.4,
+        "best_validation_macro_f1": 0.4,
     }
 
 

@@ -123,7 +123,7 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     seen = out.getvalue()
     head = (
         "llrd",
-        "10 to 20 s left",
+        "10 to 25 s left",
         "2/4 trials",
         "1 running, 1 complete, 0 pruned, 1 failed",
         "2 at a time, 1 CPU each",
@@ -269,7 +269,7 @@ def test_choice_and_report_runs_are_shown_with_what_follows(tmp_path: Path) -> N
     lines = shown(progress)
     assert lines[1].rstrip().endswith(" 1/3 runs") and lines[0].rstrip().endswith(" left")
     assert lines[2].rstrip() == (
-        "choosing the winner, up to 2 runs more, then 3 runs for the report"
+        "choosing the winner, up to 2 runs more, then 4 to 8 runs for the report"
     )
     progress.begin(Round((Run(0, 9, {}, reports=True),), "training the winner, trial 0"))
     assert "training the winner for the report, and testing it" in shown(progress)[2]
@@ -286,7 +286,7 @@ def test_a_file_gets_a_line_where_nothing_ends_for_long(
     progress.last_line -= 61
     progress.update()
     progress.update()
-    assert re.fullmatch(r"running: trial 2 after 1 epoch \(10 to 20 s left\)\n", out.getvalue())
+    assert re.fullmatch(r"running: trial 2 after 1 epoch \(10 to 25 s left\)\n", out.getvalue())
     progress.began -= 10_000  # Then 61 seconds are not long.
     progress.last_line -= 61
     progress.update()

@@ -122,10 +122,13 @@ def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
         for trial in tracking.logged_trials(study)
     }
     for regime, record in records.FLOORS.read(study).items():
-        known = set(record) | {"best_validation_accuracy"}
-        score = {"best_validation_accuracy": record["validation_accuracy"]}
+        scores = {
+            f"best_{name}": record[name]
+            for name in ("validation_accuracy", "validation_macro_f1")
+            if name in record
+        }
         every[f"floor {regime}"] = sorted(
-            (name, 0, float((record | score)[name])) for name in known if name in NAMES
+            (name, 0, float(value)) for name, value in (record | scores).items() if name in NAMES
         )
     for kind in (records.CHOICE_RUNS.name, records.REPORT_RUNS.name):
         for number, seeds in attributes(study).get(kind, {}).items():

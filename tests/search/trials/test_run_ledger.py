@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,14 @@ def recorded(study: optuna.Study) -> list[Any]:
 
 
 def made(folder: Path, **values: Any) -> SearchSpec:
-    given = {"trials": 4, "epochs": 3, "scheduler": "none", "sampler": "random", **values}
+    given = {
+        "trials": 4,
+        "epochs": 3,
+        "report_seeds": 3,
+        "scheduler": "none",
+        "sampler": "random",
+        **values,
+    }
     return spec(folder, **given)
 
 
@@ -265,3 +273,18 @@ def test_the_time_budget_ends_the_trials_only(prepared: Prepared, tmp_path: Path
     seeds = [params["seed"] for params in search.steps()]
     assert seeds == [1, 1000, 1001, 1002] and search.searcher.ending == Ending.TIME
     assert len(studies.trials(search.ledger.study)) == 1
+
+
+@pytest.mark.parametrize(("copies", "count"), [(1, 6), (1000, 4)])
+def test_the_winner_runs_on_further_seeds_until_its_interval_is_narrow(
+    copies: int, count: int, prepared: Prepared, tmp_path: Path
+) -> None:
+    """All its runs have the same score; what it may vary by depends on the number of sentences."""
+    assert prepared.test is not None
+    rows = np.tile(np.arange(len(prepared.test)), copies)
+    whole = replace(prepared, test=prepared.test.select(rows))
+    search = Search(made(tmp_path, trials=1, report_seeds=None), whole)
+    seeds = [params["seed"] for params in search.steps()]
+    assert seeds == [0, *range(1000, 1000 + count)]
+    # Another process asks for no run more.
+    assert Search(made(tmp_path, trials=1, report_seeds=None), whole).searcher.is_over

@@ -6,7 +6,7 @@ intents.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -135,6 +135,10 @@ Encoded = Mapping[str, tuple[Features, Features]]
 """Train and validation as vectors of one encoder, by its pooling."""
 
 
+Metric = Literal["accuracy", "macro_f1"]
+"""A score of predictions on a split; the names of the fields that hold it end so."""
+
+
 @dataclass(frozen=True)
 class Data:
     """The splits of a trial: for training and for validation.
@@ -149,6 +153,8 @@ class Data:
     """The vectors of the pretrained encoder, if the search has computed them for all trials."""
     names: Tokens | None = None
     """The labels' own words, in the order of `labels`, for regimes that read them."""
+    metric: Metric = "accuracy"
+    """What validation judges by: the epoch with the highest one is kept."""
 
 
 def tokenise(

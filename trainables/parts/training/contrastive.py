@@ -22,6 +22,7 @@ from trainables.parts.training.frozen import fit_head, solve_head
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.optim import Rates, decaying, parameter_groups
 from trainables.parts.training.ridge import ridge
+from trainables.parts.training.scores import Scores
 from trainables.parts.training.step import Objective
 
 
@@ -91,7 +92,7 @@ def two_stages(
     `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). `augment`
     changes each of the two views that go through the encoder by themselves. After each
     epoch, a ridge classifier on the frozen vectors is validated. With `classifier="ridge"`, the
-    second stage solves it once more for the best epoch and so loses no accuracy.
+    second stage solves it once more for the best epoch, with the same score.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
@@ -109,10 +110,10 @@ def two_stages(
     def loss(pairs: Tensor, labels: Tensor) -> Tensor:
         return contrast(pairs.transpose(0, 1).flatten(0, 1), labels)
 
-    def validate() -> float:
+    def validate() -> Scores:
         train, validation = vectors(encoder, data.train), vectors(encoder, data.validation)
-        solution = ridge(train, data.train.targets, len(data.labels))
-        return solution.accuracy(validation, data.validation.targets)
+        solution = ridge(train, data.train.targets, len(data.labels), metric=data.metric)
+        return solution.scores(validation, data.validation.targets)
 
     yield from fit(
         nn.ModuleList([encoder, project]),
@@ -129,6 +130,7 @@ def two_stages(
         validate,
         stage="contrastive",
         epochs=epochs,
+        metric=data.metric,
     )
     if config.classifier == "ridge":
         yield solve_head(model, data, done=epochs)

@@ -24,7 +24,8 @@ class Epoch:
     """Correct / total on the validation split. In a contrastive stage, a ridge classifier on the
     frozen vectors predicts."""
     best_validation_accuracy: float
-    """The highest of this stage so far. A trial's last value is the trial's score."""
+    """Of this stage's best epoch so far, whose weights are kept: the best by the search's metric. A
+    trial whose metric is the accuracy has its last value as its score."""
     learning_rate: float
     """The highest of the parameter groups at the epoch's last step."""
     steps: int
@@ -35,7 +36,9 @@ class Epoch:
     """Sentences per pass through the model: the batch size, or fewer if memory was short; None if
     there was no pass."""
     validation_macro_f1: float | None = None
-    """Mean F1 of the labels on the validation split; None in a contrastive stage."""
+    """Mean F1 of the labels on the validation split. None in epochs of earlier versions."""
+    best_validation_macro_f1: float | None = None
+    """As `best_validation_accuracy`: of the same epoch, and the score where it is the metric."""
 
     @classmethod
     def closed_form(cls, stage: str, validation: Scores, seconds: float, epoch: int = 1) -> Self:
@@ -52,6 +55,7 @@ class Epoch:
             steps=0,
             seconds=seconds,
             validation_macro_f1=validation.macro_f1,
+            best_validation_macro_f1=validation.macro_f1,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def fine_tune(
         lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",
         epochs=epochs,
+        metric=data.metric,
         averaging=averaging,
     )
     return model

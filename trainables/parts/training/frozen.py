@@ -85,7 +85,8 @@ def start_from_ridge(model: Classifier, data: Data) -> None:
     Its outputs stay near the targets -1 and 1: larger logits would leave less to learn from.
     """
     train, _ = encoded(model.encoder, data)
-    _set_linear(model.head, ridge(train.vectors, train.targets, len(data.labels)), scale=1.0)
+    solution = ridge(train.vectors, train.targets, len(data.labels), metric=data.metric)
+    _set_linear(model.head, solution, scale=1.0)
 
 
 def _set_linear(head: nn.Module, solution: Ridge, scale: float) -> None:
@@ -139,6 +140,7 @@ def fit_head(
         stage="classifier",
         epochs=epochs,
         done=done,
+        metric=data.metric,
     )
     for epoch in training:
         yield replace(epoch, seconds=epoch.seconds + encoding_seconds)
@@ -152,7 +154,7 @@ def solve_head(model: Classifier, data: Data, *, done: int) -> Epoch:
     """
     began = time.perf_counter()
     train, validation = _features(model.encoder, data)
-    solution = ridge(train.vectors, train.targets, len(data.labels))
+    solution = ridge(train.vectors, train.targets, len(data.labels), metric=data.metric)
     _set_linear(model.head, solution, solution.scale(train.targets))
     validated = scores(classify(model.head, validation.vectors), validation.targets)
     return Epoch.closed_form("classifier", validated, time.perf_counter() - began, done + 1)

@@ -8,11 +8,13 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from trainables.parts.data.tokens import Features
+from trainables.parts.data.tokens import Features, Metric
 from trainables.parts.model.pooling import Pooling
 from trainables.parts.training.linear import linear_layer
+from trainables.parts.training.scores import scores_of
 
 if TYPE_CHECKING:  # scikit-learn takes seconds to import, and few workers need it.
     from sklearn.linear_model import LogisticRegression
@@ -50,8 +52,10 @@ def _fit(
     return weight, bias - weight @ mean
 
 
-def choose(encoded: dict[Pooling, Features], seed: int) -> dict[str, object]:
-    """The pooling and the C of the highest accuracy in cross-validation; on ties the first.
+def choose(
+    encoded: dict[Pooling, Features], seed: int, metric: Metric = "accuracy"
+) -> dict[str, object]:
+    """The pooling and the C of the highest score in cross-validation; on ties the first.
 
     `encoded` are the training sentences. Of many, a stratified part is used. Where no label has two
     rows, nothing can be compared: the result is empty.
@@ -64,32 +68,31 @@ def choose(encoded: dict[Pooling, Features], seed: int) -> dict[str, object]:
         return {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        correct = {
-            (pooling, C): hits
+        found = {
+            (pooling, C): scores_of(torch.from_numpy(answers), torch.from_numpy(labels)).of(metric)
             for pooling, features in encoded.items()
-            for C, hits in _correct(
+            for C, answers in _predicted(
                 features.vectors.cpu().numpy()[rows], labels, folds, seed
             ).items()
         }
-    pooling, C = max(correct, key=lambda pair: correct[pair])
+    pooling, C = max(found, key=lambda pair: found[pair])
     return {"pooling": pooling, "C": C}
 
 
-def _correct(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> dict[float, int]:
-    """How many of the rows are predicted correctly by fits to the other folds, for each C."""
+def _predicted(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> dict[float, np.ndarray]:
+    """What fits to the other folds predict for the rows (N,), for each C."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
 
-    correct = dict.fromkeys(STRENGTHS, 0)
+    predicted = {C: np.empty_like(labels) for C in STRENGTHS}
     for train, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, labels):
         # From each C to the next, the solution moves little: a fit starts from the one before.
         estimator = LogisticRegression(tol=CV_TOLERANCE, max_iter=ITERATIONS, warm_start=True)
         for C in STRENGTHS:
             estimator.set_params(C=C)
             weight, bias = _fit(estimator, x[train], labels[train], int(labels.max()) + 1)
-            predicted = (x[held_out] @ weight.T + bias).argmax(axis=1)
-            correct[C] += int((predicted == labels[held_out]).sum())
-    return correct
+            predicted[C][held_out] = (x[held_out] @ weight.T + bias).argmax(axis=1)
+    return predicted
 
 
 def stratified(labels: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainables.parts.data.batches import MiniBatches
-from trainables.parts.data.tokens import Batch
+from trainables.parts.data.tokens import Batch, Metric
 from trainables.parts.training import optim, schedule
 from trainables.parts.training.averaging import NO_AVERAGE, Averaging, RunningAverage
 from trainables.parts.training.epoch import Epoch
@@ -32,11 +32,12 @@ def fit(
     groups: list[dict[str, object]],
     batches: MiniBatches,
     objective: Objective,
-    validate: Callable[[], Scores | float],
+    validate: Callable[[], Scores],
     *,
     stage: str,
     epochs: int,
     done: int = 0,
+    metric: Metric = "accuracy",
     averaging: Averaging = NO_AVERAGE,
 ) -> Iterator[Epoch]:
     """Train `model` and yield an Epoch after each epoch; then load the weights of the best epoch.
@@ -44,7 +45,8 @@ def fit(
     Weights that are averaged over steps are judged and kept in place of the last step's.
 
     `groups` are parameter groups with their peak learning rates. `validate` returns the scores
-    after an epoch, or an accuracy alone. `done` counts the epochs of earlier stages.
+    after an epoch, of which `metric` says which is best. `done` counts the epochs of earlier
+    stages.
 
     A mini-batch that does not fit into memory is divided for the rest of the stage, with the same
     gradients. Raises MemoryError if one sentence does not fit, and FloatingPointError for a loss or
@@ -55,7 +57,7 @@ def fit(
     scheduler = schedule.build(config, optimizer, steps)
     average = averaging.begin(model, steps)
     passes = Passes(objective, optimizer, batches.batch_size)
-    best, best_weights = -1.0, dict[str, Tensor]()
+    best, best_weights = Scores(-1.0, -1.0, None), dict[str, Tensor]()
     for epoch in range(done + 1, done + epochs + 1):
         began = time.perf_counter()
         model.train()
@@ -64,12 +66,11 @@ def fit(
         )
         with average.applied():
             scores = validate()
-            if isinstance(scores, Scores):
+            if scores.loss is not None:
                 require_finite("validation loss", scores.loss, epoch)
-            accuracy = scores if isinstance(scores, float) else scores.accuracy
-            # On ties take the later epoch: at the maximum accuracy, the loss may still fall.
-            if accuracy >= best:
-                best = accuracy
+            # On ties take the later epoch: at the maximum score, the loss may still fall.
+            if scores.of(metric) >= best.of(metric):
+                best = scores
                 _copy_weights(model, best_weights)
         yield Epoch(
             epoch=epoch,
@@ -78,14 +79,15 @@ def fit(
             train_accuracy=(
                 None if objective.logits is None else trained.correct / len(batches.examples)
             ),
-            validation_loss=None if isinstance(scores, float) else scores.loss,
-            validation_accuracy=accuracy,
-            best_validation_accuracy=best,
+            validation_loss=scores.loss,
+            validation_accuracy=scores.accuracy,
+            best_validation_accuracy=best.accuracy,
             learning_rate=trained.learning_rate,
             steps=len(batches),
             seconds=time.perf_counter() - began,
             micro_batch=passes.size,
-            validation_macro_f1=None if isinstance(scores, float) else scores.macro_f1,
+            validation_macro_f1=scores.macro_f1,
+            best_validation_macro_f1=best.macro_f1,
         )
     model.load_state_dict(best_weights)
 

@@ -1,7 +1,7 @@
 """Ridge regression onto the labels: a linear classifier on frozen vectors, in closed form.
 
 Vectors are standardised by the training split. Targets are +1 for the label and -1 elsewhere, as in
-scikit-learn's RidgeClassifier. The penalty is chosen by leave-one-out accuracy on the training
+scikit-learn's RidgeClassifier. The penalty is chosen by a leave-one-out score on the training
 split, which needs no refitting: with the hat matrix H of the ridge, the leave-one-out error of
 sentence i is (y_i - p_i) / (1 - H_ii) (https://doi.org/10.1080/00401706.1979.10489751).
 
@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from trainables.parts.data.tokens import Metric
 from trainables.parts.training.calibration import logit_scale
+from trainables.parts.training.scores import Scores, scores_of
 
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 """For vectors whose components have variance 1: from almost none to more than the weight of a few
@@ -34,10 +36,10 @@ class Ridge:
     left_out: Tensor
     """(N, K): leave-one-out outputs for the training sentences."""
 
-    def accuracy(self, vectors: Tensor, labels: Tensor) -> float:
-        """Correct / total on vectors (N, D) with labels (N,)."""
+    def scores(self, vectors: Tensor, labels: Tensor) -> Scores:
+        """On vectors (N, D) with labels (N,), without a loss: outputs are no logits."""
         predicted = (vectors.double() @ self.weight.T + self.bias).argmax(dim=1)
-        return (predicted == labels.to(predicted.device)).double().mean().item()
+        return scores_of(predicted, labels.to(predicted.device))
 
     def scale(self, labels: Tensor) -> float:
         """The factor that turns outputs into logits.
@@ -48,12 +50,17 @@ class Ridge:
 
 
 def ridge(
-    vectors: Tensor, labels: Tensor, intents: int, penalties: Sequence[float] = PENALTIES
+    vectors: Tensor,
+    labels: Tensor,
+    intents: int,
+    penalties: Sequence[float] = PENALTIES,
+    *,
+    metric: Metric = "accuracy",
 ) -> Ridge:
     """Fit vectors (N, D) to labels (N,) below `intents`.
 
-    Takes the penalty with the highest leave-one-out accuracy; on ties the last, so give them in
-    ascending order.
+    Takes the penalty with the highest leave-one-out score by `metric`; on ties the last, so give
+    them in ascending order.
     """
     x, labels = vectors.double(), labels.to(vectors.device)
     mean, std = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-6)
@@ -69,9 +76,9 @@ def ridge(
         coefficients = shrinkage[:, None] * moment
         leverage = (rotated.square() @ shrinkage + 1 / len(x)).clamp(max=1 - 1e-9)  # H_ii
         error = (centred - rotated @ coefficients) / (1 - leverage)[:, None]
-        accuracy = ((y - error).argmax(dim=1) == labels).double().mean().item()
-        if accuracy >= best:
-            best, best_penalty = accuracy, penalty
+        score = scores_of((y - error).argmax(dim=1), labels).of(metric)
+        if score >= best:
+            best, best_penalty = score, penalty
             best_coefficients, left_out = coefficients, y - error
     weight = (eigenvectors @ best_coefficients).T / std
     return Ridge(weight, bias - weight @ mean, best_penalty, left_out)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from trainables.parts.data.tokens import Metric
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -15,19 +17,24 @@ class Scores:
     """Correct / total."""
     macro_f1: float
     """Mean F1 of the labels, the rare ones counting as much as the frequent ones."""
-    loss: float
-    """Mean cross-entropy over the sentences."""
+    loss: float | None
+    """Mean cross-entropy over the sentences; None where the outputs are no logits."""
+
+    def of(self, metric: Metric) -> float:
+        """The score by this metric."""
+        return self.accuracy if metric == "accuracy" else self.macro_f1
 
 
 def scores(logits: Tensor, labels: Tensor) -> Scores:
     """The scores of logits (N, K) for labels (N,)."""
     labels = labels.to(logits.device)
-    predicted = logits.argmax(dim=1)
-    return Scores(
-        (predicted == labels).double().mean().item(),
-        macro_f1(predicted, labels),
-        cross_entropy(logits, labels).item(),
-    )
+    return scores_of(logits.argmax(dim=1), labels, cross_entropy(logits, labels).item())
+
+
+def scores_of(predicted: Tensor, labels: Tensor, loss: float | None = None) -> Scores:
+    """The scores of predicted labels (N,) for the true ones (N,)."""
+    accuracy = (predicted == labels).double().mean().item()
+    return Scores(accuracy, macro_f1(predicted, labels), loss)
 
 
 def macro_f1(predicted: Tensor, labels: Tensor) -> float:

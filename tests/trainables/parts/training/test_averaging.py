@@ -11,6 +11,7 @@ from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Features
 from trainables.parts.training.averaging import NO_AVERAGE, Averaging
 from trainables.parts.training.loop import Training, fit
+from trainables.parts.training.scores import Scores
 from trainables.parts.training.step import Objective
 
 EPOCHS, BATCHES = 6, 2
@@ -23,9 +24,9 @@ def trained(averaging: Averaging, **options: Any) -> tuple[list[Tensor], list[fl
     x = torch.randn(8, 2)
     judged: list[Tensor] = []
 
-    def validate() -> float:
+    def validate() -> Scores:
         judged.append(model.weight.detach().clone())
-        return len(judged) / EPOCHS
+        return Scores(len(judged) / EPOCHS, 0.0, None)
 
     training = fit(
         model,

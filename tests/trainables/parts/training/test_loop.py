@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tests.trainables.parts.training.short_memory import points
 from trainables.parts.data.batches import MiniBatches
-from trainables.parts.data.tokens import Features
+from trainables.parts.data.tokens import Features, Metric
 from trainables.parts.training import schedule
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.schedule import Shape
@@ -37,24 +37,33 @@ def groups(model: nn.Module, rate: float = 0.1) -> list[dict[str, object]]:
     return [{"params": list(model.parameters()), "lr": rate}]
 
 
-def test_the_loop_leaves_the_weights_of_the_best_epoch_of_equals_the_later() -> None:
+@pytest.mark.parametrize(("metric", "best"), [("accuracy", 2), ("macro_f1", 0)])
+def test_the_loop_leaves_the_weights_of_the_best_epoch_of_equals_the_later(
+    metric: Metric, best: int
+) -> None:
     model = linear()
-    accuracies = iter([0.2, 0.9, 0.9, 0.5])
-    weights = [
-        model.weight.detach().clone()
-        for _ in fit(
-            model,
-            Training(),
-            groups(model),
-            separable(),
-            cross_entropy(model),
-            lambda: next(accuracies),
-            stage="x",
-            epochs=4,
-        )
-    ]
-    assert torch.equal(model.weight, weights[2])
-    assert not torch.equal(weights[2], weights[3])
+    accuracies, macro_f1s = [0.2, 0.9, 0.9, 0.5], [0.4, 0.3, 0.2, 0.3]
+    found = map(Scores, accuracies, macro_f1s, [None] * 4)
+    epochs, weights = [], []
+    for epoch in fit(
+        model,
+        Training(),
+        groups(model),
+        separable(),
+        cross_entropy(model),
+        lambda: next(found),
+        stage="x",
+        epochs=4,
+        metric=metric,
+    ):
+        epochs.append(epoch)
+        weights.append(model.weight.detach().clone())
+    assert torch.equal(model.weight, weights[best])
+    assert not torch.equal(weights[best], weights[3])
+    # What is recorded as best are both scores of the epoch whose weights are kept.
+    kept = epochs[-1].best_validation_accuracy, epochs[-1].best_validation_macro_f1
+    assert kept == (accuracies[best], macro_f1s[best])
+    assert [epoch.validation_macro_f1 for epoch in epochs] == macro_f1s
 
 
 def test_the_loop_steps_as_written_by_hand() -> None:
@@ -78,7 +87,7 @@ def test_the_loop_steps_as_written_by_hand() -> None:
         groups(model),
         separable(),
         cross_entropy(model),
-        lambda: 0.5,
+        lambda: Scores(0.5, 0.5, None),
         stage="x",
         epochs=1,
         done=3,
@@ -102,7 +111,7 @@ def test_an_epochs_learning_rate_is_that_of_its_last_step(shape: Shape) -> None:
             groups(model),
             separable(),
             cross_entropy(model),
-            lambda: 0.5,
+            lambda: Scores(0.5, 0.5, None),
             stage="x",
             epochs=4,
         )
@@ -122,7 +131,7 @@ def test_gradients_are_clipped_to_their_largest_norm() -> None:
             groups(model),
             replace(separable(), batch_size=8),
             cross_entropy(model),
-            lambda: 0.5,
+            lambda: Scores(0.5, 0.5, None),
             stage="x",
             epochs=1,
         )
@@ -170,7 +179,7 @@ def not_finite(
         Objective(
             lambda batch: forward(model(batch.inputs)), lambda outputs, labels: loss(outputs)
         ),
-        lambda: 0.5,
+        lambda: Scores(0.5, 0.5, None),
         stage="x",
         epochs=2,
         done=3,

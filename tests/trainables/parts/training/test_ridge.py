@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import RidgeClassifier
+from sklearn.metrics import accuracy_score, f1_score
 from torch.nn.functional import cross_entropy
 
+from trainables.parts.data.tokens import Metric
 from trainables.parts.training.ridge import PENALTIES, ridge
 
 
@@ -43,7 +45,7 @@ def test_outputs_are_scikit_learns(
     expected = reference.decision_function(standardised(new, train))
     outputs = (new.double() @ found.weight.T + found.bias).numpy()
     np.testing.assert_allclose(outputs[:, 1] if intents == 2 else outputs, expected, atol=1e-9)
-    assert found.accuracy(new, truth) == pytest.approx(
+    assert found.scores(new, truth).accuracy == pytest.approx(
         reference.score(standardised(new, train), truth)
     )
 
@@ -84,6 +86,25 @@ def test_the_penalty_has_the_highest_leave_one_out_accuracy() -> None:
     )
 
 
+@pytest.mark.parametrize(("metric", "penalty"), [("accuracy", 1000.0), ("macro_f1", 1.0)])
+def test_with_rare_labels_the_penalty_is_another_by_macro_f1(
+    metric: Metric, penalty: float
+) -> None:
+    random = torch.Generator().manual_seed(9)
+    labels = torch.tensor([0] * 40 + [1] * 6 + [2] * 6)
+    centres = torch.randn(3, 20, generator=random)
+    train = centres[labels] + 2 * torch.randn(len(labels), 20, generator=random)
+    found = {one: ridge(train, labels, 3, (one,)).left_out.argmax(dim=1) for one in PENALTIES}
+    scores = {
+        one: f1_score(labels, answers, average="macro", zero_division=0)
+        if metric == "macro_f1"
+        else accuracy_score(labels, answers)
+        for one, answers in found.items()
+    }
+    best = max(PENALTIES, key=lambda one: (scores[one], one))
+    assert ridge(train, labels, 3, metric=metric).penalty == best == penalty
+
+
 def test_the_scale_minimises_the_loss_of_the_leave_one_out_outputs() -> None:
     train, labels = clouds(60, 5, 3)
     found = ridge(train, labels, 3)
@@ -102,4 +123,4 @@ def test_a_constant_component_and_a_label_without_sentences_do_no_harm() -> None
     train, labels = torch.eye(4).repeat(3, 1), torch.arange(4).repeat(3)
     train[:, 0] = 1.0
     found = ridge(train, labels, 5)
-    assert torch.isfinite(found.weight).all() and found.accuracy(train, labels) == 1.0
+    assert torch.isfinite(found.weight).all() and found.scores(train, labels).accuracy == 1.0
