@@ -14,7 +14,7 @@ integrated over a grid. Summed variances get the degrees of freedom of Welch and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,8 @@ class Spread:
     """(H,)"""
     freedom: int
     """Degrees of freedom of all runs behind it, each recipe around its own mean."""
+    found: dict[tuple[bytes, bytes, float], float] = field(default_factory=dict, compare=False)
+    """The half widths that were asked for: several sections ask for the same."""
 
     @classmethod
     def of(cls, recipes: Sequence[Runs], prior: float) -> "Spread":
@@ -177,16 +179,21 @@ class Spread:
 
     def half_width(self, *terms: Term, level: float = 0.95) -> float:
         """Half width of the interval of a sum with these independent variances."""
-        variance, _ = total = _sum(terms)
+        variance, freedom = total = _sum(terms)
         if not variance.any():
             return 0.0
+        key = (variance.tobytes(), freedom.tobytes(), level)
+        if key in self.found:
+            return self.found[key]
         # No t has fewer degrees of freedom than the first of FREEDOMS.
         widest = float(stdtrit(FREEDOMS[0], (1 + level) / 2) * np.sqrt(variance.max()))
 
         def outside(width: float) -> float:
             return self._beyond(width, *total) - (1 - level)
 
-        return float(brentq(outside, 0.0, 2 * widest, xtol=WIDTH_TOLERANCE))
+        width = float(brentq(outside, 0.0, 2 * widest, xtol=WIDTH_TOLERANCE))
+        self.found[key] = width
+        return width
 
     def p_value(self, value: float, *terms: Term) -> float:
         """Two-sided p value of a sum with these independent variances that is 0 if nothing is

@@ -11,7 +11,7 @@ from analysis.comparison.numbers import numbers, records
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import label, ordered
 from analysis.evidence import Evidence
-from analysis.hyperparameters.numbers import edges, slices
+from analysis.hyperparameters.numbers import edges, placed
 from analysis.mistakes import numbers as mistakes
 from analysis.read.folder import Search
 from analysis.read.scores import named
@@ -39,10 +39,8 @@ PER_SEARCH: dict[str, Callable[[Search], pandas.DataFrame]] = {
     "trials": _trials,
     "epochs": lambda search: search.epochs,
     "budget": lambda search: expected_best(search.trials),
-    "slices": lambda search: slices(search.trials, search.space),
-    "edges": lambda search: edges(
-        slices(search.trials, search.space), search.space, search.summary.best_trial
-    ),
+    "slices": placed,
+    "edges": lambda search: edges(placed(search), search.space, search.summary.best_trial),
     "importances": lambda search: search.importances,
     "rungs": _rungs,
     "confusions": _confusions,

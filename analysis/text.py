@@ -1,6 +1,7 @@
 """Text for people: untrusted text made safe to show, and values in readable form."""
 
 import re
+from functools import lru_cache
 
 CONTROL_CHARACTERS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -35,6 +36,7 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
+@lru_cache(maxsize=4096)
 def cell(text: str) -> str:
     """Text for a CSV cell that no spreadsheet reads as a formula.
 

@@ -258,8 +258,7 @@ def _next_steps(spec: SearchSpec, summary: Summary) -> str:
     train = next_commands.train(spec, floor=summary.floor_wins)
     commands = f"{next_commands.export(spec)}\n{train}"
     return (
-        "\nFigures and misclassified texts: `report.html` among the artifacts. Next steps:\n\n"
-        f"```sh\n{commands}\n```\n"
+        f"\nFigures and misclassified texts: `report.html`. Next steps:\n\n```sh\n{commands}\n```\n"
     )
 
 

@@ -172,6 +172,8 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
             else f" {labels[1]} is as good for practical purposes."
         )
     names = ", ".join(equal[:4]) + (f" and {len(equal) - 4} more" if len(equal) > 4 else "")
+    if not told:
+        return f"On these {split} sentences it cannot be told from {names}{corrected}.{settled}"
     return (
         f"On these {split} sentences it is told from {told} of {len(own)} others{corrected}; not"
         f" from {names}.{settled}"
@@ -191,7 +193,7 @@ def _seeds_to_settle(labels: list[str], pairs: pandas.DataFrame) -> int | None:
 
 
 def _all(number: int) -> str:
-    return "the other" if number == 1 else f"all {number} others"
+    return {1: "the other", 2: "both others"}.get(number, f"all {number} others")
 
 
 def _on_new(own: pandas.DataFrame, told: int) -> str:
@@ -214,18 +216,21 @@ def _warnings(best: Search, summaries: Mapping[str, Summary]) -> list[str]:
 
 
 def _configuration(best: Search) -> Code:
-    """The winner's values, a line each, those that differ from trial 0 marked."""
+    """The winner's values, a line each, those that differ from trial 0 first and marked."""
     trials = best.trials.set_index("number")
     own = trials.loc[best.summary.winner]
     first = trials.loc[0] if 0 in trials.index else own
     names = [name for name in map(str, trials) if name.startswith(CONFIG_PREFIX)]
-    lines = []
+    changed, same = [], []
     for name in names:
         value, default = short_value(own[name]), short_value(first[name])
-        mark = "" if value == default else f"  # {default}"
-        lines.append(f"{name.removeprefix(CONFIG_PREFIX)}: {value}{mark}")
+        line = f"{name.removeprefix(CONFIG_PREFIX)}: {value}"
+        if value == default:
+            same.append(line)
+        else:
+            changed.append(f"{line}  # {default}")
     title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded; # where trial 0 differs"
-    return Code(title, tuple(lines))
+    return Code(title, (*changed, *same))
 
 
 def _commands(

@@ -111,11 +111,13 @@ def winners_pruned(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float 
     best_until = own.pivot_table(index="trial", columns="epoch", values="validation_score").cummax(
         axis=1
     )
+    final = complete.reindex(best_until.index)
     probabilities = []
-    for epoch, reached in zip(pruned["epochs"], pruned["best_validation_score"]):
+    for epoch, ended_there in pruned.groupby("epochs")["best_validation_score"]:
         if epoch in best_until:
-            gains = (complete - best_until[epoch]).dropna()
-            probabilities.append(float((reached + gains > complete.max()).mean()))
+            gains = (final - best_until[epoch]).dropna().to_numpy()
+            reached = ended_there.to_numpy()[:, None] + gains > complete.max()
+            probabilities += reached.mean(axis=1).tolist()
     return sum(probabilities) if probabilities else None
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas
 
 MIN_TRIALS = 3
@@ -32,26 +33,26 @@ def rungs(
     )
     # After the shortest trial has ended, the others can't be ranked against it.
     curves = curves.dropna(axis="columns")
-    better = final[final.rank(ascending=False, method="first") <= math.ceil(len(final) / 2)].index
-    rows = []
-    for epoch in curves.columns:
-        score = curves[epoch]
-        kept = score.nlargest(max(1, int(len(score) * keep))).index
-        rows.append(
-            {
-                "epoch": epoch,
-                "correlation": _spearman(score, final),
-                "correlation_better_half": _spearman(score[better], final[better]),
-                "lost": final.max() - final[kept].max(),
-                "n": len(final),
-            }
-        )
-    return pandas.DataFrame(rows, columns=COLUMNS)
+    last = final.to_numpy()
+    better = np.argsort(-last, kind="stable")[: math.ceil(len(last) / 2)]
+    order = np.argsort(-curves.to_numpy(), axis=0, kind="stable")  # (trials, epochs)
+    leading = order[: max(1, int(len(last) * keep))]
+    return pandas.DataFrame(
+        {
+            "epoch": curves.columns,
+            "correlation": _spearman(curves, final),
+            "correlation_better_half": _spearman(curves.iloc[better], final.iloc[better]),
+            "lost": last.max() - last[leading].max(axis=0),
+            "n": len(last),
+        }
+    )
 
 
-def _spearman(early: pandas.Series, final: pandas.Series) -> float:
-    """NaN if either is constant, which leaves no order to compare."""
-    known = early.notna()
-    if min(early.nunique(), final[known].nunique()) < 2:
-        return math.nan
-    return float(early.corr(final, method="spearman"))
+def _spearman(early: pandas.DataFrame, final: pandas.Series) -> np.ndarray:
+    """For each epoch; NaN if either side is constant, which leaves no order to compare."""
+    ranks, other = early.rank().to_numpy(), final.rank().to_numpy()[:, None]
+    ranks, other = ranks - ranks.mean(axis=0), other - other.mean()
+    scale = np.sqrt((ranks**2).sum(axis=0) * (other**2).sum(axis=0))
+    nothing = np.full(len(scale), math.nan)
+    result: np.ndarray = np.divide((other * ranks).sum(axis=0), scale, out=nothing, where=scale > 0)
+    return result

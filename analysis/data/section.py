@@ -44,11 +44,16 @@ def blocks(best: Search, searches: Sequence[Search]) -> list[Block]:
 def warnings(search: Search) -> list[str]:
     """What the first screen says about the data; empty where nothing was found."""
     leaks = {split: len(leaked_rows(search.problems, split)) for split in ("validation", "test")}
-    parts = [f"{count} {split} rows are in train too" for split, count in leaks.items() if count]
+    parts = [
+        f"{counted(count, f'{split} row')} {'is' if count == 1 else 'are'} in train too"
+        for split, count in leaks.items()
+        if count
+    ]
     if count := len(problem(search.problems, "conflict")):
-        parts.append(f"{count} pairs of like sentences have different labels")
+        have = "has" if count == 1 else "have"
+        parts.append(f"{counted(count, 'pair')} of like sentences {have} different labels")
     if count := len(problem(search.problems, "doubt")):
-        parts.append(f"{count} labels are in doubt")
+        parts.append(f"{counted(count, 'label')} {'is' if count == 1 else 'are'} in doubt")
     return [f"Data: {', '.join(parts)}. See Data, before you search on."] if parts else []
 
 
@@ -109,7 +114,7 @@ def _conflicts(search: Search) -> list[Block]:
         "Sentences of train and validation that are the same but for case, punctuation and spaces,"
         f" and have different labels{_first(conflicts)}. No model can get both right."
     )
-    answer = f"{len(conflicts)} pairs"
+    answer = counted(len(conflicts), "pair")
     return [Details("Like sentences, different labels", answer, (Table(caption, frame),))]
 
 

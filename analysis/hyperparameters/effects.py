@@ -1,8 +1,9 @@
 """Which hyperparameters mattered, by ranks: an answer from a handful of trials on."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas
-from scipy.stats import rankdata
 
 from analysis.read.space import Choices, Space
 
@@ -33,10 +34,10 @@ def effects(placed: pandas.DataFrame, space: Space) -> pandas.DataFrame:
 
 
 def _effect(name: str, own: pandas.DataFrame, space: Space) -> tuple[str, float, str, float, int]:
-    score = rankdata(own["final_stage_score"])
-    shuffles = np.random.default_rng(0).permuted(np.tile(score, (SHUFFLES, 1)), axis=1)
+    score = own["final_stage_score"].rank().to_numpy()
+    shuffles = _shuffled(tuple(score.tolist()))
     if _ordered(name, space):
-        place = rankdata(own["place"])
+        place = own["place"].rank().to_numpy()
         correlation = float(_correlations(score[None], place)[0])
         found, by_chance = abs(correlation), np.abs(_correlations(shuffles, place))
         better = "higher" if correlation > 0 else "lower"
@@ -48,6 +49,12 @@ def _effect(name: str, own: pandas.DataFrame, space: Space) -> tuple[str, float,
         better = str(values[best][0]) or "none"
     chance = (1 + int((by_chance >= found - 1e-9).sum())) / (1 + SHUFFLES)
     return name, found, better, chance, len(own)
+
+
+@lru_cache(maxsize=2)
+def _shuffled(ranks: tuple[float, ...]) -> np.ndarray:
+    """(SHUFFLES, N): drawn once for all parameters that every trial has."""
+    return np.random.default_rng(0).permuted(np.tile(ranks, (SHUFFLES, 1)), axis=1)
 
 
 def _ordered(name: str, space: Space) -> bool:

@@ -1,10 +1,11 @@
 """Where a search's trials and its best trial lie in the ranges that it sampled from."""
 
 import math
+from functools import lru_cache
 
 import pandas
 
-from analysis.read.folder import CONFIG_PREFIX
+from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.space import Range, Space
 
 SLICE_COLUMNS = ["parameter", "number", "state", "value", "place", "final_stage_score"]
@@ -34,6 +35,12 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
                     rows.append((name, int(number), state, value, place, score))
     found = pandas.DataFrame(rows, columns=SLICE_COLUMNS)
     return found.astype({"place": float, "final_stage_score": float})
+
+
+@lru_cache(maxsize=32)
+def placed(search: Search) -> pandas.DataFrame:
+    """The slices of a search, found once."""
+    return slices(search.trials, search.space)
 
 
 def _suggested(trials: pandas.DataFrame) -> list[set[str] | None]:

@@ -6,7 +6,7 @@ import pandas
 
 from analysis.hyperparameters import figures
 from analysis.hyperparameters.effects import LEVEL, MIN_TRIALS, effects
-from analysis.hyperparameters.numbers import edges, is_numeric, pairs, slices
+from analysis.hyperparameters.numbers import edges, is_numeric, pairs, placed
 from analysis.hyperparameters.robustness import MIN_TRIALS as MIN_AROUND
 from analysis.hyperparameters.robustness import robustness
 from analysis.metric import WORDS
@@ -30,34 +30,29 @@ def details(search: Search, *, full: bool) -> list[Block]:
 
     `full`: with the figures and with the score around the best trial.
     """
-    placed, best = _placed(search), search.summary.best_trial
-    if placed.empty:
+    places, best = placed(search), search.summary.best_trial
+    if places.empty:
         return []
-    ranks, best_values = effects(placed, search.space), edges(placed, search.space, best)
+    ranks, best_values = effects(places, search.space), edges(places, search.space, best)
     parts: list[Block] = [
         Paragraph(_answer(search, ranks, best)),
         *_ranks(ranks),
         *_best_values(search, best_values),
     ]
     if full:
-        parts += [*_around_the_best(search), *_figures(search, placed, ranks)]
+        parts += [*_around_the_best(search), *_figures(search, places, ranks)]
     return [Details("Which hyperparameters mattered?", _hint(search, ranks), tuple(parts))]
-
-
-@lru_cache(maxsize=32)
-def _placed(search: Search) -> pandas.DataFrame:
-    return slices(search.trials, search.space)
 
 
 @lru_cache(maxsize=32)
 def _around(search: Search) -> pandas.DataFrame:
     """What happens around the winner."""
-    return robustness(_placed(search), search.space, search.summary.winner)
+    return robustness(placed(search), search.space, search.summary.winner)
 
 
 def warnings(search: Search) -> list[str]:
     """What the first screen says about the winner's place in its ranges."""
-    values = edges(_placed(search), search.space, search.summary.winner)
+    values = edges(placed(search), search.space, search.summary.winner)
     at_edge = [
         f"{name} ({edge} end)" for name, edge in zip(values["parameter"], values["edge"]) if edge
     ]
@@ -186,25 +181,25 @@ def _changes(around: pandas.DataFrame, way: str) -> list[str]:
     ]
 
 
-def _figures(search: Search, placed: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Block]:
+def _figures(search: Search, places: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Block]:
     """What the number of trials allows, and a line on what follows with more."""
     best = search.summary.best_trial
     complete = int((search.trials["state"] == "COMPLETE").sum())
-    drawings = [*_importances(search), *_contour(search, placed, best)]
+    drawings = [*_importances(search), *_contour(search, places, best)]
     missing = []
     if complete >= MIN_SLICE:
-        drawings += _slices(search, placed, ranks)
+        drawings += _slices(search, places, ranks)
     else:
         missing.append(f"slices from {MIN_SLICE}")
     if complete >= MIN_PARALLEL:
-        drawings += _parallel(search, placed, best)
+        drawings += _parallel(search, places, best)
     else:
         missing.append(f"parallel coordinates from {MIN_PARALLEL}")
     blocks: list[Block] = []
     if complete >= MIN_SLICE:
         blocks.append(
             Paragraph(
-                f"In the slices a dot is a completed trial, {_pruned_marks(placed)}and the star is"
+                f"In the slices a dot is a completed trial, {_pruned_marks(places)}and the star is"
                 " the best. A shaded end means that the best value lies there. Other parameters"
                 " vary too, so a slope is a hint, not proof."
             )
@@ -220,9 +215,9 @@ def _figures(search: Search, placed: pandas.DataFrame, ranks: pandas.DataFrame) 
     return blocks
 
 
-def _pruned_marks(placed: pandas.DataFrame) -> str:
+def _pruned_marks(places: pandas.DataFrame) -> str:
     """How pruned trials are drawn; empty if there are none."""
-    pruned = placed[placed["state"] == "PRUNED"]["final_stage_score"]
+    pruned = places[places["state"] == "PRUNED"]["final_stage_score"]
     if pruned.empty:
         return ""
     if pruned.isna().all():
@@ -281,13 +276,13 @@ def _importances(search: Search) -> list[Drawing]:
     ]
 
 
-def _contour(search: Search, placed: pandas.DataFrame, best: int | None) -> list[Drawing]:
+def _contour(search: Search, places: pandas.DataFrame, best: int | None) -> list[Drawing]:
     """The two most important parameters, preferring numeric ones, which can be interpolated."""
     ranked = [name for name in search.importances["name"] if name in search.space]
     if len(ranked) < 2:
         return []
     x, y = sorted(ranked, key=lambda name: not is_numeric(search.space, name))[:2]
-    both = pairs(placed, x, y)
+    both = pairs(places, x, y)
     both = both[both["state"] == "COMPLETE"]
     if len(both) < 2:
         return []
@@ -306,8 +301,8 @@ def _contour(search: Search, placed: pandas.DataFrame, best: int | None) -> list
     ]
 
 
-def _parallel(search: Search, placed: pandas.DataFrame, best: int | None) -> list[Drawing]:
-    if placed["parameter"].nunique() < 2:
+def _parallel(search: Search, places: pandas.DataFrame, best: int | None) -> list[Drawing]:
+    if places["parameter"].nunique() < 2:
         return []
     return [
         Drawing(
@@ -315,23 +310,23 @@ def _parallel(search: Search, placed: pandas.DataFrame, best: int | None) -> lis
             "Each line is a trial. It crosses each axis at the trial's value in that parameter's"
             " range, low values at the bottom. Where the best lines run close together, the value"
             " matters; where they fan out, it does not.",
-            figures.parallel(placed, search.space, best),
+            figures.parallel(places, search.space, best),
             wide=True,
-            data=named(placed, search.summary.metric),
+            data=named(places, search.summary.metric),
         )
     ]
 
 
-def _slices(search: Search, placed: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Drawing]:
+def _slices(search: Search, places: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Drawing]:
     """A figure for each of the parameters that mattered most."""
     best, metric = search.summary.best_trial, search.summary.metric
-    values = edges(placed, search.space, best)
+    values = edges(places, search.space, best)
     edge = dict(zip(values["parameter"], values["edge"]))
     by_importance = [name for name in search.importances["name"] if name in search.space]
     order = list(dict.fromkeys([*by_importance, *ranks["parameter"]]))[:MAX_SLICES]
     drawings = []
     for name in order:
-        own = placed[placed["parameter"] == name]
+        own = places[places["parameter"] == name]
         if own.empty:
             continue
         at_edge = f" The best is at its {edge[name]} end." if edge.get(name) else ""

@@ -3,6 +3,8 @@
 `predictions` is what `analysis.read.predictions` returns: a row per sentence and seed.
 """
 
+from collections import Counter
+
 import numpy as np
 import pandas
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
@@ -22,19 +24,16 @@ def confusions(predictions: pandas.DataFrame) -> pandas.DataFrame:
     Columns: `count` over all seeds, `share` of the label's predictions, and `examples`, the texts
     with the most confident mistakes.
     """
-    rows = predictions.groupby("label").size()
+    rows = Counter(predictions["label"])
     wrong = predictions[predictions["label"] != predictions["predicted"]].sort_values(
         "confidence", ascending=False, kind="stable"
     )
+    texts: dict[tuple[str, str], list[str]] = {}
+    for label, predicted, text in zip(wrong["label"], wrong["predicted"], wrong["text"]):
+        texts.setdefault((label, predicted), []).append(text)
     pairs = [
-        {
-            "label": label,
-            "predicted": predicted,
-            "count": len(pair),
-            "share": len(pair) / rows[str(label)],
-            "examples": list(dict.fromkeys(pair["text"]))[:EXAMPLES_PER_PAIR],
-        }
-        for (label, predicted), pair in wrong.groupby(["label", "predicted"])
+        (*pair, len(own), len(own) / rows[pair[0]], list(dict.fromkeys(own))[:EXAMPLES_PER_PAIR])
+        for pair, own in texts.items()
     ]
     frame = pandas.DataFrame(pairs, columns=["label", "predicted", "count", "share", "examples"])
     return frame.sort_values(
@@ -49,14 +48,16 @@ def classes(predictions: pandas.DataFrame) -> pandas.DataFrame:
     interval is Wilson's for that number of sentences: other seeds are other models on the same
     sentences and add none.
     """
-    rows = []
-    for label, own in predictions.groupby("label"):
-        accuracy = float((own["label"] == own["predicted"]).mean())
-        sentences = own["row"].nunique()
-        low, high = wilson(accuracy, sentences)
-        rows.append(
-            {"label": label, "accuracy": accuracy, "low": low, "high": high, "sentences": sentences}
-        )
+    right = predictions["label"] == predictions["predicted"]
+    found = (
+        predictions.assign(right=right)
+        .groupby("label")
+        .agg(accuracy=("right", "mean"), sentences=("row", "nunique"))
+    )
+    rows = [
+        (label, accuracy, *wilson(accuracy, sentences), sentences)
+        for label, accuracy, sentences in zip(found.index, found["accuracy"], found["sentences"])
+    ]
     frame = pandas.DataFrame(rows, columns=["label", "accuracy", "low", "high", "sentences"])
     return frame.sort_values(
         ["accuracy", "sentences", "label"], ascending=[True, False, True], ignore_index=True

@@ -10,14 +10,18 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import matplotlib
 import pandas
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 
 from analysis.text import plain
 
@@ -26,6 +30,12 @@ INK = "#010203"
 """Replaced by `currentColor` in the SVG."""
 LEGEND_CHARACTERS_PER_INCH = 5
 """Longest labels, per inch of the figure's width, that a legend of two columns does not cut off."""
+POINTS_PER_INCH = 72
+"""The resolution of an SVG: its unit is a point."""
+PADDING = 3.0
+"""Points around the axes and their labels."""
+ABOUT = (0.2, 0.2, 0.75, 0.65)
+"""Where the axes are about, as fractions of the figure, until their texts are measured."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "analysis",
@@ -36,6 +46,7 @@ STYLE: dict[Any, Any] = {
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,
+    "axes.grid": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "grid.color": GREY,
@@ -48,12 +59,12 @@ STYLE: dict[Any, Any] = {
 def panel(x: str, y: str, *, width: float = 4.4, height: float = 3.3) -> tuple[Figure, Axes]:
     """A figure with one pair of axes, given their labels; sizes in inches, which a page scales."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.add_subplot()
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
+        figure = Figure(figsize=(width, height), dpi=POINTS_PER_INCH)
+        axes = figure.add_axes(ABOUT)
+        axes.set_xlabel(x, va="bottom")
+        axes.set_ylabel(y, va="top")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
-        axes.grid(visible=True)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
     return figure, axes
 
 
@@ -64,18 +75,58 @@ def svg(figure: Figure, axes: Axes) -> str:
     figure twice.
     """
     out = io.StringIO()
-    handles, labels = axes.get_legend_handles_labels()
     with matplotlib.rc_context(STYLE):
-        if handles:
-            longest = LEGEND_CHARACTERS_PER_INCH * figure.get_figwidth()
-            columns = 2 if max(map(len, labels)) <= longest else 1
-            figure.legend(handles, labels, loc="outside upper left", ncols=columns)
-        for patch in (figure.patch, *(part.patch for part in figure.axes)):
+        _lay_out(figure, axes, _legend(figure, axes))
+        for patch in (figure.patch, axes.patch):
             patch.set(facecolor="none", edgecolor="none")
         FigureCanvasSVG(figure).print_svg(
             out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
         )
     return _inline(out.getvalue())
+
+
+def _legend(figure: Figure, axes: Axes) -> Legend | None:
+    """A legend at the top of the figure; none without labels."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not handles:
+        return None
+    longest = LEGEND_CHARACTERS_PER_INCH * figure.get_figwidth()
+    columns = 2 if max(map(len, labels)) <= longest else 1
+    return figure.legend(handles, labels, loc="upper left", ncols=columns, borderaxespad=0.2)
+
+
+@cache
+def _ruler() -> RendererAgg:
+    """Measures texts. matplotlib keeps what a renderer has measured, so all figures share one."""
+    return RendererAgg(1, 1, POINTS_PER_INCH)
+
+
+def _lay_out(figure: Figure, axes: Axes, legend: Legend | None) -> None:
+    """Give the axes the room that the texts around them leave, and their labels the edges.
+
+    matplotlib's constrained layout measures all ticks eight times, which takes longer than drawing.
+    """
+    width, height = figure.bbox.size
+    renderer = _ruler()
+    sides = (axes.xaxis, axes.yaxis)
+    x_label, y_label = (side.label.get_window_extent(renderer) for side in sides)
+    for side in sides:
+        side.label.set_visible(False)
+        side.set_label_coords(0, 0)  # Else a label's place is found anew, from all ticks.
+    ticks = Bbox.union([box for side in sides if (box := side.get_tightbbox(renderer))])
+    left = 2 * PADDING + y_label.width + max(0.0, axes.bbox.x0 - ticks.x0)
+    bottom = 2 * PADDING + x_label.height + max(0.0, axes.bbox.y0 - ticks.y0)
+    right = width - PADDING - max(0.0, ticks.x1 - axes.bbox.x1)
+    top = height - PADDING - max(0.0, ticks.y1 - axes.bbox.y1)
+    if legend:
+        top -= legend.get_window_extent(renderer).height
+    axes.set_position(
+        (left / width, bottom / height, (right - left) / width, (top - bottom) / height)
+    )
+    places = ((left + right) / 2, PADDING), (PADDING, (bottom + top) / 2)
+    for axis, (x, y) in zip(sides, places):
+        axis.label.set_visible(True)
+        axis.set_label_coords(x / width, y / height, figure.transFigure)
 
 
 def mark_at_bottom(axes: Axes, x: Sequence[float] | pandas.Series, label: str = "") -> None:

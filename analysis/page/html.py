@@ -5,6 +5,7 @@ It loads no font, style or address, and runs no script but `report.js`.
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -31,6 +32,10 @@ POLICY = (
 )
 """Content security policy: a browser applies the page's styles and runs this one script, and does
 nothing else, even if escaping failed."""
+
+
+TEXT_START = re.compile("[A-Za-z<]")
+"""How a cell starts that is no number."""
 
 
 def html_page(title: str, sections: Sequence[Section]) -> str:
@@ -76,7 +81,7 @@ def _one_line(value: Any) -> Any:
 def _column_classes(frame: pandas.DataFrame) -> list[str]:
     """The CSS class of each column: `text` if a cell starts with a letter, else `number`."""
     return [
-        "text" if frame[name].astype(str).str.contains("^[A-Za-z<]").any() else "number"
+        "text" if any(TEXT_START.match(str(value)) for value in frame[name]) else "number"
         for name in frame
     ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
@@ -138,10 +139,9 @@ def _lines(axes: Axes, curves: pandas.DataFrame, run: str, **style: object) -> N
     """
     if curves.empty:
         return
-    x: list[float] = []
-    y: list[float] = []
-    for _, curve in curves.groupby(run):
-        x += [*curve["epoch"], float("nan")]
-        y += [*(100 * curve["validation_score"]), float("nan")]
-    marker = "o" if curves[run].value_counts().min() == 1 else None
+    curves = curves.sort_values(run, kind="stable")
+    _, starts, lengths = np.unique(curves[run], return_index=True, return_counts=True)
+    x = np.insert(curves["epoch"].to_numpy(dtype=float), starts, np.nan)
+    y = np.insert(100 * curves["validation_score"].to_numpy(dtype=float), starts, np.nan)
+    marker = "o" if lengths.min() == 1 else None
     axes.plot(x, y, marker=marker, markersize=4, **style)  # type: ignore[arg-type]

@@ -139,7 +139,8 @@ class LiveView:
         age = ""
         if best.datetime_complete:
             age = ago((datetime.now() - best.datetime_complete).total_seconds())
-        config = difference(records.CONFIG.read(best), self.paper) or "same as trial 0"
+        same = "same as trial 0" if best.number else "the defaults"
+        config = difference(records.CONFIG.read(best), self.paper) or same
         score = percent_of(best.value or 0.0, self.spec.metric)
         return _one_line(f"best so far: {score}", "bold green").append(
             f"  trial {best.number}, {age}  {config}", style="not bold default"

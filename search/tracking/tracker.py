@@ -36,6 +36,7 @@ from trainables.parts.quote import reason
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 STATE_TAG, ENDED_TAG = "regimen.state", "regimen.trials_ended"
+REPORT = "report.html"
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
 CLOSE_SECONDS = 2.0
@@ -441,6 +442,10 @@ class Tracker:
             **test_metrics([asdict(run) for run in summary.test]),
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])
+        if note and (self.spec.folder / REPORT).exists():
+            # MLflow's UI lists artifacts behind their folders; this is one click.
+            link = views.artifact(self.recorder.experiment, parent.id, REPORT)
+            note = f"[The report]({link})\n\n{note}"
         tags = {"mlflow.note.content": note} if note else {}
         if scores:
             tags["mlflow.runName"] = f"{self.spec.name} · {percent(fmean(scores))} confirmed"

@@ -56,6 +56,11 @@ def page(experiment: str, key: str) -> str:
     return f"/#/experiments/{experiment}/runs?viewStateShareKey={key}"
 
 
+def artifact(experiment: str, run: str, name: str) -> str:
+    """A link to an artifact's preview in MLflow's UI, for texts that the UI shows."""
+    return f"#/experiments/{experiment}/runs/{run}/artifacts/{name}"
+
+
 def searches_page(search: str | None) -> str | None:
     """The path of the view of all searches, beside that of one of them."""
     return search and f"{search.rpartition('=')[0]}={SEARCHES}"

@@ -119,6 +119,9 @@ def test_mlflow_has_the_data_set_and_the_files_of_the_search(
     (used,) = parent.inputs.dataset_inputs
     assert used.dataset.digest == parent.data.tags["data_fingerprint"]
     assert "174 train, 57 validation, 57 test" in used.dataset.profile
+    link = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts"
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith(f"[The report]({link}/report.html)\n\n| regime |")
     top = [item.path for item in client.list_artifacts(parent.info.run_id)]
     assert top == ["figures", "recipe", "report.html", "search", "tables"]
     artifacts = {
