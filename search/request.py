@@ -92,7 +92,10 @@ def _together(specs: Sequence[SearchSpec]) -> tuple[str, list[SearchSpec]]:
     raise ValueError(f"no free name for a search in '{specs[0].results}'")
 
 
-INPUTS = ("data", "model", "max_tokens", "cpus_per_trial", "precision", *Reading.__annotations__)
+INPUTS = (
+    *("data", "model", "metric", "max_tokens", "cpus_per_trial", "precision"),
+    *Reading.__annotations__,
+)
 """What all searches of a command share."""
 
 

@@ -42,6 +42,8 @@ their own. All are written: a default may be another one day."""
 PATH = re.compile(r"(?:^|[\s'\"=(])(?:~|[A-Za-z]:\\|\.{0,2}/)[\w.~/\\]")
 """A path of a machine, inside a text."""
 HUB = "hub:"
+LEAST_REPORT_RUNS = 4
+"""Of a search that finds out how many it needs."""
 
 
 def publish(search: Search) -> Published:
@@ -54,7 +56,7 @@ def publish(search: Search) -> Published:
         raise ValueError(f"'{search.folder}' has no result yet: finish the search first")
     if not search.spec.get("confirm_top", 3):
         raise ValueError(f"'{search.folder}' has no report runs: run it without --no-confirm")
-    missing = (search.spec["report_seeds"] or 1) - len(summary.confirmed_accuracy)
+    missing = (search.spec["report_seeds"] or LEAST_REPORT_RUNS) - len(summary.confirmed_accuracy)
     if missing > summary.confirmed_failed:
         raise ValueError(
             f"'{search.folder}' lacks {missing} report runs; finish it with --resume {summary.name}"

@@ -172,9 +172,11 @@ def _choice_runs(epochs: pandas.DataFrame) -> dict[str, tuple[float, ...]]:
 
 def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metric) -> Summary:
     """The summary of an unfinished search, as far as its trials tell."""
-    complete = trials[trials["state"] == "COMPLETE"].sort_values(
-        [best_validation(metric), "number"], ascending=[False, True]
-    )
+    complete = trials[trials["state"] == "COMPLETE"]
+    if not complete.empty:  # Without a trial there may be no column of the metric.
+        complete = complete.sort_values(
+            [best_validation(metric), "number"], ascending=[False, True]
+        )
     best = None if complete.empty else int(complete["number"].iloc[0])
     return Summary(
         metric=metric,

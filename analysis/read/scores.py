@@ -16,8 +16,10 @@ def scored(
     """trials.csv with `best_validation_score` and `final_stage_score`, and epochs.csv with
     `validation_score` and `train_score`, which is known of the accuracy only."""
     trials = trials.assign(best_validation_score=trials[best_validation(metric)])
+    kept = best_validation(metric)
     epochs = epochs.assign(
         validation_score=epochs[validation(metric)],
+        best_validation_score=pandas.to_numeric(epochs.get(kept, math.nan)),
         train_score=epochs["train_accuracy"] if metric == "accuracy" else math.nan,
     )
     return trials.assign(final_stage_score=final_stage_score(trials, epochs)), epochs
@@ -50,9 +52,11 @@ def final_stage_score(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pan
 
 
 def run_scores(epochs: pandas.DataFrame, kind: str) -> pandas.Series:
-    """The best score on validation in the final stage of each `choice` or `report` run, by `trial`
-    and `seed`."""
+    """The score on validation of each `choice` or `report` run, by `trial` and `seed`: that of the
+    epoch whose weights are kept, or where it was not recorded the highest of the final stage."""
     runs = epochs[epochs["kind"] == kind]
-    final_stage = runs.groupby(["trial", "seed"])["stage"].transform("last")
-    in_final_stage = runs[runs["stage"] == final_stage]
-    return in_final_stage.groupby(["trial", "seed"])["validation_score"].max()
+    by_run = runs.groupby(["trial", "seed"])
+    in_final_stage = runs[runs["stage"] == by_run["stage"].transform("last")]
+    highest = in_final_stage.groupby(["trial", "seed"])["validation_score"].max()
+    # The kept epoch is not the highest by another metric than the search's.
+    return by_run["best_validation_score"].last().fillna(highest)

@@ -23,7 +23,7 @@ def overview(search: Search) -> str:
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model"
         f" {spec['model']}; {spec['trials']} trials requested, {spec['epochs']} epochs{later} each,"
         f" seed {spec['seed']}{time}.{_winner(search)} Trials are ranked by their best"
-        f" {WORDS[search.summary.metric]} on validation in their final stage."
+        f" {WORDS[spec.get('metric', 'accuracy')]} on validation in their final stage."
     )
 
 

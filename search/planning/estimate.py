@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from search.race import affordable_runs
 from search.seeds import report_counts
@@ -80,10 +81,11 @@ def estimate(spec: SearchSpec, trial: Measurement, slots: int, finished: int = 0
         total = complete * whole + (left - complete) * mean
         pruned = min(unpruned, max(whole, total / slots))
     choice = choice_runs(spec)
-    report = report_counts(spec.report_seeds)[-1] if spec.confirm_top else 0
-    # The report runs begin when the choice is made.
-    waves = math.ceil(choice / slots) + math.ceil(report / slots)
-    memory = min(slots, max(left, choice, report)) * trial.peak_memory
+    counts = report_counts(spec.report_seeds) if spec.confirm_top else (0,)
+    rounds = [counts[0], *(more - fewer for fewer, more in pairwise(counts))]
+    # Each round begins when the one before it has ended.
+    waves = sum(math.ceil(runs / slots) for runs in (choice, *rounds))
+    memory = min(slots, max(left, choice, *rounds)) * trial.peak_memory
     return Estimate(left, unpruned, pruned, waves * whole, memory)
 
 

@@ -54,7 +54,7 @@ class RunsLeft:
     choosing: bool
     """Whether they are choice runs; then report runs follow."""
     further: int = 0
-    """How many further choice runs may follow, at most."""
+    """How many further runs of the kind may follow, at most."""
     trial: int | None = None
     """The trial whose report runs they are."""
 
@@ -116,6 +116,8 @@ class TimeLeft:
         if runs.choosing:
             draws.race(full, np.round(draws.fractions(*RACE) * runs.further))
             self._report(draws, full)
+        elif runs.further:
+            draws.side_by_side(full, math.ceil(runs.further / 2))
         draws.add(TEST * mean)
         draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
         return draws.range()

@@ -51,9 +51,9 @@ class FullRuns:
 
     def purpose(self, report_counts: Sequence[int]) -> str:
         """What they are for and what follows, in words; `report_counts`: how many report runs."""
-        if not self.round.choosing:
-            return "training the winner for the report, and testing it; then the report"
         left = self.round.left
         more = f", up to {counted(left, 'run')} more" if left else ""
+        if not self.round.choosing:
+            return f"training the winner for the report{more}, and testing it; then the report"
         runs = "run" if report_counts[-1] == 1 else "runs"
         return f"choosing the winner{more}, then {how_many(report_counts)} {runs} for the report"

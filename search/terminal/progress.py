@@ -78,7 +78,7 @@ class Progress:
         self.drawn: Any = None
         self.next_draw = 0.0
         self.last_line = self.began
-        # `update` is called in a thread, `begin` and `ended` are not.
+        # `update` is called in one thread, `begin` and `ended` in another.
         self.lock = threading.RLock()
         # Without rich's own refresh thread, which would redraw an unchanged view.
         self.live = (

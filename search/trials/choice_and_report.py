@@ -54,7 +54,7 @@ class Round:
     what: str
     """What they are for, in words."""
     left: int = 0
-    """How many further choice runs may follow."""
+    """How many further runs of the kind may follow."""
 
     @property
     def choosing(self) -> bool:
@@ -157,14 +157,17 @@ class ChoiceAndReport:
         A run that was recorded and not tested is trained again, with the same curve.
         """
         what = f"training the winner, trial {winner}, for the report"
-        for count in report_counts(self.spec.report_seeds):
+        counts = report_counts(self.spec.report_seeds)
+        for count in counts:
             failed = records.REPORT_FAILURES.of(self.study, winner)
+            if count < counts[-1] and len(records.REPORT_RUNS.of(self.study, winner)) > count:
+                continue  # An earlier process found the interval of so many too wide.
             new = [
                 (winner, seed)
                 for seed in report_seeds(self.spec.seed, count)
                 if seed not in failed and not self._is_reported(winner, seed)
             ]
-            yield from self._round(new, what, reports=True)
+            yield from self._round(new, what, left=counts[-1] - count, reports=True)
             if self._is_narrow(winner):
                 return
 
@@ -177,12 +180,15 @@ class ChoiceAndReport:
         if test is None:
             runs = records.REPORT_RUNS.of(self.study, winner).values()
             split, scores = self.prepared.data.validation, run_scores(runs, metric)
+            losses = {epochs[-1]["validation_loss"] for epochs in runs}
         else:
             tested = records.TEST_SCORES.of(self.study, winner).values()
             split, scores = test, tuple(each[test_score(metric)] for each in tested)
+            losses = {each["test_loss"] for each in tested}
         if not scores:
             return False
-        own = Runs(scores, effective_sentences(split.labels, metric))
+        same = len(scores) > 1 and len(losses) == 1
+        own = Runs(scores, effective_sentences(split.labels, metric), deterministic=same)
         spread = Spread.of([own], PRIORS["validation" if test is None else "test"])
         return spread.half_width(spread.of_mean(own)) <= NARROW
 

@@ -19,6 +19,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from analysis.text import duration
+from search.seeds import report_counts
 from search.trials.searcher import StudySearcher
 
 
@@ -56,6 +57,11 @@ class Relay(Searcher):
             self._owners.clear()
             self._changed.notify_all()
 
+    @property
+    def closed(self) -> bool:
+        """Whether Tune's run is to end."""
+        return self._closed
+
     def owner(self, trial_id: str) -> StudySearcher | None:
         """Whose a trial or run of Tune's is; None if nobody waits for it."""
         return self._owners.get(trial_id)
@@ -71,12 +77,14 @@ class Relay(Searcher):
             if search is None:
                 return end
             params = search.suggest(trial_id)
-            if isinstance(params, dict):
-                self._owners[trial_id] = search
-                return params
-            if params is None or self._owners:
-                return None
             with self._changed:
+                if isinstance(params, dict):
+                    if self._closed:
+                        return end
+                    self._owners[trial_id] = search
+                    return params
+                if params is None or self._owners:
+                    return None
                 self._closed, self.search = self._closed or self.single, None
                 self._changed.notify_all()
 
@@ -133,7 +141,9 @@ class StudyScheduler(FIFOScheduler):
         several times a second, so it is also where trials are found that take too long, wait for
         room, or need not run any more.
         """
-        if search := self.relay.search:
+        if self.relay.closed:
+            _end(tune_controller)
+        elif search := self.relay.search:
             try:
                 self._look(tune_controller, search)
             except OSError as error:
@@ -146,7 +156,7 @@ class StudyScheduler(FIFOScheduler):
         running = [trial for trial in live if trial.status == Trial.RUNNING]
         labels = (search.label(trial.trial_id) for trial in pending)
         room.without_worker(label for label in labels if label is not None)
-        self._keep_workers(tune_controller, live, room.slots)
+        self._keep_workers(tune_controller, live, _kept(search))
         if ledger.spec.trial_timeout is not None:
             _end_overdue(search, running, ledger.spec.trial_timeout)
         if runs is not None:
@@ -165,15 +175,35 @@ class StudyScheduler(FIFOScheduler):
         elif tune_controller._actor_cache.num_cached_objects and _hands_over(search, pending):
             tune_controller._cleanup_cached_actors(force_all=True)
 
-    def _keep_workers(self, tune_controller: Any, live: Sequence[Trial], slots: int) -> None:
-        """Let workers wait for the runs that follow, and for the next search.
-
-        Tune keeps one only, unless other trials wait for workers.
-        """
-        if live and slots > self._kept:  # A cluster may have grown.
+    def _keep_workers(self, tune_controller: Any, live: Sequence[Trial], wanted: int) -> None:
+        """Let so many workers wait. Tune keeps one only, unless other trials wait for workers."""
+        if live and wanted > self._kept:  # A cluster may have grown.
             resources = live[0].placement_group_factory
-            tune_controller._actor_cache.increase_max(resources, slots - self._kept)
-            self._kept = slots
+            tune_controller._actor_cache.increase_max(resources, wanted - self._kept)
+            self._kept = wanted
+
+
+def _kept(search: StudySearcher) -> int:
+    """How many workers wait for the runs that follow, and for the next search.
+
+    On a cluster of others, only as many as these runs can use.
+    """
+    slots, spec = search.room.slots, search.ledger.spec
+    if not search.room.resources.shared:
+        return slots
+    if search.runs is None:
+        return 0
+    choice = spec.confirm_top * (spec.confirm_seeds or 1)
+    return min(slots, max(choice, report_counts(spec.report_seeds)[-1]))
+
+
+def _end(tune_controller: Any) -> None:
+    """End all trials and runs at once."""
+    live = list(tune_controller.get_live_trials())
+    _stop(tune_controller, (trial for trial in live if trial.status == Trial.PENDING))
+    for trial in live:
+        if trial.status == Trial.RUNNING:
+            ray.kill(trial.temporary_state.ray_actor)
 
 
 def _stop(tune_controller: Any, trials: Iterable[Trial]) -> None:

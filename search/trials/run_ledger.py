@@ -92,7 +92,8 @@ class RunLedger:
     @property
     def all_started(self) -> bool:
         """Whether no other run is to start."""
-        return self._round is not None and not self._round.choosing and not self._queue
+        last = self._round is not None and not self._round.choosing and self._round.left == 0
+        return last and not self._queue
 
     def ask(self, ray_id: str) -> dict[str, Any]:
         """The parameters of the next run, which is due."""

@@ -64,25 +64,36 @@ class Workers:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
-    def run(self, search: StudySearcher, stopped: Callable[[], bool]) -> None:
-        """Run a search until nothing is left, or until it stops. Raises what Tune raises."""
+    def wait(self, stopped: Callable[[], bool]) -> None:
+        """Wait until trials can start at once, or until `stopped`."""
         if self._thread is None:
             wait_for_workers(stopped)
+
+    def run(self, search: StudySearcher) -> None:
+        """Run a search until nothing is left, or until it stops. Raises what Tune raises.
+
+        Whatever else interrupts this, as a notebook does, ends the workers.
+        """
+        if self._thread is None:
             kept = self.resources.gpus == 0 and not self.resources.shared
             self._relay = Relay(single=not kept)
             self._thread = threading.Thread(target=self._tune, args=[self._relay], daemon=True)
             self._thread.start()
         assert self._relay is not None
         self._relay.begin(search)
-        while not self._relay.wait(search, POLL_SECONDS) and self._thread.is_alive():
-            pass
+        try:
+            while not self._relay.wait(search, POLL_SECONDS) and self._thread.is_alive():
+                pass
+        except BaseException:
+            self.close()
+            raise
         if self._relay.single or not self._thread.is_alive():
             self.close()
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
-        """End the workers, with what they may be doing."""
+        """End the workers, with what they may be doing, of which nothing is recorded any more."""
         if self._relay is not None and self._thread is not None:
             self._relay.close()
             self._thread.join(CLOSE_SECONDS)
@@ -117,8 +128,13 @@ def run_trials(
     runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
     searcher = StudySearcher(ledger, room, runs, ray.put(job), lambda: stop.trials_end)
     if not searcher.is_over:
+        workers.wait(lambda: stop.asked)
         ledger.start_clock()
-        workers.run(searcher, lambda: stop.asked)
+        try:
+            workers.run(searcher)
+        except KeyboardInterrupt:  # in a notebook
+            interrupt(study)
+            raise
         if ledger.write_error is not None:
             raise ledger.write_error
         interrupt(study)

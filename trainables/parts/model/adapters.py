@@ -25,19 +25,29 @@ class LowRank(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight with the adapter."""
-        return torch.addmm(weight, self.up, self.down, alpha=self.scale)
+        # In full precision also under autocast, so that merging changes nothing.
+        with torch.autocast(weight.device.type, enabled=False):
+            return torch.addmm(weight, self.up, self.down, alpha=self.scale)
 
 
 def add_adapters(encoder: Encoder, rank: int, scale: float, seed: int) -> None:
-    """Freeze the encoder, and give each linear layer above the embeddings an adapter."""
+    """Freeze the encoder, and give each linear layer above the embeddings an adapter.
+
+    Raises ValueError for an encoder without such layers.
+    """
     # Mini-batches are shuffled by the streams [seed, 1], [seed, 2], ...
     random = np.random.default_rng([seed, 0])
-    in_layers = {id(parameter) for layer in encoder.layers()[1:] for parameter in layer}
     encoder.requires_grad_(False)
-    for module in list(encoder.modules()):
-        if isinstance(module, nn.Linear) and id(module.weight) in in_layers:
-            adapter = LowRank(module.weight, rank, scale, random)
-            parametrize.register_parametrization(module, "weight", adapter)
+    linears = [
+        module
+        for name, module in encoder.named_modules()
+        if isinstance(module, nn.Linear) and "embed" not in name
+    ]
+    if not linears:
+        raise ValueError("the encoder has no linear layer that could get an adapter")
+    for module in linears:
+        adapter = LowRank(module.weight, rank, scale, random)
+        parametrize.register_parametrization(module, "weight", adapter)
 
 
 def merge_adapters(encoder: Encoder) -> None:
