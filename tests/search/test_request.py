@@ -137,11 +137,13 @@ def test_epochs_above_what_a_regime_takes_are_no_change(tmp_path: Path) -> None:
 
 
 def test_new_searches_of_a_list_share_data_and_model_with_those_that_exist(tmp_path: Path) -> None:
-    begin(spec(name="mine-baseline", results=str(tmp_path), limit=300))
+    begin(spec(name="mine-baseline", results=str(tmp_path), limit=300, metric="macro_f1"))
     first, second = again(tmp_path, "--regime", "baseline,llrd")
     assert (second.name, second.data, second.model) == ("mine-llrd", "embedded", "minilm")
+    assert first.metric == second.metric == "macro_f1"
     assert first.limit == second.limit == 300
-    begin(spec(name="mine-llrd", regime="llrd", results=str(tmp_path), limit=200))
+    other = {"regime": "llrd", "limit": 200, "metric": "macro_f1"}
+    begin(spec(name="mine-llrd", results=str(tmp_path), **other))
     with pytest.raises(ValueError, match=r"share limit; 'mine-baseline' has 300, 'mine-llrd' has"):
         again(tmp_path, "--regime", "baseline,llrd")
 

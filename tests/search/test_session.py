@@ -11,6 +11,7 @@ from search.run import main
 from search.session import search
 from search.spec import SearchSpec
 from search.study.lock import search_lock
+from search.study.study import read_study
 from tests import tiny
 from tests.processes import ROOT
 
@@ -41,6 +42,45 @@ def test_a_search_from_python_returns_its_summary_and_prints_nothing(
     folder, ending, summary = json.loads(line)
     assert ending == "DONE" and summary["states"] == {"COMPLETE": 1, "PRUNED": 0, "FAIL": 0}
     assert json.loads((Path(folder) / "summary.json").read_text()) == summary
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from search import SearchSpec, search
+corpus, model, results = sys.argv[1:]
+spec = SearchSpec(
+    regime="baseline", data=corpus, model=model, results=results, trials=50, epochs=30,
+    scheduler="none", name="mine"
+)
+journal = Path(results) / "mine" / "study.journal"
+
+def interrupt():
+    while not journal.exists() or journal.read_text().count('"epoch:') < 3:
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+outcome = search(spec, quiet=True)
+before = journal.read_bytes()
+time.sleep(3)
+assert journal.read_bytes() == before, "it goes on"
+print(outcome.ending.name)
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupted_notebook_leaves_no_worker_and_no_running_trial(
+    tmp_path: Path, model_folder: Path
+) -> None:
+    """There, ^C is a KeyboardInterrupt in the main thread."""
+    corpus = tiny.write_corpus(tmp_path / "corpus")
+    argv = [sys.executable, "-c", INTERRUPTED, str(corpus), str(model_folder), str(tmp_path / "r")]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "INTERRUPTED"
+    states = {trial.state.name for trial in read_study(tmp_path / "r" / "mine").get_trials()}
+    assert "WAITING" in states and not states & {"RUNNING", "FAIL"}
 
 
 def test_a_running_search_is_not_resumed_and_nothing_is_read_first(

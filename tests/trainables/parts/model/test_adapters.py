@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import transformers
 from torch import nn
 from torch.nn.utils import parametrize
+from transformers import PretrainedConfig
 
+from tests.trainables.parts.model.families import FAMILIES
 from tests.trainables.runs import run
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Data
@@ -88,3 +91,16 @@ def test_training_changes_linear_layers_by_that_rank_and_nothing_else(
             sizes = np.linalg.svd(difference, compute_uv=False)
             assert sizes[rank] < 1e-5 * sizes[0], name
     assert changed == sum(isinstance(module, nn.Linear) for module in model.encoder.modules())
+
+
+@pytest.mark.parametrize("config", FAMILIES.values(), ids=FAMILIES)
+def test_encoders_of_every_family_get_adapters(config: PretrainedConfig) -> None:
+    encoder = Encoder(transformers.AutoModel.from_config(config))
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    add_adapters(encoder, RANK, SCALE, seed=0)
+    trained = [name for name, each in encoder.named_parameters() if each.requires_grad]
+    assert any(".query." in name or "q_lin" in name or "Wqkv" in name for name in trained)
+    merge_adapters(encoder)
+    after = encoder.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in after)
