@@ -347,9 +347,7 @@ def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
     )
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
     best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
-    assert (
-        progress.view.best([best]).plain == "best so far: 50.0 %  trial 0, 4m ago  same as trial 0"
-    )
+    assert progress.view.best([best]).plain == "best so far: 50.0 %  trial 0, 4m ago  the defaults"
     assert progress.view.best([]).plain == "best so far: none yet"
     assert [ago(seconds) for seconds in (0, 59, 61, 7500)] == [
         "just now",
