@@ -44,9 +44,10 @@ class Config(Head, Rates, Training, CrossEntropy):
     anew after each epoch from the encoder as it is then."""
     name_weight: Fraction = 0.25
     """Weight of the label's own words in its prototype; its sentences have the rest."""
-    temperature: Temperature = 0.05
-    """Divisor of the cosines. The one with which sentence encoders are trained:
-    https://arxiv.org/abs/2104.08821."""
+    temperature: Temperature = 0.1
+    """Divisor of the cosines. Sentence encoders are trained with 0.05
+    (https://arxiv.org/abs/2104.08821); with five sentences of each label, 0.1 was as good or better
+    (LOG.md)."""
     pooling: Pooling = "mean"
     """What makes the sentence vector of the last hidden state: the mean of its tokens, for which
     sentence encoders are trained, or its first token (cls)."""

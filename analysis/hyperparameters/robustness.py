@@ -1,14 +1,16 @@
 """What happens to the best trial's score when a hyperparameter moves a little.
 
-Read from the search's own trials through a Gaussian process over places in the ranges, which also
-says how little it knows.
+Read from the search's own trials through a Gaussian process over places in the ranges
+(scikit-learn's, with a length scale for each parameter), which also says how little it knows.
 """
+
+import warnings
+from typing import Any
 
 import numpy as np
 import pandas
 from scipy.special import stdtrit
 
-from analysis.hyperparameters.surface import surface
 from analysis.read.space import Choices, Space
 
 MIN_TRIALS = 8
@@ -97,9 +99,21 @@ def _first_columns(space: Space, names: list[str]) -> dict[str, int]:
 
 def _changes(x: np.ndarray, y: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The expected change from the first point to each other, and its half width."""
-    found = surface(x, y, points)
-    mean, variance = found.mean, np.diag(found.covariance)
-    spread = variance[0] + variance[1:] - 2 * found.covariance[0, 1:]
+    # scikit-learn takes most of a second to import.
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    scales = np.full(x.shape[1], 1.0)
+    kernel: Any = ConstantKernel(1.0, (1.0, 20.0)) * Matern(scales, (0.2, 3.0), nu=2.5)
+    kernel = kernel + WhiteKernel(0.1, (1e-3, 1.0))
+    process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # A scale at its bound is no concern.
+        process.fit(x, y)
+    mean, covariance = process.predict(points, return_cov=True)
+    noise = process.kernel_.k2.noise_level * float(np.var(y))
+    variance = np.diag(covariance)
+    spread = variance[0] + variance[1:] - 2 * covariance[0, 1:] - 2 * noise
     t = float(stdtrit(len(y) / 2, CONFIDENCE))
     return mean[1:] - mean[0], t * np.sqrt(np.maximum(spread, 0.0))
 
