@@ -58,5 +58,7 @@ def run_scores(epochs: pandas.DataFrame, kind: str) -> pandas.Series:
     by_run = runs.groupby(["trial", "seed"])
     in_final_stage = runs[runs["stage"] == by_run["stage"].transform("last")]
     highest = in_final_stage.groupby(["trial", "seed"])["validation_score"].max()
+    if "best_validation_score" not in runs:
+        return highest
     # The kept epoch is not the highest by another metric than the search's.
     return by_run["best_validation_score"].last().fillna(highest)

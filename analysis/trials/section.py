@@ -166,7 +166,7 @@ def _winner(search: Search) -> list[Drawing]:
         )
     ]
     for stage in spans:
-        part = curve[curve["stage"] == stage.name]
+        part = curve[curve["epoch"].between(stage.first, stage.last)]
         if part[["train_loss", "validation_loss"]].notna().any(axis=None):
             drawings.append(
                 Drawing(

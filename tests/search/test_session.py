@@ -54,6 +54,7 @@ spec = SearchSpec(
     scheduler="none", name="mine"
 )
 journal = Path(results) / "mine" / "study.journal"
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Jobs in the background ignore it.
 
 def interrupt():
     while not journal.exists() or journal.read_text().count('"epoch:') < 3:
