@@ -14,8 +14,8 @@ from trainables.parts.quote import reason
 
 QUERY_GPU_FRACTION = 0.01
 """Fraction of a GPU that the query itself reserves."""
-SECONDS = 60.0
-"""How long the nodes may take, side by side."""
+SECONDS = 120.0
+"""How long the nodes may take, side by side. A busy one took more than 60 to start a worker."""
 INSTALLING_SECONDS = 600.0
 """The same where each node first makes an environment of its own."""
 INSTALLS = {"pip", "uv", "conda", "image_uri", "container"}
