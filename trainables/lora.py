@@ -1,8 +1,9 @@
 """Low-rank adapters: the pretrained weights stay, and small matrices beside them are trained.
 
 Each linear layer of the encoder gets the product of two matrices of rank `lora_rank` added to its
-weight. The optimiser's state is kept for these and for the classifier only. The trained product is added to the weights, so the model is as large and as
-fast as any other. Source: https://arxiv.org/abs/2106.09685, with adapters on all linear layers
+weight. The optimiser's state is kept for these and for the classifier only. The trained product is
+added to the weights, so the model is as large and as fast as any other. Source:
+https://arxiv.org/abs/2106.09685, with adapters on all linear layers
 (https://arxiv.org/abs/2305.14314) and without dropout before them. Differs from `warmup` in what is
 trained, and in its larger learning rate.
 """
