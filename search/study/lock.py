@@ -1,12 +1,19 @@
 """One process on a search at a time."""
 
 import contextlib
+import os
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from search.lock import locked
 
 LOCK = ".lock"
+"""The file that is locked. It names the process that searched last."""
+LOOK_SECONDS = 1.0
+"""For how long others may have the lock that only look whether the search runs."""
 
 
 @contextlib.contextmanager
@@ -15,16 +22,36 @@ def search_lock(folder: Path) -> Iterator[None]:
 
     Raises ValueError while another process has it; one that was killed has it no longer.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder / LOCK, wait=False))
-        except BlockingIOError:
-            raise ValueError(f"the search '{folder.name}' is running in another process") from None
+    with _locked(folder) as file:
+        file.truncate(0)
+        file.write(f"{os.getpid()} on {socket.gethostname()}")
+        file.flush()
         yield
 
 
 def require_not_running(folder: Path) -> None:
     """Raise ValueError while a process has the lock of the search in `folder`; write nothing."""
     if (folder / LOCK).exists():
-        with search_lock(folder):
+        with _locked(folder):
             pass
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[TextIO]:
+    path, deadline = folder / LOCK, time.monotonic() + LOOK_SECONDS
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                file = stack.enter_context(locked(path, wait=False))
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ValueError(_running(path)) from None
+                time.sleep(0.05)
+        yield file
+
+
+def _running(path: Path) -> str:
+    said = f"the search '{path.parent.name}' is running in another process"
+    owner = path.read_text(encoding="utf-8", errors="replace").strip()
+    return f"{said} ({owner})" if owner else said

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,11 @@ def test_the_same_command_begins_continues_and_prints_searches(inputs: Inputs) -
     wait_for(lambda: finished(second) >= 1, 600)
     refused = run(*command)
     assert refused.returncode == 2, refused.stderr
-    assert refused.stderr == "error: the search 'mine-baseline' is running in another process\n"
+    owner = f"{process.pid} on {socket.gethostname()}"
+    assert (
+        refused.stderr
+        == f"error: the search 'mine-baseline' is running in another process ({owner})\n"
+    )
     process.send_signal(signal.SIGKILL)
     process.wait()
 
@@ -88,4 +93,8 @@ def test_a_search_that_runs_is_refused_before_anything_is_read(
     flags = ["--start-or-resume", "--regime", "baseline", "--name", "x", "--results", str(tmp_path)]
     with search_lock(spec.folder):
         assert main(flags) == 2
-    assert capsys.readouterr().err == "error: the search 'x' is running in another process\n"
+    owner = f"{os.getpid()} on {socket.gethostname()}"
+    assert (
+        capsys.readouterr().err
+        == f"error: the search 'x' is running in another process ({owner})\n"
+    )

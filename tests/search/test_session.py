@@ -1,6 +1,8 @@
 """A search that Python code starts, such as a notebook, and one that runs already."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -99,4 +101,5 @@ def test_a_running_search_is_not_resumed_and_nothing_is_read_first(
         with pytest.raises(ValueError) as caught:
             search(spec, resume=True)
     assert error == f"error: {caught.value}\n"
-    assert str(caught.value) == "the search 'old' is running in another process"
+    owner = f"{os.getpid()} on {socket.gethostname()}"
+    assert str(caught.value) == f"the search 'old' is running in another process ({owner})"
