@@ -36,7 +36,7 @@ class _Pool:
     sentences: int | None
     data: str
     model: str
-    epochs: int
+    budget: str
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def _size(summary: Summary, split: Split) -> int | None:
 
 def _pool(summary: Summary, split: Split) -> _Pool:
     size = _size(summary, split)
-    return _Pool(split, summary.metric, size, summary.data, summary.model, summary.epochs)
+    return _Pool(split, summary.metric, size, summary.data, summary.model, summary.budget)
 
 
 def _same_sentences(first: Summary, second: Summary, split: Split) -> bool:

@@ -64,6 +64,11 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def epochs_of(epochs: int, size: int | None) -> str:
+    """`10 epochs`, `1 epoch`; `10 epochs of 2,000 sentences` where these are not all."""
+    return counted(epochs, "epoch") + ("" if size is None else f" of {counted(size, 'sentence')}")
+
+
 def counted(number: int, noun: str, nouns: str | None = None) -> str:
     """`1 trial`, `1,440 trials`; `nouns` is the plural where it has no plain `s`."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"

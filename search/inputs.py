@@ -121,11 +121,12 @@ def prepare(
     *,
     max_tokens: int = 64,
     metric: Metric = "accuracy",
+    epoch_size: int | None = None,
     corpus: Corpus | None = None,
     **reading: Unpack[Reading],
 ) -> Prepared:
-    """Read, check, load and tokenise. `metric`: what validation judges by. `corpus`: what was read
-    of the data already.
+    """Read, check, load and tokenise. `metric`: what validation judges by. `epoch_size`: training
+    sentences in an epoch, if not all. `corpus`: what was read of the data already.
 
     Raises ValueError in one line if data or model are invalid.
     """
@@ -147,6 +148,11 @@ def prepare(
     vocabulary = pretrained.vocabulary(tokens["train"], tokens["validation"], names)
     small = pretrained.cut(vocabulary)
     pad = small.config.pad_token_id
+    if epoch_size is not None and epoch_size >= (sentences := len(tokens["train"])):
+        raise ValueError(
+            f"epoch_size must be below the number of training sentences, {sentences:,}; got"
+            f" {epoch_size}"
+        )
     train, validation, names = (
         each.renumbered(vocabulary, pad) for each in (tokens["train"], tokens["validation"], names)
     )
@@ -156,7 +162,14 @@ def prepare(
         pretrained,
         small,
         vocabulary,
-        Data(train, validation, corpus.labels, names=names, metric=metric),
+        Data(
+            train,
+            validation,
+            corpus.labels,
+            names=names,
+            metric=metric,
+            epoch_size=epoch_size,
+        ),
         tokens.get("test"),
         {
             name: tokenise(texts, [0] * len(texts), tokenizer, limit)[0]

@@ -126,8 +126,9 @@ def _busy(console: Console, quiet: bool, what: str) -> contextlib.AbstractContex
 
 def queue_of(specs: Sequence[SearchSpec], context: Context, *, interim: bool = False) -> Queue:
     """Searches that run one after the other."""
-    floors, slots = context.floors, context.resources.slots
-    return Queue(specs, slots, lambda: floors.encode_seconds, interim=interim)
+    floors, slots, data = context.floors, context.resources.slots, context.prepared.data
+    part = (data.per_epoch + len(data.validation)) / (len(data.train) + len(data.validation))
+    return Queue(specs, slots, lambda: floors.encode_seconds, part, interim=interim)
 
 
 def _run_trials(

@@ -93,7 +93,7 @@ def _together(specs: Sequence[SearchSpec]) -> tuple[str, list[SearchSpec]]:
 
 
 INPUTS = (
-    *("data", "model", "metric", "max_tokens", "cpus_per_trial", "precision"),
+    *("data", "model", "metric", "epoch_size", "max_tokens", "cpus_per_trial", "precision"),
     *Reading.__annotations__,
 )
 """What all searches of a command share."""

@@ -129,6 +129,7 @@ def load_inputs(spec: SearchSpec, corpus: Corpus | None = None) -> Prepared:
         spec.model,
         max_tokens=spec.max_tokens,
         metric=spec.metric,
+        epoch_size=spec.epoch_size,
         corpus=corpus,
         **spec.reading,
     )

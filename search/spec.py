@@ -86,6 +86,11 @@ class SearchSpec:
         0, on_resume="fixed", metavar="N", unset="the regime's own", parse=positive_int
     )
     """Training budget of a trial, in epochs."""
+    epoch_size: Count | None = flag(
+        None, on_resume="fixed", metavar="N", unset="all training sentences"
+    )
+    """Training sentences in an epoch; the next epoch goes on with those that follow. With much
+    data, trials are then judged, and pruned, before they have seen all of it."""
     seed: int = flag(0, on_resume="fixed", metavar="N")
     """Random seed of the sampler and of every trial."""
     name: str | None = flag(None, on_resume="fixed", unset="derived from regime and data")
@@ -212,6 +217,12 @@ class SearchSpec:
         """Epochs before a trial may be pruned."""
         assert self.grace is not None
         return min(self.epochs, self.grace)
+
+    @property
+    def sentences_per_epoch(self) -> int | None:
+        """Training sentences in an epoch; None: all, as always where the encoder is not trained."""
+        frozen = hasattr(trainables.load(self.regime), "MAX_EPOCHS")
+        return None if frozen else self.epoch_size
 
     @property
     def folder(self) -> Path:

@@ -92,9 +92,8 @@ def train(
     assert isinstance(linear, nn.Linear)
     learned, temperature = config.prototypes == "learned", config.temperature
 
-    def set_prototypes(sentences: Tensor) -> None:
+    def set_prototypes(sentences: Tensor, targets: Tensor) -> None:
         names = None if data.names is None else vectors(encoder, data.names)
-        targets = data.train.targets
         found = prototypes(sentences, targets, len(data.labels), names, config.name_weight)
         with torch.no_grad():
             linear.weight.copy_(found)
@@ -105,26 +104,26 @@ def train(
         return cosines(dropout(encoder(batch)), weight, temperature)
 
     def validate() -> Scores:
-        sentences = vectors(encoder, data.train)
+        sentences = vectors(encoder, data.judged)
         if not learned:
-            set_prototypes(sentences)
+            set_prototypes(sentences, data.judged.targets)
         judged = as_linear(linear.weight, sentences, temperature)
         return scores(classify(judged, vectors(encoder, data.validation)), data.validation.targets)
 
-    set_prototypes(encoded(encoder, data)[0].vectors)
+    set_prototypes(encoded(encoder, data)[0].vectors, data.train.targets)
     yield from fit(
         model,
         config,
         parameter_groups(
             encoder, model.head, learning_rate=config.lr, head_learning_rate=config.head_lr
         ),
-        MiniBatches(data.train, config.batch_size, seed),
+        MiniBatches(data.train, config.batch_size, seed, data.epoch_size),
         Objective(logits, cross_entropy(config, data.train.targets, len(data.labels))),
         validate,
         stage="fine-tune",
         epochs=epochs,
         metric=data.metric,
     )
-    trained = as_linear(linear.weight, vectors(encoder, data.train), temperature)
+    trained = as_linear(linear.weight, vectors(encoder, data.judged), temperature)
     linear.load_state_dict(trained.state_dict())
     return model

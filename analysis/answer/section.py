@@ -267,8 +267,7 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         ("Model", summary.model),
         (
             "Search",
-            f"{counted(trials, 'trial')}{several}, {counted(summary.epochs, 'epoch')},"
-            f" {duration(seconds)}",
+            f"{counted(trials, 'trial')}{several}, {summary.budget}, {duration(seconds)}",
         ),
         ("Date", _date(best)),
         ("Versions", ", ".join([*versions, *commit])),

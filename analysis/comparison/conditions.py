@@ -121,6 +121,7 @@ def _differences(rows: Sequence[Summary]) -> list[str]:
     for name, groups in (
         ("data", grouped(rows, lambda row: row.data)),
         ("model", grouped(rows, lambda row: row.model)),
+        ("the size of an epoch", grouped(rows, lambda row: row.epoch_size or "all sentences")),
     ):
         if len(groups) > 1:
             values = "; ".join(f"{labels}: {value}" for value, labels in groups)

@@ -25,6 +25,7 @@ FLAGS = (
     "limit",
     "trials",
     "epochs",
+    "epoch_size",
     "seed",
     "sampler",
     "scheduler",

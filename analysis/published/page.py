@@ -87,7 +87,7 @@ def _winner(one: Published) -> str:
     return (
         f"{summary.regime}: trial {summary.winner} of"
         f" {counted(sum(summary.states.values()), 'trial')} ({states}) of"
-        f" {counted(summary.epochs, 'epoch')}; {values or 'the defaults'}. {', '.join(made)}."
+        f" {summary.budget}; {values or 'the defaults'}. {', '.join(made)}."
     )
 
 

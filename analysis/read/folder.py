@@ -181,6 +181,7 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metri
     return Summary(
         metric=metric,
         **{name: spec[name] for name in ("name", "regime", "data", "model", "epochs")},
+        epoch_size=spec.get("epoch_size"),
         encoder_is_papers=None,
         comparable=False,
         why_not="the search has not finished",

@@ -9,6 +9,7 @@ from typing import Any
 from analysis.metric import Metric, best_validation, choice, confirmed, test, validation
 from analysis.read.earlier import translate_summary
 from analysis.read.files import record
+from analysis.text import epochs_of
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ class Summary:
     """Why they can't be compared; None where they can."""
     epochs: int
     """Full budget of a trial's first stage, in epochs."""
+    epoch_size: int | None = None
+    """Training sentences in an epoch; None: all of them, as in earlier versions."""
     metric: Metric = "accuracy"
     """What trials are ranked, pruned and chosen by."""
     states: Mapping[str, int]
@@ -194,6 +197,11 @@ class Summary:
         chose = self.choice_run_scores.get(str(self.winner_trial), ())
         runs = (*chose, *self.confirmed_scores)
         return len(runs) > 2 and len(set(runs)) == 1
+
+    @property
+    def budget(self) -> str:
+        """What a trial trains at most, in words."""
+        return epochs_of(self.epochs, self.epoch_size)
 
     @property
     def trial_0_score(self) -> float | None:

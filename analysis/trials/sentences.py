@@ -21,7 +21,7 @@ def overview(search: Search) -> str:
     time = f"; {duration(search.summary.seconds)}" if search.finished else ""
     return (
         f"Search {spec['name']}: regime {spec['regime']}, data {spec['data']}, model"
-        f" {spec['model']}; {spec['trials']} trials requested, {spec['epochs']} epochs{later} each,"
+        f" {spec['model']}; {spec['trials']} trials requested, {search.summary.budget}{later} each,"
         f" seed {spec['seed']}{time}.{_winner(search)} Trials are ranked by their best"
         f" {WORDS[spec.get('metric', 'accuracy')]} on validation in their final stage."
     )

@@ -88,6 +88,8 @@ def log_final(
     parent = recorder.start(name, "final", started=started)
     recorder.dataset(parent)
     shared = {**recipe["config"], "epochs": recipe["epochs"]}
+    if recipe.get("epoch_size") is not None:
+        shared["epoch_size"] = recipe["epoch_size"]
     recorder.params(parent, {**shared, "seeds": len(curves)})
     tests = [asdict(run) for run in summary.test]
     for value, epochs in (tuning or {}).items():

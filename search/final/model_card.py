@@ -9,6 +9,7 @@ import yaml
 from huggingface_hub import ModelCardData
 
 from analysis.metric import WORDS, Metric, confirmed, test, validation
+from analysis.text import epochs_of
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.ensemble import Ensemble
 from trainables.parts.model.loading import MINILM
@@ -21,7 +22,7 @@ CARD = """---
 ---
 # Intent classifier, trained with Regimen
 
-Regime `{regime}` on {data}{model}, {epochs} epochs.
+Regime `{regime}` on {data}{model}, {budget}.
 
 | | {metric} per seed |
 |---|---|
@@ -112,7 +113,7 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
         data=_code(summary["data"]),
         model=f", from {_code(summary['model'])}" if encodes else "",
         usage=_usage(model),
-        epochs=summary["epochs"],
+        budget=epochs_of(summary["epochs"], summary.get("epoch_size")),
         seeds=", ".join(map(str, summary["confirmed_seeds"])),
         metric=WORDS[metric],
         validation=_scores(validated),

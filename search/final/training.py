@@ -223,6 +223,7 @@ def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
         model["source"],
         max_tokens=recipe["max_tokens"],
         metric=recipe["metric"],
+        epoch_size=recipe.get("epoch_size"),
         **reading_from(data),
     )
     for what, then, now in (
@@ -327,6 +328,7 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         data=recipe["data"]["source"],
         model=recipe["model"]["source"],
         epochs=recipe["epochs"],
+        epoch_size=recipe.get("epoch_size"),
         metric=recipe["metric"],
         **reading_from(recipe["data"]),
     )
@@ -338,6 +340,7 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         data=spec.data_name,
         model=spec.model,
         epochs=spec.epochs,
+        epoch_size=spec.sentences_per_epoch,
         metric=spec.metric,
         states={"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},
         seconds=sum(map(run_seconds, curves)),

@@ -51,6 +51,7 @@ TYPES = {
     "model.source": str,
     "model.fingerprint": str | None,
     "epochs": Count,
+    "epoch_size": Count | None,
     "threads": Annotated[int, Range(1, 4096)],
     "precision": Precision,
     "device": Literal["cpu", "cuda"],
@@ -63,6 +64,8 @@ TYPES = {
     "scores.best_validation_macro_f1": float | None,
 }
 """Types of a recipe's entries, a section before its entries."""
+OWN = ("rank", "trial", "regime", "config", "epochs", "epoch_size")
+"""What is each configuration's own, in the recipes of one search."""
 RENAMED_SCORES = {
     "search_validation_accuracy": "best_validation_accuracy",
     "choice_validation_accuracy": "choice_accuracy",
@@ -118,6 +121,7 @@ def _trial(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial) -> dict[st
         "regime": spec.regime,
         "config": json.loads(json.dumps(records.CONFIG.read(trial))),
         "epochs": spec.epochs,
+        "epoch_size": spec.sentences_per_epoch,
         "scores": trial_scores(study, trial, spec.metric),
     }
 
@@ -132,7 +136,8 @@ def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str,
     if "test" in record:
         scores["test"] = {spec.seed: dict(record["test"])}
     config = json.loads(json.dumps(record["config"]))
-    return [{"trial": None, "regime": regime, "config": config, "epochs": 1, "scores": scores}]
+    budget = {"epochs": 1, "epoch_size": None}
+    return [{"trial": None, "regime": regime, "config": config, **budget, "scores": scores}]
 
 
 def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[
         )
     return {
         "search": spec.name,
-        **{name: own[name] for name in ("rank", "trial", "regime", "config", "epochs")},
+        **{name: own[name] for name in OWN},
         "seed": spec.seed,
         "metric": spec.metric,
         "data": {
@@ -249,6 +254,7 @@ def _validated(document: Any) -> dict[str, Any]:
         model=document["model"]["source"],
         max_tokens=document["max_tokens"],
         epochs=document["epochs"],
+        epoch_size=document.get("epoch_size"),
         seed=document.get("seed") or 0,
         metric=document["metric"],
         cpus_per_trial=document["threads"],

@@ -167,6 +167,7 @@ def summarise(
         data=spec.data_name,
         model=spec.model,
         epochs=spec.epochs,
+        epoch_size=spec.sentences_per_epoch,
         states={state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")},
         seconds=records.SECONDS.read(study),
         metric=spec.metric,

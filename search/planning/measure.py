@@ -67,7 +67,8 @@ def measure(
     train = prepared.data.train
     regime = trainables.load(spec.regime)
     config = regime.Config.from_dict({**point_parameters(spec, {}), **spec.fix})
-    batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), len(train))
+    most = prepared.data.per_epoch
+    batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), most)
     try:
         torch.set_num_threads(resources.threads)
         with polling(read_memory, every=MEMORY_SECONDS):
@@ -78,13 +79,13 @@ def measure(
             run(replace(few, train=longest(train, batch)), 2)  # Takes the most memory.
             batches = math.floor(seconds / (time.perf_counter() - began))
             batches = max(min(batches, MAX_SENTENCES // batch), math.ceil(MIN_SENTENCES / batch))
-            full = run(spread(prepared.data, batch * batches), 2)
+            full = run(spread(prepared.data, min(batch * batches, most)), 2)
             read_memory()
     finally:
         torch.set_num_threads(threads)
         worker.free_memory()
     scale = float(train.lengths.sum() / full.tokens)
-    stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale)
+    stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale, most / len(train))
     return Measurement(full.setup, stages, peak, full.sentences)
 
 
@@ -112,29 +113,36 @@ def _train(
 
 
 def scaled_stages(
-    once: dict[str, list[float]], twice: dict[str, list[float]], epochs: int, scale: float
+    once: dict[str, list[float]],
+    twice: dict[str, list[float]],
+    epochs: int,
+    scale: float,
+    part: float = 1.0,
 ) -> tuple[Stage, ...]:
-    """The stages of a trial of `epochs` epochs.
+    """The stages of a trial of `epochs` epochs, of which each has a `part` of the sentences.
 
     `once` and `twice`: the seconds of a run with a budget of one epoch, and of one with two. A
-    stage that is as long in both does not depend on the budget. Seconds are those of `twice`,
-    times `scale`.
+    stage that is as long in both does not depend on the budget, and has all sentences. Seconds are
+    those of `twice`, times `scale` to all sentences.
     """
     result = []
     for name, seconds in twice.items():
-        length = len(seconds) + (len(seconds) - len(once[name])) * (epochs - 2)
+        longer = len(seconds) - len(once[name])
+        own = scale * (part if longer else 1.0)
         later = seconds[1:] or seconds
-        result.append(Stage(length, scale * seconds[0], scale * sum(later) / len(later)))
+        length = len(seconds) + longer * (epochs - 2)
+        result.append(Stage(length, own * seconds[0], own * sum(later) / len(later)))
     return tuple(result)
 
 
 def spread(data: Data, sentences: int) -> Data:
-    """A subset of so many training sentences, or all, and of the same fraction of validation.
+    """A subset of so many training sentences, or all, and of the validation sentences that an epoch
+    has for so many.
 
     Its lengths are distributed as in the whole.
     """
     train = _spread(data.train, sentences)
-    fraction = len(train) / len(data.train)
+    fraction = min(1.0, len(train) / data.per_epoch)
     validation = _spread(data.validation, max(1, round(fraction * len(data.validation))))
     return Data(train, validation, data.labels, names=data.names)
 

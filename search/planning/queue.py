@@ -14,7 +14,7 @@ from search.planning.time_left import TimeLeft
 from search.spec import SearchSpec
 
 PASSES = 2.5
-"""An epoch costs as much as so many times encoding all sentences, with the start of that. On few
+"""An epoch costs as much as so many times encoding its sentences, with the start of that. On few
 sentences it is less, on many more."""
 PASSES_SPREAD = 0.6
 """Standard deviation of its logarithm over regimes, configurations and machines."""
@@ -32,6 +32,8 @@ class Queue:
     slots: int
     encode_seconds: Callable[[], float | None]
     """Seconds of one thread to encode all sentences; None where that is not known."""
+    part: float = 1.0
+    """Of these, training and validation, how many an epoch has where the encoder is trained."""
     number: int = 1
     """Which of them runs, from 1."""
     interim: bool = False
@@ -82,4 +84,5 @@ class Queue:
         if seconds is None:
             return None
         frozen = hasattr(trainables.load(spec.regime), "MAX_EPOCHS")
-        return Guess(seconds * (FROZEN_PASSES if frozen else PASSES), PASSES_SPREAD)
+        passes = FROZEN_PASSES if frozen else self.part * PASSES
+        return Guess(seconds * passes, PASSES_SPREAD)

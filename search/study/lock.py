@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from search.lock import locked
 
 LOCK = ".lock"
 """The file that is locked. It names the process that searched last."""
-LOOK_SECONDS = 1.0
-"""For how long others may have the lock that only look whether the search runs."""
+OWNER = re.compile(r"\d+ on \S{1,255}")
+"""A process by its number and its machine."""
+WAIT_SECONDS = 1.0
+"""How long to wait for processes that only check whether the search runs."""
 
 
 @contextlib.contextmanager
@@ -23,9 +26,11 @@ def search_lock(folder: Path) -> Iterator[None]:
     Raises ValueError while another process has it; one that was killed has it no longer.
     """
     with _locked(folder) as file:
-        file.truncate(0)
-        file.write(f"{os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        content = _read(folder / LOCK)
+        if not content or OWNER.fullmatch(content):  # else it is a user's file
+            file.truncate(0)
+            file.write(f"{os.getpid()} on {socket.gethostname()}")
+            file.flush()
         yield
 
 
@@ -38,7 +43,7 @@ def require_not_running(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[TextIO]:
-    path, deadline = folder / LOCK, time.monotonic() + LOOK_SECONDS
+    path, deadline = folder / LOCK, time.monotonic() + WAIT_SECONDS
     with contextlib.ExitStack() as stack:
         while True:
             try:
@@ -46,12 +51,16 @@ def _locked(folder: Path) -> Iterator[TextIO]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ValueError(_running(path)) from None
+                    raise ValueError(_is_running(path)) from None
                 time.sleep(0.05)
         yield file
 
 
-def _running(path: Path) -> str:
-    said = f"the search '{path.parent.name}' is running in another process"
-    owner = path.read_text(encoding="utf-8", errors="replace").strip()
-    return f"{said} ({owner})" if owner else said
+def _is_running(path: Path) -> str:
+    owner = _read(path)
+    named = f" ({owner})" if OWNER.fullmatch(owner) else ""
+    return f"the search '{path.parent.name}' is running in another process{named}"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

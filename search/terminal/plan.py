@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.metric import WORDS, Metric, percent_of, validation
-from analysis.text import counted, duration
+from analysis.text import counted, duration, epochs_of
 from search.cluster.resources import Resources
 from search.planning.draws import Range
 from search.planning.estimate import Measurement, estimate, warnings
@@ -53,7 +53,9 @@ def print_plan(
         )
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     regime = f"{spec.regime}, regime {place}" if place else spec.regime
-    trials = f"{counted(spec.trials, 'trial')} of {counted(spec.epochs, 'epoch')}"
+    trials = (
+        f"{counted(spec.trials, 'trial')} of {epochs_of(spec.epochs, spec.sentences_per_epoch)}"
+    )
     by = "" if spec.metric == "accuracy" else f" by {WORDS[spec.metric]}"
     print_line(
         console,
@@ -169,12 +171,13 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
     slots, free = resources.slots, psutil.virtual_memory().available
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("regime", no_wrap=True)
-    for column in ("trials", "searched fields", "epochs", "trial 0", "time", "memory"):
+    for column in ("trials", "searched fields", "budget", "trial 0", "time", "memory"):
         table.add_column(column, justify="right", no_wrap=True)
     known, notes = list[Range](), list[str]()
     for planned in plans:
         spec, trial = planned.spec, planned.trial
-        shown = [spec.regime, str(spec.trials), str(len(distributions(spec))), str(spec.epochs)]
+        shown = [spec.regime, str(spec.trials), str(len(distributions(spec)))]
+        shown += [epochs_of(spec.epochs, spec.sentences_per_epoch)]
         if trial is None:
             table.add_row(*shown, "fails")
             continue

@@ -298,6 +298,8 @@ class Tracker:
         if not run.described:
             self._data(run)
             values = {**records.CONFIG.read(trial), "seed": seed, "epochs": self.spec.epochs}
+            if (size := self.spec.sentences_per_epoch) is not None:
+                values["epoch_size"] = size
             self.recorder.params(run.id, values)
             run.described = True
         run.epochs = self.recorder.epochs(run.id, epochs, run.epochs, run.started)

@@ -29,6 +29,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "comparable": True,
         "why_not": None,
         "epochs": 3,
+        "epoch_size": None,
         "metric": "accuracy",
         "states": {"COMPLETE": 2, "PRUNED": 1, "FAIL": 1},
         "seconds": 90.0,

@@ -26,7 +26,7 @@ from search.final.predictor import Predictor
 from search.study import study as studies
 from tests import tiny
 from tests.attributes import attributes
-from tests.processes import Searched, free_port, run
+from tests.processes import Inputs, Searched, free_port, run
 from trainables.parts.model.classifier import Classifier
 
 pytestmark = pytest.mark.slow
@@ -270,3 +270,27 @@ def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> 
         with pytest.raises(urllib.error.HTTPError) as error:
             post(invocations, {"inputs": refused})
         assert error.value.code == 400, refused
+
+
+@pytest.mark.soak
+def test_a_search_with_epochs_of_a_part_is_repeated_by_its_final_training(inputs: Inputs) -> None:
+    """The contrastive stage's epochs have 40 sentences, the classifier's all of them."""
+    flags = ["--regime", "supcon", "--name", "part", "--epoch-size", "40", "--trials", "2"]
+    more = ["--epochs", "3", "--confirm", "1x1", "--report-seeds", "1", *inputs.sources]
+    done = run("search.run", *flags, *more)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials of 3 epochs of 40 sentences" in done.stdout
+    results = ["--results", str(inputs.results)]
+    best, out = inputs.results / "part.yaml", inputs.results / "part-model"
+    assert export.main(["part", "--floor", "none", *results, "--out", str(best)]) == 0
+    assert yaml.safe_load(best.read_text())["epoch_size"] == 40
+    done = run("search.train", str(best), "--seeds", "1", "--out", str(out), *results)
+    assert done.returncode == 0, done.stderr
+    study = studies.read_study(inputs.results / "part")
+    record = json.loads((out / "scores.json").read_text())
+    trial = str(record["configuration"]["trial"])
+    reported = attributes(study)["reported"][trial]["1000"]
+    assert tiny.curve(record["curves"]["1000"]) == tiny.curve(reported)
+    first = [epoch for epoch in reported if epoch["stage"] == "contrastive"]
+    batch = record["configuration"]["config"]["batch_size"]
+    assert [epoch["steps"] for epoch in first] == [-(-40 // batch)] * 3

@@ -163,6 +163,7 @@ def test_the_flags_are_the_documented_ones() -> None:
         --cpus-per-trial
         --data
         --dry-run
+        --epoch-size
         --epochs
         --fix
         --gpus-per-trial

@@ -59,6 +59,19 @@ def test_texts_that_are_cut_are_counted(model_folder: Path, tmp_path: Path) -> N
     assert found.data.train.lengths.max() == 20
 
 
+@pytest.mark.parametrize("beyond", [0, 1000])
+def test_an_epoch_has_fewer_sentences_than_there_are(
+    model_folder: Path, tmp_path: Path, beyond: int
+) -> None:
+    corpus = tiny.write_corpus(tmp_path / "c")
+    size = len(tiny.split_rows()["train"])
+    part = prepare(str(corpus), str(model_folder), epoch_size=size - 1).data
+    assert part.per_epoch == len(part.judged) == size - 1
+    rule = f"epoch_size must be below the number of training sentences, {size}; got {size + beyond}"
+    with pytest.raises(ValueError, match=f"^{rule}$"):
+        prepare(str(corpus), str(model_folder), epoch_size=size + beyond)
+
+
 def massive_like(
     test_text: str, intents: tuple[str, ...] = ("alarm_set", "iot_hue_lightup", "qa_factoid")
 ) -> Corpus:

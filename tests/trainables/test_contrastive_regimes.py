@@ -57,22 +57,25 @@ def test_the_encoder_learns_in_the_contrastive_stage_alone(
     )
 
 
+@pytest.mark.parametrize("size", [None, 48])
 @pytest.mark.parametrize("regime", CONTRASTIVE)
 def test_contrastive_epochs_are_validated_by_a_ridge_classifier_on_the_vectors(
-    regime: str, pretrained: Pretrained, data: Data
+    regime: str, size: int | None, pretrained: Pretrained, data: Data
 ) -> None:
-    encoder = pretrained.build()
+    """Of all training sentences, or of as many as an epoch has."""
+    encoder, data = pretrained.build(), replace(data, epoch_size=size)
+    assert len(data.judged) == (size or len(data.train))
     for epoch in start(regime, encoder, data, epochs=3):
         if epoch.stage != "contrastive":
             break
         train, new = (
-            vectors(encoder, split).double().numpy() for split in (data.train, data.validation)
+            vectors(encoder, split).double().numpy() for split in (data.judged, data.validation)
         )
         mean, spread = train.mean(axis=0), train.std(axis=0)
         penalty = ridge(
-            torch.from_numpy(train), torch.from_numpy(data.train.labels.copy()), len(data.labels)
+            torch.from_numpy(train), torch.from_numpy(data.judged.labels.copy()), len(data.labels)
         ).penalty
-        reference = RidgeClassifier(alpha=penalty).fit((train - mean) / spread, data.train.labels)
+        reference = RidgeClassifier(alpha=penalty).fit((train - mean) / spread, data.judged.labels)
         assert epoch.validation_accuracy == pytest.approx(
             reference.score((new - mean) / spread, data.validation.labels)
         )

@@ -69,6 +69,18 @@ def test_an_epoch_without_learning_has_the_loss_and_the_accuracy_of_the_definiti
             assert loss == pytest.approx(cross_entropy(logits, split.targets).item(), rel=1e-4)
 
 
+def test_an_epoch_of_fewer_sentences_has_the_prototypes_of_as_many(
+    pretrained: Pretrained, data: Data
+) -> None:
+    part = replace(data, epoch_size=60)
+    values = {**STILL, "prototypes": "means", "name_weight": 0.4, "temperature": 0.1}
+    _, model = run("proto", without_dropout(pretrained), part, epochs=1, **values)
+    expected = slow_prototypes(model.encoder, replace(part, train=part.judged), 0.4)
+    cosines = cosine_similarity(directions(model).double(), expected)
+    assert cosines.numpy() == pytest.approx(1, abs=1e-6)
+    assert not torch.allclose(expected, slow_prototypes(model.encoder, data, 0.4), atol=1e-4)
+
+
 def directions(model: Classifier) -> Tensor:
     """The rows of the classifier's only linear layer."""
     linear = model.head[1]

@@ -115,6 +115,16 @@ def test_another_seed_gives_another_curve(
         assert not torch.equal(model.logits(data.validation), runs[regime].logits)
 
 
+@pytest.mark.parametrize("regime", TRAINING)
+def test_an_epoch_of_fewer_sentences_takes_fewer_steps(
+    regime: str, pretrained: Pretrained, data: Data
+) -> None:
+    part = replace(few(data), epoch_size=20)
+    epochs, _ = run(regime, pretrained, part, epochs=3)
+    first = [epoch for epoch in epochs if epoch.stage == epochs[0].stage]
+    assert [epoch.steps for epoch in first] == [2] * 3  # of 16 and of 4 sentences
+
+
 @pytest.mark.parametrize("regime", REGIMES)
 def test_training_can_be_stopped_after_any_epoch(
     regime: str, runs: dict[str, Run], pretrained: Pretrained, data: Data

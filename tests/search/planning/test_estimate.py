@@ -140,6 +140,10 @@ def test_stages_have_a_fixed_length_or_follow_the_budget() -> None:
         Stage(10, 6, 3),
         Stage(3, 12, 3),
     )
+    assert measure.scaled_stages(once, twice, epochs=10, scale=3, part=0.5) == (
+        Stage(10, 3, 1.5),
+        Stage(3, 12, 3),
+    )
     assert measure.scaled_stages({"untuned": [1.0]}, {"untuned": [1.5]}, epochs=1, scale=2) == (
         Stage(1, 3, 3),
     )
@@ -168,6 +172,13 @@ def test_warnings_name_a_remedy() -> None:
     assert said(4 * GIB, trial_timeout=60.0) == [
         "--trial-timeout is shorter than trial 0, which would fail"
     ]
+
+
+def test_a_subset_has_the_validation_sentences_of_its_part_of_an_epoch(prepared: Prepared) -> None:
+    data = replace(prepared.data, epoch_size=len(prepared.data.train) // 2)
+    half = measure.spread(data, data.per_epoch // 2)
+    assert len(half.validation) == pytest.approx(len(data.validation) / 2, abs=1)
+    assert len(measure.spread(data, data.per_epoch).validation) == len(data.validation)
 
 
 def test_the_subset_has_the_length_distribution_of_all_sentences(prepared: Prepared) -> None:

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.planning.draws import Range
 from search.planning.estimate import Measurement, Stage
-from search.planning.queue import LEARNED_SPREAD, PASSES, Queue
+from search.planning.queue import FROZEN_PASSES, LEARNED_SPREAD, PASSES, Queue
 from search.planning.speed import Guess, repeats
 from search.planning.steady import Steady
 from search.planning.time_left import RunsLeft, TimeLeft
@@ -162,6 +162,11 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     assert second.guess.spread == LEARNED_SPREAD
     after = queue.until_all_end(left)
     assert before is not None and after is not None and before.low < before.high
+    guesses = [Queue(specs, 2, lambda: 2.0, 0.25).time_left(each).guess for each in specs]
+    assert [guess and guess.epoch for guess in guesses] == [
+        *[0.25 * 2.0 * PASSES] * 2,
+        2.0 * FROZEN_PASSES,
+    ]
     unknown = Queue(specs, 2, lambda: None)
     assert unknown.until_all_end(left) is None and unknown.time_left(specs[0]).guess is None
     assert Queue(specs[:1], 2, lambda: None).place == ""

@@ -22,24 +22,41 @@ class Examples(Protocol):
 
 @dataclass(frozen=True)
 class MiniBatches:
-    """The training examples in random mini-batches, reshuffled every epoch.
+    """The training examples in random mini-batches, reshuffled every pass.
 
-    The order depends only on the seed and the epoch. As in a plain loop, it is one permutation of
-    all examples, cut into mini-batches of which the last may be smaller.
+    The order depends only on the seed and the pass. As in a plain loop, an epoch is one permutation
+    of all examples, cut into mini-batches of which the last may be smaller. An epoch of `size`
+    examples goes on where the one before it ended. A mini-batch that begins a pass may then have
+    an example twice.
     """
 
     examples: Examples
     batch_size: int
     seed: int
+    size: int | None = None
+    """Examples in an epoch; None: all of them."""
+
+    @property
+    def per_epoch(self) -> int:
+        """Examples in an epoch."""
+        return len(self.examples) if self.size is None else self.size
 
     def __len__(self) -> int:
-        return -(-len(self.examples) // self.batch_size)
+        return -(-self.per_epoch // self.batch_size)
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The mini-batches of epoch `number`."""
-        order = np.random.default_rng([self.seed, number]).permutation(len(self.examples))
+        """The mini-batches of epoch `number`, from 1."""
+        end = number * self.per_epoch
+        order = self._stream(end - self.per_epoch, end)
         for start in range(0, len(order), self.batch_size):
             yield self.examples.take(order[start : start + self.batch_size])
+
+    def _stream(self, start: int, end: int) -> np.ndarray:
+        """The rows from `start` to `end` of all passes, one after the other."""
+        count = len(self.examples)
+        passes = range(start // count, -(-end // count))
+        rows = [np.random.default_rng([self.seed, 1 + each]).permutation(count) for each in passes]
+        return np.concatenate(rows)[start - passes.start * count :][: end - start]
 
 
 def by_length(tokens: Tokens) -> Iterator[tuple[np.ndarray, Batch]]:

@@ -28,7 +28,7 @@ def few_shot(labels: Sequence[int], shots: int, seed: int) -> list[int]:
     return sorted(row for rows in _shuffled(labels, seed) for row in rows[:shots].tolist())
 
 
-def stratified(labels: Sequence[int], rows: int, seed: int) -> list[int]:
+def stratified(labels: Sequence[int] | np.ndarray, rows: int, seed: int) -> list[int]:
     """`rows` random rows: one of each label, then each label's share of the rest."""
     order = np.random.default_rng(seed).permutation(len(labels))
     place, ordered = np.empty(len(labels)), np.asarray(labels)[order]

@@ -6,12 +6,14 @@ intents.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.parts.data.subsets import stratified
 from trainables.parts.quote import quoted
 
 
@@ -155,6 +157,23 @@ class Data:
     """The labels' own words, in the order of `labels`, for regimes that read them."""
     metric: Metric = "accuracy"
     """What validation judges by: the epoch with the highest one is kept."""
+    epoch_size: int | None = None
+    """Training sentences in an epoch, fewer than there are; None: all."""
+
+    @property
+    def per_epoch(self) -> int:
+        """Training sentences in an epoch."""
+        return len(self.train) if self.epoch_size is None else self.epoch_size
+
+    @cached_property
+    def judged(self) -> Tokens:
+        """The training sentences that fit the classifier by which an epoch is judged.
+
+        All, or always the same ones, as many as an epoch has: judging costs less than training.
+        """
+        if self.epoch_size is None:
+            return self.train
+        return self.train.select(np.array(stratified(self.train.labels, self.epoch_size, seed=0)))
 
 
 def tokenise(

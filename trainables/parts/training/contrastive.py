@@ -92,7 +92,8 @@ def two_stages(
     `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). `augment`
     changes each of the two views that go through the encoder by themselves. After each
     epoch, a ridge classifier on the frozen vectors is validated. With `classifier="ridge"`, the
-    second stage solves it once more for the best epoch, with the same score.
+    second stage solves it once more for the best epoch. The score is the same, unless an epoch has
+    fewer sentences than there are: the last one has all of them.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
@@ -111,8 +112,8 @@ def two_stages(
         return contrast(pairs.transpose(0, 1).flatten(0, 1), labels)
 
     def validate() -> Scores:
-        train, validation = vectors(encoder, data.train), vectors(encoder, data.validation)
-        solution = ridge(train, data.train.targets, len(data.labels), metric=data.metric)
+        train, validation = vectors(encoder, data.judged), vectors(encoder, data.validation)
+        solution = ridge(train, data.judged.targets, len(data.labels), metric=data.metric)
         return solution.scores(validation, data.validation.targets)
 
     yield from fit(
@@ -125,7 +126,7 @@ def two_stages(
             head_learning_rate=config.lr,
             layer_factor=decaying(config.layerwise_decay),
         ),
-        MiniBatches(data.train, config.batch_size, seed),
+        MiniBatches(data.train, config.batch_size, seed, data.epoch_size),
         Objective(views, loss, logits=None),
         validate,
         stage="contrastive",

@@ -84,7 +84,7 @@ def fine_tune(
             layer_factor=layer_factor,
             head_decay=head_decay,
         ),
-        MiniBatches(data.train, config.batch_size, seed),
+        MiniBatches(data.train, config.batch_size, seed, data.epoch_size),
         objective(model, cross_entropy(config, data.train.targets, len(data.labels))),
         lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",

@@ -77,7 +77,7 @@ def fit(
             stage=stage,
             train_loss=(trained.total_loss / len(batches)).item(),
             train_accuracy=(
-                None if objective.logits is None else trained.correct / len(batches.examples)
+                None if objective.logits is None else trained.correct / batches.per_epoch
             ),
             validation_loss=scores.loss,
             validation_accuracy=scores.accuracy,

@@ -1,6 +1,7 @@
 """Ragged token arrays against naive padding, and how splits are cut into batches."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from trainables.parts.data.batches import EVALUATION_TOKENS, MiniBatches, by_length
-from trainables.parts.data.tokens import Batch, Features, Tokens, tokenise
+from trainables.parts.data.tokens import Batch, Data, Features, Tokens, tokenise
 from trainables.parts.model.loading import load_tokenizer
 
 PAD = 9
@@ -124,6 +125,29 @@ def test_mini_batches_are_pieces_of_one_permutation_whatever_the_lengths() -> No
         for row in rows
     ]
     assert found == np.random.default_rng([5, 2]).permutation(COUNT).tolist()
+
+
+@pytest.mark.parametrize("size", [1, 50, COUNT - 1, COUNT, COUNT + 5, 3 * COUNT])
+def test_epochs_of_fewer_sentences_go_on_where_the_one_before_ended(size: int) -> None:
+    batches = MiniBatches(ragged(COUNT), 4, seed=5, size=size)
+    rows = [rows_of(list(batches.epoch(number))) for number in (1, 2, 3, 4)]
+    assert {len(epoch) for epoch in rows} == {len(batches)} == {-(-size // 4)}
+    passes = [
+        row
+        for number in range(1, 4 * size // COUNT + 2)
+        for row in np.random.default_rng([5, number]).permutation(COUNT).tolist()
+    ]
+    assert [row for epoch in rows for batch in epoch for row in batch] == passes[: 4 * size]
+
+
+def test_an_epoch_of_fewer_sentences_is_judged_by_as_many() -> None:
+    tokens = replace(ragged(COUNT), labels=np.arange(COUNT) % 7)
+    data = Data(tokens, tokens, tuple("abcdefg"), epoch_size=21)
+    assert data.per_epoch == len(data.judged) == 21
+    assert np.bincount(data.judged.labels).tolist() == [3] * 7
+    assert data.judged.ids.tolist() == replace(data, encoded=None).judged.ids.tolist()
+    whole = replace(data, epoch_size=None)
+    assert whole.judged is tokens and whole.per_epoch == COUNT
 
 
 @pytest.mark.parametrize("count", [0, 1, 500])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.trainables.parts.training.short_memory import points
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Features, Metric
 from trainables.parts.training import schedule
+from trainables.parts.training.epoch import Epoch
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.schedule import Shape
 from trainables.parts.training.scores import Scores, scores
@@ -210,3 +212,28 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_it_reaches_the_weights() 
     model, message = not_finite(lambda z: z, lambda z: z.sum() - torch.inf)
     assert message == "the loss became -inf in epoch 4"
     assert torch.equal(model.weight, torch.zeros(2, 2))
+
+
+def test_two_epochs_of_half_the_sentences_are_one_of_all() -> None:
+    """The same steps, with one more look at validation."""
+
+    def train(size: int | None, epochs: int) -> tuple[list[Epoch], list[Tensor]]:
+        model, weights = linear(), list[Tensor]()
+
+        def validate() -> Scores:
+            weights.append(model.weight.detach().clone())
+            return Scores(0.5, 0.5, None)
+
+        config = Training(schedule="linear", warmup_ratio=0.25)
+        batches, loss = replace(separable(), size=size), cross_entropy(model)
+        found = fit(model, config, groups(model), batches, loss, validate, stage="x", epochs=epochs)
+        return list(found), weights
+
+    (halves, after_halves), (wholes, after_wholes) = train(4, 6), train(None, 3)
+    assert [epoch.steps for epoch in halves] == [1] * 6
+    for number, whole in enumerate(wholes):
+        pair = halves[2 * number : 2 * number + 2]
+        assert torch.equal(after_halves[2 * number + 1], after_wholes[number])
+        assert pair[1].learning_rate == whole.learning_rate
+        assert fmean(each.train_loss for each in pair) == pytest.approx(whole.train_loss)
+        assert fmean(each.train_accuracy for each in pair) == pytest.approx(whole.train_accuracy)
