@@ -42,6 +42,6 @@ def test_a_look_leaves_the_name_of_the_process_that_searched(tmp_path: Path) -> 
 
 def test_the_file_of_a_user_is_neither_changed_nor_shown(tmp_path: Path) -> None:
     (tmp_path / LOCK).write_text("a user's")
-    with search_lock(tmp_path), pytest.raises(ValueError, match="in another process$"):
+    with search_lock(tmp_path), pytest.raises(ValueError, match=r"in another process$"):
         require_not_running(tmp_path)
     assert (tmp_path / LOCK).read_text() == "a user's"
