@@ -96,8 +96,6 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:
     """What the comparison table needs to know about data and model."""
     why_not = prepared.why_not_comparable
-    if why_not is None and spec.epoch_size is not None:
-        why_not = "its epochs have a part of the training sentences, and the paper's have all"
     if why_not is None and spec.metric != "accuracy":
         why_not = f"its metric is {WORDS[spec.metric]}, and the paper has the accuracy only"
     return {

@@ -355,6 +355,6 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         confirmed_runs_chose=False,
         test=tuple(TestRun(seed=seed, **scores) for seed, scores in runs.tests.items()),
         batch_size=recipe["config"].get("batch_size"),
-        last_contrastive_loss=last_contrastive_loss(curves, spec.epochs),
+        last_contrastive_loss=last_contrastive_loss(curves, spec),
         **facts(spec, prepared),
     )

@@ -129,16 +129,19 @@ def correct_rows(study: optuna.Study) -> list[dict[str, Any]]:
 
 
 def last_contrastive_loss(
-    runs: Iterable[list[records.Record]], epochs: int
+    runs: Iterable[list[records.Record]], spec: SearchSpec
 ) -> ContrastiveLoss | None:
-    """The contrastive stage's loss in its last epoch, as a mean over runs: the paper's Table 8."""
+    """The contrastive stage's loss in its last epoch, as a mean over runs: the paper's Table 8.
+
+    None without such a stage, and where its epochs do not have all sentences.
+    """
     last = [
         epoch
         for run in runs
         for epoch in run
-        if epoch["stage"] == "contrastive" and epoch["epoch"] == epochs
+        if epoch["stage"] == "contrastive" and epoch["epoch"] == spec.epochs
     ]
-    if not last:
+    if not last or spec.sentences_per_epoch is not None:
         return None
     return ContrastiveLoss(
         sum=sum(epoch["train_loss"] * epoch["steps"] for epoch in last) / len(last),
@@ -188,7 +191,7 @@ def summarise(
         confirmed_failed=len(records.REPORT_FAILURES.of(study, winner)),
         test=tuple(TestRun(seed=seed, **scores) for seed, scores in tests.items()),
         batch_size=config.get("batch_size"),
-        last_contrastive_loss=last_contrastive_loss(runs.values(), spec.epochs),
+        last_contrastive_loss=last_contrastive_loss(runs.values(), spec),
         floors=tuple(_floor(*item) for item in records.FLOORS.read(study).items()),
         **facts,
     )
