@@ -280,6 +280,8 @@ def test_a_search_with_epochs_of_a_part_is_repeated_by_its_final_training(inputs
     done = run("search.run", *flags, *more)
     assert done.returncode == 0, done.stderr
     assert "2 trials of 3 epochs of 40 sentences" in done.stdout
+    summary = json.loads((inputs.results / "part" / "summary.json").read_text())
+    assert summary["epoch_size"] == 40 and summary["last_contrastive_loss"] is None
     results = ["--results", str(inputs.results)]
     best, out = inputs.results / "part.yaml", inputs.results / "part-model"
     assert export.main(["part", "--floor", "none", *results, "--out", str(best)]) == 0
