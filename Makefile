@@ -1,4 +1,5 @@
-# `make search` runs the main job on the data and the model that come with Regimen.
+# `make search` runs the main job on the data and the model that come with Regimen: 50 trials, or
+# fewer where more are not expected to find anything better.
 # `make test` runs the linters and the tests. Both create the environment first.
 #
 #   make fast      tests that take less than a few seconds each; run them at every change
@@ -17,7 +18,8 @@ PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .PHONY: search test fast soak coverage lint clean
 
 search: $(STAMP)
-	$(BIN)/python -m search.run --regime supcon --trials 50 --data embedded --model minilm
+	$(BIN)/python -m search.run --regime supcon --trials 50 --patience auto \
+	  --data embedded --model minilm
 
 test: lint
 	$(BIN)/python -m pytest -q -m "not soak" $(PARALLEL) --durations=10
