@@ -11,12 +11,13 @@ import pytest
 from analysis import results
 from analysis.evidence import Evidence
 from analysis.published import page
-from analysis.published.extract import FLAGS, command, publish
+from analysis.published.extract import FLAGS, LEAST_REPORT_RUNS, command, publish
 from analysis.published.record import read_published, write_published
 from analysis.published.tables import goals, scores
 from analysis.read.folder import read_search
 from analysis.read.summary import Summary
 from search.arguments import parser
+from search.seeds import report_counts
 from search.spec import SearchSpec
 from tests.analysis.searches import summary, write_search
 from tests.processes import ROOT
@@ -147,6 +148,10 @@ def test_scores_have_floors_and_intervals() -> None:
     assert table["report runs, validation"]["supcon"].startswith("81.0 ± ")
     assert "(n=2" in table["test"]["supcon"]
     assert table["report runs, validation"]["probe (floor)"] == "70.0"
+
+
+def test_a_search_is_published_from_its_first_number_of_report_runs_on() -> None:
+    assert report_counts(None)[0] == LEAST_REPORT_RUNS
 
 
 @pytest.mark.parametrize(
