@@ -92,7 +92,7 @@ def test_unfinished_search_is_reported_from_its_trials(tmp_path: Path) -> None:
     running = [{"number": 4, "state": "RUNNING", "epochs": 1, "config.head_width": 10}]
     folder = write_search(tmp_path / "one", TRIALS + running, epoch_size=2000)
     page = Page(report.report(folder).read_text())
-    assert "3 epochs of 2,000 sentences and 2 of the fine-tune stage each" in page.text
+    assert "3 epochs of 2,000 sentences each" in page.text
     assert (
         "has not finished" in page.text and "90.00" in page.text and "paper test" not in page.text
     )
