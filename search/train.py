@@ -110,6 +110,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         " 'regimen[onnx]')",
     )
     parser.add_argument(
+        "--address",
+        metavar="ADDR",
+        help="Address of a running Ray cluster (default: RAY_ADDRESS, else a new local cluster)",
+    )
+    parser.add_argument(
+        "--runtime-env",
+        metavar="FILE",
+        help="Runtime environment for the workers of the cluster at the address, as YAML or JSON",
+    )
+    parser.add_argument(
         "--register", metavar="NAME", help="Register the model in MLflow under this name"
     )
     parser.add_argument(
@@ -176,6 +186,8 @@ def _run(args: argparse.Namespace) -> int:
         tune=args.tune,
         tune_trials=trials,
         combine=args.combine,
+        address=args.address,
+        runtime_env=args.runtime_env,
     )
     final = training.train(spec, console)
     evidence = Evidence.beside(results_folder(args.results), [final.summary])

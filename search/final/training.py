@@ -81,6 +81,10 @@ class TrainSpec:
     """Number of its values, the recipe's own among them."""
     combine: Kind | None = None
     """Whether the folder gets the models of all seeds as one; None: the best seed's model."""
+    address: str | None = None
+    """Address of a running Ray cluster; None: RAY_ADDRESS, else a new local cluster."""
+    runtime_env: str | None = None
+    """File with a runtime environment for that cluster's workers."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     prepared = _load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
     client = connect(store, spec.results)
-    with cluster(os.environ.get("RAY_ADDRESS")):
+    with cluster(spec.address or os.environ.get("RAY_ADDRESS"), environment=spec.runtime_env):
         per_run = _resources(recipe, console)
         recipe = {**recipe, "model": {**recipe["model"], "fingerprint": prepared.model_fingerprint}}
         recipe, tuning = tune(recipe, spec.tune, configs, prepared, per_run, console)

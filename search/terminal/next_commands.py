@@ -20,10 +20,8 @@ def export(spec: SearchSpec) -> str:
 def train(spec: SearchSpec, *, floor: bool = False) -> str:
     """Train a model from that file. A floor is the same on every seed, so it takes one."""
     store = f" --tracking-uri {shlex.quote(spec.tracking_uri)}" if spec.tracking_uri else ""
-    seeds = 1 if floor else 5
-    return (
-        f"{program('search.train')} best.yaml --seeds {seeds} --out model{spec.results_flag}{store}"
-    )
+    flags = f"--seeds {1 if floor else 5} --out model{spec.results_flag}{_places(spec)}{store}"
+    return f"{program('search.train')} best.yaml {flags}"
 
 
 def predict(folder: Path) -> str:
@@ -33,9 +31,7 @@ def predict(folder: Path) -> str:
 
 def resume(spec: SearchSpec) -> str:
     """Continue a search, on the same cluster."""
-    flags = {"--address": spec.address, "--runtime-env": spec.runtime_env}
-    places = "".join(f" {flag} {shlex.quote(text)}" for flag, text in flags.items() if text)
-    return f"{program('search.run')} --resume {spec.name}{spec.results_flag}{places}"
+    return f"{program('search.run')} --resume {spec.name}{spec.results_flag}{_places(spec)}"
 
 
 def sync(spec: SearchSpec) -> str:
@@ -71,3 +67,9 @@ def browse(uri: str) -> str:
     if parts.scheme == "databricks" or uri == "databricks":
         return uri
     return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+
+
+def _places(spec: SearchSpec) -> str:
+    """The flags of the cluster that a search runs on."""
+    flags = {"--address": spec.address, "--runtime-env": spec.runtime_env}
+    return "".join(f" {flag} {shlex.quote(text)}" for flag, text in flags.items() if text)

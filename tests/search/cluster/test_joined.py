@@ -272,3 +272,28 @@ def test_the_token_in_the_home_folder_is_used_where_it_is_wanted(
     with Search(inputs, guarded, "guarded", *flags, HOME=str(tmp_path)) as search:
         code, out, err = search.end()
     assert code == 0 and "1 complete" in out, (out, err)
+
+
+@pytest.mark.soak
+def test_the_winner_is_trained_on_the_cluster_by_the_printed_command(
+    short: Path, inputs: Inputs
+) -> None:
+    """By the commands that its search prints. Without the cluster nothing is trained."""
+    flags = ["--trials", "1", "--epochs", "2"]
+    with ray_nodes(short, 1) as nodes:
+        with Search(inputs, nodes, "final", *flags) as search:
+            code, out, err = search.end()
+        assert code == 0, (out, err)
+        *_, export, train = (line.split() for line in out.splitlines() if "python -m" in line)
+        assert train[-2:] == ["--address", nodes.address]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        for command in (export, train):
+            argv = [sys.executable, *command[1:]]
+            done = subprocess.run(argv, capture_output=True, text=True, cwd=short, env=env)
+            assert done.returncode == 0, done.stderr
+    record = json.loads((short / "model" / "scores.json").read_text())
+    assert len(record["curves"]) == 5 and (short / "model" / "model.safetensors").exists()
+    argv = [*argv, "--out", "other"]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=short, env=env)
+    assert done.returncode == 2 and nodes.address in done.stderr, done
+    assert not (short / "other").exists()

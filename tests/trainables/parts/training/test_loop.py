@@ -235,5 +235,6 @@ def test_two_epochs_of_half_the_sentences_are_one_of_all() -> None:
         pair = halves[2 * number : 2 * number + 2]
         assert torch.equal(after_halves[2 * number + 1], after_wholes[number])
         assert pair[1].learning_rate == whole.learning_rate
-        assert fmean(each.train_loss for each in pair) == pytest.approx(whole.train_loss)
-        assert fmean(each.train_accuracy for each in pair) == pytest.approx(whole.train_accuracy)
+        for name in ("train_loss", "train_accuracy"):
+            mean = fmean(getattr(each, name) for each in pair)
+            assert mean == pytest.approx(getattr(whole, name))
