@@ -31,7 +31,7 @@ from search.study.study import read_study
 from search.study.winner import best_configuration
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole
-from search.terminal.data import print_data, print_model
+from search.terminal.data import print_advice, print_data, print_model
 from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
 from search.tracking.views import searches_page
@@ -66,6 +66,7 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     if corpus is None:
         print_data(console, prepared.corpus)
     print_model(console, prepared, asked.specs[0].model)
+    print_advice(console, prepared.corpus, [spec.regime for spec in asked.specs])
     if only_data:
         describe_data(console, asked.specs, prepared)
         return OK

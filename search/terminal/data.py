@@ -3,7 +3,7 @@
 The data's lines come first, before PyTorch is imported, so this file does not import it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_IMBALANCE = 10
 """Ratio of the largest to the smallest class above which there is a warning."""
+FEW_ROWS, FEW_ROWS_REGIME = 10, "proto"
+"""Where half of the labels have at most so many training rows, this regime was the best in every
+search that compared it (docs/results.md)."""
 
 
 def print_data(console: Console, corpus: Corpus) -> None:
@@ -47,6 +50,19 @@ def print_model(console: Console, prepared: "Prepared", source: str) -> None:
     )
     for note in prepared.notes:
         print_line(console, "note", note, style="yellow")
+
+
+def print_advice(console: Console, corpus: Corpus, regimes: Collection[str]) -> None:
+    """Name the regime for few examples, where these are few and it is not searched."""
+    rows = np.median(np.bincount(corpus.train.labels, minlength=len(corpus.labels)))
+    if rows <= FEW_ROWS and FEW_ROWS_REGIME not in regimes:
+        print_line(
+            console,
+            "note",
+            f"labels have few training rows ({rows:.0f} at the median): --regime"
+            f" {FEW_ROWS_REGIME} is made for that",
+            style="yellow",
+        )
 
 
 def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:

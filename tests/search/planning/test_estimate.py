@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -248,17 +247,6 @@ def epoch_tokens(made: SearchSpec, prepared: Prepared, clock: TokenClock) -> lis
         tokens.setdefault(epoch.stage, []).append(clock.now - last)
         last = clock.now
     return [number for stage in tokens.values() for number in (stage[0], stage[-1])]
-
-
-def test_imbalanced_classes_produce_a_warning() -> None:
-    labels = ["often", "seldom", "never"]
-    assert data.imbalance(labels, np.array([100, 10, 0])) == []
-    (line,) = data.imbalance(labels, np.array([101, 10, 0]))
-    assert (
-        "'often' (101 training rows)" in line
-        and "'seldom' (10 training rows)" in line
-        and "over 10 times" in line
-    )
 
 
 def test_the_plan_is_wrapped_in_a_terminal_only(

@@ -1,0 +1,40 @@
+"""What is said about the data before a search."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from search.terminal import data
+from trainables.parts.data.corpus import Corpus, Split
+
+
+def test_imbalanced_classes_produce_a_warning() -> None:
+    labels = ["often", "seldom", "never"]
+    assert data.imbalance(labels, np.array([100, 10, 0])) == []
+    (line,) = data.imbalance(labels, np.array([101, 10, 0]))
+    assert (
+        "'often' (101 training rows)" in line
+        and "'seldom' (10 training rows)" in line
+        and "over 10 times" in line
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "regimes", "said"),
+    [
+        ([10, 10, 200], ["baseline"], True),
+        ([11, 11, 3], ["baseline"], False),
+        ([5, 5, 5], ["baseline", "proto"], False),
+    ],
+)
+def test_few_rows_of_most_labels_name_their_regime(
+    rows: list[int], regimes: list[str], said: bool
+) -> None:
+    labels = tuple(np.repeat([0, 1, 2], rows).tolist())
+    split = Split(("x",) * len(labels), labels)
+    out = io.StringIO()
+    corpus = Corpus("x", split, split, None, ("a", "b", "c"), ())
+    data.print_advice(Console(file=out, width=200), corpus, regimes)
+    assert ("(10 at the median): --regime proto" in out.getvalue()) == said
