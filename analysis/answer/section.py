@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas
 
@@ -216,11 +217,15 @@ def _warnings(best: Search, summaries: Mapping[str, Summary]) -> list[str]:
 
 
 def _configuration(best: Search) -> Code:
-    """The winner's values, a line each, those that differ from trial 0 first and marked."""
+    """The winner's values, a line each, those that differ from trial 0 first and marked.
+
+    Without those that its optimiser does not read.
+    """
     trials = best.trials.set_index("number")
     own = trials.loc[best.summary.winner]
     first = trials.loc[0] if 0 in trials.index else own
-    names = [name for name in map(str, trials) if name.startswith(CONFIG_PREFIX)]
+    values = {str(column): value for column, value in own.to_dict().items()}
+    names = [name for name in values if name.startswith(CONFIG_PREFIX) and _is_read(name, values)]
     changed, same = [], []
     for name in names:
         value, default = short_value(own[name]), short_value(first[name])
@@ -231,6 +236,14 @@ def _configuration(best: Search) -> Code:
             changed.append(f"{line}  # {default}")
     title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded; # where trial 0 differs"
     return Code(title, (*changed, *same))
+
+
+def _is_read(column: str, trial: Mapping[Any, Any]) -> bool:
+    """Whether the trial's optimiser reads this hyperparameter: AdamW and SGD have some each."""
+    optimizer, name = trial.get(f"{CONFIG_PREFIX}optimizer"), column.removeprefix(CONFIG_PREFIX)
+    if name.startswith("sgd_") or name in ("momentum", "nesterov"):
+        return bool(optimizer != "adamw")
+    return bool(optimizer != "sgd" or f"{CONFIG_PREFIX}sgd_{name}" not in trial)
 
 
 def _commands(

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from analysis.answer import section
 from analysis.evidence import Evidence
 from analysis.page.blocks import Answer, Paragraph
@@ -34,6 +36,31 @@ def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     assert any(line.startswith("learning_rate: ") for line in configuration.lines)
     assert "search.export" in commands.lines[0] and "search.train" in commands.lines[1]
     assert {"Data", "Model", "Search", "Date", "Versions"} == {name for name, _ in found.provenance}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "shown"),
+    [
+        ("adamw", ["optimizer", "learning_rate", "batch_size"]),
+        ("sgd", ["optimizer", "sgd_learning_rate", "momentum", "batch_size"]),
+    ],
+)
+def test_the_configuration_has_what_its_optimizer_reads(
+    optimizer: str, shown: list[str], tmp_path: Path
+) -> None:
+    values = {
+        "optimizer": optimizer,
+        "learning_rate": 1e-4,
+        "sgd_learning_rate": 0.1,
+        "momentum": 0.9,
+    }
+    own = {f"config.{name}": value for name, value in values.items()}
+    trials = [row | own for row in TRIALS]
+    write_search(tmp_path / "one", trials, outcome=summary("baseline"))
+    configuration, _ = answer(tmp_path).codes
+    assert {line.partition(":")[0] for line in configuration.lines} >= set(shown)
+    hidden = {"learning_rate", "sgd_learning_rate", "momentum"} - set(shown)
+    assert not hidden & {line.partition(":")[0] for line in configuration.lines}
 
 
 def test_the_winner_is_the_one_that_was_chosen_not_the_best_reported(tmp_path: Path) -> None:
