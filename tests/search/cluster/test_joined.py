@@ -221,7 +221,8 @@ def test_the_winner_is_trained_on_the_cluster_by_the_printed_command(
             done = subprocess.run(argv, capture_output=True, text=True, cwd=short, env=env)
             assert done.returncode == 0, done.stderr
     record = json.loads((short / "model" / "scores.json").read_text())
-    assert len(record["curves"]) == 5 and (short / "model" / "model.safetensors").exists()
+    seeds = int(train[train.index("--seeds") + 1])  # one, where a floor won
+    assert len(record["curves"]) == seeds and any((short / "model").glob("*.safetensors"))
     argv = [*argv, "--out", "other"]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=short, env=env)
     assert done.returncode == 2 and nodes.address in done.stderr, done
