@@ -89,8 +89,9 @@ class SearchSpec:
     epoch_size: Count | None = flag(
         None, on_resume="fixed", metavar="N", unset="all training sentences"
     )
-    """Training sentences in an epoch; the next epoch goes on with those that follow. With much
-    data, trials are then judged, and pruned, before they have seen all of it."""
+    """Training sentences in an epoch, fewer than there are; the next epoch goes on with those that
+    follow. --epochs and --grace count these epochs. With much data, trials are then judged, and
+    pruned, before they have seen all of it."""
     seed: int = flag(0, on_resume="fixed", metavar="N")
     """Random seed of the sampler and of every trial."""
     name: str | None = flag(None, on_resume="fixed", unset="derived from regime and data")

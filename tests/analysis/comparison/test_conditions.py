@@ -35,6 +35,14 @@ def test_notes_state_what_differs() -> None:
     assert "Zheng" in stated and "0.009" in stated and "SupCon" not in stated
 
 
+def test_searches_with_other_epochs_are_told_apart() -> None:
+    whole, part = read_summary(), read_summary("llrd", epoch_size=2000)
+    stated = "\n".join(notes([whole, part]))
+    assert "differ in the size of an epoch" in stated and "llrd: 2000" in stated
+    assert (whole.budget, part.budget) == ("3 epochs", "3 epochs of 2,000 sentences")
+    assert "size of an epoch" not in "\n".join(notes([whole, read_summary("llrd")]))
+
+
 def test_runs_that_also_chose_the_winner_are_called_so() -> None:
     """Summaries of earlier versions lack the field, and their runs did."""
     old = {name: value for name, value in summary().items() if name != "confirmed_runs_chose"}

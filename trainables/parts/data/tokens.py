@@ -169,7 +169,7 @@ class Data:
     def judged(self) -> Tokens:
         """The training sentences that fit the classifier by which an epoch is judged.
 
-        All, or always the same ones, as many as an epoch has: judging costs less than training.
+        All, or always the same ones, as many as an epoch has: more data make no epoch longer.
         """
         if self.epoch_size is None:
             return self.train
