@@ -83,9 +83,9 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Inputs:
-    """The toy corpus and the tiny BERT as files, and a folder for results that tests share."""
+    """The toy corpus and the tiny BERT as files, and a folder for the results of a file's tests."""
     return write_inputs(tmp_path_factory.mktemp("inputs"), model_folder)
 
 
