@@ -8,16 +8,16 @@ compared sentence by sentence.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from analysis.intervals import Interval
 from analysis.metric import Metric
-from analysis.read.correct import Correct
+from analysis.read.correct import Bits, Correct
 from analysis.read.folder import read_outcomes
 from analysis.read.summary import Summary
-from analysis.spread import PRIORS, Bits, Runs, Spread, sampling_variance, sentence_variance
+from analysis.spread import PRIORS, Runs, Spread, sampling_variance, sentence_variance
 
 Split = Literal["validation", "test"]
 SPLITS: tuple[Split, ...] = ("validation", "test")
@@ -59,6 +59,10 @@ class Difference:
         """Whether the interval on these sentences excludes 0."""
         return abs(self.value) > self.half_width
 
+    def __neg__(self) -> "Difference":
+        """The other mean minus this one."""
+        return replace(self, value=-self.value)
+
     def __str__(self) -> str:
         """In percentage points: `+4.0 ± 1.5`."""
         return f"{100 * self.value:+.1f} ± {100 * self.half_width:.1f}"
@@ -70,7 +74,7 @@ class Evidence:
     def __init__(
         self, summaries: Iterable[Summary], correct: Mapping[str, Correct] | None = None
     ) -> None:
-        """`correct`: which sentences the report runs got right, by the name of the search."""
+        """`correct`: which sentences the runs got right, by the name of the search."""
         self._correct = correct or {}
         pools: dict[_Pool, dict[object, Runs]] = {}
         for summary in summaries:
@@ -111,7 +115,7 @@ class Evidence:
             return Interval(math.nan, None, 0)
         spread, runs = self.spread(summary, split), _runs(summary, split, values)
         seeds = spread.of_mean(runs)
-        bits = self._bits(summary, split, len(values))
+        bits = self._reported_bits(summary, split)
         sampled = runs.unit if bits is None else sentence_variance(bits)
         return Interval(
             mean=runs.mean,
@@ -167,41 +171,71 @@ class Evidence:
         spread = self.spread(first, split)
         if spread is not self.spread(second, split):  # other data, model or budget
             spread = Spread.of([one, other], PRIORS[split])
-        bits = [self._bits(search, split, len(own)) for search, own in zip(pair, values)]
+        bits = [self._reported_bits(search, split) for search in pair]
         paired = _same_sentences(first, second, split)
         return _difference(spread, one, other, bits if paired else [None, None], pairs)
 
-    def against(
-        self,
-        summary: Summary,
-        split: Split,
-        ours: Sequence[float],
-        theirs: Sequence[float],
-        bits: Sequence[Bits | None] = (None, None),
-        *,
-        fixed: bool = False,
-    ) -> Difference:
-        """The mean of some runs on a search's data and model minus that of others.
+    def to_trial_0(self, summary: Summary) -> Difference | None:
+        """The winner's mean score on validation minus that of trial 0, which is a single run.
 
-        `bits`: which sentences either side's runs got right, as for `difference`. `fixed`: the
-        others are a classifier that every seed makes alike, such as a floor.
+        None where the winner has no report runs or trial 0 no score, and where trial 0 has won.
         """
-        if summary.metric != "accuracy":
-            bits = (None, None)
-        size = _effective_size(summary, split)
-        sides = (
-            Runs(tuple(ours), size, summary.same_on_every_seed),
-            Runs(tuple(theirs), size, fixed or summary.same_on_every_seed),
-        )
-        return _difference(self.spread(summary, split), *sides, bits, 1)
-
-    def _bits(self, summary: Summary, split: Split, runs: int) -> Bits | None:
-        """Which sentences a search's report runs got right; None where that is not recorded for
-        all, or does not tell about the metric."""
-        if summary.metric != "accuracy":
+        score = summary.trial_0_score
+        if score is None or summary.winner == 0 or not summary.confirmed_scores:
             return None
-        bits = self._correct.get(summary.name, {}).get(split)
-        return bits if bits is not None and len(bits) == runs > 1 else None
+        ours = _runs(summary, "validation", summary.confirmed_scores)
+        theirs = _runs(summary, "validation", (score,))
+        bits = [
+            self._reported_bits(summary, "validation"),
+            self._bits(summary, "search", 0, "validation", 1),
+        ]
+        return _difference(self.spread(summary, "validation"), ours, theirs, bits, 1)
+
+    def to_floor(self, summary: Summary, split: Split) -> Difference | None:
+        """The winner's mean score minus that of the best floor, which every seed makes alike.
+
+        None where either has no score on the split.
+        """
+        floor, values = summary.best_floor, reported(summary, split)
+        if floor is None or not values:
+            return None
+        metric = summary.metric
+        score = floor.validation_score(metric) if split != "test" else floor.test_score(metric)
+        if score is None:
+            return None
+        ours = _runs(summary, split, values)
+        theirs = Runs((score,), ours.sentences, deterministic=True)
+        bits = [
+            self._reported_bits(summary, split),
+            self._bits(summary, floor.regime, 0, split, 1),
+        ]
+        return _difference(self.spread(summary, split), ours, theirs, bits, 1)
+
+    def between(self, summary: Summary, trial: int, other: int) -> Difference:
+        """The mean score of one trial's choice runs minus that of another's."""
+        pair = (trial, other)
+        values = [summary.choice_run_scores[str(number)] for number in pair]
+        one, two = (_runs(summary, "validation", own) for own in values)
+        bits = [
+            self._bits(summary, "choice", number, "validation", len(own))
+            for number, own in zip(pair, values)
+        ]
+        return _difference(self.spread(summary, "validation"), one, two, bits, 1)
+
+    def _reported_bits(self, summary: Summary, split: Split) -> Bits | None:
+        """Those of several report runs; one run does not tell seeds and sentences apart."""
+        runs, winner = len(reported(summary, split)), summary.winner_trial
+        return self._bits(summary, "report", winner, split, runs) if runs > 1 else None
+
+    def _bits(
+        self, summary: Summary, kind: str, trial: int | None, split: Split, runs: int
+    ) -> Bits | None:
+        """Which sentences the runs of a trial got right; None where that is not recorded for all,
+        or does not tell about the metric."""
+        if summary.metric != "accuracy" or trial is None or summary.name not in self._correct:
+            return None
+        bits = self._correct[summary.name].of(kind, trial, split)
+        return bits if bits is not None and len(bits) == runs else None
 
 
 def reported(summary: Summary, split: Split) -> tuple[float, ...]:

@@ -41,7 +41,6 @@ WIDTH_TOLERANCE = 1e-7
 """Of a half width, as a fraction: a hundred-thousandth of a point."""
 
 Array = NDArray[np.float64]
-Bits = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def effective_sentences(labels: NDArray[np.int64], metric: Metric) -> float:
     return float(len(counts) ** 2 / (1 / counts).sum())
 
 
-def sentence_variance(ours: Bits, theirs: Bits | None = None) -> float:
+def sentence_variance(ours: NDArray[np.bool_], theirs: NDArray[np.bool_] | None = None) -> float:
     """How much our mean accuracy, or its distance to theirs, varies over draws of N sentences.
 
     `ours` and `theirs` are which sentences their runs got right (runs, N), on the same sentences.

@@ -202,6 +202,8 @@ def _take_floors(
         floors.start()
         if not floors.collect(within, check):
             return False
+        for regime, right in floors.correct.items():
+            records.floor_correct("validation", regime).write(study, records.bits(right))
         records.FLOORS.write(study, floors.found)
     metric = floors.prepared.data.metric
     plan.print_floors(console, records.FLOORS.read(study), floors.failures, metric)
@@ -213,10 +215,10 @@ def _test_floors(study: optuna.Study, floors: Floors, check: Callable[[], None])
     found = records.FLOORS.read(study)
     if not test_scores(study) or all("test" in record for record in found.values()):
         return
-    tested = floors.test(found, check)
-    records.FLOORS.write(
-        study, {regime: {**found[regime], "test": scores} for regime, scores in tested.items()}
-    )
+    for regime, tested in floors.test(found, check).items():
+        records.floor_correct("test", regime).write(study, records.bits(tested.correct))
+        found[regime]["test"] = tested.scores
+    records.FLOORS.write(study, found)
 
 
 def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> None:

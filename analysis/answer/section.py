@@ -9,7 +9,6 @@ import pandas
 
 from analysis.command import program
 from analysis.comparison.floors import verdicts
-from analysis.comparison.numbers import row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first
 from analysis.comparison.settle import MAX_SEEDS, more_seeds
@@ -97,12 +96,7 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
         return []
     score = floor.validation_score(best.metric)
     question, note = "Over the best floor", f"{floor.name}: {100 * score:.1f} %"
-    if not best.confirmed_scores:
-        value = f"{100 * (best.selection_score - score):+.1f} points"
-        return [Fact(question, value, f"{note}; not confirmed")]
-    numbers = row(best, evidence)
-    value, half = 100 * numbers["over_floor"], 100 * numbers["over_floor_half_width"]
-    return [Fact(question, f"{value:+.1f} ± {half:.1f} points", f"{note} on validation")]
+    return [_over(best, score, evidence.to_floor(best, "validation"), question, note)]
 
 
 def _over_runner_up(
@@ -123,15 +117,20 @@ def _over_runner_up(
 
 def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
     """What searching brought: over the defaults of the winner's regime."""
-    trial_0 = best.trial_0_score
-    if trial_0 is None or best.winner == 0:
+    score = best.trial_0_score
+    if score is None or best.winner == 0:
         return []
-    question, note = "Over trial 0", f"the defaults: {100 * trial_0:.1f} %, one run"
-    if not best.confirmed_scores:
-        value = f"{100 * (best.selection_score - trial_0):+.1f} points"
-        return [Fact(question, value, f"{note}; not confirmed")]
-    found = evidence.against(best, "validation", best.confirmed_scores, [trial_0])
-    return [Fact(question, f"{found} points", f"{note}, on validation")]
+    note = f"the defaults: {100 * score:.1f} %, one run"
+    return [_over(best, score, evidence.to_trial_0(best), "Over trial 0", note)]
+
+
+def _over(best: Summary, score: float, found: Difference | None, question: str, note: str) -> Fact:
+    """How far the winner is above a single run's score on validation."""
+    if found is None:
+        value = f"{100 * (best.selection_score - score):+.1f} points"
+        return Fact(question, value, f"{note}; not confirmed")
+    wider = f"± {100 * found.new_sentences:.1f} on new sentences"
+    return Fact(question, f"{found} points", f"{note}, on validation; {wider}")
 
 
 def _difference(

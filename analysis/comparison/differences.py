@@ -39,19 +39,8 @@ def differences(
 
 def _floor(winner: Summary, split: Split, evidence: Evidence) -> list[tuple[object, ...]]:
     """The best floor, which is the same on every seed."""
-    floor = winner.best_floor
-    if floor is None:
+    floor, found = winner.best_floor, evidence.to_floor(winner, split)
+    if floor is None or found is None:
         return []
-    score = floor.test_score(winner.metric) if split == "test" else winner.floor_score
-    if score is None:
-        return []
-    found = evidence.against(winner, split, reported(winner, split), [score], fixed=True)
-    return [
-        (
-            f"{floor.regime} (floor)",
-            -found.value,
-            found.half_width,
-            found.new_sentences,
-            found.exceeds,
-        )
-    ]
+    lead = (-found.value, found.half_width, found.new_sentences, found.exceeds)
+    return [(f"{floor.regime} (floor)", *lead)]

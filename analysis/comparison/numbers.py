@@ -45,7 +45,7 @@ def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
         "best_validation_score": _float(summary.best_score),
         **_mean_columns("confirmed_score", confirmed),
         **_mean_columns("test_score", evidence.mean(summary, "test")),
-        **_over_floor(summary, confirmed),
+        **_over_floor(summary, evidence),
         "difference": to_paper.value if to_paper else math.nan,
         "difference_noise": to_paper.half_width if to_paper else math.nan,
         "difference_noise_new_sentences": to_paper.new_sentences if to_paper else math.nan,
@@ -76,15 +76,14 @@ def _mean_columns(name: str, mean: Interval) -> dict[str, float]:
     }
 
 
-def _over_floor(summary: Summary, confirmed: Interval) -> dict[str, Any]:
+def _over_floor(summary: Summary, evidence: Evidence) -> dict[str, Any]:
     """The winner's mean score on validation minus the best floor's, which is a single run."""
-    floor, score = summary.best_floor, summary.floor_score
-    known = score is not None and confirmed.n > 0
+    floor, found = summary.best_floor, evidence.to_floor(summary, "validation")
     return {
         "floor": floor.regime if floor else None,
-        "floor_validation_score": _float(score),
-        "over_floor": confirmed.mean - score if score is not None and known else math.nan,
-        "over_floor_half_width": _float(confirmed.half_width if known else None),
+        "floor_validation_score": _float(summary.floor_score),
+        "over_floor": _float(found.value if found else None),
+        "over_floor_half_width": _float(found.half_width if found else None),
     }
 
 

@@ -47,7 +47,7 @@ def without_leaks(search: Search) -> list[WithoutLeaks]:
     """For each split with such rows and recorded answers, unless all its rows are such."""
     found = []
     for split in ("validation", "test"):
-        bits, rows = search.correct.get(split), leaked_rows(search.problems, split)
+        bits, rows = search.correct.reported(split), leaked_rows(search.problems, split)
         if bits is None or not rows or rows[-1] >= bits.shape[1] or len(rows) == bits.shape[1]:
             continue
         kept = np.delete(bits, rows, axis=1)

@@ -50,11 +50,9 @@ def goals(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
         difference = evidence.difference(ours, plain, "validation")
         rows.append(_goal(f"{ours.regime} - {BASELINE}", difference, GOALS[BASELINE]))
     if ours is not None and (floor := ours.best_floor) is not None:
-        by = ours.metric
-        difference = evidence.against(
-            ours, "validation", ours.confirmed_scores, [floor.validation_score(by)], fixed=True
-        )
-        rows.append(_goal(f"{ours.regime} - {floor.regime} (floor)", difference, GOALS["floor"]))
+        over = evidence.to_floor(ours, "validation")
+        assert over is not None  # published searches have report runs
+        rows.append(_goal(f"{ours.regime} - {floor.regime} (floor)", over, GOALS["floor"]))
     columns = ["difference", "points", "on new sentences", "goal", "reached"]
     return pandas.DataFrame(rows, columns=columns, dtype=object)
 

@@ -1,6 +1,7 @@
-"""correct.csv: which sentences each choice and report run got right, as bits, without the texts."""
+"""correct.csv: which sentences each run got right, as bits, without the texts."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,35 @@ from numpy.typing import NDArray
 from analysis.read.files import check_whole_numbers, read_csv
 
 COLUMNS = ("kind", "trial", "seed", "split", "sentences", "correct")
-RunBits = Mapping[tuple[str, int, int, str], NDArray[np.bool_]]
-"""By kind (`choice` or `report`), trial, seed and split: which sentences that run got right
-(N,)."""
-Correct = Mapping[str, NDArray[np.bool_]]
-"""By split: which sentences the winner's report runs got right (runs, N), in the split's order."""
+Bits = NDArray[np.bool_]
 
 
-def packed(correct: NDArray[np.bool_]) -> str:
+@dataclass(frozen=True)
+class Correct:
+    """Which sentences a search's runs got right."""
+
+    runs: Mapping[tuple[str, int, int, str], Bits] = field(default_factory=dict)
+    """By kind, trial, seed and split: bits (N,) in the split's order. The kind is `search` (trial 0
+    only), `choice`, `report`, or a floor's regime, whose trial is 0."""
+    winner: int | None = None
+    """The trial that the report runs are of."""
+
+    def of(self, kind: str, trial: int, split: str) -> Bits | None:
+        """All such runs (runs, N), in the order of their seeds; None where there are none."""
+        keys = sorted(key for key in self.runs if (key[0], key[1], key[3]) == (kind, trial, split))
+        return np.stack([self.runs[key] for key in keys]) if keys else None
+
+    def reported(self, split: str) -> Bits | None:
+        """The winner's report runs (runs, N); None where there are none."""
+        return None if self.winner is None else self.of("report", self.winner, split)
+
+
+def packed(correct: Bits) -> str:
     """Bits (N,) as hexadecimal digits, the first sentence first."""
     return np.packbits(correct).tobytes().hex()
 
 
-def unpacked(digits: str, sentences: int) -> NDArray[np.bool_]:
+def unpacked(digits: str, sentences: int) -> Bits:
     """The bits (N,) of `packed`. Raises ValueError for digits that are not those of N bits."""
     try:
         content = np.frombuffer(bytes.fromhex(digits), dtype=np.uint8)
@@ -32,8 +49,8 @@ def unpacked(digits: str, sentences: int) -> NDArray[np.bool_]:
     return np.unpackbits(content, count=sentences).astype(bool)
 
 
-def read_run_bits(path: Path) -> RunBits:
-    """Every choice and report run; empty if the file does not exist.
+def read_correct(path: Path, winner: int | None) -> Correct:
+    """The file's runs; none if it does not exist.
 
     Raises ValueError for a damaged file.
     """
@@ -44,7 +61,7 @@ def read_run_bits(path: Path) -> RunBits:
     if (rows.groupby("split")["sentences"].nunique() > 1).any():
         raise ValueError(f"'{path}' is damaged: runs on one split differ in their sentences")
     try:
-        return {
+        runs = {
             (str(kind), int(trial), int(seed), str(split)): unpacked(str(digits), int(sentences))
             for kind, trial, seed, split, digits, sentences in zip(
                 *(rows[name] for name in ("kind", "trial", "seed", "split", "correct", "sentences"))
@@ -52,18 +69,4 @@ def read_run_bits(path: Path) -> RunBits:
         }
     except ValueError as error:
         raise ValueError(f"'{path}' is damaged: column 'correct': {error}") from None
-
-
-def read_correct(path: Path, winner: int | None) -> Correct:
-    """The report runs of the trial `winner`, as `reported` has them."""
-    return reported(read_run_bits(path), winner)
-
-
-def reported(runs: RunBits, winner: int | None) -> Correct:
-    """The report runs of the trial `winner`, in the order of their seeds."""
-    found: dict[str, list[NDArray[np.bool_]]] = {}
-    for run in sorted(runs):
-        kind, trial, _, split = run
-        if kind == "report" and trial == winner:
-            found.setdefault(split, []).append(runs[run])
-    return {split: np.stack(bits) for split, bits in found.items()}
+    return Correct(runs, winner)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from analysis.metric import WORDS, Metric, best_validation, validation
-from analysis.read.correct import Correct, RunBits, read_correct, read_run_bits, reported
+from analysis.read.correct import Correct, read_correct
 from analysis.read.earlier import translate_epochs, translate_trials
 from analysis.read.files import check_whole_numbers, checked, read_csv, read_json
 from analysis.read.predictions import read_predictions
@@ -73,9 +73,7 @@ class Search:
     predictions: pandas.DataFrame
     """The winner's predictions on validation; empty without report runs."""
     correct: Correct
-    """Which sentences the report runs got right; empty where that is not recorded."""
-    run_bits: RunBits
-    """The same of every choice and report run."""
+    """Which sentences the runs got right, as far as that is recorded."""
     problems: pandas.DataFrame | None
     """Problems of the data; None where they were not looked for."""
     folder: Path
@@ -129,7 +127,6 @@ def read_search(folder: Path, metric: Metric | None = None) -> Search:
     summary = replace(summary, metric=by)
     if by == "accuracy" and not summary.choice_runs:
         summary = replace(summary, choice_runs=_choice_runs(epochs))
-    run_bits = read_run_bits(folder / CORRECT)
     return Search(
         spec=spec,
         trials=trials,
@@ -141,8 +138,7 @@ def read_search(folder: Path, metric: Metric | None = None) -> Search:
             folder / IMPORTANCES, ("importance", "trials"), ("name",), required=False
         ),
         predictions=read_predictions(folder / PREDICTIONS),
-        correct=reported(run_bits, summary.winner_trial),
-        run_bits=run_bits,
+        correct=read_correct(folder / CORRECT, summary.winner_trial),
         problems=read_problems(folder / PROBLEMS),
         folder=folder,
     )

@@ -59,7 +59,7 @@ def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
 
 def _rivals(search: Search, evidence: Evidence) -> list[Drawing]:
     """The winner's rivals within the search; empty if none was run on other seeds."""
-    rows = rivals(search, evidence)
+    rows = rivals(search.summary, evidence)
     if rows.empty:
         return []
     winner, metric = f"trial {search.summary.winner_trial}", search.summary.metric

@@ -116,15 +116,25 @@ def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]
     return rows
 
 
-def correct_rows(study: optuna.Study) -> list[dict[str, Any]]:
-    """A row per choice or report run and split, if it is recorded which sentences were right."""
+def correct_rows(study: optuna.Study, spec: SearchSpec) -> list[dict[str, Any]]:
+    """A row per run and split, as far as it is recorded which sentences were right: trial 0, the
+    choice and report runs, and the floors."""
+    runs = [
+        (kind, trial, seed)
+        for key, kind in ((records.CHOICE_RUNS, "choice"), (records.REPORT_RUNS, "report"))
+        for trial, seeds in key.read(study).items()
+        for seed in sorted(seeds)
+    ]
     return [
         {"kind": kind, "trial": trial, "seed": seed, "split": split} | bits
-        for key, kind in ((records.CHOICE_RUNS, "choice"), (records.REPORT_RUNS, "report"))
-        for trial, runs in key.read(study).items()
-        for seed in sorted(runs)
+        for kind, trial, seed in [("search", 0, spec.seed), *runs]
         for split in ("validation", "test")
         if (bits := records.correct(split, trial, seed).read(study))
+    ] + [
+        {"kind": regime, "trial": 0, "seed": spec.seed, "split": split} | bits
+        for regime in records.FLOORS.read(study)
+        for split in ("validation", "test")
+        if (bits := records.floor_correct(split, regime).read(study))
     ]
 
 
@@ -233,7 +243,7 @@ def write_results(
     write(folder / "space.json", json.dumps(importance.ranges(study), indent=2) + "\n")
     if predictions := prediction_rows(study, corpus):
         write_csv(folder / "predictions.csv", predictions, list(predictions[0]))
-    if correct := correct_rows(study):
+    if correct := correct_rows(study, spec):
         write_csv(folder / "correct.csv", correct, list(correct[0]))
     problems = problem_rows(corpus, records.FLOORS.read(study))
     write_csv(folder / "data_problems.csv", problems, list(PROBLEM_COLUMNS))

@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from analysis.read.correct import packed
 from search.reports import BESIDE_EPOCH
 from trainables.parts.training.epoch import Epoch
 
@@ -197,10 +200,19 @@ def predictions(trial: int, seed: int) -> HiddenKey[dict[str, list[Any]]]:
 
 
 def correct(split: str, trial: int, seed: int) -> HiddenKey[Record]:
-    """Which sentences of `validation` or `test` a choice or report run got right: `sentences`,
-    their number, and `correct`, the bits as `analysis.read.correct` packs them. Journals of early
-    versions have none."""
+    """Which sentences of `validation` or `test` a choice or report run got right, as `bits`; of
+    validation also trial 0. Journals of early versions have none, or none of trial 0."""
     return HiddenKey(f"correct:{split}:{trial}:{seed}")
+
+
+def floor_correct(split: str, regime: str) -> HiddenKey[Record]:
+    """The same of a floor."""
+    return HiddenKey(f"correct:{split}:{regime}")
+
+
+def bits(right: NDArray[np.bool_]) -> Record:
+    """Which sentences are right (N,): `sentences`, their number, and `correct`, the packed bits."""
+    return {"sentences": len(right), "correct": packed(right)}
 
 
 def epochs(trial: FrozenTrial) -> list[Record]:

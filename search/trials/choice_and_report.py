@@ -10,7 +10,6 @@ import optuna
 
 from analysis.metric import run_score
 from analysis.metric import test as test_score
-from analysis.read.correct import packed
 from analysis.spread import PRIORS, Runs, Spread, effective_sentences
 from search.inputs import Prepared
 from search.race import Margin, Scores, affordable_runs, race
@@ -215,9 +214,8 @@ class ChoiceAndReport:
     def record(self, run: Run, epochs: list[Record], answers: Answers) -> None:
         """Record a run that is done. Raises `Untested` where it could not be tested."""
         study, trial, seed = self.study, run.trial, run.seed
-        right = np.asarray(answers.predicted) == self.prepared.corpus.validation.labels
         if not run.reports:
-            self._record_correct("validation", run, right)
+            self._record_correct("validation", run, answers.correct)
             records.CHOICE_RUNS.add(study, trial, seed, epochs)
             return
         if seed not in records.REPORT_RUNS.of(study, trial):
@@ -227,7 +225,7 @@ class ChoiceAndReport:
                 "confidence": answers.confidence,
             }
             records.predictions(trial, seed).write(study, said)
-            self._record_correct("validation", run, right)
+            self._record_correct("validation", run, answers.correct)
             records.REPORT_RUNS.add(study, trial, seed, epochs)
         if answers.tested is not None:
             self._record_correct("test", run, answers.tested.correct)
@@ -243,5 +241,4 @@ class ChoiceAndReport:
         failures.add(self.study, run.trial, run.seed, reason)
 
     def _record_correct(self, split: str, run: Run, right: np.ndarray) -> None:
-        record = {"sentences": len(right), "correct": packed(right)}
-        records.correct(split, run.trial, run.seed).write(self.study, record)
+        records.correct(split, run.trial, run.seed).write(self.study, records.bits(right))

@@ -7,12 +7,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import ray
 
 import trainables
 from search.cluster.resources import Resources
 from search.inputs import Prepared
-from search.study.records import Record, Scores
+from search.study.records import Record
 from search.trials import full_runs, worker
 from search.trials.full_runs import POLL_SECONDS, Run
 from search.trials.worker import Job, Tested
@@ -35,6 +36,8 @@ class Floors:
         self.job, self.resources, self.prepared, self.seed = job, resources, prepared, seed
         self.found: dict[str, Record] = {}
         """What is recorded of each floor, by its regime."""
+        self.correct: dict[str, np.ndarray] = {}
+        """Which validation sentences each got right (N,)."""
         self.failures: dict[str, str] = {}
         """Why a floor is missing."""
         self.encode_seconds: float | None = None
@@ -45,7 +48,7 @@ class Floors:
         self._encoded: Future[ray.ObjectRef] | None = None
         self._pending: dict[Future[Any], str] = {}
         self._models: dict[str, ray.ObjectRef] = {}
-        self._tested: dict[str, Scores] = {}
+        self._tested: dict[str, Tested] = {}
 
     def encode(self) -> None:
         """Begin to encode train and validation, if that has not begun."""
@@ -92,14 +95,14 @@ class Floors:
                 remote = worker.task(
                     worker.floor, self.resources.cpus, self.resources.gpus, outputs=2
                 )
-                record, self._models[regime] = remote.remote(self._job(regime), self.seed)
-                run = record.future()
+                recorded, self._models[regime] = remote.remote(self._job(regime), self.seed)
+                run = recorded.future()
             self._pending[run] = regime
 
-    def _run_here(self, regime: str) -> Record:
-        record, model = worker.floor(self._job(regime), self.seed)
+    def _run_here(self, regime: str) -> tuple[Record, np.ndarray]:
+        recorded, model = worker.floor(self._job(regime), self.seed)
         self._models[regime] = ray.put(model)
-        return record
+        return recorded
 
     def _job(self, regime: str) -> Job:
         """The job of a floor. One that reads encoded sentences waits for them."""
@@ -119,7 +122,7 @@ class Floors:
             for run in ended:
                 regime = self._pending.pop(run)
                 try:
-                    self.found[regime] = run.result()
+                    self.found[regime], self.correct[regime] = run.result()
                 except Exception as error:  # whatever a regime raises; the search goes on
                     self.failures[regime] = worker.failure_reason(error)
             if not ended and time.monotonic() >= deadline:
@@ -134,8 +137,8 @@ class Floors:
 
     def test(
         self, found: Mapping[str, Record], check: Callable[[], None] = lambda: None
-    ) -> dict[str, Scores]:
-        """The scores of the floors `found` on the test split.
+    ) -> dict[str, Tested]:
+        """The floors `found` on the test split.
 
         A floor of an earlier process runs again, with the same result. Calls `check` several times
         a second. Raises OSError where one cannot be tested.
@@ -152,7 +155,7 @@ class Floors:
         else:
             runs = [self._run(regime, found[regime]["config"]) for regime in new]
             tested = full_runs.test(runs, self.resources, self.prepared, check)
-        self._tested |= {regime: one.scores for regime, one in zip(new, tested)}
+        self._tested |= dict(zip(new, tested))
         return {regime: self._tested[regime] for regime in found}
 
     def _test_here(self, regime: str, config: dict[str, Any]) -> Tested:

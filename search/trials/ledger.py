@@ -17,6 +17,7 @@ from search.study.proposals import ask, first_trial_of_each
 from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
 from search.trials.faults import Fault, Losses
+from search.trials.worker import Answers
 
 MAX_EQUAL_FAILURES = 3
 """If that many trials fail first, all for one reason, the search stops: the reason is not
@@ -106,7 +107,7 @@ class Ledger:
             self._lost_workers[ray_id] = report[WORKER_LOST]
             return True
         if FINISHED in report:
-            self._finish(ray_id, trial)
+            self._finish(ray_id, trial, report[FINISHED])
             return False
         if problem := not_a_number(report):
             self.fail(ray_id, problem)
@@ -163,10 +164,14 @@ class Ledger:
         records.record_epoch(trial, report)
         return prunes(trial, number, self.spec.epochs)
 
-    def _finish(self, ray_id: str, trial: optuna.Trial) -> None:
+    def _finish(self, ray_id: str, trial: optuna.Trial, answers: Answers | None) -> None:
         epochs = self._epochs(trial)
         if epochs:
-            self._close(ray_id, TrialState.COMPLETE, run_score(epochs, self.spec.metric))
+            with transaction(self.study):
+                if answers is not None:
+                    right = records.correct("validation", trial.number, self.spec.seed)
+                    right.write(self.study, records.bits(answers.correct))
+                self._close(ray_id, TrialState.COMPLETE, run_score(epochs, self.spec.metric))
         else:
             self.fail(ray_id, "it ended without an epoch")
 

@@ -62,6 +62,8 @@ class StudySearcher:
             if not ledger.all_trials_started and (trial := ledger.ask(trial_id)) is not None:
                 config = CONFIG.read(trial)
                 params = {"trial": trial.number, "config": config, "seed": ledger.spec.seed}
+                if trial.number == 0:
+                    params["answers"] = None  # The winner is compared with it.
             elif self.runs is not None and not ledger.in_flight and self._runs_are_due():
                 params = self.runs.ask(trial_id)
         except OSError as error:

@@ -57,12 +57,14 @@ class Tested:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a choice or report run reports after its epochs."""
+    """What trial 0, and a choice or report run, report after their epochs."""
 
     predicted: list[int]
     """The predicted label's index for each validation sentence."""
     confidence: list[float]
     """The probability of that label."""
+    correct: np.ndarray
+    """Which validation sentences are right (N,)."""
     tested: Tested | None = None
     """Of report runs, where there is a test split."""
     untested: str | None = None
@@ -153,9 +155,9 @@ def free_memory() -> None:
 def trial(params: dict[str, Any]) -> None:
     """A trial of the search, or a choice or report run, as Ray Tune calls it.
 
-    `params`: the `config`, the `seed`, and the `job` in the object store. Choice and report runs
-    also have `answers`: what `test` needs after the model, in the object store, or None where the
-    test split is not theirs.
+    `params`: the `config`, the `seed`, and the `job` in the object store. Those that report
+    `Answers` also have `answers`: what `test` needs after the model, in the object store, or None
+    where the test split is not theirs.
 
     An error is reported with its reason, and the worker stays warm. An error after which CUDA
     cannot be used in this process is raised, so that Tune replaces the worker.
@@ -175,15 +177,15 @@ def trial(params: dict[str, Any]) -> None:
 
 
 def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | None:
-    """Train and report each epoch; returns the rest of what a choice or report run reports."""
+    """Train and report each epoch; returns what is reported after them, if that is asked for."""
     config = params["config"]
     run = begin(job, config, params["seed"])
     model = _run(run, Meter(job.device, started), tune.report)
     if "answers" not in params:
         return None
-    predicted, confidence = _predictions(model, ray.get(job.data).validation)
+    answers = _answers(model, ray.get(job.data).validation)
     if params["answers"] is None:
-        return Answers(predicted, confidence)
+        return answers
     parcel = _packed(model)
     del run, model
     free_memory()
@@ -192,16 +194,14 @@ def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | Non
     except Exception as error:
         if cuda_is_lost(error):
             raise
-        return Answers(predicted, confidence, untested=failure_reason(error))
-    return Answers(predicted, confidence, tested)
+        return replace(answers, untested=failure_reason(error))
+    return replace(answers, tested=tested)
 
 
-def _predictions(
-    model: Classifier | NgramClassifier, split: Tokens
-) -> tuple[list[int], list[float]]:
-    """The predicted labels' indices, and their probabilities."""
+def _answers(model: Classifier | NgramClassifier, split: Tokens) -> Answers:
     confidence, predicted = model.logits(split).softmax(dim=1).max(dim=1)
-    return predicted.tolist(), [round(probability, 4) for probability in confidence.tolist()]
+    rounded = [round(probability, 4) for probability in confidence.tolist()]
+    return Answers(predicted.tolist(), rounded, predicted.cpu().numpy() == split.labels)
 
 
 @functools.cache
@@ -231,8 +231,9 @@ def train(job: Job, config: dict[str, Any], seed: int) -> tuple[list[dict[str, A
     return epochs, _packed(model)
 
 
-def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
-    """A regime's run as a floor: what is recorded of it, and its model.
+def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parcel]:
+    """A regime's run as a floor: what is recorded of it with which validation sentences are right
+    (N,), and its model.
 
     Its hyperparameters are the defaults, or those that it prefers by cross-validation on train.
     """
@@ -255,7 +256,7 @@ def floor(job: Job, seed: int) -> tuple[dict[str, Any], Parcel]:
     }
     if hasattr(regime, "doubts"):
         record["doubts"] = regime.doubts(data, encoder, seed=seed)
-    return record, _packed(model)
+    return (record, _answers(model, data.validation).correct), _packed(model)
 
 
 def _run(

@@ -10,12 +10,23 @@ import pandas
 import pytest
 
 from analysis import report
+from analysis.read.correct import Bits, Correct
 from analysis.read.summary import Summary
 
 EPOCH_FIELDS = (
     "trial seed kind epoch stage train_loss train_accuracy validation_loss validation_accuracy"
     " validation_macro_f1 best_validation_accuracy learning_rate steps seconds"
 )
+
+
+def reported_bits(**bits: Bits) -> Correct:
+    """Which sentences the two report runs of `summary` got right (2, N), by split."""
+    runs = {
+        ("report", 2, seed, split): row
+        for split, rows in bits.items()
+        for seed, row in enumerate(rows, 1000)
+    }
+    return Correct(runs, 2)
 
 
 def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from analysis.evidence import Difference, Evidence
-from analysis.read.correct import COLUMNS, packed
+from analysis.read.correct import COLUMNS, Correct, packed
 from analysis.read.summary import Summary
 from analysis.spread import PRIORS, Runs, Spread, sampling_variance
-from tests.analysis.searches import read_summary, summary, write_csv, write_search
+from tests.analysis.searches import (
+    read_summary,
+    reported_bits,
+    summary,
+    write_csv,
+    write_search,
+)
 
 CHOICE = {"0": [0.86, 0.865], "2": [0.89, 0.90, 0.895]}
 
@@ -136,8 +142,8 @@ def test_on_new_sentences_searches_are_paired_sentence_by_sentence() -> None:
         read_summary(regime, name=regime, confirmed_accuracy=accuracies)
         for regime in ("baseline", "llrd")
     )
-    same = {regime: {"validation": ours} for regime in ("baseline", "llrd")}
-    other = {**same, "llrd": {"validation": generator.permutation(ours, axis=1)}}
+    same = {regime: reported_bits(validation=ours) for regime in ("baseline", "llrd")}
+    other = {**same, "llrd": reported_bits(validation=generator.permutation(ours, axis=1))}
     unknown, paired, apart = (
         Evidence([one, two], bits).difference(one, two, "validation") for bits in ({}, same, other)
     )
@@ -146,10 +152,52 @@ def test_on_new_sentences_searches_are_paired_sentence_by_sentence() -> None:
     assert unknown.new_sentences > 1.5 * unknown.half_width
 
 
+def test_trial_0_and_the_floor_are_compared_sentence_by_sentence() -> None:
+    """Against paired bootstrap draws of sentences, and against what is known without the bits."""
+    generator = np.random.default_rng(0)
+    hard = generator.random(2033) < 0.9
+    ours = hard ^ (generator.random((2, 2033)) < 0.01)
+    theirs = hard & (generator.random(2033) < 0.97)
+    score = float(theirs.mean())
+    floor = {"regime": "tfidf", "chosen": "", "seconds": 1.0, "validation_loss": None}
+    summary = read_summary(
+        confirmed_accuracy=ours.mean(axis=1).tolist(),
+        paper_config_validation_accuracy=score,
+        floors=[{**floor, "validation_accuracy": score}],
+    )
+    runs = reported_bits(validation=ours).runs
+    single = {("search", 0, 0, "validation"): theirs, ("tfidf", 0, 0, "validation"): theirs}
+    known = Evidence([summary], {summary.name: Correct({**runs, **single}, 2)})
+    without = Evidence([summary], {summary.name: Correct(runs, 2)})
+    draws = generator.integers(2033, size=(4000, 2033))
+    sampled = (ours.mean(axis=0) - theirs)[draws].mean(axis=1).var()
+    sampled -= (ours[0] != ours[1]).mean() / 4 / 2033  # what seeds change counts among the seeds
+    spread = known.spread(summary, "validation")
+    seeds = spread.of_mean(Runs(summary.confirmed_scores, 2033))
+    for found, bound, their_seeds in (
+        (
+            known.to_trial_0(summary),
+            without.to_trial_0(summary),
+            spread.of_one_run(Runs((score,), 2033)),
+        ),
+        (
+            known.to_floor(summary, "validation"),
+            without.to_floor(summary, "validation"),
+            spread.known(0.0),
+        ),
+    ):
+        assert found is not None and bound is not None
+        assert found.value == pytest.approx(ours.mean() - score)
+        assert (found.value, found.half_width) == (bound.value, bound.half_width)
+        drawn = spread.half_width(seeds, their_seeds, spread.known(sampled))
+        assert found.new_sentences == pytest.approx(drawn, rel=0.03)
+        assert found.new_sentences < 0.9 * bound.new_sentences
+
+
 def test_macro_f1_has_a_spread_of_its_own_and_no_pairs_of_sentences() -> None:
     """Its runs are no evidence about accuracies, and which sentences were right none about it."""
     one, two = (read_summary(regime, metric="macro_f1") for regime in ("baseline", "llrd"))
-    bits = {"validation": np.ones((2, 2033), dtype=bool)}
+    bits = reported_bits(validation=np.ones((2, 2033), dtype=bool))
     known = Evidence([one, two, read_summary("supcon")], {one.name: bits, two.name: bits})
     unknown = Evidence([one, two])
     runs = Runs((0.83, 0.86), 900.0)

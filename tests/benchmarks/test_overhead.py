@@ -105,7 +105,7 @@ def test_the_journal_is_synced_once_before_the_search_continues(
                 break
         else:
             ledger.report(
-                str(number), {FINISHED: True} if number % 4 else {FAILED: f"ValueError: {number}"}
+                str(number), {FINISHED: None} if number % 4 else {FAILED: f"ValueError: {number}"}
             )
             assert on_disk()
     assert {one.state.name for one in studies.trials(ledger.study)} == {
@@ -121,7 +121,7 @@ def test_a_trial_that_reports_its_end_is_not_asked_for_more(tmp_path: Path) -> N
     for ray_id in "ab":
         ledger.ask(ray_id)
         assert ledger.report(ray_id, epoch(1, 0.5))
-    assert not ledger.report("a", {FINISHED: True}) and not ledger.report(
+    assert not ledger.report("a", {FINISHED: None}) and not ledger.report(
         "b", {FAILED: "ValueError: odd"}
     )
 

@@ -222,7 +222,8 @@ def test_the_winners_predictions_have_its_confirmed_accuracies(searched: Searche
 
 
 def test_the_bits_of_right_sentences_have_the_accuracies_of_their_runs(searched: Searched) -> None:
-    """Of choice and report runs on validation, of the winner's on test; without the texts."""
+    """Of trial 0, choice and report runs and floors on validation; on test of the winner and the
+    floors; without the texts."""
     summary = Summary.from_dict(json.loads((searched.folder / "summary.json").read_text()))
     rows = pandas.read_csv(searched.folder / "correct.csv", dtype={"correct": str})
     rows["accuracy"] = [
@@ -234,11 +235,20 @@ def test_the_bits_of_right_sentences_have_the_accuracies_of_their_runs(searched:
     for trial, accuracies in summary.choice_runs.items():
         assert choice[int(trial)] == pytest.approx(list(accuracies))
     read = read_correct(searched.folder / "correct.csv", summary.winner_trial)
-    assert read["validation"].mean(axis=1) == pytest.approx(summary.confirmed_accuracy)
-    assert read["test"].mean(axis=1) == pytest.approx(summary.test_scores)
+    validated, tested = (read.reported(split) for split in ("validation", "test"))
+    assert validated is not None and tested is not None
+    assert validated.mean(axis=1) == pytest.approx(summary.confirmed_accuracy)
+    assert tested.mean(axis=1) == pytest.approx(summary.test_scores)
+    trial_0 = read.of("search", 0, "validation")
+    assert trial_0 is not None
+    assert trial_0.mean(axis=1) == pytest.approx([summary.paper_config_validation_accuracy])
+    for floor in summary.floors:
+        bits = [read.of(floor.regime, 0, split) for split in ("validation", "test")]
+        scores = [floor.validation_accuracy, floor.test_accuracy]
+        assert [float(each.mean()) for each in bits if each is not None] == pytest.approx(scores)
     predictions = pandas.read_csv(searched.folder / "predictions.csv")
     right = (predictions["label"] == predictions["predicted"]).groupby(predictions["seed"])
-    for bits, (_, expected) in zip(read["validation"], right):
+    for bits, (_, expected) in zip(validated, right):
         assert (bits == expected.to_numpy()).all()
 
 

@@ -15,7 +15,7 @@ from analysis.data.numbers import (
     without_leaks,
 )
 from analysis.read.folder import Search, read_search
-from tests.analysis.searches import predictions, summary, write_search
+from tests.analysis.searches import predictions, reported_bits, summary, write_search
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_accuracy_without_the_leaked_rows(search: Search) -> None:
         {"problem": ["leak", "leak", "doubt"], "split": ["test"] * 3, "row": [0.0, 2.0, 1.0]}
     )
     bits = np.array([[True, False, True, True], [True, True, True, False]])
-    leaky = replace(search, problems=problems, correct={"test": bits})
+    leaky = replace(search, problems=problems, correct=reported_bits(test=bits))
     assert leaked_rows(problems, "test") == [0, 2] and leaked_rows(problems, "validation") == []
     (found,) = without_leaks(leaky)
     assert (found.split, found.leaked, found.sentences) == ("test", 2, 4)

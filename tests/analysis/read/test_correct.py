@@ -28,7 +28,7 @@ def written(folder: Path, *rows: dict[str, Any]) -> Path:
     return folder / "correct.csv"
 
 
-def test_the_winners_report_runs_are_read_by_split_in_the_order_of_seeds(tmp_path: Path) -> None:
+def test_runs_are_read_by_kind_trial_and_split_in_the_order_of_seeds(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         row(seed=1001, correct=packed(np.array([False, True, True]))),
@@ -38,13 +38,16 @@ def test_the_winners_report_runs_are_read_by_split_in_the_order_of_seeds(tmp_pat
         row(trial=3),
     )
     read = read_correct(path, 2)
-    assert set(read) == {"test", "validation"}
-    assert read["test"].tolist() == [[True, False, True], [False, True, True]]
-    assert read["validation"].shape == (1, 3)
+    tested, validated = (read.reported(split) for split in ("test", "validation"))
+    assert tested is not None and validated is not None and validated.shape == (1, 3)
+    assert tested.tolist() == [[True, False, True], [False, True, True]]
+    assert read.of("choice", 2, "test") is not None and read.of("report", 3, "test") is not None
+    assert read.of("choice", 2, "validation") is read.of("search", 0, "test") is None
+    assert read_correct(path, None).reported("test") is None
 
 
 def test_a_folder_of_an_earlier_version_has_none(tmp_path: Path) -> None:
-    assert read_correct(tmp_path / "correct.csv", 2) == {}
+    assert read_correct(tmp_path / "correct.csv", 2).runs == {}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def finished(tmp_path: Path) -> SearchSpec:
         assert ledger.ask(ray_id)
         for number in (1, 2):
             ledger.report(ray_id, epoch(number, 0.4 + 0.1 * number))
-        ledger.report(ray_id, {FINISHED: True})
+        ledger.report(ray_id, {FINISHED: None})
     run = [epoch(number, 0.5 + 0.1 * number) for number in (1, 2)]
     records.CHOICE_RUNS.add(study, 0, 1, run)
     records.WINNER.write(study, 0)

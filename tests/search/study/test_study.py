@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from optuna.trial import TrialState
 from scipy.stats import binomtest
@@ -13,7 +14,7 @@ from scipy.stats import binomtest
 import trainables
 from analysis.read.correct import read_correct
 from search.outputs import tables as results
-from search.reports import FAILED, FINISHED
+from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from search.spec import Scheduler, SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -94,7 +95,7 @@ def test_every_sampler_proposes_after_results(sampler: str, tmp_path: Path) -> N
     for number in range(12):
         assert ledger.ask(f"r{number}") is not None
         ledger.report(f"r{number}", epoch(1, number / 20))
-        ledger.report(f"r{number}", {FINISHED: True})
+        ledger.report(f"r{number}", {FINISHED: None})
     assert [trial.state for trial in studies.trials(study)] == [TrialState.COMPLETE] * 12
 
 
@@ -113,7 +114,7 @@ def test_a_configuration_is_not_run_twice_and_an_exhausted_space_ends_the_search
     asked = 0
     while ledger.ask(f"r{asked}") is not None:
         ledger.report(f"r{asked}", epoch(1, 0.5))
-        ledger.report(f"r{asked}", {FINISHED: True})
+        ledger.report(f"r{asked}", {FINISHED: None})
         asked += 1
     assert asked == 3 and ledger.exhausted
     assert {records.CONFIG.read(trial)["schedule"] for trial in studies.trials(study)} == {
@@ -139,7 +140,7 @@ def test_states_are_honest(tmp_path: Path) -> None:
     ledger.ended("f", Fault.PROCESS)
     ledger.report("a", epoch(2, 0.7))
     ledger.report("a", epoch(3, 0.6, best=0.7))
-    ledger.report("a", {FINISHED: True})
+    ledger.report("a", {FINISHED: None})
     found = studies.trials(study)
     assert [trial.state.name for trial in found] == [
         "COMPLETE",
@@ -202,7 +203,7 @@ def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
         ledger.ask(ray_id)
     for ray_id in "ac":
         ledger.report(ray_id, epoch(1, 0.5))
-    ledger.report("c", {FINISHED: True})
+    ledger.report("c", {FINISHED: None})
     before = {trial.number: trial for trial in studies.trials(ledger.study)}
     study = studies.open_study(made)  # as another process would, after the first one died
     studies.interrupt(study)
@@ -214,7 +215,7 @@ def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
         assert records.CONFIG.read(trial) == records.CONFIG.read(before[number])
         again.report(ray_id, epoch(1, 0.5))
         again.report(ray_id, epoch(2, 0.6))
-        again.report(ray_id, {FINISHED: True})
+        again.report(ray_id, {FINISHED: None})
     found = studies.trials(study)
     assert [(trial.number, trial.state, trial.value) for trial in found] == [
         (number, TrialState.COMPLETE, value) for number, value in ((0, 0.6), (1, 0.6), (2, 0.5))
@@ -255,7 +256,7 @@ def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path
                     for known in range(step):
                         assert ledger.report(str(number), epoch(known + 1, curve[known]))
             else:
-                ledger.report(str(number), {FINISHED: True})
+                ledger.report(str(number), {FINISHED: None})
         return found
 
     (tmp_path / "a").mkdir()
@@ -323,7 +324,7 @@ def test_failures_for_different_reasons_or_after_a_success_do_not(
         ledger.ask(str(number))
         if reason is None:
             ledger.report(str(number), epoch(1, 0.1))
-        ledger.report(str(number), {FINISHED: True} if reason is None else {FAILED: reason})
+        ledger.report(str(number), {FINISHED: None} if reason is None else {FAILED: reason})
     assert ledger.common_failure is None
 
 
@@ -348,7 +349,7 @@ def test_a_sampler_learns_to_stay_away_from_what_fails(
                 ledger.report(str(number), {FAILED: reason})
             else:
                 ledger.report(str(number), epoch(1, 0.5 + number % 7 / 100))
-                ledger.report(str(number), {FINISHED: True})
+                ledger.report(str(number), {FINISHED: None})
             if number >= 15:
                 late.append(fails)
         assert {trial.state for trial in studies.trials(ledger.study)} == {
@@ -367,7 +368,7 @@ def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(step: int, tmp_pat
         ledger.ask(str(number))
         for step in range(1, 4):
             ledger.report(str(number), epoch(step, 0.1 * step))
-        ledger.report(str(number), {FINISHED: True})
+        ledger.report(str(number), {FINISHED: None})
     path = made.folder / studies.JOURNAL
     content = path.read_bytes()
     assert len(content) > 4096
@@ -435,7 +436,7 @@ def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
     for number, accuracy in enumerate((0.2, 0.9, 0.4)):
         ledger.ask(str(number))
         ledger.report(str(number), epoch(1, accuracy))
-        ledger.report(str(number), {FINISHED: True})
+        ledger.report(str(number), {FINISHED: None})
     facts = {
         "comparable": False,
         "why_not": "x",
@@ -475,18 +476,31 @@ def test_bits_of_right_sentences_are_written_for_the_runs_that_have_them(tmp_pat
     ):
         records.correct(split, 1, seed).write(study, {"sentences": 3, "correct": bits})
     records.correct("test", 0, 2).write(study, {"sentences": 3, "correct": "00"})
+    scores = {"validation_accuracy": 2 / 3, "validation_loss": 1.0}
+    floor = {"config": {}, "chosen": {}, **scores, STARTED_AT: 0.0, ENDED_AT: 1.0}
+    records.correct("validation", 0, made.seed).write(study, {"sentences": 3, "correct": "20"})
+    records.FLOORS.write(study, {"majority": floor})
+    records.floor_correct("validation", "majority").write(
+        study, records.bits(np.array([False, True, True]))
+    )
     records.WINNER.write(study, 1)
     results.write_results(study, made, results.UNKNOWN_FACTS, CORPUS)
-    assert [tuple(row.values()) for row in results.correct_rows(study)] == [
+    assert [tuple(row.values()) for row in results.correct_rows(study, made)] == [
+        ("search", 0, made.seed, "validation", 3, "20"),
         ("choice", 1, 2, "validation", 3, "c0"),
         ("report", 1, 10, "validation", 3, "40"),
         ("report", 1, 10, "test", 3, "80"),
+        ("majority", 0, made.seed, "validation", 3, "60"),
     ]
     read = read_correct(made.folder / "correct.csv", 1)
-    assert {split: bits.tolist() for split, bits in read.items()} == {
-        "validation": [[False, True, False]],
-        "test": [[True, False, False]],
-    }
+    for kind, trial, split, expected in (
+        ("report", 1, "validation", [False, True, False]),
+        ("report", 1, "test", [True, False, False]),
+        ("search", 0, "validation", [False, False, True]),
+        ("majority", 0, "validation", [False, True, True]),
+    ):
+        right = read.of(kind, trial, split)
+        assert right is not None and right.tolist() == [expected]
 
 
 def test_predictions_are_the_winners_on_its_fresh_seeds(tmp_path: Path) -> None:
@@ -544,7 +558,7 @@ def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path
         accuracy = 0.9 if records.CONFIG.read(trial)["schedule"] == "linear" else 0.1
         ledger.report(str(asked), epoch(1, accuracy))
         if str(asked) in ledger.in_flight:
-            ledger.report(str(asked), {FINISHED: True})
+            ledger.report(str(asked), {FINISHED: None})
         asked += 1
     assert asked == 54
 
@@ -561,7 +575,7 @@ def test_no_trial_is_stopped_before_its_grace(scheduler: str, tmp_path: Path) ->
                 stopped.append(step)
                 break
         else:
-            ledger.report(str(number), {FINISHED: True})
+            ledger.report(str(number), {FINISHED: None})
     assert stopped and min(stopped) == 3
 
 

@@ -63,7 +63,7 @@ class Search:
     def end(self, *numbers: int) -> None:
         """These trials come to their end."""
         for number in numbers:
-            self.ledger.report(str(number), {FINISHED: True})
+            self.ledger.report(str(number), {FINISHED: None})
 
     def win(self, number: int) -> None:
         """A trial, run on two choice seeds, wins and is tested."""

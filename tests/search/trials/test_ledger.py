@@ -59,7 +59,7 @@ def test_what_follows_from_an_event_is_one_entry(tmp_path: Path) -> None:
     assert ledger.report("b", {**report(1, 1), "validation_accuracy": 0.9})
     assert not ledger.report("c", {**report(2, 1), "validation_accuracy": 0.1})
     ledger.ended("d", Fault.PROCESS)
-    ledger.report("b", {FINISHED: True})
+    ledger.report("b", {FINISHED: None})
     found = entries(path)[before:]
     assert len(found) == 5 and len(found[0]) > 5
     assert [line.get("state") for line in found[2]][-1] == TrialState.PRUNED
@@ -85,7 +85,7 @@ def test_the_ledger_counts_what_the_study_has(tmp_path: Path) -> None:
             counts.append(counted())
         assert ledger.report("a", {**report(1, 1), "validation_accuracy": 0.9})
         for event in (
-            lambda ledger=ledger: ledger.report("a", {FINISHED: True}),
+            lambda ledger=ledger: ledger.report("a", {FINISHED: None}),
             lambda ledger=ledger: ledger.fail("b", "for a test"),
             lambda ledger=ledger: ledger.ended("c", False),
         ):
@@ -177,7 +177,7 @@ def test_an_accuracy_that_is_no_number_fails_its_trial_and_is_not_ranked(
 def test_a_trial_that_ends_without_an_epoch_fails(tmp_path: Path) -> None:
     ledger = resumed(spec(tmp_path))
     ledger.ask("a")
-    assert not ledger.report("a", {FINISHED: True})
+    assert not ledger.report("a", {FINISHED: None})
     (trial,) = studies.trials(ledger.study)
     assert trial.state == TrialState.FAIL
     assert records.FAILURE.read(trial) == "it ended without an epoch"

@@ -97,7 +97,7 @@ def play(made: SearchSpec, interrupt_after: int | None = None) -> list[FrozenTri
             if not goes_on:
                 break
         else:
-            ledger.report("a", {FINISHED: True})
+            ledger.report("a", {FINISHED: None})
     return studies.trials(ledger.study)
 
 
@@ -165,7 +165,7 @@ def test_trials_that_are_interrupted_late_complete_as_they_would_have(
     ledger = resumed(made)
     run(ledger, 10)
     for ray_id in "abc":
-        ledger.report(ray_id, {FINISHED: True})
+        ledger.report(ray_id, {FINISHED: None})
     assert [(trial.state, trial.value) for trial in studies.trials(ledger.study)] == [
         (TrialState.COMPLETE, ends[i]) for i in range(3)
     ]
@@ -244,8 +244,8 @@ class Search(RuleBasedStateMachine):
         for _ in range(epochs):
             number, done = self.running[ray_id]
             if done == EPOCHS:
-                assert not self.ledger.report(ray_id, {FINISHED: True})
-                self.calm.report(str(number), {FINISHED: True})
+                assert not self.ledger.report(ray_id, {FINISHED: None})
+                self.calm.report(str(number), {FINISHED: None})
                 return self._end(ray_id, TrialState.COMPLETE)
             goes_on = self.ledger.report(ray_id, report(number, done + 1))
             if done + 1 > self.recorded[number]:

@@ -98,10 +98,13 @@ class Search:
     def answers(self, params: dict[str, Any]) -> worker.Answers | None:
         if "answers" not in params:
             return None
-        count = len(self.plan.prepared.corpus.validation)
+        right = np.array(self.plan.prepared.corpus.validation.labels) == 0
+        count = len(right)
         scores = {"test_accuracy": 0.5, "test_loss": 1.0 + params["seed"]}
         tested = worker.Tested(scores, np.array([True, False]))
-        return worker.Answers([0] * count, [0.5] * count, tested if params["answers"] else None)
+        return worker.Answers(
+            [0] * count, [0.5] * count, right, tested if params["answers"] else None
+        )
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Run one after the other to the end; what each was asked for with, before it trains."""
@@ -139,7 +142,11 @@ def whole(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Searc
 
 def test_runs_follow_the_trials_and_only_report_runs_get_the_test_split(whole: Search) -> None:
     trials, choice, reports = whole.asked[:4], whole.asked[4:10], whole.asked[10:]
-    assert all(set(params) == {"trial", "config", "seed", "job"} for params in trials)
+    plain = {"trial", "config", "seed", "job"}
+    assert [set(params) - plain for params in trials] == [{"answers"}, *[set()] * 3]
+    assert trials[0]["answers"] is None
+    right = records.correct("validation", 0, 0).read(whole.ledger.study)
+    assert right == records.bits(np.array(whole.plan.prepared.corpus.validation.labels) == 0)
     assert {params["seed"] for params in trials} == {0}
     assert [params["answers"] for params in choice] == [None] * 6
     assert {params["seed"] for params in choice} == {1, 2}
@@ -246,7 +253,8 @@ def test_a_report_run_that_was_not_tested_is_trained_again_and_tested(
     beside = search.ask()
     search.runs.report(ray_id, report(0, 1))
     count = len(prepared.corpus.validation)
-    untested = worker.Answers([0] * count, [0.5] * count, untested="RuntimeError: odd")
+    right = np.zeros(count, dtype=bool)
+    untested = worker.Answers([0] * count, [0.5] * count, right, untested="RuntimeError: odd")
     search.runs.report(ray_id, {FINISHED: untested})
     assert str(search.runs.untested) == "a run cannot be tested: RuntimeError: odd"
     search.train(*beside)
