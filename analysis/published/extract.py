@@ -15,31 +15,26 @@ from analysis.published.record import Published
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
 
-FLAGS = (
-    "text_column",
-    "label_column",
-    "oos_label",
-    "metric",
-    "shots",
-    "shots_seed",
-    "limit",
-    "trials",
-    "epochs",
-    "epoch_size",
-    "seed",
-    "sampler",
-    "scheduler",
-    "grace",
-    "reduction_factor",
-    "precision",
-    "cpus_per_trial",
-    "max_concurrent",
-    "time_budget",
-    "patience",
-    "report_seeds",
+TOLD_ELSEWHERE = frozenset(
+    ("regime", "data", "model", "confirm_top", "confirm_seeds", "fix", "warm_start")
 )
-"""Fields of spec.json that the numbers of a search depend on, besides those that need words of
-their own. All are written: a default may be another one day."""
+"""Fields of spec.json with words of their own in a command, and one that is empty where a search is
+published."""
+NOT_TOLD = frozenset(
+    (
+        "name",
+        "results",
+        "tracking_uri",
+        "address",
+        "runtime_env",
+        "gpus_per_trial",
+        "trial_timeout",
+        "stop_within",
+        "max_tokens",
+    )
+)
+"""Fields that the numbers of a search do not depend on, and one without a flag. Every other field
+is written, whatever its value: a default may be another one day."""
 PATH = re.compile(r"(?:^|[\s'\"=(])(?:~|[A-Za-z]:\\|\.{0,2}/)[\w.~/\\]")
 """A path of a machine, inside a text."""
 HUB = "hub:"
@@ -64,8 +59,8 @@ def publish(search: Search) -> Published:
         )
     if search.spec.get("warm_start"):
         raise ValueError(
-            f"'{search.folder}' began with what another search had found, which no command repeats;"
-            " search with --cold"
+            f"'{search.folder}' was warm-started from another search and cannot be reproduced by"
+            " one command; search with --cold"
         )
     trial = search.trials.set_index("number").loc[summary.winner]
     published = Published(
@@ -90,14 +85,21 @@ def command(spec: Mapping[str, Any]) -> str:
     """The command that repeats a search, with data and model named without their folders."""
     words = ["python", "-m", "search.run", "--regime", str(spec["regime"])]
     words += ["--data", _data(str(spec["data"])), "--model", _model(str(spec["model"]))]
-    for name in FLAGS:
-        if spec.get(name) is not None and not (name == "shots_seed" and not spec.get("shots")):
-            words += [f"--{name.replace('_', '-')}", _value(spec[name])]
+    skipped = TOLD_ELSEWHERE | NOT_TOLD | (set() if spec.get("shots") else {"shots_seed"})
+    words += [word for name in spec if name not in skipped for word in _flag(name, spec[name])]
     top, seeds = spec.get("confirm_top", 3), spec.get("confirm_seeds")
     words += ["--confirm", f"{top}x{seeds}" if seeds else "auto"]
     if fixed := spec.get("fix"):
         words += ["--fix", *(f"{name}={_value(value)}" for name, value in fixed.items())]
     return shlex.join(words)
+
+
+def _flag(name: str, value: object) -> list[str]:
+    """A field's flag as words; none where the field is None."""
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{flag}" if value else f"--no-{flag}"]
+    return [] if value is None else [f"--{flag}", _value(value)]
 
 
 def _value(value: object) -> str:

@@ -44,10 +44,15 @@ def write_published(folder: Path, published: Published) -> Path:
     Raises ValueError where another search of this name is published.
     """
     path = folder / f"{published.summary.name}.json"
-    if path.exists() and record(path, read_json(path), Published).command != published.command:
+    if path.exists() and _flags(record(path, read_json(path), Published)) != _flags(published):
         raise ValueError(
             f"'{path}' holds another search of this name; give one of them another --name"
         )
     content: dict[str, Any] = dataclasses.asdict(published)
     write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+def _flags(published: Published) -> set[str]:
+    """The flags of its command with their values: their order says nothing."""
+    return set(published.command.split(" --"))

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,13 @@ import pytest
 from analysis import results
 from analysis.evidence import Evidence
 from analysis.published import page
-from analysis.published.extract import FLAGS, LEAST_REPORT_RUNS, command, publish
+from analysis.published.extract import (
+    LEAST_REPORT_RUNS,
+    NOT_TOLD,
+    TOLD_ELSEWHERE,
+    command,
+    publish,
+)
 from analysis.published.record import read_published, write_published
 from analysis.published.tables import goals, scores
 from analysis.read.folder import read_search
@@ -104,13 +110,29 @@ def test_fixed_values_and_choice_runs_are_in_the_command() -> None:
     )
 
 
-def test_a_published_command_has_every_field_that_a_resumed_search_must_keep() -> None:
-    """Those of a new field too, or the published command repeats another search."""
-    elsewhere = {"regime", "data", "model", "fix", "warm_start", "max_tokens"}
-    # Names of a search, and where it runs.
-    places = {"name", "results"}
-    kept = set(SearchSpec.names("fixed")) - elsewhere - places
-    assert kept <= set(FLAGS), kept - set(FLAGS)
+@dataclass(frozen=True, kw_only=True)
+class LargerSpec(SearchSpec):
+    """A search's spec of a later version."""
+
+    patient: bool = False
+    loud: bool = True
+    strength: float = 0.5
+    colour: str | None = None
+
+
+def test_a_new_field_of_a_search_is_in_the_command_that_repeats_it() -> None:
+    """Or the published command repeats another search."""
+    spec = LargerSpec(regime="llrd", data="embedded", model="minilm")
+    written = json.loads(spec.to_json())
+    words = shlex.split(command(written))
+    assert words[-6:] == ["--no-patient", "--loud", "--strength", "0.5", "--confirm", "auto"]
+    assert "--colour" not in words
+    assert "--colour red --confirm" in command(written | {"colour": "red"})
+    parser(LargerSpec).parse_args(words[3:])
+
+
+def test_what_a_published_command_leaves_out_are_fields_that_a_search_has() -> None:
+    assert {field.name for field in fields(SearchSpec)} >= TOLD_ELSEWHERE | NOT_TOLD
 
 
 @pytest.mark.parametrize(
@@ -118,7 +140,7 @@ def test_a_published_command_has_every_field_that_a_resumed_search_must_keep() -
     [
         ({"report_seeds": 3}, "lacks 1 report runs; finish it with --resume few-supcon"),
         ({"confirm_top": 0}, "has no report runs"),
-        ({"warm_start": {"dropout": 0.1}}, "began with what another search had found"),
+        ({"warm_start": {"dropout": 0.1}}, "was warm-started from another search"),
     ],
 )
 def test_a_search_that_no_command_repeats_is_not_published(
@@ -138,6 +160,8 @@ def test_another_search_of_the_same_name_is_not_replaced(tmp_path: Path) -> None
     write_published(tmp_path, made)
     with pytest.raises(ValueError, match="holds another search of this name"):
         write_published(tmp_path, replace(made, command="python -m search.run --regime llrd"))
+    first, *others = made.command.split(" --")
+    write_published(tmp_path, replace(made, command=" --".join([first, *reversed(others)])))
 
 
 def test_scores_have_floors_and_intervals() -> None:
