@@ -4,7 +4,6 @@
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from optuna.trial import FrozenTrial
 import trainables
 from analysis.command import user_path
 from analysis.metric import Metric, best_validation, choice, confirmed, run_score, validation
+from analysis.read.earlier import RECIPE_NAMES, TEST_NAMES, renamed
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import summarise
 from search.spec import SearchSpec
@@ -66,17 +66,6 @@ TYPES = {
 """Types of a recipe's entries, a section before its entries."""
 OWN = ("rank", "trial", "regime", "config", "epochs", "epoch_size")
 """What is each configuration's own, in the recipes of one search."""
-RENAMED_SCORES = {
-    "search_validation_accuracy": "best_validation_accuracy",
-    "choice_validation_accuracy": "choice_accuracy",
-    "confirmed_validation_accuracy": "confirmed_accuracy",
-}
-RENAMED_TEST_SCORES = {
-    "accuracy": "test_accuracy",
-    "loss": "test_loss",
-    "paper_loss": "test_loss_paper",
-}
-"""Names of scores in recipes of earlier versions, and their present names."""
 MAX_BYTES = 10**6
 """Size of a file with recipes; one recipe takes some two thousand bytes."""
 
@@ -269,14 +258,10 @@ def _with_present_names(document: dict[str, Any]) -> dict[str, Any]:
     scores = document.get("scores")
     if not isinstance(scores, dict):
         return document
-    scores = _renamed(scores, RENAMED_SCORES)
+    scores = renamed(scores, RECIPE_NAMES)
     if isinstance(scores.get("test"), dict):
         scores["test"] = {
-            seed: _renamed(test, RENAMED_TEST_SCORES) if isinstance(test, dict) else test
+            seed: renamed(test, TEST_NAMES) if isinstance(test, dict) else test
             for seed, test in scores["test"].items()
         }
     return {**document, "scores": scores}
-
-
-def _renamed(values: Mapping[Any, Any], names: Mapping[str, str]) -> dict[Any, Any]:
-    return {names.get(name, name): value for name, value in values.items()}

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from analysis.read.correct import packed
+from analysis.read.earlier import EPOCH_NAMES, TEST_NAMES, renamed
 from search.reports import BESIDE_EPOCH
 from trainables.parts.training.epoch import Epoch
 
@@ -30,12 +31,7 @@ Scores = dict[str, float]
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 EPOCH_PREFIX = "epoch:"
 """A trial's system attribute `epoch:N` is its N-th epoch."""
-EARLIER_NAMES = {
-    "best_accuracy": "best_validation_accuracy",
-    "accuracy": "test_accuracy",
-    "loss": "test_loss",
-    "paper_loss": "test_loss_paper",
-}
+EARLIER_NAMES = EPOCH_NAMES | TEST_NAMES
 """Metrics under the names that earlier versions recorded, and today's."""
 
 
@@ -96,7 +92,7 @@ class RunKey(Generic[T]):
         """The values by trial number and seed, in the order in which they were recorded."""
         recorded: dict[str, dict[str, T]] = _attributes(study, self.name).get(self.name, {})
         return {
-            int(trial): {int(seed): renamed(value) for seed, value in runs.items()}
+            int(trial): {int(seed): _translated(value) for seed, value in runs.items()}
             for trial, runs in recorded.items()
         }
 
@@ -220,7 +216,7 @@ def epochs(trial: FrozenTrial) -> list[Record]:
     attributes = {**trial.user_attrs, **trial.system_attrs}
     names = [name for name in attributes if name.startswith(EPOCH_PREFIX)]
     names.sort(key=lambda name: int(name.removeprefix(EPOCH_PREFIX)))
-    return [renamed(attributes[name]) for name in names]
+    return [_translated(attributes[name]) for name in names]
 
 
 def epoch_of(report: Mapping[str, Any]) -> Record:
@@ -237,10 +233,10 @@ def record_epoch(trial: optuna.Trial, report: Mapping[str, Any]) -> None:
     trial.storage.set_trial_system_attr(trial._trial_id, name, json.loads(json.dumps(epoch)))
 
 
-def renamed(value: Any) -> Any:
+def _translated(value: Any) -> Any:
     """A recorded value with today's names of its metrics: an epoch, a list of them, or scores."""
     if isinstance(value, list):
-        return [renamed(item) for item in value]
+        return [_translated(item) for item in value]
     if isinstance(value, dict) and not EARLIER_NAMES.keys().isdisjoint(value):
-        return {EARLIER_NAMES.get(name, name): item for name, item in value.items()}
+        return renamed(value, EARLIER_NAMES)
     return value
