@@ -11,7 +11,7 @@ from analysis.atomic import write
 from analysis.command import user_path
 from search.final.model_card import model_card
 from search.final.record import SCORES
-from trainables.parts.model.classifier import WEIGHTS
+from trainables.parts.model.model_folder import WEIGHTS
 from trainables.parts.model.onnx_model import ONNX_FILES
 from trainables.parts.model.text_classifier import TextClassifier
 from trainables.parts.quote import quoted

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from trainables.parts.model.classifier import WEIGHTS
+from trainables.parts.model.model_folder import WEIGHTS
 
 
 def damaged(content: bytes, dice: random.Random, end: int | None = None) -> bytes:

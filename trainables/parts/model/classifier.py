@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PretrainedConfig
@@ -27,6 +26,7 @@ from trainables.parts.model.architecture import (
 )
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
+from trainables.parts.model.model_folder import WEIGHTS, loading, require_finite, weights_file
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import require_valid_ids
 from trainables.parts.model.sentence_transformers import sentence_transformers_files
@@ -37,9 +37,7 @@ from trainables.parts.model.standard_head import (
     standard_head,
     to_standard,
 )
-from trainables.parts.quote import quoted, reason
 
-WEIGHTS = "model.safetensors"
 MODELING = "modeling_regimen.py"
 AUTO_CLASS = "AutoModelForSequenceClassification"
 OURS = modeling_regimen.RegimenForSequenceClassification
@@ -128,14 +126,8 @@ class Classifier(nn.Module):
         if standard is None:
             code = Path(modeling_regimen.__file__).read_text(encoding="utf-8")
             (folder / MODELING).write_text(code, encoding="utf-8")
-        try:
-            save_file(self._saved_weights(standard), folder / WEIGHTS, metadata={"format": "pt"})
-        except SafetensorError as error:  # for example on a full disk
-            raise OSError(
-                f"{quoted(str(folder / WEIGHTS))} cannot be written: {reason(error)}"
-            ) from error
-        # safetensors writes with mode 0600 whatever the umask
-        (folder / WEIGHTS).chmod((folder / "config.json").stat().st_mode & 0o777)
+        with weights_file(folder) as path:
+            save_file(self._saved_weights(standard), path, metadata={"format": "pt"})
 
     def _saved_config(self, standard: StandardHead | None) -> PretrainedConfig:
         config = copy.deepcopy(self.encoder.transformer.config)
@@ -164,17 +156,13 @@ class Classifier(nn.Module):
 
         Raises ValueError with one line if it is not such a folder.
         """
-        try:
+        with loading(folder):
             if not os.path.isdir(folder):
                 raise ValueError("there is no such folder")
             config = read_config(str(folder))
             require_similar_size(folder, lambda: cls._uninitialized(config))
             model = cls._uninitialized(config)
             model._load_weights(load_file(Path(folder) / WEIGHTS))
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ValueError(
-                f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
-            ) from error
         return model.eval()
 
     @classmethod
@@ -183,15 +171,11 @@ class Classifier(nn.Module):
 
         Raises ValueError with one line if it is not such a folder.
         """
-        try:
+        with loading(folder):
             config = read_config(str(folder))
             require_similar_size(folder, lambda: cls._uninitialized(config))
             with torch.device("meta"):
                 return cls._uninitialized(config)
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ValueError(
-                f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
-            ) from error
 
     @classmethod
     def _uninitialized(cls, config: PretrainedConfig) -> Self:
@@ -217,13 +201,6 @@ class Classifier(nn.Module):
             from_standard(standard, self.config, self.head, weights)
         else:  # also the folder of an earlier version
             _load(self.head, "head", weights)
-
-
-def require_finite(probabilities: Tensor) -> Tensor:
-    """The probabilities. Raises ValueError if one is not a finite number."""
-    if not probabilities.isfinite().all():
-        raise ValueError("the model's weights are damaged: its scores are not finite numbers")
-    return probabilities
 
 
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:

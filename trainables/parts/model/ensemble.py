@@ -11,11 +11,10 @@ from torch import Tensor
 
 from trainables.parts.config import Range, checked
 from trainables.parts.data.tokens import Tokens, tokenise
-from trainables.parts.model.classifier import Classifier, require_finite
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.model_folder import CONFIG, loading, require_finite
 from trainables.parts.model.pretrained import require_valid_ids
-from trainables.parts.quote import quoted, reason
 
-CONFIG = "config.json"
 KIND = "ensemble"
 """The entry of config.json by which such a folder is recognised: the number of members."""
 MAX_MEMBERS = 1000
@@ -86,15 +85,11 @@ class Ensemble:
         Raises ValueError with one line if it is not such a folder.
         """
         folder = Path(folder)
-        try:
+        with loading(folder):
             values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["regimen"]
             count = checked("the number of members", values[KIND], Annotated[int, _MEMBERS])
             scale = checked("scale", values["scale"], float)
             return cls([Classifier.from_pretrained(folder / name) for name in _names(count)], scale)
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-            raise ValueError(
-                f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
-            ) from error
 
 
 _MEMBERS = Range(1, MAX_MEMBERS)

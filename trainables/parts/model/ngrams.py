@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from trainables.parts.config import Count, Hyperparameters, Range, checked
 from trainables.parts.data.tokens import Tokens
-from trainables.parts.quote import quoted, reason
+from trainables.parts.model.model_folder import (
+    CONFIG,
+    WEIGHTS,
+    loading,
+    require_finite,
+    weights_file,
+)
+from trainables.parts.quote import reason
 
 if TYPE_CHECKING:  # scikit-learn takes seconds to import, and few workers need it.
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
+VOCABULARY = "vocabulary.json"
 KIND = "ngrams"
 """The entry of config.json by which such a folder is recognised."""
 TOKEN = r"(?u)\w+|[^\w\s]"
@@ -108,10 +114,7 @@ class NgramClassifier:
 
         They are the softmax of the scaled outputs. Raises ValueError for damaged weights.
         """
-        probabilities = self._logits(texts).softmax(dim=1)
-        if not probabilities.isfinite().all():
-            raise ValueError("the model's weights are damaged: its scores are not finite numbers")
-        return probabilities
+        return require_finite(self._logits(texts).softmax(dim=1))
 
     def save(self, folder: Path, tokenizer: Any = None) -> None:
         """Write config.json, vocabulary.json and model.safetensors to `folder`.
@@ -129,14 +132,8 @@ class NgramClassifier:
         (folder / VOCABULARY).write_text(json.dumps(vocabularies), encoding="utf-8")
         weights = {"weight": np.ascontiguousarray(self.weight), "bias": self.bias}
         weights |= {f"idf.{i}": vectorizer.idf_ for i, vectorizer in enumerate(self.fitted)}
-        try:
-            save_file(weights, folder / WEIGHTS)
-        except SafetensorError as error:  # for example on a full disk
-            raise OSError(
-                f"{quoted(str(folder / WEIGHTS))} cannot be written: {reason(error)}"
-            ) from error
-        # safetensors writes with mode 0600 whatever the umask
-        (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode & 0o777)
+        with weights_file(folder) as path:
+            save_file(weights, path)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -145,14 +142,10 @@ class NgramClassifier:
         Raises ValueError with one line if it is not such a folder.
         """
         folder = Path(folder)
-        try:
+        with loading(folder):
             values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             vocabularies = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
             return cls._restored(values, vocabularies, load_file(folder / WEIGHTS))
-        except (OSError, ValueError, RecursionError, SafetensorError) as error:
-            raise ValueError(
-                f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
-            ) from error
 
     @classmethod
     def _restored(cls, values: Any, vocabularies: Any, weights: dict[str, np.ndarray]) -> Self:

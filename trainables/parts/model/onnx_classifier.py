@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from trainables.parts.data.tokens import Tokens, tokenise
-from trainables.parts.model.classifier import Classifier, require_finite
+from trainables.parts.model.classifier import Classifier
+from trainables.parts.model.model_folder import require_finite
 from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, require_onnx
 from trainables.parts.model.pretrained import require_valid_ids
 from trainables.parts.quote import quoted, reason

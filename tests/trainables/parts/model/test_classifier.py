@@ -21,9 +21,10 @@ from transformers import (
 
 from tests.trainables.parts.model.families import FAMILIES
 from trainables.parts.data.tokens import Data
-from trainables.parts.model.classifier import WEIGHTS, Classifier, vectors
+from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.head import Head
 from trainables.parts.model.loading import load, load_tokenizer
+from trainables.parts.model.model_folder import WEIGHTS
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import Pretrained, state
 
