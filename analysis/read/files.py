@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import pandas
 
+from analysis.text import plain
+
 LARGEST_INTEGER = 2**53
 """Integers up to here are exact as floats; nothing in a results folder counts higher."""
 
@@ -27,7 +29,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise ValueError(f"'{path.parent}' has no {path.name}") from None
     except (ValueError, OSError, RecursionError) as error:
-        raise ValueError(f"'{path}' is damaged: {_one_line(error)}") from error
+        raise ValueError(f"'{path}' is damaged: {plain(str(error))}") from error
 
 
 def checked(path: Path | str, content: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -113,7 +115,7 @@ def read_csv(
     try:
         frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
-        raise ValueError(f"'{path}' is damaged: {_one_line(error)}") from error
+        raise ValueError(f"'{path}' is damaged: {plain(str(error))}") from error
     if frame.empty and numeric[0] in frame:
         return empty
     frame = translate(frame)
@@ -124,7 +126,9 @@ def read_csv(
         try:
             frame[name] = pandas.to_numeric(frame[name]).astype(float)
         except ValueError as error:
-            raise ValueError(f"'{path}' is damaged: column '{name}': {_one_line(error)}") from error
+            raise ValueError(
+                f"'{path}' is damaged: column '{name}': {plain(str(error))}"
+            ) from error
     return frame
 
 
@@ -135,7 +139,3 @@ def check_whole_numbers(path: Path, frame: pandas.DataFrame, *columns: str) -> N
             raise ValueError(
                 f"'{path}' is damaged: column '{name}' has a row without a whole number"
             )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
