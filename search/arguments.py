@@ -83,7 +83,10 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     parser.add_argument(
         "--cold",
         action="store_true",
-        help="With --regime all or a list: do not try in a search what the best before it found",
+        help=(
+            "With --regime all or a list: run each search on its own; without it, a search also"
+            " tries the best configuration of those before it"
+        ),
     )
     parser.add_argument(
         "--dry-run",

@@ -1,4 +1,4 @@
-"""Stopping a search by ^C or SIGTERM: the first one ends it in good order, a second one at once."""
+"""Stopping a search by ^C or SIGTERM. First signal: graceful shutdown. Second: immediate exit."""
 
 import contextlib
 import signal
@@ -34,7 +34,7 @@ class Stop:
         self.within: float | None = None
         self.last_words = ""
         self.searching = False
-        """Whether a search is under way, which ends in good order. Before that, nothing is lost."""
+        """Whether a search runs, which shuts down gracefully. Before that, nothing is lost."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""

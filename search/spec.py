@@ -75,7 +75,7 @@ class SearchSpec:
     shots: Count | None = flag(None, on_resume="fixed", metavar="N", unset="all rows")
     """Draw a few-shot task: N training rows of each label. Validation and test stay whole."""
     shots_seed: int = flag(0, on_resume="fixed", metavar="S")
-    """Another seed draws other rows for --shots."""
+    """Random seed for drawing the rows of --shots."""
     model: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -89,9 +89,9 @@ class SearchSpec:
     epoch_size: Count | None = flag(
         None, on_resume="fixed", metavar="N", unset="all training sentences"
     )
-    """Training sentences in an epoch, fewer than there are; the next epoch goes on with those that
-    follow. --epochs and --grace count these epochs. With much data, trials are then judged, and
-    pruned, before they have seen all of it."""
+    """Training sentences in an epoch, fewer than there are; the next epoch continues where the
+    last one stopped. --epochs and --grace count these epochs. With much data, trials are then
+    judged, and pruned, before they have seen all of it."""
     seed: int = flag(0, on_resume="fixed", metavar="N")
     """Random seed of the sampler and of every trial."""
     name: str | None = flag(None, on_resume="fixed", unset="derived from regime and data")
@@ -120,7 +120,7 @@ class SearchSpec:
     """CPU cores, and threads, for each trial."""
     max_concurrent: Count | None = flag(None, metavar="N", unset="as many as fit")
     """Maximum number of trials that run at the same time. On a joined cluster exactly so many are
-    submitted, also before there are nodes for them."""
+    submitted, even before nodes exist (autoscaling)."""
     time_budget: float | None = flag(None, metavar="2h", unset="no limit", parse=seconds)
     """Time after which no trial of a search is started or continued, such as 90s, 30m or 2h; with
     --regime auto, of all searches together. A resumed search gets it anew; the choice and report
@@ -149,7 +149,7 @@ class SearchSpec:
     """How many of the best configurations are run again; 0: none."""
     confirm_seeds: Count | None = flag(None, hidden=True)
     """Seeds on which each of them is run again. These scores, with the search's own, choose the
-    winner. None: as many as it takes to tell them apart (`search.race`)."""
+    winner. None: as many as it takes to find the best (`search.race`)."""
     report_seeds: int | None = flag(None, metavar="auto|N", unset="auto", parse=int_or_auto)
     """Train and test the winner on N further seeds, which chose nothing; these scores are the ones
     reported. auto: on 4, then on 2 more, and on 2 more, until the 95 % interval of their mean is at

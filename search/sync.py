@@ -46,7 +46,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
             ) from error
     runs, epochs = tracker.recorder.runs_started, tracker.recorder.epochs_logged
     if not runs and not epochs:
-        return f"MLflow at '{shown}' lacked no epoch of '{spec.name}'"
+        return f"MLflow at '{shown}' already has every epoch of '{spec.name}'"
     return (
         f"MLflow at '{shown}' lacked {runs} runs and {epochs} epochs of '{spec.name}', and has them"
         " now"

@@ -93,13 +93,13 @@ def resources(
 ) -> Resources:
     """The resources of trials that take `cpus` cores and the fraction `gpus` of a GPU.
 
-    On a cluster that is not `ours`, nodes come and go: `max_concurrent` promises room for so many
-    trials, and without it the slots follow the cluster. Raises ValueError where not even one trial
-    fits: Ray would wait for a larger node forever.
+    On a cluster that is not `ours`, nodes come and go: `max_concurrent` trials are submitted even
+    before nodes exist, and without it the slots follow the cluster. Raises ValueError where
+    not even one trial fits: Ray would wait for a larger node forever.
     """
     if max_concurrent is not None and not ours:
         return Resources(cpus, gpus, max_concurrent, shared=True)
-    more = "" if ours else "; --max-concurrent N promises that nodes come which have room"
+    more = "" if ours else "; --max-concurrent N submits N trials even before nodes exist"
     if gpus > machine.gpus:
         raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}{more}")
     fit = slots(machine, cpus, gpus)

@@ -1,4 +1,4 @@
-"""MLflow's sqlite file, made whole or not at all."""
+"""MLflow's SQLite file, created atomically."""
 
 import contextlib
 import os

@@ -88,7 +88,7 @@ def test_a_trial_that_fits_on_no_node_is_refused(cpus: float, gpus: float, said:
 
 def test_on_somebody_elses_cluster_room_is_promised_or_follows_the_nodes() -> None:
     empty = machine((0, 0))
-    with pytest.raises(ValueError, match=r"at most 0, .*; --max-concurrent N promises that nodes"):
+    with pytest.raises(ValueError, match=r"at most 0, .*; --max-concurrent N submits N trials"):
         resources(empty, 1, 0, None, ours=False)
     promised = resources(empty, 1, 0, 7, ours=False)
     assert promised.slots == 7 and not promised.follows

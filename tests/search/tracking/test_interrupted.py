@@ -69,5 +69,5 @@ def test_what_a_killed_process_left_is_completed(search: Search, sqlite: str) ->
             Tracker(client, search.spec, search.tags).sync(search.study)
     sync(search.spec.folder, sqlite)
     before = check(open_client(sqlite), search.study, "KILLED")
-    assert "lacked no epoch" in sync(search.spec.folder, sqlite)
+    assert "already has every epoch" in sync(search.spec.folder, sqlite)
     assert everything(open_client(sqlite)) == before

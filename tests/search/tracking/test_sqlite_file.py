@@ -1,4 +1,4 @@
-"""MLflow's sqlite file: whole or not there, whenever its maker is killed."""
+"""MLflow's SQLite file: complete or absent, whenever the process that creates it is killed."""
 
 import signal
 import sqlite3

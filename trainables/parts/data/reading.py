@@ -17,7 +17,7 @@ class Reading(TypedDict, total=False):
     shots: int | None
     """Only so many training rows of each label. Validation and test stay whole."""
     shots_seed: int
-    """Another one draws other rows. 0 where it is missing."""
+    """Random seed for drawing those rows. 0 where it is missing."""
 
 
 def reading_from(values: Mapping[str, Any]) -> Reading:
