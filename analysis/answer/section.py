@@ -144,7 +144,7 @@ def _difference(
 
 
 def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
-    """Whether the winner can be told from the others, and what would settle it."""
+    """Whether the winner differs significantly from the others, and what would settle it."""
     if not best.confirmed_scores:
         return (
             f"Nothing is confirmed: the {WORDS[best.metric]} is the highest of several trials on"
@@ -153,13 +153,13 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
-        return "One search is confirmed, so there is no other to tell it from."
+        return "One search is confirmed, so there is no other to compare it with."
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     told = len(own) - len(equal)
     corrected = ", corrected for the number of pairs" if len(pairs) > 2 else ""
     if not equal:
         return (
-            f"On these {split} sentences it is told from {_all(told)}{corrected}."
+            f"On these {split} sentences it differs significantly from {_all(told)}{corrected}."
             f"{_on_new(own, told)}"
         )
     seeds = _seeds_to_settle(labels, pairs)
@@ -173,16 +173,19 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         )
     names = ", ".join(equal[:4]) + (f" and {len(equal) - 4} more" if len(equal) > 4 else "")
     if not told:
-        return f"On these {split} sentences it cannot be told from {names}{corrected}.{settled}"
+        return (
+            f"On these {split} sentences there is no significant difference from {names}"
+            f"{corrected}.{settled}"
+        )
     return (
-        f"On these {split} sentences it is told from {told} of {len(own)} others{corrected}; not"
-        f" from {names}.{settled}"
+        f"On these {split} sentences it differs significantly from {told} of {len(own)}"
+        f" others{corrected}; not from {names}.{settled}"
     )
 
 
 def _seeds_to_settle(labels: list[str], pairs: pandas.DataFrame) -> int | None:
-    """Report seeds on either side that would tell the runner-up from the winner; None if it is
-    told already, or not known."""
+    """Report seeds on either side with which winner and runner-up would differ significantly; None
+    if they do already, or if it is not known."""
     if len(labels) < 2:
         return None
     own = pairs[(pairs["regime"] == labels[0]) & (pairs["other"] == labels[1])]

@@ -89,7 +89,7 @@ def _ranking_if_confirmed(summaries: Mapping[str, Summary], evidence: Evidence) 
 
 
 def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Drawing]:
-    """Who can be told from the winner; empty without rivals or report runs."""
+    """Which searches differ from the winner; empty without rivals or report runs."""
     best = next(iter(best_first(list(summaries.values()))), None)
     if best is None:
         return []
@@ -100,11 +100,11 @@ def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[D
         return []
     return [
         Drawing(
-            "Who can be told from whom?",
+            "Which searches differ significantly?",
             f"Mean {split} {WORDS[metric]} minus that of {winner}, the winner. The thick line is"
             " the 95 % interval over seeds on these sentences, the thin one on new sentences, both"
-            " of the difference itself: overlapping bars of two means say less. Searches are told"
-            " apart after Holm's correction for the number of pairs.",
+            " of the difference itself: overlapping bars of two means say less. Differences"
+            " are tested with Holm's correction for the number of pairs.",
             forest(rows, winner, WORDS[metric]),
             wide=True,
             data=rows,

@@ -1,1 +1,1 @@
-"""What should be mended in the data before searching on?"""
+"""What should be fixed in the data before searching on?"""

@@ -1,4 +1,4 @@
-"""What the report says about the data: what to mend before searching on."""
+"""What the report says about the data: what to fix before searching on."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ def blocks(best: Search, searches: Sequence[Search]) -> list[Block]:
     if best.problems is None:
         found.append(Paragraph(NOT_RECORDED))
     if not found:
-        return [Paragraph("Nothing found that needs mending.")]
+        return [Paragraph("Nothing found that needs fixing.")]
     return found
 
 

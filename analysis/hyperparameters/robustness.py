@@ -34,7 +34,7 @@ of 95 % intervals."""
 def robustness(placed: pandas.DataFrame, space: Space, best: int | None) -> pandas.DataFrame:
     """A row per number among the best trial's parameters; empty for too few completed trials.
 
-    `verdict`: `needle` (a step either way costs more than a point, surely), `falls` (one way does),
+    `verdict`: `sensitive` (a step either way costs more than a point, surely), `falls` (one way does),
     `level` (a step costs less than a point, surely), `may rise`, else `not known`.
     """
     complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_score"].notna()]
@@ -123,7 +123,7 @@ def _verdict(down: float, down_half: float, up: float, up_half: float) -> str:
     ways = [(change, half) for change, half in ways if change == change]
     falls = [change + half < -LEVEL_POINTS for change, half in ways]
     if falls and all(falls):
-        return "needle"
+        return "sensitive"
     if any(falls):
         return "falls"
     if any(change - half > 0 for change, half in ways):

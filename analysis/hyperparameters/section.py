@@ -62,11 +62,11 @@ def warnings(search: Search) -> list[str]:
             f"At the edge of its range: {', '.join(at_edge)}. There may be better values beyond."
         )
     around = _around(search)
-    needles = list(around[around["verdict"] == "needle"]["parameter"])
-    if needles:
+    sensitive = list(around[around["verdict"] == "sensitive"]["parameter"])
+    if sensitive:
         found.append(
-            f"On a needle's point: a tenth of the range of {', '.join(needles)} either way costs"
-            " more than a point."
+            f"Sensitive: a change by a tenth of the range of {', '.join(sensitive)}, up or down,"
+            f" lowers the {WORDS[search.summary.metric]} by more than one percentage point."
         )
     return found
 

@@ -52,7 +52,7 @@ class Answer:
     headline: str
     facts: tuple[Fact, ...]
     verdict: str
-    """Whether the winner can be told from the others: a sentence or two."""
+    """Whether the winner differs significantly from the others: a sentence or two."""
     warnings: tuple[str, ...]
     """What to look at before the result is used, a sentence each."""
     codes: tuple[Code, ...]

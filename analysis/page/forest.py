@@ -1,4 +1,4 @@
-"""Differences to the best with their intervals: who can be told from whom."""
+"""Differences to the best with their intervals: which are significant."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import pandas
 from analysis.page.drawing import BLUE, GREY, INK, VERMILION, names, panel, svg
 
 COLUMNS = ["name", "difference", "half_width", "half_width_new_sentences", "different"]
-"""Of the frame that is drawn: fractions; `different`: whether it is told apart on these
+"""Of the frame that is drawn: fractions; `different`: whether it is significant on these
 sentences."""
 FAR = 3.0
 """A difference so many times beyond the median is named at the edge instead of drawn."""
@@ -19,8 +19,8 @@ LEAST_SPAN = 2.0
 def forest(rows: pandas.DataFrame, best: str, metric: str) -> str:
     """A row per rival: the thick line is the interval on these sentences, the thin one on new ones.
 
-    Zero is the best. A row whose thick line ends before zero is told from it. `metric`: what the
-    differences are of, in words.
+    Zero is the best. A row whose thick line ends before zero differs significantly from it.
+    `metric`: what the differences are of, in words.
     """
     figure, axes = panel(
         f"{metric} minus that of {names([best])[0]} (points)",

@@ -30,7 +30,9 @@ def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     questions = ["Accuracy on test", "Accuracy on validation"]
     questions += [f"Over {what}" for what in ("the best floor", "the runner-up", "trial 0")]
     assert list(facts(found)) == questions
-    assert found.verdict.startswith("On these test sentences it cannot be told from ")
+    assert found.verdict.startswith(
+        "On these test sentences there is no significant difference from "
+    )
     assert any(warning.startswith("Data: 2 validation rows") for warning in found.warnings)
     configuration, commands = found.codes
     assert any(line.startswith("learning_rate: ") for line in configuration.lines)

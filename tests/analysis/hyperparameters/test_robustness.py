@@ -48,10 +48,10 @@ def test_a_steep_parameter_is_told_from_a_level_one() -> None:
     assert {found[name]["verdict"] for name in "bc"} == {"level"}
 
 
-def test_a_needle_is_told_and_a_step_out_of_the_range_is_empty() -> None:
+def test_a_sensitive_value_is_found_and_a_step_out_of_the_range_is_empty() -> None:
     frame, best = placed(60, [6.0, 0.0, 0.0])
     found = robustness(frame, SPACE, best)
-    assert list(found[found["verdict"] == "needle"]["parameter"]) == ["a"]
+    assert list(found[found["verdict"] == "sensitive"]["parameter"]) == ["a"]
     near_end = frame.copy()
     near_end.loc[(frame["parameter"] == "b") & (frame["number"] == best), "place"] = STEP / 2
     ended = robustness(near_end, SPACE, best)
