@@ -27,7 +27,7 @@ GUIDES = [
 ]
 """Pages that describe the present version."""
 PAGES = [*GUIDES, ROOT / "LOG.md"]
-"""These and the log, which also names files and flags of the past."""
+"""These and the log, which also names flags of the past."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
@@ -147,7 +147,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=named)
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_file_that_is_named_exists(page: Path) -> None:
     paths = [path for path in inline(page) if OURS.fullmatch(path) and "NAME" not in path]
     assert [path for path in paths if not (ROOT / path).exists()] == []

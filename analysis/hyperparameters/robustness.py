@@ -34,8 +34,8 @@ of 95 % intervals."""
 def robustness(placed: pandas.DataFrame, space: Space, best: int | None) -> pandas.DataFrame:
     """A row per number among the best trial's parameters; empty for too few completed trials.
 
-    `verdict`: `sensitive` (a step either way costs more than a point, surely), `falls` (one way does),
-    `level` (a step costs less than a point, surely), `may rise`, else `not known`.
+    `verdict`: `sensitive` (a step either way costs more than a point, surely), `falls` (one way
+    does), `level` (a step costs less than a point, surely), `may rise`, else `not known`.
     """
     complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_score"].notna()]
     own = complete[complete["number"] == best].set_index("parameter")
