@@ -148,15 +148,15 @@ def test_a_new_field_is_a_flag_with_its_help_type_choices_and_default() -> None:
         arguments.parse(["--regime", "llrd", "--tolerance", "many"], GrownSpec)
 
 
-def test_the_flags_are_the_documented_ones() -> None:
-    """Adding or dropping a flag is a decision: this list and the README change with it."""
+def test_the_flags_are_the_listed_ones() -> None:
+    """Adding or dropping a flag is a decision: this list changes with it."""
     flags = {
         option
         for action in arguments.parser()._actions
         for option in action.option_strings
         if option.startswith("--")
     }
-    documented = """
+    listed = """
         --address
         --cold
         --confirm
@@ -199,7 +199,7 @@ def test_the_flags_are_the_documented_ones() -> None:
         --trial-timeout
         --trials
     """
-    assert flags == set(documented.split())
+    assert flags == set(listed.split())
     assert all(action.help for action in arguments.parser()._actions)
 
 

@@ -1,4 +1,4 @@
-"""The metrics that a regime yields after each epoch."""
+"""The metrics of an epoch: each field is one in the journal, in epochs.csv and in MLflow."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -8,7 +8,7 @@ from trainables.parts.training.scores import Scores
 
 @dataclass(frozen=True)
 class Epoch:
-    """Metrics of one epoch, under the names that the study, MLflow and the tables use."""
+    """What a regime yields after each epoch. The study, MLflow and the tables use these names."""
 
     epoch: int
     """From 1, counted through all stages."""
