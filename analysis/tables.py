@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas
 
 from analysis.budget.numbers import expected_best
-from analysis.budget.rungs import COLUMNS, MIN_TRIALS, rungs
+from analysis.budget.rungs import COLUMNS, MIN_RANKED_TRIALS, rungs
 from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import numbers, records
 from analysis.comparison.pairwise import comparable_split, pairwise_table
@@ -26,7 +26,7 @@ def _trials(search: Search) -> pandas.DataFrame:
 
 def _rungs(search: Search) -> pandas.DataFrame:
     """Empty for too few completed trials."""
-    enough = (search.trials["state"] == "COMPLETE").sum() >= MIN_TRIALS
+    enough = (search.trials["state"] == "COMPLETE").sum() >= MIN_RANKED_TRIALS
     return rungs(search.trials, search.epochs) if enough else pandas.DataFrame(columns=COLUMNS)
 
 

@@ -18,13 +18,15 @@ from search.study.study import read_study, trials
 from search.trials.ending import Ending
 
 
-class Run(Protocol):
+class SearchRunner(Protocol):
     """Runs or continues a search; an `interim` run is continued later."""
 
     def __call__(self, spec: SearchSpec, *, interim: bool) -> Outcome: ...
 
 
-def run_auto(specs: Sequence[SearchSpec], run: Run, say: Callable[[str], None]) -> list[Outcome]:
+def run_auto(
+    specs: Sequence[SearchSpec], run: SearchRunner, say: Callable[[str], None]
+) -> list[Outcome]:
     """Run the searches of `specs`, a regime each, on the trials of one; the best outcome is last.
 
     Searches that an earlier process began go on. Only the last regime that `search.allocation`

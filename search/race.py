@@ -13,11 +13,11 @@ Scores = Sequence[float]
 Margin = Callable[[Scores, Scores], float]
 """How far apart the means of two trials may be by chance."""
 
-FRACTION = 0.25
+CHOICE_EPOCHS_FRACTION = 0.25
 """Of the epochs that the trials were trained, at most so many more choose the winner."""
 MIN_RUNS, MAX_RUNS = 2, 30
 """Enough for one more score of two trials each; and what more runs would hardly change."""
-INDIFFERENCE = 0.002
+NEGLIGIBLE_DIFFERENCE = 0.002
 """Trials whose accuracies differ by less are equal for practical purposes."""
 
 
@@ -40,7 +40,7 @@ def race(scores: Mapping[int, Scores], margin: Margin, runs: int) -> Race:
     behind = {trial: means[winner] - means[trial] for trial in others}
     chance = {trial: margin(scores[winner], scores[trial]) for trial in others}
     equal = tuple(trial for trial in others if behind[trial] <= chance[trial])
-    if all(behind[trial] + chance[trial] < INDIFFERENCE for trial in equal):
+    if all(behind[trial] + chance[trial] < NEGLIGIBLE_DIFFERENCE for trial in equal):
         return Race(winner, equal, ())
     left = (winner, *equal)
     fewest = min(len(scores[trial]) for trial in left)
@@ -51,4 +51,4 @@ def race(scores: Mapping[int, Scores], margin: Margin, runs: int) -> Race:
 
 def affordable_runs(epochs: float, budget: int) -> int:
     """How many runs of `budget` epochs may choose the winner of trials of `epochs` in all."""
-    return max(MIN_RUNS, min(MAX_RUNS, int(FRACTION * epochs / budget)))
+    return max(MIN_RUNS, min(MAX_RUNS, int(CHOICE_EPOCHS_FRACTION * epochs / budget)))

@@ -7,19 +7,19 @@ from scipy.special import gammaln
 
 MORE = 10
 """Further trials that the outlook is about."""
-MIN_TRIALS = 8
+MIN_OUTLOOK_TRIALS = 8
 """With fewer, the outlook says nothing."""
 
 
 def expected_gain(scores: Sequence[float], more: int = MORE) -> float | None:
     """By how much `more` further trials are expected to raise the best of `scores`.
 
-    None for fewer than MIN_TRIALS. Each doubling of the trials raised the expected best; the next
-    ones are expected to raise it less and less, in the ratio of the last two. This takes trials as
-    draws from one distribution: a sampler that still improves brings more.
+    None for fewer than MIN_OUTLOOK_TRIALS. Each doubling of the trials raised the expected best;
+    the next ones are expected to raise it less and less, in the ratio of the last two. This takes
+    trials as draws from one distribution: a sampler that still improves brings more.
     """
     number = len(scores)
-    if number < MIN_TRIALS:
+    if number < MIN_OUTLOOK_TRIALS:
         return None
     quarter, half, whole = (best_of(scores, number // part) for part in (4, 2, 1))
     last, before = whole - half, half - quarter

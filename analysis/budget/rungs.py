@@ -1,11 +1,11 @@
-"""How early can a trial be judged? Rank correlations of early scores with the final ones."""
+"""Rank correlations of the scores at each epoch with the final ones."""
 
 import math
 
 import numpy as np
 import pandas
 
-MIN_TRIALS = 3
+MIN_RANKED_TRIALS = 3
 """Completed trials that a rank correlation needs."""
 COLUMNS = ["epoch", "correlation", "correlation_better_half", "lost", "n"]
 
@@ -23,9 +23,10 @@ def rungs(
     """
     complete = trials[trials["state"] == "COMPLETE"]
     final = complete.set_index("number")["best_validation_score"]
-    if len(final) < MIN_TRIALS:
+    if len(final) < MIN_RANKED_TRIALS:
         raise ValueError(
-            f"ranking needs at least {MIN_TRIALS} completed trials; this search has {len(final)}"
+            f"ranking needs at least {MIN_RANKED_TRIALS} completed trials; this search has"
+            f" {len(final)}"
         )
     own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(final.index)]
     curves = own.pivot(index="trial", columns="epoch", values="validation_score").reindex(

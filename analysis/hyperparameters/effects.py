@@ -7,7 +7,7 @@ import pandas
 
 from analysis.read.space import Choices, Space
 
-MIN_TRIALS = 4
+MIN_EFFECT_TRIALS = 4
 """Completed trials from which on ranks are compared."""
 SHUFFLES = 999
 LEVEL = 0.05
@@ -21,13 +21,14 @@ def effects(placed: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     `effect`: Spearman's rank correlation with the score of completed trials, or the correlation
     ratio of the ranks where values have no order; both are from 0 to 1 without their sign.
     `better`: `higher`, `lower` or the best value. `chance`: the fraction of shuffles with at least
-    that effect. Parameters with fewer than `MIN_TRIALS` trials or a single value are left out.
+    that effect. Parameters with fewer than `MIN_EFFECT_TRIALS` trials or a single value are left
+    out.
     """
     complete = placed[(placed["state"] == "COMPLETE") & placed["final_stage_score"].notna()]
     rows = [
         _effect(str(name), own, space)
         for name, own in complete.groupby("parameter", sort=False)
-        if len(own) >= MIN_TRIALS and own["place"].nunique() > 1
+        if len(own) >= MIN_EFFECT_TRIALS and own["place"].nunique() > 1
     ]
     frame = pandas.DataFrame(rows, columns=COLUMNS)
     return frame.sort_values("effect", ascending=False, kind="stable", ignore_index=True)

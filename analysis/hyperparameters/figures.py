@@ -22,7 +22,7 @@ from analysis.page.drawing import (
     panel,
     svg,
 )
-from analysis.read.space import Choices, Range, Space
+from analysis.read.space import Choices, SearchRange, Space
 
 TICK_PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 CONTOUR_LEVELS = 5
@@ -39,7 +39,7 @@ BEST_STAR = {
 def one_slice(
     placed: pandas.DataFrame,
     parameter: str,
-    kind: Range | Choices,
+    kind: SearchRange | Choices,
     best: int | None,
     edge: str,
     metric: str,
@@ -85,7 +85,7 @@ def contour(both: pandas.DataFrame, x: str, y: str, space: Space, best: int | No
     borders = np.unique(np.quantile(score, np.linspace(0, 1, CONTOUR_LEVELS + 1)))
     levels = max(1, len(borders) - 1)
     colours = [colormaps["cividis"](position) for position in np.linspace(0.1, 1.0, levels)]
-    numeric = isinstance(space[x], Range) and isinstance(space[y], Range)
+    numeric = isinstance(space[x], SearchRange) and isinstance(space[y], SearchRange)
     if numeric and len(borders) > 2 and _span_an_area(both):
         axes.tricontourf(both["x"], both["y"], score, levels=borders, colors=colours, alpha=0.45)
     level = np.clip(np.searchsorted(borders, score, side="right") - 1, 0, levels - 1)
@@ -149,11 +149,11 @@ def parallel(placed: pandas.DataFrame, space: Space, best: int | None) -> str:
     return svg(figure, axes)
 
 
-def _scale(kind: Range | Choices) -> str:
-    return " (log scale)" if isinstance(kind, Range) and kind.log else ""
+def _scale(kind: SearchRange | Choices) -> str:
+    return " (log scale)" if isinstance(kind, SearchRange) and kind.log else ""
 
 
-def _set_ticks(axes: Axes, side: str, kind: Range | Choices) -> None:
+def _set_ticks(axes: Axes, side: str, kind: SearchRange | Choices) -> None:
     """Label an axis of places with values: five of a range, all of a list of choices."""
     if isinstance(kind, Choices):
         places = [kind.place(value) for value in kind.values]

@@ -6,7 +6,7 @@ from functools import lru_cache
 import pandas
 
 from analysis.read.folder import CONFIG_PREFIX, Search
-from analysis.read.space import Range, Space
+from analysis.read.space import SearchRange, Space
 
 SLICE_COLUMNS = ["parameter", "number", "state", "value", "place", "final_stage_score"]
 EDGE_COLUMNS = ["parameter", "value", "range", "place", "edge"]
@@ -85,4 +85,4 @@ def pairs(placed: pandas.DataFrame, x: str, y: str) -> pandas.DataFrame:
 
 def is_numeric(space: Space, name: str) -> bool:
     """Whether a parameter has a range, so that values between two of its values make sense."""
-    return isinstance(space.get(name), Range)
+    return isinstance(space.get(name), SearchRange)

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from analysis.read.space import Choices, Space
 
-MIN_TRIALS = 8
+MIN_ROBUSTNESS_TRIALS = 8
 """Completed trials from which on the surface is fitted."""
 MAX_TRIALS = 300
 """Of more, those nearest to the winner count."""
@@ -41,7 +41,7 @@ def robustness(placed: pandas.DataFrame, space: Space, best: int | None) -> pand
     own = complete[complete["number"] == best].set_index("parameter")
     names = [str(name) for name in own.index]
     moved = [name for name in names if not isinstance(space[name], Choices)]
-    if complete["number"].nunique() < MIN_TRIALS or not moved:
+    if complete["number"].nunique() < MIN_ROBUSTNESS_TRIALS or not moved:
         return pandas.DataFrame(columns=COLUMNS)
     x, y, at = _inputs(complete, space, names, best)
     first = _first_columns(space, names)

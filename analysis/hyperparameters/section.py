@@ -5,10 +5,9 @@ from functools import lru_cache
 import pandas
 
 from analysis.hyperparameters import figures
-from analysis.hyperparameters.effects import LEVEL, MIN_TRIALS, effects
+from analysis.hyperparameters.effects import LEVEL, MIN_EFFECT_TRIALS, effects
 from analysis.hyperparameters.numbers import edges, is_numeric, pairs, placed
-from analysis.hyperparameters.robustness import MIN_TRIALS as MIN_AROUND
-from analysis.hyperparameters.robustness import robustness
+from analysis.hyperparameters.robustness import MIN_ROBUSTNESS_TRIALS, robustness
 from analysis.metric import WORDS
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import CONFIG_PREFIX, Search
@@ -93,7 +92,7 @@ def _answer(search: Search, ranks: pandas.DataFrame, best: int | None) -> str:
     sentences = []
     if ranks.empty:
         sentences.append(
-            f"{complete} completed trials cannot rank hyperparameters; {MIN_TRIALS} can."
+            f"{complete} completed trials cannot rank hyperparameters; {MIN_EFFECT_TRIALS} can."
         )
     elif beyond.empty:
         sentences.append(
@@ -154,7 +153,7 @@ def _around_the_best(search: Search) -> list[Block]:
         return [
             Paragraph(
                 f"How the score changes around the winner is estimated from"
-                f" {MIN_AROUND} completed trials on."
+                f" {MIN_ROBUSTNESS_TRIALS} completed trials on."
             )
         ]
     table = pandas.DataFrame(

@@ -12,7 +12,7 @@ MAX_EXAMPLE_CHARACTERS = 60
 
 MIN_SENTENCES = 5
 """Sentences of a class from which on its accuracy is drawn: with fewer, all intervals are wide."""
-HONEST = 0.02
+CALIBRATED_DIFFERENCE = 0.02
 """Confidence and accuracy that differ by less agree."""
 
 
@@ -111,7 +111,7 @@ def _calibration(predictions: pandas.DataFrame) -> Drawing:
     bins = numbers.calibration(predictions)
     correct = predictions["label"] == predictions["predicted"]
     distance = float(predictions["confidence"].mean() - correct.mean())
-    if abs(distance) < HONEST:
+    if abs(distance) < CALIBRATED_DIFFERENCE:
         verdict = "On average the confidence is honest"
     else:
         verdict = f"The model is {'over' if distance > 0 else 'under'}confident"

@@ -10,7 +10,7 @@ from analysis.page.drawing import BLUE, GREY, INK, VERMILION, names, panel, svg
 COLUMNS = ["name", "difference", "half_width", "half_width_new_sentences", "different"]
 """Of the frame that is drawn: fractions; `different`: whether it is significant on these
 sentences."""
-FAR = 3.0
+FAR_MEDIANS = 3.0
 """A difference so many times beyond the median is named at the edge instead of drawn."""
 LEAST_SPAN = 2.0
 """Percentage points that the axis shows at least."""
@@ -56,5 +56,5 @@ def forest(rows: pandas.DataFrame, best: str, metric: str) -> str:
 def _limit(values: Sequence[float] | pandas.Series, halves: pandas.Series) -> float:
     """How far the axis goes: to the lowest end that is not far from the others."""
     ends = np.sort(np.abs(np.asarray(values, dtype=float)) + halves.fillna(0.0).to_numpy())
-    typical = max(LEAST_SPAN, FAR * float(np.median(ends)))
+    typical = max(LEAST_SPAN, FAR_MEDIANS * float(np.median(ends)))
     return float(max(LEAST_SPAN, ends[ends <= typical].max(initial=0.0))) * 1.05

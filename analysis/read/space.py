@@ -16,7 +16,7 @@ it was sampled on."""
 
 
 @dataclass(frozen=True)
-class Range:
+class SearchRange:
     """Numbers from `low` to `high`."""
 
     low: float
@@ -71,7 +71,7 @@ class Choices:
         return "high" if place == 1 else "low" if place == 0 and self.values[0] else ""
 
 
-Space = Mapping[str, Range | Choices]
+Space = Mapping[str, SearchRange | Choices]
 
 
 def read_space(path: Path) -> Space:
@@ -85,7 +85,7 @@ def read_space(path: Path) -> Space:
     return {str(name): _parameter(path, str(name), entry) for name, entry in content.items()}
 
 
-def _parameter(path: Path, name: str, entry: Any) -> Range | Choices:
+def _parameter(path: Path, name: str, entry: Any) -> SearchRange | Choices:
     if isinstance(entry, dict) and "choices" in entry:
         choices = checked(path, entry, {"choices": list})["choices"]
         return Choices(tuple("" if choice is None else str(choice) for choice in choices))
@@ -94,7 +94,7 @@ def _parameter(path: Path, name: str, entry: Any) -> Range | Choices:
     valid = math.isfinite(low) and math.isfinite(high) and low <= high
     if not valid or (fields["log"] and low <= 0):
         raise ValueError(f"'{path}' is damaged: '{name}' is no range")
-    return Range(low, high, fields["log"])
+    return SearchRange(low, high, fields["log"])
 
 
 def _is_number(value: str) -> bool:

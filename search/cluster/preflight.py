@@ -14,7 +14,7 @@ from trainables.parts.quote import reason
 
 QUERY_GPU_FRACTION = 0.01
 """Fraction of a GPU that the query itself reserves."""
-SECONDS = 120.0
+NODE_ANSWER_SECONDS = 120.0
 """How long the nodes may take, side by side. A busy one took more than 60 to start a worker."""
 INSTALLING_SECONDS = 600.0
 """The same where each node first makes an environment of its own."""
@@ -44,7 +44,7 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
     if not queries:
         return []
     installs = INSTALLS & set(ray.get_runtime_context().runtime_env)
-    limit = INSTALLING_SECONDS if installs else SECONDS
+    limit = INSTALLING_SECONDS if installs else NODE_ANSWER_SECONDS
     ready, late = ray.wait(list(queries), num_returns=len(queries), timeout=limit)
     found, wrong = [], []
     for query in ready:

@@ -12,7 +12,7 @@ RACE_SIZES = (3, 2)
 """Runs in the first round of a choice, and in each further one."""
 
 
-class Range(NamedTuple):
+class SecondsRange(NamedTuple):
     """Seconds: most likely between `low` and `high`."""
 
     low: float
@@ -73,9 +73,9 @@ class Draws:
         rounds = [self._rounds(number) for number in range(int(runs.max()) + 1)]
         self.add(seconds * np.array(rounds)[runs.astype(int)])
 
-    def range(self) -> Range:
+    def range(self) -> SecondsRange:
         """When everything has ended."""
-        return Range(*map(float, np.quantile(self.free.max(axis=1), QUANTILES)))
+        return SecondsRange(*map(float, np.quantile(self.free.max(axis=1), QUANTILES)))
 
     def _rounds(self, runs: int) -> int:
         """How often a race of so many runs waits for a run."""

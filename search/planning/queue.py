@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from statistics import geometric_mean
 
 import trainables
-from search.planning.draws import Range
+from search.planning.draws import SecondsRange
 from search.planning.speed import Guess
 from search.planning.time_left import TimeLeft
 from search.spec import SearchSpec
 
-PASSES = 2.5
+EPOCH_PASSES = 2.5
 """An epoch costs as much as so many times encoding its sentences, with the start of that. On few
 sentences it is less, on many more."""
 PASSES_SPREAD = 0.6
@@ -40,7 +40,7 @@ class Queue:
     """Whether the one that runs is continued later, so that its end is not the command's."""
     _ratios: list[float] = field(default_factory=list)
     """What an epoch took in the searches before, as a multiple of the first guess."""
-    _later: dict[int, Range | None] = field(default_factory=dict)
+    _later: dict[int, SecondsRange | None] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -58,19 +58,21 @@ class Queue:
             self._ratios.append(seconds / guess.epoch)
         self.number += 1
 
-    def until_all_end(self, left: Range) -> Range | None:
+    def until_all_end(self, left: SecondsRange) -> SecondsRange | None:
         """Seconds until all searches end, where this one ends in `left`."""
         later = self._later.get(self.number) or self._sum_of_later()
         self._later[self.number] = later
-        return None if later is None else Range(*(one + more for one, more in zip(left, later)))
+        return (
+            None if later is None else SecondsRange(*(one + more for one, more in zip(left, later)))
+        )
 
-    def _sum_of_later(self) -> Range | None:
+    def _sum_of_later(self) -> SecondsRange | None:
         """Seconds of the searches that have not begun: their errors have the same causes."""
         found = [self.time_left(spec).of_trials([], 0.0) for spec in self.specs[self.number :]]
         known = [each for each in found if each is not None]
         if len(known) < len(found):
             return None
-        return Range(*(sum(parts) for parts in zip(Range(0.0, 0.0, 0.0), *known)))
+        return SecondsRange(*(sum(parts) for parts in zip(SecondsRange(0.0, 0.0, 0.0), *known)))
 
     def _guess(self, spec: SearchSpec) -> Guess | None:
         """An epoch's seconds, corrected by what earlier searches of the command took."""
@@ -84,5 +86,5 @@ class Queue:
         if seconds is None:
             return None
         frozen = hasattr(trainables.load(spec.regime), "MAX_EPOCHS")
-        passes = FROZEN_PASSES if frozen else self.part * PASSES
+        passes = FROZEN_PASSES if frozen else self.part * EPOCH_PASSES
         return Guess(seconds * passes, PASSES_SPREAD)

@@ -15,7 +15,7 @@ from search.study import records
 SPREAD, SPREAD_TRIALS = 0.45, 4.0
 """Standard deviation of the logarithm of an epoch's seconds over configurations, before it is
 measured; and as many trials that counts."""
-DRIFT = 0.12
+LOG_SECONDS_DRIFT = 0.12
 """Standard deviation of the logarithm by which later trials are slower or faster than the first
 ones: the sampler prefers other batch sizes, and the machine does other things."""
 MEASURED_SPREAD = 0.35
@@ -129,7 +129,9 @@ class Speed:
         count, prior = len(seconds), SPREAD_TRIALS
         variance = prior * SPREAD**2 + count * float(np.log(seconds).var())
         spread = math.sqrt(variance / (prior + count))
-        return Rates(fmean(seconds), math.hypot(spread / math.sqrt(count), DRIFT), spread, rest)
+        return Rates(
+            fmean(seconds), math.hypot(spread / math.sqrt(count), LOG_SECONDS_DRIFT), spread, rest
+        )
 
 
 def repeats(trial: FrozenTrial, epochs: Sequence[records.Record]) -> bool:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from search.planning.draws import Range
+from search.planning.draws import SecondsRange
 
-INERTIA = 0.2
+CATCH_UP_FRACTION = 0.2
 """Of the time left: how long it takes until most of a new forecast is shown."""
 
 
@@ -16,19 +16,19 @@ class Steady:
     and down. A forecast outside the range that is shown replaces it.
     """
 
-    shown: Range | None = None
+    shown: SecondsRange | None = None
     at: float = 0.0
 
-    def update(self, found: Range | None, now: float) -> Range | None:
+    def update(self, found: SecondsRange | None, now: float) -> SecondsRange | None:
         """The range to show at this time; `found`: what is forecast now."""
         if found is None or self.shown is None:
             self.shown, self.at = found, now
             return found
         passed = max(0.0, now - self.at)
-        old = Range(*(max(0.0, seconds - passed) for seconds in self.shown))
-        part = min(1.0, passed / max(1.0, INERTIA * found.middle))
+        old = SecondsRange(*(max(0.0, seconds - passed) for seconds in self.shown))
+        part = min(1.0, passed / max(1.0, CATCH_UP_FRACTION * found.middle))
         if not old.low <= found.middle <= old.high:
             part = 1.0
-        self.shown = Range(*(then + part * (new - then) for then, new in zip(old, found)))
+        self.shown = SecondsRange(*(then + part * (new - then) for then, new in zip(old, found)))
         self.at = now
         return self.shown

@@ -12,7 +12,7 @@ from statistics import fmean
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from search.planning.draws import Draws, Range
+from search.planning.draws import Draws, SecondsRange
 from search.planning.estimate import choice_runs
 from search.planning.lengths import Lengths
 from search.planning.speed import Guess, Rates, Speed, repeats
@@ -26,7 +26,7 @@ START_SECONDS = 20.0
 """Of a command: imports, workers, data and floors."""
 END_SECONDS = 12.0
 """Of a search: tables, report and the last of MLflow."""
-TEST = 0.25
+TEST_EPOCHS = 0.25
 """Of an epoch: the test of the report runs."""
 CONSTANTS_SPREAD = 0.3
 """Standard deviation of the logarithm of these constants."""
@@ -75,7 +75,7 @@ class TimeLeft:
 
     def of_trials(
         self, trials: Sequence[FrozenTrial], now: float, budget: float = math.inf
-    ) -> Range | None:
+    ) -> SecondsRange | None:
         """Seconds until the search ends; None where nothing is known.
 
         `trials`: those that have started. `now`: in seconds since 1970. `budget`: seconds until the
@@ -95,13 +95,13 @@ class TimeLeft:
             full = self._full(trials, mean, rates, draws)
             self._choice(draws, full, trained)
             self._report(draws, full)
-            draws.add(TEST * mean)
+            draws.add(TEST_EPOCHS * mean)
         draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
         return draws.range()
 
     def of_full_runs(
         self, runs: RunsLeft, trials: Sequence[FrozenTrial], now: float
-    ) -> Range | None:
+    ) -> SecondsRange | None:
         """Seconds until the search ends, while choice or report runs are running."""
         rates = self.speed.rates(trials, now)
         if rates is None:
@@ -118,7 +118,7 @@ class TimeLeft:
             self._report(draws, full)
         elif runs.further:
             draws.side_by_side(full, math.ceil(runs.further / 2))
-        draws.add(TEST * mean)
+        draws.add(TEST_EPOCHS * mean)
         draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
         return draws.range()
 

@@ -6,7 +6,7 @@ import optuna
 from optuna.trial import TrialState
 
 from analysis.budget.outlook import expected_gain
-from search.race import INDIFFERENCE
+from search.race import NEGLIGIBLE_DIFFERENCE
 from search.study.study import trials
 
 Patience = int | Literal["auto"] | None
@@ -38,7 +38,7 @@ def is_spent(study: optuna.Study, patience: Patience) -> bool:
     finished = [trial for trial in trials(study) if trial.state.is_finished()]
     if patience == "auto":
         expected = gain(study) if len(finished) >= MIN_TRIALS else None
-        return expected is not None and expected < INDIFFERENCE
+        return expected is not None and expected < NEGLIGIBLE_DIFFERENCE
     complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     if not complete:
         return False

@@ -12,7 +12,7 @@ from rich.table import Table
 from analysis.metric import WORDS, Metric, percent_of, validation
 from analysis.text import counted, duration, epochs_of
 from search.cluster.resources import Resources
-from search.planning.draws import Range
+from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, estimate, warnings
 from search.planning.speed import Guess
 from search.planning.time_left import START_SECONDS, TimeLeft
@@ -173,7 +173,7 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
     table.add_column("regime", no_wrap=True)
     for column in ("trials", "searched fields", "budget", "trial 0", "time", "memory"):
         table.add_column(column, justify="right", no_wrap=True)
-    known, notes = list[Range](), list[str]()
+    known, notes = list[SecondsRange](), list[str]()
     for planned in plans:
         spec, trial = planned.spec, planned.trial
         shown = [spec.regime, str(spec.trials), str(len(distributions(spec)))]
@@ -211,7 +211,7 @@ def print_floors_time(console: Console, seconds: float) -> None:
     print_line(console, "floors", f"the simple models that a recipe has to beat take {about}")
 
 
-def _whole(planned: Planned, slots: int) -> Range:
+def _whole(planned: Planned, slots: int) -> SecondsRange:
     """Seconds of a search, from its first trial to its report."""
     assert planned.trial is not None
     spec = planned.spec

@@ -14,7 +14,7 @@ from rich.live import Live
 from analysis.metric import percent_of
 from analysis.text import counted, duration
 from search.cluster.room import Room
-from search.planning.draws import Range
+from search.planning.draws import SecondsRange
 from search.planning.queue import Queue
 from search.planning.steady import Steady
 from search.planning.time_left import TimeLeft
@@ -165,7 +165,7 @@ class Progress:
         """Rate of this process; `finished` counts all of the study's trials that have ended."""
         return (finished - self.finished_before) / max(1e-9, self._elapsed)
 
-    def seconds_left(self, trials: Sequence[FrozenTrial]) -> Range | None:
+    def seconds_left(self, trials: Sequence[FrozenTrial]) -> SecondsRange | None:
         """Seconds until the search ends."""
         now = time.time()
         self.time_left.slots = max(1, self.room.slots)  # A cluster grows and shrinks.

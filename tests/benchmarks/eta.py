@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from analysis.command import Parser
 from analysis.page.markdown import markdown
 from analysis.spread import PRIORS, Runs, Spread
-from search.planning.draws import Range
+from search.planning.draws import SecondsRange
 from search.planning.speed import Guess
 from search.planning.steady import Steady
 from search.planning.time_left import RunsLeft, TimeLeft
@@ -95,7 +95,7 @@ class Search:
         """The trials as they were at that time."""
         return [_as_of(trial, now) for trial in self.trials if _began(trial) <= now]
 
-    def left(self, forecast: TimeLeft, now: float) -> Range | None:
+    def left(self, forecast: TimeLeft, now: float) -> SecondsRange | None:
         """The range that is shown at that time."""
         shown = self.as_of(now)
         if now < max(_ended(trial) for trial in self.trials):
@@ -336,7 +336,7 @@ def judge(search: Search) -> tuple[list[Asked], Counted]:
     )
 
 
-def _asked(named: dict[str, int], name: str, found: Range | None, truth: float) -> Asked:
+def _asked(named: dict[str, int], name: str, found: SecondsRange | None, truth: float) -> Asked:
     if found is None:
         return Asked(**named, at=name, known=False, inside=False, width=math.nan, error=math.nan)
     return Asked(

@@ -6,7 +6,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from search.race import INDIFFERENCE, Margin, Scores, affordable_runs, race
+from search.race import NEGLIGIBLE_DIFFERENCE, Margin, Scores, affordable_runs, race
 
 DEVIATION = 0.01
 """Of an accuracy over seeds."""
@@ -37,8 +37,8 @@ def test_those_with_fewest_runs_run_on_as_far_as_there_are_runs() -> None:
 
 def test_trials_that_are_equal_for_practical_purposes_end_it() -> None:
     scores = {1: [0.900], 2: [0.899]}
-    assert race(scores, always(INDIFFERENCE), 9).next == (1, 2)
-    assert race(scores, always(INDIFFERENCE / 4), 9).next == ()
+    assert race(scores, always(NEGLIGIBLE_DIFFERENCE), 9).next == (1, 2)
+    assert race(scores, always(NEGLIGIBLE_DIFFERENCE / 4), 9).next == ()
     assert race({5: [0.9]}, always(1.0), 9).next == ()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.budget.outlook import MIN_TRIALS, MORE, best_of, expected_gain
+from analysis.budget.outlook import MIN_OUTLOOK_TRIALS, MORE, best_of, expected_gain
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 DRAWN: dict[str, Draw] = {
@@ -44,5 +44,5 @@ def test_the_expected_gain_is_what_further_draws_bring(shape: str, number: int) 
 
 
 def test_few_trials_say_nothing_and_equal_ones_promise_nothing() -> None:
-    assert expected_gain([0.5] * (MIN_TRIALS - 1)) is None
-    assert expected_gain([0.5] * MIN_TRIALS) == pytest.approx(0.0)
+    assert expected_gain([0.5] * (MIN_OUTLOOK_TRIALS - 1)) is None
+    assert expected_gain([0.5] * MIN_OUTLOOK_TRIALS) == pytest.approx(0.0)

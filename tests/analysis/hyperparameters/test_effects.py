@@ -5,11 +5,11 @@ import pandas
 import pytest
 
 from analysis.hyperparameters.effects import effects
-from analysis.read.space import Choices, Range, Space
+from analysis.read.space import Choices, SearchRange, Space
 
 SPACE: Space = {
-    "rate": Range(0.0, 1.0, log=False),
-    "noise": Range(0.0, 1.0, log=False),
+    "rate": SearchRange(0.0, 1.0, log=False),
+    "noise": SearchRange(0.0, 1.0, log=False),
     "pooling": Choices(("cls", "mean")),
 }
 

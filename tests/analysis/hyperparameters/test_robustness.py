@@ -4,11 +4,11 @@ import numpy as np
 import pandas
 
 from analysis.hyperparameters.robustness import STEP, robustness
-from analysis.read.space import Choices, Range, Space
+from analysis.read.space import Choices, SearchRange, Space
 
 NAMES = ("a", "b", "c")
 SPACE: Space = {
-    **{name: Range(0.0, 1.0, log=False) for name in NAMES},
+    **{name: SearchRange(0.0, 1.0, log=False) for name in NAMES},
     "d": Choices(("x", "y")),
 }
 OPTIMUM = np.array([0.5, 0.4, 0.6])

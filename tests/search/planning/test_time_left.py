@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.planning.draws import Range
+from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, Stage
-from search.planning.queue import FROZEN_PASSES, LEARNED_SPREAD, PASSES, Queue
+from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
 from search.planning.speed import Guess, repeats
 from search.planning.steady import Steady
 from search.planning.time_left import RunsLeft, TimeLeft
@@ -139,10 +139,10 @@ def test_what_is_measured_on_a_few_sentences_is_a_guess() -> None:
 
 def test_what_is_shown_counts_down_and_is_replaced_where_it_is_wrong() -> None:
     steady = Steady()
-    assert steady.update(Range(80, 100, 120), 0.0) == Range(80, 100, 120)
-    shown = steady.update(Range(90, 110, 130), 1.0)
+    assert steady.update(SecondsRange(80, 100, 120), 0.0) == SecondsRange(80, 100, 120)
+    shown = steady.update(SecondsRange(90, 110, 130), 1.0)
     assert shown is not None and 99 < shown.middle < 100  # it would be 110 now
-    assert steady.update(Range(200, 250, 300), 2.0) == Range(200, 250, 300)
+    assert steady.update(SecondsRange(200, 250, 300), 2.0) == SecondsRange(200, 250, 300)
 
 
 def test_a_queue_learns_from_the_regimes_before() -> None:
@@ -150,8 +150,8 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     queue = Queue(specs, 2, lambda: 2.0)
     first = queue.time_left(specs[0])
     assert queue.place == "1 of 3"
-    assert first.guess is not None and first.guess.epoch == 2 * PASSES
-    left = Range(1.0, 2.0, 3.0)
+    assert first.guess is not None and first.guess.epoch == 2 * EPOCH_PASSES
+    left = SecondsRange(1.0, 2.0, 3.0)
     before = queue.until_all_end(left)
     found = first.of_trials([trial(number, 10, 100.0) for number in range(4)], NOW)
     assert found is not None and first.speed.mean == 100
@@ -164,7 +164,7 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     assert before is not None and after is not None and before.low < before.high
     guesses = [Queue(specs, 2, lambda: 2.0, 0.25).time_left(each).guess for each in specs]
     assert [guess and guess.epoch for guess in guesses] == [
-        *[0.25 * 2.0 * PASSES] * 2,
+        *[0.25 * 2.0 * EPOCH_PASSES] * 2,
         2.0 * FROZEN_PASSES,
     ]
     unknown = Queue(specs, 2, lambda: None)

@@ -114,11 +114,11 @@ def test_ranges_are_written_and_read_as_they_were(tmp_path: Path) -> None:
     found = importance.ranges(study_of([(first, 0.5), ({"layers": 3}, None)], SPACE))
     (tmp_path / "space.json").write_text(json.dumps(found))
     assert space.read_space(tmp_path / "space.json") == {
-        "learning_rate": space.Range(1e-5, 1e-3, log=True),
-        "dropout": space.Range(0.0, 0.9, log=False),
+        "learning_rate": space.SearchRange(1e-5, 1e-3, log=True),
+        "dropout": space.SearchRange(0.0, 0.9, log=False),
         "width": space.Choices(("", "64", "128", "256")),
         "optimizer": space.Choices(("sgd", "adamw")),
-        "layers": space.Range(1, 12, log=False),
+        "layers": space.SearchRange(1, 12, log=False),
     }
     assert space.read_space(tmp_path / "none.json") == {}
 
@@ -146,14 +146,14 @@ def test_a_damaged_space_is_one_line(tmp_path: Path, text: str, said: str) -> No
 @pytest.mark.parametrize(
     ("parameter", "value", "place", "edge"),
     [
-        (space.Range(1e-5, 1e-3, log=True), "0.0001", 0.5, ""),
-        (space.Range(1e-5, 1e-3, log=True), "0.00001", 0.0, "low"),
-        (space.Range(1e-5, 1e-3, log=True), "9.5e-4", math.log(95) / math.log(100), "high"),
-        (space.Range(0.0, 2.0, log=False), "1.5", 0.75, ""),
-        (space.Range(0.0, 2.0, log=False), "1.95", 0.975, "high"),
-        (space.Range(0.0, 2.0, log=False), "3", None, ""),
-        (space.Range(0.0, 2.0, log=False), "", None, ""),
-        (space.Range(1.0, 1.0, log=False), "1.0", None, ""),
+        (space.SearchRange(1e-5, 1e-3, log=True), "0.0001", 0.5, ""),
+        (space.SearchRange(1e-5, 1e-3, log=True), "0.00001", 0.0, "low"),
+        (space.SearchRange(1e-5, 1e-3, log=True), "9.5e-4", math.log(95) / math.log(100), "high"),
+        (space.SearchRange(0.0, 2.0, log=False), "1.5", 0.75, ""),
+        (space.SearchRange(0.0, 2.0, log=False), "1.95", 0.975, "high"),
+        (space.SearchRange(0.0, 2.0, log=False), "3", None, ""),
+        (space.SearchRange(0.0, 2.0, log=False), "", None, ""),
+        (space.SearchRange(1.0, 1.0, log=False), "1.0", None, ""),
         (space.Choices(("32", "64", "128")), "128", 1.0, "high"),
         (space.Choices(("32", "64", "128")), "32", 0.0, "low"),
         (space.Choices(("32", "64", "128")), "64", 0.5, ""),
@@ -166,7 +166,7 @@ def test_a_damaged_space_is_one_line(tmp_path: Path, text: str, said: str) -> No
     ],
 )
 def test_places_and_edges(
-    parameter: space.Range | space.Choices, value: str, place: float | None, edge: str
+    parameter: space.SearchRange | space.Choices, value: str, place: float | None, edge: str
 ) -> None:
     found = parameter.place(value)
     assert math.isnan(found) if place is None else found == pytest.approx(place)
@@ -295,7 +295,7 @@ def test_two_parameters_are_drawn_wherever_points_lie(
             for number, (x, y, score) in enumerate(points)
         ]
     )
-    both = {name: space.Range(0.0, 1.0, log=False) for name in "xy"}
+    both = {name: space.SearchRange(0.0, 1.0, log=False) for name in "xy"}
     assert space_figures.contour(frame, "x", "y", both, 0).startswith("<svg")
 
 

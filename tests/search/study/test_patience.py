@@ -6,7 +6,7 @@ import numpy as np
 import optuna
 import pytest
 
-from search.race import INDIFFERENCE
+from search.race import NEGLIGIBLE_DIFFERENCE
 from search.study import patience
 from search.study import study as studies
 from search.study.proposals import ask
@@ -43,8 +43,8 @@ def test_auto_ends_a_plateau_and_continues_a_climb(tmp_path: Path) -> None:
     flat = told(tmp_path / "flat", list(0.88 - random.exponential(0.002, 24)))
     steep = told(tmp_path / "steep", list(random.normal(0.7, 0.1, 24)))
     expected = [patience.gain(study) for study in (flat, steep)]
-    assert expected[0] is not None and expected[0] < INDIFFERENCE
-    assert expected[1] is not None and expected[1] > 5 * INDIFFERENCE
+    assert expected[0] is not None and expected[0] < NEGLIGIBLE_DIFFERENCE
+    assert expected[1] is not None and expected[1] > 5 * NEGLIGIBLE_DIFFERENCE
     assert [patience.is_spent(study, "auto") for study in (flat, steep)] == [True, False]
 
 
