@@ -17,7 +17,8 @@ from search.study.proposals import first_trial_of_each
 from search.trials.ledger import Ledger
 from tests.benchmarks.overhead_figures import NEAR, marks, sizes, slots
 from tests.processes import ROOT
-from tests.search.study.test_study import epoch, spec
+from tests.search.reported import epoch
+from tests.specs import spec_in
 
 
 def trial(pid: int, began: float, ended: float) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def test_the_journal_is_synced_once_before_the_search_continues(
     sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for a question, a report or an end, whatever these write."""
-    made = spec(tmp_path, sampler=sampler, grace=1)
+    made = spec_in(tmp_path, sampler=sampler, grace=1)
     ledger, sizes, wait = Ledger(studies.open_study(made), made), [], os.fsync
 
     def fsync(file: int) -> None:
@@ -116,7 +117,7 @@ def test_the_journal_is_synced_once_before_the_search_continues(
 
 
 def test_a_trial_that_reports_its_end_is_not_asked_for_more(tmp_path: Path) -> None:
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     ledger = Ledger(studies.open_study(made), made)
     for ray_id in "ab":
         ledger.ask(ray_id)
@@ -130,7 +131,7 @@ def test_the_ledger_knows_the_configurations_that_the_study_has(tmp_path: Path) 
     """In a space of nine configurations, where proposals are repeated; and by a process that goes
     on."""
     paper = trainables.load("llrd").Config().to_dict()
-    made = spec(
+    made = spec_in(
         tmp_path,
         sampler="random",
         fix={

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
@@ -11,12 +11,9 @@ from search.flag import flag, seconds
 from search.request import read_request
 from search.run import main
 from search.spec import SearchSpec
+from tests.specs import spec
 
 BASE = ["--data", "embedded", "--model", "minilm", "--dry-run"]
-
-
-def spec(**values: Any) -> SearchSpec:
-    return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
 
 
 def test_only_a_dry_run_needs_no_regime() -> None:

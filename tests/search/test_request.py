@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,12 +11,9 @@ from search import arguments
 from search.request import read_request
 from search.spec import SearchSpec
 from search.study.configuration import searched_regimes
+from tests.specs import spec
 
 BASE = ["--data", "embedded", "--model", "minilm", "--dry-run"]
-
-
-def spec(**values: Any) -> SearchSpec:
-    return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
 
 
 def test_a_renamed_folder_is_not_resumed(tmp_path: Path) -> None:

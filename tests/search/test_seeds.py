@@ -27,8 +27,9 @@ from search.tracking.tracker import settings
 from tests import tiny
 from tests.attributes import attributes
 from tests.processes import Searched, run
-from tests.search.study.test_study import CORPUS, epoch
+from tests.search.reported import CORPUS, epoch
 from tests.search.tracking.logged_study import Search, everything
+from tests.specs import spec
 
 OLD = {"1": {"1": 0.91, "2": 0.93}, "0": {"1": 0.5, "2": 0.5}}
 NEW = {"1": {"1000": 0.80, "1001": 0.82}}
@@ -63,15 +64,11 @@ def test_a_larger_number_of_seeds_extends_a_smaller_one(seed: int, few: int, man
 )
 def test_too_many_or_too_few_seeds_are_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        SearchSpec(regime="baseline", data="embedded", model="minilm", **values)
+        spec(**values)
 
 
 def test_a_spec_of_an_earlier_version_has_the_default() -> None:
-    values = (
-        SearchSpec(regime="baseline", data="embedded", model="minilm")
-        .to_json()
-        .replace('  "report_seeds": null,\n', "")
-    )
+    values = spec().to_json().replace('  "report_seeds": null,\n', "")
     assert "report_seeds" not in values and SearchSpec.from_json(values).report_seeds is None
 
 

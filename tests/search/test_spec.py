@@ -1,16 +1,12 @@
 """SearchSpec: defaults, validation and JSON."""
 
 import json
-from typing import Any
 
 import pytest
 
 import trainables
 from search.spec import SearchSpec
-
-
-def spec(**values: Any) -> SearchSpec:
-    return SearchSpec(**{"regime": "baseline", "data": "embedded", "model": "minilm", **values})
+from tests.specs import spec
 
 
 def test_a_spec_survives_json() -> None:
@@ -99,13 +95,13 @@ def test_fixed_values_are_checked_together() -> None:
 def test_the_grace_is_the_regimes_or_a_third_of_the_budget(
     regime: str, epochs: int, grace: int
 ) -> None:
-    made = SearchSpec(regime=regime, data="embedded", model="minilm", epochs=epochs)
+    made = spec(regime=regime, epochs=epochs)
     assert made.grace_epochs == grace
     assert SearchSpec.from_json(made.to_json()) == made
 
 
 def test_a_search_of_an_earlier_version_keeps_its_grace() -> None:
     """It had a third of the budget in every regime, and recorded none."""
-    made = SearchSpec(regime="supcon", data="embedded", model="minilm", epochs=9)
+    made = spec(regime="supcon", epochs=9)
     earlier = made.to_json().replace('"grace": 1', '"grace": null')
     assert SearchSpec.from_json(earlier).grace_epochs == 3

@@ -23,7 +23,7 @@ from search.study.configuration import point_parameters
 from search.study.study import JOURNAL
 from search.terminal import data, plan, space
 from search.terminal.console import HEADING_WIDTH
-from tests import tiny
+from tests import specs, tiny
 from tests.search.terminal.test_progress import grown
 from trainables.parts.data.tokens import Batch
 from trainables.parts.model.encoder import Encoder
@@ -36,9 +36,7 @@ TWO = Measurement(1.0, (Stage(10, 12.0, 10.0), Stage(20, 3.0, 0.5)), GIB, 256)
 
 
 def spec(**values: Any) -> SearchSpec:
-    given: dict[str, Any] = {"regime": "supcon", "data": "embedded", "model": "minilm", "grace": 3}
-    given |= {"report_seeds": 3, **values}
-    return SearchSpec(**given)
+    return specs.spec(**{"regime": "supcon", "grace": 3, "report_seeds": 3, **values})
 
 
 @pytest.fixture(scope="module")

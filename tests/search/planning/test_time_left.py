@@ -16,15 +16,14 @@ from search.planning.time_left import RunsLeft, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
+from tests import specs
 
 NOW = 1_700_000_000.0
 SURE = Guess(10.0, 0.0)
 
 
 def spec(**values: Any) -> SearchSpec:
-    given: dict[str, Any] = {"regime": "llrd", "data": "embedded", "model": "minilm", "epochs": 10}
-    given |= {"report_seeds": 3, **values}
-    return SearchSpec(**given)
+    return specs.spec(**{"regime": "llrd", "epochs": 10, "report_seeds": 3, **values})
 
 
 def trial(

@@ -27,10 +27,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 import spaces
-from search.spec import SearchSpec
 from search.study import samplers
 from search.study.cmaes import FINEST, SIGMA, CmaEs, Encoding, ranked
 from search.study.configuration import point_parameters, searched_regimes
+from tests.specs import spec
 
 TRIALS = 50
 
@@ -108,9 +108,7 @@ def test_cmaes_proposes_nearly_every_trial(regime: str) -> None:
     )
     points = [{}, *getattr(spaces.load(regime), "POINTS", [])]
     for point in points:
-        study.enqueue_trial(
-            point_parameters(SearchSpec(regime=regime, data="embedded", model="minilm"), point)
-        )
+        study.enqueue_trial(point_parameters(spec(regime=regime), point))
     scores = np.random.default_rng(0)
     for _ in range(TRIALS):
         study.tell(suggested(study, regime), float(scores.random()))

@@ -10,10 +10,11 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.configuration import shared_parameters
+from tests import specs
 
 
 def spec(regime: str, **values: Any) -> SearchSpec:
-    return SearchSpec(regime=regime, data="embedded", model="minilm", **values)
+    return specs.spec(regime=regime, **values)
 
 
 def config(regime: str, **values: Any) -> dict[str, Any]:

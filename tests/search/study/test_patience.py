@@ -10,12 +10,12 @@ from search.race import NEGLIGIBLE_DIFFERENCE
 from search.study import patience
 from search.study import study as studies
 from search.study.proposals import ask
-from tests.search.study.test_study import spec
+from tests.specs import spec_in
 
 
 def told(folder: Path, scores: list[float | None]) -> optuna.Study:
     """A study whose trials ended with these scores; None is a trial that was pruned."""
-    search = spec(folder, sampler="random", trials=len(scores))
+    search = spec_in(folder, sampler="random", trials=len(scores))
     study = studies.open_study(search)
     for score in scores:
         trial = ask(study, search)

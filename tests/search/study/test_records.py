@@ -13,7 +13,8 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study.study import JOURNAL, open_study, read_study
 from search.trials.ledger import Ledger
-from tests.search.study.test_study import epoch, spec
+from tests.search.reported import epoch
+from tests.specs import spec_in
 
 OPTUNAS = {"study:metric_names", "fixed_params"}
 """System attributes of Optuna's own."""
@@ -29,7 +30,7 @@ SCORES = {"test_accuracy": 0.8, "test_loss": 0.5, "test_loss_paper": 0.02}
 @pytest.fixture
 def finished(tmp_path: Path) -> SearchSpec:
     """A search of two trials, with a winner that was run again and tested."""
-    made = spec(tmp_path, trials=2, epochs=2, name="finished")
+    made = spec_in(tmp_path, trials=2, epochs=2, name="finished")
     study = open_study(made)
     ledger = Ledger(study, made)
     for ray_id in ("a", "b"):

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from search.spec import SearchSpec
 from search.study.configuration import points
 from search.study.pruners import RECENT, pruner, prunes
+from tests import specs
 
 EPOCHS = 9
 
 
 def spec(scheduler: str, **values: Any) -> SearchSpec:
-    given = {"regime": "llrd", "data": "embedded", "model": "minilm", "epochs": EPOCHS, "grace": 1}
-    return SearchSpec.from_dict({**given, "scheduler": scheduler, **values})
+    given = {"regime": "llrd", "epochs": EPOCHS, "grace": 1, "scheduler": scheduler}
+    return specs.spec(**{**given, **values})
 
 
 def lengths(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:

@@ -9,10 +9,10 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.spec import SearchSpec
 from search.study import samplers
 from search.study.records import DUPLICATE_OF
 from search.study.samplers import BEST_TRIALS, PenaliseFailures, best_and_newest, penalised
+from tests.specs import spec
 
 UNIT = FloatDistribution(0.0, 1.0)
 STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -86,8 +86,7 @@ def test_a_proposal_below_the_limit_is_that_of_the_whole_study(count: int, same:
 
 def test_only_tpe_forgets() -> None:
     def most(name: str) -> int | None:
-        spec = SearchSpec(regime="llrd", data="embedded", model="minilm", sampler=name)  # type: ignore[arg-type]
-        made = samplers.sampler(spec)
+        made = samplers.sampler(spec(regime="llrd", sampler=name))
         return made.most if isinstance(made, PenaliseFailures) else None
 
     assert [most(name) for name in ("tpe", "gp", "cmaes", "random")] == [1000, None, None, None]

@@ -4,7 +4,7 @@ import random
 import resource
 import time
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,66 +15,27 @@ import trainables
 from analysis.read.correct import read_correct
 from search.outputs import tables as results
 from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
-from search.spec import Scheduler, SearchSpec
+from search.spec import Scheduler
 from search.study import records
 from search.study import study as studies
 from search.study.journal import repair
 from search.study.proposals import ask
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
-from trainables.parts.data.corpus import Corpus, Split
-
-CORPUS = Corpus("toy", Split((), ()), Split(("yes", "no", "=1+1"), (0, 1, 1)), None, ("a", "b"), ())
-"""Nothing to train on, and three sentences to err on."""
-
-
-def spec(folder: Path, **values: Any) -> SearchSpec:
-    made = SearchSpec(
-        **{
-            "regime": "llrd",
-            "data": "embedded",
-            "model": "minilm",
-            "name": "s",
-            "results": str(folder),
-            "epochs": 9,
-            "trials": 30,
-            **values,
-        }
-    )
-    made.folder.mkdir(parents=True, exist_ok=True)
-    return made
-
-
-def epoch(number: int, accuracy: float, best: float | None = None) -> dict[str, Any]:
-    losses = {"train_loss": 1.0, "train_accuracy": None, "validation_loss": 1.0}
-    scores = {
-        "validation_accuracy": accuracy,
-        "best_validation_accuracy": accuracy if best is None else best,
-    }
-    return {
-        "epoch": number,
-        "stage": "fine-tune",
-        **losses,
-        **scores,
-        "learning_rate": 1e-4,
-        "steps": 3,
-        "seconds": 0.1,
-        "micro_batch": 16,
-        "validation_macro_f1": 0.4,
-        "best_validation_macro_f1": 0.4,
-    }
+from tests.search.reported import CORPUS, epoch
+from tests.specs import spec_in
 
 
 @pytest.mark.parametrize("name", trainables.names())
 def test_trial_0_is_the_papers_configuration(name: str, tmp_path: Path) -> None:
-    made = spec(tmp_path, regime=name)
+    made = spec_in(tmp_path, regime=name)
     trial = ask(studies.open_study(made), made)
     assert trial is not None and trial.number == 0
     assert records.CONFIG.read(trial) == trainables.load(name).Config().to_dict()
 
 
 def test_fixed_values_stand_in_every_trial_and_are_never_suggested(tmp_path: Path) -> None:
-    made = spec(tmp_path, fix={"dropout": 0.3, "optimizer": "sgd"}, sampler="random")
+    made = spec_in(tmp_path, fix={"dropout": 0.3, "optimizer": "sgd"}, sampler="random")
     study = studies.open_study(made)
     for _ in range(12):
         trial = ask(study, made)
@@ -89,7 +50,7 @@ def test_fixed_values_stand_in_every_trial_and_are_never_suggested(tmp_path: Pat
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "random"])
 def test_every_sampler_proposes_after_results(sampler: str, tmp_path: Path) -> None:
     """Two trials from what was learned: before ten have ended they are drawn at random."""
-    made = spec(tmp_path, sampler=sampler, scheduler="none", regime="supcon")
+    made = spec_in(tmp_path, sampler=sampler, scheduler="none", regime="supcon")
     study = studies.open_study(made)
     ledger = Ledger(study, made)
     for number in range(12):
@@ -108,7 +69,7 @@ def test_a_configuration_is_not_run_twice_and_an_exhausted_space_ends_the_search
         for name, value in trainables.load("llrd").Config().to_dict().items()
         if name != "schedule"
     }
-    made = spec(tmp_path, fix=fixed)
+    made = spec_in(tmp_path, fix=fixed)
     study = studies.open_study(made)
     ledger = Ledger(study, made)
     asked = 0
@@ -125,7 +86,7 @@ def test_a_configuration_is_not_run_twice_and_an_exhausted_space_ends_the_search
 
 
 def test_states_are_honest(tmp_path: Path) -> None:
-    made = spec(tmp_path, grace=1)
+    made = spec_in(tmp_path, grace=1)
     study = studies.open_study(made)
     ledger = Ledger(study, made)
     for ray_id in "abcdef":
@@ -159,7 +120,7 @@ def test_states_are_honest(tmp_path: Path) -> None:
 
 def test_every_epoch_is_in_the_journal_before_the_answer(tmp_path: Path) -> None:
     """A second reader of the file sees the epoch as soon as the report returns."""
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     study = studies.open_study(made)
     ledger = Ledger(study, made)
     ledger.ask("a")
@@ -172,7 +133,7 @@ def test_every_epoch_is_in_the_journal_before_the_answer(tmp_path: Path) -> None
 def test_asha_stops_what_a_slow_reading_of_it_stops(tmp_path: Path) -> None:
     """Oracle: at rung r a trial goes on if it is in the best third of those that reached r so far,
     or the best while they are under 3."""
-    made = spec(tmp_path, sampler="random", grace=1)
+    made = spec_in(tmp_path, sampler="random", grace=1)
     ledger = Ledger(studies.open_study(made), made)
     draw = random.Random(0)
     seen: dict[int, list[float]] = {1: [], 3: []}
@@ -197,7 +158,7 @@ def test_asha_stops_what_a_slow_reading_of_it_stops(tmp_path: Path) -> None:
 def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
     tmp_path: Path,
 ) -> None:
-    made = spec(tmp_path, scheduler="none")
+    made = spec_in(tmp_path, scheduler="none")
     ledger = Ledger(studies.open_study(made), made)
     for ray_id in "abc":
         ledger.ask(ray_id)
@@ -229,7 +190,7 @@ def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path
     was."""
 
     def decisions(folder: Path, interrupted: bool) -> list[tuple[int, int, bool]]:
-        made = spec(folder, sampler="random", grace=1)
+        made = spec_in(folder, sampler="random", grace=1)
         ledger, draw, reports, found = (
             Ledger(studies.open_study(made), made),
             random.Random(1),
@@ -271,7 +232,7 @@ def test_a_random_search_that_is_cut_anywhere_tries_what_it_would_have_tried(
     moment: int, tmp_path: Path
 ) -> None:
     """The journal is cut after `moment` of its last lines, as if the process had died there."""
-    made = spec(tmp_path, sampler="random", scheduler="none")
+    made = spec_in(tmp_path, sampler="random", scheduler="none")
     whole = studies.open_study(made)
     ledger = Ledger(whole, made)
     for number in range(8):
@@ -288,7 +249,7 @@ def test_a_random_search_that_is_cut_anywhere_tries_what_it_would_have_tried(
 
 
 def test_a_worker_that_dies_is_given_one_more_and_then_the_trial_fails(tmp_path: Path) -> None:
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     ledger = Ledger(studies.open_study(made), made)
     ledger.ask("a")
     ledger.report("a", epoch(1, 0.5))
@@ -302,7 +263,7 @@ def test_a_worker_that_dies_is_given_one_more_and_then_the_trial_fails(tmp_path:
 
 
 def test_three_first_failures_for_one_reason_end_the_search(tmp_path: Path) -> None:
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     ledger = Ledger(studies.open_study(made), made)
     for ray_id in "abcd":
         ledger.ask(ray_id)
@@ -318,7 +279,7 @@ def test_three_first_failures_for_one_reason_end_the_search(tmp_path: Path) -> N
 def test_failures_for_different_reasons_or_after_a_success_do_not(
     reasons: tuple[str | None, ...], tmp_path: Path
 ) -> None:
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     ledger = Ledger(studies.open_study(made), made)
     for number, reason in enumerate(reasons):
         ledger.ask(str(number))
@@ -338,7 +299,7 @@ def test_a_sampler_learns_to_stay_away_from_what_fails(
     there than of random ones."""
     late = []
     for seed in range(seeds):
-        made = spec(tmp_path, sampler=sampler, scheduler="none", name=f"s-{seed}", seed=seed)
+        made = spec_in(tmp_path, sampler=sampler, scheduler="none", name=f"s-{seed}", seed=seed)
         ledger = Ledger(studies.open_study(made), made)
         for number in range(40):
             trial = ledger.ask(str(number))
@@ -362,7 +323,7 @@ def test_a_sampler_learns_to_stay_away_from_what_fails(
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(step: int, tmp_path: Path) -> None:
     """At every byte of the last 4,096, or at one in seven."""
-    made = spec(tmp_path, scheduler="none", sampler="random")
+    made = spec_in(tmp_path, scheduler="none", sampler="random")
     ledger = Ledger(studies.open_study(made), made)
     for number in range(2):
         ledger.ask(str(number))
@@ -402,7 +363,7 @@ def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(step: int, tmp_pat
 
 
 def test_a_killed_processs_lock_does_not_hold_up_the_next(tmp_path: Path) -> None:
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     Ledger(studies.open_study(made), made).ask("a")
     Path(f"{made.folder / studies.JOURNAL}.lock").symlink_to(made.folder / studies.JOURNAL)
     began = time.monotonic()
@@ -413,7 +374,7 @@ def test_a_killed_processs_lock_does_not_hold_up_the_next(tmp_path: Path) -> Non
 def test_a_write_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     """The file may not grow beyond a few bytes more: the system writes a part, then refuses, as on
     a full disk."""
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     study = studies.open_study(made)
     path = made.folder / studies.JOURNAL
     content = path.read_bytes()
@@ -430,7 +391,7 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None
 
 
 def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
-    made = spec(tmp_path, scheduler="none")
+    made = spec_in(tmp_path, scheduler="none")
     study = studies.open_study(made)
     ledger = Ledger(study, made)
     for number, accuracy in enumerate((0.2, 0.9, 0.4)):
@@ -463,7 +424,7 @@ def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
 
 def test_bits_of_right_sentences_are_written_for_the_runs_that_have_them(tmp_path: Path) -> None:
     """A journal of an earlier version has runs without bits; a folder without any has no file."""
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     study = studies.open_study(made)
     records.CHOICE_RUNS.add(study, 1, 2, [epoch(1, 0.5)])
     records.REPORT_RUNS.add(study, 1, 10, [epoch(1, 0.5)])
@@ -506,7 +467,7 @@ def test_bits_of_right_sentences_are_written_for_the_runs_that_have_them(tmp_pat
 def test_predictions_are_the_winners_on_its_fresh_seeds(tmp_path: Path) -> None:
     """Not another trial's, nor a seed's whose answers an older journal does not have; and no text
     is a formula."""
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     study = studies.open_study(made)
     assert results.prediction_rows(study, CORPUS) == []
     study.set_user_attr(
@@ -551,7 +512,7 @@ def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path
         for name, value in trainables.load("llrd").Config().to_dict().items()
         if name not in free
     }
-    made = spec(tmp_path, fix=fixed)
+    made = spec_in(tmp_path, fix=fixed)
     ledger = Ledger(studies.open_study(made), made)
     asked = 0
     while (trial := ledger.ask(str(asked))) is not None:
@@ -565,7 +526,7 @@ def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path
 
 @pytest.mark.parametrize("scheduler", sorted({*get_args(Scheduler)} - {"none"}))
 def test_no_trial_is_stopped_before_its_grace(scheduler: str, tmp_path: Path) -> None:
-    made = spec(tmp_path, scheduler=scheduler, grace=3, sampler="random")
+    made = spec_in(tmp_path, scheduler=scheduler, grace=3, sampler="random")
     ledger = Ledger(studies.open_study(made), made)
     stopped = []
     for number in range(12):
@@ -582,7 +543,7 @@ def test_no_trial_is_stopped_before_its_grace(scheduler: str, tmp_path: Path) ->
 def test_a_trial_that_was_being_asked_when_the_driver_died_keeps_the_papers_values(
     tmp_path: Path,
 ) -> None:
-    made = spec(tmp_path)
+    made = spec_in(tmp_path)
     study = studies.open_study(made)
     study.ask().suggest_float("dropout", 0.0, 0.9, step=0.05)  # and no further
     study = studies.open_study(made)

@@ -34,7 +34,8 @@ from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
 from tests import tiny
 from tests.processes import run
-from tests.search.study.test_study import epoch, spec
+from tests.search.reported import epoch
+from tests.specs import spec_in
 
 HERE = Resources(cpus=1, gpus=0, slots=2)
 
@@ -45,7 +46,7 @@ DIFFERENT = ("learning_rate", "weight_decay", "layerwise_decay")
 
 def grown(folder: Path) -> tuple[SearchSpec, Any]:
     """A study with a complete, a failed and a running trial."""
-    made = spec(folder, trials=4)
+    made = spec_in(folder, trials=4)
     study = studies.open_study(made)
     ledger = Ledger(study, made)
     for ray_id in "abc":
@@ -64,7 +65,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def crowded(folder: Path, running: int, **values: Any) -> tuple[SearchSpec, Any]:
     """A study of 400 trials of ten epochs, some of them running, which differ in three fields."""
-    made = spec(folder, **{"regime": "supcon", "epochs": 10, "trials": 500, **values})
+    made = spec_in(folder, **{"regime": "supcon", "epochs": 10, "trials": 500, **values})
     study = studies.open_study(made)
     numbers = random.Random(0)
     config = trainables.load("supcon").Config(batch_size=128, head_width=None).to_dict()
@@ -319,7 +320,7 @@ def test_the_plan_names_the_first_epoch_with_pruning(
     values: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     out = io.StringIO()
-    made = spec(tmp_path, **{"scheduler": "asha", **values})
+    made = spec_in(tmp_path, **{"scheduler": "asha", **values})
     plan.print_plan(Console(file=out, width=200), made, HERE, "bf16")
     assert said in out.getvalue()
 
@@ -464,7 +465,7 @@ def test_mlflow_is_shown_as_a_command_or_an_address_without_password(
 
 def test_a_failing_report_is_one_line(tmp_path: Path) -> None:
     """Its summary is damaged."""
-    made, out = spec(tmp_path), io.StringIO()
+    made, out = spec_in(tmp_path), io.StringIO()
     made.folder.mkdir(parents=True, exist_ok=True)
     (made.folder / "spec.json").write_text(made.to_json())
     (made.folder / "summary.json").write_text("{")

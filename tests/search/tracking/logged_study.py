@@ -22,7 +22,8 @@ from search.tracking.recorder import connect
 from search.tracking.tracker import Tracker
 from search.trials.ledger import Ledger
 from tests.attributes import attributes
-from tests.search.study.test_study import CORPUS, epoch, spec
+from tests.search.reported import CORPUS, epoch
+from tests.specs import spec_in
 
 TAGS = {"data": "toy", "data_fingerprint": "f00d", "data_rows": "3 train", "model_fingerprint": "m"}
 NAMES = recorder.EPOCH_METRICS
@@ -41,7 +42,7 @@ class Search:
     """A search without Ray: its trials and epochs are written as they are asked for."""
 
     def __init__(self, folder: Path, **values: Any) -> None:
-        self.spec = spec(
+        self.spec = spec_in(
             folder, **{"scheduler": "none", "sampler": "random", "trials": 3, "epochs": 3, **values}
         )
         (self.spec.folder / "spec.json").write_text(self.spec.to_json())

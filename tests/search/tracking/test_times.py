@@ -19,7 +19,7 @@ from search.study import study as studies
 from search.tracking.identity import conclude
 from search.tracking.recorder import open_client
 from tests.processes import Searched
-from tests.search.study.test_study import epoch
+from tests.search.reported import epoch
 from tests.search.tracking.logged_study import Search, check
 
 

@@ -31,23 +31,14 @@ from search.study import records
 from search.study import study as studies
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
+from tests.specs import spec_in
 
 EPOCHS, TRIALS = 12, 12
 """Rungs are at 1, 3 and 9 epochs, the last one where no trial is pruned any more."""
 
 
 def spec(folder: Path, **values: Any) -> SearchSpec:
-    given = {
-        "regime": "llrd",
-        "data": "embedded",
-        "model": "minilm",
-        "name": "s",
-        "results": str(folder),
-        "grace": 1,
-    }
-    made = SearchSpec(**{**given, "epochs": EPOCHS, "trials": TRIALS, **values})
-    made.folder.mkdir(parents=True, exist_ok=True)
-    return made
+    return spec_in(folder, **{"grace": 1, "epochs": EPOCHS, "trials": TRIALS, **values})
 
 
 def accuracy(number: int, epoch: int) -> float:
