@@ -106,7 +106,8 @@ def contour(both: pandas.DataFrame, x: str, y: str, space: Space, best: int | No
         )
     own = both[both["number"] == best]
     if len(own):
-        axes.plot(own["x"], own["y"], label=f"trial {best}, the best", **BEST_STAR)  # type: ignore[arg-type]
+        label = f"trial {best}, the best"
+        axes.plot(own["x"], own["y"], label=label, **BEST_STAR)  # type: ignore[arg-type]
     _set_ticks(axes, "x", space[x])
     _set_ticks(axes, "y", space[y])
     axes.set_xlim(-0.05, 1.05)

@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -152,14 +153,11 @@ def measure(trials: int, sampler: str, importances: bool) -> dict[str, float]:
 def running(study: optuna.Study, spec: SearchSpec) -> dict[str, float]:
     """What a driver does while trials run."""
     ledger = Ledger(study, spec)
-    questions = [timed(lambda number=n: ledger.ask(str(number))) for n in range(QUESTIONS)]  # type: ignore[misc]
+    questions = [timed(partial(ledger.ask, str(n))) for n in range(QUESTIONS)]
     looks = [timed(lambda: ledger.all_trials_started) for _ in range(LOOKS)]
     epoch = {**made_epoch(1, 0.5, 0.5).to_dict(), STARTED_AT: 0.0, ENDED_AT: 1.0}
     reports = [
-        timed(
-            lambda number=n, each=each: ledger.report(str(number), {**epoch, "epoch": each}),  # type: ignore[misc]
-            time.perf_counter,
-        )
+        timed(partial(ledger.report, str(n), {**epoch, "epoch": each}), time.perf_counter)
         for n in range(QUESTIONS)
         for each in range(1, 5)
     ]

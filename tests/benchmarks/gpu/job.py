@@ -69,7 +69,8 @@ def serve(connection: Any, setting: Setting) -> None:
     torch.set_num_threads(1)
     if setting.determinism != "none":
         torch.use_deterministic_algorithms(True, warn_only=setting.determinism != "strict")
-        torch.utils.deterministic.fill_uninitialized_memory = setting.determinism == "search"  # type: ignore[attr-defined]
+        fill = setting.determinism == "search"
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
     pretrained = sentences.pretrained(sentences.bert(setting.layers, setting.width))
 
     def release() -> float:

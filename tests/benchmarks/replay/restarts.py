@@ -15,7 +15,10 @@ TIE = 0.01
 
 
 def one_epoch(keep: int) -> Callable[[Sequence[Row], Conditions], Replayed]:
-    """One epoch for all, then trial 0 and the best `keep` others: https://arxiv.org/abs/2307.15422."""
+    """One epoch for all, then trial 0 and the best `keep` others.
+
+    See https://arxiv.org/abs/2307.15422.
+    """
 
     def policy(rows: Sequence[Row], conditions: Conditions) -> Replayed:
         curves = [row.accuracies[: conditions.epochs] for row in rows]

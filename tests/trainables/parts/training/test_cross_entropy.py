@@ -42,7 +42,10 @@ def test_smoothed_and_weighted_loss_is_its_definition(smoothing: float) -> None:
     balanced = compute_class_weight("balanced", classes=np.arange(3), y=TRAIN.numpy()).tolist()
     balanced = [weight * 3 / 4 for weight in balanced]  # scikit-learn does not know the fourth
     for kind, weights in (("none", [1.0] * 4), ("balanced", [*balanced, 7 / 4])):
-        config = CrossEntropy(label_smoothing=smoothing, class_weights=kind)  # type: ignore[arg-type]
+        config = CrossEntropy(
+            label_smoothing=smoothing,
+            class_weights=kind,  # type: ignore[arg-type]
+        )
         found = cross_entropy(config, TRAIN, 4)(logits, targets).item()
         assert found == pytest.approx(slow(logits, targets, smoothing, weights), rel=1e-6)
 
