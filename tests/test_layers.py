@@ -42,7 +42,7 @@ LAYERS = {
         "page",
         "evidence",
         "read",
-        "paper intervals spread command",
+        "paper intervals spread holm command",
         "atomic metric text",
     ],
     "trainables.parts": ["training", "model", "memory", "data", "config", "docstrings quote"],

@@ -6,10 +6,10 @@ Every pair of searches, corrected for their number.
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-import numpy as np
 import pandas
 
 from analysis.evidence import Evidence, Split, reported
+from analysis.holm import LEVEL, holm
 from analysis.read.summary import Summary
 
 COLUMNS = [
@@ -25,19 +25,6 @@ COLUMNS = [
     "n",
     "n_other",
 ]
-LEVEL = 0.05
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values: of equal recipes, at most 5 % of comparisons have one below 0.05.
-
-    https://www.jstor.org/stable/4615733
-    """
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(p_values))
-    steps = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return [float(value) for value in adjusted]
 
 
 def pairwise_table(

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.comparison.pairwise import comparable_split, holm, pairwise_table
+from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.evidence import Evidence
+from analysis.holm import holm
 from tests.analysis.searches import read_summary
 
 
