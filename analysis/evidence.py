@@ -34,8 +34,8 @@ class _Pool:
     split: Split
     metric: Metric
     sentences: int | None
-    data: str
-    model: str
+    content: tuple[str, str]
+    """Data and encoder."""
     budget: str
 
 
@@ -295,8 +295,13 @@ def _size(summary: Summary, split: Split) -> int | None:
 
 def _pool(summary: Summary, split: Split) -> _Pool:
     size = _size(summary, split)
-    return _Pool(split, summary.metric, size, summary.data, summary.model, summary.budget)
+    return _Pool(split, summary.metric, size, summary.content, summary.budget)
 
 
 def _same_sentences(first: Summary, second: Summary, split: Split) -> bool:
-    return (first.data, _size(first, split)) == (second.data, _size(second, split))
+    known = first.data_fingerprint is not None and second.data_fingerprint is not None
+    one, other = (
+        (search.data_fingerprint if known else search.data, _size(search, split))
+        for search in (first, second)
+    )
+    return one == other

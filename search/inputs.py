@@ -148,10 +148,11 @@ def prepare(
     vocabulary = pretrained.vocabulary(tokens["train"], tokens["validation"], names)
     small = pretrained.cut(vocabulary)
     pad = small.config.pad_token_id
-    if epoch_size is not None and epoch_size >= (sentences := len(tokens["train"])):
+    sentences, labels = len(tokens["train"]), len(corpus.labels)
+    if epoch_size is not None and not labels <= epoch_size < sentences:
         raise ValueError(
-            f"epoch_size must be below the number of training sentences, {sentences:,}; got"
-            f" {epoch_size}"
+            f"epoch_size must be below the number of training sentences, {sentences:,}, and at"
+            f" least the number of labels, {labels}; got {epoch_size}"
         )
     train, validation, names = (
         each.renumbered(vocabulary, pad) for each in (tokens["train"], tokens["validation"], names)

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +36,7 @@ from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
 from search.trials.choice_and_report import ChoiceAndReport
 from search.trials.ending import Ending
-from search.trials.floors import Floors
+from search.trials.floors import Floors, SharedJob
 from search.trials.tuner import RunsAfter, run_trials
 from search.trials.worker import Job, failure_reason
 
@@ -73,7 +72,7 @@ def run_search(
     Raises ValueError where the search exists already, runs in another process, or began with other
     data, another model or another kind of machine.
     """
-    began, quiet = time.monotonic(), console.quiet
+    quiet = console.quiet
     again = again or next_commands.resume(spec)
     hint(again)
     stop.limit(spec.stop_within, f"stopped. Continue with: {again}\n")
@@ -97,8 +96,6 @@ def run_search(
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
                 ending = _run_trials(spec, study, job, context, console, stop, queue)
             conclude(study, ending.name)
-            spent = records.SECONDS.read(study) + time.monotonic() - began
-            records.SECONDS.write(study, spent)
             if ending == Ending.INTERRUPTED and spec.stop_within is not None:
                 # First what matters, should the time end before the tables and the report.
                 console.print(f"stopped. Continue with: {again}")
@@ -152,6 +149,7 @@ def _run_trials(
         late = not _take_floors(study, context.floors, console, FLOOR_SECONDS, check)
         always_read = trainables.load(spec.regime).Config().reads_encoded
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
+        shared = SharedJob(job, context.floors)
         time_left = queue.time_left(spec)
         with Progress(live, study, spec, paper, room, console.quiet, time_left, queue) as progress:
 
@@ -167,7 +165,7 @@ def _run_trials(
                 rounds = ChoiceAndReport(spec, study, context.prepared)
                 then = RunsAfter(rounds, lambda: context.exam, progress)
             with polling(update, every=PROGRESS_SECONDS):
-                ending = run_trials(spec, study, job, room, context.workers, stop, then)
+                ending = run_trials(spec, study, shared, room, context.workers, stop, then)
             progress.update()
             if ending == Ending.INTERRUPTED:
                 if progress.runs is not None:  # They may have ended before the next update.

@@ -119,8 +119,8 @@ def _differences(rows: Sequence[Summary]) -> list[str]:
     """Whether rows differ from each other in more than the regime."""
     sentences = []
     for name, groups in (
-        ("data", grouped(rows, lambda row: row.data)),
-        ("model", grouped(rows, lambda row: row.model)),
+        ("data", _by_content(rows, "data")),
+        ("model", _by_content(rows, "model")),
         ("the size of an epoch", grouped(rows, lambda row: row.epoch_size or "all sentences")),
     ):
         if len(groups) > 1:
@@ -130,6 +130,22 @@ def _differences(rows: Sequence[Summary]) -> list[str]:
                 f" {values}."
             )
     return sentences
+
+
+def _by_content(rows: Sequence[Summary], name: str) -> list[tuple[str, str]]:
+    """The data or models with their searches. Of one name, those with other contents are apart."""
+    contents: dict[str, set[str]] = {}
+    for row in rows:
+        if (fingerprint := getattr(row, f"{name}_fingerprint")) is not None:
+            contents.setdefault(getattr(row, name), set()).add(fingerprint)
+
+    def called(row: Summary) -> str:
+        own, fingerprint = str(getattr(row, name)), getattr(row, f"{name}_fingerprint")
+        if fingerprint is None or len(contents[own]) == 1:
+            return own
+        return f"{own} with the content {fingerprint[:8]}"
+
+    return grouped(rows, called)
 
 
 def _fresh_seeds(rows: Sequence[Summary]) -> list[str]:

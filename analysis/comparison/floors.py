@@ -18,7 +18,7 @@ def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     rows: dict[Any, dict[str, Any]] = {}
     for summary in summaries:
         for floor in summary.floors:
-            key = (summary.data, summary.model, *_identity(floor, summary))
+            key = (summary.content, *_identity(floor, summary))
             if key not in rows or floor.test_score(summary.metric) is not None:
                 rows[key] = _row(floor, summary)
     return list(rows.values())
@@ -50,7 +50,7 @@ def verdicts(summaries: Sequence[Summary]) -> list[str]:
     """A sentence for each data set and model on which no search beats its best floor."""
     groups: dict[Any, list[Summary]] = {}
     for summary in summaries:
-        key = (summary.data, summary.model, *(_identity(each, summary) for each in summary.floors))
+        key = (summary.content, *(_identity(each, summary) for each in summary.floors))
         groups.setdefault(key, []).append(summary)
     return [
         _verdict(max(group, key=lambda summary: summary.selection_score), summaries)

@@ -98,6 +98,10 @@ class Summary:
     """The data set, as the user named it."""
     model: str
     """The encoder, as the user named it."""
+    data_fingerprint: str | None = None
+    """A hash of the data's content; None in summaries of earlier versions."""
+    model_fingerprint: str | None = None
+    """A hash of the encoder's content, likewise."""
     encoder_is_papers: bool | None
     """Whether the encoder is the paper's; None while the search is running."""
     comparable: bool
@@ -197,6 +201,11 @@ class Summary:
         chose = self.choice_run_scores.get(str(self.winner_trial), ())
         runs = (*chose, *self.confirmed_scores)
         return len(runs) > 2 and len(set(runs)) == 1
+
+    @property
+    def content(self) -> tuple[str, str]:
+        """Data and encoder: by their content, or by their names where that was not recorded."""
+        return self.data_fingerprint or self.data, self.model_fingerprint or self.model
 
     @property
     def budget(self) -> str:

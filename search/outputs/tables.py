@@ -171,7 +171,7 @@ def summarise(
     winner, runs, tests = records.WINNER.read(study), reported_runs(study), test_scores(study)
     winning_trial = study.get_trials(deepcopy=False)[winner] if winner is not None else None
     config = records.CONFIG.read(winning_trial) if winning_trial else {}
-    chose = records.CHOICE_RUNS.read(study)
+    chose, conditions = records.CHOICE_RUNS.read(study), records.CONDITIONS.read(study)
     if paper is not None and paper.state.name != "COMPLETE":
         paper = None
     return Summary(
@@ -179,6 +179,8 @@ def summarise(
         regime=spec.regime,
         data=spec.data_name,
         model=spec.model,
+        data_fingerprint=conditions.get("data"),
+        model_fingerprint=conditions.get("model"),
         epochs=spec.epochs,
         epoch_size=spec.sentences_per_epoch,
         states={state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")},

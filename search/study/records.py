@@ -152,7 +152,9 @@ CONDITIONS = Key[dict[str, Any]]("conditions", {})
 """What must stay the same in all trials: fingerprints of `data` and `model`, `precision`,
 `threads`, `device`, and the `metric` (not in earlier versions, whose metric is the accuracy)."""
 SECONDS = Key[float]("seconds", 0.0)
-"""Wall time of the search, over all its processes."""
+"""Wall time of the search, over all its processes that have ended."""
+PROCESS_STARTED = Key[float | None]("process_started", None)
+"""When the process that runs it started, in seconds since 1970; None once that has ended."""
 TAGS = Key[dict[str, str]]("tags", {})
 """MLflow tags on every run of the search."""
 ENDING = Key[str | None]("ending", None)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import optuna
 
+from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
-from search.study.study import trials
+from search.study.study import transaction, trials
 
 IDENTITY = "regimen.id"
 """The tag that identifies a search's runs, wherever its folder is and however often its name was
@@ -18,22 +19,45 @@ used."""
 def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
     """Record the tags of the search's runs with its identity, and that it runs.
 
-    Returns the tags.
+    Returns the tags. A process that was killed counts until the last epoch that it recorded.
     """
     identity = records.TAGS.read(study).get(IDENTITY) or uuid.uuid4().hex
     tags = {**tags, IDENTITY: identity}
     records.TAGS.write(study, tags)
+    killed, now = records.PROCESS_STARTED.read(study), time.time()
+    if killed is not None:
+        _count(study, killed, min(_last_epoch_ended(study), now))
+    records.PROCESS_STARTED.write(study, now)
     records.ENDING.write(study, None)
     records.ALL_WRITTEN.write(study, False)
     if not records.FIRST_STARTED.recorded(study) and not trials(study):
-        records.FIRST_STARTED.write(study, time.time())
+        records.FIRST_STARTED.write(study, now)
     return tags
 
 
 def conclude(study: optuna.Study, ending: str) -> None:
-    """Record how the search ended, and when."""
-    records.LAST_ENDED.write(study, time.time())
+    """Record how the search ended, when, and how long it has taken."""
+    started, now = records.PROCESS_STARTED.read(study), time.time()
+    if started is not None:
+        _count(study, started, now)
+    records.LAST_ENDED.write(study, now)
     records.ENDING.write(study, ending)
+
+
+def _count(study: optuna.Study, started: float, ended: float) -> None:
+    """Add a process's time to the search's."""
+    spent = records.SECONDS.read(study) + max(0.0, ended - started)
+    with transaction(study):
+        records.SECONDS.write(study, spent)
+        records.PROCESS_STARTED.write(study, None)
+
+
+def _last_epoch_ended(study: optuna.Study) -> float:
+    """In seconds since 1970; 0 where no epoch is recorded with its time."""
+    runs = [records.epochs(trial) for trial in trials(study)]
+    for key in (records.CHOICE_RUNS, records.REPORT_RUNS):
+        runs += [run for seeds in key.read(study).values() for run in seeds.values()]
+    return max((run[-1].get(ENDED_AT, 0.0) for run in runs if run), default=0.0)
 
 
 def was_interrupted(study: optuna.Study, spec: SearchSpec) -> bool:

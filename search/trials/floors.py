@@ -176,6 +176,22 @@ class Floors:
         return Run(job, self.resources, 0, self.seed, config, model, model)
 
 
+class SharedJob:
+    """A search's job in the object store, with the encoded sentences as soon as they are there."""
+
+    def __init__(self, job: Job, floors: Floors) -> None:
+        self._job, self._floors = job, floors
+        self._stored: ray.ObjectRef | None = None
+
+    def __call__(self) -> ray.ObjectRef:
+        """The job for the next trial or run."""
+        if self._job.encoded is None and (encoded := self._floors.encoded(wait=False)) is not None:
+            self._job, self._stored = replace(self._job, encoded=encoded), None
+        if self._stored is None:
+            self._stored = ray.put(self._job)
+        return self._stored
+
+
 def _result(test: Future[Tested]) -> Tested:
     try:
         return test.result()

@@ -17,8 +17,9 @@ from search.trials.run_ledger import RunLedger
 class StudySearcher:
     """Proposes the trials that the study asks for, then the choice and report runs.
 
-    `runs`: those that follow the trials, if any do. `job`: what all of them share, in the object
-    store. `stop_at`: when trials that still run are given up, by `time.monotonic`; None: never.
+    `runs`: those that follow the trials, if any do. `job` returns what all of them share, in the
+    object store. `stop_at`: when trials that still run are given up, by `time.monotonic`; None:
+    never.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class StudySearcher:
         ledger: Ledger,
         room: Room,
         runs: RunLedger | None = None,
-        job: ray.ObjectRef | None = None,
+        job: Callable[[], ray.ObjectRef | None] = lambda: None,
         stop_at: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.ledger, self.room, self.runs = ledger, room, runs
@@ -72,7 +73,7 @@ class StudySearcher:
         if params is None and not self._in_flight:
             return end
         # None: what runs may lose its worker, or further runs may follow from it.
-        return None if params is None else {**params, "job": self.job}
+        return None if params is None else {**params, "job": self.job()}
 
     @property
     def _in_flight(self) -> int:

@@ -28,7 +28,6 @@ from search.trials.ledger import Ledger
 from search.trials.ray_adapters import Relay, StudyScheduler
 from search.trials.run_ledger import RunLedger, Watcher
 from search.trials.searcher import StudySearcher
-from search.trials.worker import Job
 
 # Tune gives its actors environment variables for other libraries. An environment of their own keeps
 # them from the workers that Ray has ready.
@@ -110,7 +109,7 @@ class Workers:
 def run_trials(
     spec: SearchSpec,
     study: optuna.Study,
-    job: Job,
+    job: Callable[[], ray.ObjectRef],
     room: Room,
     workers: Workers,
     stop: Stop,
@@ -126,7 +125,7 @@ def run_trials(
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
     runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
-    searcher = StudySearcher(ledger, room, runs, ray.put(job), lambda: stop.trials_end)
+    searcher = StudySearcher(ledger, room, runs, job, lambda: stop.trials_end)
     if not searcher.is_over:
         workers.wait(lambda: stop.asked)
         ledger.start_clock()

@@ -36,6 +36,8 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "regime": regime,
         "data": "massive",
         "model": "bert-base-uncased",
+        "data_fingerprint": None,
+        "model_fingerprint": None,
         "encoder_is_papers": True,
         "comparable": True,
         "why_not": None,

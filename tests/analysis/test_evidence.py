@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.comparison.conditions import notes
 from analysis.evidence import Difference, Evidence
 from analysis.read.correct import COLUMNS, Correct, packed
 from analysis.read.summary import Summary
@@ -192,6 +193,29 @@ def test_trial_0_and_the_floor_are_compared_sentence_by_sentence() -> None:
         drawn = spread.half_width(seeds, their_seeds, spread.known(sampled))
         assert found.new_sentences == pytest.approx(drawn, rel=0.03)
         assert found.new_sentences < 0.9 * bound.new_sentences
+
+
+def test_data_with_another_content_is_other_data() -> None:
+    """Under one name, as after labels were corrected; and the same content under two names."""
+    bits = reported_bits(validation=np.random.default_rng(0).random((2, 2033)) < 0.9)
+    one = read_summary(data_fingerprint="aa")
+    for changes, together in (
+        ({"data_fingerprint": "bb"}, False),
+        ({"data_fingerprint": "aa", "data": "elsewhere"}, True),
+    ):
+        other = read_summary("llrd", **changes)
+        evidence = Evidence([one, other], {one.name: bits, other.name: bits})
+        assert evidence.mean(one, "validation").freedom == (2 if together else 1)
+        paired = evidence.difference(one, other, "validation")
+        unknown = Evidence([one, other]).difference(one, other, "validation")
+        assert (paired.new_sentences < unknown.new_sentences) is together
+    corrected = " ".join(notes([one, read_summary("llrd", data_fingerprint="bb" * 8)]))
+    assert (
+        "baseline: massive with the content aa; llrd: massive with the content bbbbbbbb"
+        in corrected
+    )
+    unknown_content = " ".join(notes([one, read_summary("llrd")]))
+    assert "differ in data" not in unknown_content
 
 
 def test_macro_f1_has_a_spread_of_its_own_and_no_pairs_of_sentences() -> None:

@@ -59,17 +59,23 @@ def test_texts_that_are_cut_are_counted(model_folder: Path, tmp_path: Path) -> N
     assert found.data.train.lengths.max() == 20
 
 
-@pytest.mark.parametrize("beyond", [0, 1000])
-def test_an_epoch_has_fewer_sentences_than_there_are(
-    model_folder: Path, tmp_path: Path, beyond: int
+def test_an_epoch_has_fewer_sentences_than_there_are_and_one_of_each_label(
+    model_folder: Path, tmp_path: Path
 ) -> None:
     corpus = tiny.write_corpus(tmp_path / "c")
-    size = len(tiny.split_rows()["train"])
-    part = prepare(str(corpus), str(model_folder), epoch_size=size - 1).data
-    assert part.per_epoch == len(part.judged) == size - 1
-    rule = f"epoch_size must be below the number of training sentences, {size}; got {size + beyond}"
-    with pytest.raises(ValueError, match=f"^{rule}$"):
-        prepare(str(corpus), str(model_folder), epoch_size=size + beyond)
+    rows = tiny.split_rows()["train"]
+    size, labels = len(rows), len({label for _, label in rows})
+    for given in (labels, size - 1):
+        part = prepare(str(corpus), str(model_folder), epoch_size=given).data
+        assert part.per_epoch == len(part.judged) == given
+        assert len(np.unique(part.judged.labels)) == labels
+    for given in (labels - 1, size, size + 1000):
+        rule = (
+            f"epoch_size must be below the number of training sentences, {size}, and at least the"
+            f" number of labels, {labels}; got {given}"
+        )
+        with pytest.raises(ValueError, match=f"^{rule}$"):
+            prepare(str(corpus), str(model_folder), epoch_size=given)
 
 
 def massive_like(

@@ -1,9 +1,16 @@
 """What the study records about how its search ended."""
 
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import optuna
 import pytest
 
+from search.reports import ENDED_AT
 from search.spec import SearchSpec
+from search.study import records
+from search.study.study import open_study
 from search.tracking.identity import conclude, identify, was_interrupted
 from search.trials.ending import Ending
 
@@ -12,10 +19,38 @@ EARLIER = "HOPELESS"
 """What earlier versions recorded for COMMON_FAILURE."""
 
 
+def new_study(results: Path) -> optuna.Study:
+    spec = replace(SPEC, results=str(results))
+    spec.folder.mkdir()
+    return open_study(spec)
+
+
 @pytest.mark.parametrize("ending", [*(ending.name for ending in Ending), EARLIER])
-def test_only_an_interrupted_search_counts_as_interrupted(ending: str) -> None:
-    study = optuna.create_study()
+def test_only_an_interrupted_search_counts_as_interrupted(ending: str, tmp_path: Path) -> None:
+    study = new_study(tmp_path)
     identify(study, {})
     assert was_interrupted(study, SPEC)  # It runs, or was killed.
     conclude(study, ending)
     assert was_interrupted(study, SPEC) is (ending == "INTERRUPTED")
+
+
+def test_a_searchs_time_has_that_of_a_killed_process(tmp_path: Path) -> None:
+    """Up to its last epoch, of a trial or of a choice run."""
+    study = new_study(tmp_path)
+    identify(study, {})
+    began = records.PROCESS_STARTED.read(study)
+    assert began is not None and records.SECONDS.read(study) == 0.0
+    # It is killed and started again, twice; the second one recorded nothing.
+    records.CHOICE_RUNS.add(study, 0, 1, [{"epoch": 1, ENDED_AT: began + 500.0}])
+    records.PROCESS_STARTED.write(study, began - 100.0)
+    time_now = began + 1000.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: time_now)
+        identify(study, {})
+        assert records.SECONDS.read(study) == pytest.approx(600.0)
+        identify(study, {})
+        assert records.SECONDS.read(study) == pytest.approx(600.0)
+        time_now += 60.0
+        conclude(study, Ending.EXHAUSTED.name)
+    assert records.SECONDS.read(study) == pytest.approx(660.0)
+    assert records.PROCESS_STARTED.read(study) is None

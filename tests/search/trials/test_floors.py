@@ -1,0 +1,43 @@
+"""The floors' encoded sentences, which trials share."""
+
+from pathlib import Path
+
+import pytest
+import ray
+import torch
+
+from search.cluster.start import cluster
+from search.context import set_up
+from search.inputs import prepare
+from search.spec import SearchSpec
+from search.trials.floors import SharedJob
+from tests import tiny
+from trainables.parts.training.frozen import encode
+
+
+@pytest.mark.slow
+def test_trials_get_the_encoded_sentences_as_soon_as_they_are_there(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    """Also where the search begins before that, as a resumed one does."""
+    corpus = str(tiny.write_corpus(tmp_path / "corpus"))
+    prepared = prepare(corpus, str(model_folder))
+    spec = SearchSpec(
+        regime="baseline", data=corpus, model=str(model_folder), precision="fp32"
+    ).named()
+    with cluster(None):
+        context = set_up([spec], prepared)
+        shared = SharedJob(context.job, context.floors)
+        before = shared()
+        assert shared() is before and ray.get(before).encoded is None
+        context.floors.encode()
+        context.floors.encoded(wait=True)
+        after = shared()
+        assert shared() is after and after is not before
+        shares = ray.get(ray.get(after).encoded)
+        context.floors.close(wait=True)
+    alone = encode(prepared.small.build("fp32"), prepared.data)
+    assert shares.keys() == alone.keys()
+    for pooling, splits in alone.items():
+        for ours, theirs in zip(shares[pooling], splits):
+            assert torch.allclose(ours.vectors, theirs.vectors, atol=1e-5)
