@@ -16,6 +16,7 @@ import trainables
 from analysis.command import Parser, program
 from search.flag import flag_of
 from search.folders import SPEC, existing_folder, folder_of, results_folder, valid_name
+from search.race import MAX_CANDIDATES
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
 from trainables.parts.config import checked
 from trainables.parts.docstrings import field_docstrings
@@ -51,9 +52,10 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         "--confirm",
         metavar="auto|KxN",
         help=(
-            "Rerun the best K configurations on N seeds to choose the winner; auto: the best 3,"
-            " until chance no longer explains who is ahead, they differ by less than 0.2 points or"
-            " a quarter of the trials' epochs are spent (default: auto)"
+            "Rerun the best K configurations on N seeds to choose the winner; auto: all that chance"
+            f" may have put behind the best, at most {MAX_CANDIDATES}, until it no longer explains"
+            " who is ahead, they differ by less than --indifference or a quarter of the trials'"
+            " epochs are spent (default: auto)"
         ),
     )
     parser.add_argument(
@@ -215,7 +217,7 @@ def _reruns(args: argparse.Namespace) -> dict[str, int | None]:
     if args.confirm is None:
         return {}
     if args.confirm == "auto":
-        return {"confirm_top": 3, "confirm_seeds": None}
+        return {"confirm_top": MAX_CANDIDATES, "confirm_seeds": None}
     match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", args.confirm)
     if not match:
         raise ValueError(

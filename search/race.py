@@ -15,10 +15,14 @@ Margin = Callable[[Scores, Scores], float]
 
 CHOICE_EPOCHS_FRACTION = 0.25
 """Of the epochs that the trials were trained, at most so many more choose the winner."""
+MAX_CANDIDATES = 8
+"""Trials that enter a race. Those beyond chance of the best leave it before any runs."""
 MIN_RUNS, MAX_RUNS = 2, 30
 """Enough for one more score of two trials each; and what more runs would hardly change."""
 NEGLIGIBLE_DIFFERENCE = 0.002
 """Trials whose accuracies differ by less are equal for practical purposes."""
+CHEAPER = 0.9
+"""Of equal trials one wins by its cost if it costs less than so much of the best one's."""
 
 
 @dataclass(frozen=True)
@@ -26,27 +30,46 @@ class Race:
     """Where the race stands after the runs so far."""
 
     winner: int
-    """The trial with the highest mean; of equal ones the first."""
+    """The trial with the highest mean, of equal ones the first; or one alike that is clearly
+    cheaper."""
+    alike: tuple[int, ...]
+    """Those that are equal to the one with the highest mean for practical purposes, the best
+    first."""
     equal: tuple[int, ...]
-    """The trials that chance may have put behind it, the best first."""
+    """Those that chance may have put behind it, likewise."""
     next: tuple[int, ...]
     """The trials that run on one further seed each; none when the race is over."""
 
 
-def race(scores: Mapping[int, Scores], margin: Margin, runs: int) -> Race:
-    """Judge the trials in `scores`, of which `runs` may still run on a further seed."""
+def race(
+    scores: Mapping[int, Scores],
+    margin: Margin,
+    runs: int,
+    *,
+    costs: Mapping[int, float] | None = None,
+    indifference: float = NEGLIGIBLE_DIFFERENCE,
+) -> Race:
+    """Judge the trials in `scores`, of which `runs` may still run on a further seed.
+
+    `costs`: what each of them costs, in any unit. `indifference`: below which difference, chance
+    included, trials are alike.
+    """
     means = {trial: fmean(own) for trial, own in scores.items()}
-    winner, *others = sorted(scores, key=lambda trial: (-means[trial], trial))
-    behind = {trial: means[winner] - means[trial] for trial in others}
-    chance = {trial: margin(scores[winner], scores[trial]) for trial in others}
+    best, *others = sorted(scores, key=lambda trial: (-means[trial], trial))
+    behind = {trial: means[best] - means[trial] for trial in others}
+    chance = {trial: margin(scores[best], scores[trial]) for trial in others}
     equal = tuple(trial for trial in others if behind[trial] <= chance[trial])
-    if all(behind[trial] + chance[trial] < NEGLIGIBLE_DIFFERENCE for trial in equal):
-        return Race(winner, equal, ())
-    left = (winner, *equal)
+    alike = tuple(trial for trial in others if behind[trial] + chance[trial] < indifference)
+    winner = best
+    if costs is not None:
+        cheapest = min((best, *alike), key=lambda trial: costs[trial])
+        winner = cheapest if costs[cheapest] < CHEAPER * costs[best] else best
+    if set(equal) <= set(alike):
+        return Race(winner, alike, equal, ())
+    left = (best, *equal)
     fewest = min(len(scores[trial]) for trial in left)
-    return Race(
-        winner, equal, tuple(trial for trial in left if len(scores[trial]) == fewest)[:runs]
-    )
+    behindhand = tuple(trial for trial in left if len(scores[trial]) == fewest)
+    return Race(winner, alike, equal, behindhand[:runs])
 
 
 def affordable_runs(epochs: float, budget: int) -> int:

@@ -23,6 +23,7 @@ from search.flag import (
     seconds,
 )
 from search.folders import require, results_folder, valid_name
+from search.race import MAX_CANDIDATES
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
 from trainables.parts.data.reading import Reading, reading_from
@@ -145,11 +146,15 @@ class SearchSpec:
     )
     """Runtime environment for the workers of the cluster at the address, as YAML or JSON, beside
     Regimen's code and settings."""
-    confirm_top: int = flag(3, hidden=True)
+    confirm_top: int = flag(MAX_CANDIDATES, hidden=True)
     """How many of the best configurations are run again; 0: none."""
     confirm_seeds: Count | None = flag(None, hidden=True)
     """Seeds on which each of them is run again. These scores, with the search's own, choose the
     winner. None: as many as it takes to find the best (`search.race`)."""
+    indifference: float = flag(0.2, metavar="POINTS", parse=float)
+    """Configurations that differ by less, chance included, are equal for practical purposes: with
+    --confirm auto, no further seeds tell them apart, and of equal ones a clearly cheaper one
+    wins."""
     report_seeds: int | None = flag(None, metavar="auto|N", unset="auto", parse=int_or_auto)
     """Train and test the winner on N further seeds, which chose nothing; these scores are the ones
     reported. auto: on 4, then on 2 more, and on 2 more, until the 95 % interval of their mean is at
@@ -196,6 +201,7 @@ class SearchSpec:
         self._check_places()
 
     def _check_reruns(self) -> None:
+        require(0 <= self.indifference <= 100, "indifference", "from 0 to 100", self.indifference)
         require(self.confirm_top >= 0, "confirm_top", "at least 0", self.confirm_top)
         seeds = self.confirm_seeds or 1
         require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"at most {MAX_CHOICE_SEEDS}", seeds)

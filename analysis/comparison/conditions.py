@@ -72,6 +72,7 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
         *_intervals(rows),
         *_selection_bias(rows),
         *_failed_runs(rows),
+        *_equal_trials(rows),
         *_floors(rows),
         *_paper(rows, evidence),
         *_batch_sizes(rows),
@@ -88,6 +89,7 @@ def essentials(summaries: Sequence[Summary]) -> list[str]:
         *_intervals(rows),
         *_selection_bias(rows),
         *_failed_runs(rows),
+        *_equal_trials(rows),
     ]
 
 
@@ -177,6 +179,18 @@ def _selection_bias(rows: Sequence[Summary]) -> list[str]:
         " versions of Regimen. They are slightly too high; --resume adds runs on fresh seeds."
         for n, labels in grouped(
             rows, lambda row: len(row.confirmed_scores) if row.selected_on_reported_runs else None
+        )
+    ]
+
+
+def _equal_trials(rows: Sequence[Summary]) -> list[str]:
+    """Which searches' winners have equals."""
+    return [
+        f"{labels}: chance included, trial {winner}, the winner, and"
+        f" {', '.join(f'trial {trial}' for trial in equal)} differ by less than --indifference. Of"
+        " such trials a clearly cheaper one wins, else the one with the highest mean."
+        for (winner, equal), labels in grouped(
+            rows, lambda row: (row.winner_trial, row.equal_trials) if row.equal_trials else None
         )
     ]
 

@@ -130,6 +130,9 @@ class Summary:
     """Its macro-F1."""
     winner_trial: int | None
     """The trial chosen among the best by the choice runs; None without such runs."""
+    equal_trials: tuple[int, ...] = ()
+    """Trials that are equal to the winner for practical purposes, where the choice ended so; none
+    in earlier versions."""
     choice_accuracy: float | None = None
     """The winner's mean validation accuracy over the search and the choice runs; None without such
     runs."""

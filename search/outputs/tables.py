@@ -188,6 +188,7 @@ def summarise(
         metric=spec.metric,
         best_trial=best.number if best else None,
         winner_trial=winner,
+        equal_trials=tuple(records.EQUAL_TRIALS.read(study)),
         choice_runs=_choice_scores(chose, "accuracy"),
         choice_runs_macro_f1=_choice_scores(chose, "macro_f1"),
         paper_config_validation_accuracy=trial_score(paper, "accuracy"),

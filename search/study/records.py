@@ -180,6 +180,8 @@ CHOICE_FAILURES = RunKey[str]("confirm_failed")
 """Why a run that was to choose the winner failed."""
 WINNER = Key[int | None]("winner", None)
 """The number of the winning trial."""
+EQUAL_TRIALS = Key[list[int]]("equal_trials", [])
+"""The trials that are equal to the winner for practical purposes, where the choice ended so."""
 REPORT_RUNS = RunKey[list[Record]]("reported", hidden=True)
 """Epochs of the winner's runs that are reported. Journals of early versions have none of these:
 they reported the runs that chose the winner."""

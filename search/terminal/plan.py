@@ -45,12 +45,12 @@ def print_plan(
     """Print what runs, how much of it, and on what; `place`: of several regimes, `3 of 8`."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
-        seeds = counted(spec.confirm_seeds, "seed") if spec.confirm_seeds else "as many seeds"
-        needed = "" if spec.confirm_seeds else " as it takes to choose"
-        reruns = (
-            f"best {spec.confirm_top} rerun on {seeds}{needed}, the winner on"
-            f" {how_many(report_counts(spec.report_seeds))} more"
+        choice = (
+            f"best {spec.confirm_top} rerun on {counted(spec.confirm_seeds, 'seed')}"
+            if spec.confirm_seeds
+            else "best trials rerun on as many seeds as it takes to choose"
         )
+        reruns = f"{choice}, the winner on {how_many(report_counts(spec.report_seeds))} more"
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     regime = f"{spec.regime}, regime {place}" if place else spec.regime
     trials = (

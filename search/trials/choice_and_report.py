@@ -12,7 +12,8 @@ from analysis.metric import run_score
 from analysis.metric import test as test_score
 from analysis.spread import PRIORS, Runs, Spread, effective_sentences
 from search.inputs import Prepared
-from search.race import Margin, Scores, affordable_runs, race
+from search.race import Margin, Race, Scores, affordable_runs, race
+from search.reports import run_seconds
 from search.seeds import choice_seeds, report_counts, report_seeds
 from search.spec import SearchSpec
 from search.study import records
@@ -83,15 +84,15 @@ class ChoiceAndReport:
             records.REPORT_RUNS.begin(self.study)
         scores = yield from self._choice()
         if scores:
-            winner = max(scores, key=lambda number: (fmean(scores[number]), -number))
+            winner, equal = self._winner(scores)
+            records.EQUAL_TRIALS.write(self.study, equal)
             records.WINNER.write(self.study, winner)
             yield from self._report(winner)
 
     def _choice(self) -> Generator[Round, None, Mapping[int, Scores]]:
         """The rounds of the best `confirm_top` trials on seeds of the choice; returns the scores.
 
-        The highest mean over these runs and the search's own score wins. A configuration that fails
-        on one seed cannot win.
+        A configuration that fails on one seed cannot win.
         """
         top = ranking(self.study)[: self.spec.confirm_top]
         scores = {trial.number: [trial.value or 0.0] for trial in top}
@@ -107,6 +108,26 @@ class ChoiceAndReport:
                     scores[number].append(run_score(runs[number][seed], self.spec.metric))
         return scores
 
+    def _winner(self, scores: Mapping[int, Scores]) -> tuple[int, list[int]]:
+        """The trial with the highest mean over its choice runs and the search's own score, or the
+        one that wins the race; and the others that are equal to it for practical purposes."""
+        best = max(scores, key=lambda number: (fmean(scores[number]), -number))
+        if self.spec.confirm_seeds:
+            return best, []
+        standing = self._standing(scores, 0)
+        return standing.winner, sorted({best, *standing.alike} - {standing.winner})
+
+    def _standing(self, scores: Mapping[int, Scores], runs: int) -> Race:
+        stored = self.study.get_trials(deepcopy=False)
+        costs = {number: run_seconds(records.epochs(stored[number])) for number in scores}
+        return race(
+            scores,
+            self._margin(scores),
+            runs,
+            costs=costs,
+            indifference=self.spec.indifference / 100,
+        )
+
     def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
         """All of them on the same seeds, side by side; no further runs follow."""
         seeds = choice_seeds(self.spec.seed, self.spec.confirm_seeds or 1)
@@ -120,7 +141,7 @@ class ChoiceAndReport:
         """
         runs = affordable_runs(epochs_trained(self.study, self.spec.epochs), self.spec.epochs)
         while scores:
-            standing = race(scores, self._margin(scores), runs)
+            standing = self._standing(scores, runs)
             if not standing.next:
                 return
             runs -= len(standing.next)

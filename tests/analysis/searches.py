@@ -52,6 +52,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "best_validation_accuracy": 0.9,
         "best_validation_macro_f1": 0.84,
         "winner_trial": 2,
+        "equal_trials": [],
         "choice_accuracy": None,
         "choice_macro_f1": None,
         "choice_runs": {},

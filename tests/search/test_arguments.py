@@ -166,6 +166,7 @@ def test_the_flags_are_the_listed_ones() -> None:
         --gpus-per-trial
         --grace
         --help
+        --indifference
         --label-column
         --limit
         --max-concurrent

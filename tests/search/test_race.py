@@ -2,11 +2,20 @@
 
 from collections.abc import Iterator
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pytest
 
-from search.race import NEGLIGIBLE_DIFFERENCE, Margin, Scores, affordable_runs, race
+from search.race import (
+    MAX_CANDIDATES,
+    NEGLIGIBLE_DIFFERENCE,
+    Margin,
+    Scores,
+    affordable_runs,
+    race,
+)
+from search.seeds import choice_seeds, report_seeds
 
 DEVIATION = 0.01
 """Of an accuracy over seeds."""
@@ -42,6 +51,23 @@ def test_trials_that_are_equal_for_practical_purposes_end_it() -> None:
     assert race({5: [0.9]}, always(1.0), 9).next == ()
 
 
+def test_of_equal_trials_a_clearly_cheaper_one_wins() -> None:
+    """Only by its cost, and only where the difference is negligible."""
+    scores, margin = {1: [0.900], 2: [0.8995], 3: [0.88]}, always(0.001)
+    for costs, winner in (
+        ({1: 10.0, 2: 8.9, 3: 1.0}, 2),
+        ({1: 10.0, 2: 9.1, 3: 1.0}, 1),
+        ({1: 10.0, 2: 30.0, 3: 1.0}, 1),
+        (None, 1),
+    ):
+        standing = race(scores, margin, 9, costs=costs)
+        assert (standing.winner, standing.alike, standing.next) == (winner, (2,), ())
+    apart = race(scores, margin, 9, costs={1: 10.0, 2: 1.0, 3: 1.0}, indifference=0.001)
+    assert (apart.winner, apart.alike, apart.next) == (1, (), (1, 2))
+    beyond_chance = race(scores, always(0.0), 9, costs={1: 10.0, 2: 1.0, 3: 1.0})
+    assert (beyond_chance.winner, beyond_chance.equal, beyond_chance.next) == (2, (), ())
+
+
 def test_of_equal_trials_the_first_wins() -> None:
     assert race({9: [0.9, 0.8], 3: [0.8, 0.9]}, always(0.0), 9).winner == 3
 
@@ -58,13 +84,27 @@ def searches(count: int) -> Iterator[tuple[list[float], np.random.Generator]]:
         yield list(random.normal(0.85, 0.02, 50)), random
 
 
-def test_a_race_loses_little_to_all_seeds_for_all_at_half_the_runs() -> None:
-    """Against five seeds for each of the best three: the mean loss in true accuracy."""
+@pytest.mark.parametrize(
+    ("deviation", "most_runs", "within"),
+    [(0.0034, 15 / 2, 0.95), (0.0068, 15 / 2, 0.85), (DEVIATION, 9, 0.75)],
+)
+def test_a_race_loses_nothing_to_all_seeds_for_all_at_half_the_runs(
+    deviation: float, most_runs: float, within: float
+) -> None:
+    """Against five seeds for each of the best three: the mean loss in true accuracy, and how often
+    the winner is `within` the negligible difference of the best of all trials. The first deviation
+    is what published searches have on 2,000 validation sentences, the second on 500; with the third
+    the race needs more than half."""
     runs, by_race, by_all = list[int](), list[float](), list[float]()
+
+    def standard_error(one: Scores, other: Scores) -> float:
+        return float(deviation * (1 / len(one) + 1 / len(other)) ** 0.5)
+
     for true, random in searches(1500):
-        found = random.normal(true, DEVIATION)
-        top = [int(trial) for trial in np.argsort(-found)[:3]]
-        seeds = {t: [float(found[t]), *random.normal(true[t], DEVIATION, 15)] for t in top}
+        found = random.normal(true, deviation)
+        best = [int(trial) for trial in np.argsort(-found)]
+        top = best[:MAX_CANDIDATES]
+        seeds = {t: [float(found[t]), *random.normal(true[t], deviation, 15)] for t in top}
         taken, left = dict.fromkeys(top, 1), 15
         while True:
             standing = race({t: seeds[t][: taken[t]] for t in top}, standard_error, left)
@@ -74,6 +114,30 @@ def test_a_race_loses_little_to_all_seeds_for_all_at_half_the_runs() -> None:
             taken |= {trial: taken[trial] + 1 for trial in standing.next}
         runs.append(15 - left)
         by_race.append(max(true) - true[standing.winner])
-        by_all.append(max(true) - true[max(top, key=lambda t: fmean(seeds[t][:6]))])
-    assert np.mean(runs) < 15 / 2
+        by_all.append(max(true) - true[max(top[:3], key=lambda t: fmean(seeds[t][:6]))])
+    assert np.mean(runs) < most_runs
     assert np.mean(by_race) - np.mean(by_all) < 0.0005
+    assert np.mean(np.array(by_race) <= NEGLIGIBLE_DIFFERENCE) >= within
+
+
+def test_the_mean_of_the_report_runs_is_unbiased() -> None:
+    """After a search and a race that favour lucky seeds; the runs that chose are biased by it."""
+    reported, chose = list[float](), list[float]()
+    for number, (true, _) in enumerate(searches(1500)):
+        accuracies = np.array(true)
+
+        def run(trial: int, seed: int, number: int = number, own: Any = accuracies) -> float:
+            noise = np.random.default_rng([number, trial, seed]).standard_normal()
+            return float(own[trial] + DEVIATION * noise)
+
+        found = [run(trial, 0) for trial in range(len(true))]
+        top = [int(trial) for trial in np.argsort(found)[::-1][:MAX_CANDIDATES]]
+        scores, left = {trial: [found[trial]] for trial in top}, 15
+        while (standing := race(scores, standard_error, left)).next:
+            left -= len(standing.next)
+            for trial in standing.next:
+                scores[trial].append(run(trial, choice_seeds(0, len(scores[trial]))[-1]))
+        winner = standing.winner
+        reported.append(fmean(run(winner, seed) for seed in report_seeds(0, 4)) - true[winner])
+        chose.append(fmean(scores[winner]) - true[winner])
+    assert abs(np.mean(reported)) < 0.0005 < np.mean(chose)

@@ -61,3 +61,9 @@ def test_runs_that_also_chose_the_winner_are_called_so() -> None:
         in text
         for text in (stated, new)
     )
+
+
+def test_a_winner_with_equals_is_told() -> None:
+    told = " ".join(notes([read_summary(equal_trials=[4, 9]), read_summary("llrd")]))
+    assert "baseline: chance included, trial 2, the winner, and trial 4, trial 9 differ by" in told
+    assert "llrd: chance included" not in told

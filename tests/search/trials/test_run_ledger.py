@@ -18,6 +18,7 @@ from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
+from search.study.study import ranking
 from search.trials import worker
 from search.trials.choice_and_report import ChoiceAndReport, Round, Run
 from search.trials.ending import Ending
@@ -124,6 +125,7 @@ def made(folder: Path, **values: Any) -> SearchSpec:
     given = {
         "trials": 4,
         "epochs": 3,
+        "confirm_top": 3,
         "report_seeds": 3,
         "scheduler": "none",
         "sampler": "random",
@@ -297,3 +299,16 @@ def test_the_winner_runs_on_further_seeds_until_its_interval_is_narrow(
     assert seeds == [0, *range(1000, 1000 + count)]
     # Another process asks for no run more.
     assert Search(made(tmp_path, trials=1, report_seeds=None), whole).searcher.is_over
+
+
+def test_trials_that_are_equal_need_no_choice_runs_and_are_recorded(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    """All within 100 points are equal; each epoch of the tests takes equally long."""
+    search = Search(made(tmp_path, indifference=100.0, confirm_top=4), prepared)
+    list(search.steps())
+    assert {params["seed"] for params in search.asked} == {0, 1000, 1001, 1002}
+    study = search.ledger.study
+    winner, *others = (trial.number for trial in ranking(study))
+    assert records.WINNER.read(study) == winner
+    assert records.EQUAL_TRIALS.read(study) == sorted(others) != []
