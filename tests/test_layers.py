@@ -22,7 +22,7 @@ LAYERS = {
         "run export predict sync train",
         "session",
         "auto ended",
-        "dry_run pipeline request",
+        "closing dry_run pipeline request",
         "outcome",
         "final",
         "terminal",

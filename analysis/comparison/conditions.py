@@ -78,17 +78,10 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
     ]
 
 
-def essentials(summaries: Sequence[Summary]) -> list[str]:
-    """What a reader who does not know the paper needs of `remarks`."""
+def exceptions(summaries: Sequence[Summary]) -> list[str]:
+    """Of `remarks`, those that say how these rows are not as usual."""
     rows = ordered(summaries)
-    return [
-        *_metric(rows),
-        *_differences(rows),
-        *_fresh_seeds(rows),
-        *_intervals(rows),
-        *_selection_bias(rows),
-        *_failed_runs(rows),
-    ]
+    return [*_differences(rows), *_selection_bias(rows), *_failed_runs(rows)]
 
 
 def _metric(rows: Sequence[Summary]) -> list[str]:
