@@ -104,7 +104,8 @@ def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[D
             f"Mean {split} {WORDS[metric]} minus that of {winner}, the winner. The thick line is"
             " the 95 % interval over seeds on these sentences, the thin one on new sentences, both"
             " of the difference itself: overlapping bars of two means say less. Searches are told"
-            " apart after Holm's correction for the number of pairs.",
+            " apart after Holm's correction for the number of pairs, a floor where both intervals"
+            " exclude zero.",
             forest(rows, winner, WORDS[metric]),
             wide=True,
             data=rows,
@@ -180,7 +181,7 @@ def _conclusion(difference: Difference, better: str, *, different: bool, pairs: 
     corrected = f"Corrected for the number of pairs, {pairs}: " if pairs > 1 else ""
     if not different:
         return f"{corrected}{'these' if corrected else 'These'} runs cannot tell which is better."
-    if abs(difference.value) > difference.new_sentences:
+    if difference.on_new_sentences:
         return f"{corrected}{better} is better on these sentences, and on new ones too."
     return f"{corrected}{better} is better on these sentences. On new sentences that is not shown."
 

@@ -153,7 +153,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     numbers = row(best, evidence)
     parts = [
         _what(best, numbers, summaries),
-        *_over_floor(best, numbers),
+        *_over_floor(best, evidence),
         *_over_runner_up(best, others, summaries, evidence),
     ]
     return [f"{'; '.join(parts)}."]
@@ -176,15 +176,19 @@ def _what(best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary]) 
     return f"{text}, {count} fresh seed{'' if count == 1 else 's'}"
 
 
-def _over_floor(best: Summary, numbers: dict[str, Any]) -> list[str]:
-    floor = best.best_floor
+def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
+    """The lead over the best floor, whether chance explains it, and whether test has it too."""
+    floor, found = best.best_floor, evidence.to_floor(best, "validation")
     if floor is None or best.floor_wins:  # Then `floors.verdicts` says so.
         return []
-    if not best.confirmed_scores:
+    if found is None:
         over = f"{100 * (best.selection_score - floor.validation_score(best.metric)):+.1f}"
-    else:
-        over = f"{100 * numbers['over_floor']:+.1f}{_spread(numbers['over_floor_half_width'])}"
-    return [f"{over} points over the best floor, {floor.name}"]
+        return [f"{over} points over the best floor, {floor.name}"]
+    certain = "" if found.on_new_sentences else ", which may be chance on new sentences"
+    return [
+        f"{found} points over the best floor, {floor.name}{certain}",
+        *floors.as_good_on_test(best, evidence),
+    ]
 
 
 def _over_runner_up(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.comparison.conditions import remarks
+from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
 from analysis.comparison.numbers import numbers
 from analysis.comparison.table import note, table
@@ -109,3 +110,16 @@ def test_the_csv_file_has_a_row_for_each_floor(tmp_path: Path) -> None:
     assert list(comparison["name"]) == ["baseline-1", "tfidf (floor)", "probe (floor)"]
     assert list(comparison["confirmed_accuracy_mean"])[1:] == [0.86, 0.87]
     assert list(comparison["data"]) == ["massive"] * 3
+
+
+@pytest.mark.parametrize(("floor", "told"), [(0.86, True), (0.888, False)])
+def test_a_floor_is_told_apart_where_new_sentences_tell_it_too(floor: float, told: bool) -> None:
+    """The runs are so alike that over seeds alone, both floors would be."""
+    scores = [0.9 + 1e-4 * number for number in range(8)]
+    changes = {"confirmed_accuracy": scores, "confirmed_seeds": list(range(8)), "test": []}
+    own = [{**FLOORS[0], "validation_accuracy": floor}]
+    found = read_summary(floors=own, **changes)
+    split, rows = differences({"baseline": found}, "baseline", Evidence([found]))
+    (row,) = rows.to_dict("records")
+    assert split == "validation" and abs(row["difference"]) > row["half_width"]
+    assert bool(row["different"]) is told

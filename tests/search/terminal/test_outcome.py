@@ -101,6 +101,22 @@ def test_the_winner_is_compared_with_the_floor_and_the_runner_up() -> None:
     assert "runner-up, supcon." in clear and "chance" not in clear
 
 
+@pytest.mark.parametrize(
+    ("floor", "chance", "on_test", "says"),
+    [(0.86, False, 0.85, False), (0.895, True, 0.85, False), (0.86, False, 0.89, True)],
+)
+def test_a_lead_over_the_floor_says_whether_it_holds_elsewhere(
+    floor: float, chance: bool, on_test: float, says: bool
+) -> None:
+    """On new sentences, and on test, where the winner has 89.0 %."""
+    scores = {"test_accuracy": on_test, "test_loss": 1.0, "test_loss_paper": 1.0}
+    probe = {**FLOORS[1], "validation_accuracy": floor, **scores}
+    (sentence,) = winner([read_summary("llrd", floors=[probe])])
+    assert (", which may be chance on new sentences" in sentence) is chance
+    wanted = f"; on test the floor probe is at least as good, {100 * on_test:.1f} % against 89.0 %"
+    assert (wanted in sentence) is says
+
+
 def test_a_winner_without_fresh_seeds_is_called_a_maximum() -> None:
     alone = users("llrd", 0.91, choice_accuracy=None, confirmed_accuracy=[], confirmed_seeds=[])
     (sentence,) = winner([alone])
