@@ -15,6 +15,7 @@ import trainables
 from analysis.atomic import write
 from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
+from analysis.page.markdown import escaped
 from analysis.read.summary import Summary
 from search.cluster.room import Room
 from search.cluster.watchdog import hint
@@ -32,6 +33,7 @@ from search.study.lock import search_lock
 from search.study.winner import test_scores
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
+from search.terminal.outcome import errors, result
 from search.terminal.progress import Progress
 from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
@@ -247,7 +249,9 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     """Write every file that is made from the study, except the report; returns the summary."""
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     evidence = Evidence.beside(spec.folder.parent, [summary])
-    note = comparison.note([summary], evidence) + _next_steps(spec, summary)
+    said = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
+    note = "".join(f"{escaped(sentence)}\n\n" for sentence in said)
+    note += comparison.note([summary], evidence) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
     if summary.best_trial is not None or summary.floors:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))

@@ -7,7 +7,7 @@ paper is read.
 from collections.abc import Mapping, Sequence
 
 from analysis import paper
-from analysis.comparison.rows import grouped, label, ordered
+from analysis.comparison.rows import grouped, is_papers, label, ordered
 from analysis.comparison.settle import more_seeds
 from analysis.evidence import Difference, Evidence
 from analysis.metric import WORDS, Metric
@@ -38,7 +38,10 @@ def notes(summaries: Sequence[Summary], evidence: Evidence | None = None) -> lis
 
 
 def readings(summaries: Sequence[Summary]) -> list[str]:
-    """How details that the paper leaves open are read, for its regimes among the searches."""
+    """How details that the paper leaves open are read, for its regimes among the searches; nothing
+    where data or encoder are not the paper's."""
+    if not is_papers(summaries):
+        return []
     return [
         f"Reading the paper: {footnote}"
         for footnote in paper.footnotes(summary.regime for summary in summaries)
@@ -73,8 +76,7 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
         *_selection_bias(rows),
         *_failed_runs(rows),
         *_floors(rows),
-        *_paper(rows, evidence),
-        *_batch_sizes(rows),
+        *([*_paper(rows, evidence), *_batch_sizes(rows)] if is_papers(rows) else []),
     ]
 
 

@@ -11,7 +11,7 @@ from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
 from analysis.comparison.numbers import records, row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
-from analysis.comparison.rows import best_first
+from analysis.comparison.rows import best_first, is_papers
 from analysis.comparison.selection_bias import selection_bias
 from analysis.comparison.settle import to_settle
 from analysis.comparison.table import table
@@ -71,7 +71,9 @@ def _other_metrics(searches: Mapping[str, Search]) -> list[str]:
 
 
 def paper_blocks(searches: Mapping[str, Search]) -> list[Block]:
-    """How the paper is read; empty if none of the searches has one of its regimes."""
+    """How the paper is read; empty if no search has one of its regimes, or its data and encoder."""
+    if not is_papers([search.summary for search in searches.values()]):
+        return []
     footnotes = paper.footnotes(search.summary.regime for search in searches.values())
     if not footnotes:
         return []

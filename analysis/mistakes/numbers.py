@@ -48,7 +48,7 @@ def most_confused(predictions: pandas.DataFrame) -> str | None:
     found = confusions(predictions)
     if found.empty:
         return None
-    label, predicted, count = found.loc[0, ["label", "predicted", "count"]]
+    label, predicted, count = (found[name].iloc[0] for name in ("label", "predicted", "count"))
     seeds = predictions["seed"].nunique()
     own = predictions.loc[predictions["label"] == label, "row"].nunique()
     mean = f" (mean of {seeds} seeds)" if seeds > 1 else ""

@@ -22,8 +22,6 @@ from analysis.text import EMPTY_CELL
 from search.terminal.console import print_line, print_table, table_width
 
 OTHER_METRIC, N_AND_DF = "the other metric", "n and df"
-PAPER_COLUMNS = ["trial 0 val", "loss (paper's definition)", *comparison.PAPER_COLUMNS]
-"""Columns that only a reader of the paper needs."""
 
 
 LEAST_IMPORTANT = (
@@ -66,7 +64,7 @@ def print_outcome(
     for sentence in result(summaries, evidence):
         print_line(console, "result", sentence, style="bold")
     for sentence in errors(summaries, results):
-        print_line(console, "errors", sentence)
+        print_line(console, "", sentence)
 
 
 def result(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
@@ -84,7 +82,7 @@ def errors(summaries: Sequence[Summary], results: Path | None) -> list[str]:
     except ValueError:  # a damaged file, of which the report says so
         return []
     found = most_confused(predictions)
-    return [] if found is None else [f"most often {found}"]
+    return [] if found is None else [f"Errs most: {found}."]
 
 
 def _remarks(summaries: Sequence[Summary]) -> list[str]:
@@ -120,10 +118,7 @@ def score_column(metric: Metric) -> str:
 
 
 def leaderboard(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
-    """A row per search and floor, the highest score first, with the columns that are filled.
-
-    The paper's columns are there where data and encoder are the paper's.
-    """
+    """A row per search and floor, the highest score first, with the columns that are filled."""
     frame = comparison.table(summaries, evidence)
     rows, beneath = ordered(summaries), floors.floor_rows(ordered(summaries))
     scores = [summary.selection_score for summary in rows]
@@ -132,16 +127,10 @@ def leaderboard(summaries: Sequence[Summary], evidence: Evidence) -> pandas.Data
     frame.insert(1, score_column(rows[0].metric), shown)
     # A floor's only run is its score; the column is about seeds that chose nothing.
     frame.loc[len(rows) :, "confirmed val"] = EMPTY_CELL
-    unneeded = [] if is_papers(summaries) else PAPER_COLUMNS
     empty = [name for name in frame.columns[2:] if (frame[name] == EMPTY_CELL).all()]
     best_first = sorted(range(len(frame)), key=lambda place: -scores[place])
-    frame = frame.drop(columns={*unneeded, *empty} & {*frame.columns})
+    frame = frame.drop(columns=empty)
     return frame.iloc[best_first]
-
-
-def is_papers(summaries: Sequence[Summary]) -> bool:
-    """Whether any search has the paper's data and encoder."""
-    return any(summary.comparable and summary.encoder_is_papers for summary in summaries)
 
 
 def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:

@@ -116,7 +116,11 @@ def test_the_csv_file_has_a_row_for_each_floor(tmp_path: Path) -> None:
 def test_a_floor_is_told_apart_where_new_sentences_tell_it_too(floor: float, told: bool) -> None:
     """The runs are so alike that over seeds alone, both floors would be."""
     scores = [0.9 + 1e-4 * number for number in range(8)]
-    changes = {"confirmed_accuracy": scores, "confirmed_seeds": list(range(8)), "test": []}
+    changes: dict[str, Any] = {
+        "confirmed_accuracy": scores,
+        "confirmed_seeds": list(range(8)),
+        "test": [],
+    }
     own = [{**FLOORS[0], "validation_accuracy": floor}]
     found = read_summary(floors=own, **changes)
     split, rows = differences({"baseline": found}, "baseline", Evidence([found]))

@@ -164,7 +164,7 @@ def test_the_last_screen_has_the_winner_of_eight_regimes(eight: list[Outcome]) -
     lines = on_a_terminal(eight, 80)
     last = " ".join(line.strip() for line in lines[-24:])
     assert "wins with trial " in last and "fresh seeds" in last and "next:" in last
-    assert "most often intent_" in last
+    assert "Errs most: intent_" in last
     (sentence,) = (at for at, line in enumerate(lines) if line.startswith("result"))
     (ended,) = (at for at, line in enumerate(lines) if line.startswith("swa: "))
     (header,) = (at for at, line in enumerate(lines) if line.split()[:2] == ["regime", "score"])
@@ -189,7 +189,7 @@ def test_a_terminals_table_has_a_line_per_search_with_whole_words(
 def test_a_damaged_file_of_predictions_names_no_errors(eight: list[Outcome]) -> None:
     summaries, results = [eight[0].summary], eight[0].spec.folder.parent
     (found,) = outcome.errors(summaries, results)
-    assert found.startswith("most often intent_") and "of 8 validation sentences (mean" in found
+    assert found.startswith("Errs most: intent_") and "of 8 validation sentences (mean" in found
     path = results / eight[0].summary.name / "predictions.csv"
     whole = path.read_text()
     path.write_text("seed\n")
