@@ -19,7 +19,7 @@ HEAVY = {"ray", "optuna", "mlflow"}
 LAYERS = {
     "search": [
         "regimen",
-        "run export predict sync train",
+        "run compare export list predict show sync train",
         "session",
         "auto ended",
         "closing dry_run pipeline request",
