@@ -251,7 +251,7 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     evidence = Evidence.beside(spec.folder.parent, [summary])
     said = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
     note = "".join(f"{escaped(sentence)}\n\n" for sentence in said)
-    note += comparison.note([summary], evidence) + _next_steps(spec, summary)
+    note += comparison.note([summary], evidence, spec.results_flag) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
     if summary.best_trial is not None or summary.floors:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))

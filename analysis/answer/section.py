@@ -11,7 +11,7 @@ from analysis.command import program
 from analysis.comparison.floors import as_good_on_test, verdicts
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first
-from analysis.comparison.settle import MAX_SEEDS, more_seeds
+from analysis.comparison.settle import MAX_SEEDS, more_seeds, results_flag
 from analysis.data.section import warnings as data_warnings
 from analysis.evidence import Difference, Evidence, Split, reported
 from analysis.hyperparameters.section import warnings as range_warnings
@@ -247,7 +247,9 @@ def _configuration(best: Search) -> Code:
             same.append(line)
         else:
             changed.append(f"{line}  # {default}")
-    title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded; # where trial 0 differs"
+    title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded"
+    if best.summary.winner != 0:
+        title += "; # where trial 0 differs"
     return Code(title, (*changed, *same))
 
 
@@ -263,8 +265,7 @@ def _commands(
     best: Search, labels: list[str], summaries: Mapping[str, Summary], seeds: int | None
 ) -> Code:
     """How to train and use the winner, and what would settle who it is."""
-    name, results = str(best.spec["name"]), str(best.spec.get("results", "results"))
-    flag = "" if results == "results" else f" --results {shlex.quote(results)}"
+    name, flag = str(best.spec["name"]), results_flag(best.spec)
     floor = best.summary.best_floor if best.summary.floor_wins else None
     title = f"Train and use {floor.regime}, the best floor" if floor else "Train and use it"
     runs = 1 if floor else 5
@@ -274,7 +275,7 @@ def _commands(
     lines = [export, train, predict]
     if seeds is not None and seeds <= MAX_SEEDS:
         pair = (summaries[labels[0]], summaries[labels[1]])
-        lines += ["# to settle it:", *(f"{more_seeds(search, seeds)}{flag}" for search in pair)]
+        lines += ["# to settle it:", *(more_seeds(search, seeds, flag) for search in pair)]
     return Code(f"{title}, with the exact values", tuple(lines))
 
 

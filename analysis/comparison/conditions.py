@@ -32,9 +32,11 @@ MACRO_F1 = (
 )
 
 
-def notes(summaries: Sequence[Summary], evidence: Evidence | None = None) -> list[str]:
+def notes(
+    summaries: Sequence[Summary], evidence: Evidence | None = None, results: str = ""
+) -> list[str]:
     """`remarks`, followed by `readings`."""
-    return remarks(summaries, evidence) + readings(summaries)
+    return remarks(summaries, evidence, results) + readings(summaries)
 
 
 def readings(summaries: Sequence[Summary]) -> list[str]:
@@ -48,8 +50,13 @@ def readings(summaries: Sequence[Summary]) -> list[str]:
     ]
 
 
-def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> list[str]:
-    """The conditions of these searches' rows, a sentence or two each; empty for no summaries."""
+def remarks(
+    summaries: Sequence[Summary], evidence: Evidence | None = None, results: str = ""
+) -> list[str]:
+    """The conditions of these searches' rows, a sentence or two each; empty for no summaries.
+
+    `results`: the `--results` flag of commands about them.
+    """
     evidence = evidence or Evidence(summaries)
     rows = ordered(summaries)
     if not rows:
@@ -76,7 +83,7 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
         *_selection_bias(rows),
         *_failed_runs(rows),
         *_floors(rows),
-        *([*_paper(rows, evidence), *_batch_sizes(rows)] if is_papers(rows) else []),
+        *([*_paper(rows, evidence, results), *_batch_sizes(rows)] if is_papers(rows) else []),
     ]
 
 
@@ -188,7 +195,7 @@ def _intervals(rows: Sequence[Summary]) -> list[str]:
     return [INTERVALS, *([NEW_SENTENCES] if any(row.test for row in rows) else [])]
 
 
-def _paper(rows: Sequence[Summary], evidence: Evidence) -> list[str]:
+def _paper(rows: Sequence[Summary], evidence: Evidence, results: str) -> list[str]:
     """The source of the published numbers, and how a difference from them is judged."""
     compared = [row for row in rows if row.comparable and paper.row(row.regime)]
     if not compared:
@@ -203,11 +210,15 @@ def _paper(rows: Sequence[Summary], evidence: Evidence) -> list[str]:
             " sentences. ± is its 95 % noise: the spread over our seeds, and that of the published"
             " run's single seed, assumed equal to ours."
         ),
-        *(_on_new_sentences(row, label(row, rows), evidence) for row in compared if row.test),
+        *(
+            _on_new_sentences(row, label(row, rows), evidence, results)
+            for row in compared
+            if row.test
+        ),
     ]
 
 
-def _on_new_sentences(row: Summary, name: str, evidence: Evidence) -> str:
+def _on_new_sentences(row: Summary, name: str, evidence: Evidence, results: str) -> str:
     published = paper.row(row.regime)
     assert published is not None
     found = evidence.to_published(row, published.test_accuracy)
@@ -216,10 +227,10 @@ def _on_new_sentences(row: Summary, name: str, evidence: Evidence) -> str:
         f"{name}: on new sentences the noise of the difference to the paper is at most"
         f" ± {100 * found.new_sentences:.1f} points"
     )
-    return f"{sentence}{_to_settle(row, found)}."
+    return f"{sentence}{_to_settle(row, found, results)}."
 
 
-def _to_settle(row: Summary, found: Difference) -> str:
+def _to_settle(row: Summary, found: Difference, results: str) -> str:
     """How many seeds a difference within its noise would need."""
     if found.exceeds:
         return ""
@@ -230,7 +241,7 @@ def _to_settle(row: Summary, found: Difference) -> str:
         )
     return (
         ". On this test set, a difference of this size exceeds its noise from about"
-        f" {found.seeds} report seeds on: {more_seeds(row, found.seeds)}"
+        f" {found.seeds} report seeds on: {more_seeds(row, found.seeds, results)}"
     )
 
 

@@ -8,12 +8,12 @@ from analysis import paper
 from analysis.comparison import figures
 from analysis.comparison.conditions import SCORES, remarks
 from analysis.comparison.differences import differences
-from analysis.comparison.floors import verdicts
+from analysis.comparison.floors import floor_rows, verdicts
 from analysis.comparison.numbers import records, row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first, is_papers
 from analysis.comparison.selection_bias import selection_bias
-from analysis.comparison.settle import to_settle
+from analysis.comparison.settle import results_flag, to_settle
 from analysis.comparison.table import table
 from analysis.evidence import Difference, Evidence, reported
 from analysis.metric import WORDS, Metric, prefix
@@ -30,18 +30,21 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     rows = list(summaries.values())
     metric: Metric = rows[0].metric if rows else "accuracy"
     pairs = pairwise_table(summaries, comparable_split(rows), evidence)
+    results = next((results_flag(search.spec) for search in searches.values()), "")
     sentences = [
         *_other_metrics(searches),
-        *_ranking_if_confirmed(summaries, evidence),
+        *_ranking_if_confirmed(summaries, evidence, results),
         *verdicts(rows),
         selection_bias(rows),
     ]
     drawings = [*_differences(summaries, evidence), *_standings(summaries, evidence)]
     shown = table(rows, evidence)
     filled = [name for name in shown if (shown[name] != EMPTY_CELL).any()]
-    # The searches in the order of their ranking, then the floors.
+    # The searches in the order of their ranking, then the floors in theirs.
+    floors = [floor["confirmed_score_mean"] for floor in floor_rows(rows)]
     ranking = sorted(range(len(rows)), key=lambda place: -rows[place].selection_score)
-    shown = shown.iloc[[*ranking, *range(len(rows), len(shown))]]
+    beneath = sorted(range(len(floors)), key=lambda place: -floors[place])
+    shown = shown.iloc[[*ranking, *(len(rows) + place for place in beneath)]]
     return [
         *(Paragraph(sentence) for sentence in sentences if sentence),
         *([Figures(tuple(drawings))] if drawings else []),
@@ -50,7 +53,9 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
             " test split.",
             shown[filled],
         ),
-        Details("What these numbers rest on", "", (Notes(tuple(remarks(rows, evidence))),)),
+        Details(
+            "What these numbers rest on", "", (Notes(tuple(remarks(rows, evidence, results))),)
+        ),
         *_pairwise(pairs, f"{comparable_split(rows)} {WORDS[metric]}"),
     ]
 
@@ -84,10 +89,14 @@ def paper_blocks(searches: Mapping[str, Search]) -> list[Block]:
     return [Paragraph(introduction), Notes(tuple(map(str, footnotes)))]
 
 
-def _ranking_if_confirmed(summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
+def _ranking_if_confirmed(
+    summaries: Mapping[str, Summary], evidence: Evidence, results: str
+) -> list[str]:
     """The best search in a sentence; empty if none was confirmed."""
     confirmed = {label: own for label, own in summaries.items() if own.confirmed_scores}
-    return [_ranking(confirmed, evidence, single=len(summaries) == 1)] if confirmed else []
+    if not confirmed:
+        return []
+    return [_ranking(confirmed, evidence, results, single=len(summaries) == 1)]
 
 
 def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Drawing]:
@@ -141,7 +150,9 @@ def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Dra
     ]
 
 
-def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bool) -> str:
+def _ranking(
+    confirmed: Mapping[str, Summary], evidence: Evidence, results: str, *, single: bool
+) -> str:
     """The winner, the next one, and whether seeds explain the difference on validation."""
     means = {label: evidence.mean(own, "validation") for label, own in confirmed.items()}
     first, *others = sorted(means, key=lambda label: -confirmed[label].selection_score)
@@ -165,13 +176,26 @@ def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bo
     lead = "equal to"
     if abs(difference.value) > 1e-9:
         lead = f"{100 * abs(difference.value):.1f} points {above}"
-    settled = "" if different else f" {to_settle(difference, confirmed[first], confirmed[second])}"
+    settled = _settled(confirmed, first, second, evidence, results)
     return (
         f"{best}, {lead} {second}, {means[second].percent}. The 95 % interval of the difference is"
         f" {_from_to(difference.value, difference.half_width)} points over seeds on these"
         f" sentences, and {_from_to(difference.value, difference.new_sentences)} on new ones."
         f" {_conclusion(difference, better, different=different, pairs=len(pairs) // 2)}{settled}"
     )
+
+
+def _settled(
+    confirmed: Mapping[str, Summary], first: str, second: str, evidence: Evidence, results: str
+) -> str:
+    """What would settle it, on the split of the report's answer; empty where it is settled."""
+    split = comparable_split(list(confirmed.values()))
+    pairs = pairwise_table(confirmed, split, evidence).set_index(["regime", "other"])
+    if pairs.loc[(first, second), "different"]:
+        return ""
+    pair = (confirmed[first], confirmed[second])
+    found = evidence.difference(*pair, split, len(pairs) // 2)
+    return f" {to_settle(found, split, *pair, results)}"
 
 
 def _from_to(value: float, half_width: float) -> str:

@@ -70,10 +70,13 @@ def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pan
     return frame.rename(columns={"test": test, OTHER: WORDS[other(metric)]})
 
 
-def note(summaries: Sequence[Summary], evidence: Evidence | None = None) -> str:
-    """The table and the conditions it rests on, as Markdown."""
+def note(summaries: Sequence[Summary], evidence: Evidence | None = None, results: str = "") -> str:
+    """The table and the conditions it rests on, as Markdown.
+
+    `results`: the `--results` flag of commands about the searches.
+    """
     evidence = evidence or Evidence(summaries)
-    sentences = verdicts(summaries) + notes(summaries, evidence)
+    sentences = verdicts(summaries) + notes(summaries, evidence, results)
     return f"{markdown(table(summaries, evidence))}\n{bullets(sentences)}"
 
 

@@ -99,6 +99,15 @@ def test_a_floor_that_is_as_good_on_test_is_a_warning(
     assert over.note.endswith("on new sentences, where it may be chance")
 
 
+@pytest.mark.parametrize("winner", [0, 2])
+def test_the_configuration_names_trial_0s_values_where_they_differ(
+    winner: int, tmp_path: Path
+) -> None:
+    write_search(tmp_path / "one", outcome=summary(winner_trial=winner))
+    configuration, _ = answer(tmp_path).codes
+    assert ("where trial 0 differs" in configuration.title) is (winner != 0)
+
+
 def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:
     found = answer(write_searches(tmp_path, regimes=2, trials=6, epochs=3, confirmed=False))
     assert found.headline.endswith("on validation, not confirmed")
