@@ -98,6 +98,7 @@ def run_search(
         try:
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
                 ending = _run_trials(spec, study, job, context, console, stop, queue)
+            after_runs = time.monotonic()
             conclude(study, ending.name)
             spent = records.SECONDS.read(study) + time.monotonic() - began
             records.SECONDS.write(study, spent)
@@ -118,6 +119,7 @@ def run_search(
         if _finish_tracking(tracker, spec, study, summary, ending, console) and not interim:
             records.PAGE.write(study, tracker.page)
             records.ALL_WRITTEN.write(study, True)
+        queue.learn_end(time.monotonic() - after_runs)
     return Outcome(spec, summary, ending, tracker.page)
 
 
