@@ -13,8 +13,8 @@ from analysis.read.summary import Floor, Summary
 def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     """The floors under the names of `analysis.comparison.numbers.row`, as far as they have them.
 
-    Each is there once, since the searches of a command share theirs. Only searches that report know
-    its test scores.
+    The highest score is first. Each is there once, since the searches of a command share theirs.
+    Only searches that report know its test scores.
     """
     rows: dict[Any, dict[str, Any]] = {}
     for summary in summaries:
@@ -22,7 +22,7 @@ def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
             key = (summary.data, summary.model, *_identity(floor, summary))
             if key not in rows or floor.test_score(summary.metric) is not None:
                 rows[key] = _row(floor, summary)
-    return list(rows.values())
+    return sorted(rows.values(), key=lambda row: -row["confirmed_score_mean"])
 
 
 def _identity(floor: Floor, search: Summary) -> tuple[str, float]:

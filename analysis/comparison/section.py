@@ -8,7 +8,7 @@ from analysis import paper
 from analysis.comparison import figures
 from analysis.comparison.conditions import SCORES, remarks
 from analysis.comparison.differences import differences
-from analysis.comparison.floors import floor_rows, verdicts
+from analysis.comparison.floors import verdicts
 from analysis.comparison.numbers import records, row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first, is_papers
@@ -40,11 +40,9 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     drawings = [*_differences(summaries, evidence), *_standings(summaries, evidence)]
     shown = table(rows, evidence)
     filled = [name for name in shown if (shown[name] != EMPTY_CELL).any()]
-    # The searches in the order of their ranking, then the floors in theirs.
-    floors = [floor["confirmed_score_mean"] for floor in floor_rows(rows)]
+    # The searches in the order of their ranking, then the floors.
     ranking = sorted(range(len(rows)), key=lambda place: -rows[place].selection_score)
-    beneath = sorted(range(len(floors)), key=lambda place: -floors[place])
-    shown = shown.iloc[[*ranking, *(len(rows) + place for place in beneath)]]
+    shown = shown.iloc[[*ranking, *range(len(rows), len(shown))]]
     return [
         *(Paragraph(sentence) for sentence in sentences if sentence),
         *([Figures(tuple(drawings))] if drawings else []),

@@ -41,7 +41,7 @@ FLOORS: list[dict[str, Any]] = [
 
 def test_floors_have_a_row_each_below_the_searches() -> None:
     frame = table([read_summary("supcon", floors=FLOORS), read_summary(floors=FLOORS)])
-    assert list(frame["regime"]) == ["baseline", "supcon", "tfidf (floor)", "probe (floor)"]
+    assert list(frame["regime"]) == ["baseline", "supcon", "probe (floor)", "tfidf (floor)"]
     tfidf = frame.set_index("regime").loc["tfidf (floor)"]
     assert (tfidf["confirmed val"], tfidf["test"], tfidf["loss"]) == ("86.0", "85.0", "0.800")
     assert frame.set_index("regime").loc["probe (floor)", "test"] == "\N{EN DASH}"
@@ -107,8 +107,8 @@ def test_the_csv_file_has_a_row_for_each_floor(tmp_path: Path) -> None:
     searches = read_searches(tmp_path)
     evidence = Evidence([search.summary for search in searches])
     comparison = tables(searches, evidence)["comparison"]
-    assert list(comparison["name"]) == ["baseline-1", "tfidf (floor)", "probe (floor)"]
-    assert list(comparison["confirmed_accuracy_mean"])[1:] == [0.86, 0.87]
+    assert list(comparison["name"]) == ["baseline-1", "probe (floor)", "tfidf (floor)"]
+    assert list(comparison["confirmed_accuracy_mean"])[1:] == [0.87, 0.86]
     assert list(comparison["data"]) == ["massive"] * 3
 
 
