@@ -59,6 +59,11 @@ class Difference:
         """Whether the interval on these sentences excludes 0."""
         return abs(self.value) > self.half_width
 
+    @property
+    def on_new_sentences(self) -> bool:
+        """Whether the interval on new sentences excludes 0."""
+        return abs(self.value) > self.new_sentences
+
     def __neg__(self) -> "Difference":
         """The other mean minus this one."""
         return replace(self, value=-self.value)

@@ -43,7 +43,8 @@ def _searches(searches: Mapping[str, Search], best: str, evidence: Evidence) -> 
     if len(searches) == 1:
         return Section("The search", tuple(_search(searches[best], evidence, full=True)))
     found: list[Block] = []
-    for title in sorted(searches, key=lambda title: title != best):
+    scores = {title: search.summary.selection_score for title, search in searches.items()}
+    for title in sorted(searches, key=lambda title: (title != best, -scores[title])):
         search = searches[title]
         full = title == best or len(searches) <= MAX_IN_FULL
         blocks = _search(search, evidence, full=full)

@@ -1,10 +1,12 @@
-"""Searches that have ended: their outcome from their files, without a cluster."""
+"""Searches whose process has ended: their outcome from their files, without a cluster."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.read.files import read_json
-from analysis.read.folder import SUMMARY
+from analysis.read.folder import SUMMARY, read_search
 from analysis.read.summary import Summary
+from search.folders import folder_of
 from search.outcome import Outcome
 from search.spec import SearchSpec
 from search.study import records
@@ -32,6 +34,20 @@ def ended(spec: SearchSpec) -> Outcome | None:
     if not records.ALL_WRITTEN.read(study) or name not in {ending.name for ending in FINAL}:
         return None
     return Outcome(spec, summary, Ending[str(name)], records.PAGE.read(study))
+
+
+def stored(results: str, name: str) -> Outcome:
+    """The outcome of a search, as far as it has one, from its files.
+
+    Raises ValueError where one of them is damaged.
+    """
+    folder = folder_of(results, name)
+    spec = replace(SearchSpec.read(folder), name=name, results=results)
+    summary, ending, page = read_search(folder).summary, None, None
+    if (folder / JOURNAL).exists():
+        study = read_study(folder)
+        ending, page = records.ENDING.read(study), records.PAGE.read(study)
+    return Outcome(spec, summary, Ending[str(ending or Ending.INTERRUPTED.name)], page)
 
 
 def _summary(folder: Path) -> Summary | None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import trainables
 from analysis.atomic import write
 from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
+from analysis.page.markdown import escaped
 from analysis.read.summary import Summary
 from search.cluster.room import Room
 from search.cluster.watchdog import hint
@@ -31,6 +33,7 @@ from search.study.lock import search_lock
 from search.study.winner import test_scores
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
+from search.terminal.outcome import errors, result
 from search.terminal.progress import Progress
 from search.tracking.identity import conclude, identify
 from search.tracking.tracker import Tracker
@@ -95,6 +98,7 @@ def run_search(
         try:
             with polling(lambda: tracker.sync(study), every=TRACKING_SECONDS):
                 ending = _run_trials(spec, study, job, context, console, stop, queue)
+            after_runs = time.monotonic()
             conclude(study, ending.name)
             if ending == Ending.INTERRUPTED and spec.stop_within is not None:
                 # First what matters, should the time end before the tables and the report.
@@ -113,6 +117,7 @@ def run_search(
         if _finish_tracking(tracker, spec, study, summary, ending, console) and not interim:
             records.PAGE.write(study, tracker.page)
             records.ALL_WRITTEN.write(study, True)
+        queue.learn_end(time.monotonic() - after_runs)
     return Outcome(spec, summary, ending, tracker.page)
 
 
@@ -245,7 +250,9 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     """Write every file that is made from the study, except the report; returns the summary."""
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     evidence = Evidence.beside(spec.folder.parent, [summary])
-    note = comparison.note([summary], evidence) + _next_steps(spec, summary)
+    said = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
+    note = "".join(f"{escaped(sentence)}\n\n" for sentence in said)
+    note += comparison.note([summary], evidence, spec.results_flag) + _next_steps(spec, summary)
     write(spec.folder / "table.md", note)
     if summary.best_trial is not None or summary.floors:
         write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))

@@ -17,6 +17,9 @@ COMMANDS = {
     "export": ("search.export", "write the winner as YAML"),
     "train": ("search.train", "train an exported configuration, write the model folder"),
     "predict": ("search.predict", "classify texts with a trained model"),
+    "list": ("search.list", "list the searches in a folder"),
+    "show": ("search.show", "print the result of a search"),
+    "compare": ("search.compare", "print searches side by side"),
     "sync": ("search.sync", "log to MLflow what it missed"),
     "report": ("analysis.report", "write the report of one search or of all"),
 }

@@ -10,16 +10,15 @@ from typing import Any
 
 from rich.console import Console
 
-from analysis.command import INTERRUPTED, NO_RESULT, OK
-from analysis.evidence import Evidence
-from analysis.text import duration
+from analysis.command import OK
 from search.auto import run_auto
+from search.closing import print_end
 from search.cluster.start import cluster
 from search.context import set_up
 from search.dry_run import describe_data, dry_run
 from search.ended import ended
 from search.inputs import Prepared, prepare
-from search.outcome import REPORT, Outcome
+from search.outcome import Outcome
 from search.pipeline import draw_report, queue_of, run_search
 from search.request import Request, read_request
 from search.signals import Stop
@@ -32,20 +31,10 @@ from search.study.winner import best_configuration
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole
 from search.terminal.data import print_advice, print_data, print_model
-from search.terminal.outcome import print_outcome
 from search.tracking.recorder import connect, tracking_uri
-from search.tracking.views import searches_page
 from search.trials.ending import Ending
 from search.trials.floors import REGIMES as FLOORS
 from trainables.parts.data.corpus import Corpus
-
-WHY_EARLY = {
-    Ending.EXHAUSTED: "; the space has no further configurations",
-    Ending.TIME: "; the time budget was spent",
-    Ending.PATIENCE: "; further trials were not expected to be worth their time",
-    Ending.COMMON_FAILURE: "; stopped, because the first trials failed for one reason",
-}
-"""Why a search ended with fewer trials than asked for."""
 
 
 def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = None) -> int:
@@ -87,7 +76,7 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
         draw_report(outcomes[-1].spec.folder.parent, console)
     console.quiet = False
     stopped = asked.auto is None and len(outcomes) < len(asked.specs)
-    return _print_outcomes(console, outcomes, asked, stopped=stopped)
+    return _print_end(console, outcomes, asked, stopped=stopped)
 
 
 def print_ended(args: argparse.Namespace) -> int | None:
@@ -100,7 +89,7 @@ def print_ended(args: argparse.Namespace) -> int | None:
     if len(outcomes) < len(asked.specs):
         return None
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
-    return _print_outcomes(console, outcomes, asked, stopped=False)
+    return _print_end(console, outcomes, asked, stopped=False)
 
 
 def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Outcome:
@@ -213,48 +202,15 @@ def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
 
-def _print_outcomes(
+def _print_end(
     console: Console, outcomes: Sequence[Outcome], asked: Request, *, stopped: bool
 ) -> int:
-    """Print the winner, the table, its remarks and the next commands; returns the exit code.
+    """Print what was found and how to go on; returns the exit code.
 
-    `stopped` says that further searches were to follow. `--quiet` leaves out the remarks, and how a
-    search ended unless it ended early.
+    `stopped` says that further searches were to follow.
     """
-    quiet = asked.quiet
-    summaries = [outcome.summary for outcome in outcomes]
-    evidence = Evidence.beside(outcomes[0].spec.folder.parent, summaries)
-    print_outcome(console, summaries, evidence, quiet=quiet)
-    for outcome in outcomes:
-        early = WHY_EARLY.get(outcome.ending, "")
-        if early or not quiet:
-            console.print(_how_it_ended(outcome) + early)
-    last = outcomes[-1]
+    last, auto = outcomes[-1], asked.auto is not None
+    again = None
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = _again(last.spec, auto=asked.auto is not None, same=asked.again)
-        console.print(f"stopped. Continue with: {again}")
-        return INTERRUPTED
-    ranked = [outcome for outcome in outcomes if outcome.summary.best_trial is not None]
-    if not ranked:
-        console.print("no trial completed: there is no result", style="bold red")
-        return NO_RESULT
-    # Of the searches of --regime auto, only the last was not given up.
-    candidates = ranked[-1:] if asked.auto is not None else ranked
-    best = max(candidates, key=lambda outcome: outcome.summary.selection_score)
-    spec = best.spec
-    console.print("next:")
-    report = spec.folder if len(outcomes) == 1 else spec.folder.parent
-    if (report / REPORT).is_file():
-        console.print(f"  {report / REPORT}")
-    page = best.page if len(outcomes) == 1 else searches_page(best.page)
-    for line in next_commands.leaderboard(_store(spec), page):
-        console.print(f"  {line}")
-    console.print(f"  {next_commands.export(spec)}")
-    console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")
-    return OK
-
-
-def _how_it_ended(outcome: Outcome) -> str:
-    states = outcome.summary.states
-    counts = f"{states['COMPLETE']} complete, {states['PRUNED']} pruned, {states['FAIL']} failed"
-    return f"{outcome.spec.name}: {counts} in {duration(outcome.summary.seconds)}"
+        again = _again(last.spec, auto=auto, same=asked.again)
+    return print_end(console, outcomes, quiet=asked.quiet, auto=auto, again=again)

@@ -21,7 +21,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
     """
     folder = folder.expanduser().absolute()
     # These import the regimes and MLflow, which takes seconds.
-    from search.outputs.tables import summarise
+    from search.outputs.tables import facts_of, summarise
     from search.study import records
     from search.study import study as studies
     from search.tracking.identity import was_interrupted
@@ -37,7 +37,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
         note = table.read_text(encoding="utf-8") if table.is_file() else None
         shown = without_password(store, store)
         try:
-            summary = summarise(study, spec)
+            summary = summarise(study, spec, facts_of(folder))
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
             why = without_password(reason(error), store)

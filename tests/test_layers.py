@@ -19,10 +19,10 @@ HEAVY = {"ray", "optuna", "mlflow"}
 LAYERS = {
     "search": [
         "regimen",
-        "run export predict sync train",
+        "run compare export list predict show sync train",
         "session",
         "auto ended",
-        "dry_run pipeline request",
+        "closing dry_run pipeline request",
         "outcome",
         "final",
         "terminal",

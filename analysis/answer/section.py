@@ -8,15 +8,16 @@ from typing import Any
 import pandas
 
 from analysis.command import program
-from analysis.comparison.floors import verdicts
+from analysis.comparison.floors import as_good_on_test, verdicts
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first
-from analysis.comparison.settle import MAX_SEEDS, more_seeds
+from analysis.comparison.settle import MAX_SEEDS, more_seeds, results_flag
 from analysis.data.section import warnings as data_warnings
 from analysis.evidence import Difference, Evidence, Split, reported
 from analysis.hyperparameters.section import warnings as range_warnings
 from analysis.intervals import Interval
 from analysis.metric import WORDS, capitalised, percent_of, qualifier
+from analysis.mistakes.numbers import most_confused
 from analysis.page.blocks import Answer, Block, Code, Fact, Paragraph
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
@@ -41,9 +42,9 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     return [
         Answer(
             _headline(labels[0], best.summary, evidence),
-            tuple(_facts(labels, summaries, evidence)),
+            (*_facts(labels, summaries, evidence), *_errs_most(best)),
             _verdict(labels, best.summary, split, pairs),
-            tuple(_warnings(best, summaries)),
+            tuple(_warnings(best, summaries, evidence)),
             (_configuration(best), _commands(best, labels, summaries, seeds)),
             tuple(_provenance(best, searches)),
         )
@@ -90,6 +91,15 @@ def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Eviden
     ]
 
 
+def _errs_most(best: Search) -> list[Fact]:
+    """The labels that the winner confuses most often."""
+    found = most_confused(best.predictions)
+    if found is None:
+        return []
+    pair, _, count = found.rpartition(", ")
+    return [Fact("Errs most", pair, count)]
+
+
 def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
     floor = best.best_floor
     if floor is None:
@@ -130,6 +140,8 @@ def _over(best: Summary, score: float, found: Difference | None, question: str, 
         value = f"{100 * (best.selection_score - score):+.1f} points"
         return Fact(question, value, f"{note}; not confirmed")
     wider = f"± {100 * found.new_sentences:.1f} on new sentences"
+    if not found.on_new_sentences:
+        wider += ", where it may be chance"
     return Fact(question, f"{found} points", f"{note}, on validation; {wider}")
 
 
@@ -206,8 +218,10 @@ def _on_new(own: pandas.DataFrame, told: int) -> str:
     return f" On new sentences that is shown for {shown} of {told}."
 
 
-def _warnings(best: Search, summaries: Mapping[str, Summary]) -> list[str]:
+def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
     found = list(verdicts(list(summaries.values())))
+    for phrase in as_good_on_test(best.summary, evidence):
+        found.append(f"{phrase[0].upper()}{phrase[1:]}.")
     if not best.finished:
         found.append("This search has not finished: the winner may change.")
     if best.summary.selected_on_reported_runs:
@@ -236,7 +250,9 @@ def _configuration(best: Search) -> Code:
             same.append(line)
         else:
             changed.append(f"{line}  # {default}")
-    title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded; # where trial 0 differs"
+    title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded"
+    if best.summary.winner != 0:
+        title += "; # where trial 0 differs"
     return Code(title, (*changed, *same))
 
 
@@ -252,8 +268,7 @@ def _commands(
     best: Search, labels: list[str], summaries: Mapping[str, Summary], seeds: int | None
 ) -> Code:
     """How to train and use the winner, and what would settle who it is."""
-    name, results = str(best.spec["name"]), str(best.spec.get("results", "results"))
-    flag = "" if results == "results" else f" --results {shlex.quote(results)}"
+    name, flag = str(best.spec["name"]), results_flag(best.spec)
     floor = best.summary.best_floor if best.summary.floor_wins else None
     title = f"Train and use {floor.regime}, the best floor" if floor else "Train and use it"
     runs = 1 if floor else 5
@@ -263,7 +278,7 @@ def _commands(
     lines = [export, train, predict]
     if seeds is not None and seeds <= MAX_SEEDS:
         pair = (summaries[labels[0]], summaries[labels[1]])
-        lines += ["# to settle it:", *(f"{more_seeds(search, seeds)}{flag}" for search in pair)]
+        lines += ["# to settle it:", *(more_seeds(search, seeds, flag) for search in pair)]
     return Code(f"{title}, with the exact values", tuple(lines))
 
 

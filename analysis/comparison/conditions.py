@@ -7,7 +7,7 @@ paper is read.
 from collections.abc import Mapping, Sequence
 
 from analysis import paper
-from analysis.comparison.rows import grouped, label, ordered
+from analysis.comparison.rows import grouped, is_papers, label, ordered
 from analysis.comparison.settle import more_seeds
 from analysis.evidence import Difference, Evidence
 from analysis.metric import WORDS, Metric
@@ -32,21 +32,31 @@ MACRO_F1 = (
 )
 
 
-def notes(summaries: Sequence[Summary], evidence: Evidence | None = None) -> list[str]:
+def notes(
+    summaries: Sequence[Summary], evidence: Evidence | None = None, results: str = ""
+) -> list[str]:
     """`remarks`, followed by `readings`."""
-    return remarks(summaries, evidence) + readings(summaries)
+    return remarks(summaries, evidence, results) + readings(summaries)
 
 
 def readings(summaries: Sequence[Summary]) -> list[str]:
-    """How details that the paper leaves open are read, for its regimes among the searches."""
+    """How details that the paper leaves open are read, for its regimes among the searches; nothing
+    where data or encoder are not the paper's."""
+    if not is_papers(summaries):
+        return []
     return [
         f"Reading the paper: {footnote}"
         for footnote in paper.footnotes(summary.regime for summary in summaries)
     ]
 
 
-def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> list[str]:
-    """The conditions of these searches' rows, a sentence or two each; empty for no summaries."""
+def remarks(
+    summaries: Sequence[Summary], evidence: Evidence | None = None, results: str = ""
+) -> list[str]:
+    """The conditions of these searches' rows, a sentence or two each; empty for no summaries.
+
+    `results`: the `--results` flag of commands about them.
+    """
     evidence = evidence or Evidence(summaries)
     rows = ordered(summaries)
     if not rows:
@@ -74,19 +84,15 @@ def remarks(summaries: Sequence[Summary], evidence: Evidence | None = None) -> l
         *_failed_runs(rows),
         *_equal_trials(rows),
         *_floors(rows),
-        *_paper(rows, evidence),
-        *_batch_sizes(rows),
+        *([*_paper(rows, evidence, results), *_batch_sizes(rows)] if is_papers(rows) else []),
     ]
 
 
-def essentials(summaries: Sequence[Summary]) -> list[str]:
-    """What a reader who does not know the paper needs of `remarks`."""
+def exceptions(summaries: Sequence[Summary]) -> list[str]:
+    """Of `remarks`, those that say how these rows are not as usual."""
     rows = ordered(summaries)
     return [
-        *_metric(rows),
         *_differences(rows),
-        *_fresh_seeds(rows),
-        *_intervals(rows),
         *_selection_bias(rows),
         *_failed_runs(rows),
         *_equal_trials(rows),
@@ -223,7 +229,7 @@ def _intervals(rows: Sequence[Summary]) -> list[str]:
     return [INTERVALS, *([NEW_SENTENCES] if any(row.test for row in rows) else [])]
 
 
-def _paper(rows: Sequence[Summary], evidence: Evidence) -> list[str]:
+def _paper(rows: Sequence[Summary], evidence: Evidence, results: str) -> list[str]:
     """The source of the published numbers, and how a difference from them is judged."""
     compared = [row for row in rows if row.comparable and paper.row(row.regime)]
     if not compared:
@@ -238,11 +244,15 @@ def _paper(rows: Sequence[Summary], evidence: Evidence) -> list[str]:
             " sentences. ± is its 95 % noise: the spread over our seeds, and that of the published"
             " run's single seed, assumed equal to ours."
         ),
-        *(_on_new_sentences(row, label(row, rows), evidence) for row in compared if row.test),
+        *(
+            _on_new_sentences(row, label(row, rows), evidence, results)
+            for row in compared
+            if row.test
+        ),
     ]
 
 
-def _on_new_sentences(row: Summary, name: str, evidence: Evidence) -> str:
+def _on_new_sentences(row: Summary, name: str, evidence: Evidence, results: str) -> str:
     published = paper.row(row.regime)
     assert published is not None
     found = evidence.to_published(row, published.test_accuracy)
@@ -251,10 +261,10 @@ def _on_new_sentences(row: Summary, name: str, evidence: Evidence) -> str:
         f"{name}: on new sentences the noise of the difference to the paper is at most"
         f" ± {100 * found.new_sentences:.1f} points"
     )
-    return f"{sentence}{_to_settle(row, found)}."
+    return f"{sentence}{_to_settle(row, found, results)}."
 
 
-def _to_settle(row: Summary, found: Difference) -> str:
+def _to_settle(row: Summary, found: Difference, results: str) -> str:
     """How many seeds a difference within its noise would need."""
     if found.exceeds:
         return ""
@@ -265,7 +275,7 @@ def _to_settle(row: Summary, found: Difference) -> str:
         )
     return (
         ". On this test set, a difference of this size exceeds its noise from about"
-        f" {found.seeds} report seeds on: {more_seeds(row, found.seeds)}"
+        f" {found.seeds} report seeds on: {more_seeds(row, found.seeds, results)}"
     )
 
 

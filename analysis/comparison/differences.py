@@ -16,7 +16,8 @@ def differences(
     """The split, and a row per other search and for the best floor, the nearest first.
 
     Searches without report runs are left out; the frame is empty if the winner has none. Searches
-    are `different` after Holm's correction for the number of pairs, the floor by its interval.
+    are `different` after Holm's correction for the number of pairs, the floor where its interval on
+    new sentences excludes 0 too.
     """
     split = comparable_split(list(summaries.values()))
     winner = summaries[best]
@@ -42,5 +43,6 @@ def _floor(winner: Summary, split: Split, evidence: Evidence) -> list[tuple[obje
     floor, found = winner.best_floor, evidence.to_floor(winner, split)
     if floor is None or found is None:
         return []
-    lead = (-found.value, found.half_width, found.new_sentences, found.exceeds)
+    told = found.exceeds and found.on_new_sentences
+    lead = (-found.value, found.half_width, found.new_sentences, told)
     return [(f"{floor.regime} (floor)", *lead)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.rows import label
+from analysis.evidence import Evidence
 from analysis.metric import other, percent_of
 from analysis.read.summary import Floor, Summary
 
@@ -12,8 +13,8 @@ from analysis.read.summary import Floor, Summary
 def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     """The floors under the names of `analysis.comparison.numbers.row`, as far as they have them.
 
-    Each is there once, since the searches of a command share theirs. Only searches that report know
-    its test scores.
+    The highest score is first. Each is there once, since the searches of a command share theirs.
+    Only searches that report know its test scores.
     """
     rows: dict[Any, dict[str, Any]] = {}
     for summary in summaries:
@@ -21,7 +22,7 @@ def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
             key = (summary.content, *_identity(floor, summary))
             if key not in rows or floor.test_score(summary.metric) is not None:
                 rows[key] = _row(floor, summary)
-    return list(rows.values())
+    return sorted(rows.values(), key=lambda row: -row["confirmed_score_mean"])
 
 
 def _identity(floor: Floor, search: Summary) -> tuple[str, float]:
@@ -67,6 +68,23 @@ def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
         f" validation after {floor.seconds:.0f} s, the best search ({label(best, summaries)})"
         f" {100 * best.selection_score:.1f} %. So best.yaml holds {floor.regime}."
     )
+
+
+def as_good_on_test(summary: Summary, evidence: Evidence) -> list[str]:
+    """In a phrase, that the best floor on validation is no worse than the winner on test.
+
+    Nothing where it is, or where that is not known.
+    """
+    floor, found = summary.best_floor, evidence.to_floor(summary, "test")
+    if floor is None or found is None or found.value > 0:
+        return []
+    score = floor.test_score(summary.metric)
+    assert score is not None
+    winner = 100 * (score + found.value)
+    return [
+        f"on test the floor {floor.regime} is at least as good,"
+        f" {percent_of(score, summary.metric)} against {winner:.1f} %"
+    ]
 
 
 def _number(value: float | None) -> float:

@@ -24,6 +24,11 @@ def label(summary: Summary, summaries: Sequence[Summary]) -> str:
     return summary.regime if unique else f"{summary.regime} ({summary.name})"
 
 
+def is_papers(summaries: Sequence[Summary]) -> bool:
+    """Whether any search has the paper's data and encoder, so that its numbers say something."""
+    return any(summary.comparable and bool(summary.encoder_is_papers) for summary in summaries)
+
+
 def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list[tuple[Any, str]]:
     """Pairs of a value and the labels of the searches that have it, in order of appearance.
 

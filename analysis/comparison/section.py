@@ -11,9 +11,9 @@ from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
 from analysis.comparison.numbers import records, row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
-from analysis.comparison.rows import best_first
+from analysis.comparison.rows import best_first, is_papers
 from analysis.comparison.selection_bias import selection_bias
-from analysis.comparison.settle import to_settle
+from analysis.comparison.settle import results_flag, to_settle
 from analysis.comparison.table import table
 from analysis.evidence import Difference, Evidence, reported
 from analysis.metric import WORDS, Metric, prefix
@@ -30,9 +30,10 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     rows = list(summaries.values())
     metric: Metric = rows[0].metric if rows else "accuracy"
     pairs = pairwise_table(summaries, comparable_split(rows), evidence)
+    results = next((results_flag(search.spec) for search in searches.values()), "")
     sentences = [
         *_other_metrics(searches),
-        *_ranking_if_confirmed(summaries, evidence),
+        *_ranking_if_confirmed(summaries, evidence, results),
         *verdicts(rows),
         selection_bias(rows),
     ]
@@ -50,7 +51,9 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
             " test split.",
             shown[filled],
         ),
-        Details("What these numbers rest on", "", (Notes(tuple(remarks(rows, evidence))),)),
+        Details(
+            "What these numbers rest on", "", (Notes(tuple(remarks(rows, evidence, results))),)
+        ),
         *_pairwise(pairs, f"{comparable_split(rows)} {WORDS[metric]}"),
     ]
 
@@ -71,7 +74,9 @@ def _other_metrics(searches: Mapping[str, Search]) -> list[str]:
 
 
 def paper_blocks(searches: Mapping[str, Search]) -> list[Block]:
-    """How the paper is read; empty if none of the searches has one of its regimes."""
+    """How the paper is read; empty if no search has one of its regimes, or its data and encoder."""
+    if not is_papers([search.summary for search in searches.values()]):
+        return []
     footnotes = paper.footnotes(search.summary.regime for search in searches.values())
     if not footnotes:
         return []
@@ -82,10 +87,14 @@ def paper_blocks(searches: Mapping[str, Search]) -> list[Block]:
     return [Paragraph(introduction), Notes(tuple(map(str, footnotes)))]
 
 
-def _ranking_if_confirmed(summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
+def _ranking_if_confirmed(
+    summaries: Mapping[str, Summary], evidence: Evidence, results: str
+) -> list[str]:
     """The best search in a sentence; empty if none was confirmed."""
     confirmed = {label: own for label, own in summaries.items() if own.confirmed_scores}
-    return [_ranking(confirmed, evidence, single=len(summaries) == 1)] if confirmed else []
+    if not confirmed:
+        return []
+    return [_ranking(confirmed, evidence, results, single=len(summaries) == 1)]
 
 
 def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Drawing]:
@@ -103,8 +112,9 @@ def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[D
             "Which searches differ significantly?",
             f"Mean {split} {WORDS[metric]} minus that of {winner}, the winner. The thick line is"
             " the 95 % interval over seeds on these sentences, the thin one on new sentences, both"
-            " of the difference itself: overlapping bars of two means say less. Differences"
-            " are tested with Holm's correction for the number of pairs.",
+            " of the difference itself: overlapping bars of two means say less. Searches differ"
+            " after Holm's correction for the number of pairs, a floor where both intervals exclude"
+            " zero.",
             forest(rows, winner, WORDS[metric]),
             wide=True,
             data=rows,
@@ -138,7 +148,9 @@ def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Dra
     ]
 
 
-def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bool) -> str:
+def _ranking(
+    confirmed: Mapping[str, Summary], evidence: Evidence, results: str, *, single: bool
+) -> str:
     """The winner, the next one, and whether seeds explain the difference on validation."""
     means = {label: evidence.mean(own, "validation") for label, own in confirmed.items()}
     first, *others = sorted(means, key=lambda label: -confirmed[label].selection_score)
@@ -162,13 +174,26 @@ def _ranking(confirmed: Mapping[str, Summary], evidence: Evidence, *, single: bo
     lead = "equal to"
     if abs(difference.value) > 1e-9:
         lead = f"{100 * abs(difference.value):.1f} points {above}"
-    settled = "" if different else f" {to_settle(difference, confirmed[first], confirmed[second])}"
+    settled = _settled(confirmed, first, second, evidence, results)
     return (
         f"{best}, {lead} {second}, {means[second].percent}. The 95 % interval of the difference is"
         f" {_from_to(difference.value, difference.half_width)} points over seeds on these"
         f" sentences, and {_from_to(difference.value, difference.new_sentences)} on new ones."
         f" {_conclusion(difference, better, different=different, pairs=len(pairs) // 2)}{settled}"
     )
+
+
+def _settled(
+    confirmed: Mapping[str, Summary], first: str, second: str, evidence: Evidence, results: str
+) -> str:
+    """What would settle it, on the split of the report's answer; empty where it is settled."""
+    split = comparable_split(list(confirmed.values()))
+    pairs = pairwise_table(confirmed, split, evidence).set_index(["regime", "other"])
+    if pairs.loc[(first, second), "different"]:
+        return ""
+    pair = (confirmed[first], confirmed[second])
+    found = evidence.difference(*pair, split, len(pairs) // 2)
+    return f" {to_settle(found, split, *pair, results)}"
 
 
 def _from_to(value: float, half_width: float) -> str:
@@ -180,7 +205,7 @@ def _conclusion(difference: Difference, better: str, *, different: bool, pairs: 
     corrected = f"Corrected for the number of pairs, {pairs}: " if pairs > 1 else ""
     if not different:
         return f"{corrected}{'these' if corrected else 'These'} runs cannot tell which is better."
-    if abs(difference.value) > difference.new_sentences:
+    if difference.on_new_sentences:
         return f"{corrected}{better} is better on these sentences, and on new ones too."
     return f"{corrected}{better} is better on these sentences. On new sentences that is not shown."
 

@@ -1,26 +1,44 @@
 """What would settle a comparison: how many report seeds, and the command."""
 
-from analysis.evidence import Difference
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.command import program
+from analysis.evidence import Difference, Split
 from analysis.read.summary import Summary
 
 MAX_SEEDS = 1000
 """More report seeds than these cannot be run."""
 
 
-def more_seeds(summary: Summary, seeds: int) -> str:
-    """The command that trains a winner on so many report seeds; those it has are not repeated."""
-    return f"python -m search.run --resume {summary.name} --report-seeds {seeds}"
+def results_flag(spec: Mapping[str, Any]) -> str:
+    """The `--results` flag that a command about a search needs, from its spec.json; empty where the
+    folder is the default one."""
+    results = str(spec.get("results", "results"))
+    return "" if results == "results" else f" --results {shlex.quote(results)}"
 
 
-def to_settle(found: Difference, first: Summary, second: Summary) -> str:
+def more_seeds(summary: Summary, seeds: int, results: str = "") -> str:
+    """The command that trains a winner on so many report seeds; those it has are not repeated.
+
+    `results`: its `--results` flag.
+    """
+    resume = f"{program('search.run')} --resume {shlex.quote(summary.name)}"
+    return f"{resume} --report-seeds {seeds}{results}"
+
+
+def to_settle(
+    found: Difference, split: Split, first: Summary, second: Summary, results: str = ""
+) -> str:
     """What would show a difference between two searches, or that none can be shown."""
     if found.seeds is None or found.seeds > MAX_SEEDS:
         return (
-            f"To see a difference this small, each would need more than {MAX_SEEDS} report seeds:"
-            " they are equal for practical purposes."
+            f"To see a difference as small as on {split}, each would need more than"
+            f" {MAX_SEEDS} report seeds: they are equal for practical purposes."
         )
-    commands = " and ".join(more_seeds(search, found.seeds) for search in (first, second))
+    commands = " and ".join(more_seeds(search, found.seeds, results) for search in (first, second))
     return (
-        f"If it is as large as it seems, about {found.seeds} report seeds each would show it:"
-        f" {commands}."
+        f"If the difference on {split} is as large as it seems, about {found.seeds} report seeds"
+        f" each would show it: {commands}."
     )

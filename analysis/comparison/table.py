@@ -9,7 +9,7 @@ import pandas
 from analysis.comparison.conditions import notes
 from analysis.comparison.floors import floor_rows, verdicts
 from analysis.comparison.numbers import row
-from analysis.comparison.rows import label, ordered
+from analysis.comparison.rows import is_papers, label, ordered
 from analysis.evidence import Evidence
 from analysis.intervals import Interval
 from analysis.metric import WORDS, Metric, other, qualifier
@@ -34,8 +34,14 @@ COLUMNS = [
     "loss",
     "loss (paper's definition)",
 ]
-PAPER_COLUMNS = ["paper test", "difference to paper", "exceeds noise"]
-"""The columns that only searches comparable with the paper fill."""
+PAPER_COLUMNS = [
+    "paper test",
+    "trial 0 val",
+    "difference to paper",
+    "exceeds noise",
+    "loss (paper's definition)",
+]
+"""The columns that only a reader of the paper needs."""
 
 
 def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pandas.DataFrame:
@@ -44,9 +50,9 @@ def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pan
     `evidence` holds the runs that tell about the spread over seeds: by default those of these
     searches.
 
-    Rows are in the order of the paper's Table 7, then others by name. Without a search that is
-    comparable with the paper, the paper's columns are left out. If several searches have one
-    regime, the search's name follows the regime.
+    Rows are in the order of the paper's Table 7, then others by name. Without a search on the
+    paper's data and encoder, the paper's columns are left out. If several searches have one regime,
+    the search's name follows the regime.
     """
     rows = ordered(summaries)
     beneath = floor_rows(rows)
@@ -54,7 +60,7 @@ def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pan
     cells = [_cells(label(summary, rows), row(summary, evidence)) for summary in rows]
     cells += [_floor_cells(numbers) for numbers in beneath]
     frame = pandas.DataFrame(cells, columns=COLUMNS, dtype=object)
-    if not any(summary.comparable for summary in rows):
+    if not is_papers(rows):
         frame = frame.drop(columns=PAPER_COLUMNS)
     if (frame[OTHER] == EMPTY_CELL).all():  # Earlier versions did not record it.
         frame = frame.drop(columns=OTHER)
@@ -64,10 +70,13 @@ def table(summaries: Sequence[Summary], evidence: Evidence | None = None) -> pan
     return frame.rename(columns={"test": test, OTHER: WORDS[other(metric)]})
 
 
-def note(summaries: Sequence[Summary], evidence: Evidence | None = None) -> str:
-    """The table and the conditions it rests on, as Markdown."""
+def note(summaries: Sequence[Summary], evidence: Evidence | None = None, results: str = "") -> str:
+    """The table and the conditions it rests on, as Markdown.
+
+    `results`: the `--results` flag of commands about the searches.
+    """
     evidence = evidence or Evidence(summaries)
-    sentences = verdicts(summaries) + notes(summaries, evidence)
+    sentences = verdicts(summaries) + notes(summaries, evidence, results)
     return f"{markdown(table(summaries, evidence))}\n{bullets(sentences)}"
 
 

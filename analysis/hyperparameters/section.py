@@ -20,6 +20,8 @@ MIN_SLICE = 8
 """Completed trials from which on a parameter's slice is drawn."""
 MIN_IMPORTANCES = 10
 """Completed trials from which on a search computes importances."""
+MIN_WIDE = 8
+"""Trials from which on an edge that was not reached says something about the ranges."""
 MAX_SLICES = 6
 """Parameters that get a slice: those that mattered most."""
 
@@ -36,6 +38,7 @@ def details(search: Search, *, full: bool) -> list[Block]:
     parts: list[Block] = [
         Paragraph(_answer(search, ranks, best)),
         *_ranks(ranks),
+        *_few_trials(search),
         *_best_values(search, best_values),
     ]
     if full:
@@ -81,19 +84,19 @@ def _hint(search: Search, ranks: pandas.DataFrame) -> str:
     beyond = ranks[ranks["chance"] < LEVEL]
     if len(beyond):
         return ", ".join(beyond["parameter"].head(3))
+    if ranks.empty and _complete(search) < MIN_EFFECT_TRIALS:
+        return "the trials' values and scores"
     return "too few trials to tell them from chance"
 
 
 def _answer(search: Search, ranks: pandas.DataFrame, best: int | None) -> str:
     """What the trials say at their number: ranks, or else what the best has that trial 0 has
     not."""
-    complete = int((search.trials["state"] == "COMPLETE").sum())
+    complete = _complete(search)
     beyond = ranks[ranks["chance"] < LEVEL]
     sentences = []
     if ranks.empty:
-        sentences.append(
-            f"{complete} completed trials cannot rank hyperparameters; {MIN_EFFECT_TRIALS} can."
-        )
+        sentences.append(f"From {MIN_EFFECT_TRIALS} completed trials on, they are ranked.")
     elif beyond.empty:
         sentences.append(
             f"No hyperparameter stands out from chance over {complete} completed trials."
@@ -110,6 +113,33 @@ def _answer(search: Search, ranks: pandas.DataFrame, best: int | None) -> str:
     if complete < MIN_IMPORTANCES:
         sentences.append(f"Importances (fANOVA) follow from {MIN_IMPORTANCES} completed trials on.")
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _complete(search: Search) -> int:
+    return int((search.trials["state"] == "COMPLETE").sum())
+
+
+def _few_trials(search: Search) -> list[Block]:
+    """The values in which too few trials to be ranked differ, a column per trial, the best
+    first."""
+    if not 1 < _complete(search) < MIN_EFFECT_TRIALS:
+        return []
+    own = search.trials[search.trials["state"] == "COMPLETE"]
+    own = own.sort_values("final_stage_score", ascending=False)
+    heads = [
+        f"trial {number:.0f}, {100 * score:.1f} %"
+        for number, score in zip(own["number"], own["final_stage_score"])
+    ]
+    values = {
+        name: [short_value(value) for value in own[CONFIG_PREFIX + name]]
+        for name in search.space
+        if CONFIG_PREFIX + name in own
+    }
+    rows = [[name, *found] for name, found in values.items() if len(set(found)) > 1]
+    if not rows:
+        return []
+    caption = f"What the completed trials differ in, and their {WORDS[search.summary.metric]}."
+    return [Table(caption, pandas.DataFrame(rows, columns=["parameter", *heads]))]
 
 
 def _against_trial_0(search: Search, best: int | None) -> str:
@@ -183,7 +213,7 @@ def _changes(around: pandas.DataFrame, way: str) -> list[str]:
 def _figures(search: Search, places: pandas.DataFrame, ranks: pandas.DataFrame) -> list[Block]:
     """What the number of trials allows, and a line on what follows with more."""
     best = search.summary.best_trial
-    complete = int((search.trials["state"] == "COMPLETE").sum())
+    complete = _complete(search)
     drawings = [*_importances(search), *_contour(search, places, best)]
     missing = []
     if complete >= MIN_SLICE:
@@ -229,14 +259,12 @@ def _best_values(search: Search, best: pandas.DataFrame) -> list[Block]:
     if best.empty:
         return []
     at_edge = list(best[best["edge"] != ""]["parameter"])
+    wide = ": the ranges were wide enough around it" if len(search.trials) >= MIN_WIDE else ""
     sentence = (
         f"At the edge of its range is the best trial's {', '.join(at_edge)}. There may be better"
         " values beyond it, if such values make sense."
         if at_edge
-        else (
-            "No value of the best trial is at the edge of its range: the ranges were wide enough"
-            " around it."
-        )
+        else f"No value of the best trial is at the edge of its range{wide}."
     )
     columns = {
         "parameter": best["parameter"],

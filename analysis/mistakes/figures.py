@@ -43,7 +43,8 @@ def reliability(bins: pandas.DataFrame) -> str:
     axes.plot(confidence, accuracy, "-", color=BLUE, linewidth=1.6, label="the model")
     largest = bins["n"].max()
     for x, y, n in zip(confidence, accuracy, bins["n"]):
-        axes.plot(x, y, "o", color=BLUE, markersize=3 + 9 * (n / largest) ** 0.5)
+        size = 3 + 9 * (n / largest) ** 0.5
+        axes.plot(x, y, "o", color=BLUE, markersize=size, clip_on=False)
         axes.annotate(
             f"{n:,}",
             (x, y),
@@ -52,8 +53,8 @@ def reliability(bins: pandas.DataFrame) -> str:
             fontsize=7,
             color=INK,
         )
-    axes.set_xlim(0, 105)
-    axes.set_ylim(0, 105)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
     return svg(figure, axes)
 
 

@@ -11,6 +11,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from analysis.intervals import wilson
+from analysis.text import counted
 
 CALIBRATION_BINS = 10
 EXAMPLES_PER_PAIR = 3
@@ -39,6 +40,21 @@ def confusions(predictions: pandas.DataFrame) -> pandas.DataFrame:
     return frame.sort_values(
         ["count", "label", "predicted"], ascending=[False, True, True], ignore_index=True
     )
+
+
+def most_confused(predictions: pandas.DataFrame) -> str | None:
+    """The most frequent confusion with its count in sentences, the mean of the seeds; None without
+    an error."""
+    found = confusions(predictions)
+    if found.empty:
+        return None
+    label, predicted, count = (found[name].iloc[0] for name in ("label", "predicted", "count"))
+    seeds = predictions["seed"].nunique()
+    own = predictions.loc[predictions["label"] == label, "row"].nunique()
+    mean = f" (mean of {seeds} seeds)" if seeds > 1 else ""
+    wrong = f"{count / seeds:.1f}".removesuffix(".0")
+    sentences = counted(own, "validation sentence")
+    return f"{label} -> {predicted}, {wrong} of {sentences}{mean}"
 
 
 def classes(predictions: pandas.DataFrame) -> pandas.DataFrame:

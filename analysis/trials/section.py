@@ -18,7 +18,7 @@ OVERCONFIDENCE = (
 MIN_TRIALS = 3
 """Trials from which on their course is drawn."""
 MIN_EPOCHS = 2
-"""Epochs from which on the winner's curves are drawn."""
+"""Epochs from which on curves are drawn."""
 WITH_TRAINING = (
     "Training accuracy is measured with dropout enabled, so it may lie below validation accuracy."
     " If training still improves and validation does not, the trial overfits."
@@ -103,10 +103,10 @@ def _tables(search: Search) -> list[Block]:
 
 
 def _learning_curves(search: Search) -> list[Drawing]:
-    """The learning curves of all trials; empty without an epoch."""
+    """The learning curves of all trials; empty where none has two epochs."""
     metric = search.summary.metric
     curves = numbers.learning_curves(search.trials, search.epochs)
-    if curves.empty:
+    if curves.empty or curves["epoch"].max() < MIN_EPOCHS:
         return []
     winner = search.summary.winner
     spans = stages(numbers.trial_curve(search.epochs, winner))

@@ -11,6 +11,8 @@ import optuna
 
 from analysis.atomic import write
 from analysis.metric import WORDS, Metric, best_validation
+from analysis.read.files import read_json
+from analysis.read.folder import SUMMARY
 from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
 from analysis.text import cell
 from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
@@ -49,6 +51,16 @@ UNKNOWN_FACTS: Mapping[str, Any] = {
     "validation_size": None,
 }
 """What `search.context.facts` says, where data and model are not at hand."""
+
+
+def facts_of(folder: Path) -> Mapping[str, Any]:
+    """The facts that the last summary of a search has; unknown without a whole one."""
+    path = folder / SUMMARY
+    try:
+        written = Summary.from_dict(read_json(path), path)
+    except ValueError:
+        return UNKNOWN_FACTS
+    return {name: getattr(written, name) for name in UNKNOWN_FACTS}
 
 
 def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:

@@ -5,12 +5,12 @@ Before an epoch has ended, its seconds are guessed from how fast the encoder enc
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import geometric_mean
+from statistics import fmean, geometric_mean
 
 import trainables
 from search.planning.draws import SecondsRange
 from search.planning.speed import Guess
-from search.planning.time_left import TimeLeft
+from search.planning.time_left import END_SECONDS, TimeLeft
 from search.spec import SearchSpec
 
 EPOCH_PASSES = 2.5
@@ -40,6 +40,8 @@ class Queue:
     """Whether the one that runs is continued later, so that its end is not the command's."""
     _ratios: list[float] = field(default_factory=list)
     """What an epoch took in the searches before, as a multiple of the first guess."""
+    _ends: list[float] = field(default_factory=list)
+    """What the searches before took after their last run, in seconds."""
     _later: dict[int, SecondsRange | None] = field(default_factory=dict)
 
     @property
@@ -49,7 +51,8 @@ class Queue:
 
     def time_left(self, spec: SearchSpec) -> TimeLeft:
         """The forecast of a search."""
-        return TimeLeft(spec, self.slots, self._guess(spec))
+        end = fmean(self._ends) if self._ends else END_SECONDS
+        return TimeLeft(spec, self.slots, self._guess(spec), end=end)
 
     def learn(self, forecast: TimeLeft) -> None:
         """Take in how long the epochs of a search took that has ended; the next one is due."""
@@ -57,6 +60,10 @@ class Queue:
         if guess is not None and seconds is not None:
             self._ratios.append(seconds / guess.epoch)
         self.number += 1
+
+    def learn_end(self, seconds: float) -> None:
+        """Take in how long a search took after its last run: tables, report and MLflow."""
+        self._ends.append(seconds)
 
     def until_all_end(self, left: SecondsRange) -> SecondsRange | None:
         """Seconds until all searches end, where this one ends in `left`."""

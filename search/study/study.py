@@ -16,10 +16,9 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study.configuration import point_configuration, point_parameters, points
 from search.study.journal import Storage, repair
+from search.study.last_ending import JOURNAL
 from search.study.pruners import pruner
 from search.study.samplers import sampler
-
-JOURNAL = "study.journal"
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

@@ -62,7 +62,7 @@ def print_table(console: Console, frame: "pandas.DataFrame") -> None:
     """Print a comparison table, transposed where it is too wide for the terminal."""
     import pandas  # Takes a second to import, and the first lines do not need it.
 
-    width = _width(frame)
+    width = table_width(frame)
     if console.is_terminal and width > console.width:
         frame = frame.set_index(frame.columns[0]).T.reset_index(names=frame.columns[0])
     table = Table(header_style="bold", box=None)
@@ -77,8 +77,8 @@ def print_table(console: Console, frame: "pandas.DataFrame") -> None:
     console.print(table, soft_wrap=False)
 
 
-def _width(frame: "pandas.DataFrame") -> int:
-    """Columns of text that the table takes; 0 for an empty one."""
+def table_width(frame: "pandas.DataFrame") -> int:
+    """Columns of text that a table takes on a terminal; 0 for an empty one."""
     if frame.empty:
         return 0
     return sum(

@@ -1,6 +1,7 @@
 """What a finished command prints: the winner in a sentence, and the searches by their score."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -10,41 +11,105 @@ from analysis.comparison import conditions, floors
 from analysis.comparison import table as comparison
 from analysis.comparison.numbers import row
 from analysis.comparison.pairwise import comparable_split
-from analysis.comparison.rows import label, ordered
+from analysis.comparison.rows import best_first, label, ordered
 from analysis.evidence import Evidence, reported
 from analysis.metric import WORDS, Metric, percent_of, qualifier
+from analysis.mistakes.numbers import most_confused
+from analysis.read.folder import PREDICTIONS
+from analysis.read.predictions import read_predictions
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL
-from search.terminal.console import print_line, print_table
+from search.terminal.console import print_line, print_table, table_width
 
-PAPER_COLUMNS = ["trial 0 val", "loss (paper's definition)", *comparison.PAPER_COLUMNS]
-"""Columns that only a reader of the paper needs."""
+OTHER_METRIC, N_AND_DF = "the other metric", "n and df"
+
+
+LEAST_IMPORTANT = (
+    "loss (paper's definition)",
+    "loss",
+    OTHER_METRIC,
+    "best in search",
+    N_AND_DF,
+    "trial 0 val",
+    "exceeds noise",
+    "on new sentences",
+    "difference to paper",
+    "over floor",
+    "paper test",
+    "confirmed val",
+)
+"""What a narrow terminal does without, the first first."""
 
 
 def print_outcome(
-    console: Console, summaries: Sequence[Summary], evidence: Evidence, *, quiet: bool
+    console: Console,
+    summaries: Sequence[Summary],
+    evidence: Evidence,
+    results: Path | None = None,
+    *,
+    quiet: bool,
 ) -> None:
-    """Print the winner, the table and what its numbers rest on; if `quiet`, the table alone."""
-    if not quiet:
-        for sentence in [*floors.verdicts(summaries), *winner(summaries, evidence)]:
-            print_line(console, "result", sentence, style="bold")
-    print_table(console, leaderboard(summaries, evidence))
-    if not quiet:
-        conditions_of = (
-            conditions.remarks(summaries, evidence)
-            if is_papers(summaries)
-            else conditions.essentials(summaries)
-        )
-        metric = summaries[0].metric
-        for line in [SCORE_MEANS.format(score_column(metric), WORDS[metric]), *conditions_of]:
-            print_line(console, "", line, style="dim", width=2)
+    """Print the table, what its numbers are, and the winner; if `quiet`, the table alone.
+
+    `results`: the folder of the searches, which has the winner's errors.
+    """
+    frame = leaderboard(summaries, evidence)
+    if console.is_terminal:
+        frame = fitted(frame, console.width)
+    print_table(console, frame)
+    if quiet:
+        return
+    for line in _remarks(summaries):
+        print_line(console, "", line, style="dim", width=2)
+    for sentence in result(summaries, evidence):
+        print_line(console, "result", sentence, style="bold")
+    for sentence in errors(summaries, results):
+        print_line(console, "", sentence)
 
 
-SCORE_MEANS = (
-    "{}: validation {} in percent by which winners are chosen, the mean over the search's seed and"
-    " those of the choice runs; without these, the best of the search. A floor's is that of its"
-    " only run."
-)
+def result(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
+    """What these searches found, in sentences: floors that win, and the winner."""
+    return [*floors.verdicts(summaries), *winner(summaries, evidence)]
+
+
+def errors(summaries: Sequence[Summary], results: Path | None) -> list[str]:
+    """Which labels the winner confuses most often; nothing where its predictions are not known."""
+    ranked = best_first(summaries)
+    if results is None or not ranked:
+        return []
+    try:
+        predictions = read_predictions(results / ranked[0].name / PREDICTIONS)
+    except ValueError:  # a damaged file, of which the report says so
+        return []
+    found = most_confused(predictions)
+    return [] if found is None else [f"Errs most: {found}."]
+
+
+def _remarks(summaries: Sequence[Summary]) -> list[str]:
+    """What the table's numbers are, in short lines; the report has the conditions in full."""
+    metric = summaries[0].metric
+    confirmed = any(summary.confirmed_scores for summary in summaries)
+    return [
+        f"{score_column(metric)}: the validation {WORDS[metric]} that chose, in percent; a floor's"
+        " is of one run",
+        *(["±: 95 % interval over seeds, on these sentences"] if confirmed else []),
+        *conditions.exceptions(summaries),
+        "more: the report, which has the intervals on new sentences and the conditions",
+    ]
+
+
+def fitted(frame: pandas.DataFrame, width: int) -> pandas.DataFrame:
+    """The table without its least important columns, as far as it is wider than `width`."""
+    for name in LEAST_IMPORTANT:
+        if table_width(frame) <= width:
+            break
+        if name == N_AND_DF:
+            frame = frame.map(lambda cell: str(cell).partition(" (n=")[0])
+        elif name == OTHER_METRIC:
+            frame = frame.drop(columns={*WORDS.values()} & {*frame.columns[2:]})
+        else:
+            frame = frame.drop(columns={name} & {*frame.columns})
+    return frame
 
 
 def score_column(metric: Metric) -> str:
@@ -53,10 +118,7 @@ def score_column(metric: Metric) -> str:
 
 
 def leaderboard(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
-    """A row per search and floor, the highest score first, with the columns that are filled.
-
-    The paper's columns are there where data and encoder are the paper's.
-    """
+    """A row per search and floor, the highest score first, with the columns that are filled."""
     frame = comparison.table(summaries, evidence)
     rows, beneath = ordered(summaries), floors.floor_rows(ordered(summaries))
     scores = [summary.selection_score for summary in rows]
@@ -65,31 +127,22 @@ def leaderboard(summaries: Sequence[Summary], evidence: Evidence) -> pandas.Data
     frame.insert(1, score_column(rows[0].metric), shown)
     # A floor's only run is its score; the column is about seeds that chose nothing.
     frame.loc[len(rows) :, "confirmed val"] = EMPTY_CELL
-    unneeded = [] if is_papers(summaries) else PAPER_COLUMNS
     empty = [name for name in frame.columns[2:] if (frame[name] == EMPTY_CELL).all()]
     best_first = sorted(range(len(frame)), key=lambda place: -scores[place])
-    frame = frame.drop(columns={*unneeded, *empty} & {*frame.columns})
+    frame = frame.drop(columns=empty)
     return frame.iloc[best_first]
-
-
-def is_papers(summaries: Sequence[Summary]) -> bool:
-    """Whether any search has the paper's data and encoder."""
-    return any(summary.comparable and summary.encoder_is_papers for summary in summaries)
 
 
 def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     """Which search won, by how much, and what is not certain; nothing where no trial completed."""
-    ranked = sorted(
-        (summary for summary in summaries if summary.best_trial is not None),
-        key=lambda summary: -summary.selection_score,
-    )
+    ranked = best_first(summaries)
     if not ranked:
         return []
     best, *others = ranked
     numbers = row(best, evidence)
     parts = [
         _what(best, numbers, summaries),
-        *_over_floor(best, numbers),
+        *_over_floor(best, evidence),
         *_over_runner_up(best, others, summaries, evidence),
     ]
     return [f"{'; '.join(parts)}."]
@@ -112,15 +165,19 @@ def _what(best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary]) 
     return f"{text}, {count} fresh seed{'' if count == 1 else 's'}"
 
 
-def _over_floor(best: Summary, numbers: dict[str, Any]) -> list[str]:
-    floor = best.best_floor
+def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
+    """The lead over the best floor, whether chance explains it, and whether test has it too."""
+    floor, found = best.best_floor, evidence.to_floor(best, "validation")
     if floor is None or best.floor_wins:  # Then `floors.verdicts` says so.
         return []
-    if not best.confirmed_scores:
+    if found is None:
         over = f"{100 * (best.selection_score - floor.validation_score(best.metric)):+.1f}"
-    else:
-        over = f"{100 * numbers['over_floor']:+.1f}{_spread(numbers['over_floor_half_width'])}"
-    return [f"{over} points over the best floor, {floor.name}"]
+        return [f"{over} points over the best floor, {floor.name}"]
+    certain = "" if found.on_new_sentences else ", which may be chance on new sentences"
+    return [
+        f"{found} points over the best floor, {floor.name}{certain}",
+        *floors.as_good_on_test(best, evidence),
+    ]
 
 
 def _over_runner_up(

@@ -21,6 +21,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.comparison.rows import is_papers
 from analysis.metric import WORDS, best_validation, other, run_score, validation
 from analysis.read.summary import Summary
 from search.reports import ENDED_AT, STARTED_AT, epoch_ends
@@ -35,7 +36,7 @@ from search.tracking.recorder import OutOfTime, Recorder, test_metrics, without_
 from trainables.parts.quote import reason
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
-STATE_TAG, ENDED_TAG = "regimen.state", "regimen.trials_ended"
+STATE_TAG, ENDED_TAG, WINNER_TAG = "regimen.state", "regimen.trials_ended", "regimen.winner"
 REPORT = "report.html"
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
@@ -69,6 +70,9 @@ class Tracker:
         self.up_to_date = False
         """Whether `parent` and `runs` are what MLflow has."""
         self.paper_logged = False
+        self.winner: str | None = None
+        """The key of the winner's run: a trial, or a floor that no search beats; None before the
+        end."""
         self.sent: set[tuple[str, str, str]] = set()
         """Artifacts that MLflow has: run, name, SHA-256."""
         self.ended = 0.0
@@ -148,6 +152,7 @@ class Tracker:
         with self.lock:
             self.recorder.deadline = deadline
             self.up_to_date = False  # The server may have lost its disk since the last sync.
+            self.winner = None if interrupted else _winner(summary)
             self._sync(study, live=False)
             assert self.parent is not None
             self._results(self.parent, summary, note)
@@ -337,14 +342,19 @@ class Tracker:
             "PRUNED": f"pruned after {len(epochs)}",
             "FAIL": "failed",
         }[state]
-        tags = {
-            "mlflow.runName": f"{self.spec.regime} {trial.number:03d} · {result}",
-            STATE_TAG: state,
-        }
+        name = f"{self.spec.regime} {trial.number:03d} · {result}"
+        tags = {STATE_TAG: state, **self._named(run, f"trial {trial.number}", name)}
         if failure := records.FAILURE.read(trial):
             tags["regimen.reason"] = failure
         ended = trial.datetime_complete.timestamp() if trial.datetime_complete else run.last
         self._end(run, STATUS[state], {}, tags, ended)
+
+    def _named(self, run: LoggedRun, key: str, name: str) -> dict[str, str]:
+        """The tags with a run's name and whether it is the winner; one that was says that no more
+        where another has won."""
+        if key == self.winner:
+            return {"mlflow.runName": f"{name} · winner", WINNER_TAG: "yes"}
+        return {"mlflow.runName": name, **({WINNER_TAG: "no"} if WINNER_TAG in run.tags else {})}
 
     def _end(
         self,
@@ -411,8 +421,8 @@ class Tracker:
         """A floor's run. Its test scores arrive later."""
         key = f"floor {regime}"
         run = self.runs.get(key)
+        name = f"{key} · {percent(record[validation(self.spec.metric)])}"
         if run is None:
-            name = f"{key} · {percent(record[validation(self.spec.metric)])}"
             tags = {"regimen.regime": regime, "regimen.key": key}
             run = self._start(name, "floor", record[STARTED_AT], tags, parent.id)
             self.runs[key] = run
@@ -428,26 +438,38 @@ class Tracker:
             **record.get("test", {}),
         }
         run.last = record[ENDED_AT]
-        self._end(run, "FINISHED", metrics, {STATE_TAG: "COMPLETE"}, run.last)
+        tags = {STATE_TAG: "COMPLETE", **self._named(run, key, name)}
+        self._end(run, "FINISHED", metrics, tags, run.last)
 
     def _results(self, parent: LoggedRun, summary: Summary, note: str | None) -> None:
         """The results, on the parent run. A search that has grown gets new ones at a later time."""
         metric, besides, scores = summary.metric, other(summary.metric), summary.confirmed_scores
-        metrics = {
+        tested = test_metrics([asdict(run) for run in summary.test])
+        papers = {
             "paper_config_validation_accuracy": summary.paper_config_validation_accuracy,
             "paper_config_validation_macro_f1": summary.paper_config_validation_macro_f1,
+        }
+        if not is_papers([summary]):
+            del tested["test_loss_paper"]
+            papers = {}
+        metrics = {
+            **papers,
+            "selection_score": None if summary.best_trial is None else summary.selection_score,
+            "over_floor": _over_floor(summary),
             f"floor_{validation(metric)}": summary.floor_score,
             # The best trial's; by the metric itself, the search's run has a curve.
             best_validation(besides): getattr(summary, best_validation(besides)),
             "confirmed_accuracy": _mean(summary.confirmed_accuracy),
             "confirmed_macro_f1": _mean(summary.confirmed_macro_f1),
-            **test_metrics([asdict(run) for run in summary.test]),
+            **tested,
         }
         parent.last = max([parent.last, *(run.last for run in self.runs.values())])
         if note and (self.spec.folder / REPORT).exists():
             # MLflow's UI lists artifacts behind their folders; this is one click.
             link = views.artifact(self.recorder.experiment, parent.id, REPORT)
-            note = f"[The report]({link})\n\n{note}"
+            # The result's sentences come first; tables of earlier versions have none.
+            at = 0 if note.startswith("| ") else note.find("\n| ") + 1
+            note = f"{note[:at]}[The report]({link})\n\n{note[at:]}"
         tags = {"mlflow.note.content": note} if note else {}
         if scores:
             tags["mlflow.runName"] = f"{self.spec.name} · {percent(fmean(scores))} confirmed"
@@ -485,6 +507,22 @@ class Tracker:
                 max([self.ended, parent.last, *(run.last for run in self.runs.values())]),
             )
             parent.status = status
+
+
+def _winner(summary: Summary) -> str | None:
+    """The key of the winner's run."""
+    if summary.floor_wins and summary.best_floor is not None:
+        return f"floor {summary.best_floor.regime}"
+    return None if summary.winner is None else f"trial {summary.winner}"
+
+
+def _over_floor(summary: Summary) -> float | None:
+    """The winner's mean on the report seeds minus the best floor, which without them is the score
+    that chose it."""
+    if summary.best_trial is None or summary.floor_score is None:
+        return None
+    mean = _mean(summary.confirmed_scores)
+    return (summary.selection_score if mean is None else mean) - summary.floor_score
 
 
 def logged_trials(study: optuna.Study) -> list[FrozenTrial]:

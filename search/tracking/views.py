@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.metric import WORDS, Metric, best_validation, confirmed, test
+from analysis.metric import Metric, best_validation, confirmed, test
 
 TAG = "mlflow.sharedViewState."
 SEARCHES = "searches"
@@ -36,14 +36,17 @@ def search_view(name: str, metric: Metric) -> dict[str, str]:
 
 
 def searches_view() -> dict[str, str]:
-    """All searches as a tag, the highest accuracy first, which searches by any metric have."""
+    """All searches as a tag, the highest score that chose a winner first, by its search's metric.
+
+    Searches that have not ended come last.
+    """
     columns = [
-        *(REGIME, METRIC, STATE, "tags.`regimen.trials_ended`", DURATION),
-        *(_metric(name(metric)) for metric in WORDS for name in (confirmed, test)),
-        *(CREATED, DATASET, MODEL, SOURCE),
+        *(_metric(name("accuracy")) for name in (confirmed, test)),
+        *(_metric("over_floor"), REGIME, METRIC),
+        *(_metric(name("macro_f1")) for name in (confirmed, test)),
+        *(STATE, "tags.`regimen.trials_ended`", DURATION, CREATED, DATASET, MODEL, SOURCE),
     ]
-    where = "tags.`regimen.kind` = 'search'"
-    return _view(SEARCHES, where, _metric(best_validation("accuracy")), columns)
+    return _view(SEARCHES, "tags.`regimen.kind` = 'search'", _metric("selection_score"), columns)
 
 
 def search_key(name: str) -> str:

@@ -156,8 +156,9 @@ class ChoiceAndReport:
             for trial, seed in wanted
             if not any(seed in runs.get(trial, {}) for runs in ended)
         ]
-        among = ", ".join(str(number) for number in dict.fromkeys(number for number, _ in wanted))
-        yield from self._round(new, f"choosing the winner: trials {among}", left=left)
+        numbers = list(dict.fromkeys(number for number, _ in wanted))
+        among, trials = ", ".join(map(str, numbers)), "trial" if len(numbers) == 1 else "trials"
+        yield from self._round(new, f"choosing the winner: {trials} {among}", left=left)
 
     def _margin(self, scores: Mapping[int, Scores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""

@@ -6,7 +6,12 @@ import pandas
 import pytest
 
 from analysis import report
+from analysis.evidence import Evidence
+from analysis.page.blocks import Details
 from analysis.page.html import SCRIPT
+from analysis.read.folder import read_searches
+from analysis.sections import sections
+from tests.analysis.folders import write_searches
 from tests.analysis.searches import (
     TRIALS,
     Page,
@@ -77,7 +82,7 @@ def test_searches_of_failed_trials_of_one_trial_and_of_none(tmp_path: Path, fini
     )
     assert (
         "The winner is trial 0" if finished else "The best trial so far is trial 0"
-    ) in page.text and [tag for tag, _ in page.tags].count("svg") == 1 + finished
+    ) in page.text and [tag for tag, _ in page.tags].count("svg") == finished
 
 
 def test_everything_from_the_files_is_escaped(tmp_path: Path) -> None:
@@ -160,3 +165,12 @@ def test_an_unfinished_search_by_macro_f1_is_ranked_by_it(tmp_path: Path) -> Non
     (folder / "spec.json").write_text((folder / "spec.json").read_text().replace("macro_f1", "f1"))
     with pytest.raises(ValueError, match=r"spec\.json' is damaged: 'metric' is 'f1'"):
         report.report(folder)
+
+
+def test_the_folded_searches_are_sorted_by_score(tmp_path: Path) -> None:
+    found = read_searches(write_searches(tmp_path, regimes=5, trials=6, epochs=3))
+    evidence = Evidence([search.summary for search in found])
+    (last,) = (one for one in sections(found, evidence) if one.title == "Searches")
+    titles = [block.title for block in last.blocks if isinstance(block, Details)]
+    scores = {search.summary.regime: search.summary.selection_score for search in found}
+    assert titles == sorted(scores, key=lambda regime: -scores[regime])

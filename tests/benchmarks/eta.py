@@ -32,7 +32,7 @@ from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
 from search.study.pruners import pruner, prunes
-from search.study.study import read_study
+from search.study.study import JOURNAL, read_study
 from search.study.study import trials as trials_of
 from search.trials.choice_and_report import CHANCE
 from tests.benchmarks import program
@@ -52,6 +52,8 @@ MOST_OF_MEDIAN = 3.0
 """An epoch that took longer than so many median ones did not run undisturbed."""
 EPOCHS_OF_BUDGET = 10
 """The budget of every recording."""
+ENDS = (1.8, 2.6, 3.3, 4.2)
+"""Seconds from the last run to the end of small searches, measured: recordings have no end."""
 START = 1_700_000_000.0
 GUESS_ERROR = 0.5
 """Standard deviation of the logarithm of the first guess of an epoch's seconds."""
@@ -77,6 +79,8 @@ class Search:
     guess: Guess | None = None
     choice: list[FullRun] = field(default_factory=list)
     report: list[FullRun] = field(default_factory=list)
+    end: float = 0.0
+    """Seconds after the last run: tables, report and MLflow."""
 
     @property
     def began(self) -> float:
@@ -85,8 +89,8 @@ class Search:
 
     @property
     def ended(self) -> float:
-        """When its last run ended."""
-        return max(
+        """When all was written."""
+        return self.end + max(
             *(run.ended for run in [*self.choice, *self.report]),
             *(_ended(trial) for trial in self.trials),
         )
@@ -180,6 +184,7 @@ class Simulated:
                 scores[number].append(scores[number][0] + self.random.normal(0, SEEDS_SPREAD))
         reports = int(self.random.choice(report_counts(self.spec.report_seeds)))
         search.report = self._full([standing.winner] * reports, now)
+        search.end = float(self.random.choice(ENDS))
         return search
 
     def _margin(self, scores: dict[int, list[float]]) -> Margin:
@@ -283,7 +288,10 @@ def from_journal(folder: Path, slots: int) -> Search | None:
     )
     if not report or len(trials) < spec.trials or any(ENDED_AT not in each for each in epochs):
         return None
-    return Search(spec, slots, trials, None, choice, report)
+    search = Search(spec, slots, trials, None, choice, report)
+    # The journal's last record says that all is written.
+    search.end = max(0.0, (folder / JOURNAL).stat().st_mtime - search.ended)
+    return search
 
 
 @dataclass(frozen=True)
@@ -315,8 +323,8 @@ class Counted:
 
 def judge(search: Search) -> tuple[list[Asked], Counted]:
     """Ask a search at each of the points, and at many times."""
-    # Recordings have no start of workers, and no end.
-    forecast = TimeLeft(search.spec, search.slots, search.guess, end=0.0)
+    # Recordings have no start of workers.
+    forecast = TimeLeft(search.spec, search.slots, search.guess)
     began, whole = search.began, search.ended - search.began
     named = dict(trials=search.spec.trials, slots=search.slots)
     asked, middles, steady = list[Asked](), list[float](), Steady()

@@ -1,6 +1,7 @@
 """`--start-or-resume`: one command that may run again, whatever became of it before."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +27,13 @@ def finished(folder: Path) -> int:
     except ValueError:  # its journal is empty yet
         return 0
     return sum(trial.state.is_finished() for trial in every)
+
+
+def end_of(out: str) -> str:
+    """What a command printed after its searches."""
+    found = re.search(r"^\S+: \d+ complete, ", out, re.MULTILINE)
+    assert found is not None
+    return out[found.start() :]
 
 
 @pytest.mark.soak
@@ -66,8 +74,7 @@ def test_the_same_command_begins_continues_and_prints_searches(inputs: Inputs) -
     ended = (second / "study.journal").read_bytes()
     again = run(*command)
     assert again.returncode == 0, again.stdout + again.stderr
-    result = done.stdout[done.stdout.index("result ") :]
-    assert again.stdout == result
+    assert again.stdout == end_of(done.stdout)
     assert (second / "study.journal").read_bytes() == ended
 
 
@@ -77,7 +84,7 @@ def test_the_command_of_a_search_that_has_ended_prints_its_result_and_changes_no
 ) -> None:
     before = (searched.folder / "study.journal").read_bytes()
     assert main(["--start-or-resume", *TINY, *searched.sources]) == 0
-    assert capsys.readouterr().out == searched.out[searched.out.index("result ") :]
+    assert capsys.readouterr().out == end_of(searched.out)
     assert (searched.folder / "study.journal").read_bytes() == before
 
 

@@ -13,6 +13,7 @@ from tests.processes import ROOT
 PROGRAM = """
 import contextlib, importlib, io, sys
 for name in ("search.run", "search.sync", "search.export", "search.train", "search.predict",
+             "search.list", "search.show", "search.compare",
              "analysis.report", "analysis.results", "analysis.rungs"):
     for argv, code in ((["--help"], 0), (["--no-such-flag"], 2)):
         said = io.StringIO()
@@ -58,7 +59,8 @@ def test_regimen_has_every_command_in_any_folder(tmp_path: Path) -> None:
     done = regimen(tmp_path, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     names = [line.split()[0] for line in done.stdout.splitlines()[2:]]
-    assert names == ["run", "export", "train", "predict", "sync", "report"]
+    commands = "run export train predict list show compare sync report"
+    assert names == commands.split()
     done = regimen(tmp_path, "export", "--help")
     assert done.stdout.startswith("usage: regimen export ")
     done = regimen(tmp_path, "exprot")

@@ -29,7 +29,8 @@ def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     assert " wins with trial " in found.headline and " % on test" in found.headline
     questions = ["Accuracy on test", "Accuracy on validation"]
     questions += [f"Over {what}" for what in ("the best floor", "the runner-up", "trial 0")]
-    assert list(facts(found)) == questions
+    assert list(facts(found)) == [*questions, "Errs most"]
+    assert " -> intent_" in facts(found)["Errs most"]
     assert found.verdict.startswith(
         "On these test sentences there is no significant difference from "
     )
@@ -72,6 +73,41 @@ def test_the_winner_is_the_one_that_was_chosen_not_the_best_reported(tmp_path: P
         write_search(tmp_path / regime, outcome=outcome, regime=regime)
     found = answer(tmp_path)
     assert found.headline.startswith("llrd wins with trial 2")
+
+
+FLOOR = {
+    "regime": "probe",
+    "chosen": "",
+    "validation_accuracy": 0.89,
+    "validation_loss": 1.0,
+    "seconds": 3.0,
+    "test_accuracy": 0.905,
+    "test_loss": 1.0,
+    "test_loss_paper": 1.0,
+}
+
+
+@pytest.mark.parametrize(("on_test", "warned"), [(0.905, True), (0.89, True), (0.88, False)])
+def test_a_floor_that_is_as_good_on_test_is_a_warning(
+    on_test: float, warned: bool, tmp_path: Path
+) -> None:
+    """The mean of the winner's report runs on test is 89.0 %."""
+    outcome = summary(floors=[{**FLOOR, "test_accuracy": on_test}])
+    write_search(tmp_path / "one", outcome=outcome)
+    found = answer(tmp_path)
+    wanted = f"On test the floor probe is at least as good, {100 * on_test:.1f} % against 89.0 %."
+    assert (wanted in found.warnings) is warned
+    (over,) = (fact for fact in found.facts if fact.question == "Over the best floor")
+    assert over.note.endswith("on new sentences, where it may be chance")
+
+
+@pytest.mark.parametrize("winner", [0, 2])
+def test_the_configuration_names_trial_0s_values_where_they_differ(
+    winner: int, tmp_path: Path
+) -> None:
+    write_search(tmp_path / "one", outcome=summary(winner_trial=winner))
+    configuration, _ = answer(tmp_path).codes
+    assert ("where trial 0 differs" in configuration.title) is (winner != 0)
 
 
 def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.comparison.conditions import remarks
+from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
 from analysis.comparison.numbers import numbers
 from analysis.comparison.table import note, table
@@ -40,7 +41,7 @@ FLOORS: list[dict[str, Any]] = [
 
 def test_floors_have_a_row_each_below_the_searches() -> None:
     frame = table([read_summary("supcon", floors=FLOORS), read_summary(floors=FLOORS)])
-    assert list(frame["regime"]) == ["baseline", "supcon", "tfidf (floor)", "probe (floor)"]
+    assert list(frame["regime"]) == ["baseline", "supcon", "probe (floor)", "tfidf (floor)"]
     tfidf = frame.set_index("regime").loc["tfidf (floor)"]
     assert (tfidf["confirmed val"], tfidf["test"], tfidf["loss"]) == ("86.0", "85.0", "0.800")
     assert frame.set_index("regime").loc["probe (floor)", "test"] == "\N{EN DASH}"
@@ -106,6 +107,23 @@ def test_the_csv_file_has_a_row_for_each_floor(tmp_path: Path) -> None:
     searches = read_searches(tmp_path)
     evidence = Evidence([search.summary for search in searches])
     comparison = tables(searches, evidence)["comparison"]
-    assert list(comparison["name"]) == ["baseline-1", "tfidf (floor)", "probe (floor)"]
-    assert list(comparison["confirmed_accuracy_mean"])[1:] == [0.86, 0.87]
+    assert list(comparison["name"]) == ["baseline-1", "probe (floor)", "tfidf (floor)"]
+    assert list(comparison["confirmed_accuracy_mean"])[1:] == [0.87, 0.86]
     assert list(comparison["data"]) == ["massive"] * 3
+
+
+@pytest.mark.parametrize(("floor", "told"), [(0.86, True), (0.888, False)])
+def test_a_floor_is_told_apart_where_new_sentences_tell_it_too(floor: float, told: bool) -> None:
+    """The runs are so alike that over seeds alone, both floors would be."""
+    scores = [0.9 + 1e-4 * number for number in range(8)]
+    changes: dict[str, Any] = {
+        "confirmed_accuracy": scores,
+        "confirmed_seeds": list(range(8)),
+        "test": [],
+    }
+    own = [{**FLOORS[0], "validation_accuracy": floor}]
+    found = read_summary(floors=own, **changes)
+    split, rows = differences({"baseline": found}, "baseline", Evidence([found]))
+    (row,) = rows.to_dict("records")
+    assert split == "validation" and abs(row["difference"]) > row["half_width"]
+    assert bool(row["different"]) is told

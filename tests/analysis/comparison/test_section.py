@@ -1,7 +1,9 @@
 """What the report says about all searches together."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -18,22 +20,28 @@ from tests.analysis.searches import (
 )
 
 
-def write_two(folder: Path, ours: list[float], theirs: list[float]) -> None:
+def write_two(folder: Path, ours: list[float], theirs: list[float], **changes: Any) -> None:
     """Two searches with these report runs."""
-    one = summary(name="one", confirmed_accuracy=ours, best_validation_accuracy=max(ours))
+    one = summary(
+        name="one", confirmed_accuracy=ours, best_validation_accuracy=max(ours), **changes
+    )
     write_search(folder / "one", outcome=one)
     write_search(
         folder / "two",
         outcome=summary(
-            "llrd", name="two", confirmed_accuracy=theirs, best_validation_accuracy=max(theirs)
+            "llrd",
+            name="two",
+            confirmed_accuracy=theirs,
+            best_validation_accuracy=max(theirs),
+            **changes,
         ),
         regime="llrd",
     )
 
 
-def stated(folder: Path, ours: list[float], theirs: list[float]) -> str:
+def stated(folder: Path, ours: list[float], theirs: list[float], **changes: Any) -> str:
     """What the report says about two searches with these report runs."""
-    write_two(folder, ours, theirs)
+    write_two(folder, ours, theirs, **changes)
     searches = {search.summary.regime: search for search in read_searches(folder)}
     evidence = Evidence([search.summary for search in searches.values()])
     blocks = section.blocks(searches, evidence)
@@ -51,12 +59,53 @@ def test_a_clear_winner_is_named(tmp_path: Path) -> None:
 
 
 def test_a_difference_within_noise_says_what_would_settle_it(tmp_path: Path) -> None:
-    text = stated(tmp_path, [0.88, 0.89], [0.885, 0.895])
+    text = stated(tmp_path, [0.88, 0.89], [0.885, 0.895], test=[])
     assert re.search(r"llrd, 89.0 ± \d\.\d % \(n=2, df=2\), 0.5 points above baseline", text)
-    assert "These runs cannot tell which is better. If it is as large as it seems, about" in text
+    assert (
+        "These runs cannot tell which is better. If the difference on validation is as large"
+        in text
+    )
     (seeds,) = set(re.findall(r"--resume (?:one|two) --report-seeds (\d+)", text))
     assert f"about {seeds} report seeds each" in text and int(seeds) > 2
     assert "probability" not in text
+
+
+def test_what_would_settle_it_is_about_the_answers_split(tmp_path: Path) -> None:
+    """On test, both have the same runs, so no number of seeds tells them apart."""
+    text = stated(tmp_path, [0.88, 0.89], [0.885, 0.895])
+    assert "a difference as small as on test, each would need more than 1000 report seeds" in text
+
+
+def test_commands_name_the_results_folder_and_one_number_of_seeds(tmp_path: Path) -> None:
+    write_two(tmp_path, [0.88, 0.89], [0.885, 0.895], test=[])
+    for name in ("one", "two"):
+        spec = tmp_path / name / "spec.json"
+        spec.write_text(json.dumps(json.loads(spec.read_text()) | {"results": "runs"}))
+    page = Page(report.report(tmp_path).read_text()).text
+    found = re.findall(
+        r"search.run --resume (?:one|two) --report-seeds (\d+)( --results runs)?", page
+    )
+    assert len(found) == 4 and all(flag for _, flag in found)
+    assert len({seeds for seeds, _ in found}) == 1
+
+
+def test_floors_are_beneath_the_searches_the_best_first(tmp_path: Path) -> None:
+    floors = [
+        {
+            "regime": regime,
+            "chosen": "",
+            "validation_accuracy": accuracy,
+            "validation_loss": 1.0,
+            "seconds": 1.0,
+        }
+        for regime, accuracy in (("majority", 0.02), ("tfidf", 0.65), ("probe", 0.8))
+    ]
+    write_two(tmp_path, [0.85], [0.75], floors=floors)
+    searches = {search.summary.regime: search for search in read_searches(tmp_path)}
+    evidence = Evidence([search.summary for search in searches.values()])
+    (shown,) = (one for one in section.blocks(searches, evidence) if isinstance(one, Table))
+    names = ["baseline", "llrd", *(f"{name} (floor)" for name in ("probe", "tfidf", "majority"))]
+    assert list(shown.frame["regime"]) == names
 
 
 def test_equal_searches_are_called_equal(tmp_path: Path) -> None:

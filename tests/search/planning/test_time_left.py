@@ -12,7 +12,7 @@ from search.planning.estimate import Measurement, Stage
 from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
 from search.planning.speed import Guess, repeats
 from search.planning.steady import Steady
-from search.planning.time_left import RunsLeft, TimeLeft
+from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
@@ -169,3 +169,11 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     unknown = Queue(specs, 2, lambda: None)
     assert unknown.until_all_end(left) is None and unknown.time_left(specs[0]).guess is None
     assert Queue(specs[:1], 2, lambda: None).place == ""
+
+
+def test_the_ends_of_earlier_searches_replace_the_constant() -> None:
+    queue = Queue([spec(), spec()], 2, lambda: None)
+    assert queue.time_left(spec()).end == END_SECONDS
+    for seconds in (1.0, 2.0):
+        queue.learn_end(seconds)
+    assert queue.time_left(spec()).end == 1.5

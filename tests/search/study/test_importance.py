@@ -234,9 +234,22 @@ def test_the_report_marks_a_best_value_at_the_edge(tmp_path: Path) -> None:
     assert pandas.read_csv(folder / "report_importances.csv")["importance"].tolist() == [0.75, 0.25]
 
 
-def test_the_report_says_when_ranges_were_wide_enough(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trials", [4, 8])
+def test_the_report_says_when_ranges_were_wide_enough(trials: int, tmp_path: Path) -> None:
+    """Few trials say nothing about it."""
+    scores = [0.5, 0.9, None, 0.6, *[0.4] * 4][:trials]
+    folder = searched(tmp_path / "one", scores, [1e-5, 1e-4, 1e-4, 9.9e-4, *[1e-4] * 4][:trials])
+    text = Page(report.report(folder).read_text()).text
+    assert "No value of the best trial is at the edge of its range" in text
+    assert ("the ranges were wide enough" in text) is (trials == 8)
+
+
+def test_trials_too_few_to_rank_are_listed_with_what_they_differ_in(tmp_path: Path) -> None:
     folder = searched(tmp_path / "one", [0.5, 0.9, None, 0.6], [1e-5, 1e-4, 1e-4, 9.9e-4])
-    assert "the ranges were wide enough" in Page(report.report(folder).read_text()).text
+    shown = (report.report(folder).with_suffix(".md")).read_text()
+    assert "| parameter | trial 1, 90.0 % | trial 3, 60.0 % | trial 0, 50.0 % |" in shown
+    assert "| learning_rate | 0.0001 | 0.00099 | 1e-05 |" in shown
+    assert "| width | none | none | 64 |" in shown
 
 
 def test_two_parameters_of_which_one_is_a_choice_are_not_called_numbers(tmp_path: Path) -> None:

@@ -4,11 +4,19 @@ import io
 from typing import Any
 
 import pandas
+import pytest
 from rich.console import Console
 
 from analysis.evidence import Evidence
+from analysis.read.folder import read_summary as read_summary_of
 from analysis.read.summary import Summary
+from search import closing
+from search.outcome import Outcome
+from search.spec import SearchSpec
 from search.terminal import outcome
+from search.terminal.console import SafeConsole
+from search.trials.ending import Ending
+from tests.analysis.folders import REGIMES, write_searches
 from tests.analysis.searches import read_summary
 
 FLOORS = [
@@ -93,6 +101,22 @@ def test_the_winner_is_compared_with_the_floor_and_the_runner_up() -> None:
     assert "runner-up, supcon." in clear and "chance" not in clear
 
 
+@pytest.mark.parametrize(
+    ("floor", "chance", "on_test", "says"),
+    [(0.86, False, 0.85, False), (0.895, True, 0.85, False), (0.86, False, 0.89, True)],
+)
+def test_a_lead_over_the_floor_says_whether_it_holds_elsewhere(
+    floor: float, chance: bool, on_test: float, says: bool
+) -> None:
+    """On new sentences, and on test, where the winner has 89.0 %."""
+    scores = {"test_accuracy": on_test, "test_loss": 1.0, "test_loss_paper": 1.0}
+    probe = {**FLOORS[1], "validation_accuracy": floor, **scores}
+    (sentence,) = winner([read_summary("llrd", floors=[probe])])
+    assert (", which may be chance on new sentences" in sentence) is chance
+    wanted = f"; on test the floor probe is at least as good, {100 * on_test:.1f} % against 89.0 %"
+    assert (wanted in sentence) is says
+
+
 def test_a_winner_without_fresh_seeds_is_called_a_maximum() -> None:
     alone = users("llrd", 0.91, choice_accuracy=None, confirmed_accuracy=[], confirmed_seeds=[])
     (sentence,) = winner([alone])
@@ -100,11 +124,74 @@ def test_a_winner_without_fresh_seeds_is_called_a_maximum() -> None:
     assert winner([users("llrd", 0.9, best_trial=None, best_validation_accuracy=None)]) == []
 
 
-def test_a_floor_that_wins_is_named_first() -> None:
-    first, second, *_ = printed([users("llrd", 0.80)], quiet=False).splitlines()
+def test_the_result_is_the_end_and_a_floor_that_wins_is_named_first() -> None:
+    *_, first, second = printed([users("llrd", 0.80)], quiet=False).splitlines()
     assert first.startswith("result   No recipe beats the floor: probe")
     assert (
         second.startswith("result   llrd is the best search, with trial 2: 80.0")
         and "over the" not in second
     )
-    assert printed([users("llrd", 0.80)], quiet=True).split()[0] == "regime"
+    quiet = printed([users("llrd", 0.80)], quiet=True)
+    assert quiet.split()[0] == "regime" and "result" not in quiet
+
+
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    """Searches of eight regimes that have ended."""
+    results = write_searches(tmp_path_factory.mktemp("eight"), trials=4, epochs=2)
+    return [
+        Outcome(
+            SearchSpec(
+                regime="swa", name=name, data="embedded", model="minilm", results=f"{results}"
+            ),
+            read_summary_of(results / name),
+            Ending.DONE,
+        )
+        for name in REGIMES
+    ]
+
+
+def on_a_terminal(outcomes: list[Outcome], width: int) -> list[str]:
+    """The lines that the end of a command takes on a terminal."""
+    out = io.StringIO()
+    options: Any = {"force_terminal": True, "width": width, "color_system": None, "soft_wrap": True}
+    closing.print_end(SafeConsole(file=out, highlight=False, markup=False, **options), outcomes)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    return [line[at : at + width] for line in lines for at in range(0, max(1, len(line)), width)]
+
+
+def test_the_last_screen_has_the_winner_of_eight_regimes(eight: list[Outcome]) -> None:
+    lines = on_a_terminal(eight, 80)
+    last = " ".join(line.strip() for line in lines[-24:])
+    assert "wins with trial " in last and "fresh seeds" in last and "next:" in last
+    assert "Errs most: intent_" in last
+    (sentence,) = (at for at, line in enumerate(lines) if line.startswith("result"))
+    (ended,) = (at for at, line in enumerate(lines) if line.startswith("swa: "))
+    (header,) = (at for at, line in enumerate(lines) if line.split()[:2] == ["regime", "score"])
+    assert ended < header < sentence < lines.index("next:")
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_a_terminals_table_has_a_line_per_search_with_whole_words(
+    eight: list[Outcome], width: int
+) -> None:
+    summaries = [outcome.summary for outcome in eight]
+    whole = leaderboard(summaries)
+    shown = outcome.fitted(whole, width)
+    assert {*shown.columns} <= {*whole.columns}
+    assert list(shown.columns[:2]) == ["regime", "score"] and "test" in shown
+    lines = on_a_terminal(eight, width)
+    header = next(at for at, line in enumerate(lines) if line.split()[:2] == ["regime", "score"])
+    rows = [line.split()[0] for line in lines[header + 1 : header + 1 + len(shown)]]
+    assert rows == [name.split()[0] for name in shown["regime"]]
+
+
+def test_a_damaged_file_of_predictions_names_no_errors(eight: list[Outcome]) -> None:
+    summaries, results = [eight[0].summary], eight[0].spec.folder.parent
+    (found,) = outcome.errors(summaries, results)
+    assert found.startswith("Errs most: intent_") and "of 8 validation sentences (mean" in found
+    path = results / eight[0].summary.name / "predictions.csv"
+    whole = path.read_text()
+    path.write_text("seed\n")
+    assert outcome.errors(summaries, results) == []
+    path.write_text(whole)

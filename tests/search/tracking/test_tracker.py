@@ -2,12 +2,15 @@
 
 import pandas
 
+from analysis.read.files import read_json
+from analysis.read.summary import Summary
 from search.reports import (
     CPU_PERCENT,
     GPU_MEMORY_MB,
     GPU_PERCENT,
     MEMORY_MB,
 )
+from search.study import records
 from search.tracking.recorder import open_client
 from search.tracking.tracker import Tracker
 from tests.search.tracking.logged_study import Search, check, everything
@@ -41,6 +44,42 @@ def test_everything_is_there_once_and_once_more_changes_nothing(
     assert len(choice) == 2 and all(
         "test_accuracy" in {name for name, *_ in one["history"]} for one in choice
     )
+
+
+def names_of(client: object) -> dict[str, tuple[str, str | None]]:
+    """The name of each run below a search, and whether it won."""
+    return {
+        one["tags"]["regimen.key"]: (one["info"]["run_name"], one["tags"].get("regimen.winner"))
+        for one in everything(client).values()
+        if "regimen.key" in one["tags"]
+    }
+
+
+def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
+    search: Search, sqlite: str
+) -> None:
+    """A resumed search may have another winner."""
+    search.all()
+    assert search.finish(search.tracker(sqlite)) is None
+    client = open_client(sqlite)
+    found = names_of(client)
+    assert found["trial 2"][0].endswith(" · winner") and found["trial 2"][1] == "yes"
+    assert [key for key, (_, won) in found.items() if won] == ["trial 2"]
+    (parent,) = (
+        one
+        for one in check(client, search.study).values()
+        if one["tags"].get("regimen.kind") == "search"
+    )
+    metrics = {name: value for name, _, value, _ in parent["history"]}
+    summary = search.spec.folder / "summary.json"
+    assert metrics["selection_score"] == Summary.from_dict(read_json(summary)).selection_score
+    assert "test_accuracy" in metrics
+    assert not {"test_loss_paper", "paper_config_validation_accuracy"} & {*metrics}
+    search.study.set_user_attr(records.WINNER.name, 1)
+    assert search.finish(search.tracker(sqlite)) is None
+    found = names_of(client)
+    assert found["trial 1"][1] == "yes" and found["trial 2"][1] == "no"
+    assert "winner" not in found["trial 2"][0]
 
 
 def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(

@@ -1,0 +1,113 @@
+"""The commands about searches that are there already: list, show, compare."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from search import compare, show
+from search import list as listing
+from search.spec import SearchSpec
+from search.study import records
+from search.study import study as studies
+from search.study.last_ending import KEY, last_ending
+from search.study.lock import search_lock
+from search.trials.ending import Ending
+from tests.analysis.folders import write_searches
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Three searches, of which the last begun comes last."""
+    write_searches(tmp_path, regimes=3, trials=6, epochs=2)
+    for number, name in enumerate(("baseline", "llrd", "llrd_warmup")):
+        spec = SearchSpec(
+            regime=name, data="embedded", model="minilm", name=name, results=str(tmp_path)
+        )
+        (spec.folder / "spec.json").write_text(spec.to_json())
+        records.ENDING.write(studies.open_study(spec), Ending.DONE.name)
+        os.utime(spec.folder / "spec.json", (1.7e9 + number, 1.7e9 + number))
+    return tmp_path
+
+
+def test_the_searches_are_listed_the_newest_first(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = studies.open_study(SearchSpec.read(results / "llrd"))
+    records.ENDING.write(study, None)
+    (results / "llrd_warmup" / "summary.json").write_text("{")
+    with search_lock(results / "baseline"):
+        assert listing.main(["--results", str(results)]) == 0
+    heading, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert heading == ["name", "regime", "score", "state", "when"]
+    assert [row[0] for row in rows] == ["llrd_warmup", "llrd", "baseline"]
+    assert [row[3] for row in rows] == ["damaged", "stopped", "running"]
+    assert float(rows[1][2]) > 80
+
+
+def test_without_a_search_the_list_is_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert listing.main(["--results", str(tmp_path / "none")]) == 0
+    assert capsys.readouterr().out.startswith(f"no search in '{tmp_path / 'none'}' yet; ")
+
+
+def test_the_last_ending_is_the_one_that_the_study_has(results: Path) -> None:
+    assert records.ENDING.name == KEY and last_ending(results / "llrd") == "DONE"
+    study = studies.open_study(SearchSpec.read(results / "llrd"))
+    for name in (None, "TIME"):
+        records.ENDING.write(study, name)
+        assert last_ending(results / "llrd") == name
+    assert last_ending(results / "none") is None
+
+
+def test_show_prints_the_result_and_the_next_commands(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show.main(["llrd", "--results", str(results)]) == 0
+    out = capsys.readouterr().out
+    assert out.index("llrd: ") < out.index("regime") < out.index("result   llrd wins")
+    assert "Errs most: intent_" in out
+    assert f"search.export llrd --results {results} --out best.yaml" in out.partition("next:")[2]
+
+
+def test_show_says_how_a_stopped_search_goes_on(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records.ENDING.write(studies.open_study(SearchSpec.read(results / "llrd")), None)
+    assert show.main(["llrd", "--results", str(results)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("stopped. Continue with: ") and "--resume llrd" in last
+    with search_lock(results / "llrd"):
+        assert show.main(["llrd", "--results", str(results)]) == 0
+    assert "is running in another process" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_searches_are_compared_whatever_their_order(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outs = []
+    for names in (["baseline", "llrd_warmup"], ["llrd_warmup", "baseline", "baseline"]):
+        assert compare.main([*names, "--results", str(results)]) == 0
+        outs.append(capsys.readouterr().out)
+    assert outs[0] == outs[1] and "the runner-up, " in outs[0] and "llrd " not in outs[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "argv", "said"),
+    [
+        (show, ["x"], "no search 'x'"),
+        (show, ["../x"], "name must be"),
+        (compare, ["llrd", "x"], "no search 'x'"),
+        (compare, ["llrd", "llrd"], "NAME must be two searches or more; got 'llrd'"),
+        (listing, [], "results must be a folder"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    command: object, argv: list[str], said: str, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = results / "llrd" / "spec.json" if command is listing else results
+    assert command.main([*argv, "--results", str(where)]) == 2  # type: ignore[attr-defined]
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith(f"error: {said}")
+    assert printed.err.count("\n") == 1
