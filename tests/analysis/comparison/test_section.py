@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas
+import pytest
 
 from analysis import report
-from analysis.comparison import section
+from analysis.comparison import section, table
 from analysis.evidence import Evidence
 from analysis.page.blocks import Details, Paragraph, Table
 from analysis.read.folder import read_searches
+from analysis.read.summary import Summary
 from tests.analysis.searches import (
     Page,
     summary,
@@ -151,3 +153,19 @@ def test_copies_of_a_search_are_labelled_by_folder(tmp_path: Path) -> None:
         "other",
     ]
     assert len(pandas.read_csv(tmp_path / "report_duels.csv")) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "papers"),
+    [({}, True), ({"encoder_is_papers": False}, False), ({"comparable": False}, False)],
+)
+def test_the_paper_is_there_for_its_data_and_its_encoder_only(
+    changes: dict[str, Any], papers: bool, tmp_path: Path
+) -> None:
+    """In the report and in the table that the search writes."""
+    outcome = summary("supcon", why_not="other data", **changes)
+    write_search(tmp_path / "one", outcome=outcome, regime="supcon")
+    page = Page(report.report(tmp_path / "one").read_text()).text
+    for text in (page, table.note([Summary.from_dict(outcome)])):
+        assert ("trial 0 val" in text) is ("loss (paper's definition)" in text) is papers
+    assert ("How the paper is read" in page) is papers

@@ -124,7 +124,7 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     seen = out.getvalue()
     head = (
         "llrd",
-        "10 to 25 s left",
+        "5 to 10 s left",
         "2/4 trials",
         "1 running, 1 complete, 0 pruned, 1 failed",
         "2 at a time, 1 CPU each",
@@ -287,7 +287,7 @@ def test_a_file_gets_a_line_where_nothing_ends_for_long(
     progress.last_line -= 61
     progress.update()
     progress.update()
-    assert re.fullmatch(r"running: trial 2 after 1 epoch \(10 to 25 s left\)\n", out.getvalue())
+    assert re.fullmatch(r"running: trial 2 after 1 epoch \(5 to 10 s left\)\n", out.getvalue())
     progress.began -= 10_000  # Then 61 seconds are not long.
     progress.last_line -= 61
     progress.update()
