@@ -15,6 +15,7 @@ import trainables
 from analysis.atomic import write
 from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
+from analysis.read.folder import RECIPE, SPACE_TABLE, SPEC, TABLE
 from analysis.read.summary import Summary
 from search.cluster.room import Room
 from search.cluster.watchdog import hint
@@ -81,12 +82,12 @@ def run_search(
     with search_lock(spec.folder), stop.delayed():
         if not resume:
             spec.named()
-            write(spec.folder / "spec.json", spec.to_json())
+            write(spec.folder / SPEC, spec.to_json())
         study = studies.open_study(spec)
         job = replace(context.job, regime=spec.regime, epochs=spec.epochs)
         _check_conditions(study, spec, context)
-        write(spec.folder / "spec.json", spec.to_json())
-        write(spec.folder / "space.md", space.markdown(spec))
+        write(spec.folder / SPEC, spec.to_json())
+        write(spec.folder / SPACE_TABLE, space.markdown(spec))
         studies.interrupt(study)
         tracker = Tracker(client, spec, identify(study, context.tags))
         queue = queue or queue_of([spec], context, interim=interim)
@@ -248,9 +249,9 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     evidence = Evidence.beside(spec.folder.parent, [summary])
     note = comparison.note([summary], evidence) + _next_steps(spec, summary)
-    write(spec.folder / "table.md", note)
+    write(spec.folder / TABLE, note)
     if summary.best_trial is not None or summary.floors:
-        write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))
+        write(spec.folder / RECIPE, recipe.export(spec.folder, top=1))
     return summary
 
 
@@ -293,7 +294,7 @@ def _finish_tracking(
     console: Console,
 ) -> bool:
     """Log the rest to MLflow, or print the command that does; whether nothing is missing."""
-    note = (spec.folder / "table.md").read_text(encoding="utf-8")
+    note = (spec.folder / TABLE).read_text(encoding="utf-8")
     interrupted, seconds = ending == Ending.INTERRUPTED, FINAL_TRACKING_SECONDS
     if not interrupted:
         seconds += FINAL_TRACKING_SECONDS_PER_RUN * tracker.runs_missing(study)
