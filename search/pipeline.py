@@ -76,7 +76,6 @@ def run_search(
     """
     began, quiet = time.monotonic(), console.quiet
     again = again or next_commands.resume(spec)
-    hint(again)
     stop.limit(spec.stop_within, f"stopped. Continue with: {again}\n")
     spec.folder.mkdir(parents=True, exist_ok=True)
     with search_lock(spec.folder), stop.delayed():
@@ -84,6 +83,7 @@ def run_search(
             spec.named()
             write(spec.folder / SPEC, spec.to_json())
         study = studies.open_study(spec)
+        hint(again)
         job = replace(context.job, regime=spec.regime, epochs=spec.epochs)
         _check_conditions(study, spec, context)
         write(spec.folder / SPEC, spec.to_json())
