@@ -222,8 +222,26 @@ def _test_floors(study: optuna.Study, floors: Floors, check: Callable[[], None])
     records.FLOORS.write(study, found)
 
 
+def require_same_conditions(spec: SearchSpec, context: Context) -> None:
+    """Refuse to continue a search with other data, another model or other arithmetic.
+
+    Writes nothing, so that a refused search stays as it was. Raises ValueError.
+    """
+    try:
+        study = studies.read_study(spec.folder)
+    except ValueError:  # It has not begun, or it is damaged: opening it says so.
+        return
+    _conditions(study, spec, context)
+
+
 def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> None:
     """Record the data, model and arithmetic of a new search; refuse to continue it with others."""
+    records.CONDITIONS.write(study, _conditions(study, spec, context))
+    records.TEST_EXPECTED.write(study, context.prepared.test is not None)
+
+
+def _conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> dict[str, Any]:
+    """The data, model and arithmetic. Raises ValueError where the study began with others."""
     now = {
         "data": context.tags["data_fingerprint"],
         "model": context.tags["model_fingerprint"],
@@ -240,8 +258,7 @@ def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -
                 f"{name} has changed since '{spec.name}' began ({then[name]} then, {now[name]}"
                 " now); start a new search"
             )
-    records.CONDITIONS.write(study, now)
-    records.TEST_EXPECTED.write(study, context.prepared.test is not None)
+    return now
 
 
 def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Summary:

@@ -139,9 +139,10 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     configs = _tuned_configs(spec)
     prepared = _load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
-    client = connect(store, spec.results)
     with cluster(spec.address or os.environ.get("RAY_ADDRESS"), environment=spec.runtime_env):
         per_run = _resources(recipe, console)
+        # Only now: a recipe that does not fit the machine leaves no store behind.
+        client = connect(store, spec.results)
         recipe = {**recipe, "model": {**recipe["model"], "fingerprint": prepared.model_fingerprint}}
         recipe, tuning = tune(recipe, spec.tune, configs, prepared, per_run, console)
         runs = _train_seeds(recipe, spec, prepared, per_run, console)
