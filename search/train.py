@@ -1,11 +1,12 @@
 """python -m search.train: train an exported recipe on several seeds and write a model folder."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from analysis.command import OK, Parser, exit_code, program, user_path
+from analysis.command import FAILED, OK, Parser, exit_code, program, refusal, user_path
 from search.folders import results_folder
 from search.seeds import MAX_REPORT_SEEDS
 from trainables.parts.config import Fraction, Range, checked
@@ -204,7 +205,12 @@ def _run(args: argparse.Namespace) -> int:
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")
-    return OK
+    if not final.failed:
+        return OK
+    names, others = ", ".join(map(str, final.failed)), args.seeds - len(final.failed)
+    of = f"{len(final.failed)} of {args.seeds} seeds failed: {names}"
+    print(refusal(f"{of}; the model is of the other {others}"), file=sys.stderr)
+    return FAILED
 
 
 if __name__ == "__main__":
