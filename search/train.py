@@ -44,6 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="Folder for the model (default: model)",
     )
     parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help=(
+            "Replace the model in --out even if it is another recipe's; the same recipe's is"
+            " replaced always, and a folder with files that you wrote or edited never"
+        ),
+    )
+    parser.add_argument(
         "--answer-precision",
         type=float,
         default=0.95,
@@ -166,7 +174,6 @@ def _run(args: argparse.Namespace) -> int:
     from search.terminal.console import SafeConsole, print_table
 
     recipe = read_recipe(args.file)
-    check_out(args.out)
     check_registered_name(args.register)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
     if args.model is not None:
@@ -175,9 +182,11 @@ def _run(args: argparse.Namespace) -> int:
             console.print(line)
     if args.oos_label is not None:
         recipe = {**recipe, "data": {**recipe["data"], "oos_label": args.oos_label}}
+    check_out(args.out, recipe, overwrite=args.overwrite)
     spec = training.TrainSpec(
         recipe=recipe,
         out=args.out,
+        overwrite=args.overwrite,
         seeds=args.seeds,
         wanted_precision=args.answer_precision,
         onnx=args.onnx,

@@ -28,7 +28,7 @@ from search.final.folder import write_folder
 from search.final.mlflow_model import log_final
 from search.final.onnx_files import OnnxScores, add_onnx
 from search.final.out_of_scope import Detection, measure
-from search.final.record import SCORES
+from search.final.record import RECIPE, recipe_digest
 from search.final.transfer import values_around
 from search.final.tuning import job_of, tune
 from search.inputs import Prepared, prepare
@@ -63,6 +63,9 @@ class TrainSpec:
     seed are best."""
     out: Path
     """The model's folder."""
+    overwrite: bool = False
+    """Whether it may replace the model of another recipe. The same recipe's is replaced always, and
+    what `search.train` did not write never."""
     seeds: int = 5
     """Number of runs, on seeds that neither the search nor the choice of its winner used."""
     wanted_precision: float = 0.95
@@ -173,6 +176,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
             else {}
         ),
         "configuration": dict(recipe),
+        RECIPE: recipe_digest(spec.recipe),
         "confidence": asdict(confidence),
         **({"combined": combined.to_dict()} if combined else {}),
         **(
@@ -183,7 +187,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         "versions": versions(),
         "commit": commit(),
     }
-    out = write_folder(spec.out, classifier, prepared.tokenizer, record)
+    out = write_folder(spec.out, classifier, prepared.tokenizer, record, overwrite=spec.overwrite)
     onnx = _add_onnx(out, prepared) if spec.onnx else []
     try:
         log_final(client, store, summary, recipe, runs.curves, out, spec.register, tuning, combined)
@@ -226,7 +230,7 @@ def _require_onnx(regime: str) -> None:
 
 def _add_onnx(folder: Path, prepared: Prepared) -> list[OnnxScores]:
     try:
-        return add_onnx(folder, folder / SCORES, prepared.validation)
+        return add_onnx(folder, prepared.validation)
     except Exception as error:  # the exporter and ONNX Runtime raise errors of their own
         problem = f"the model is in {quoted(str(folder))}, but without ONNX: {reason(error)}"
         raise OSError(problem) from error

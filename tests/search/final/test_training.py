@@ -163,3 +163,40 @@ def test_the_command_exits_with_1_where_a_seed_failed(
     out, errors = capsys.readouterr()
     assert f"wrote {tmp_path / 'm'}" in out
     assert errors == "error: 1 of 2 seeds failed: 1001; the model is of the other 1\n"
+
+
+def test_a_model_is_replaced_by_its_own_recipe_and_by_no_other(
+    runs: Runs,
+    spec: training.TrainSpec,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe, out = tmp_path / "best.yaml", tmp_path / "m"
+    recipe.write_text(yaml.safe_dump(dict(spec.recipe)))
+    argv = [str(recipe), "--seeds", "1", "--out", str(out), "--results", str(tmp_path / "results")]
+    for _ in range(2):
+        assert command.main(argv) == 0
+        assert f"wrote {out}\n" in capsys.readouterr().out
+    recipe.write_text(yaml.safe_dump({**spec.recipe, "trial": 4, "max_tokens": 16}))
+    before = (out / SCORES).read_bytes()
+    assert command.main(argv) == 2
+    refused = capsys.readouterr()
+    assert refused.out == "" and refused.err.count("\n") == 1
+    assert "another recipe (trial 3 of 's')" in refused.err
+    assert (out / SCORES).read_bytes() == before
+    assert command.main([*argv, "--overwrite"]) == 0
+    assert json.loads((out / SCORES).read_text())["configuration"]["trial"] == 4
+    (out / "README.md").write_text("notes of three years")
+    assert command.main([*argv, "--overwrite"]) == 2
+    assert (out / "README.md").read_text() == "notes of three years"
+
+
+def test_a_card_that_is_edited_during_the_training_is_kept(
+    runs: Runs, spec: training.TrainSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = trained(spec)
+    card = first.folder / "README.md"
+    card.write_text("notes of three years")
+    second, _ = trained(spec)
+    assert second.folder == first.folder.with_name("model-2")
+    assert card.read_text() == "notes of three years"
