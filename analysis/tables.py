@@ -49,6 +49,9 @@ PER_SEARCH: dict[str, Callable[[Search], pandas.DataFrame]] = {
 }
 """The tables that stack the rows of all searches, by name."""
 
+NAMES = ("comparison", "duels", *PER_SEARCH)
+"""All tables of a report."""
+
 
 def tables(searches: Sequence[Search], evidence: Evidence) -> dict[str, pandas.DataFrame]:
     """The tables by name: `comparison` (a row per search, then one per floor), `duels` (a row per

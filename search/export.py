@@ -39,6 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, metavar="FILE", help="File to write (default: standard output)"
     )
     parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help=(
+            "Replace the file even if it is the export of another search; the same search's is"
+            " replaced always, and any other file never"
+        ),
+    )
+    parser.add_argument(
         "--results",
         default="results",
         metavar="DIR",
@@ -52,12 +60,13 @@ def _run(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise ValueError(f"--top must be at least 1; got {args.top}")
     folder = existing_folder(args.results, args.name)
-    from search.outputs.recipe import export  # Imports the regimes, which takes seconds.
+    from search.outputs.recipe import check_out, export  # Imports the regimes, which takes seconds.
 
     text = export(folder, args.top, args.floor)
     if args.out is None:
         sys.stdout.write(text)
     else:
+        check_out(args.out, text, overwrite=args.overwrite)
         with user_path(args.out):
             write(args.out, text)
         print(f"wrote {args.out}")

@@ -16,6 +16,7 @@ from analysis.atomic import write
 from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
 from analysis.page.markdown import escaped
+from analysis.read.folder import RECIPE, SPACE_TABLE, SPEC, TABLE
 from analysis.read.summary import Summary
 from search.cluster.room import Room
 from search.cluster.watchdog import hint
@@ -77,18 +78,18 @@ def run_search(
     """
     quiet = console.quiet
     again = again or next_commands.resume(spec)
-    hint(again)
     stop.limit(spec.stop_within, f"stopped. Continue with: {again}\n")
     spec.folder.mkdir(parents=True, exist_ok=True)
     with search_lock(spec.folder), stop.delayed():
         if not resume:
             spec.named()
-            write(spec.folder / "spec.json", spec.to_json())
+            write(spec.folder / SPEC, spec.to_json())
         study = studies.open_study(spec)
+        hint(again)
         job = replace(context.job, regime=spec.regime, epochs=spec.epochs)
         _check_conditions(study, spec, context)
-        write(spec.folder / "spec.json", spec.to_json())
-        write(spec.folder / "space.md", space.markdown(spec))
+        write(spec.folder / SPEC, spec.to_json())
+        write(spec.folder / SPACE_TABLE, space.markdown(spec))
         studies.interrupt(study)
         tracker = Tracker(client, spec, identify(study, context.tags))
         queue = queue or queue_of([spec], context, interim=interim)
@@ -224,8 +225,26 @@ def _test_floors(study: optuna.Study, floors: Floors, check: Callable[[], None])
     records.FLOORS.write(study, found)
 
 
+def require_same_conditions(spec: SearchSpec, context: Context) -> None:
+    """Refuse to continue a search with other data, another model or other arithmetic.
+
+    Writes nothing, so that a refused search stays as it was. Raises ValueError.
+    """
+    try:
+        study = studies.read_study(spec.folder)
+    except ValueError:  # It has not begun, or it is damaged: opening it says so.
+        return
+    _conditions(study, spec, context)
+
+
 def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> None:
     """Record the data, model and arithmetic of a new search; refuse to continue it with others."""
+    records.CONDITIONS.write(study, _conditions(study, spec, context))
+    records.TEST_EXPECTED.write(study, context.prepared.test is not None)
+
+
+def _conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> dict[str, Any]:
+    """The data, model and arithmetic. Raises ValueError where the study began with others."""
     now = {
         "data": context.tags["data_fingerprint"],
         "model": context.tags["model_fingerprint"],
@@ -242,8 +261,7 @@ def _check_conditions(study: optuna.Study, spec: SearchSpec, context: Context) -
                 f"{name} has changed since '{spec.name}' began ({then[name]} then, {now[name]}"
                 " now); start a new search"
             )
-    records.CONDITIONS.write(study, now)
-    records.TEST_EXPECTED.write(study, context.prepared.test is not None)
+    return now
 
 
 def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Summary:
@@ -253,9 +271,9 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     said = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
     note = "".join(f"{escaped(sentence)}\n\n" for sentence in said)
     note += comparison.note([summary], evidence, spec.results_flag) + _next_steps(spec, summary)
-    write(spec.folder / "table.md", note)
+    write(spec.folder / TABLE, note)
     if summary.best_trial is not None or summary.floors:
-        write(spec.folder / "best.yaml", recipe.export(spec.folder, top=1))
+        write(spec.folder / RECIPE, recipe.export(spec.folder, top=1))
     return summary
 
 
@@ -298,7 +316,7 @@ def _finish_tracking(
     console: Console,
 ) -> bool:
     """Log the rest to MLflow, or print the command that does; whether nothing is missing."""
-    note = (spec.folder / "table.md").read_text(encoding="utf-8")
+    note = (spec.folder / TABLE).read_text(encoding="utf-8")
     interrupted, seconds = ending == Ending.INTERRUPTED, FINAL_TRACKING_SECONDS
     if not interrupted:
         seconds += FINAL_TRACKING_SECONDS_PER_RUN * tracker.runs_missing(study)

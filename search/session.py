@@ -19,7 +19,7 @@ from search.dry_run import describe_data, dry_run
 from search.ended import ended
 from search.inputs import Prepared, prepare
 from search.outcome import Outcome
-from search.pipeline import draw_report, queue_of, run_search
+from search.pipeline import draw_report, queue_of, require_same_conditions, run_search
 from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
@@ -31,7 +31,7 @@ from search.study.winner import best_configuration
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole
 from search.terminal.data import print_advice, print_data, print_model
-from search.tracking.recorder import connect, tracking_uri
+from search.tracking.recorder import connect, import_mlflow, tracking_uri
 from search.trials.ending import Ending
 from search.trials.floors import REGIMES as FLOORS
 from trainables.parts.data.corpus import Corpus
@@ -143,14 +143,19 @@ def run_all(
     one before it found.
     """
     first, quiet = specs[0], console.quiet
-    # MLflow and the workers both take seconds to start: do it at the same time.
-    connecting = ThreadPoolExecutor(1).submit(connect, _store(first), first.results)
+    # MLflow and the workers both take seconds to start: import it at the same time.
+    importing = ThreadPoolExecutor(1).submit(import_mlflow, _store(first))
     context = set_up(specs, prepared)
     with closing(context.floors), closing(context.workers):
+        for spec in specs if resume or auto else ():
+            if spec.is_taken and not (again and ended(spec)):
+                require_same_conditions(spec, context)
         if not (resume or auto):  # These may have recorded their floors.
             context.floors.start()
         try:
-            client = connecting.result()
+            importing.result()
+            # Only now: a search that is refused leaves no store behind.
+            client = connect(_store(first), first.results)
         except ValueError:
             context.floors.close(wait=True)  # A floor that runs on would start Ray again.
             raise

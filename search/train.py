@@ -1,11 +1,12 @@
 """python -m search.train: train an exported recipe on several seeds and write a model folder."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from analysis.command import OK, Parser, exit_code, program, user_path
+from analysis.command import FAILED, OK, Parser, exit_code, program, refusal, user_path
 from search.folders import results_folder
 from search.seeds import MAX_REPORT_SEEDS
 from trainables.parts.config import Fraction, Range, checked
@@ -41,6 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=Path("model"),
         metavar="DIR",
         help="Folder for the model (default: model)",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help=(
+            "Replace the model in --out even if it is another recipe's; the same recipe's is"
+            " replaced always, and a folder with files that you wrote or edited never"
+        ),
     )
     parser.add_argument(
         "--answer-precision",
@@ -165,7 +174,6 @@ def _run(args: argparse.Namespace) -> int:
     from search.terminal.console import SafeConsole, print_table
 
     recipe = read_recipe(args.file)
-    check_out(args.out)
     check_registered_name(args.register)
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
     if args.model is not None:
@@ -174,9 +182,11 @@ def _run(args: argparse.Namespace) -> int:
             console.print(line)
     if args.oos_label is not None:
         recipe = {**recipe, "data": {**recipe["data"], "oos_label": args.oos_label}}
+    check_out(args.out, recipe, overwrite=args.overwrite)
     spec = training.TrainSpec(
         recipe=recipe,
         out=args.out,
+        overwrite=args.overwrite,
         seeds=args.seeds,
         wanted_precision=args.answer_precision,
         onnx=args.onnx,
@@ -204,7 +214,12 @@ def _run(args: argparse.Namespace) -> int:
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")
-    return OK
+    if not final.failed:
+        return OK
+    names, others = ", ".join(map(str, final.failed)), args.seeds - len(final.failed)
+    of = f"{len(final.failed)} of {args.seeds} seeds failed: {names}"
+    print(refusal(f"{of}; the model is of the other {others}"), file=sys.stderr)
+    return FAILED
 
 
 if __name__ == "__main__":

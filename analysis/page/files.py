@@ -30,7 +30,7 @@ def write_figures(folder: Path, parts: Sequence[Section]) -> None:
             write(path, drawing.svg.replace("<svg ", SVG_START, 1))
             written.add(path)
     for path in set(folder.glob("*.svg")) - written:
-        if path.is_file() and _is_ours(path):
+        if path.is_file() and is_ours(path):
             path.unlink()
 
 
@@ -39,7 +39,7 @@ def slug(drawing: Drawing) -> str:
     return re.sub("[^a-z0-9]+", "-", drawing.title.lower())[:40].strip("-")
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Whether an earlier report wrote this figure: no other program's file starts like ours."""
     return path.read_text(encoding="utf-8", errors="replace").startswith(SVG_START)
 

@@ -21,6 +21,13 @@ from analysis.read.summary import Summary
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
 SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
 CORRECT, PROBLEMS = "correct.csv", "data_problems.csv"
+TABLE, SPACE_TABLE, RECIPE = "table.md", "space.md", "best.yaml"
+FILES = (
+    *(SPEC, TRIALS, EPOCHS, SUMMARY, SPACE, IMPORTANCES, PREDICTIONS, CORRECT, PROBLEMS),
+    *(TABLE, SPACE_TABLE, RECIPE),
+)
+"""What a search writes beside its journal and its report. MLflow gets these files, and no others
+that are in the folder."""
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 CONFIG_PREFIX = "config."
 """Prefix of the hyperparameter columns of trials.csv."""

@@ -49,7 +49,7 @@ def exit_now(code: int, message: str = "") -> NoReturn:
 
 
 def hint(continue_with: str | None = None) -> str:
-    """What is added to an error: how to continue, which a search says when it begins."""
+    """What is added to an error: how to continue, which a search says once its journal is open."""
     if continue_with is not None:
         _hint[0] = f"everything up to here is recorded; continue with: {continue_with}"
     return _hint[0]

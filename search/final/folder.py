@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,7 +11,15 @@ from typing import Any
 from analysis.atomic import write
 from analysis.command import user_path
 from search.final.model_card import model_card
-from search.final.record import SCORES
+from search.final.record import (
+    DIGESTS,
+    RECIPE,
+    SCORES,
+    file_digest,
+    recipe_digest,
+    record_digest,
+    write_record,
+)
 from trainables.parts.model.model_folder import WEIGHTS
 from trainables.parts.model.onnx_model import ONNX_FILES
 from trainables.parts.model.text_classifier import TextClassifier
@@ -38,11 +47,14 @@ FILES = {
     "chat_template.jinja",
     *ONNX_FILES.values(),
 }
-"""Files of a model's folder. The `scores.json` of an earlier version does not list them."""
+"""Files of a model's folder. The `scores.json` of the first versions does not list them."""
 
 
-def check_out(out: Path) -> None:
-    """Raise ValueError where a model's folder cannot be written to `out`, before any training."""
+def check_out(out: Path, recipe: Mapping[str, Any], *, overwrite: bool = False) -> None:
+    """Raise ValueError where a recipe's model cannot be written to `out`, before any training.
+
+    `overwrite`: the model of another recipe may be replaced.
+    """
     where = f"--out {quoted(str(out))}"
     if out.name in ("", ".."):
         raise ValueError(f"{where} has no name of its own; choose a folder with one")
@@ -55,10 +67,16 @@ def check_out(out: Path) -> None:
         raise ValueError(
             f"{where} exists and is not a model folder of search.train ({why}); choose another"
         )
+    other = None if overwrite else why_not_the_same(out, recipe_digest(recipe))
+    if other:
+        raise ValueError(f"{where} holds {other}; choose another, or replace it with --overwrite")
 
 
 def why_not_ours(out: Path) -> str | None:
-    """Why `out` must not be replaced; None where `search.train` wrote all that is in it."""
+    """Why `out` must not be replaced; None where all that is in it is as `search.train` wrote it.
+
+    Of an earlier version's folder, only the names of the files are known.
+    """
     if not out.exists():
         return None
     if not out.is_dir():
@@ -69,37 +87,59 @@ def why_not_ours(out: Path) -> str | None:
     try:
         record = json.loads((out / SCORES).read_text(encoding="utf-8"))
         ours = all(isinstance(record[name], kind) for name, kind in RECORD_TYPES.items())
-        files = {*FILES, *map(str, record.get("files", []))}
+        digests = dict(record.get(DIGESTS, {}))
+        files = {*digests} if digests else {*FILES, *map(str, record.get("files", []))}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         ours = False
     if not ours:
         return f"its {SCORES} is missing or not from search.train"
     folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
-    others = (
-        name
-        for path in paths
-        if (name := path.relative_to(out).as_posix()) not in (folders if path.is_dir() else files)
-    )
-    other = next(others, None)
-    return f"search.train did not write {quoted(other)} in it" if other else None
+    for path in paths:
+        name = path.relative_to(out).as_posix()
+        if name not in (folders if path.is_dir() else files):
+            return f"search.train did not write {quoted(name)} in it"
+        if name in digests:
+            now = record_digest(record) if name == SCORES else file_digest(path)
+            if now != digests[name]:
+                return f"{quoted(name)} in it has changed since"
+    return None
+
+
+def why_not_the_same(out: Path, recipe: str) -> str | None:
+    """What a folder of ours holds, where that is no model of the recipe with this digest."""
+    try:
+        record = json.loads((out / SCORES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    if DIGESTS not in record:
+        return "a model of an earlier version, and whether it was edited is not known"
+    if record.get(RECIPE) == recipe:
+        return None
+    trained = record["configuration"]
+    trial, search = trained.get("trial"), quoted(str(trained.get("search")))
+    what = trained.get("regime") if trial is None else f"trial {trial}"
+    return f"the model of another recipe ({what} of {search})"
 
 
 def write_folder(
-    out: Path, classifier: TextClassifier, tokenizer: Any, record: dict[str, Any]
+    out: Path,
+    classifier: TextClassifier,
+    tokenizer: Any,
+    record: dict[str, Any],
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write the folder beside its place, then rename it; returns where it is.
 
-    That is a new name beside `out` where somebody else has put something there meanwhile.
+    That is a new name beside `out` where something has been put or changed there meanwhile.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         beside = Path(scratch) / "model"
         classifier.save(beside, tokenizer)
         write(beside / CARD, model_card(record, classifier))
-        paths = (path for path in beside.rglob("*") if path.is_file())
-        files = sorted({SCORES, *(path.relative_to(beside).as_posix() for path in paths)})
-        write(beside / SCORES, json.dumps(record | {"files": files}, indent=2) + "\n")
-        if why_not_ours(out):
+        write_record(beside, record)
+        if why_not_ours(out) or not (overwrite or why_not_the_same(out, record[RECIPE]) is None):
             names = (out.with_name(f"{out.name}-{number}") for number in count(2))
             out = next(name for name in names if not name.exists())
         if out.exists():

@@ -29,7 +29,7 @@ Regime `{regime}` on {data}{model}, {budget}.
 | seeds | {seeds} |
 | validation | {validation} |
 | test | {test} |
-
+{failed}
 Neither the search nor the choice of this configuration used these seeds. Test scores chose nothing.
 
 {weights}
@@ -118,10 +118,16 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
         metric=WORDS[metric],
         validation=_scores(validated),
         test=_scores([scores[test(metric)] for scores in tests]) or "no test split",
+        failed=_failed(record.get("failed_seeds") or {}),
         weights=_weights(record),
         out_of_scope=_out_of_scope(record.get("out_of_scope") or {}),
         configuration=_block(configuration, "yaml"),
     )
+
+
+def _failed(seeds: Mapping[str, str]) -> str:
+    """A row that names the seeds that failed; empty without any."""
+    return f"| failed seeds | {', '.join(seeds)} |\n" if seeds else ""
 
 
 def _weights(record: Mapping[str, Any]) -> str:

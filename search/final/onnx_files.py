@@ -1,11 +1,10 @@
 """ONNX files added to a model's folder, and how far their answers are from the model's own."""
 
-import json
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from analysis.atomic import write
+from search.final.record import add_to_record
 from trainables.parts.data.tokens import Tokens
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, write_onnx
@@ -39,8 +38,8 @@ class OnnxScores:
         )
 
 
-def add_onnx(folder: Path, record: Path, validation: Tokens) -> list[OnnxScores]:
-    """Add the ONNX files to a model's folder, and their scores to its `record`, a JSON file.
+def add_onnx(folder: Path, validation: Tokens) -> list[OnnxScores]:
+    """Add the ONNX files to a model's folder, and their scores to its record.
 
     The files are written beside their place, then renamed. `validation` is in the model's own ids.
     """
@@ -52,10 +51,8 @@ def add_onnx(folder: Path, record: Path, validation: Tokens) -> list[OnnxScores]
             for precision, name in ONNX_FILES.items()
         ]
         (Path(scratch) / "onnx").rename(folder / "onnx")
-    values = json.loads(record.read_text(encoding="utf-8"))
-    values["onnx"] = [asdict(scores) for scores in measured]
-    values["files"] = sorted({*values["files"], *ONNX_FILES.values()})
-    write(record, json.dumps(values, indent=2) + "\n")
+    entries = {"onnx": [asdict(scores) for scores in measured]}
+    add_to_record(folder, entries, list(ONNX_FILES.values()))
     return measured
 
 

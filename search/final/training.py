@@ -28,7 +28,7 @@ from search.final.folder import write_folder
 from search.final.mlflow_model import log_final
 from search.final.onnx_files import OnnxScores, add_onnx
 from search.final.out_of_scope import Detection, measure
-from search.final.record import SCORES
+from search.final.record import RECIPE, recipe_digest
 from search.final.transfer import values_around
 from search.final.tuning import job_of, tune
 from search.inputs import Prepared, prepare
@@ -63,6 +63,9 @@ class TrainSpec:
     seed are best."""
     out: Path
     """The model's folder."""
+    overwrite: bool = False
+    """Whether it may replace the model of another recipe. The same recipe's is replaced always, and
+    what `search.train` did not write never."""
     seeds: int = 5
     """Number of runs, on seeds that neither the search nor the choice of its winner used."""
     wanted_precision: float = 0.95
@@ -100,6 +103,8 @@ class Final:
     """What combining the seeds brought, where it was asked for."""
     out_of_scope: Mapping[str, Detection] = field(default_factory=dict)
     """By split, how well the model tells texts without an intent, where there are some."""
+    failed: Mapping[int, str] = field(default_factory=dict)
+    """Why seeds failed. The model and the scores are those of the others."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ class Runs:
     """Scores on the test split by seed; empty without one."""
     models: dict[int, Parcel]
     """By seed: of the best one, or of all that are combined."""
+    failed: dict[int, str]
+    """Why seeds failed, in training or in their test. They are in none of the above."""
     metric: Metric
 
     @property
@@ -126,10 +133,10 @@ class Runs:
 
 def train(spec: TrainSpec, console: Console | None = None) -> Final:
     """Train the recipe on each seed, write the best seed's model or all seeds' models as one, log
-    it and perhaps register it.
+    it and perhaps register it. Seeds that fail are left out.
 
     The first seeds are those of the search's own report, with bit-identical curves. Raises
-    ValueError for invalid input, OSError where the machine fails.
+    ValueError for invalid input, OSError where the machine fails or every seed does.
     """
     console = console or SafeConsole(highlight=False, soft_wrap=True, markup=False)
     recipe = spec.recipe
@@ -139,14 +146,18 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     configs = _tuned_configs(spec)
     prepared = _load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
-    client = connect(store, spec.results)
     with cluster(spec.address or os.environ.get("RAY_ADDRESS"), environment=spec.runtime_env):
         per_run = _resources(recipe, console)
+        # Only now: a recipe that does not fit the machine leaves no store behind.
+        client = connect(store, spec.results)
         recipe = {**recipe, "model": {**recipe["model"], "fingerprint": prepared.model_fingerprint}}
         recipe, tuning = tune(recipe, spec.tune, configs, prepared, per_run, console)
         runs = _train_seeds(recipe, spec, prepared, per_run, console)
     summary = _summary(recipe, prepared, runs)
     classifier, combined = _model(recipe, prepared, runs, spec.combine)
+    if spec.combine and combined is None:
+        only = f"only seed {runs.best_seed} succeeded: the folder holds its model"
+        _note(console, f"{only} and no {spec.combine}")
     confidence = calibrate(classifier, prepared.validation, prepared.test, spec.wanted_precision)
     splits = {"validation": prepared.validation, "test": prepared.test}
     out_of_scope = measure(
@@ -159,7 +170,13 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         "curves": {str(seed): curve for seed, curve in runs.curves.items()},
         "summary": summary.to_dict(),
         "best_seed": runs.best_seed,
+        **(
+            {"failed_seeds": {str(seed): why for seed, why in runs.failed.items()}}
+            if runs.failed
+            else {}
+        ),
         "configuration": dict(recipe),
+        RECIPE: recipe_digest(spec.recipe),
         "confidence": asdict(confidence),
         **({"combined": combined.to_dict()} if combined else {}),
         **(
@@ -170,7 +187,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
         "versions": versions(),
         "commit": commit(),
     }
-    out = write_folder(spec.out, classifier, prepared.tokenizer, record)
+    out = write_folder(spec.out, classifier, prepared.tokenizer, record, overwrite=spec.overwrite)
     onnx = _add_onnx(out, prepared) if spec.onnx else []
     try:
         log_final(client, store, summary, recipe, runs.curves, out, spec.register, tuning, combined)
@@ -180,7 +197,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
             f" {reason(error)}"
         )
         raise OSError(without_password(problem, store)) from error
-    return Final(out, summary, confidence, onnx, combined, out_of_scope)
+    return Final(out, summary, confidence, onnx, combined, out_of_scope, runs.failed)
 
 
 def _tuned_configs(spec: TrainSpec) -> dict[float, dict[str, Any]]:
@@ -213,7 +230,7 @@ def _require_onnx(regime: str) -> None:
 
 def _add_onnx(folder: Path, prepared: Prepared) -> list[OnnxScores]:
     try:
-        return add_onnx(folder, folder / SCORES, prepared.validation)
+        return add_onnx(folder, prepared.validation)
     except Exception as error:  # the exporter and ONNX Runtime raise errors of their own
         problem = f"the model is in {quoted(str(folder))}, but without ONNX: {reason(error)}"
         raise OSError(problem) from error
@@ -259,26 +276,72 @@ def _train_seeds(
     per_run: Resources,
     console: Console,
 ) -> Runs:
-    """Train on each seed, and test where there is a test split."""
+    """Train on each seed, and test where there is a test split.
+
+    Seeds that fail are printed and left out. Raises OSError where all fail.
+    """
     job = job_of(recipe, prepared, per_run)
     seeds = report_seeds(recipe.get("seed") or 0, spec.seeds)
     runs = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     metric: Metric = recipe["metric"]
     done: dict[int, Curve] = {}
     ran: dict[int, full_runs.Run] = {}
-    for run, epochs, failure in full_runs.finished(runs):
-        if failure:
-            raise OSError(f"the run on seed {run.seed} failed: {failure}")
-        done[run.seed], ran[run.seed] = epochs, run
-        score = f"{run_score(epochs, metric):.4f}{qualifier(metric)}"
-        console.print(f"seed {run.seed}: validation {score}")
-    curves = {seed: done[seed] for seed in seeds}
-    tests = {}
-    if prepared.test is not None:
-        tested = full_runs.test([ran[seed] for seed in seeds], per_run, prepared)
-        tests = {seed: one.scores for seed, one in zip(seeds, tested)}
-    kept = seeds if spec.combine else [best_seed(curves, metric)]
-    return Runs(curves, tests, {seed: ray.get(ran[seed].model) for seed in kept}, metric)
+    failed: dict[int, str] = {}
+
+    def fail(seed: int, why: str) -> None:
+        failed[seed] = why
+        console.print(f"seed {seed}: failed: {why}", style="bold red")
+
+    try:
+        for run, epochs, failure in full_runs.finished(runs):
+            if failure:
+                fail(run.seed, failure)
+                continue
+            done[run.seed], ran[run.seed] = epochs, run
+            score = f"{run_score(epochs, metric):.4f}{qualifier(metric)}"
+            console.print(f"seed {run.seed}: validation {score}")
+    except OSError as error:  # No worker can be started any more.
+        for seed in seeds:
+            if seed not in {*done, *failed}:
+                fail(seed, str(error))
+    tests: dict[int, dict[str, float]] = {}
+    if prepared.test is not None and ran:
+        tests, untested = _tested([ran[seed] for seed in seeds if seed in ran], per_run, prepared)
+        for seed, why in untested.items():
+            fail(seed, why)
+    models: dict[int, Parcel] = {}
+    while curves := {seed: done[seed] for seed in seeds if seed in done and seed not in failed}:
+        kept = list(curves) if spec.combine else [best_seed(curves, metric)]
+        for seed in set(kept) - set(models):
+            try:
+                models[seed] = ray.get(ran[seed].model)
+            except ray.exceptions.RayError as error:  # Its node is gone, and the model with it.
+                fail(seed, f"its model is lost: {worker.failure_reason(error)}")
+        if not failed.keys() & kept:
+            tests = {seed: tests[seed] for seed in curves if seed in tests}
+            return Runs(curves, tests, {seed: models[seed] for seed in kept}, failed, metric)
+    first = min(failed)
+    every = f"all {len(seeds)} seeds failed; " if len(seeds) > 1 else ""
+    raise OSError(f"{every}seed {first}: {failed[first]}")
+
+
+def _tested(
+    runs: Sequence[full_runs.Run], per_run: Resources, prepared: Prepared
+) -> tuple[dict[int, dict[str, float]], dict[int, str]]:
+    """The scores on the test split by seed, and why runs cannot be tested."""
+    try:
+        tested = full_runs.test(runs, per_run, prepared)
+        return {run.seed: one.scores for run, one in zip(runs, tested)}, {}
+    except OSError as error:
+        if len(runs) == 1:
+            return {}, {runs[0].seed: str(error)}
+    # One at a time, to see which of them fail.
+    found: dict[int, dict[str, float]] = {}
+    failed: dict[int, str] = {}
+    for run in runs:
+        scores, why = _tested([run], per_run, prepared)
+        found, failed = found | scores, failed | why
+    return found, failed
 
 
 def best_seed(curves: Mapping[int, Curve], metric: Metric) -> int:
@@ -294,7 +357,7 @@ def _model(
     def of(trained: Parcel) -> Classifier | NgramClassifier:
         return _classifier(recipe, prepared, trained)
 
-    if kind is None:
+    if kind is None or len(runs.models) < 2:
         return of(runs.models[runs.best_seed]), None
     model: AnyClassifier
     if kind == "soup":
@@ -346,7 +409,7 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         epochs=spec.epochs,
         epoch_size=spec.sentences_per_epoch,
         metric=spec.metric,
-        states={"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": 0},
+        states={"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": len(runs.failed)},
         seconds=sum(map(run_seconds, curves)),
         paper_config_validation_accuracy=None,
         best_trial=recipe.get("trial"),
@@ -357,6 +420,7 @@ def _summary(recipe: Mapping[str, Any], prepared: Prepared, runs: Runs) -> Summa
         confirmed_macro_f1=tuple(run_score(curve, "macro_f1") for curve in curves),
         confirmed_seeds=tuple(runs.curves),
         confirmed_runs_chose=False,
+        confirmed_failed=len(runs.failed),
         test=tuple(TestRun(seed=seed, **scores) for seed, scores in runs.tests.items()),
         batch_size=recipe["config"].get("batch_size"),
         last_contrastive_loss=last_contrastive_loss(curves, spec),

@@ -178,6 +178,41 @@ def _scores(runs: dict[int, list[records.Record]], metric: Metric) -> dict[int, 
     return {seed: run_score(epochs, metric) for seed, epochs in runs.items()}
 
 
+def check_out(out: Path, text: str, *, overwrite: bool = False) -> None:
+    """Raise ValueError where the export `text` must not replace what is at `out`.
+
+    It may replace an empty file and an earlier export of the same search; with `overwrite`, that of
+    another search too.
+    """
+    where = f"--out {quoted(str(out))}"
+    with user_path(out):
+        if out.is_dir() or not out.exists():
+            return
+        is_file = out.is_file()
+        if is_file and not out.stat().st_size:
+            return
+    try:
+        if not is_file:
+            raise ValueError("it is a device")
+        earlier = read_recipe(out)
+    except ValueError as error:
+        raise ValueError(
+            f"{where} exists and is not a file that search.export wrote; choose another"
+        ) from error
+    if not overwrite and _search_of(earlier) != _search_of(next(yaml.safe_load_all(text))):
+        search = quoted(str(earlier.get("search")))
+        raise ValueError(
+            f"{where} holds the export of another search ({search}); choose another, or replace it"
+            " with --overwrite"
+        )
+
+
+def _search_of(recipe: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells searches apart, also those of one name in two results folders."""
+    prints = (recipe[part].get("fingerprint") for part in ("data", "model"))
+    return recipe.get("search"), recipe.get("seed"), recipe["metric"], *prints
+
+
 class _Loader(yaml.SafeLoader):
     """YAML without aliases, which could expand to any size."""
 

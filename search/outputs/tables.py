@@ -12,7 +12,16 @@ import optuna
 from analysis.atomic import write
 from analysis.metric import WORDS, Metric, best_validation
 from analysis.read.files import read_json
-from analysis.read.folder import SUMMARY
+from analysis.read.folder import (
+    CORRECT,
+    EPOCHS,
+    IMPORTANCES,
+    PREDICTIONS,
+    PROBLEMS,
+    SPACE,
+    SUMMARY,
+    TRIALS,
+)
 from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
 from analysis.text import cell
 from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
@@ -253,21 +262,21 @@ def write_results(
     folder, rows = spec.folder, trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     epoch_columns = ["trial", "seed", "kind", *records.EPOCH_FIELDS, *BESIDE_EPOCH]
-    write_csv(folder / "trials.csv", rows, columns)
-    write_csv(folder / "epochs.csv", epoch_rows(study, spec), epoch_columns)
-    write(folder / "space.json", json.dumps(importance.ranges(study), indent=2) + "\n")
+    write_csv(folder / TRIALS, rows, columns)
+    write_csv(folder / EPOCHS, epoch_rows(study, spec), epoch_columns)
+    write(folder / SPACE, json.dumps(importance.ranges(study), indent=2) + "\n")
     if predictions := prediction_rows(study, corpus):
-        write_csv(folder / "predictions.csv", predictions, list(predictions[0]))
+        write_csv(folder / PREDICTIONS, predictions, list(predictions[0]))
     if correct := correct_rows(study, spec):
-        write_csv(folder / "correct.csv", correct, list(correct[0]))
+        write_csv(folder / CORRECT, correct, list(correct[0]))
     problems = problem_rows(corpus, records.FLOORS.read(study))
-    write_csv(folder / "data_problems.csv", problems, list(PROBLEM_COLUMNS))
+    write_csv(folder / PROBLEMS, problems, list(PROBLEM_COLUMNS))
     summary = summarise(study, spec, facts)
-    write(folder / "summary.json", json.dumps(summary.to_dict(), indent=2) + "\n")
+    write(folder / SUMMARY, json.dumps(summary.to_dict(), indent=2) + "\n")
     return summary
 
 
 def write_importances(study: optuna.Study, folder: Path) -> None:
     """Write importances.csv. Of hundreds of trials, this takes longest of all files."""
     found = importance.importances(study)
-    write_csv(folder / "importances.csv", found, ["name", "importance", "trials"])
+    write_csv(folder / IMPORTANCES, found, ["name", "importance", "trials"])

@@ -4,9 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from analysis.page.files import is_ours
+from analysis.read.folder import FILES
+from analysis.tables import NAMES
+
 FLAT_DIGEST, DIGEST = "regimen.artifacts", "regimen.artifacts_digest"
 """Tags with a digest of the files that MLflow has. The first is of early versions, whose files all
 lay beside each other; their runs keep that order."""
+REPORT = ("report.html", "report.md")
 FIGURES = "report_figures/*.svg"
 FOLDERS = {".csv": "tables", ".json": "search", ".md": "search", ".yaml": "recipe"}
 """Folders of artifacts by the ending of their names; the report stands above them."""
@@ -14,9 +19,13 @@ MORE_TABLES = ("table.md",)
 
 
 def files(folder: Path) -> dict[Path, str]:
-    """The files to log, each with its SHA-256."""
-    paths = [path for path in folder.iterdir() if path.suffix in (".html", *FOLDERS)]
-    paths = sorted([*paths, *folder.glob(FIGURES)])
+    """The files to log, each with its SHA-256: what a search and its report write.
+
+    A user's own files in the folder are not sent to a server that others read.
+    """
+    names = (*FILES, *REPORT, *(f"report_{name}.csv" for name in NAMES))
+    paths = [path for path in map(folder.joinpath, sorted(names)) if path.is_file()]
+    paths += [path for path in sorted(folder.glob(FIGURES)) if is_ours(path)]
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 

@@ -1,5 +1,7 @@
 """One thin client of MLflow's store: it starts runs, logs to them in few calls, and ends them."""
 
+import contextlib
+import importlib
 import json
 import logging
 import math
@@ -58,17 +60,34 @@ def connect(uri: str, results: str) -> Any:
     return client
 
 
-def open_client(uri: str) -> Any:
-    """An MLflow client that gives up soon and never repeats a request by itself.
+def import_mlflow(uri: str) -> None:
+    """Import what the store at `uri` needs, which takes seconds; nothing is written or asked.
 
-    The first one may have been received.
+    What cannot be imported is said by `connect`.
     """
+    _set_environment()
+    with contextlib.suppress(Exception):
+        importlib.import_module("mlflow")
+        if sqlite_file.path_of(uri):
+            importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
+def _set_environment() -> None:
+    """Settings that MLflow reads when it is imported, or later."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+def open_client(uri: str) -> Any:
+    """An MLflow client that gives up soon and never repeats a request by itself.
+
+    The first one may have been received.
+    """
+    _set_environment()
     from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.ERROR)

@@ -33,6 +33,7 @@ from search.inputs import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.study.configuration import configuration
 from tests.benchmarks import corpus
+from trainables.parts.training.contrastive import Contrastive
 from trainables.parts.training.frozen import encode
 from trainables.parts.training.ridge import ridge
 
@@ -88,10 +89,15 @@ def train(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def judged_by_ridge(regime: str) -> bool:
+    """Whether a ridge classifier on frozen vectors judges the epochs of a regime."""
+    return issubclass(trainables.load(regime).Config, Contrastive)
+
+
 def floor(regime: str, config: dict[str, Any]) -> float:
     """The untrained encoder's accuracy on validation, as the regime judges it."""
     data = _prepared.data
-    if "temperature" not in config:
+    if not judged_by_ridge(regime):
         return 1 / len(data.labels)
     encoder = _prepared.small.build(resolve_precision("auto", gpu=False))
     train, validation = encode(encoder, data)[config["pooling"]]
@@ -123,7 +129,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         lost = [
             row["judge"] - row["final"]
             for row in own
-            if row["final"] is not None and "temperature" in row["config"]
+            if row["final"] is not None and judged_by_ridge(regime)
         ]
         most = f"{100 * max(lost):.1f}" if lost else "\N{EN DASH}"
         lines.append(

@@ -5,12 +5,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import trainables
 from tests import tiny
 from tests.benchmarks import random_configurations as program
 from tests.processes import ROOT
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.pretrained import Pretrained
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,18 @@ def test_a_configuration_learned_if_it_gained_a_quarter_of_what_was_missing(
     floor: float, final: float | None, expected: bool
 ) -> None:
     assert program.learned({"floor": floor, "final": final}) is expected
+
+
+@pytest.mark.parametrize("regime", ["supcon", "simclr_crop", "supcon_joint", "proto", "llrd"])
+def test_only_the_contrastive_regimes_are_compared_with_a_ridge_classifier(
+    regime: str, data: Data, pretrained: Pretrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`supcon_joint` and `proto` have a temperature too, but no ridge classifier judges them."""
+    prepared = SimpleNamespace(data=data, small=pretrained)
+    monkeypatch.setattr(program, "_prepared", prepared, raising=False)
+    config = trainables.load(regime).Config().to_dict()
+    random = 1 / len(data.labels)
+    assert (program.floor(regime, config) != random) == (regime in ("supcon", "simclr_crop"))
 
 
 def test_configurations_are_drawn_for_each_regime_separately() -> None:

@@ -23,6 +23,7 @@ import trainables
 from search import export, predict
 from search.final.folder import check_out
 from search.final.predictor import Predictor
+from search.outputs.recipe import read_recipe
 from search.study import study as studies
 from tests import tiny
 from tests.attributes import attributes
@@ -228,7 +229,7 @@ def test_an_ensemble_averages_the_seeds_and_is_served_like_any_model(
     found = [list(row["scores"].values()) for row in Predictor(out).predict(TEXTS)]
     assert found == [pytest.approx(row, abs=1e-5) for row in expected.tolist()]
     assert "Only Regimen loads the ensemble" in (out / "README.md").read_text()
-    check_out(out)
+    check_out(out, read_recipe(best))
 
     request, answer = tmp_path / "request.json", tmp_path / "answer.json"
     request.write_text(json.dumps({"dataframe_records": [{"text": text} for text in TEXTS]}))

@@ -202,6 +202,7 @@ def test_every_printed_command_works(
     table = (results / "marked" / "table.md").read_text()
     assert table.partition("```sh\n")[2].partition("\n```")[0] == f"{exporting}\n{training}"
     assert '"label"' in run(printed(recorded.outputs[1])[0])
+    assert "wrote best.yaml" in run(exporting)
     spec = SearchSpec.from_dict(vars(SearchSpec.read(results / "marked")))
     assert spec.results == RESULTS
     assert "and has them now" not in run(next_commands.sync(spec))

@@ -1,4 +1,4 @@
-"""Only a model folder that search.train wrote is replaced."""
+"""Only an unchanged model folder of search.train is replaced, and only by its own recipe."""
 
 import json
 from collections.abc import Callable
@@ -8,35 +8,84 @@ from typing import Any
 import pytest
 
 from search.final.folder import check_out
-from search.final.record import SCORES
+from search.final.record import SCORES, recipe_digest, write_record
+
+RECIPE = {"search": "s", "trial": 3, "regime": "llrd", "config": {"dropout": 0.1}}
 
 
-def record(folder: Path, **changes: Any) -> Path:
-    """A model's folder as an earlier training left it."""
+NAMES = ("config.json", "model.safetensors", "README.md", "tokenizer.json")
+VALUES = {"curves": {}, "summary": {}, "best_seed": 1000, "configuration": RECIPE}
+
+
+def record(folder: Path, *more: str) -> Path:
+    """A model's folder as a training left it."""
+    for path in map(folder.joinpath, (*NAMES, *more)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    write_record(folder, VALUES | {"recipe": recipe_digest(RECIPE)})
+    return folder
+
+
+def early_record(folder: Path, **changes: Any) -> Path:
+    """One of an earlier version, which has no digests of its files."""
     folder.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors", "README.md", "tokenizer.json"):
+    for name in NAMES:
         (folder / name).write_text("{}")
-    values = {"curves": {}, "summary": {}, "best_seed": 1000, "configuration": {}} | changes
-    (folder / SCORES).write_text(json.dumps(values))
+    (folder / SCORES).write_text(json.dumps(VALUES | changes))
     return folder
 
 
 def test_only_a_folder_that_search_train_wrote_is_replaced(tmp_path: Path) -> None:
-    check_out(tmp_path / "new")
-    check_out(record(tmp_path / "earlier"))
-    named = record(tmp_path / "newer", files=["odd.model"])
-    (named / "odd.model").write_text("")
-    check_out(named)
-    deeper = record(tmp_path / "deeper", files=["1_Pooling/config.json"])
-    (deeper / "1_Pooling").mkdir()
-    (deeper / "1_Pooling" / "config.json").write_text("{}")
-    check_out(deeper)
+    check_out(tmp_path / "new", RECIPE)
+    check_out(record(tmp_path / "model"), RECIPE)
+    check_out(record(tmp_path / "odd", "odd.model"), RECIPE)
+    check_out(record(tmp_path / "deeper", "1_Pooling/config.json"), RECIPE)
+    fewer = record(tmp_path / "fewer")
+    (fewer / "tokenizer.json").unlink()
+    check_out(fewer, RECIPE)
     (tmp_path / "empty").mkdir()
-    check_out(tmp_path / "empty")
+    check_out(tmp_path / "empty", RECIPE)
+
+
+def test_the_same_recipe_is_known_again_after_another_export(tmp_path: Path) -> None:
+    """Which has the libraries and the scores of its own day."""
+    again = {"rank": 2, **RECIPE, "versions": {"torch": "3"}, "commit": "f00", "scores": {"a": 1}}
+    check_out(record(tmp_path / "model"), again)
+
+
+def test_the_model_of_another_recipe_is_replaced_only_if_asked_for(tmp_path: Path) -> None:
+    folder = record(tmp_path / "model")
+    other = {**RECIPE, "config": {"dropout": 0.2}}
+    with pytest.raises(ValueError, match=r"another recipe \(trial 3 of 's'\).*--overwrite"):
+        check_out(folder, other)
+    check_out(folder, other, overwrite=True)
+    (folder / "README.md").write_text("three years of notes")
+    with pytest.raises(ValueError, match=r"'README\.md' in it has changed since"):
+        check_out(folder, other, overwrite=True)
+
+
+def test_a_model_of_an_earlier_version_is_replaced_only_if_asked_for(tmp_path: Path) -> None:
+    folder = early_record(tmp_path / "model", files=["odd.model"])
+    (folder / "odd.model").write_text("")
+    with pytest.raises(ValueError, match=r"earlier version.*--overwrite"):
+        check_out(folder, RECIPE)
+    check_out(folder, RECIPE, overwrite=True)
+    (folder / "thesis.tex").write_text("three years")
+    with pytest.raises(ValueError, match=r"did not write 'thesis\.tex' in it"):
+        check_out(folder, RECIPE, overwrite=True)
 
 
 def other_file(folder: Path) -> None:
     (folder / "thesis.tex").write_text("three years")
+
+
+def other_card(folder: Path) -> None:
+    (folder / "README.md").write_text("three years")
+
+
+def other_record(folder: Path) -> None:
+    record = json.loads((folder / SCORES).read_text()) | {"note": "three years"}
+    (folder / SCORES).write_text(json.dumps(record))
 
 
 def other_folder(folder: Path) -> None:
@@ -49,9 +98,7 @@ def hidden_folder(folder: Path) -> None:
 
 
 def file_in_a_folder_of_ours(folder: Path) -> None:
-    record = json.loads((folder / SCORES).read_text()) | {"files": ["1_Pooling/config.json"]}
-    (folder / SCORES).write_text(json.dumps(record))
-    (folder / "1_Pooling").mkdir()
+    record(folder, "1_Pooling/config.json")
     (folder / "1_Pooling" / "thesis.tex").write_text("three years")
 
 
@@ -71,6 +118,8 @@ def no_scores(folder: Path) -> None:
     "change",
     [
         other_file,
+        other_card,
+        other_record,
         other_folder,
         hidden_folder,
         file_in_a_folder_of_ours,
@@ -86,5 +135,5 @@ def test_a_folder_with_other_files_is_refused_before_training(
     change(folder)
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(ValueError, match=r"is not a model folder of search\.train") as error:
-        check_out(folder)
+        check_out(folder, RECIPE, overwrite=True)
     assert "\n" not in str(error.value) and sorted(path.name for path in folder.iterdir()) == before

@@ -11,7 +11,7 @@ import yaml
 from search import train
 from search.final.folder import check_out
 from search.final.onnx_files import OnnxScores, add_onnx
-from search.final.record import SCORES
+from search.final.record import SCORES, recipe_digest, write_record
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.head import Head
@@ -27,11 +27,10 @@ def test_the_folder_stays_ours_and_records_what_was_measured(
     folder, split = tmp_path / "model", data.validation
     model = Classifier.new(pretrained.build("bf16"), Head(pooling="mean"), data.labels)
     model.save(folder, load_tokenizer(str(model_folder)))
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
-    record = {"curves": {}, "summary": {}, "best_seed": 1, "configuration": {}, "files": files}
-    (folder / SCORES).write_text(json.dumps(record))
-    precise, small = add_onnx(folder, folder / SCORES, split)
-    check_out(folder)
+    record = {"curves": {}, "summary": {}, "best_seed": 1, "configuration": {}}
+    write_record(folder, record | {"recipe": recipe_digest({})})
+    precise, small = add_onnx(folder, split)
+    check_out(folder, {})
     written = json.loads((folder / SCORES).read_text())
     assert written["onnx"][0]["accuracy"] == precise.accuracy
     assert [scores["precision"] for scores in written["onnx"]] == ["fp32", "int8"]

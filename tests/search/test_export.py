@@ -1,0 +1,64 @@
+"""An export replaces an earlier export of the same search, and no other file."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from search.export import main
+from tests.search.test_seeds import NEW, journal
+
+
+@pytest.fixture
+def flags(tmp_path: Path) -> list[str]:
+    """What exports a search to a file."""
+    search = journal(tmp_path / "results", reported=NEW)
+    (search.spec.folder / "spec.json").write_text(search.spec.to_json())
+    out = ["--results", search.spec.results, "--out", str(tmp_path / "best.yaml")]
+    return [str(search.spec.name), *out]
+
+
+def test_the_same_search_is_exported_again(flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "best.yaml").touch()
+    assert main(flags) == main([*flags, "--top", "2"]) == main(flags) == 0
+
+
+@pytest.mark.parametrize("text", ["notes of three years\n", "a: 1\n", "- a\n", "\0"])
+def test_a_file_that_is_no_export_is_refused(
+    text: str, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "best.yaml").write_text(text)
+    assert main(flags) == main([*flags, "--overwrite"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 2
+    assert "is not a file that search.export wrote; choose another" in said.err
+    assert (tmp_path / "best.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("part", ["search", "data"])
+def test_the_export_of_another_search_is_replaced_only_if_asked_for(
+    part: str, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Searches in two results folders may have one name."""
+    path = tmp_path / "best.yaml"
+    assert main(flags) == 0
+    ours = path.read_text()
+    other = yaml.safe_load(ours)
+    other["search"] = "other" if part == "search" else other["search"]
+    other["data"]["fingerprint"] = "f00" if part == "data" else other["data"]["fingerprint"]
+    path.write_text(yaml.safe_dump(other))
+    before = path.read_bytes()
+    capsys.readouterr()
+    assert main(flags) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert f"holds the export of another search ('{other['search']}')" in said.err
+    assert path.read_bytes() == before
+    assert main([*flags, "--overwrite"]) == 0
+    assert path.read_text() == ours
+
+
+def test_a_device_is_no_file_to_replace(flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "best.yaml").symlink_to("/dev/null")
+    assert main(flags) == 2
+    assert (tmp_path / "best.yaml").is_symlink()
