@@ -162,6 +162,7 @@ def _run(args: argparse.Namespace) -> int:
     with user_path(args.file):
         args.file.stat()
     # These import the regimes, Ray and MLflow, which takes seconds.
+    from analysis import commands
     from analysis.comparison import conditions
     from analysis.comparison import table as comparison
     from analysis.evidence import Evidence
@@ -170,7 +171,6 @@ def _run(args: argparse.Namespace) -> int:
     from search.final.mlflow_model import check_registered_name
     from search.final.transfer import transfer
     from search.outputs.recipe import read_recipe
-    from search.terminal import next_commands
     from search.terminal.console import SafeConsole, print_table
 
     recipe = read_recipe(args.file)
@@ -213,7 +213,7 @@ def _run(args: argparse.Namespace) -> int:
         console.print(f"  out of scope, {split}: {found}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
-    console.print(f"wrote {final.folder}\nnext:\n  {next_commands.predict(final.folder)}")
+    console.print(f"wrote {final.folder}\nnext:\n  {commands.predict(final.folder)}")
     if not final.failed:
         return OK
     names, others = ", ".join(map(str, final.failed)), args.seeds - len(final.failed)

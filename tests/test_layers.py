@@ -42,6 +42,7 @@ LAYERS = {
         "page",
         "evidence",
         "read",
+        "commands",
         "paper intervals spread holm command",
         "atomic metric text",
     ],

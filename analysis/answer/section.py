@@ -1,17 +1,18 @@
 """The report's first screen."""
 
-import shlex
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas
 
-from analysis.command import program
+from analysis import commands
 from analysis.comparison.floors import as_good_on_test, verdicts
-from analysis.comparison.pairwise import comparable_split, pairwise_table
+from analysis.comparison.pairwise import better_than, comparable_split, pairwise_table
 from analysis.comparison.rows import best_first
-from analysis.comparison.settle import MAX_SEEDS, more_seeds, results_flag
+from analysis.comparison.settle import MAX_SEEDS, more_seeds
 from analysis.data.section import warnings as data_warnings
 from analysis.evidence import Difference, Evidence, Split, reported
 from analysis.hyperparameters.section import warnings as range_warnings
@@ -23,6 +24,8 @@ from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL, counted, duration, short_value
 
+WIDE = 0.03
+"""Half width on new sentences that is too wide to rely on."""
 SHOWN_VERSIONS = ("regimen", "torch", "transformers", "ray", "optuna")
 
 
@@ -41,8 +44,8 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     seeds = _seeds_to_settle(labels, pairs)
     return [
         Answer(
-            _headline(labels[0], best.summary, evidence),
-            (*_facts(labels, summaries, evidence), *_errs_most(best)),
+            _headline(labels[0], best.summary, evidence, pairs),
+            (*_facts(labels, summaries, evidence, pairs), *_errs_most(best)),
             _verdict(labels, best.summary, split, pairs),
             tuple(_warnings(best, summaries, evidence)),
             (_configuration(best), _commands(best, labels, summaries, seeds)),
@@ -51,9 +54,10 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     ]
 
 
-def _headline(label: str, best: Summary, evidence: Evidence) -> str:
+def _headline(label: str, best: Summary, evidence: Evidence, pairs: pandas.DataFrame) -> str:
     """Who won, with which score."""
-    verb = "is the best search" if best.floor_wins else "wins"
+    verb = "was chosen" if better_than(label, pairs) else "wins"
+    verb = "is the best search" if best.floor_wins else verb
     name = f"{label} {verb} with trial {best.winner}"
     for split in ("test", "validation"):
         mean = evidence.mean(best, split)
@@ -62,7 +66,12 @@ def _headline(label: str, best: Summary, evidence: Evidence) -> str:
     return f"{name}: {percent_of(best.selection_score, best.metric)} on validation, not confirmed"
 
 
-def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence) -> list[Fact]:
+def _facts(
+    labels: list[str],
+    summaries: Mapping[str, Summary],
+    evidence: Evidence,
+    pairs: pandas.DataFrame,
+) -> list[Fact]:
     best = summaries[labels[0]]
     scored = capitalised(best.metric)
     facts = [
@@ -85,8 +94,9 @@ def _facts(labels: list[str], summaries: Mapping[str, Summary], evidence: Eviden
         )
     return [
         *facts,
+        *_in_search(best, evidence),
         *_over_floor(best, evidence),
-        _over_runner_up(labels, summaries, evidence),
+        _over_runner_up(labels, summaries, evidence, pairs),
         *_over_trial_0(best, evidence),
     ]
 
@@ -100,6 +110,16 @@ def _errs_most(best: Search) -> list[Fact]:
     return [Fact("Errs most", pair, count)]
 
 
+def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
+    """How much of the score that the search saw was luck."""
+    mean = evidence.mean(best, "validation")
+    if not mean.n or best.best_score is None:
+        return []
+    lost = f"{100 * (mean.mean - best.best_score):+.1f} points on fresh seeds"
+    note = f"the highest of {counted(sum(best.states.values()), 'trial')} on one seed; {lost}"
+    return [Fact("In the search", f"{100 * best.best_score:.1f} %", note)]
+
+
 def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
     floor = best.best_floor
     if floor is None:
@@ -110,7 +130,10 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
 
 
 def _over_runner_up(
-    labels: list[str], summaries: Mapping[str, Summary], evidence: Evidence
+    labels: list[str],
+    summaries: Mapping[str, Summary],
+    evidence: Evidence,
+    pairs: pandas.DataFrame,
 ) -> Fact:
     question = "Over the runner-up"
     if len(labels) < 2:
@@ -121,7 +144,12 @@ def _over_runner_up(
         value = 100 * (best.selection_score - second.selection_score)
         return Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")
     split, difference = found
-    told = "told apart" if difference.exceeds else "not told apart"
+    own = pairs[(pairs["regime"] == labels[0]) & (pairs["other"] == labels[1])]
+    different = bool(own["different"].any()) if len(own) else difference.exceeds
+    if not different:
+        told = "no significant difference"
+    else:
+        told = "significant" if difference.value > 0 else "the runner-up is better"
     return Fact(question, f"{difference} points", f"{labels[1]} on {split}: {told}")
 
 
@@ -169,6 +197,13 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     told = len(own) - len(equal)
     corrected = ", corrected for the number of pairs" if len(pairs) > 2 else ""
+    if better := better_than(labels[0], pairs):
+        return (
+            f"On these {split} sentences {_listed(better)} {'is' if len(better) == 1 else 'are'}"
+            f" significantly better{corrected}. {labels[0]} was chosen by its score on the seeds of"
+            " the search and the choice, which were lucky. A choice by these runs would need fresh"
+            " seeds and other test sentences."
+        )
     if not equal:
         return (
             f"On these {split} sentences it differs significantly from {_all(told)}{corrected}."
@@ -178,12 +213,12 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
     settled = ""
     if seeds is not None:
         settled = (
-            f" If the lead over {labels[1]} is as large as it seems, about {seeds} report seeds"
+            f" If the difference to {labels[1]} is as large as it seems, about {seeds} report seeds"
             " each would show it."
             if seeds <= MAX_SEEDS
             else f" {labels[1]} is as good for practical purposes."
         )
-    names = ", ".join(equal[:4]) + (f" and {len(equal) - 4} more" if len(equal) > 4 else "")
+    names = _listed(equal)
     if not told:
         return (
             f"On these {split} sentences there is no significant difference from {names}"
@@ -193,6 +228,10 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         f"On these {split} sentences it differs significantly from {told} of {len(own)}"
         f" others{corrected}; not from {names}.{settled}"
     )
+
+
+def _listed(labels: list[str]) -> str:
+    return ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
 
 
 def _seeds_to_settle(labels: list[str], pairs: pandas.DataFrame) -> int | None:
@@ -222,6 +261,7 @@ def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence
     found = list(verdicts(list(summaries.values())))
     for phrase in as_good_on_test(best.summary, evidence):
         found.append(f"{phrase[0].upper()}{phrase[1:]}.")
+    found += _few_sentences(best.summary, evidence)
     if not best.finished:
         found.append("This search has not finished: the winner may change.")
     if best.summary.selected_on_reported_runs:
@@ -230,6 +270,21 @@ def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence
         runs = counted(best.summary.confirmed_failed, "report run")
         found.append(f"{runs} failed and are left out: the score is slightly too high.")
     return [*found, *data_warnings(best), *range_warnings(best)]
+
+
+def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
+    """Whether more sentences are what the score needs, and about how many."""
+    split: Split = "test" if best.test else "validation"
+    mean, size = evidence.mean(best, split), best.test_size if best.test else best.validation_size
+    if not size or mean.new_sentences is None or mean.new_sentences <= WIDE:
+        return []
+    sampled = mean.new_sentences**2 - (mean.half_width or 0.0) ** 2
+    needed = math.ceil(size * sampled / WIDE**2 / 100) * 100
+    return [
+        f"Only {size} {split} sentences: on new ones the score is uncertain by"
+        f" ± {100 * mean.new_sentences:.1f} points. About {needed:,} sentences make that"
+        f" ± {100 * WIDE:.0f}; seeds hardly do."
+    ]
 
 
 def _configuration(best: Search) -> Code:
@@ -268,17 +323,18 @@ def _commands(
     best: Search, labels: list[str], summaries: Mapping[str, Summary], seeds: int | None
 ) -> Code:
     """How to train and use the winner, and what would settle who it is."""
-    name, flag = str(best.spec["name"]), results_flag(best.spec)
+    flag = commands.results_flag(best.folder, best.spec)
+    where = flag + commands.cluster_flags(best.spec)
     floor = best.summary.best_floor if best.summary.floor_wins else None
     title = f"Train and use {floor.regime}, the best floor" if floor else "Train and use it"
-    runs = 1 if floor else 5
-    export = f"{program('search.export')} {shlex.quote(name)}{flag} --out best.yaml"
-    train = f"{program('search.train')} best.yaml --seeds {runs} --out model{flag}"
-    predict = f"{program('search.predict')} model 'wake me at seven'"
-    lines = [export, train, predict]
+    lines = [
+        commands.export(best.spec, flag),
+        commands.train(best.spec, flag, floor=floor is not None),
+        commands.predict(Path("model")),
+    ]
     if seeds is not None and seeds <= MAX_SEEDS:
         pair = (summaries[labels[0]], summaries[labels[1]])
-        lines += ["# to settle it:", *(more_seeds(search, seeds, flag) for search in pair)]
+        lines += ["# to settle it:", *(more_seeds(search, seeds, where) for search in pair)]
     return Code(f"{title}, with the exact values", tuple(lines))
 
 

@@ -61,6 +61,12 @@ def pairwise_table(
     return pandas.DataFrame([rows[pair] for pair in ordered], columns=COLUMNS)
 
 
+def better_than(label: str, pairs: pandas.DataFrame) -> list[str]:
+    """The searches whose report runs are significantly better than those of `label`."""
+    own = pairs[(pairs["regime"] == label) & pairs["different"].astype(bool)]
+    return [str(name) for name in own[own["difference"] < 0]["other"]]
+
+
 def comparable_split(summaries: Sequence[Summary]) -> Split:
     """The split on which searches are compared: test if every confirmed search was evaluated on
     it, else validation."""

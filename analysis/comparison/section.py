@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas
 
 from analysis import paper
+from analysis.commands import cluster_flags, results_flag
 from analysis.comparison import figures
 from analysis.comparison.conditions import SCORES, remarks
 from analysis.comparison.differences import differences
@@ -13,7 +14,7 @@ from analysis.comparison.numbers import records, row
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first, is_papers
 from analysis.comparison.selection_bias import selection_bias
-from analysis.comparison.settle import results_flag, to_settle
+from analysis.comparison.settle import to_settle
 from analysis.comparison.table import table
 from analysis.evidence import Difference, Evidence, reported
 from analysis.metric import WORDS, Metric, prefix
@@ -30,7 +31,7 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     rows = list(summaries.values())
     metric: Metric = rows[0].metric if rows else "accuracy"
     pairs = pairwise_table(summaries, comparable_split(rows), evidence)
-    results = next((results_flag(search.spec) for search in searches.values()), "")
+    results = next(map(_where, searches.values()), "")
     sentences = [
         *_other_metrics(searches),
         *_ranking_if_confirmed(summaries, evidence, results),
@@ -151,11 +152,12 @@ def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Dra
 def _ranking(
     confirmed: Mapping[str, Summary], evidence: Evidence, results: str, *, single: bool
 ) -> str:
-    """The winner, the next one, and whether seeds explain the difference on validation."""
-    means = {label: evidence.mean(own, "validation") for label, own in confirmed.items()}
+    """The winner, the next one, and whether seeds explain the difference."""
+    split = comparable_split(list(confirmed.values()))
+    means = {label: evidence.mean(own, split) for label, own in confirmed.items()}
     first, *others = sorted(means, key=lambda label: -confirmed[label].selection_score)
     words = prefix(confirmed[first].metric)
-    best = f"The winner on validation: {first}, {words}{means[first].percent}"
+    best = f"The winner on {split}: {first}, {words}{means[first].percent}"
     if single:
         return (
             f"{best}. It is the only search here, so it is compared only with trial 0 and, where"
@@ -164,17 +166,18 @@ def _ranking(
     if not others:
         return f"{best}."
     second = others[0]
-    pairs = pairwise_table(confirmed, "validation", evidence).set_index(["regime", "other"])
+    pairs = pairwise_table(confirmed, split, evidence).set_index(["regime", "other"])
     different = bool(pairs.loc[(first, second), "different"])
-    difference = evidence.difference(
-        confirmed[first], confirmed[second], "validation", len(pairs) // 2
-    )
+    difference = evidence.difference(confirmed[first], confirmed[second], split, len(pairs) // 2)
     better = first if difference.value > 0 else second
     above = "above" if difference.value > 0 else "below"
     lead = "equal to"
     if abs(difference.value) > 1e-9:
         lead = f"{100 * abs(difference.value):.1f} points {above}"
-    settled = _settled(confirmed, first, second, evidence, results)
+    settled = ""
+    if not different:
+        pair = (confirmed[first], confirmed[second])
+        settled = f" {to_settle(difference, split, *pair, results)}"
     return (
         f"{best}, {lead} {second}, {means[second].percent}. The 95 % interval of the difference is"
         f" {_from_to(difference.value, difference.half_width)} points over seeds on these"
@@ -183,17 +186,9 @@ def _ranking(
     )
 
 
-def _settled(
-    confirmed: Mapping[str, Summary], first: str, second: str, evidence: Evidence, results: str
-) -> str:
-    """What would settle it, on the split of the report's answer; empty where it is settled."""
-    split = comparable_split(list(confirmed.values()))
-    pairs = pairwise_table(confirmed, split, evidence).set_index(["regime", "other"])
-    if pairs.loc[(first, second), "different"]:
-        return ""
-    pair = (confirmed[first], confirmed[second])
-    found = evidence.difference(*pair, split, len(pairs) // 2)
-    return f" {to_settle(found, split, *pair, results)}"
+def _where(search: Search) -> str:
+    """The flags that a command that resumes a search needs."""
+    return results_flag(search.folder, search.spec) + cluster_flags(search.spec)
 
 
 def _from_to(value: float, half_width: float) -> str:

@@ -1,8 +1,6 @@
 """What would settle a comparison: how many report seeds, and the command."""
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
 
 from analysis.command import program
 from analysis.evidence import Difference, Split
@@ -12,17 +10,10 @@ MAX_SEEDS = 1000
 """More report seeds than these cannot be run."""
 
 
-def results_flag(spec: Mapping[str, Any]) -> str:
-    """The `--results` flag that a command about a search needs, from its spec.json; empty where the
-    folder is the default one."""
-    results = str(spec.get("results", "results"))
-    return "" if results == "results" else f" --results {shlex.quote(results)}"
-
-
 def more_seeds(summary: Summary, seeds: int, results: str = "") -> str:
     """The command that trains a winner on so many report seeds; those it has are not repeated.
 
-    `results`: its `--results` flag.
+    `results`: its `--results` flag, and those of its cluster.
     """
     resume = f"{program('search.run')} --resume {shlex.quote(summary.name)}"
     return f"{resume} --report-seeds {seeds}{results}"

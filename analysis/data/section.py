@@ -54,7 +54,14 @@ def warnings(search: Search) -> list[str]:
         parts.append(f"{counted(count, 'pair')} of like sentences {have} different labels")
     if count := len(problem(search.problems, "doubt")):
         parts.append(f"{counted(count, 'label')} {'is' if count == 1 else 'are'} in doubt")
-    return [f"Data: {', '.join(parts)}. See Data, before you search on."] if parts else []
+    without = " ".join(
+        f" Without the rows that are in train, the score on {each.split} is"
+        f" {100 * each.without:.1f} %, not {100 * each.accuracy:.1f} %."
+        for each in without_leaks(search)
+    )
+    if not parts:
+        return []
+    return [f"Data: {', '.join(parts)}.{without} See Data, before you search on."]
 
 
 def _leaks(search: Search) -> list[Block]:

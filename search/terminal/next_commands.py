@@ -8,30 +8,24 @@ import shlex
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from analysis import commands
 from analysis.command import program
 from search.spec import SearchSpec
 
 
 def export(spec: SearchSpec) -> str:
     """Export the winner to a file."""
-    return f"{program('search.export')} {spec.name}{spec.results_flag} --out best.yaml"
+    return commands.export(vars(spec), spec.results_flag)
 
 
 def train(spec: SearchSpec, *, floor: bool = False) -> str:
-    """Train a model from that file. A floor is the same on every seed, so it takes one."""
-    store = f" --tracking-uri {shlex.quote(spec.tracking_uri)}" if spec.tracking_uri else ""
-    flags = f"--seeds {1 if floor else 5} --out model{spec.results_flag}{_places(spec)}{store}"
-    return f"{program('search.train')} best.yaml {flags}"
-
-
-def predict(folder: Path) -> str:
-    """Classify a text with that model."""
-    return f"{program('search.predict')} {shlex.quote(str(folder))} 'wake me at seven'"
+    """Train a model from that file."""
+    return commands.train(vars(spec), spec.results_flag, floor=floor)
 
 
 def resume(spec: SearchSpec) -> str:
     """Continue a search, on the same cluster."""
-    return f"{program('search.run')} --resume {spec.name}{spec.results_flag}{_places(spec)}"
+    return commands.resume(vars(spec), spec.results_flag)
 
 
 def sync(spec: SearchSpec) -> str:
@@ -67,9 +61,3 @@ def browse(uri: str) -> str:
     if parts.scheme == "databricks" or uri == "databricks":
         return uri
     return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
-
-
-def _places(spec: SearchSpec) -> str:
-    """The flags of the cluster that a search runs on."""
-    flags = {"--address": spec.address, "--runtime-env": spec.runtime_env}
-    return "".join(f" {flag} {shlex.quote(text)}" for flag, text in flags.items() if text)

@@ -10,7 +10,7 @@ from rich.console import Console
 from analysis.comparison import conditions, floors
 from analysis.comparison import table as comparison
 from analysis.comparison.numbers import row
-from analysis.comparison.pairwise import comparable_split
+from analysis.comparison.pairwise import better_than, comparable_split, pairwise_table
 from analysis.comparison.rows import best_first, label, ordered
 from analysis.evidence import Evidence, reported
 from analysis.metric import WORDS, Metric, percent_of, qualifier
@@ -140,17 +140,24 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
         return []
     best, *others = ranked
     numbers = row(best, evidence)
+    labelled = {label(summary, summaries): summary for summary in ranked}
+    split = comparable_split(ranked)
+    pairs = pairwise_table(labelled, split, evidence)
+    better = better_than(label(best, summaries), pairs)
     parts = [
-        _what(best, numbers, summaries),
+        _what(best, numbers, summaries, beaten=bool(better)),
         *_over_floor(best, evidence),
-        *_over_runner_up(best, others, summaries, evidence),
+        *_over_runner_up(best, others, summaries, evidence, pairs),
+        *(f"on {split}, {name} is significantly better" for name in better),
     ]
     return [f"{'; '.join(parts)}."]
 
 
-def _what(best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary]) -> str:
+def _what(
+    best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary], *, beaten: bool
+) -> str:
     """The winner and its score on fresh seeds, or why there is none."""
-    wins = "is the best search," if best.floor_wins else "wins"
+    wins = "is the best search," if best.floor_wins else "was chosen" if beaten else "wins"
     name = f"{label(best, summaries)} {wins} with trial {best.winner}"
     if not best.confirmed_scores:
         return (
@@ -181,7 +188,11 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
 
 
 def _over_runner_up(
-    best: Summary, others: Sequence[Summary], summaries: Sequence[Summary], evidence: Evidence
+    best: Summary,
+    others: Sequence[Summary],
+    summaries: Sequence[Summary],
+    evidence: Evidence,
+    pairs: pandas.DataFrame,
 ) -> list[str]:
     """The difference to the next search on fresh seeds, and whether chance explains it."""
     if not others:
@@ -193,7 +204,11 @@ def _over_runner_up(
         value = 100 * (best.selection_score - second.selection_score)
         return [f"{value:+.1f} points over {name}, on the seeds that chose"]
     difference = evidence.difference(best, second, split)
-    certain = "" if difference.exceeds else ", which may be chance"
+    own = pairs[
+        (pairs["regime"] == label(best, summaries)) & (pairs["other"] == label(second, summaries))
+    ]
+    different = bool(own["different"].any()) if len(own) else difference.exceeds
+    certain = "" if different else ", which may be chance"
     return [f"{difference} points on {split} over {name}{certain}"]
 
 

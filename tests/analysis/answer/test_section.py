@@ -27,7 +27,7 @@ def facts(found: Answer) -> dict[str, str]:
 def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     found = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
     assert " wins with trial " in found.headline and " % on test" in found.headline
-    questions = ["Accuracy on test", "Accuracy on validation"]
+    questions = ["Accuracy on test", "Accuracy on validation", "In the search"]
     questions += [f"Over {what}" for what in ("the best floor", "the runner-up", "trial 0")]
     assert list(facts(found)) == [*questions, "Errs most"]
     assert " -> intent_" in facts(found)["Errs most"]

@@ -195,3 +195,14 @@ def test_a_damaged_file_of_predictions_names_no_errors(eight: list[Outcome]) -> 
     path.write_text("seed\n")
     assert outcome.errors(summaries, results) == []
     path.write_text(whole)
+
+
+def test_a_winner_that_fresh_seeds_do_not_bear_out_was_chosen() -> None:
+    """Its scores on the seeds that chose were lucky; the sentence says which search is better."""
+    lucky = read_summary("supcon", choice_accuracy=0.95, confirmed_accuracy=[0.80, 0.801], test=[])
+    other = read_summary("llrd", choice_accuracy=0.90, confirmed_accuracy=[0.90, 0.901], test=[])
+    (said,) = outcome.winner([lucky, other], Evidence([lucky, other]))
+    assert said.startswith("supcon was chosen with trial 2: 80.0")
+    assert said.endswith("; on validation, llrd is significantly better.")
+    (said,) = outcome.winner([other], Evidence([other]))
+    assert said.startswith("llrd wins with trial 2")

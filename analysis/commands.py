@@ -1,0 +1,57 @@
+"""The commands that continue with a search, quoted for a shell, from its spec.json.
+
+They name its results folder, its cluster and its MLflow store where these are not the defaults.
+"""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.command import program
+
+
+def export(spec: Mapping[str, Any], results: str) -> str:
+    """Export the winner to a file. `results`: the `--results` flag."""
+    return f"{program('search.export')} {shlex.quote(str(spec['name']))}{results} --out best.yaml"
+
+
+def train(spec: Mapping[str, Any], results: str, *, floor: bool = False) -> str:
+    """Train a model from that file. A floor is the same on every seed, so it takes one."""
+    flags = f"--seeds {1 if floor else 5} --out model{results}{cluster_flags(spec)}"
+    store = _flags(spec, "tracking_uri")
+    return f"{program('search.train')} best.yaml {flags}{store}"
+
+
+def predict(folder: Path) -> str:
+    """Classify a text with that model."""
+    return f"{program('search.predict')} {shlex.quote(str(folder))} 'wake me at seven'"
+
+
+def resume(spec: Mapping[str, Any], results: str) -> str:
+    """Continue a search, on the same cluster."""
+    name = shlex.quote(str(spec["name"]))
+    return f"{program('search.run')} --resume {name}{results}{cluster_flags(spec)}"
+
+
+def results_flag(folder: Path, spec: Mapping[str, Any]) -> str:
+    """The `--results` flag of a search's folder, as the user gave it where it is still there; empty
+    where that is the default."""
+    here = folder.resolve().parent
+    for given in ("results", str(spec.get("results", "results"))):
+        if Path(given).expanduser().resolve() == here:
+            return "" if given == "results" else f" --results {shlex.quote(given)}"
+    return f" --results {shlex.quote(str(folder.parent))}"
+
+
+def cluster_flags(spec: Mapping[str, Any]) -> str:
+    """The flags of the cluster that a search runs on; empty on a local one."""
+    return _flags(spec, "address", "runtime_env")
+
+
+def _flags(spec: Mapping[str, Any], *names: str) -> str:
+    return "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(str(spec[name]))}"
+        for name in names
+        if spec.get(name)
+    )

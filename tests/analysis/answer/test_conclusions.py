@@ -1,0 +1,123 @@
+"""What the first screen lets one conclude, from prepared folders: a clear winner, two equal
+recipes, a lucky search, leaked rows, and too few sentences."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.page.blocks import Answer
+from analysis.read.correct import COLUMNS, packed
+from tests.analysis.answer.test_section import answer, facts
+from tests.analysis.folders import write_problems
+from tests.analysis.searches import summary, write_csv, write_search
+
+SEEDS = (1000, 1001, 1002, 1003)
+
+
+def write(
+    folder: Path,
+    regime: str,
+    chosen: float,
+    on_test: list[float],
+    sentences: int = 2000,
+    **changes: Any,
+) -> None:
+    """A search with this score, and report runs on test and on as many validation sentences."""
+    test = [
+        {"seed": seed, "test_accuracy": score, "test_loss": 1.0 + seed, "test_loss_paper": 1.0}
+        for seed, score in zip(SEEDS, on_test)
+    ]
+    outcome = summary(
+        regime,
+        name=regime,
+        choice_accuracy=chosen,
+        best_validation_accuracy=chosen,
+        confirmed_accuracy=on_test,
+        confirmed_seeds=list(SEEDS),
+        test=test,
+        test_size=sentences,
+        validation_size=sentences,
+        **changes,
+    )
+    write_search(folder / regime, outcome=outcome, regime=regime)
+
+
+def warned(found: Answer, words: str) -> bool:
+    return any(words in warning for warning in found.warnings)
+
+
+def test_a_clear_winner(tmp_path: Path) -> None:
+    write(tmp_path, "baseline", 0.80, [0.80, 0.803, 0.798, 0.801])
+    write(tmp_path, "llrd", 0.90, [0.90, 0.902, 0.898, 0.901])
+    found = answer(tmp_path)
+    assert found.headline.startswith("llrd wins with trial 2: 90.0 ")
+    assert found.verdict == (
+        "On these test sentences it differs significantly from the other. On new sentences too."
+    )
+    (runner_up,) = (fact for fact in found.facts if fact.question == "Over the runner-up")
+    assert runner_up.note == "baseline on test: significant"
+    assert not warned(found, "sentences: on new ones")
+
+
+def test_two_equal_recipes(tmp_path: Path) -> None:
+    write(tmp_path, "baseline", 0.895, [0.900, 0.893, 0.897, 0.894])
+    write(tmp_path, "llrd", 0.900, [0.896, 0.899, 0.890, 0.893])
+    found = answer(tmp_path)
+    assert found.headline.startswith("llrd wins with trial 2")
+    assert found.verdict.startswith(
+        "On these test sentences there is no significant difference from baseline."
+        " If the difference to baseline is as large as it seems, about "
+    )
+    (runner_up,) = (fact for fact in found.facts if fact.question == "Over the runner-up")
+    assert runner_up.note == "baseline on test: no significant difference"
+
+
+def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:
+    """The other is better on fresh seeds, which chose nothing and choose nothing now."""
+    write(tmp_path, "baseline", 0.890, [0.890, 0.892, 0.888, 0.891])
+    write(tmp_path, "supcon", 0.920, [0.850, 0.853, 0.848, 0.851])
+    found = answer(tmp_path)
+    assert found.headline.startswith("supcon was chosen with trial 2: 85.0 ")
+    assert found.verdict.startswith(
+        "On these test sentences baseline is significantly better. supcon was chosen by its score"
+    )
+    assert facts(found)["In the search"] == "92.0 %"
+    (luck, runner_up) = (
+        fact.note
+        for fact in found.facts
+        if fact.question in ("In the search", "Over the runner-up")
+    )
+    assert luck.endswith("-7.0 points on fresh seeds")
+    assert runner_up == "baseline on test: the runner-up is better"
+
+
+def test_leaked_rows(tmp_path: Path) -> None:
+    """Of 480 rows of each split, those in train are right in every run, of the others 80 %."""
+    sentences, generator = 480, np.random.default_rng(0)
+    right = generator.random((len(SEEDS), sentences)) < 0.8
+    write(tmp_path, "baseline", 0.8, right.mean(axis=1).tolist(), sentences)
+    folder = tmp_path / "baseline"
+    write_problems(folder)
+    rows = [
+        dict(zip(COLUMNS, ("report", 2, seed, split, sentences, packed(bits))))
+        for seed, bits in zip(SEEDS, right)
+        for split in ("validation", "test")
+    ]
+    write_csv(folder / "correct.csv", list(COLUMNS), rows)
+    found = answer(tmp_path)
+    (warning,) = (text for text in found.warnings if text.startswith("Data: "))
+    assert "rows are in train too" in warning
+    assert "Without the rows that are in train, the score on test is " in warning
+
+
+@pytest.mark.parametrize("sentences", [40, 200, 5000])
+def test_too_few_sentences(sentences: int, tmp_path: Path) -> None:
+    scores = [0.85, 0.85, 0.875, 0.85]
+    write(tmp_path, "baseline", 0.85, scores, sentences)
+    found = answer(tmp_path)
+    few = warned(found, f"Only {sentences} test sentences: on new ones the score is uncertain by ")
+    assert few is (sentences < 5000)
+    if sentences == 40:
+        assert warned(found, "sentences make that ± 3; seeds hardly do.")
