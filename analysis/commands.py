@@ -41,7 +41,8 @@ def results_flag(folder: Path, spec: Mapping[str, Any]) -> str:
     for given in ("results", str(spec.get("results", "results"))):
         if Path(given).expanduser().resolve() == here:
             return "" if given == "results" else f" --results {shlex.quote(given)}"
-    return f" --results {shlex.quote(str(folder.parent))}"
+    parent = folder.parent if folder.parent.resolve() == here else here
+    return f" --results {shlex.quote(str(parent))}"
 
 
 def cluster_flags(spec: Mapping[str, Any]) -> str:

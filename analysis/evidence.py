@@ -14,6 +14,7 @@ from typing import Literal
 
 from analysis.intervals import Interval
 from analysis.metric import Metric
+from analysis.read.contents import Contents
 from analysis.read.correct import Bits, Correct
 from analysis.read.folder import read_outcomes
 from analysis.read.summary import Summary
@@ -34,7 +35,7 @@ class _Pool:
     split: Split
     metric: Metric
     sentences: int | None
-    content: tuple[str, str]
+    content: tuple[str, ...]
     """Data and encoder."""
     budget: str
 
@@ -81,10 +82,12 @@ class Evidence:
     ) -> None:
         """`correct`: which sentences the runs got right, by the name of the search."""
         self._correct = correct or {}
+        summaries = list(summaries)
+        self._contents = Contents(summaries)
         pools: dict[_Pool, dict[object, Runs]] = {}
         for summary in summaries:
             for split in SPLITS:
-                recipes = pools.setdefault(_pool(summary, split), {})
+                recipes = pools.setdefault(self._pool(summary, split), {})
                 for trial, values in _recipes(summary, split):
                     # Equal runs are those of a copied folder, which is no further evidence.
                     key = (summary.regime, trial, values)
@@ -111,7 +114,7 @@ class Evidence:
     def spread(self, summary: Summary, split: Split) -> Spread:
         """The spread over seeds on the data, model and budget of a search; the prior if it has no
         runs there."""
-        return self._spreads.get(_pool(summary, split)) or Spread.of([], PRIORS[split])
+        return self._spreads.get(self._pool(summary, split)) or Spread.of([], PRIORS[split])
 
     def mean(self, summary: Summary, split: Split) -> Interval:
         """The mean score of a search's report runs; NaN with n=0 if it has none."""
@@ -177,7 +180,9 @@ class Evidence:
         if spread is not self.spread(second, split):  # other data, model or budget
             spread = Spread.of([one, other], PRIORS[split])
         bits = [self._reported_bits(search, split) for search in pair]
-        paired = _same_sentences(first, second, split)
+        paired = _size(first, split) == _size(second, split) and (
+            self._contents.of(first)[0] == self._contents.of(second)[0]
+        )
         return _difference(spread, one, other, bits if paired else [None, None], pairs)
 
     def to_trial_0(self, summary: Summary) -> Difference | None:
@@ -226,6 +231,10 @@ class Evidence:
             for number, own in zip(pair, values)
         ]
         return _difference(self.spread(summary, "validation"), one, two, bits, 1)
+
+    def _pool(self, summary: Summary, split: Split) -> _Pool:
+        size, content = _size(summary, split), self._contents.of(summary)
+        return _Pool(split, summary.metric, size, content, summary.budget)
 
     def _reported_bits(self, summary: Summary, split: Split) -> Bits | None:
         """Those of several report runs; one run does not tell seeds and sentences apart."""
@@ -296,17 +305,3 @@ def _effective_size(summary: Summary, split: Split) -> float:
 
 def _size(summary: Summary, split: Split) -> int | None:
     return summary.test_size if split == "test" else summary.validation_size
-
-
-def _pool(summary: Summary, split: Split) -> _Pool:
-    size = _size(summary, split)
-    return _Pool(split, summary.metric, size, summary.content, summary.budget)
-
-
-def _same_sentences(first: Summary, second: Summary, split: Split) -> bool:
-    known = first.data_fingerprint is not None and second.data_fingerprint is not None
-    one, other = (
-        (search.data_fingerprint if known else search.data, _size(search, split))
-        for search in (first, second)
-    )
-    return one == other

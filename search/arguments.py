@@ -41,8 +41,8 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         metavar="NAME",
         help=(
             f"{_sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; several: a"
-            " list such as baseline,llrd; all: one search for each; auto: one budget of trials over"
-            " all that train the encoder"
+            " list such as baseline,llrd; all: one search for each with something to search; auto:"
+            " one budget of trials over all that train the encoder"
         ),
     )
     for field in fields(spec):

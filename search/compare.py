@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analysis.command import OK, Parser, exit_code, program
 from search.folders import existing_folder
@@ -42,6 +43,8 @@ def _run(args: argparse.Namespace) -> int:
     summaries = [read_search(folder).summary for folder in folders]
     if len({summary.metric for summary in summaries}) > 1:
         summaries = [read_search(folder, "accuracy").summary for folder in folders]
+    # A folder may have been renamed or copied.
+    summaries = [replace(one, name=folder.name) for one, folder in zip(summaries, folders)]
     results = folders[0].parent
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
     print_outcome(console, summaries, Evidence.beside(results, summaries), results, quiet=False)

@@ -11,6 +11,7 @@ from search.outcome import Outcome
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import JOURNAL, read_study
+from search.tracking.identity import was_interrupted
 from search.trials.ending import Ending
 
 FINAL = (Ending.DONE, Ending.EXHAUSTED, Ending.TIME, Ending.PATIENCE)
@@ -43,11 +44,16 @@ def stored(results: str, name: str) -> Outcome:
     """
     folder = folder_of(results, name)
     spec = replace(SearchSpec.read(folder), name=name, results=results)
-    summary, ending, page = read_search(folder).summary, None, None
+    summary, ending, page = read_search(folder).summary, Ending.DONE, None
+    summary = replace(summary, name=name)  # A folder may have been renamed or copied.
     if (folder / JOURNAL).exists():
         study = read_study(folder)
-        ending, page = records.ENDING.read(study), records.PAGE.read(study)
-    return Outcome(spec, summary, Ending[str(ending or Ending.INTERRUPTED.name)], page)
+        page = records.PAGE.read(study)
+        if was_interrupted(study, spec):
+            ending = Ending.INTERRUPTED
+        elif name_of := records.ENDING.read(study):
+            ending = Ending[name_of]
+    return Outcome(spec, summary, ending, page)
 
 
 def _summary(folder: Path) -> Summary | None:

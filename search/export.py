@@ -15,8 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=program("search.export"),
         description=(
-            "Write the winner of a search as YAML, with everything that is needed to train it"
-            " again: the input of search.train."
+            "Write the winner of a search, or the best floor if nothing beats it, as YAML, with"
+            " everything that is needed to train it again: the input of search.train."
         ),
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")

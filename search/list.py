@@ -9,7 +9,7 @@ from analysis.command import OK, Parser, exit_code, program
 from analysis.metric import qualifier
 from analysis.text import EMPTY_CELL
 from search.folders import SPEC, names, results_folder
-from search.study.last_ending import JOURNAL, last_ending
+from search.study.last_ending import JOURNAL, UNRECORDED, last_ending
 from search.study.lock import require_not_running
 from search.terminal.console import SafeConsole, print_table
 
@@ -59,21 +59,27 @@ def _row(folder: Path) -> tuple[str, ...]:
     when = f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}"
     score = EMPTY_CELL
     try:
-        regime = checked(folder / SPEC, read_json(folder / SPEC), {"regime": str})["regime"]
+        spec = checked(folder / SPEC, read_json(folder / SPEC), {"regime": str, "trials": int})
+        regime = spec["regime"]
         summary = read_summary(folder) if (folder / SUMMARY).exists() else None
         if summary is not None and summary.best_trial is not None:
             score = f"{100 * summary.selection_score:.1f}{qualifier(summary.metric)}"
-        return folder.name, str(regime), score, _state(folder), when
+        done = summary is not None and sum(summary.states.values()) >= spec["trials"]
+        return folder.name, str(regime), score, _state(folder, done=done), when
     except (OSError, ValueError):
         return folder.name, EMPTY_CELL, EMPTY_CELL, "damaged", when
 
 
-def _state(folder: Path) -> str:
+def _state(folder: Path, *, done: bool) -> str:
+    """`done`: it has as many trials as it was to have."""
     try:
         require_not_running(folder)
     except ValueError:
         return "running"
-    return "stopped" if last_ending(folder) in (None, "INTERRUPTED") else "ended"
+    ending = last_ending(folder)
+    if ending == UNRECORDED:
+        return "ended" if done else "stopped"
+    return "stopped" if ending in (None, "INTERRUPTED") else "ended"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,17 @@ def lock(file: IO[Any], *, wait: bool) -> None:
 
 
 @contextlib.contextmanager
+def unlocked(path: Path) -> Iterator[TextIO]:
+    """In the block nobody holds the lock of `path`, which exists; several processes may check so.
+
+    Raises BlockingIOError where another process holds it. Needs no permission to write.
+    """
+    with path.open(encoding="utf-8", errors="replace") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield file
+
+
+@contextlib.contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[TextIO]:
     """Hold the lock of `path` in the block; yields the file, open for reading and appending.
 

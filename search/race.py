@@ -21,8 +21,9 @@ MIN_RUNS, MAX_RUNS = 2, 30
 """Enough for one more score of two trials each; and what more runs would hardly change."""
 NEGLIGIBLE_DIFFERENCE = 0.002
 """Trials whose accuracies differ by less are equal for practical purposes."""
-CHEAPER = 0.9
-"""Of equal trials one wins by its cost if it costs less than so much of the best one's."""
+CHEAPER = 0.75
+"""Of equal trials one wins by its cost if it costs less than so much of the best one's. Costs are
+measured, beside other work."""
 
 
 @dataclass(frozen=True)

@@ -109,14 +109,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         const="ensemble",
         help=(
             "Write the models of all seeds as one that averages their probabilities; it takes the"
-            " time and size of all of them, and loads with Regimen only"
+            " time and size of all of them, and loads as one model with Regimen and MLflow only"
         ),
     )
     parser.add_argument(
         "--onnx",
         action="store_true",
         help="Also write the model as ONNX, in float32 and in int8 (needs: pip install"
-        " 'regimen[onnx]')",
+        " -e '.[onnx]' in the checkout)",
     )
     parser.add_argument(
         "--address",

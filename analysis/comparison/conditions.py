@@ -11,6 +11,7 @@ from analysis.comparison.rows import grouped, is_papers, label, ordered
 from analysis.comparison.settle import more_seeds
 from analysis.evidence import Difference, Evidence
 from analysis.metric import WORDS, Metric
+from analysis.read.contents import Contents
 from analysis.read.summary import Summary
 
 INTERVALS = (
@@ -142,14 +143,11 @@ def _differences(rows: Sequence[Summary]) -> list[str]:
 
 def _by_content(rows: Sequence[Summary], name: str) -> list[tuple[str, str]]:
     """The data or models with their searches. Of one name, those with other contents are apart."""
-    contents: dict[str, set[str]] = {}
-    for row in rows:
-        if (fingerprint := getattr(row, f"{name}_fingerprint")) is not None:
-            contents.setdefault(getattr(row, name), set()).add(fingerprint)
+    contents = Contents(rows)
 
     def called(row: Summary) -> str:
         own, fingerprint = str(getattr(row, name)), getattr(row, f"{name}_fingerprint")
-        if fingerprint is None or len(contents[own]) == 1:
+        if fingerprint is None or len(contents.known(row, name)) == 1:
             return own
         return f"{own} with the content {fingerprint[:8]}"
 

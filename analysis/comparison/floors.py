@@ -7,6 +7,7 @@ from typing import Any
 from analysis.comparison.rows import label
 from analysis.evidence import Evidence
 from analysis.metric import other, percent_of
+from analysis.read.contents import Contents
 from analysis.read.summary import Floor, Summary
 
 
@@ -17,9 +18,10 @@ def floor_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     Only searches that report know its test scores.
     """
     rows: dict[Any, dict[str, Any]] = {}
+    contents = Contents(summaries)
     for summary in summaries:
         for floor in summary.floors:
-            key = (summary.content, *_identity(floor, summary))
+            key = (contents.of(summary), *_identity(floor, summary))
             if key not in rows or floor.test_score(summary.metric) is not None:
                 rows[key] = _row(floor, summary)
     return sorted(rows.values(), key=lambda row: -row["confirmed_score_mean"])
@@ -50,8 +52,9 @@ def _row(floor: Floor, search: Summary) -> dict[str, Any]:
 def verdicts(summaries: Sequence[Summary]) -> list[str]:
     """A sentence for each data set and model on which no search beats its best floor."""
     groups: dict[Any, list[Summary]] = {}
+    contents = Contents(summaries)
     for summary in summaries:
-        key = (summary.content, *(_identity(each, summary) for each in summary.floors))
+        key = (contents.of(summary), *(_identity(each, summary) for each in summary.floors))
         groups.setdefault(key, []).append(summary)
     return [
         _verdict(max(group, key=lambda summary: summary.selection_score), summaries)

@@ -162,7 +162,8 @@ def read_outcomes(results: Path) -> list[tuple[Summary, Correct]]:
     found = []
     for path in sorted(results.glob(f"*/{SUMMARY}")):
         with contextlib.suppress(ValueError):
-            summary = read_summary(path.parent)
+            # A folder may have been renamed or copied.
+            summary = replace(read_summary(path.parent), name=path.parent.name)
             found.append((summary, read_correct(path.with_name(CORRECT), summary.winner_trial)))
     return found
 

@@ -206,11 +206,6 @@ class Summary:
         return len(runs) > 2 and len(set(runs)) == 1
 
     @property
-    def content(self) -> tuple[str, str]:
-        """Data and encoder: by their content, or by their names where that was not recorded."""
-        return self.data_fingerprint or self.data, self.model_fingerprint or self.model
-
-    @property
     def budget(self) -> str:
         """What a trial trains at most, in words."""
         return epochs_of(self.epochs, self.epoch_size)

@@ -88,7 +88,9 @@ def why_not_ours(out: Path) -> str | None:
         record = json.loads((out / SCORES).read_text(encoding="utf-8"))
         ours = all(isinstance(record[name], kind) for name, kind in RECORD_TYPES.items())
         digests = dict(record.get(DIGESTS, {}))
-        files = {*digests} if digests else {*FILES, *map(str, record.get("files", []))}
+        files = {*FILES, *map(str, record.get("files", []))}
+        if digests:
+            files = {*digests, *ONNX_FILES.values()}  # which arrive before their digests
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         ours = False
     if not ours:

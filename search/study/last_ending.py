@@ -8,6 +8,10 @@ KEY = "ending"
 """The attribute of the study that `search.study.records` writes."""
 
 
+UNRECORDED = ""
+"""The ending of a search of an early version, which did not record it."""
+
+
 def last_ending(folder: Path) -> str | None:
     """The name of the `Ending` that was recorded last; None while a search runs or was killed."""
     path = folder / JOURNAL
@@ -19,4 +23,4 @@ def last_ending(folder: Path) -> str | None:
         if KEY in found:
             value: str | None = found[KEY]
             return value
-    return None
+    return UNRECORDED

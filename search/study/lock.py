@@ -5,11 +5,11 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from search.lock import locked
+from search.lock import locked, unlocked
 
 LOCK = ".lock"
 """The file that is locked. It names the process that searched last."""
@@ -25,7 +25,7 @@ def search_lock(folder: Path) -> Iterator[None]:
 
     Raises ValueError while another process has it; one that was killed has it no longer.
     """
-    with _locked(folder) as file:
+    with _waited(folder, lambda path: locked(path, wait=False)) as file:
         content = _read(folder / LOCK)
         if not content or OWNER.fullmatch(content):  # else it is a user's file
             file.truncate(0)
@@ -37,17 +37,19 @@ def search_lock(folder: Path) -> Iterator[None]:
 def require_not_running(folder: Path) -> None:
     """Raise ValueError while a process has the lock of the search in `folder`; write nothing."""
     if (folder / LOCK).exists():
-        with _locked(folder):
+        with _waited(folder, unlocked):
             pass
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[TextIO]:
+def _waited(
+    folder: Path, take: Callable[[Path], contextlib.AbstractContextManager[TextIO]]
+) -> Iterator[TextIO]:
     path, deadline = folder / LOCK, time.monotonic() + WAIT_SECONDS
     with contextlib.ExitStack() as stack:
         while True:
             try:
-                file = stack.enter_context(locked(path, wait=False))
+                file = stack.enter_context(take(path))
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:

@@ -54,7 +54,8 @@ def _count(study: optuna.Study, started: float, ended: float) -> None:
 
 def _last_epoch_ended(study: optuna.Study) -> float:
     """In seconds since 1970; 0 where no epoch is recorded with its time."""
-    runs = [records.epochs(trial) for trial in trials(study)]
+    # A trial that the killed process left waits in the queue again.
+    runs = [records.epochs(trial) for trial in study.get_trials(deepcopy=False)]
     for key in (records.CHOICE_RUNS, records.REPORT_RUNS):
         runs += [run for seeds in key.read(study).values() for run in seeds.values()]
     return max((run[-1].get(ENDED_AT, 0.0) for run in runs if run), default=0.0)

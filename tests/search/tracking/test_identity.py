@@ -10,9 +10,11 @@ import pytest
 from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
-from search.study.study import open_study
+from search.study.records import record_epoch
+from search.study.study import interrupt, open_study
 from search.tracking.identity import conclude, identify, was_interrupted
 from search.trials.ending import Ending
+from tests.search.trials.test_resumed_decisions import report
 
 SPEC = SearchSpec(regime="baseline", data="embedded", model="minilm", name="ended", trials=3)
 EARLIER = "HOPELESS"
@@ -35,7 +37,7 @@ def test_only_an_interrupted_search_counts_as_interrupted(ending: str, tmp_path:
 
 
 def test_a_searchs_time_has_that_of_a_killed_process(tmp_path: Path) -> None:
-    """Up to its last epoch, of a trial or of a choice run."""
+    """Up to its last epoch, of a choice run or of a trial that waits in the queue again."""
     study = new_study(tmp_path)
     identify(study, {})
     began = records.PROCESS_STARTED.read(study)
@@ -50,7 +52,13 @@ def test_a_searchs_time_has_that_of_a_killed_process(tmp_path: Path) -> None:
         assert records.SECONDS.read(study) == pytest.approx(600.0)
         identify(study, {})
         assert records.SECONDS.read(study) == pytest.approx(600.0)
+        trial = study.ask()
+        record_epoch(trial, {**report(trial.number, 1), ENDED_AT: time_now + 200.0})
+        interrupt(study)
+        time_now += 300.0
+        identify(study, {})
+        assert records.SECONDS.read(study) == pytest.approx(800.0)
         time_now += 60.0
         conclude(study, Ending.EXHAUSTED.name)
-    assert records.SECONDS.read(study) == pytest.approx(660.0)
+    assert records.SECONDS.read(study) == pytest.approx(860.0)
     assert records.PROCESS_STARTED.read(study) is None

@@ -312,3 +312,15 @@ def test_trials_that_are_equal_need_no_choice_runs_and_are_recorded(
     winner, *others = (trial.number for trial in ranking(study))
     assert records.WINNER.read(study) == winner
     assert records.EQUAL_TRIALS.read(study) == sorted(others) != []
+
+
+def test_a_winner_that_was_reported_stays_among_equals(prepared: Prepared, tmp_path: Path) -> None:
+    """Of equals, another may look cheaper when the search is resumed for more report runs."""
+    goal = made(tmp_path, indifference=100.0, confirm_top=4)
+    search = Search(goal, prepared)
+    list(search.steps())
+    other = ranking(search.ledger.study)[-1].number
+    records.WINNER.write(search.ledger.study, other)
+    again = Search(replace(goal, report_seeds=4), prepared)
+    assert {params["trial"] for params in again.steps()} == {other}
+    assert records.WINNER.read(again.ledger.study) == other

