@@ -68,6 +68,10 @@ def test_a_search_of_a_version_that_recorded_no_ending_has_ended_with_its_trials
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(EARLIER, tmp_path / "before")
+    journal = tmp_path / "before" / "study.journal"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if f'"{KEY}"' not in line))
+    assert last_ending(tmp_path / "before") == UNRECORDED
     assert listing.main(["--results", str(tmp_path)]) == 0
     (row,) = capsys.readouterr().out.splitlines()[1:]
     assert row.split()[:4] == ["before", "supcon", "77.2", "ended"]
