@@ -29,8 +29,9 @@ runpy.run_module(sys.argv[0], run_name="__main__")
 """
 """A command on a disk that takes files of 100 bytes, which is what Python tries when it starts, and
 none that matters."""
+# Measuring coverage writes a file, too large for such a disk.
 ENVIRONMENT = {
-    **os.environ,
+    **{name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
     "PYTHONPATH": str(ROOT),
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 }
