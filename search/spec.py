@@ -151,7 +151,7 @@ class SearchSpec:
     confirm_seeds: Count | None = flag(None, hidden=True)
     """Seeds on which each of them is run again. These scores, with the search's own, choose the
     winner. None: as many as it takes to find the best (`search.race`)."""
-    indifference: float = flag(0.2, metavar="POINTS", parse=float)
+    indifference: Annotated[float, Range(0.0, 100.0)] = flag(0.2, metavar="POINTS")
     """Configurations that differ by less, chance included, are equal for practical purposes: with
     --confirm auto, no further seeds tell them apart, and of equal ones a clearly cheaper one
     wins."""
@@ -201,7 +201,6 @@ class SearchSpec:
         self._check_places()
 
     def _check_reruns(self) -> None:
-        require(0 <= self.indifference <= 100, "indifference", "from 0 to 100", self.indifference)
         require(self.confirm_top >= 0, "confirm_top", "at least 0", self.confirm_top)
         seeds = self.confirm_seeds or 1
         require(seeds <= MAX_CHOICE_SEEDS, "confirm_seeds", f"at most {MAX_CHOICE_SEEDS}", seeds)

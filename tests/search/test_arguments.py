@@ -28,6 +28,7 @@ def test_only_a_dry_run_needs_no_regime() -> None:
         ["--regime", "supcn"],
         ["--regime", "baseline", "--data", "no/such/folder"],
         ["--regime", "baseline", "--confirm", "0x2"],
+        ["--regime", "baseline", "--indifference", "101"],
         ["--regime", "baseline", "--confirm", "3"],
         ["--regime", "baseline", "--confirm", "3x2", "--no-confirm"],
         ["--regime", "baseline", "--fix", "nonsense=1"],
@@ -63,7 +64,10 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("argv", [["--sampler", "foo"], ["--trials", "many"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "argv",
+    [["--sampler", "foo"], ["--trials", "many"], ["--indifference", "x"], ["--nonsense"]],
+)
 def test_an_error_of_argparse_is_one_line(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
