@@ -52,7 +52,8 @@ def stored(results: str, name: str) -> Outcome:
         if was_interrupted(study, spec):
             ending = Ending.INTERRUPTED
         elif name_of := records.ENDING.read(study):
-            ending = Ending[name_of]
+            # Earlier versions had another name for the only one that is missing here.
+            ending = Ending.__members__.get(name_of, Ending.COMMON_FAILURE)
     return Outcome(spec, summary, ending, page)
 
 

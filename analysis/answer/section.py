@@ -10,11 +10,16 @@ import pandas
 
 from analysis import commands
 from analysis.comparison.floors import as_good_on_test, verdicts
-from analysis.comparison.pairwise import better_than, comparable_split, pairwise_table
+from analysis.comparison.pairwise import (
+    better_than,
+    comparable_split,
+    pair_of,
+    pairwise_table,
+)
 from analysis.comparison.rows import best_first
 from analysis.comparison.settle import MAX_SEEDS, more_seeds
 from analysis.data.section import warnings as data_warnings
-from analysis.evidence import Difference, Evidence, Split, reported
+from analysis.evidence import Difference, Evidence, Split
 from analysis.hyperparameters.section import warnings as range_warnings
 from analysis.intervals import Interval
 from analysis.metric import WORDS, capitalised, percent_of, qualifier
@@ -24,6 +29,7 @@ from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL, counted, duration, short_value
 
+SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
 WIDE = 0.03
 """Half width on new sentences that is too wide to rely on."""
 SHOWN_VERSIONS = ("regimen", "torch", "transformers", "ray", "optuna")
@@ -45,7 +51,7 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     return [
         Answer(
             _headline(labels[0], best.summary, evidence, pairs),
-            (*_facts(labels, summaries, evidence, pairs), *_errs_most(best)),
+            (*_facts(labels, summaries, evidence, split, pairs), *_errs_most(best)),
             _verdict(labels, best.summary, split, pairs),
             tuple(_warnings(best, summaries, evidence)),
             (_configuration(best), _commands(best, labels, summaries, seeds)),
@@ -70,19 +76,20 @@ def _facts(
     labels: list[str],
     summaries: Mapping[str, Summary],
     evidence: Evidence,
+    split: Split,
     pairs: pandas.DataFrame,
 ) -> list[Fact]:
     best = summaries[labels[0]]
     scored = capitalised(best.metric)
     facts = [
         Fact(
-            f"{scored} on {split}",
+            f"{scored} on {on}",
             _mean(mean),
             f"{counted(mean.n, 'fresh seed')}, these sentences;"
             f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones",
         )
-        for split in ("test", "validation")
-        if (mean := evidence.mean(best, split)).n
+        for on in SPLITS_SHOWN
+        if (mean := evidence.mean(best, on)).n
     ]
     if not facts:
         facts.append(
@@ -96,7 +103,7 @@ def _facts(
         *facts,
         *_in_search(best, evidence),
         *_over_floor(best, evidence),
-        _over_runner_up(labels, summaries, evidence, pairs),
+        _over_runner_up(labels, summaries, split, pairs),
         *_over_trial_0(best, evidence),
     ]
 
@@ -130,27 +137,21 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
 
 
 def _over_runner_up(
-    labels: list[str],
-    summaries: Mapping[str, Summary],
-    evidence: Evidence,
-    pairs: pandas.DataFrame,
+    labels: list[str], summaries: Mapping[str, Summary], split: Split, pairs: pandas.DataFrame
 ) -> Fact:
     question = "Over the runner-up"
     if len(labels) < 2:
         return Fact(question, EMPTY_CELL, "one search has a result; others would be compared here")
-    best, second = summaries[labels[0]], summaries[labels[1]]
-    found = _difference(best, second, evidence)
+    found = pair_of(labels[0], labels[1], pairs)
     if found is None:
+        best, second = summaries[labels[0]], summaries[labels[1]]
         value = 100 * (best.selection_score - second.selection_score)
         return Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")
-    split, difference = found
-    own = pairs[(pairs["regime"] == labels[0]) & (pairs["other"] == labels[1])]
-    different = bool(own["different"].any()) if len(own) else difference.exceeds
-    if not different:
-        told = "no significant difference"
-    else:
-        told = "significant" if difference.value > 0 else "the runner-up is better"
-    return Fact(question, f"{difference} points", f"{labels[1]} on {split}: {told}")
+    told = "no significant difference"
+    if found["different"]:
+        told = "significant" if found["difference"] > 0 else "the runner-up is better"
+    points = f"{100 * found['difference']:+.1f} ± {100 * found['half_width']:.1f} points"
+    return Fact(question, points, f"{labels[1]} on {split}: {told}")
 
 
 def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
@@ -171,16 +172,6 @@ def _over(best: Summary, score: float, found: Difference | None, question: str, 
     if not found.on_new_sentences:
         wider += ", where it may be chance"
     return Fact(question, f"{found} points", f"{note}, on validation; {wider}")
-
-
-def _difference(
-    best: Summary, second: Summary, evidence: Evidence
-) -> tuple[Split, Difference] | None:
-    """The difference on the split that both were reported on."""
-    split = comparable_split([best, second])
-    if not reported(best, split) or not reported(second, split):
-        return None
-    return split, evidence.difference(best, second, split)
 
 
 def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
@@ -276,14 +267,16 @@ def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
     """Whether more sentences are what the score needs, and about how many."""
     split: Split = "test" if best.test else "validation"
     mean, size = evidence.mean(best, split), best.test_size if best.test else best.validation_size
-    if not size or mean.new_sentences is None or mean.new_sentences <= WIDE:
+    if not size or mean.new_sentences is None:
         return []
     sampled = mean.new_sentences**2 - (mean.half_width or 0.0) ** 2
+    if sampled <= WIDE**2:
+        return []
     needed = math.ceil(size * sampled / WIDE**2 / 100) * 100
     return [
         f"Only {size} {split} sentences: on new ones the score is uncertain by"
-        f" ± {100 * mean.new_sentences:.1f} points. About {needed:,} sentences make that"
-        f" ± {100 * WIDE:.0f}; seeds hardly do."
+        f" ± {100 * mean.new_sentences:.1f} points. With about {needed:,} sentences their part of"
+        f" that is ± {100 * WIDE:.0f}; more seeds do not change it."
     ]
 
 

@@ -5,6 +5,7 @@ Every pair of searches, corrected for their number.
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import pandas
 
@@ -59,6 +60,12 @@ def pairwise_table(
     order = list(measured)
     ordered = sorted(rows, key=lambda pair: (order.index(pair[0]), order.index(pair[1])))
     return pandas.DataFrame([rows[pair] for pair in ordered], columns=COLUMNS)
+
+
+def pair_of(label: str, other: str, pairs: pandas.DataFrame) -> Mapping[str, Any] | None:
+    """The row of two searches; None where one of them has no report runs."""
+    rows = pairs[(pairs["regime"] == label) & (pairs["other"] == other)].to_dict("records")
+    return {str(name): value for name, value in rows[0].items()} if rows else None
 
 
 def better_than(label: str, pairs: pandas.DataFrame) -> list[str]:

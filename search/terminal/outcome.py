@@ -10,9 +10,9 @@ from rich.console import Console
 from analysis.comparison import conditions, floors
 from analysis.comparison import table as comparison
 from analysis.comparison.numbers import row
-from analysis.comparison.pairwise import better_than, comparable_split, pairwise_table
+from analysis.comparison.pairwise import better_than, comparable_split, pair_of, pairwise_table
 from analysis.comparison.rows import best_first, label, ordered
-from analysis.evidence import Evidence, reported
+from analysis.evidence import Evidence, Split
 from analysis.metric import WORDS, Metric, percent_of, qualifier
 from analysis.mistakes.numbers import most_confused
 from analysis.read.folder import PREDICTIONS
@@ -147,7 +147,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     parts = [
         _what(best, numbers, summaries, beaten=bool(better)),
         *_over_floor(best, evidence),
-        *_over_runner_up(best, others, summaries, evidence, pairs),
+        *_over_runner_up(best, others, summaries, split, pairs),
         *(f"on {split}, {name} is significantly better" for name in better),
     ]
     return [f"{'; '.join(parts)}."]
@@ -191,25 +191,21 @@ def _over_runner_up(
     best: Summary,
     others: Sequence[Summary],
     summaries: Sequence[Summary],
-    evidence: Evidence,
+    split: Split,
     pairs: pandas.DataFrame,
 ) -> list[str]:
     """The difference to the next search on fresh seeds, and whether chance explains it."""
     if not others:
         return []
-    second = others[0]
-    name = f"the runner-up, {label(second, summaries)}"
-    split = comparable_split([best, second])
-    if not reported(best, split) or not reported(second, split):
-        value = 100 * (best.selection_score - second.selection_score)
+    second = label(others[0], summaries)
+    name = f"the runner-up, {second}"
+    found = pair_of(label(best, summaries), second, pairs)
+    if found is None:
+        value = 100 * (best.selection_score - others[0].selection_score)
         return [f"{value:+.1f} points over {name}, on the seeds that chose"]
-    difference = evidence.difference(best, second, split)
-    own = pairs[
-        (pairs["regime"] == label(best, summaries)) & (pairs["other"] == label(second, summaries))
-    ]
-    different = bool(own["different"].any()) if len(own) else difference.exceeds
-    certain = "" if different else ", which may be chance"
-    return [f"{difference} points on {split} over {name}{certain}"]
+    points = f"{100 * found['difference']:+.1f} ± {100 * found['half_width']:.1f} points"
+    certain = "" if found["different"] else ", which may be chance"
+    return [f"{points} on {split} over {name}{certain}"]
 
 
 def _mean(numbers: dict[str, Any], name: str) -> str:

@@ -159,3 +159,11 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.startswith(f"error: {said}")
     assert printed.err.count("\n") == 1
+
+
+def test_show_knows_an_earlier_versions_name_of_an_ending(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records.ENDING.write(studies.open_study(SearchSpec.read(results / "llrd")), "HOPELESS")
+    assert show.main(["llrd", "--results", str(results)]) == 0
+    assert "stopped, because the first trials failed" in capsys.readouterr().out
