@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.command import OK, Parser, exit_code, program
-from search.folders import existing_folder
+from search.folders import add_results_flag, existing_folder
 from trainables.parts.quote import quoted
 
 
@@ -19,12 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
     )
     parser.add_argument("names", metavar="NAME", nargs="+", help="Names of two searches or more")
-    parser.add_argument(
-        "--results",
-        default="results",
-        metavar="DIR",
-        help="Folder that holds the searches (default: results)",
-    )
+    add_results_flag(parser)
     args = parser.parse_args(argv)
     return exit_code(lambda: _run(args))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analysis.atomic import write
 from analysis.command import OK, Parser, exit_code, program, user_path
-from search.folders import existing_folder
+from search.folders import add_results_flag, existing_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,12 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             " replaced always, and any other file never"
         ),
     )
-    parser.add_argument(
-        "--results",
-        default="results",
-        metavar="DIR",
-        help="Folder that holds the searches (default: results)",
-    )
+    add_results_flag(parser)
     args = parser.parse_args(argv)
     return exit_code(lambda: _run(args))
 

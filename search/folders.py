@@ -1,5 +1,6 @@
 """Where searches are: the results folder, and in it a folder for each search under its name."""
 
+import argparse
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,16 @@ SPEC = "spec.json"
 MAX_LISTED = 10
 """Searches that an error names."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def add_results_flag(parser: argparse.ArgumentParser) -> None:
+    """The flag of commands about searches that are there already."""
+    parser.add_argument(
+        "--results",
+        default="results",
+        metavar="DIR",
+        help="Folder that holds the searches (default: results)",
+    )
 
 
 def results_folder(results: str) -> Path:

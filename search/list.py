@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis.command import OK, Parser, exit_code, program
 from analysis.metric import qualifier
 from analysis.text import EMPTY_CELL
-from search.folders import SPEC, names, results_folder
+from search.folders import SPEC, add_results_flag, names, results_folder
 from search.study.last_ending import JOURNAL, UNRECORDED, last_ending
 from search.study.lock import require_not_running
 from search.terminal.console import SafeConsole, print_table
@@ -25,12 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             " chosen, in percent, whether it has ended, and when it last recorded something."
         ),
     )
-    parser.add_argument(
-        "--results",
-        default="results",
-        metavar="DIR",
-        help="Folder that holds the searches (default: results)",
-    )
+    add_results_flag(parser)
     args = parser.parse_args(argv)
     return exit_code(lambda: _run(args))
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from analysis.command import OK, Parser, exit_code, program
-from search.folders import existing_folder
+from search.folders import add_results_flag, existing_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,12 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Print the result of a search and the next commands, as its end printed them.",
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")
-    parser.add_argument(
-        "--results",
-        default="results",
-        metavar="DIR",
-        help="Folder that holds the searches (default: results)",
-    )
+    add_results_flag(parser)
     args = parser.parse_args(argv)
     return exit_code(lambda: _run(args))
 

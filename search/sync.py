@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.command import OK, Parser, exit_code, program
-from search.folders import existing_folder
+from search.folders import add_results_flag, existing_folder
 from search.spec import SearchSpec
 from search.study.lock import search_lock
 from trainables.parts.quote import reason
@@ -60,12 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Log to MLflow what it lacks of a search. Repeating this changes nothing.",
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")
-    parser.add_argument(
-        "--results",
-        default="results",
-        metavar="DIR",
-        help="Folder that holds the searches (default: results)",
-    )
+    add_results_flag(parser)
     parser.add_argument(
         "--tracking-uri",
         metavar="URI",
