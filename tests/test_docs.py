@@ -159,6 +159,13 @@ def test_lines_are_at_most_100_characters(page: Path) -> None:
     assert [number for number, line in enumerate(lines, 1) if len(line) > 100] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_prose_has_single_spaces(page: Path) -> None:
+    """Two or more come from list items whose lines were joined."""
+    prose = FENCE.sub("", page.read_text(encoding="utf-8")).splitlines()
+    assert [line for line in prose if "|" not in line and re.search(r"\S {2,}\S", line)] == []
+
+
 def test_the_readme_links_to_every_page() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     linked = {(ROOT / link).resolve() for link in LINK.findall(text)}
