@@ -292,10 +292,11 @@ class Progress:
 
 
 def epoch_seconds_left(trials: Sequence[FrozenTrial], now: float) -> float | None:
-    """Seconds until every running trial has ended its epoch; None where no epoch was timed.
+    """Seconds until every running trial has ended its epoch; None where no epoch was timed, or one
+    takes longer than expected.
 
-    `now`: seconds since 1970. An epoch is taken to last as long as the trial's last one, a trial's
-    first epoch as long as the slowest first one.
+    `now`: seconds since 1970. An epoch is expected to last as long as the trial's last one, a
+    trial's first epoch as long as the slowest first one.
     """
     curves = [(trial, records.epochs(trial)) for trial in trials]
     first = max((epochs[0]["seconds"] for _, epochs in curves if epochs), default=None)
@@ -307,4 +308,4 @@ def epoch_seconds_left(trials: Sequence[FrozenTrial], now: float) -> float | Non
             ends.append(epochs[-1].get(ENDED_AT, now) + epochs[-1]["seconds"] - now)
         elif trial.datetime_start:
             ends.append(trial.datetime_start.timestamp() + first - now)
-    return None if first is None else max(ends)
+    return None if first is None or min(ends) < 0 else max(ends)

@@ -385,7 +385,7 @@ def test_the_seconds_left_of_an_epoch_are_the_slowest_running_trials() -> None:
     assert epoch_seconds_left([done], 110.0) == 0
     assert epoch_seconds_left([done, new], 110.0) == 10.0
     assert epoch_seconds_left([done, slow], 110.0) == 35.0
-    assert epoch_seconds_left([done, slow], 200.0) == 0
+    assert epoch_seconds_left([done, slow], 200.0) is None, "it is late, by how much is not known"
 
 
 def test_the_live_view_leaves_room_for_what_the_terminal_echoes(tmp_path: Path) -> None:
