@@ -9,11 +9,7 @@ as soon as it is trained; run again, the program goes on where it stopped.
 """
 
 import argparse
-import contextlib
-import json
-import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 import zlib
@@ -32,7 +28,8 @@ from analysis.intervals import wilson
 from search.inputs import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.study.configuration import configuration
-from tests.benchmarks import corpus
+from tests.benchmarks import corpus, runs
+from tests.benchmarks.runs import Run
 from trainables.parts.training.contrastive import Contrastive
 from trainables.parts.training.frozen import encode
 from trainables.parts.training.ridge import ridge
@@ -51,25 +48,13 @@ def configurations(regime: str, count: int, seed: int) -> list[dict[str, Any]]:
     return [configuration(spec, study.ask()) for _ in range(count)]
 
 
-def train(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
-    """One configuration's row:
-
-    `judge` is the best accuracy of the first stage, `final` the last stage's.
-    """
-    regime, number, config = job
-    precision = resolve_precision("auto", gpu=False)
-    row = {
-        "regime": regime,
-        "number": number,
-        "config": config,
-        "floor": floor(regime, config),
-        "judge": None,
-        "final": None,
-        "failed": None,
-    }
+def train(run: Run) -> Run:
+    """A run with its scores: `judge` is the best of the first stage, `final` of the last."""
+    regime, config = run["regime"], run["config"]
+    row = run | {"floor": floor(regime, config), "judge": None, "final": None, "failed": None}
     module = trainables.load(regime)
     try:
-        encoder = _prepared.small.build(precision)
+        encoder = _prepared.small.build(resolve_precision("auto", gpu=False))
         epochs = list(
             module.train(
                 module.Config.from_dict(config),
@@ -205,45 +190,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="JSON lines, one a configuration; what is there is not trained again",
     )
     args = p.parse_args(argv)
-    try:
-        rows = (
-            [json.loads(line) for line in args.out.read_text().splitlines()]
-            if args.out.exists()
-            else []
-        )
-    except ValueError as error:
-        print(refusal(f"--out {args.out} is not a file of this program: {error}"), file=sys.stderr)
-        return USER_ERROR
     on = f"{args.data}, {args.sentences or 'all'} sentences, {args.model}"
-    jobs = [
-        (regime, number, config)
+    wanted = [
+        {"on": on, "regime": regime, "number": number, "config": config}
         for regime in args.regimes
         for number, config in enumerate(configurations(regime, args.configurations, args.seed))
     ]
-    known = [(row["regime"], row["config"]) for row in rows if row["on"] == on]
-    missing = sorted((job for job in jobs if (job[0], job[2]) not in known), key=lambda job: job[1])
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        tempfile.TemporaryDirectory() as folder,
-        multiprocessing.get_context("spawn").Pool(
-            args.processes, _begin, (_some(args, Path(folder)), args.model)
-        ) as pool,
-        args.out.open("a") as file,
-    ):
-        for row in pool.imap_unordered(train, missing):
-            rows.append(row | {"on": on})
-            file.write(json.dumps(rows[-1]) + "\n")
-            file.flush()
-            print(f"{row['regime']} {row['number']}: {row['final']}", flush=True)
-    found = [
-        row
-        for row in rows
-        if row["on"] == on and (row["regime"], row["number"], row["config"]) in jobs
-    ]
-    print(table(sorted(found, key=lambda row: row["regime"])))
-    return OK if len(found) == len(jobs) else INTERRUPTED
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            ended = runs.complete(
+                sorted(wanted, key=lambda run: run["number"]),
+                args.out,
+                train,
+                processes=args.processes,
+                begin=_begin,
+                arguments=(_some(args, Path(folder)), args.model),
+            )
+    except ValueError as error:
+        print(refusal(error), file=sys.stderr)
+        return USER_ERROR
+    print(table(sorted(ended, key=lambda run: run["regime"])))
+    return OK if len(ended) == len(wanted) else INTERRUPTED
 
 
 if __name__ == "__main__":

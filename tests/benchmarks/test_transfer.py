@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import stats
@@ -13,9 +14,13 @@ from tests.benchmarks import transfer
 from tests.processes import ROOT
 
 
+def run(first: float, end: float) -> dict[str, Any]:
+    return {"accuracies": [first, end], "accuracy": end}
+
+
 def test_the_table_compares_the_small_encoder_with_the_large_ones_end() -> None:
-    small = [[0.1, 0.5], [0.2, 0.6], [0.3, 0.7], [0.4, 0.65]]
-    large = [[0.4, 0.5], [0.1, 0.8], [0.2, 0.9], [0.3, 0.7]]
+    small = [run(0.1, 0.5), run(0.2, 0.6), run(0.3, 0.7), run(0.4, 0.65)]
+    large = [run(0.4, 0.5), run(0.1, 0.8), run(0.2, 0.9), run(0.3, 0.7)]
     first, end, own = transfer.table(small, large).splitlines()[2:]
     assert first.startswith("| small encoder, first epoch | 0.40 (") and first.endswith("| 20.0 |")
     assert end.startswith("| small encoder, end | 0.80 (") and end.endswith("| 0.0 |")
@@ -38,17 +43,17 @@ def test_only_missing_runs_are_trained(tmp_path: Path, model_folder: Path) -> No
     argv = ["--small", "minilm", "--large", str(model_folder), "--configurations", "4"]
     argv += ["--epochs", "1", "--sentences", "60", "--processes", "1", "--out", str(out)]
 
-    def run() -> subprocess.CompletedProcess[str]:
+    def program() -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tests.benchmarks.transfer", *argv]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
-    first = run()
+    first = program()
     assert first.returncode == 0, first.stderr
     rows = out.read_text().splitlines()
     models = [json.loads(row)["model"] for row in rows]
     assert models == ["minilm"] * 4 + [str(model_folder)] * 4
     out.write_text("\n".join(rows[:-1]) + "\n")
-    again = run()
-    assert again.stdout.splitlines()[0].startswith(f"{model_folder}: [")
+    again = program()
+    assert json.loads(again.stdout.splitlines()[0])["model"] == str(model_folder)
     assert again.stdout.splitlines()[1:] == first.stdout.splitlines()[8:]
-    assert out.read_text().splitlines() == rows
+    assert len(out.read_text().splitlines()) == len(rows)

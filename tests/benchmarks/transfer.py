@@ -7,37 +7,25 @@ again, the program goes on where it stopped.
 """
 
 import argparse
-import contextlib
-import json
 import math
-import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from scipy import stats
 
 import trainables
 from analysis.command import INTERRUPTED, OK, USER_ERROR, Parser, refusal
 from search.final.transfer import layers, rescaled
-from search.inputs import Prepared, prepare, resolve_precision
-from tests.benchmarks import corpus
+from tests.benchmarks import corpus, runs
 from tests.benchmarks.random_configurations import configurations
-
-Run = dict[str, Any]
-"""A line of --out: what was trained, and once it has ended its `accuracies`."""
-Curves = Sequence[Sequence[float]]
-"""Validation accuracy after each epoch, a row a configuration."""
-_prepared: dict[str, Prepared] = {}
+from tests.benchmarks.runs import Run
 
 
-def runs(args: argparse.Namespace) -> Iterator[Run]:
+def wanted(args: argparse.Namespace) -> Iterator[Run]:
     """Each configuration for the small encoder, then carried to the large one."""
     old, new = layers(args.small), layers(args.large)
     drawn = configurations(args.regime, args.configurations, args.seed)
@@ -49,24 +37,9 @@ def runs(args: argparse.Namespace) -> Iterator[Run]:
                 "sentences": args.sentences,
                 "regime": args.regime,
                 "epochs": args.epochs,
+                "seed": args.seed,
                 "config": config | rescaled(config, old, encoder_layers),
             }
-
-
-def train(run: Run) -> Run:
-    """The run with its validation accuracies: 0 from where the loss was not finite."""
-    module, prepared = trainables.load(run["regime"]), _prepared[run["model"]]
-    accuracies = [0.0] * run["epochs"]
-    with contextlib.suppress(FloatingPointError):
-        for epoch in module.train(
-            module.Config.from_dict(run["config"]),
-            prepared.data,
-            prepared.small.build(resolve_precision("auto", gpu=False)),
-            epochs=run["epochs"],
-            seed=0,
-        ):
-            accuracies[epoch.epoch - 1] = epoch.validation_accuracy
-    return run | {"accuracies": accuracies}
 
 
 def correlation(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
@@ -79,29 +52,24 @@ def correlation(first: Sequence[float], second: Sequence[float]) -> tuple[float,
     return rho, math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
 
 
-def table(small: Curves, large: Curves) -> str:
+def table(small: Sequence[Run], large: Sequence[Run]) -> str:
     """What the small encoder's scores after an epoch and at the end tell about the large one's
     end, and what the large one's own first epoch tells."""
-    end = [max(curve) for curve in large]
+    end = [run["accuracy"] for run in large]
     lines = [
         f"| ranked by | correlation with the large encoder's end (95 %, n={len(end)})"
         " | lost by the first of them, points |",
         "|---|---|---|",
     ]
     for name, scores in (
-        ("small encoder, first epoch", [curve[0] for curve in small]),
-        ("small encoder, end", [max(curve) for curve in small]),
-        ("large encoder, first epoch", [curve[0] for curve in large]),
+        ("small encoder, first epoch", [run["accuracies"][0] for run in small]),
+        ("small encoder, end", [run["accuracy"] for run in small]),
+        ("large encoder, first epoch", [run["accuracies"][0] for run in large]),
     ):
         rho, low, high = correlation(scores, end)
         lost = max(end) - end[int(np.argmax(scores))]
         lines.append(f"| {name} | {rho:.2f} ({low:.2f} to {high:.2f}) | {100 * lost:.1f} |")
     return "\n".join(lines)
-
-
-def _begin(data: str, models: Sequence[str]) -> None:
-    torch.set_num_threads(1)
-    _prepared.update({model: prepare(data, model) for model in models})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -130,42 +98,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = p.parse_args(argv)
     if args.configurations < 4:
         p.error(f"--configurations must be at least 4, for an interval; got {args.configurations}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder:
             corpus.write(args.data, args.sentences, args.seed, Path(folder))
-            _train_missing(list(runs(args)), folder, args.processes, args.out)
+            ended = runs.complete(
+                list(wanted(args)),
+                args.out,
+                runs.train,
+                processes=args.processes,
+                begin=runs.begin,
+                arguments=(folder, args.small, args.large),
+            )
     except ValueError as error:
         print(refusal(error), file=sys.stderr)
         return USER_ERROR
-    curves = [_curve(run, _ended(args.out)) for run in runs(args)]
-    ended = [curve for curve in curves if curve is not None]
-    if len(ended) < len(curves):
+    if len(ended) < 2 * args.configurations:
         return INTERRUPTED
     print(table(ended[: args.configurations], ended[args.configurations :]))
     return OK
-
-
-def _train_missing(wanted: Sequence[Run], data: str, processes: int, out: Path) -> None:
-    """Train the runs that `out` lacks, and append each as a line."""
-    models = list(dict.fromkeys(run["model"] for run in wanted))
-    missing = [run for run in wanted if _curve(run, _ended(out)) is None]
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, _begin, (data, models)) as pool, out.open("a") as file:
-        for run in pool.imap_unordered(train, missing):
-            file.write(json.dumps(run) + "\n")
-            file.flush()
-            print(f"{run['model']}: {run['accuracies']}", flush=True)
-
-
-def _ended(out: Path) -> list[Run]:
-    return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
-
-
-def _curve(run: Run, ended: Sequence[Run]) -> list[float] | None:
-    """The accuracies of this run, if it has ended."""
-    return next((row["accuracies"] for row in ended if row.items() >= run.items()), None)
 
 
 if __name__ == "__main__":
