@@ -32,10 +32,15 @@ class Interval:
         """For running text: `87.4 ± 1.2 % (n=3, df=8)`."""
         return self._with_unit(" %")
 
-    def _with_unit(self, unit: str) -> str:
+    @property
+    def short(self) -> str:
+        """In percent, where n stands elsewhere: `87.4 ± 1.2`."""
         spread = "" if self.half_width is None else f" ± {100 * self.half_width:.1f}"
+        return f"{100 * self.mean:.1f}{spread}"
+
+    def _with_unit(self, unit: str) -> str:
         freedom = "" if self.freedom is None else f", df={self.freedom}"
-        return f"{100 * self.mean:.1f}{spread}{unit} (n={self.n}{freedom})"
+        return f"{self.short}{unit} (n={self.n}{freedom})"
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:

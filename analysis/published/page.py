@@ -11,7 +11,7 @@ from analysis.evidence import Evidence
 from analysis.metric import WORDS
 from analysis.page.markdown import escaped, markdown
 from analysis.published.record import Published
-from analysis.published.tables import goals, scores
+from analysis.published.tables import goals, overview, scores
 from analysis.read.summary import Summary
 from analysis.text import counted, short_value
 
@@ -41,13 +41,16 @@ def rewritten(text: str, published: Sequence[Published], page: Path | str = "the
 
 
 def tables(published: Sequence[Published]) -> str:
-    """A section per data set, model and metric, with its searches in order of appearance."""
+    """All searches, then a section per data set, model and metric, in order of appearance."""
     groups: dict[str, list[Published]] = {}
     for one in published:
         groups.setdefault(_title(one.summary), []).append(one)
-    evidence = Evidence([one.summary for one in published])
+    if not groups:
+        return f"{NO_SEARCH}\n"
+    summaries = [one.summary for one in published]
+    evidence = Evidence(summaries)
     sections = ["\n\n".join(_section(title, group, evidence)) for title, group in groups.items()]
-    return "\n\n".join(sections or [NO_SEARCH]) + "\n"
+    return "\n\n".join([markdown(overview(summaries, evidence)).rstrip(), *sections]) + "\n"
 
 
 def _title(summary: Summary) -> str:
@@ -62,9 +65,11 @@ def _section(title: str, group: Sequence[Published], evidence: Evidence) -> Iter
     yield markdown(scores(summaries, evidence)).rstrip()
     if any(one.shots for one in group) and not (found := goals(summaries, evidence)).empty:
         yield markdown(found).rstrip()
+    yield "<details><summary>Winners' configurations, versions and commands</summary>"
     for one in group:
         yield _paragraph(_winner(one))
         yield f"```sh\n{_wrapped(one.command)}\n```"
+    yield "</details>"
 
 
 def _conditions(group: Sequence[Published]) -> str:

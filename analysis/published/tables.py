@@ -1,4 +1,4 @@
-"""Published searches as tables of text: scores, and differences beside the goals."""
+"""Published searches as tables of text: all of them, then a group's scores and goals."""
 
 from collections.abc import Sequence
 
@@ -17,6 +17,25 @@ BASELINE = "baseline"
 GOALS = {BASELINE: 5.0, "floor": 2.0}
 """What a search of few examples should gain over the best of `baseline` and over the best floor, in
 points."""
+
+
+def overview(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
+    """A row per search: the report runs, and what they gained on validation over its best floor."""
+    cells = []
+    for summary in summaries:
+        validation, test = (evidence.mean(summary, split) for split in ("validation", "test"))
+        gain = evidence.to_floor(summary, "validation")
+        cells.append(
+            {
+                "data": summary.data,
+                "regime": summary.regime,
+                "n": str(validation.n),
+                "validation": validation.short,
+                "test": test.short if test.n else EMPTY_CELL,
+                "over the best floor": EMPTY_CELL if gain is None else str(gain),
+            }
+        )
+    return pandas.DataFrame(cells, dtype=object)
 
 
 def scores(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
