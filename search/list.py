@@ -32,14 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     results = results_folder(args.results)
-    found = names(results)
-    if not found:
+    searches = names(results)
+    if not searches:
         print(f"no search in '{results}' yet; {program('search.run')} begins one")
         return OK
     import pandas  # It takes a second.
 
     console = SafeConsole(highlight=False, markup=False)
-    rows = [_row(results / name) for name in found]
+    rows = [_row(results / name) for name in searches]
     print_table(console, pandas.DataFrame(rows, columns=list(COLUMNS)))
     return OK
 

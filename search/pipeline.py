@@ -216,13 +216,13 @@ def _take_floors(
 
 def _test_floors(study: optuna.Study, floors: Floors, check: Callable[[], None]) -> None:
     """Record the floors' test scores, once the winner has its own."""
-    found = records.FLOORS.read(study)
-    if not test_scores(study) or all("test" in record for record in found.values()):
+    floor_records = records.FLOORS.read(study)
+    if not test_scores(study) or all("test" in record for record in floor_records.values()):
         return
-    for regime, tested in floors.test(found, check).items():
+    for regime, tested in floors.test(floor_records, check).items():
         records.floor_correct("test", regime).write(study, records.bits(tested.correct))
-        found[regime]["test"] = tested.scores
-    records.FLOORS.write(study, found)
+        floor_records[regime]["test"] = tested.scores
+    records.FLOORS.write(study, floor_records)
 
 
 def require_same_conditions(spec: SearchSpec, context: Context) -> None:

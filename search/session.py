@@ -189,8 +189,8 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     if not ranked:
         return spec
     best = max(ranked, key=lambda outcome: outcome.summary.selection_score)
-    found = best_configuration(read_study(best.spec.folder))
-    return replace(spec, warm_start=shared_parameters(spec, found))
+    configuration = best_configuration(read_study(best.spec.folder))
+    return replace(spec, warm_start=shared_parameters(spec, configuration))
 
 
 def _again(spec: SearchSpec, *, auto: bool, same: bool) -> str:

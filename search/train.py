@@ -209,8 +209,8 @@ def _run(args: argparse.Namespace) -> int:
         if final.combined.warning:
             console.print(f"NOTE     {final.combined.warning}", style="bold yellow")
     console.print(f"  {final.confidence}", style="dim")
-    for split, found in final.out_of_scope.items():
-        console.print(f"  out of scope, {split}: {found}", style="dim")
+    for split, detection in final.out_of_scope.items():
+        console.print(f"  out of scope, {split}: {detection}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {commands.predict(final.folder)}")

@@ -94,9 +94,9 @@ def train(
 
     def set_prototypes(sentences: Tensor, targets: Tensor) -> None:
         names = None if data.names is None else vectors(encoder, data.names)
-        found = prototypes(sentences, targets, len(data.labels), names, config.name_weight)
+        weights = prototypes(sentences, targets, len(data.labels), names, config.name_weight)
         with torch.no_grad():
-            linear.weight.copy_(found)
+            linear.weight.copy_(weights)
             linear.bias.zero_()
 
     def logits(batch: Batch) -> Tensor:

@@ -60,8 +60,8 @@ def _section(title: str, group: Sequence[Published], evidence: Evidence) -> Iter
     yield f"### {escaped(title)}"
     yield _paragraph(_conditions(group))
     yield markdown(scores(summaries, evidence)).rstrip()
-    if any(one.shots for one in group) and not (found := goals(summaries, evidence)).empty:
-        yield markdown(found).rstrip()
+    if any(one.shots for one in group) and not (differences := goals(summaries, evidence)).empty:
+        yield markdown(differences).rstrip()
     for one in group:
         yield _paragraph(_winner(one))
         yield f"```sh\n{_wrapped(one.command)}\n```"

@@ -36,12 +36,12 @@ def watch_connection() -> Iterator[None]:
 def _addresses() -> dict[str, str]:
     """Where the head and this machine's raylet listen, by what they are."""
     context = ray.get_runtime_context()
-    found = {"the head of the Ray cluster": context.gcs_address}
+    addresses = {"the head of the Ray cluster": context.gcs_address}
     for node in ray.nodes():
         if node["NodeID"] == context.get_node_id():
             address = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
-            found["this machine's node of the Ray cluster"] = address
-    return found
+            addresses["this machine's node of the Ray cluster"] = address
+    return addresses
 
 
 def _watch(addresses: Mapping[str, str], stopped: threading.Event) -> None:

@@ -46,11 +46,11 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
     installs = INSTALLS & set(ray.get_runtime_context().runtime_env)
     limit = INSTALLING_SECONDS if installs else NODE_ANSWER_SECONDS
     ready, late = ray.wait(list(queries), num_returns=len(queries), timeout=limit)
-    found, wrong = [], []
+    reports, wrong = [], []
     for query in ready:
         try:
-            found.append(ray.get(query))
-            problem = _problem(found[-1], compared=not ours)
+            reports.append(ray.get(query))
+            problem = _problem(reports[-1], compared=not ours)
         except ray.exceptions.RayError as error:
             problem = import_failure(error) or reason(error)
         if problem:
@@ -60,7 +60,7 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
         if not gpus:
             wrong.append((queries[query], f"it did not answer within {limit:g} s"))
     _require_none(wrong)
-    return found
+    return reports
 
 
 def _with_gpu(function: Any) -> Any:
@@ -91,8 +91,8 @@ def _problem(report: NodeReport, *, compared: bool) -> str | None:
 
 def import_failure(error: BaseException) -> str | None:
     """Of an error in a worker, the line that says which import failed."""
-    found = re.findall(r"(?:ModuleNotFoundError|ImportError): [^\n]+", str(error))
-    return found[-1].strip() if found else None
+    failures = re.findall(r"(?:ModuleNotFoundError|ImportError): [^\n]+", str(error))
+    return failures[-1].strip() if failures else None
 
 
 def _require_none(wrong: Sequence[tuple[dict[str, Any], str]]) -> None:

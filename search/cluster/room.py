@@ -67,9 +67,9 @@ def _waiting_requests(cpus: float, gpus: float) -> int:
     from ray.autoscaler.v2.sdk import get_cluster_resource_state
 
     client = ray._private.worker.global_worker.gcs_client
-    found = 0
+    requests = 0
     for waiting in get_cluster_resource_state(client).pending_resource_requests:
         wanted = dict(waiting.request.resources_bundle)
         fits = wanted.pop("CPU", 0.0) <= cpus and wanted.pop("GPU", 0.0) <= gpus and not wanted
-        found += waiting.count if fits else 0
-    return found
+        requests += waiting.count if fits else 0
+    return requests

@@ -57,11 +57,11 @@ def add_onnx(folder: Path, validation: Tokens) -> list[OnnxScores]:
 
 
 def _compared(precision: str, model: Classifier, file: Path, split: Tokens) -> OnnxScores:
-    expected, found = model.logits(split), OnnxModel(file).logits(split)
-    difference = (found.softmax(dim=1) - expected.softmax(dim=1)).abs().max().item()
+    expected, logits = model.logits(split), OnnxModel(file).logits(split)
+    difference = (logits.softmax(dim=1) - expected.softmax(dim=1)).abs().max().item()
     return OnnxScores(
         precision,
-        scores(found, split.targets).accuracy,
+        scores(logits, split.targets).accuracy,
         scores(expected, split.targets).accuracy,
         difference,
         len(split),

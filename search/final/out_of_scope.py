@@ -49,13 +49,13 @@ def measure(
     `in_scope` has these splits. The texts out of scope of train, on which nothing was trained,
     count to those of validation.
     """
-    found = {}
+    detections = {}
     for split, names in (("validation", ("train", "validation")), ("test", ("test",))):
         outside = [_confidence(model, out_of_scope[name]) for name in names if name in out_of_scope]
         if split in in_scope and outside:
             inside = _confidence(model, in_scope[split])
-            found[split] = detection(inside, torch.cat(outside), threshold)
-    return found
+            detections[split] = detection(inside, torch.cat(outside), threshold)
+    return detections
 
 
 def detection(inside: Tensor, outside: Tensor, threshold: float | None) -> Detection:

@@ -336,12 +336,12 @@ def _tested(
         if len(runs) == 1:
             return {}, {runs[0].seed: str(error)}
     # One at a time, to see which of them fail.
-    found: dict[int, dict[str, float]] = {}
+    tests: dict[int, dict[str, float]] = {}
     failed: dict[int, str] = {}
     for run in runs:
         scores, why = _tested([run], per_run, prepared)
-        found, failed = found | scores, failed | why
-    return found, failed
+        tests, failed = tests | scores, failed | why
+    return tests, failed
 
 
 def best_seed(curves: Mapping[int, Curve], metric: Metric) -> int:

@@ -65,9 +65,9 @@ def tune(
     if not done:
         raise OSError(f"every run that tunes {field} failed: {why}")
     own = recipe["config"][field]
-    found = {value: run_score(done[value], metric) for value in sorted(done)}
-    best = max(found, key=lambda value: (found[value], -max(value / own, own / value)))
+    best_scores = {value: run_score(done[value], metric) for value in sorted(done)}
+    best = max(best_scores, key=lambda value: (best_scores[value], -max(value / own, own / value)))
     console.print(f"tuned {field}: {own:.4g} -> {best:.4g}")
-    scores = {f"{value:.6g}": score for value, score in found.items()}
+    scores = {f"{value:.6g}": score for value, score in best_scores.items()}
     tuned = {"field": field, best_validation(metric): scores}
     return {**recipe, "config": configs[best], "tuned": tuned}, done

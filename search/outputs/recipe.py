@@ -118,8 +118,8 @@ def _trial(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial) -> dict[st
 def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str, Any]]:
     floors = records.FLOORS.read(study)
     if regime not in floors:
-        found = ", ".join(floors) or "none"
-        raise ValueError(f"'{spec.name}' has no floor {quoted(regime)}; its floors: {found}")
+        choices = ", ".join(floors) or "none"
+        raise ValueError(f"'{spec.name}' has no floor {quoted(regime)}; its floors: {choices}")
     record = floors[regime]
     scores = {best_validation(spec.metric): record[validation(spec.metric)]}
     if "test" in record:

@@ -278,5 +278,5 @@ def write_results(
 
 def write_importances(study: optuna.Study, folder: Path) -> None:
     """Write importances.csv. Of hundreds of trials, this takes longest of all files."""
-    found = importance.importances(study)
-    write_csv(folder / IMPORTANCES, found, ["name", "importance", "trials"])
+    rows = importance.importances(study)
+    write_csv(folder / IMPORTANCES, rows, ["name", "importance", "trials"])

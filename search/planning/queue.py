@@ -75,9 +75,9 @@ class Queue:
 
     def _sum_of_later(self) -> SecondsRange | None:
         """Seconds of the searches that have not begun: their errors have the same causes."""
-        found = [self.time_left(spec).of_trials([], 0.0) for spec in self.specs[self.number :]]
-        known = [each for each in found if each is not None]
-        if len(known) < len(found):
+        forecasts = [self.time_left(spec).of_trials([], 0.0) for spec in self.specs[self.number :]]
+        known = [each for each in forecasts if each is not None]
+        if len(known) < len(forecasts):
             return None
         return SecondsRange(*(sum(parts) for parts in zip(SecondsRange(0.0, 0.0, 0.0), *known)))
 

@@ -19,16 +19,16 @@ class Steady:
     shown: SecondsRange | None = None
     at: float = 0.0
 
-    def update(self, found: SecondsRange | None, now: float) -> SecondsRange | None:
-        """The range to show at this time; `found`: what is forecast now."""
-        if found is None or self.shown is None:
-            self.shown, self.at = found, now
-            return found
+    def update(self, forecast: SecondsRange | None, now: float) -> SecondsRange | None:
+        """The range to show at this time; `forecast`: what is forecast now."""
+        if forecast is None or self.shown is None:
+            self.shown, self.at = forecast, now
+            return forecast
         passed = max(0.0, now - self.at)
         old = SecondsRange(*(max(0.0, seconds - passed) for seconds in self.shown))
-        part = min(1.0, passed / max(1.0, CATCH_UP_FRACTION * found.middle))
-        if not old.low <= found.middle <= old.high:
+        part = min(1.0, passed / max(1.0, CATCH_UP_FRACTION * forecast.middle))
+        if not old.low <= forecast.middle <= old.high:
             part = 1.0
-        self.shown = SecondsRange(*(then + part * (new - then) for then, new in zip(old, found)))
+        self.shown = SecondsRange(*(then + part * (new - then) for then, new in zip(old, forecast)))
         self.at = now
         return self.shown

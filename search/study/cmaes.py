@@ -119,19 +119,19 @@ class Encoding:
 
     def __init__(self, space: dict[str, BaseDistribution]) -> None:
         self.numbers = {
-            name: found
-            for name, found in space.items()
-            if isinstance(found, FloatDistribution | IntDistribution)
+            name: distribution
+            for name, distribution in space.items()
+            if isinstance(distribution, FloatDistribution | IntDistribution)
         }
         self.choices = {
-            name: found
-            for name, found in space.items()
-            if isinstance(found, CategoricalDistribution)
+            name: distribution
+            for name, distribution in space.items()
+            if isinstance(distribution, CategoricalDistribution)
         }
         if len(self.numbers) < 2:
             self.numbers |= SPARE_NUMBERS
         self.choices = self.choices or SPARE_CHOICE
-        self.sizes = [len(found.choices) for found in self.choices.values()]
+        self.sizes = [len(distribution.choices) for distribution in self.choices.values()]
         self.cube = _SearchSpaceTransform(dict(self.numbers), transform_0_1=True)
 
     def optimizer(self, start: FrozenTrial | None) -> CatCMA:
@@ -152,20 +152,20 @@ class Encoding:
         """
         params = self.params(drawn) | trial.params
         numbers = {
-            name: min(max(params[name], found.low), found.high)
-            for name, found in self.numbers.items()
+            name: min(max(params[name], distribution.low), distribution.high)
+            for name, distribution in self.numbers.items()
         }
         rows = np.zeros_like(drawn[1])
-        for row, (name, found) in zip(rows, self.choices.items()):
-            row[found.choices.index(params[name])] = True
+        for row, (name, distribution) in zip(rows, self.choices.items()):
+            row[distribution.choices.index(params[name])] = True
         return self.cube.transform(numbers), rows
 
     def params(self, point: Point) -> dict[str, Any]:
         """Every parameter's value."""
         numbers, rows = point
         chosen = {
-            name: found.choices[row.argmax()]
-            for row, (name, found) in zip(rows, self.choices.items())
+            name: distribution.choices[row.argmax()]
+            for row, (name, distribution) in zip(rows, self.choices.items())
         }
         return self.cube.untransform(numbers) | chosen
 

@@ -63,8 +63,8 @@ def print_plan(
         f"{regime}: {trials}{by}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
-        found = difference(spec.warm_start, {})
-        print_line(console, "begins", f"with the best of the searches before it: {found}")
+        changes = difference(spec.warm_start, {})
+        print_line(console, "begins", f"with the best of the searches before it: {changes}")
     print_machine(console, resources, precision)
 
 
@@ -87,19 +87,19 @@ def print_surplus(console: Console, begun: int, trials: int) -> None:
 
 def print_floors(
     console: Console,
-    found: Mapping[str, Mapping[str, Any]],
+    floor_records: Mapping[str, Mapping[str, Any]],
     failures: Mapping[str, str],
     metric: Metric,
 ) -> None:
     """Print what costs seconds, and so what a recipe has to beat; the reasons of missing ones."""
-    if found:
+    if floor_records:
         floors = [
             f"{regime} {100 * record[validation(metric)]:.1f} %{_chosen(record['chosen'])}"
-            for regime, record in found.items()
+            for regime, record in floor_records.items()
         ]
-        began = min(record[STARTED_AT] for record in found.values())
-        seconds = max(record[ENDED_AT] for record in found.values()) - began
-        best = max(record[validation(metric)] for record in found.values())
+        began = min(record[STARTED_AT] for record in floor_records.values())
+        seconds = max(record[ENDED_AT] for record in floor_records.values()) - began
+        best = max(record[validation(metric)] for record in floor_records.values())
         print_line(
             console,
             "floors",
@@ -217,8 +217,8 @@ def _whole(planned: Planned, slots: int) -> SecondsRange:
     spec = planned.spec
     left = replace(spec, trials=max(1, spec.trials - planned.finished))
     guess = Guess.measured(planned.trial, spec.epochs)
-    found = TimeLeft(left, slots, guess).of_trials(
+    forecast = TimeLeft(left, slots, guess).of_trials(
         [], 0.0, math.inf if spec.time_budget is None else spec.time_budget
     )
-    assert found is not None
-    return found
+    assert forecast is not None
+    return forecast

@@ -170,12 +170,12 @@ class Progress:
         now = time.time()
         self.time_left.slots = max(1, self.room.slots)  # A cluster grows and shrinks.
         if self.runs is not None:
-            found = self.time_left.of_full_runs(self.runs.forecast(now), trials, now)
+            forecast = self.time_left.of_full_runs(self.runs.forecast(now), trials, now)
         else:
             limit = self.spec.time_budget
             budget = float("inf") if limit is None else limit - self._elapsed
-            found = self.time_left.of_trials(trials, now, budget)
-        return self.steady.update(found, now)
+            forecast = self.time_left.of_trials(trials, now, budget)
+        return self.steady.update(forecast, now)
 
     def eta(self, trials: Sequence[FrozenTrial]) -> str:
         """The time until the search ends in words."""

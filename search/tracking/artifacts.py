@@ -29,9 +29,9 @@ def files(folder: Path) -> dict[Path, str]:
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def digest(found: Mapping[Path, str]) -> str:
+def digest(digests: Mapping[Path, str]) -> str:
     """One digest of all of them."""
-    listing = "\n".join(f"{path.name} {own}" for path, own in found.items())
+    listing = "\n".join(f"{path.name} {own}" for path, own in digests.items())
     return hashlib.sha256(listing.encode()).hexdigest()[:32]
 
 

@@ -301,8 +301,8 @@ class Recorder:
             self.check()
             part = metrics[first : first + MAX_METRICS_PER_CALL]
             ended = first + MAX_METRICS_PER_CALL >= len(metrics)
-            found = [RunTag(name, value) for name, value in tags.items()] if ended else []
-            self.client.log_batch(run, metrics=part, tags=found)
+            run_tags = [RunTag(name, value) for name, value in tags.items()] if ended else []
+            self.client.log_batch(run, metrics=part, tags=run_tags)
 
     def save_views(self, views: Mapping[str, str]) -> None:
         """Save views of MLflow's UI, where the experiment does not have them already."""

@@ -67,9 +67,9 @@ class Floors:
         began = time.monotonic()
 
         def join() -> ray.ObjectRef:
-            found = [part.result() for part in parts]
+            vectors = [part.result() for part in parts]
             self.encode_seconds = count * (time.monotonic() - began)
-            return ray.put(worker.join(self.job, *found))
+            return ray.put(worker.join(self.job, *vectors))
 
         # Threads take what is submitted in its order, so the parts have begun by then.
         self._encoded = self._threads.submit(join)
@@ -136,27 +136,27 @@ class Floors:
             self._threads.shutdown(wait=wait, cancel_futures=True)
 
     def test(
-        self, found: Mapping[str, Record], check: Callable[[], None] = lambda: None
+        self, floors: Mapping[str, Record], check: Callable[[], None] = lambda: None
     ) -> dict[str, Tested]:
-        """The floors `found` on the test split.
+        """`floors` on the test split.
 
         A floor of an earlier process runs again, with the same result. Calls `check` several times
         a second. Raises OSError where one cannot be tested.
         """
-        new = [regime for regime in found if regime not in self._tested]
+        new = [regime for regime in floors if regime not in self._tested]
         if self._threads is not None:
             tests = [
-                self._threads.submit(self._test_here, regime, found[regime]["config"])
+                self._threads.submit(self._test_here, regime, floors[regime]["config"])
                 for regime in new
             ]
             while wait(tests, POLL_SECONDS).not_done:
                 check()
             tested = [_result(test) for test in tests]
         else:
-            runs = [self._run(regime, found[regime]["config"]) for regime in new]
+            runs = [self._run(regime, floors[regime]["config"]) for regime in new]
             tested = full_runs.test(runs, self.resources, self.prepared, check)
         self._tested |= dict(zip(new, tested))
-        return {regime: self._tested[regime] for regime in found}
+        return {regime: self._tested[regime] for regime in floors}
 
     def _test_here(self, regime: str, config: dict[str, Any]) -> Tested:
         job, prepared = self._job(regime), self.prepared

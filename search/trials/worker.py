@@ -112,10 +112,10 @@ def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Encoder]:
 def encode(job: Job, part: int, parts: int) -> frozen.Part:
     """The pretrained encoder's vectors of a part of train and validation, in main memory."""
     data, encoder = _inputs(job, encoded=False)
-    found = frozen.encode_part(encoder, data, part, parts)
+    by_chunk = frozen.encode_part(encoder, data, part, parts)
     return {
         number: {pooling: vectors.to("cpu") for pooling, vectors in by_pooling.items()}
-        for number, by_pooling in found.items()
+        for number, by_pooling in by_chunk.items()
     }
 
 

@@ -47,10 +47,10 @@ def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> 
 
 def joined(data: Data, parts: Sequence[Part]) -> Encoded:
     """The vectors of both splits from all parts of their chunks."""
-    found = {number: vectors for part in parts for number, vectors in part.items()}
+    by_number = {number: vectors for part in parts for number, vectors in part.items()}
     encoded: dict[str, tuple[Features, Features]] = {}
     for pooling in POOLINGS:
-        vectors = torch.cat([found[number][pooling] for number in sorted(found)])
+        vectors = torch.cat([by_number[number][pooling] for number in sorted(by_number)])
         halves = vectors.split([len(data.train), len(data.validation)])
         train, validation = (
             Features(half, split.targets.to(vectors.device))

@@ -68,14 +68,14 @@ def choose(
         return {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        found = {
+        scores = {
             (pooling, C): scores_of(torch.from_numpy(answers), torch.from_numpy(labels)).of(metric)
             for pooling, features in encoded.items()
             for C, answers in _predicted(
                 features.vectors.cpu().numpy()[rows], labels, folds, seed
             ).items()
         }
-    pooling, C = max(found, key=lambda pair: found[pair])
+    pooling, C = max(scores, key=lambda pair: scores[pair])
     return {"pooling": pooling, "C": C}
 
 
