@@ -70,12 +70,12 @@ def _hint(search: Search, evidence: Evidence) -> str:
     summary = search.summary
     mean = evidence.mean(summary, "validation")
     if mean.n:
-        said = f"{prefix(summary.metric)}{mean.percent} on validation"
+        score = f"{prefix(summary.metric)}{mean.percent} on validation"
     elif summary.best_score is not None:
-        said = f"{percent_of(summary.best_score, summary.metric)} on validation, not confirmed"
+        score = f"{percent_of(summary.best_score, summary.metric)} on validation, not confirmed"
     else:
-        said = "no trial completed"
-    return f"{said}; {len(search.trials)} trials"
+        score = "no trial completed"
+    return f"{score}; {len(search.trials)} trials"
 
 
 def _best(labelled: Mapping[str, Search]) -> str:

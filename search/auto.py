@@ -35,13 +35,13 @@ def run_auto(
     by_regime = {spec.regime: spec for spec in specs}
     budget, deadline = specs[0].trials, _deadline(specs[0])
     outcomes = {spec.regime: _earlier(spec) for spec in specs if (spec.folder / SUMMARY).exists()}
-    said = set[str]()
+    printed = set[str]()
     while True:
         allocation = _allocation(specs, budget, outcomes)
         for regime, reason in allocation.dropped.items():
-            if regime not in said:
+            if regime not in printed:
                 say(f"{regime}: {reason}")
-                said.add(regime)
+                printed.add(regime)
         due = {
             regime: target
             for regime, target in allocation.trials.items()

@@ -122,9 +122,11 @@ def run_search(
     return Outcome(spec, summary, ending, tracker.page)
 
 
-def _busy(console: Console, quiet: bool, what: str) -> contextlib.AbstractContextManager[object]:
+def _busy(
+    console: Console, quiet: bool, activity: str
+) -> contextlib.AbstractContextManager[object]:
     """In the block, a terminal shows what is being done."""
-    return contextlib.nullcontext() if quiet else console.status(what, refresh_per_second=2)
+    return contextlib.nullcontext() if quiet else console.status(activity, refresh_per_second=2)
 
 
 def queue_of(specs: Sequence[SearchSpec], context: Context, *, interim: bool = False) -> Queue:
@@ -268,8 +270,8 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     """Write every file that is made from the study, except the report; returns the summary."""
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     evidence = Evidence.beside(spec.folder.parent, [summary])
-    said = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
-    note = "".join(f"{escaped(sentence)}\n\n" for sentence in said)
+    sentences = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
+    note = "".join(f"{escaped(sentence)}\n\n" for sentence in sentences)
     note += comparison.note([summary], evidence, spec.results_flag) + _next_steps(spec, summary)
     write(spec.folder / TABLE, note)
     if summary.best_trial is not None or summary.floors:

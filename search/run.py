@@ -108,8 +108,8 @@ def _first_lines(args: argparse.Namespace) -> Corpus | None:
     if not begun and args.data is not None and not is_remote(args.data):
         corpus = corpora.read(args.data, **reading_from(arguments.given_values(args)))
         print_data(console, corpus)
-    what = "importing PyTorch" if args.dry_run else "importing PyTorch and starting workers"
-    print_line(console, "start", f"{what}, which takes several seconds")
+    activity = "importing PyTorch" if args.dry_run else "importing PyTorch and starting workers"
+    print_line(console, "start", f"{activity}, which takes several seconds")
     return corpus
 
 

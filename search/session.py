@@ -48,35 +48,37 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     only_data = args.dry_run and args.regime is None and args.resume is None
     if only_data:
         args.regime = ",".join(FLOORS)
-    asked = read_request(args)
-    for line in asked.banner:
+    request = read_request(args)
+    for line in request.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
-    prepared = load_inputs(asked.specs[0], corpus)
+    prepared = load_inputs(request.specs[0], corpus)
     if corpus is None:
         print_data(console, prepared.corpus)
-    print_model(console, prepared, asked.specs[0].model)
-    print_advice(console, prepared.corpus, [spec.regime for spec in asked.specs])
+    print_model(console, prepared, request.specs[0].model)
+    print_advice(console, prepared.corpus, [spec.regime for spec in request.specs])
     if only_data:
-        describe_data(console, asked.specs, prepared)
+        describe_data(console, request.specs, prepared)
         return OK
-    if asked.dry_run:
-        dry_run(console, asked.specs, prepared, resume=asked.resume, auto=asked.auto is not None)
+    if request.dry_run:
+        dry_run(
+            console, request.specs, prepared, resume=request.resume, auto=request.auto is not None
+        )
         return OK
     outcomes = run_all(
-        asked.specs,
+        request.specs,
         prepared,
         console,
         stop,
-        resume=asked.resume,
-        auto=asked.auto is not None,
-        cold=asked.cold,
-        again=asked.again,
+        resume=request.resume,
+        auto=request.auto is not None,
+        cold=request.cold,
+        again=request.again,
     )
     if len(outcomes) > 1 and outcomes[-1].ending != Ending.INTERRUPTED:
         draw_report(outcomes[-1].spec.folder.parent, console)
     console.quiet = False
-    stopped = asked.auto is None and len(outcomes) < len(asked.specs)
-    return _print_end(console, outcomes, asked, stopped=stopped)
+    stopped = request.auto is None and len(outcomes) < len(request.specs)
+    return _print_end(console, outcomes, request, stopped=stopped)
 
 
 def print_ended(args: argparse.Namespace) -> int | None:
@@ -84,12 +86,12 @@ def print_ended(args: argparse.Namespace) -> int | None:
 
     Raises ValueError for invalid input.
     """
-    asked = read_request(args)
-    outcomes = [outcome for spec in asked.specs if asked.again and (outcome := ended(spec))]
-    if len(outcomes) < len(asked.specs):
+    request = read_request(args)
+    outcomes = [outcome for spec in request.specs if request.again and (outcome := ended(spec))]
+    if len(outcomes) < len(request.specs):
         return None
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
-    return _print_end(console, outcomes, asked, stopped=False)
+    return _print_end(console, outcomes, request, stopped=False)
 
 
 def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Outcome:
@@ -208,14 +210,14 @@ def _store(spec: SearchSpec) -> str:
 
 
 def _print_end(
-    console: Console, outcomes: Sequence[Outcome], asked: Request, *, stopped: bool
+    console: Console, outcomes: Sequence[Outcome], request: Request, *, stopped: bool
 ) -> int:
     """Print what was found and how to go on; returns the exit code.
 
     `stopped` says that further searches were to follow.
     """
-    last, auto = outcomes[-1], asked.auto is not None
+    last, auto = outcomes[-1], request.auto is not None
     again = None
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = _again(last.spec, auto=auto, same=asked.again)
-    return print_end(console, outcomes, quiet=asked.quiet, auto=auto, again=again)
+        again = _again(last.spec, auto=auto, same=request.again)
+    return print_end(console, outcomes, quiet=request.quiet, auto=auto, again=again)

@@ -281,8 +281,8 @@ class SearchSpec:
             self.shots is not None and f"--shots {self.shots}",
             self.shots is not None and self.shots_seed and f"--shots-seed {self.shots_seed}",
         ]
-        given = " ".join(part for part in parts if part)
-        return f"{self.data} ({given})" if given else self.data
+        details = " ".join(part for part in parts if part)
+        return f"{self.data} ({details})" if details else self.data
 
     @property
     def reading(self) -> Reading:

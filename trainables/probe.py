@@ -63,10 +63,10 @@ class Config(Head, HeadRate, Training):
 
         Every configuration that it wrote names an optimiser.
         """
-        given = super().upgraded(values)
-        if "classifier" in given or "optimizer" not in given:
-            return given
-        return {"pooling": "cls", **given, "classifier": "gradient"}
+        upgraded = super().upgraded(values)
+        if "classifier" in upgraded or "optimizer" not in upgraded:
+            return upgraded
+        return {"pooling": "cls", **upgraded, "classifier": "gradient"}
 
     @property
     def reads_encoded(self) -> bool:

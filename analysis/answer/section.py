@@ -188,7 +188,7 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
     if own.empty:
         return "One search is confirmed, so there is no other to compare it with."
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
-    told = len(own) - len(equal)
+    different = len(own) - len(equal)
     corrected = ", corrected for the number of pairs" if len(pairs) > 2 else ""
     if better := better_than(labels[0], pairs):
         return (
@@ -199,8 +199,8 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         )
     if not equal:
         return (
-            f"On these {split} sentences it differs significantly from {_all(told)}{corrected}."
-            f"{_on_new(own, told)}"
+            f"On these {split} sentences it differs significantly from {_all(different)}"
+            f"{corrected}.{_on_new(own, different)}"
         )
     seeds = _seeds_to_settle(labels, pairs)
     settled = ""
@@ -212,13 +212,13 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
             else f" {labels[1]} is as good for practical purposes."
         )
     names = _listed(equal)
-    if not told:
+    if not different:
         return (
             f"On these {split} sentences there is no significant difference from {names}"
             f"{corrected}.{settled}"
         )
     return (
-        f"On these {split} sentences it differs significantly from {told} of {len(own)}"
+        f"On these {split} sentences it differs significantly from {different} of {len(own)}"
         f" others{corrected}; not from {names}.{settled}"
     )
 
@@ -243,11 +243,11 @@ def _all(number: int) -> str:
     return {1: "the other", 2: "both others"}.get(number, f"all {number} others")
 
 
-def _on_new(own: pandas.DataFrame, told: int) -> str:
+def _on_new(own: pandas.DataFrame, different: int) -> str:
     shown = int((own["difference"].abs() > own["half_width_new_sentences"]).sum())
-    if shown == told:
+    if shown == different:
         return " On new sentences too."
-    return f" On new sentences that is shown for {shown} of {told}."
+    return f" On new sentences that is shown for {shown} of {different}."
 
 
 def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:

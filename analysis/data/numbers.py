@@ -50,14 +50,14 @@ def without_leaks(search: Search) -> list[WithoutLeaks]:
         bits, rows = search.correct.reported(split), leaked_rows(search.problems, split)
         if bits is None or not rows or rows[-1] >= bits.shape[1] or len(rows) == bits.shape[1]:
             continue
-        kept = np.delete(bits, rows, axis=1)
+        others = np.delete(bits, rows, axis=1)
         scores.append(
             WithoutLeaks(
                 split,
                 len(rows),
                 bits.shape[1],
                 float(bits.mean()),
-                float(kept.mean()),
+                float(others.mean()),
                 float(bits[:, rows].mean()),
             )
         )

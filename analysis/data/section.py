@@ -138,8 +138,8 @@ def _doubts(search: Search, predictions: pandas.DataFrame) -> list[Block]:
             "label": shown["label"],
             "likelier": shown["other_label"],
             "probabilities": [
-                f"{100 * given:.0f} / {100 * other:.0f} %"
-                for given, other in zip(shown["probability"], shown["other_probability"])
+                f"{100 * probability:.0f} / {100 * other:.0f} %"
+                for probability, other in zip(shown["probability"], shown["other_probability"])
             ],
             "where": _places(shown, ""),
             "all runs agree": [

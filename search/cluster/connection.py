@@ -54,5 +54,5 @@ def _watch(addresses: Mapping[str, str], stopped: threading.Event) -> None:
                 heard[name] = time.monotonic()
             except OSError:
                 if time.monotonic() - heard[name] > GONE_SECONDS and not stopped.is_set():
-                    what = f"error: {name} no longer answers at {quoted(address)}"
-                    exit_now(FAILED, f"{what}; {hint()}\n")
+                    message = f"error: {name} no longer answers at {quoted(address)}"
+                    exit_now(FAILED, f"{message}; {hint()}\n")

@@ -76,15 +76,15 @@ def _problem(report: NodeReport, *, compared: bool) -> str | None:
         )
     if not compared:
         return None
-    theirs, here = report.software, software()
-    if theirs.python != here.python:
-        return f"it has Python {theirs.python}; this machine has {here.python}"
-    for name, number in here.libraries.items():
-        other = theirs.libraries.get(name)
+    on_node, on_driver = report.software, software()
+    if on_node.python != on_driver.python:
+        return f"it has Python {on_node.python}; this machine has {on_driver.python}"
+    for name, number in on_driver.libraries.items():
+        other = on_node.libraries.get(name)
         if other != number:
             has = f"has {name} {other}" if other else f"lacks {name}"
             return f"it {has}; this machine has {name} {number}"
-    if theirs.code != here.code:
+    if on_node.code != on_driver.code:
         return "its code of Regimen differs from this machine's; remove it there, or update it"
     return None
 

@@ -69,7 +69,7 @@ def _waiting_requests(cpus: float, gpus: float) -> int:
     client = ray._private.worker.global_worker.gcs_client
     requests = 0
     for waiting in get_cluster_resource_state(client).pending_resource_requests:
-        wanted = dict(waiting.request.resources_bundle)
-        fits = wanted.pop("CPU", 0.0) <= cpus and wanted.pop("GPU", 0.0) <= gpus and not wanted
+        bundle = dict(waiting.request.resources_bundle)
+        fits = bundle.pop("CPU", 0.0) <= cpus and bundle.pop("GPU", 0.0) <= gpus and not bundle
         requests += waiting.count if fits else 0
     return requests

@@ -23,18 +23,18 @@ def runtime_env(file: str | None) -> dict[str, Any]:
     Our packages, unless the job has brought code of its own (`ray job submit --working-dir`); our
     settings; and what is in `file`, which wins. Raises ValueError with one line.
     """
-    asked, job = ({} if file is None else _read(file)), _of_job()
-    _require_no_conflict(asked, job)
+    from_file, job = ({} if file is None else _read(file)), _of_job()
+    _require_no_conflict(from_file, job)
     settings = {name: value for name, value in SETTINGS.items() if name not in _variables(job)}
-    modules = list(asked.get("py_modules", []))
+    modules = list(from_file.get("py_modules", []))
     if not any(name in job for name in FOLDERS):
         modules += [str(CODE / name) for name in PACKAGES]
-    together = {**asked, "env_vars": {**settings, **_variables(asked)}}
+    together = {**from_file, "env_vars": {**settings, **_variables(from_file)}}
     if modules:
         fingerprint()  # From now on, what is shipped counts; a user may edit the code.
         together["py_modules"] = modules
         # Bytecode changes with every run, and Ray would ship the packages anew.
-        together["excludes"] = [*asked.get("excludes", []), "__pycache__/"]
+        together["excludes"] = [*from_file.get("excludes", []), "__pycache__/"]
     return together
 
 
@@ -103,12 +103,12 @@ def _variables(environment: Mapping[str, Any]) -> Mapping[str, str]:
     return variables
 
 
-def _require_no_conflict(asked: Mapping[str, Any], job: Mapping[str, Any]) -> None:
+def _require_no_conflict(from_file: Mapping[str, Any], job: Mapping[str, Any]) -> None:
     """Raise ValueError where the file and the job say something about the same thing."""
     if os.environ.get("RAY_OVERRIDE_JOB_RUNTIME_ENV") == "1":
         return
-    twice = sorted((set(asked) & set(job)) - {"env_vars"})
-    twice += sorted(set(_variables(asked)) & set(_variables(job)))
+    twice = sorted((set(from_file) & set(job)) - {"env_vars"})
+    twice += sorted(set(_variables(from_file)) & set(_variables(job)))
     if twice:
         raise ValueError(
             f"--runtime-env sets {twice[0]}, which the job's runtime environment sets too; leave it"

@@ -119,8 +119,8 @@ def why_not_the_same(out: Path, recipe: str) -> str | None:
         return None
     trained = record["configuration"]
     trial, search = trained.get("trial"), quoted(str(trained.get("search")))
-    what = trained.get("regime") if trial is None else f"trial {trial}"
-    return f"the model of another recipe ({what} of {search})"
+    model = trained.get("regime") if trial is None else f"trial {trial}"
+    return f"the model of another recipe ({model} of {search})"
 
 
 def write_folder(

@@ -125,9 +125,9 @@ def log_final(
     client.log_artifact(parent, str(folder / "scores.json"))
     version = _log_model(uri, parent, folder, register)
     if register is not None:
-        kept = combined if combined and combined.kept else None
-        tags |= {"regimen.final_run": parent, "regimen.combined": kept.kind if kept else "none"}
-        _describe(client, register, version, summary, tags, kept)
+        used = combined if combined and combined.kept else None
+        tags |= {"regimen.final_run": parent, "regimen.combined": used.kind if used else "none"}
+        _describe(client, register, version, summary, tags, used)
     recorder.set_tags(parent, {"regimen.state": "COMPLETE"})
     recorder.end(parent)
 

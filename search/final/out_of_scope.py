@@ -62,13 +62,13 @@ def detection(inside: Tensor, outside: Tensor, threshold: float | None) -> Detec
     """From the confidences (N,) in scope and (M,) out of scope."""
     from sklearn.metrics import roc_auc_score  # takes a second to import
 
-    kept = inside.sort(descending=True).values[_count(len(inside)) - 1]
+    threshold_95 = inside.sort(descending=True).values[_count(len(inside)) - 1]
     truth = torch.cat([torch.ones(len(inside)), torch.zeros(len(outside))])
     return Detection(
         len(inside),
         len(outside),
         float(roc_auc_score(truth.numpy(), torch.cat([inside, outside]).numpy())),
-        (outside >= kept).double().mean().item(),
+        (outside >= threshold_95).double().mean().item(),
         None if threshold is None else (outside < threshold).double().mean().item(),
     )
 

@@ -247,12 +247,12 @@ def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
         epoch_size=recipe.get("epoch_size"),
         **reading_from(data),
     )
-    for what, then, now in (
+    for name, then, now in (
         ("data", data.get("fingerprint"), prepared.corpus.fingerprint),
         ("model", model.get("fingerprint"), prepared.model_fingerprint),
     ):
         if then and then != now:
-            _note(console, f"the {what} has changed since the search ({then} then, {now} now)")
+            _note(console, f"the {name} has changed since the search ({then} then, {now} now)")
     return prepared
 
 
@@ -311,15 +311,15 @@ def _train_seeds(
             fail(seed, why)
     models: dict[int, Parcel] = {}
     while curves := {seed: done[seed] for seed in seeds if seed in done and seed not in failed}:
-        kept = list(curves) if spec.combine else [best_seed(curves, metric)]
-        for seed in set(kept) - set(models):
+        wanted = list(curves) if spec.combine else [best_seed(curves, metric)]
+        for seed in set(wanted) - set(models):
             try:
                 models[seed] = ray.get(ran[seed].model)
             except ray.exceptions.RayError as error:  # Its node is gone, and the model with it.
                 fail(seed, f"its model is lost: {worker.failure_reason(error)}")
-        if not failed.keys() & kept:
+        if not failed.keys() & wanted:
             tests = {seed: tests[seed] for seed in curves if seed in tests}
-            return Runs(curves, tests, {seed: models[seed] for seed in kept}, failed, metric)
+            return Runs(curves, tests, {seed: models[seed] for seed in wanted}, failed, metric)
     first = min(failed)
     every = f"all {len(seeds)} seeds failed; " if len(seeds) > 1 else ""
     raise OSError(f"{every}seed {first}: {failed[first]}")

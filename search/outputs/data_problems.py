@@ -37,12 +37,12 @@ def problem_rows(corpus: Corpus, floors: Mapping[str, Record]) -> list[dict[str,
     return rows
 
 
-def _pair(corpus: Corpus, problem: str, one: Place, other: Place) -> dict[str, Any]:
+def _pair(corpus: Corpus, problem: str, place: Place, other: Place) -> dict[str, Any]:
     return {
         "problem": problem,
-        "split": one.split,
-        "row": one.row,
-        **_content(corpus, one),
+        "split": place.split,
+        "row": place.row,
+        **_content(corpus, place),
         "other_split": other.split,
         "other_row": other.row,
         **{f"other_{name}": value for name, value in _content(corpus, other).items()},

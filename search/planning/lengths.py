@@ -27,12 +27,14 @@ class Lengths:
         self.budget, self.random = spec.epochs, draws.random
         expected = CONTINUES.get(spec.scheduler, 1.0)
         # The first trials are known to be good, and say nothing about the others.
-        seen = [(speed.of(trial).epochs, trial.state) for trial in trials[len(points(spec)) :]]
+        observed = [(speed.of(trial).epochs, trial.state) for trial in trials[len(points(spec)) :]]
         self.continuing: dict[int, np.ndarray] = {}
         """By rung: the fraction of trials that continue."""
         for rung in _rungs(spec):
-            pruned = sum(epochs == rung and state == TrialState.PRUNED for epochs, state in seen)
-            stayed = sum(epochs >= rung for epochs, _ in seen) - pruned
+            pruned = sum(
+                epochs == rung and state == TrialState.PRUNED for epochs, state in observed
+            )
+            stayed = sum(epochs >= rung for epochs, _ in observed) - pruned
             self.continuing[rung] = self.random.beta(
                 PRIOR_TRIALS * expected + stayed, PRIOR_TRIALS * (1 - expected) + pruned, DRAWS
             )

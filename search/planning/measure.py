@@ -67,8 +67,8 @@ def measure(
     train = prepared.data.train
     regime = trainables.load(spec.regime)
     config = regime.Config.from_dict({**point_parameters(spec, {}), **spec.fix})
-    most = prepared.data.per_epoch
-    batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), most)
+    per_epoch = prepared.data.per_epoch
+    batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), per_epoch)
     try:
         torch.set_num_threads(resources.threads)
         with polling(read_memory, every=MEMORY_SECONDS):
@@ -79,13 +79,13 @@ def measure(
             run(replace(few, train=longest(train, batch)), 2)  # Takes the most memory.
             batches = math.floor(seconds / (time.perf_counter() - began))
             batches = max(min(batches, MAX_SENTENCES // batch), math.ceil(MIN_SENTENCES / batch))
-            full = run(spread(prepared.data, min(batch * batches, most)), 2)
+            full = run(spread(prepared.data, min(batch * batches, per_epoch)), 2)
             read_memory()
     finally:
         torch.set_num_threads(threads)
         worker.free_memory()
     scale = float(train.lengths.sum() / full.tokens)
-    stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale, most / len(train))
+    stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale, per_epoch / len(train))
     return Measurement(full.setup, stages, peak, full.sentences)
 
 

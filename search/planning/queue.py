@@ -70,7 +70,9 @@ class Queue:
         later = self._later.get(self.number) or self._sum_of_later()
         self._later[self.number] = later
         return (
-            None if later is None else SecondsRange(*(one + more for one, more in zip(left, later)))
+            None
+            if later is None
+            else SecondsRange(*(seconds + more for seconds, more in zip(left, later)))
         )
 
     def _sum_of_later(self) -> SecondsRange | None:

@@ -52,9 +52,9 @@ def fraction(factor: int, window: int | None = None) -> Rule:
     def rule(number: int, accuracies: Accuracies) -> bool:
         others = _arrived([*accuracies[:number], *accuracies[number + 1 :]])
         own = _own(number, accuracies)
-        seen = others if window is None else others[-(window - 1) :]
-        better = sum(other > own for other in seen)
-        return better < max(1, (len(seen) + 1) // factor)
+        earlier = others if window is None else others[-(window - 1) :]
+        better = sum(other > own for other in earlier)
+        return better < max(1, (len(earlier) + 1) // factor)
 
     return rule
 

@@ -96,11 +96,11 @@ class ChoiceAndReport:
         top = ranking(self.study)[: self.spec.confirm_top]
         scores = {trial.number: [trial.value or 0.0] for trial in top}
         rounds = self._fixed if self.spec.confirm_seeds else self._race
-        for wanted, left in rounds(scores):
-            yield from self._choice_round(wanted, left)
+        for pairs, left in rounds(scores):
+            yield from self._choice_round(pairs, left)
             failed = records.CHOICE_FAILURES.read(self.study)
             runs = records.CHOICE_RUNS.read(self.study)
-            for number, seed in wanted:
+            for number, seed in pairs:
                 if seed in failed.get(number, {}):
                     scores.pop(number, None)
                 elif number in scores:
@@ -158,14 +158,14 @@ class ChoiceAndReport:
             runs_of = [(number, choice_seeds(self.spec.seed, seed)[-1]) for number in standing.next]
             yield runs_of, runs
 
-    def _choice_round(self, wanted: list[tuple[int, int]], left: int) -> Iterator[Round]:
+    def _choice_round(self, pairs: list[tuple[int, int]], left: int) -> Iterator[Round]:
         ended = (records.CHOICE_RUNS.read(self.study), records.CHOICE_FAILURES.read(self.study))
         new = [
             (trial, seed)
-            for trial, seed in wanted
+            for trial, seed in pairs
             if not any(seed in runs.get(trial, {}) for runs in ended)
         ]
-        numbers = list(dict.fromkeys(number for number, _ in wanted))
+        numbers = list(dict.fromkeys(number for number, _ in pairs))
         among, trials = ", ".join(map(str, numbers)), "trial" if len(numbers) == 1 else "trials"
         yield from self._round(new, f"choosing the winner: {trials} {among}", left=left)
 
@@ -186,7 +186,7 @@ class ChoiceAndReport:
 
         A run that was recorded and not tested is trained again, with the same curve.
         """
-        what = f"training the winner, trial {winner}, for the report"
+        activity = f"training the winner, trial {winner}, for the report"
         counts = report_counts(self.spec.report_seeds)
         for count in counts:
             failed = records.REPORT_FAILURES.of(self.study, winner)
@@ -197,7 +197,7 @@ class ChoiceAndReport:
                 for seed in report_seeds(self.spec.seed, count)
                 if seed not in failed and not self._is_reported(winner, seed)
             ]
-            yield from self._round(new, what, left=counts[-1] - count, reports=True)
+            yield from self._round(new, activity, left=counts[-1] - count, reports=True)
             if self._is_narrow(winner):
                 return
 
@@ -230,7 +230,7 @@ class ChoiceAndReport:
         )
 
     def _round(
-        self, new: Sequence[tuple[int, int]], what: str, *, left: int = 0, reports: bool = False
+        self, new: Sequence[tuple[int, int]], activity: str, *, left: int = 0, reports: bool = False
     ) -> Iterator[Round]:
         if not new:
             return
@@ -239,7 +239,7 @@ class ChoiceAndReport:
             Run(trial, seed, records.CONFIG.read(trials[trial]), reports) for trial, seed in new
         ]
         seeds = sorted({seed for _, seed in new})
-        on = f"{what} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        on = f"{activity} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         yield Round(tuple(runs), on, left)
 
     def record(self, run: Run, epochs: list[Record], answers: Answers) -> None:
@@ -251,11 +251,11 @@ class ChoiceAndReport:
             return
         if seed not in records.REPORT_RUNS.of(study, trial):
             # First what belongs to it, because a run that is recorded as reported is not run again.
-            said: dict[str, list[Any]] = {
+            rows: dict[str, list[Any]] = {
                 "predicted": answers.predicted,
                 "confidence": answers.confidence,
             }
-            records.predictions(trial, seed).write(study, said)
+            records.predictions(trial, seed).write(study, rows)
             self._record_correct("validation", run, answers.correct)
             records.REPORT_RUNS.add(study, trial, seed, epochs)
         if answers.tested is not None:

@@ -145,11 +145,11 @@ class StudyScheduler(FIFOScheduler):
             _end(tune_controller)
         elif search := self.relay.search:
             try:
-                self._look(tune_controller, search)
+                self._check_trials(tune_controller, search)
             except OSError as error:
                 search.ledger.write_error = error
 
-    def _look(self, tune_controller: Any, search: StudySearcher) -> None:
+    def _check_trials(self, tune_controller: Any, search: StudySearcher) -> None:
         ledger, runs, room = search.ledger, search.runs, search.room
         live = list(tune_controller.get_live_trials())
         pending = [trial for trial in live if trial.status == Trial.PENDING]
@@ -175,12 +175,12 @@ class StudyScheduler(FIFOScheduler):
         elif tune_controller._actor_cache.num_cached_objects and _hands_over(search, pending):
             tune_controller._cleanup_cached_actors(force_all=True)
 
-    def _keep_workers(self, tune_controller: Any, live: Sequence[Trial], wanted: int) -> None:
+    def _keep_workers(self, tune_controller: Any, live: Sequence[Trial], workers: int) -> None:
         """Let so many workers wait. Tune keeps one only, unless other trials wait for workers."""
-        if live and wanted > self._kept:  # A cluster may have grown.
+        if live and workers > self._kept:  # A cluster may have grown.
             resources = live[0].placement_group_factory
-            tune_controller._actor_cache.increase_max(resources, wanted - self._kept)
-            self._kept = wanted
+            tune_controller._actor_cache.increase_max(resources, workers - self._kept)
+            self._kept = workers
 
 
 def _kept(search: StudySearcher) -> int:

@@ -74,8 +74,8 @@ class Workers:
         Whatever else interrupts this, as a notebook does, ends the workers.
         """
         if self._thread is None:
-            kept = self.resources.gpus == 0 and not self.resources.shared
-            self._relay = Relay(single=not kept)
+            keep_workers = self.resources.gpus == 0 and not self.resources.shared
+            self._relay = Relay(single=not keep_workers)
             self._thread = threading.Thread(target=self._tune, args=[self._relay], daemon=True)
             self._thread.start()
         assert self._relay is not None

@@ -87,6 +87,6 @@ def test_a_proposal_below_the_limit_is_that_of_the_whole_study(count: int, same:
 def test_only_tpe_forgets() -> None:
     def most(name: str) -> int | None:
         made = samplers.sampler(spec(regime="llrd", sampler=name))
-        return made.most if isinstance(made, PenaliseFailures) else None
+        return made.max_trials if isinstance(made, PenaliseFailures) else None
 
     assert [most(name) for name in ("tpe", "gp", "cmaes", "random")] == [1000, None, None, None]

@@ -138,7 +138,7 @@ def _copy_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
         weights[name] = weights[name].copy_(tensor) if name in weights else tensor.clone()
 
 
-def require_finite(what: str, value: float, epoch: int) -> None:
+def require_finite(name: str, value: float, epoch: int) -> None:
     """Raise FloatingPointError unless `value` is a finite number."""
     if not math.isfinite(value):
-        raise FloatingPointError(f"the {what} became {value} in epoch {epoch}")
+        raise FloatingPointError(f"the {name} became {value} in epoch {epoch}")
