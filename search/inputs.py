@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from analysis import paper
-from search.cluster.look import has_bf16
+from search.cluster.node_report import has_bf16
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
 from trainables.parts.data.label_words import label_words

@@ -19,7 +19,7 @@ from trainables.parts.model.head import Head
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.training import logistic
 from trainables.parts.training.doubts import doubts as find_doubts
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.frozen import encode, fit_head, solve_logistic
 from trainables.parts.training.loop import Training
 from trainables.parts.training.optim import HeadRate

@@ -7,7 +7,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.cluster.look import NodeReport, look, software
+from search.cluster.node_report import NodeReport, report_node, software
 from search.cluster.resources import Node
 from search.cluster.watchdog import is_ours
 from trainables.parts.quote import reason
@@ -34,7 +34,7 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
         for node in ray.nodes()
         if node["Alive"] and (gpus or not ours) and Node.of(node).slots(cpus, gpus)
     ]
-    plain, with_gpu = ray.remote(num_cpus=0)(look), _with_gpu(look)
+    plain, with_gpu = ray.remote(num_cpus=0)(report_node), _with_gpu(report_node)
     queries = {
         (with_gpu if gpus else plain)
         .options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))

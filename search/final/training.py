@@ -15,7 +15,7 @@ from analysis.metric import Metric, qualifier, run_score
 from analysis.read.summary import Summary, TestRun
 from search.cluster.resources import Resources, connected, resources
 from search.cluster.start import cluster
-from search.context import facts
+from search.driver.context import facts
 from search.final.combining import (
     Combined,
     Kind,

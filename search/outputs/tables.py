@@ -59,7 +59,7 @@ UNKNOWN_FACTS: Mapping[str, Any] = {
     "test_size": None,
     "validation_size": None,
 }
-"""What `search.context.facts` says, where data and model are not at hand."""
+"""What `search.driver.context.facts` says, where data and model are not at hand."""
 
 
 def facts_of(folder: Path) -> Mapping[str, Any]:

@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.planning.draws import Draws, SecondsRange
 from search.planning.estimate import choice_runs
-from search.planning.lengths import Lengths
 from search.planning.speed import Guess, Rates, Speed, repeats
+from search.planning.trial_lengths import Lengths
 from search.race import affordable_runs
 from search.reports import ENDED_AT
 from search.seeds import report_counts

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial
 from analysis.read.correct import packed
 from analysis.read.earlier import EPOCH_NAMES, TEST_NAMES, renamed
 from search.reports import BESIDE_EPOCH
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 T = TypeVar("T")
 Record = dict[str, Any]

@@ -150,12 +150,12 @@ class StudyScheduler(FIFOScheduler):
                 search.ledger.write_error = error
 
     def _check_trials(self, tune_controller: Any, search: StudySearcher) -> None:
-        ledger, runs, room = search.ledger, search.runs, search.room
+        ledger, runs, capacity = search.ledger, search.runs, search.capacity
         live = list(tune_controller.get_live_trials())
         pending = [trial for trial in live if trial.status == Trial.PENDING]
         running = [trial for trial in live if trial.status == Trial.RUNNING]
         labels = (search.label(trial.trial_id) for trial in pending)
-        room.without_worker(label for label in labels if label is not None)
+        capacity.without_worker(label for label in labels if label is not None)
         self._keep_workers(tune_controller, live, _kept(search))
         if ledger.spec.trial_timeout is not None:
             _end_overdue(search, running, ledger.spec.trial_timeout)
@@ -188,8 +188,8 @@ def _kept(search: StudySearcher) -> int:
 
     On a cluster of others, only as many as these runs can use.
     """
-    slots, spec = search.room.slots, search.ledger.spec
-    if not search.room.resources.shared:
+    slots, spec = search.capacity.slots, search.ledger.spec
+    if not search.capacity.resources.shared:
         return slots
     if search.runs is None:
         return 0
@@ -225,9 +225,9 @@ def _give_up(search: StudySearcher, trials: Iterable[Trial]) -> None:
 
 def _hands_over(search: StudySearcher, pending: Sequence[Trial]) -> bool:
     """Whether warm workers without a trial are given up, for other jobs of the cluster."""
-    if not search.room.resources.shared:
+    if not search.capacity.resources.shared:
         return False
-    return search.room.hands_over() or (search.all_started and not pending)
+    return search.capacity.hands_over() or (search.all_started and not pending)
 
 
 def _end_overdue(search: StudySearcher, trials: Iterable[Trial], timeout: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import ray
 from ray.tune.search import Searcher
 
-from search.cluster.room import Room
+from search.cluster.capacity import Capacity
 from search.study.records import CONFIG
 from search.trials.ending import Ending, ending_of
 from search.trials.faults import Fault, fault_of_trial, setup_failure
@@ -25,12 +25,12 @@ class StudySearcher:
     def __init__(
         self,
         ledger: Ledger,
-        room: Room,
+        capacity: Capacity,
         runs: RunLedger | None = None,
         job: Callable[[], ray.ObjectRef | None] = lambda: None,
         stop_at: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self.ledger, self.room, self.runs = ledger, room, runs
+        self.ledger, self.capacity, self.runs = ledger, capacity, runs
         self.job, self.stop_at = job, stop_at
         self.ending: Ending | None = None
         """Why no more trials are run; None until then."""
@@ -56,8 +56,8 @@ class StudySearcher:
         end: str = Searcher.FINISHED
         if ledger.stopping:
             return end
-        self.room.refresh()
-        if self._in_flight >= self.room.slots:
+        self.capacity.refresh()
+        if self._in_flight >= self.capacity.slots:
             return None
         try:
             if not ledger.all_trials_started and (trial := ledger.ask(trial_id)) is not None:

@@ -14,8 +14,8 @@ import ray
 from ray import tune
 from ray.tune.execution import class_cache
 
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.cluster.scratch import temporary_folder
 from search.cluster.workers import wait_for_workers
 from search.signals import Stop
@@ -110,7 +110,7 @@ def run_trials(
     spec: SearchSpec,
     study: optuna.Study,
     job: Callable[[], ray.ObjectRef],
-    room: Room,
+    capacity: Capacity,
     workers: Workers,
     stop: Stop,
     then: RunsAfter | None = None,
@@ -125,7 +125,7 @@ def run_trials(
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
     runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
-    searcher = StudySearcher(ledger, room, runs, job, lambda: stop.trials_end)
+    searcher = StudySearcher(ledger, capacity, runs, job, lambda: stop.trials_end)
     if not searcher.is_over:
         workers.wait(lambda: stop.asked)
         ledger.start_clock()

@@ -25,7 +25,7 @@ from trainables.parts.model.encoder import Encoder, Precision
 from trainables.parts.model.ngrams import NgramClassifier
 from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.scores import paper_loss, scores
 
 

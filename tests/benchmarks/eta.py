@@ -23,8 +23,8 @@ from analysis.command import Parser
 from analysis.page.markdown import markdown
 from analysis.spread import PRIORS, Runs, Spread
 from search.planning.draws import SecondsRange
+from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess
-from search.planning.steady import Steady
 from search.planning.time_left import RunsLeft, TimeLeft
 from search.race import Margin, affordable_runs, race
 from search.reports import ENDED_AT, STARTED_AT
@@ -327,10 +327,10 @@ def judge(search: Search) -> tuple[list[Asked], Counted]:
     forecast = TimeLeft(search.spec, search.slots, search.guess)
     began, whole = search.began, search.ended - search.began
     named = dict(trials=search.spec.trials, slots=search.slots)
-    asked, middles, steady = list[Asked](), list[float](), Steady()
+    asked, middles, smoothed = list[Asked](), list[float](), SmoothedRange()
     for step in range(STEPS):
         now = began + whole * step / STEPS
-        found, truth = steady.update(search.left(forecast, now), now), search.ended - now
+        found, truth = smoothed.update(search.left(forecast, now), now), search.ended - now
         if found is not None:
             middles.append(found.middle / whole)
         for name, part in POINTS.items():

@@ -35,8 +35,8 @@ from rich.console import Console
 
 from analysis.command import OK, Parser
 from analysis.report import report as draw
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.outputs.tables import UNKNOWN_FACTS, write_results
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
@@ -49,7 +49,7 @@ from search.terminal.progress import Progress
 from search.trials.ledger import Ledger
 from tests.benchmarks import report
 from trainables.parts.data import corpus as corpora
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 REGIME, EPOCHS = "llrd_warmup", 10
 QUESTIONS, LOOKS = 5, 20
@@ -163,7 +163,7 @@ def running(study: optuna.Study, spec: SearchSpec) -> dict[str, float]:
     ]
     paper = point_configuration(spec, {})
     console = Console(file=StringIO(), force_terminal=True, width=120, height=40)
-    with Progress(console, study, spec, paper, Room(Resources(1, 0, QUESTIONS))) as progress:
+    with Progress(console, study, spec, paper, Capacity(Resources(1, 0, QUESTIONS))) as progress:
         progress.update()
         views = [timed(progress.update) for _ in range(LOOKS)]
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

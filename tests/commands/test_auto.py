@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from search.request import searched_by_auto
+from search.driver.request import searched_by_auto
 from search.study import records
 from search.study import study as studies
 from tests.processes import ROOT, Inputs, run, wait_for

@@ -22,7 +22,7 @@ from analysis.published.record import read_published, write_published
 from analysis.published.tables import goals, scores
 from analysis.read.folder import read_search
 from analysis.read.summary import Summary
-from search.arguments import parser
+from search.driver.arguments import parser
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from tests.analysis.searches import summary, write_search

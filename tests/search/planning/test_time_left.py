@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, Stage
 from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
+from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess, repeats
-from search.planning.steady import Steady
 from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
@@ -137,11 +137,11 @@ def test_what_is_measured_on_a_few_sentences_is_a_guess() -> None:
 
 
 def test_what_is_shown_counts_down_and_is_replaced_where_it_is_wrong() -> None:
-    steady = Steady()
-    assert steady.update(SecondsRange(80, 100, 120), 0.0) == SecondsRange(80, 100, 120)
-    shown = steady.update(SecondsRange(90, 110, 130), 1.0)
+    smoothed = SmoothedRange()
+    assert smoothed.update(SecondsRange(80, 100, 120), 0.0) == SecondsRange(80, 100, 120)
+    shown = smoothed.update(SecondsRange(90, 110, 130), 1.0)
     assert shown is not None and 99 < shown.middle < 100  # it would be 110 now
-    assert steady.update(SecondsRange(200, 250, 300), 2.0) == SecondsRange(200, 250, 300)
+    assert smoothed.update(SecondsRange(200, 250, 300), 2.0) == SecondsRange(200, 250, 300)
 
 
 def test_a_queue_learns_from_the_regimes_before() -> None:

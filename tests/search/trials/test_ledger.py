@@ -21,8 +21,8 @@ from ray.tune.utils.object_cache import _ObjectCache
 
 import spaces
 import trainables
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.reports import FINISHED
 from search.study import records
 from search.study import study as studies
@@ -188,8 +188,8 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     made = spec(tmp_path, trial_timeout=1.0)
     ledger = resumed(made)
     ledger.ask("a")
-    room = Room(Resources(cpus=1, gpus=0, slots=1))
-    search, relay = StudySearcher(ledger, room), Relay(single=True)
+    capacity = Capacity(Resources(cpus=1, gpus=0, slots=1))
+    search, relay = StudySearcher(ledger, capacity), Relay(single=True)
     search.started["a"] = -1e9
     relay.begin(search)
     overdue: Any = SimpleNamespace(

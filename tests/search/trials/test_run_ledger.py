@@ -11,8 +11,8 @@ import optuna
 import pytest
 from ray.tune.search import Searcher
 
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.inputs import Prepared, prepare
 from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
@@ -70,8 +70,8 @@ class Search:
         self.plan = ChoiceAndReport(made, self.ledger.study, prepared)
         self.exams = 0
         self.runs = RunLedger(self.plan, self._exam, self.shown)
-        room = Room(Resources(cpus=1, gpus=0, slots=2))
-        self.searcher = StudySearcher(self.ledger, room, self.runs)
+        capacity = Capacity(Resources(cpus=1, gpus=0, slots=2))
+        self.searcher = StudySearcher(self.ledger, capacity, self.runs)
         self.ids = map(str, itertools.count())
         self.asked: list[dict[str, Any]] = []
 

@@ -15,7 +15,7 @@ from trainables.parts.model.classifier import Classifier, classify, vectors, vec
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.training.cross_entropy import Loss
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.logistic import logistic
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.ridge import Ridge, ridge

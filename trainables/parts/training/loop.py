@@ -14,7 +14,7 @@ from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Batch, Metric
 from trainables.parts.training import optim, schedule
 from trainables.parts.training.averaging import NO_AVERAGE, Averaging, RunningAverage
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.optim import Optimizer
 from trainables.parts.training.schedule import Schedule
 from trainables.parts.training.scores import Scores

@@ -13,7 +13,7 @@ from tests.trainables.parts.training.short_memory import points
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Features, Metric
 from trainables.parts.training import schedule
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.schedule import Shape
 from trainables.parts.training.scores import Scores, scores

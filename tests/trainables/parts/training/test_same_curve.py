@@ -23,7 +23,7 @@ from trainables.parts.data.tokens import Batch, Tokens
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Precision
 from trainables.parts.model.pretrained import Pretrained, state
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 pytestmark = pytest.mark.slow
 

@@ -18,10 +18,10 @@ from analysis.evidence import Evidence
 from analysis.page.markdown import escaped
 from analysis.read.folder import RECIPE, SPACE_TABLE, SPEC, TABLE
 from analysis.read.summary import Summary
-from search.cluster.room import Room
+from search.cluster.capacity import Capacity
 from search.cluster.watchdog import hint
-from search.context import Context
-from search.outcome import Outcome
+from search.driver.context import Context
+from search.driver.outcome import Outcome
 from search.outputs import recipe
 from search.outputs import tables as results
 from search.planning.queue import Queue
@@ -150,7 +150,7 @@ def _run_trials(
     Afterwards a quiet console prints again, so that what fails in recording is shown.
     """
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
-    live, room = SafeConsole(highlight=False, markup=False), Room(context.resources)
+    live, capacity = SafeConsole(highlight=False, markup=False), Capacity(context.resources)
     say, check = console if console.quiet else live, stop.check
     try:
         context.floors.encode()
@@ -159,7 +159,9 @@ def _run_trials(
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
         shared = SharedJob(job, context.floors)
         time_left = queue.time_left(spec)
-        with Progress(live, study, spec, paper, room, console.quiet, time_left, queue) as progress:
+        with Progress(
+            live, study, spec, paper, capacity, console.quiet, time_left, queue
+        ) as progress:
 
             def update() -> None:
                 nonlocal late
@@ -173,7 +175,7 @@ def _run_trials(
                 rounds = ChoiceAndReport(spec, study, context.prepared)
                 then = RunsAfter(rounds, lambda: context.exam, progress)
             with polling(update, every=PROGRESS_SECONDS):
-                ending = run_trials(spec, study, shared, room, context.workers, stop, then)
+                ending = run_trials(spec, study, shared, capacity, context.workers, stop, then)
             progress.update()
             if ending == Ending.INTERRUPTED:
                 if progress.runs is not None:  # They may have ended before the next update.

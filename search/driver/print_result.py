@@ -7,7 +7,7 @@ from rich.console import Console
 from analysis.command import INTERRUPTED, NO_RESULT, OK
 from analysis.evidence import Evidence
 from analysis.text import duration
-from search.outcome import REPORT, Outcome
+from search.driver.outcome import REPORT, Outcome
 from search.terminal import next_commands
 from search.terminal.outcome import print_outcome
 from search.tracking.recorder import tracking_uri
@@ -23,7 +23,7 @@ WHY_EARLY = {
 """Why a search ended with fewer trials than asked for."""
 
 
-def print_end(
+def print_result(
     console: Console,
     outcomes: Sequence[Outcome],
     *,

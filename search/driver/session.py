@@ -11,16 +11,16 @@ from typing import Any
 from rich.console import Console
 
 from analysis.command import OK
-from search.auto import run_auto
-from search.closing import print_end
 from search.cluster.start import cluster
-from search.context import set_up
-from search.dry_run import describe_data, dry_run
-from search.ended import ended
+from search.driver.auto import run_auto
+from search.driver.context import set_up
+from search.driver.dry_run import describe_data, dry_run
+from search.driver.outcome import Outcome
+from search.driver.pipeline import draw_report, queue_of, require_same_conditions, run_search
+from search.driver.print_result import print_result
+from search.driver.request import Request, read_request
+from search.driver.stored_outcome import ended
 from search.inputs import Prepared, prepare
-from search.outcome import Outcome
-from search.pipeline import draw_report, queue_of, require_same_conditions, run_search
-from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.storage import require_storage
@@ -78,7 +78,7 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
         draw_report(outcomes[-1].spec.folder.parent, console)
     console.quiet = False
     stopped = request.auto is None and len(outcomes) < len(request.specs)
-    return _print_end(console, outcomes, request, stopped=stopped)
+    return _print_result(console, outcomes, request, stopped=stopped)
 
 
 def print_ended(args: argparse.Namespace) -> int | None:
@@ -91,7 +91,7 @@ def print_ended(args: argparse.Namespace) -> int | None:
     if len(outcomes) < len(request.specs):
         return None
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
-    return _print_end(console, outcomes, request, stopped=False)
+    return _print_result(console, outcomes, request, stopped=False)
 
 
 def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Outcome:
@@ -209,7 +209,7 @@ def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
 
-def _print_end(
+def _print_result(
     console: Console, outcomes: Sequence[Outcome], request: Request, *, stopped: bool
 ) -> int:
     """Print what was found and how to go on; returns the exit code.
@@ -220,4 +220,4 @@ def _print_end(
     again = None
     if stopped or last.ending == Ending.INTERRUPTED:
         again = _again(last.spec, auto=auto, same=request.again)
-    return print_end(console, outcomes, quiet=request.quiet, auto=auto, again=again)
+    return print_result(console, outcomes, quiet=request.quiet, auto=auto, again=again)

@@ -9,7 +9,7 @@ CATCH_UP_FRACTION = 0.2
 
 
 @dataclass
-class Steady:
+class SmoothedRange:
     """The range that is shown.
 
     Each trial that ends changes the forecast a little; shown as it is, the time left would go up

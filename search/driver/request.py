@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import trainables
-from search.allocation import allocate
-from search.arguments import given_values, results_of, resumed_folder
+from search.driver.allocation import allocate
+from search.driver.arguments import given_values, results_of, resumed_folder
 from search.folders import SPEC, folder_of
 from search.inputs import default_sources
 from search.spec import SearchSpec

@@ -52,8 +52,8 @@ class NodeReport:
     """Why torch cannot use the GPU."""
 
 
-def look(module: str | None, *, gpu: bool) -> NodeReport:
-    """Look at this node, after an import of the module that trials run."""
+def report_node(module: str | None, *, gpu: bool) -> NodeReport:
+    """A report on this node, after an import of the module that trials run."""
     if module is not None:
         import_module(module)
     card: Card | str | None = _card() if gpu else None

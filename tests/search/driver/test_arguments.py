@@ -6,9 +6,9 @@ from typing import Literal
 
 import pytest
 
-from search import arguments
+from search.driver import arguments
+from search.driver.request import read_request
 from search.flag import flag, seconds
-from search.request import read_request
 from search.run import main
 from search.spec import SearchSpec
 from tests.specs import spec

@@ -16,7 +16,7 @@ HANDOVER_SECONDS = 60.0
 """Between two workers that are given up for other jobs: a new one costs seconds of a core."""
 
 
-class Room:
+class Capacity:
     """The open trials of a search on its cluster."""
 
     def __init__(self, resources: Resources) -> None:
