@@ -22,6 +22,7 @@ SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summar
 SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
 CORRECT, PROBLEMS = "correct.csv", "data_problems.csv"
 TABLE, SPACE_TABLE, RECIPE = "table.md", "space.md", "best.yaml"
+REPORT = "report.html"
 FILES = (
     *(SPEC, TRIALS, EPOCHS, SUMMARY, SPACE, IMPORTANCES, PREDICTIONS, CORRECT, PROBLEMS),
     *(TABLE, SPACE_TABLE, RECIPE),

@@ -237,7 +237,7 @@ def worker_count(args: argparse.Namespace) -> int:
     if args.resume is not None:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             # A damaged spec is refused later, when the regimes are imported.
-            stored = json.loads((resumed_folder(args) / "spec.json").read_text(encoding="utf-8"))
+            stored = json.loads((resumed_folder(args) / SPEC).read_text(encoding="utf-8"))
     values = (stored if isinstance(stored, dict) else {}) | given_values(args)
     cpus = values.get("cpus_per_trial", 1.0)
     if values.get("gpus_per_trial") or not isinstance(cpus, int | float):

@@ -31,7 +31,7 @@ from search.study.winner import best_configuration
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole
 from search.terminal.data import print_advice, print_data, print_model
-from search.tracking.recorder import connect, import_mlflow, tracking_uri
+from search.tracking.store import connect, import_mlflow, tracking_uri
 from search.trials.ending import Ending
 from search.trials.floors import REGIMES as FLOORS
 from trainables.parts.data.corpus import Corpus

@@ -1,33 +1,44 @@
 """A short search over one field of a recipe, before its final training."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-import ray
 from rich.console import Console
 
+import trainables
 from analysis.metric import Metric, best_validation, qualifier, run_score
 from search.cluster.resources import Resources
+from search.final.seed_runs import Curve, job_of
+from search.final.transfer import values_around
 from search.inputs import Prepared
 from search.trials import full_runs
-from search.trials.worker import Job
 
-Curves = dict[float, list[dict[str, Any]]]
+Curves = dict[float, Curve]
 """The epochs of each run, by the value of the tuned field."""
 
 
-def job_of(recipe: Mapping[str, Any], prepared: Prepared, per_run: Resources) -> Job:
-    """What every run of the recipe has in common, with data and weights in the object store."""
-    data, pretrained = ray.put(prepared.data), ray.put(prepared.small)
-    return Job(
-        recipe["regime"],
-        data,
-        pretrained,
-        recipe["epochs"],
-        recipe["precision"],
-        per_run.device,
-        per_run.threads,
-    )
+def configs_to_tune(
+    recipe: Mapping[str, Any], field: str | None, count: int
+) -> dict[float, dict[str, Any]]:
+    """The configurations to compare, by the value of the tuned field; none without a field.
+
+    Values beyond the field's range are left out. Raises ValueError where it cannot be tuned.
+    """
+    regime, config = recipe["regime"], recipe["config"]
+    if field is None:
+        return {}
+    build = trainables.load(regime).Config.from_dict
+    configs = {}
+    for value in values_around(config, regime, field, count):
+        with contextlib.suppress(ValueError):
+            configs[value] = build({**config, field: value}).to_dict()
+    if len(configs) < 2:
+        raise ValueError(
+            f"--tune {field}: no value a factor of two from {config[field]:g} is in its"
+            " range; tune another field"
+        )
+    return configs
 
 
 def tune(
