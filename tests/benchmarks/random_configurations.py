@@ -237,13 +237,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
             print(f"{row['regime']} {row['number']}: {row['final']}", flush=True)
-    found = [
+    summaries = [
         row
         for row in rows
         if row["on"] == on and (row["regime"], row["number"], row["config"]) in jobs
     ]
-    print(table(sorted(found, key=lambda row: row["regime"])))
-    return OK if len(found) == len(jobs) else INTERRUPTED
+    print(table(sorted(summaries, key=lambda row: row["regime"])))
+    return OK if len(summaries) == len(jobs) else INTERRUPTED
 
 
 if __name__ == "__main__":

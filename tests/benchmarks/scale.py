@@ -139,15 +139,15 @@ def measure(trials: int, sampler: str, importances: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         spec = spec_of(trials, Path(folder), sampler)
         write_search(spec)
-        found = {"journal MB": (spec.folder / JOURNAL).stat().st_size / 1e6}
-        found["open s"] = timed(lambda: studies.trials(open_study(spec)))
+        figures = {"journal MB": (spec.folder / JOURNAL).stat().st_size / 1e6}
+        figures["open s"] = timed(lambda: studies.trials(open_study(spec)))
         study = open_study(spec)
-        found |= running(study, replace(spec, trials=trials + 100))
+        figures |= running(study, replace(spec, trials=trials + 100))
         if importances:
-            found["importances s"] = timed(lambda: importance.importances(study))
-        found |= ending(study, spec)
-    found["memory MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return found
+            figures["importances s"] = timed(lambda: importance.importances(study))
+        figures |= ending(study, spec)
+    figures["memory MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return figures
 
 
 def running(study: optuna.Study, spec: SearchSpec) -> dict[str, float]:
@@ -197,9 +197,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     context = multiprocessing.get_context("spawn")
     for trials in args.trials:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            found = pool.submit(measure, trials, args.sampler, args.importances).result()
-        rows.append([f"{trials:,}", *(report.number(found[name]) for name in columns)])
-        report.say(", ".join(f"{name} {found[name]:.4g}" for name in columns))
+            figures = pool.submit(measure, trials, args.sampler, args.importances).result()
+        rows.append([f"{trials:,}", *(report.number(figures[name]) for name in columns)])
+        report.say(", ".join(f"{name} {figures[name]:.4g}" for name in columns))
     print(report.table(rows))
     print(report.ending(facts))
     return OK

@@ -45,13 +45,13 @@ def started(command: list[str]) -> subprocess.Popen[str]:
 
 def workers_of(process: subprocess.Popen[str]) -> set[int]:
     """The process ids of its workers that run trials now."""
-    found = set()
+    workers = set()
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if child.name().startswith("ray::ImplicitFu"):
-                    found.add(child.pid)
-    return found
+                    workers.add(child.pid)
+    return workers
 
 
 def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: Inputs) -> None:

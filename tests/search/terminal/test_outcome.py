@@ -188,8 +188,8 @@ def test_a_terminals_table_has_a_line_per_search_with_whole_words(
 
 def test_a_damaged_file_of_predictions_names_no_errors(eight: list[Outcome]) -> None:
     summaries, results = [eight[0].summary], eight[0].spec.folder.parent
-    (found,) = outcome.errors(summaries, results)
-    assert found.startswith("Errs most: intent_") and "of 8 validation sentences (mean" in found
+    (line,) = outcome.errors(summaries, results)
+    assert line.startswith("Errs most: intent_") and "of 8 validation sentences (mean" in line
     path = results / eight[0].summary.name / "predictions.csv"
     whole = path.read_text()
     path.write_text("seed\n")
