@@ -1,6 +1,6 @@
 """Ends this process when somebody else's cluster is gone: its head, or the node it runs on.
 
-Ray itself would wait a minute in silence, and then end the process in words of its own.
+Ray itself would wait a minute in silence, and then end the process with a message of its own.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def _addresses() -> dict[str, str]:
 
 
 def _watch(addresses: Mapping[str, str], stopped: threading.Event) -> None:
-    """The loop. An address is gone when every check of some seconds has failed."""
+    """The loop. An address counts as gone when all checks have failed for some seconds."""
     heard = dict.fromkeys(addresses, time.monotonic())
     while not stopped.wait(CHECK_SECONDS):
         for name, address in addresses.items():

@@ -17,16 +17,16 @@ QUERY_GPU_FRACTION = 0.01
 NODE_ANSWER_SECONDS = 120.0
 """How long the nodes may take, side by side. A busy one took more than 60 to start a worker."""
 INSTALLING_SECONDS = 600.0
-"""The same where each node first makes an environment of its own."""
+"""The same where each node first installs an environment."""
 INSTALLS = {"pip", "uv", "conda", "image_uri", "container"}
-"""The fields of a runtime environment that make a node do so."""
+"""The fields of a runtime environment that make a node install something."""
 
 
 def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
-    """What each node says that has room for a trial of this size; `module` is what trials run.
+    """A report from each node that could run a trial of this size; `module` is what trials run.
 
-    Nodes of a local cluster of our own are asked for their GPU only. A node whose GPUs are all
-    taken says nothing: trials wait for it. Raises ValueError with a node and what is wrong with it.
+    Of a local cluster of our own, only GPUs are checked. A node whose GPUs are all taken does not
+    report: trials wait for it. Raises ValueError with a node and its problem.
     """
     ours = is_ours()
     nodes = [
@@ -68,7 +68,7 @@ def _with_gpu(function: Any) -> Any:
 
 
 def _problem(report: NodeReport, *, compared: bool) -> str | None:
-    """What is wrong with a node, next to this machine."""
+    """In what a node differs from this machine, or what it lacks; None if nothing."""
     if report.no_card:
         return (
             f"torch cannot use Ray's GPUs ({report.no_card}); install a torch that can, or use"
@@ -90,7 +90,7 @@ def _problem(report: NodeReport, *, compared: bool) -> str | None:
 
 
 def import_failure(error: BaseException) -> str | None:
-    """Of an error in a worker, the line that says which import failed."""
+    """The line of a worker's error that says which import failed."""
     failures = re.findall(r"(?:ModuleNotFoundError|ImportError): [^\n]+", str(error))
     return failures[-1].strip() if failures else None
 

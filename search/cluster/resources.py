@@ -77,7 +77,7 @@ def this_machine() -> Machine:
 
 
 def connected() -> Machine:
-    """What the cluster offers to which this process is connected."""
+    """What the cluster that this process is connected to offers."""
     import ray  # Takes seconds to import.
 
     return Machine(tuple(Node.of(node) for node in ray.nodes() if node["Alive"]))

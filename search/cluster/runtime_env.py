@@ -104,7 +104,7 @@ def _variables(environment: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _require_no_conflict(from_file: Mapping[str, Any], job: Mapping[str, Any]) -> None:
-    """Raise ValueError where the file and the job say something about the same thing."""
+    """Raise ValueError where the file and the job set the same field or variable."""
     if os.environ.get("RAY_OVERRIDE_JOB_RUNTIME_ENV") == "1":
         return
     twice = sorted((set(from_file) & set(job)) - {"env_vars"})

@@ -24,7 +24,7 @@ from search.cluster.workers import PRELOADED, forget, preloading
 from trainables.parts.quote import reason
 
 MAX_MISSED_HEARTBEATS = 1000
-"""In effect no limit: a busy machine misses heartbeats, and the watchdog sees real deaths."""
+"""In effect no limit: a busy machine misses heartbeats; the watchdog notices real deaths."""
 
 
 @contextlib.contextmanager
@@ -139,7 +139,7 @@ def _import_folder(*, shipped: bool) -> Iterator[Path]:
 
 
 def import_folder(current: Path) -> Path:
-    """The folder from which Ray's workers shall import first: Ray takes that of `ray.init`.
+    """The folder from which Ray's workers import first: Ray takes the current one of `ray.init`.
 
     The current one, unless it has modules under our names that are not this code.
     """
@@ -156,7 +156,7 @@ def _shut_down() -> None:
 
 
 def preloads(workers: int) -> bool:
-    """Whether workers import `PRELOADED` ahead: where most of those that Ray starts are needed."""
+    """Whether workers preload `PRELOADED`: only if most of those that Ray starts are needed."""
     return 2 * workers > (psutil.cpu_count() or 1)
 
 

@@ -1,4 +1,4 @@
-"""What a search leaves in its folder beside the journal. Everything can be made again from it."""
+"""The tables and JSON files of a search's folder. All can be made again from the journal."""
 
 import csv
 import io
@@ -84,7 +84,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "number": trial.number,
             "state": trial.state.name,
             "reason": records.FAILURE.read(trial),
-            # Of the last stage that was reached: another stage's score is another classifier's.
+            # Of the last stage that was reached: scores of other stages are of other classifiers.
             **{name: epochs[-1].get(name) if epochs else None for name in SCORES},
             "epochs": len(epochs),
             "seconds": round(run_seconds(epochs), 3),
@@ -164,7 +164,7 @@ def last_contrastive_loss(
 ) -> ContrastiveLoss | None:
     """The contrastive stage's loss in its last epoch, as a mean over runs: the paper's Table 8.
 
-    None without such a stage, and where its epochs do not have all sentences.
+    None without such a stage, and where an epoch does not have all sentences.
     """
     last = [
         epoch
@@ -277,6 +277,6 @@ def write_results(
 
 
 def write_importances(study: optuna.Study, folder: Path) -> None:
-    """Write importances.csv. Of hundreds of trials, this takes longest of all files."""
+    """Write importances.csv. With hundreds of trials, this takes longer than all other files."""
     rows = importance.importances(study)
     write_csv(folder / IMPORTANCES, rows, ["name", "importance", "trials"])

@@ -25,7 +25,7 @@ WARM_UP_SENTENCES = 16
 MIN_SENTENCES, MAX_SENTENCES = 64, 256
 """Training sentences that are timed, in whole mini-batches."""
 MEASURING_SECONDS = 6.0
-"""For all searches of a command together; a slow model takes longer for `MIN_SENTENCES`."""
+"""For all searches of a command together; with a slow model `MIN_SENTENCES` take longer."""
 MEMORY_SECONDS = 0.01
 """Between two readings of the memory in use; a training step takes several times as long."""
 

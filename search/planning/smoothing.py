@@ -1,19 +1,19 @@
-"""What is shown of a forecast: it counts down, and takes in what is new bit by bit."""
+"""A forecast as it is shown: it counts down, and follows new forecasts gradually."""
 
 from dataclasses import dataclass
 
 from search.planning.draws import SecondsRange
 
 CATCH_UP_FRACTION = 0.2
-"""Of the time left: how long it takes until most of a new forecast is shown."""
+"""Fraction of the time left over which a new forecast is blended in."""
 
 
 @dataclass
 class SmoothedRange:
     """The range that is shown.
 
-    Each trial that ends changes the forecast a little; shown as it is, the time left would go up
-    and down. A forecast outside the range that is shown replaces it.
+    Each trial that ends changes the forecast a little; unsmoothed, the time left would go up and
+    down. A forecast outside the shown range replaces it at once.
     """
 
     shown: SecondsRange | None = None

@@ -1,4 +1,4 @@
-"""How many epochs trials run before they are pruned, as far as the trials so far have shown it."""
+"""How many epochs trials run before they are pruned, learned from the trials so far."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,14 +12,14 @@ from search.study.configuration import points
 from search.study.pruners import PRUNABLE_FRACTION
 
 CONTINUES = {"asha": 0.4, "recent": 0.4, "rush": 0.35, "hyperband": 0.6, "median": 0.9}
-"""Fraction of trials that continue from a rung, before it is measured; without pruning all. More
-than one in `--reduction-factor`: early trials are compared with few, and the sampler improves."""
+"""Prior fraction of trials that continue from a rung; all without pruning. More than one in
+`--reduction-factor`: early trials are compared with few, and the sampler improves."""
 PRIOR_TRIALS = 8.0
-"""As many trials that counts."""
+"""The number of trials that the prior weighs as much as."""
 
 
 class Lengths:
-    """The epochs that trials run (draws), of those trials and the ones to come."""
+    """Draws of the epochs that trials run, both started ones and those to come."""
 
     def __init__(
         self, spec: SearchSpec, trials: Sequence[FrozenTrial], speed: Speed, draws: Draws
@@ -40,7 +40,7 @@ class Lengths:
             )
 
     def of(self, number: int, done: int = 0) -> np.ndarray:
-        """The epochs in all of a trial that was judged after each of its `done` epochs."""
+        """Draws of a trial's total epochs, given that it has survived `done` of them."""
         epochs = np.full(DRAWS, self.budget)
         for rung, fraction in sorted(self.continuing.items(), reverse=True):
             ends = self.random.random(DRAWS) >= fraction

@@ -1,9 +1,7 @@
 """CMA-ES for spaces with conditional parameters and choices.
 
-It writes nothing into the journal, and unpickles nothing.
-
-Optuna's own takes only the numeric parameters that every trial has, stops for good where their
-number changes, and keeps its optimizer in the journal as a pickle.
+Optuna's CmaEsSampler takes only the numeric parameters that every trial has, stops for good when
+their number changes, and keeps its optimizer as a pickle in the journal. This one keeps nothing.
 """
 
 import math
@@ -27,10 +25,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 SIGMA = 1 / 6
-"""Initial standard deviation as a share of each range, as in Optuna's CmaEsSampler."""
+"""Initial standard deviation as a fraction of each range, as in Optuna's CmaEsSampler."""
 FINEST = 0.01
-"""Smallest standard deviation, about: finer steps make no difference to an accuracy, and end in
-duplicates."""
+"""Smallest standard deviation, about: finer steps change no accuracy, and give duplicates."""
 ENQUEUED = "fixed_params"
 """Optuna's system attribute of a trial that was enqueued with its parameters."""
 
@@ -88,11 +85,11 @@ class CmaEs(BaseSampler):
         )
 
     def _optimizer(self, study: optuna.Study, encoding: "Encoding") -> CatCMA:
-        """The optimizer, told every full generation.
+        """The optimizer, updated with every full generation.
 
-        It starts around the best enqueued trial. It is not told enqueued trials: one far from the
-        mean would blow up the step size. A parameter that a trial did not have is told as it was
-        drawn, so that it changes at random and not towards a constant.
+        It starts around the best enqueued trial, but does not learn from enqueued ones: one far
+        from the mean would blow up the step size. For a parameter that a trial did not have it
+        learns the value that was drawn, so that it drifts at random and not towards a constant.
         """
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         enqueued = [trial for trial in finished if ENQUEUED in trial.system_attrs]
@@ -106,7 +103,7 @@ class CmaEs(BaseSampler):
         return optimizer
 
     def _draw(self, optimizer: CatCMA, trial: FrozenTrial) -> Point:
-        """The trial's own draw: from the same distribution always the same."""
+        """The trial's own draw, the same each time for the same distribution."""
         optimizer.reseed_rng(self._seed(trial))
         return optimizer.ask()
 

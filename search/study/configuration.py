@@ -14,7 +14,7 @@ from search.spec import SearchSpec
 
 
 class _Asked(ABC):
-    """A trial for a space to ask."""
+    """A stand-in for Optuna's trial, which a space asks for suggestions."""
 
     @abstractmethod
     def _suggest(self, method: str, name: str, *args: Any, **kwargs: Any) -> Any:

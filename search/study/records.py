@@ -1,9 +1,9 @@
 """What a search records in its study: every key of the journal, with its typed reader and writer.
 
 Optuna itself keeps parameters, states, and the scores by the search's metric. Everything else is an
-attribute of a trial or of the study, and its name stands in this file only: a user attribute if
-people want to see it in Optuna's dashboard, else (epochs, curves, predictions) a system attribute.
-Early versions had user attributes only, and are read too.
+attribute of a trial or of the study, and only this file knows its name. What people want to see in
+Optuna's dashboard is a user attribute; epochs, curves and predictions are system attributes. Early
+versions had user attributes only, and are read too.
 """
 
 import copy

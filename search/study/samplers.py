@@ -1,7 +1,7 @@
 """Samplers: what proposes configurations.
 
-Optuna's own, but failed trials count as bad ones, and a resumed search proposes what it would have
-proposed.
+They are Optuna's, changed in two ways: failed trials count as bad ones, and a resumed search
+proposes what it would have proposed.
 """
 
 import copy
@@ -20,10 +20,10 @@ from search.study.cmaes import CmaEs
 from search.study.records import DUPLICATE_OF
 
 MAX_TRIALS = 1000
-"""Finished trials that TPE learns from: the best of all, and else the newest. The time of a
-proposal grows with them."""
+"""Finished trials that TPE learns from: some of the best, otherwise the newest. The time of a
+proposal grows with their number."""
 BEST_TRIALS = 100
-"""The best ones among them. TPE takes at most 25 trials for good, so it misses none."""
+"""The best ones among them. TPE counts at most 25 trials as good, so it misses none."""
 
 
 def sampler(spec: SearchSpec) -> BaseSampler:
@@ -76,7 +76,8 @@ class PenaliseFailures(BaseSampler):
     them. Optuna's own samplers ignore failures.
 
     `make` builds the sampler from a seed. It is built anew for each trial, so that it depends on
-    the study alone. Of more than `max_trials` finished trials, it sees some.
+    the study alone. If there are more than `max_trials` finished ones, it sees the best and the
+    newest.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class PenaliseFailures(BaseSampler):
         self.inner.after_trial(penalised(study, self.max_trials), trial, state, values)
 
     def _view_for(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
-        """The study as the sampler sees it; if that is a part, the same one for a whole trial."""
+        """The study as the sampler sees it; where that is a part, the same for a whole proposal."""
         if self.max_trials is None:
             return penalised(study)
         if self._view is None or self._view[0] != trial.number:
@@ -135,8 +136,8 @@ class PenaliseFailures(BaseSampler):
 def penalised(study: optuna.Study, max_trials: int | None = None) -> optuna.Study:
     """A view of a study, or of a Hyperband bracket, in which failed trials scored 0.
 
-    Of more than `max_trials` finished trials, it has the best and the newest, and is read once: to
-    look at thousands for each of a trial's parameters takes longer than to propose them.
+    If there are more than `max_trials` finished trials, it has the best and the newest of them. The
+    study is then read once, not for each parameter, which would take longer than the proposal.
     """
     return cast(optuna.Study, _PenalisedView(study, max_trials))
 
@@ -144,7 +145,7 @@ def penalised(study: optuna.Study, max_trials: int | None = None) -> optuna.Stud
 class _PenalisedView:
     """Delegates everything but the trials.
 
-    It is no copy, because Hyperband's brackets forbid one.
+    It is not a copy, because Hyperband's brackets refuse to be copied.
     """
 
     def __init__(self, study: optuna.Study, max_trials: int | None) -> None:

@@ -54,7 +54,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class LiveView:
-    """What stays the same while a search runs."""
+    """Draws a search. The fields stay the same while it runs."""
 
     spec: SearchSpec
     capacity: Capacity
@@ -214,7 +214,7 @@ def _one_line(text: str, style: str = "") -> Text:
 
 
 def _two_sides(left: RenderableType, right: str) -> Table:
-    """A line with something at either end. Where it is too long, the left end is cut first."""
+    """A line with a text at either end. If it is too long, the left one is cut first."""
     table = Table.grid(expand=True, padding=(0, 1), pad_edge=False)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True, overflow="ellipsis")

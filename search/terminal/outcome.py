@@ -38,7 +38,7 @@ LEAST_IMPORTANT = (
     "paper test",
     "confirmed val",
 )
-"""What a narrow terminal does without, the first first."""
+"""Columns that a narrow terminal leaves out, in this order."""
 
 
 def print_outcome(
@@ -86,7 +86,7 @@ def errors(summaries: Sequence[Summary], results: Path | None) -> list[str]:
 
 
 def _remarks(summaries: Sequence[Summary]) -> list[str]:
-    """What the table's numbers are, in short lines; the report has the conditions in full."""
+    """How to read the table, in short lines; the report has all conditions."""
     metric = summaries[0].metric
     confirmed = any(summary.confirmed_scores for summary in summaries)
     return [
@@ -145,7 +145,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     pairs = pairwise_table(labelled, split, evidence)
     better = better_than(label(best, summaries), pairs)
     parts = [
-        _what(best, numbers, summaries, beaten=bool(better)),
+        _winner_and_score(best, numbers, summaries, beaten=bool(better)),
         *_over_floor(best, evidence),
         *_over_runner_up(best, others, summaries, split, pairs),
         *(f"on {split}, {name} is significantly better" for name in better),
@@ -153,7 +153,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     return [f"{'; '.join(parts)}."]
 
 
-def _what(
+def _winner_and_score(
     best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary], *, beaten: bool
 ) -> str:
     """The winner and its score on fresh seeds, or why there is none."""

@@ -25,7 +25,7 @@ from search.terminal.space import distributions
 from search.terminal.text import between, difference, gibibytes, how_many, per_trial, roughly
 
 FEW_SECONDS = 10.0
-"""Below this, what starts and encodes takes longer than the floors themselves."""
+"""Below this, starting and encoding take longer than the floors themselves."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Planned:
 def print_plan(
     console: Console, spec: SearchSpec, resources: Resources, precision: str, place: str = ""
 ) -> None:
-    """Print what runs, how much of it, and on what; `place`: of several regimes, `3 of 8`."""
+    """Print what will run, how many trials, and on what; `place`: of several regimes, `3 of 8`."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
         choice = (
@@ -91,7 +91,7 @@ def print_floors(
     failures: Mapping[str, str],
     metric: Metric,
 ) -> None:
-    """Print what costs seconds, and so what a recipe has to beat; the reasons of missing ones."""
+    """Print the scores of the floors, which a recipe has to beat, and why floors are missing."""
     if floor_records:
         floors = [
             f"{regime} {100 * record[validation(metric)]:.1f} %{_chosen(record['chosen'])}"
@@ -115,7 +115,7 @@ def _chosen(values: Mapping[str, Any]) -> str:
 
 
 def _pruning(spec: SearchSpec) -> str:
-    """From which epoch trials are pruned, if at all: late in the budget none is any more."""
+    """From which epoch on trials are pruned; late in the budget no trial is."""
     if spec.scheduler == "none":
         return "no pruning"
     begins = f"{spec.scheduler} from epoch {spec.grace_epochs}"

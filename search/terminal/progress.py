@@ -40,7 +40,7 @@ HEARTBEAT_PART = 0.05
 
 
 class Progress:
-    """A context in which `update` shows the study's current state.
+    """Shows a running search; `update` redraws it from the study's current state.
 
     A terminal gets the live view, and a line for each new reason why trials fail. A file gets a
     line for each trial that ends, and one where long nothing ends. `quiet` leaves only the reasons.
@@ -208,7 +208,7 @@ class Progress:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _beat(self, trials: Sequence[FrozenTrial]) -> None:
-        """Print where the search stands, if nothing was printed for long."""
+        """Print a progress line, if nothing was printed for long."""
         silence = time.monotonic() - self.last_line
         if silence < max(HEARTBEAT_SECONDS, HEARTBEAT_PART * self._elapsed):
             return

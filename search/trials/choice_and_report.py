@@ -22,12 +22,12 @@ from search.study.winner import run_scores
 from search.trials.worker import Answers
 
 CHANCE = 0.68
-"""Probability with which two equal trials stay in the race together: one standard error. A stricter
-rule spends more runs on trials that hardly ever win (LOG.md)."""
+"""Probability that two equal trials stay in the race together: one standard error. A higher one
+spends more runs on trials that hardly ever win (LOG.md)."""
 
 
 NARROW = 0.015
-"""Half width of the interval of the report runs' mean that needs no further run."""
+"""Half width of the report runs' interval at which no further run is needed."""
 
 
 class Untested(OSError):
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Round:
-    """Runs that are wanted next. What follows is known when all of them are recorded."""
+    """Runs that are due. The next round is known when all of them are recorded."""
 
     runs: tuple[Run, ...]
     what: str
@@ -66,10 +66,10 @@ class ChoiceAndReport:
     """Chooses the winner among the best trials, then has it trained and tested on seeds that chose
     nothing.
 
-    Whoever runs the `rounds` calls `record` or `fail` for each run as soon as it ends, and asks for
-    the next round after that. All depends on the study's records alone: no recorded run is wanted
-    again, and a search that is resumed or grown runs only what is new among its best, and a new
-    winner.
+    The caller runs each of the `rounds`, calls `record` or `fail` for each run as soon as it ends,
+    and then asks for the next round. Everything depends on the study's records alone: no recorded
+    run is repeated, and a search that is resumed or grown only runs new trials among its best, and
+    a new winner.
     """
 
     spec: SearchSpec
@@ -143,7 +143,7 @@ class ChoiceAndReport:
         yield [(number, seed) for number in scores for seed in seeds], 0
 
     def _race(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
-        """One seed more for each that may still win, as long as there are runs left; and how many
+        """One more seed for each trial that may still win, as long as runs are left; and how many
         are left then.
 
         Depends on scores alone, so an interrupted race goes on as it would have.
@@ -154,7 +154,8 @@ class ChoiceAndReport:
             if not standing.next:
                 return
             runs -= len(standing.next)
-            seed = len(scores[standing.next[0]])  # Those that run on have equally many.
+            # Trials that are still in the race have equally many runs.
+            seed = len(scores[standing.next[0]])
             runs_of = [(number, choice_seeds(self.spec.seed, seed)[-1]) for number in standing.next]
             yield runs_of, runs
 
@@ -182,7 +183,7 @@ class ChoiceAndReport:
         return margin
 
     def _report(self, winner: int) -> Iterator[Round]:
-        """The winner on the seeds of the report. Failed runs are left out.
+        """The rounds of the winner on the report seeds. Failed runs are left out.
 
         A run that was recorded and not tested is trained again, with the same curve.
         """
@@ -191,7 +192,7 @@ class ChoiceAndReport:
         for count in counts:
             failed = records.REPORT_FAILURES.of(self.study, winner)
             if count < counts[-1] and len(records.REPORT_RUNS.of(self.study, winner)) > count:
-                continue  # An earlier process found the interval of so many too wide.
+                continue  # An earlier process found this many too few.
             new = [
                 (winner, seed)
                 for seed in report_seeds(self.spec.seed, count)
@@ -204,7 +205,7 @@ class ChoiceAndReport:
     def _is_narrow(self, winner: int) -> bool:
         """Whether the interval of the report runs' mean needs no further run.
 
-        It looks at how far they are apart, and not at which is better than what.
+        It depends on their spread, not on how good they are.
         """
         metric, test = self.spec.metric, self.prepared.test
         if test is None:
@@ -250,7 +251,7 @@ class ChoiceAndReport:
             records.CHOICE_RUNS.add(study, trial, seed, epochs)
             return
         if seed not in records.REPORT_RUNS.of(study, trial):
-            # First what belongs to it, because a run that is recorded as reported is not run again.
+            # The run itself last, because a run that is recorded is not repeated.
             rows: dict[str, list[Any]] = {
                 "predicted": answers.predicted,
                 "confidence": answers.confidence,

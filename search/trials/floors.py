@@ -27,9 +27,9 @@ class Floors:
     """The floors of a command's searches, which share data and model: run once, and tested once.
 
     Nothing runs before `encode` and `start`. On a CPU the runs and tests are threads of this
-    process, which has nothing else to do before the trials and after the report runs, and has
-    imported everything; the workers that Ray has ready stay for the trials. On a GPU they are Ray
-    tasks. The test split is read by `test` only.
+    process: it has imported everything and is idle before the trials and after the report runs, and
+    Ray's warm workers stay free for the trials. On a GPU they are Ray tasks. Only `test` reads the
+    test split.
     """
 
     def __init__(self, job: Job, resources: Resources, prepared: Prepared, seed: int) -> None:
@@ -41,7 +41,7 @@ class Floors:
         self.failures: dict[str, str] = {}
         """Why a floor is missing."""
         self.encode_seconds: float | None = None
-        """Of one thread, for all sentences; None until then, and on a GPU."""
+        """Seconds of one thread for all sentences; None until they are encoded, and on a GPU."""
         # A cluster may have room for more trials than this machine has cores.
         self._width = min(resources.slots, os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(self._width) if job.device == "cpu" else None

@@ -17,8 +17,7 @@ from trainables.parts.memory import out_of_memory
 
 MEASURED_STEPS = 3
 CONTEXT_BYTES = 600 * 2**20
-"""What a process takes on a GPU beside its tensors: CUDA's context and its libraries'
-workspaces."""
+"""GPU memory of a process beside its tensors: CUDA's context and workspaces of its libraries."""
 MARGIN = 1.1
 """Factor on the measured peak."""
 

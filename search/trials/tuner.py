@@ -1,6 +1,6 @@
 """Ray Tune over studies: the trials, choice and report runs of all searches of a command.
 
-One run of Tune serves them all, so that a worker, whose imports take seconds, serves them all too.
+One run of Tune serves all of them, so that workers, whose imports take seconds, are reused.
 """
 
 import os
@@ -36,7 +36,7 @@ for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGAT
 
 NO_LIMIT = 10**6
 POLL_SECONDS = 0.2
-"""How often the main thread looks whether Tune still runs; in between it handles no signal."""
+"""How often the main thread checks whether Tune still runs; in between it handles no signal."""
 CLOSE_SECONDS = 60.0
 """How long the end waits for Tune to end its workers."""
 
@@ -54,7 +54,7 @@ class RunsAfter:
 class Workers:
     """The workers of a command's searches, in one run of Ray Tune, in a thread.
 
-    On a cluster of others, and on GPUs, which floors need as well, they end with each search.
+    On a shared cluster, and on GPUs, which floors need as well, they end with each search.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -71,7 +71,7 @@ class Workers:
     def run(self, search: StudySearcher) -> None:
         """Run a search until nothing is left, or until it stops. Raises what Tune raises.
 
-        Whatever else interrupts this, as a notebook does, ends the workers.
+        Any other interruption, such as a notebook's, ends the workers.
         """
         if self._thread is None:
             keep_workers = self.resources.gpus == 0 and not self.resources.shared
@@ -92,7 +92,7 @@ class Workers:
             raise self._error
 
     def close(self) -> None:
-        """End the workers, with what they may be doing, of which nothing is recorded any more."""
+        """End the workers. Nothing more is recorded of what they are running."""
         if self._relay is not None and self._thread is not None:
             self._relay.close()
             self._thread.join(CLOSE_SECONDS)

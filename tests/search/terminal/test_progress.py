@@ -145,7 +145,7 @@ def test_a_trial_without_a_worker_waits_for_room(
     began = time.monotonic()
     for seconds, counts in ((0, "1 running,"), (5, "0 running,")):
         monkeypatch.setattr(time, "monotonic", lambda then=began + seconds: then)
-        capacity.without_worker([running])
+        capacity.set_without_worker([running])
         with progress.console.capture() as seen:
             progress.console.print(progress.render(studies.trials(study)))
         assert counts in seen.get() and ("1 waiting for room" in seen.get()) == (seconds > 0)
