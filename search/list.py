@@ -59,21 +59,21 @@ def _row(folder: Path) -> tuple[str, ...]:
         summary = read_summary(folder) if (folder / SUMMARY).exists() else None
         if summary is not None and summary.best_trial is not None:
             score = f"{100 * summary.selection_score:.1f}{qualifier(summary.metric)}"
-        done = summary is not None and sum(summary.states.values()) >= spec["trials"]
-        return folder.name, str(regime), score, _state(folder, done=done), when
+        finished = summary is not None and sum(summary.states.values()) >= spec["trials"]
+        return folder.name, str(regime), score, _state(folder, finished=finished), when
     except (OSError, ValueError):
         return folder.name, EMPTY_CELL, EMPTY_CELL, "damaged", when
 
 
-def _state(folder: Path, *, done: bool) -> str:
-    """`done`: it has as many trials as it was to have."""
+def _state(folder: Path, *, finished: bool) -> str:
+    """`finished`: it has as many trials as it was to have."""
     try:
         require_not_running(folder)
     except ValueError:
         return "running"
     ending = last_ending(folder)
     if ending == UNRECORDED:
-        return "ended" if done else "stopped"
+        return "ended" if finished else "stopped"
     return "stopped" if ending in (None, "INTERRUPTED") else "ended"
 
 

@@ -82,7 +82,10 @@ def _connect(
     address: str | None, folder: Path | None, workers: int, ships: Mapping[str, Any]
 ) -> None:
     """Call `ray.init` and turn whatever it raises into an error of one line."""
-    before, own = signal.getsignal(signal.SIGTERM), ray._private.utils.set_sigterm_handler
+    before, setter = (
+        signal.getsignal(signal.SIGTERM),
+        ray._private.utils.set_sigterm_handler,
+    )
     # Ray's handler of SIGTERM exits wherever the main thread happens to be. In a callback of fork
     # that is dropped, and leaves logging's lock held for ever; so ours stays while Ray starts.
     ray._private.utils.set_sigterm_handler = lambda handler: None
@@ -104,7 +107,7 @@ def _connect(
             raise no_connection(address, error) from error
         raise OSError(f"Ray cannot be started: {reason(error)}") from error
     finally:
-        ray._private.utils.set_sigterm_handler = own
+        ray._private.utils.set_sigterm_handler = setter
         # Ray replaces the handler of SIGTERM. Python's default would be worse: no clean-up.
         if before != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, before)

@@ -170,12 +170,14 @@ def _run_trials(
                 if stop.asked:
                     progress.print_stopping()
 
-            then = None
+            runs_after = None
             if spec.confirm_top:
                 rounds = ChoiceAndReport(spec, study, context.prepared)
-                then = RunsAfter(rounds, lambda: context.exam, progress)
+                runs_after = RunsAfter(rounds, lambda: context.exam, progress)
             with polling(update, every=PROGRESS_SECONDS):
-                ending = run_trials(spec, study, shared, capacity, context.workers, stop, then)
+                ending = run_trials(
+                    spec, study, shared, capacity, context.workers, stop, runs_after
+                )
             progress.update()
             if ending == Ending.INTERRUPTED:
                 if progress.runs is not None:  # They may have ended before the next update.

@@ -125,10 +125,10 @@ def _again(args: argparse.Namespace, regimes: Sequence[str]) -> Request:
     ]
     for spec in specs:
         for name in INPUTS:
-            if (here := getattr(spec, name)) != (there := getattr(specs[0], name)):
+            if (value := getattr(spec, name)) != (first_value := getattr(specs[0], name)):
                 raise ValueError(
                     f"the searches of one command share {name}; '{specs[0].name}' has"
-                    f" {quoted(there)}, '{spec.name}' has {quoted(here)}"
+                    f" {quoted(first_value)}, '{spec.name}' has {quoted(value)}"
                 )
     banner = [] if args.quiet else banner
     return Request(specs, True, args.dry_run, args.quiet, banner, cold=args.cold, again=True)

@@ -100,8 +100,10 @@ def log_final(
         _log_run(recorder, parent, name, "final-tune", params, epochs, {})
     for seed, epochs in curves.items():
         name = f"{summary.regime} final seed {seed} · {100 * run_score(epochs, metric):.1f}"
-        own = test_metrics([scores for scores in tests if scores["seed"] == seed])
-        _log_run(recorder, parent, name, "final-seed", {**shared, "seed": seed}, epochs, own)
+        test_scores = test_metrics([scores for scores in tests if scores["seed"] == seed])
+        _log_run(
+            recorder, parent, name, "final-seed", {**shared, "seed": seed}, epochs, test_scores
+        )
     metrics = {
         name(each): fmean(getattr(summary, confirmed(each)))
         for each in WORDS
@@ -179,12 +181,12 @@ def _describe(
     scores = f"validation {words} {100 * fmean(reached):.1f} %, the mean of {seeds}"
     if summary.test:
         scores += f"; test {words} {100 * fmean(summary.test_scores):.1f} %"
-    held = f"This is the seed with the best validation {words}."
+    which = f"This is the seed with the best validation {words}."
     if combined:
-        held = f"This is the {combined}."
+        which = f"This is the {combined}."
     text = (
         f"`{summary.regime}` on `{tags['model']}`, data `{tags['data']}`: {scores}."
-        f" {held} Its search: [{summary.name}]({page[1:]})."
+        f" {which} Its search: [{summary.name}]({page[1:]})."
     )
     if not client.get_registered_model(name).description:
         client.update_registered_model(

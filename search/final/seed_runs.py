@@ -145,7 +145,7 @@ def _tested(
     """The scores on the test split by seed, and why runs cannot be tested."""
     try:
         tested = full_runs.test(runs, per_run, prepared)
-        return {run.seed: own.scores for run, own in zip(runs, tested)}, {}
+        return {run.seed: scored.scores for run, scored in zip(runs, tested)}, {}
     except OSError as error:
         if len(runs) == 1:
             return {}, {runs[0].seed: str(error)}

@@ -159,7 +159,7 @@ def _record(
     spec: TrainSpec, recipe: Mapping[str, Any], runs: SeedRuns, final: Final
 ) -> dict[str, Any]:
     """The content of scores.json. What there is nothing of has no entry."""
-    detections = {name: asdict(own) for name, own in final.out_of_scope.items()}
+    detections = {name: asdict(detection) for name, detection in final.out_of_scope.items()}
     optional = {
         "failed_seeds": {str(seed): why for seed, why in runs.failed.items()},
         "combined": final.combined.to_dict() if final.combined else {},

@@ -62,7 +62,7 @@ def tune(
         for number, config in enumerate(configs.values())
     ]
     metric: Metric = recipe["metric"]
-    done: Curves = {}
+    curves: Curves = {}
     why = "no value was tried"
     for run, epochs, failure in full_runs.finished(runs):
         value = run.config[field]
@@ -70,15 +70,18 @@ def tune(
             why = failure
             console.print(f"tune {field} {value:.4g}: failed: {failure}")
             continue
-        done[value] = epochs
+        curves[value] = epochs
         score = f"{run_score(epochs, metric):.4f}{qualifier(metric)}"
         console.print(f"tune {field} {value:.4g}: validation {score}")
-    if not done:
+    if not curves:
         raise OSError(f"every run that tunes {field} failed: {why}")
-    own = recipe["config"][field]
-    best_scores = {value: run_score(done[value], metric) for value in sorted(done)}
-    best = max(best_scores, key=lambda value: (best_scores[value], -max(value / own, own / value)))
-    console.print(f"tuned {field}: {own:.4g} -> {best:.4g}")
+    recipe_value = recipe["config"][field]
+    best_scores = {value: run_score(curves[value], metric) for value in sorted(curves)}
+    best = max(
+        best_scores,
+        key=lambda value: (best_scores[value], -max(value / recipe_value, recipe_value / value)),
+    )
+    console.print(f"tuned {field}: {recipe_value:.4g} -> {best:.4g}")
     scores = {f"{value:.6g}": score for value, score in best_scores.items()}
     tuned = {"field": field, best_validation(metric): scores}
-    return {**recipe, "config": configs[best], "tuned": tuned}, done
+    return {**recipe, "config": configs[best], "tuned": tuned}, curves

@@ -128,7 +128,7 @@ def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str,
     return [{"trial": None, "regime": regime, "config": config, **budget, "scores": scores}]
 
 
-def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[str, Any]:
+def _recipe(study: optuna.Study, spec: SearchSpec, entries: dict[str, Any]) -> dict[str, Any]:
     conditions = records.CONDITIONS.read(study)
     if not conditions:
         raise ValueError(
@@ -136,7 +136,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[
         )
     return {
         "search": spec.name,
-        **{name: own[name] for name in OWN},
+        **{name: entries[name] for name in OWN},
         "seed": spec.seed,
         "metric": spec.metric,
         "data": {
@@ -149,7 +149,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[
         "precision": conditions["precision"],
         "threads": conditions["threads"],
         "device": conditions["device"],
-        "scores": own["scores"],
+        "scores": entries["scores"],
         "versions": versions(),
         "commit": commit(),
     }

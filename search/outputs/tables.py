@@ -239,7 +239,7 @@ def _choice_scores(
         str(trial): run_scores([run for _, run in sorted(seeds.items())], metric)
         for trial, seeds in runs.items()
     }
-    return {trial: own for trial, own in scores.items() if own}
+    return {trial: by_seed for trial, by_seed in scores.items() if by_seed}
 
 
 def _floor(regime: str, record: records.Record) -> Floor:

@@ -128,10 +128,10 @@ def scaled_stages(
     result = []
     for name, seconds in twice.items():
         longer = len(seconds) - len(once[name])
-        own = scale * (part if longer else 1.0)
+        factor = scale * (part if longer else 1.0)
         later = seconds[1:] or seconds
         length = len(seconds) + longer * (epochs - 2)
-        result.append(Stage(length, own * seconds[0], own * sum(later) / len(later)))
+        result.append(Stage(length, factor * seconds[0], factor * sum(later) / len(later)))
     return tuple(result)
 
 

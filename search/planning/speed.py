@@ -112,8 +112,14 @@ class Speed:
 
     def rates(self, trials: Sequence[FrozenTrial], now: float) -> Rates | None:
         """How long epochs take, in these trials and the next ones; None where nothing is known."""
-        timed = [own for own in map(self.of, trials) if own.epochs and own.seconds > 0]
-        rests = [own.rest / own.seconds for own in timed if own.rest is not None]
+        timed = [
+            observed
+            for observed in map(self.of, trials)
+            if observed.epochs and observed.seconds > 0
+        ]
+        rests = [
+            observed.rest / observed.seconds for observed in timed if observed.rest is not None
+        ]
         two_stages = any("classifier" in records.CONFIG.read(trial) for trial in trials[:1])
         rest = fmean(rests) if rests else CLASSIFIER * two_stages
         if not timed:
@@ -121,7 +127,7 @@ class Speed:
                 return None
             rest = rest if self.guess.rest is None else self.guess.rest
             return Rates(self.guess.epoch, self.guess.spread, SPREAD, rest)
-        seconds = [own.seconds for own in timed]
+        seconds = [observed.seconds for observed in timed]
         mean = fmean(seconds)
         # A first epoch that takes longer than the mean says how long it takes at least.
         slow = [now - began for began in self._in_first_epoch(trials)]

@@ -110,8 +110,8 @@ class TimeLeft:
         mean = np.full_like(draws.free[:, 0], rates.mean)
         full = self._full(trials, mean, rates, draws, runs.trial)
         for elapsed in runs.running:
-            own = full * draws.factors(OVERRUN / 2)
-            (draws.go_on if elapsed else draws.run)(_left(own, elapsed, own))
+            length = full * draws.factors(OVERRUN / 2)
+            (draws.go_on if elapsed else draws.run)(_left(length, elapsed, length))
         draws.wait()
         if runs.choosing:
             draws.race(full, np.round(draws.fractions(*RACE) * runs.further))
@@ -124,10 +124,10 @@ class TimeLeft:
 
     def _report(self, draws: Draws, full: np.ndarray) -> None:
         """Run the report runs; of further ones, as many as are needed about half of the time."""
-        done = 0
+        trained = 0
         for count in report_counts(self.spec.report_seeds)[:2]:
-            draws.side_by_side(full, count - done)
-            done = count
+            draws.side_by_side(full, count - trained)
+            trained = count
 
     def _started(
         self,
@@ -200,8 +200,8 @@ class TimeLeft:
         if spec.confirm_seeds or spec.confirm_top < 2 or spec.trials < 2:
             draws.side_by_side(full, choice_runs(spec))
             return
-        most = np.array([affordable_runs(epochs, spec.epochs) for epochs in trained])
-        draws.race(full, np.round(draws.fractions(*RACE) * most))
+        affordable = np.array([affordable_runs(epochs, spec.epochs) for epochs in trained])
+        draws.race(full, np.round(draws.fractions(*RACE) * affordable))
 
     def _full(
         self,

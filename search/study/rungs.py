@@ -51,9 +51,9 @@ def fraction(factor: int, window: int | None = None) -> Rule:
 
     def rule(number: int, accuracies: Accuracies) -> bool:
         others = _arrived([*accuracies[:number], *accuracies[number + 1 :]])
-        own = _own(number, accuracies)
+        score = _own(number, accuracies)
         earlier = others if window is None else others[-(window - 1) :]
-        better = sum(other > own for other in earlier)
+        better = sum(other > score for other in earlier)
         return better < max(1, (len(earlier) + 1) // factor)
 
     return rule

@@ -30,7 +30,7 @@ def files(folder: Path) -> dict[Path, str]:
 
 def digest(digests: Mapping[Path, str]) -> str:
     """One digest of all of them."""
-    listing = "\n".join(f"{path.name} {own}" for path, own in digests.items())
+    listing = "\n".join(f"{path.name} {sha256}" for path, sha256 in digests.items())
     return hashlib.sha256(listing.encode()).hexdigest()[:32]
 
 

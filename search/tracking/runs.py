@@ -41,8 +41,8 @@ class SearchRuns:
     def read(self) -> None:
         """Read from MLflow what it has."""
         self.recorder.locate(self.spec.results)
-        own = views.search_view(str(self.spec.name), self.spec.metric)
-        self.recorder.save_views(own | views.searches_view())
+        views_of_search = views.search_view(str(self.spec.name), self.spec.metric)
+        self.recorder.save_views(views_of_search | views.searches_view())
         logged = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
         children = Counter(run.data.tags.get("mlflow.parentRunId") for run in logged)
         # A late request may have made a second run with the same key. The fuller one stays.

@@ -126,8 +126,8 @@ class ChoiceAndReport:
         epochs = {number: records.epochs(stored[number]) for number in scores}
         costs = {
             # Not the sum: in one epoch another process may have taken the processor.
-            number: len(own) * median(epoch["seconds"] for epoch in own)
-            for number, own in epochs.items()
+            number: len(of_trial) * median(epoch["seconds"] for epoch in of_trial)
+            for number, of_trial in epochs.items()
         }
         return race(
             scores,
@@ -173,11 +173,13 @@ class ChoiceAndReport:
     def _margin(self, scores: Mapping[int, Scores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
         sentences = effective_sentences(self.prepared.data.validation.labels, self.spec.metric)
-        recipes = [Runs(tuple(own), sentences) for own in scores.values()]
+        recipes = [Runs(tuple(of_trial), sentences) for of_trial in scores.values()]
         spread = Spread.of(recipes, PRIORS["validation"])
 
-        def margin(one: Scores, other: Scores) -> float:
-            means = (spread.of_mean(Runs(tuple(own), sentences)) for own in (one, other))
+        def margin(first: Scores, second: Scores) -> float:
+            means = (
+                spread.of_mean(Runs(tuple(of_trial), sentences)) for of_trial in (first, second)
+            )
             return spread.half_width(*means, level=CHANCE)
 
         return margin
@@ -219,14 +221,14 @@ class ChoiceAndReport:
         if not scores:
             return False
         same = len(scores) > 1 and len(losses) == 1
-        own = Runs(scores, effective_sentences(split.labels, metric), deterministic=same)
-        spread = Spread.of([own], PRIORS["validation" if test is None else "test"])
-        return spread.half_width(spread.of_mean(own)) <= NARROW
+        reported = Runs(scores, effective_sentences(split.labels, metric), deterministic=same)
+        spread = Spread.of([reported], PRIORS["validation" if test is None else "test"])
+        return spread.half_width(spread.of_mean(reported)) <= NARROW
 
     def _is_reported(self, winner: int, seed: int) -> bool:
         """Whether a report run is recorded with its test, where there is one."""
-        done = records.REPORT_RUNS if self.prepared.test is None else records.TEST_SCORES
-        return seed in records.REPORT_RUNS.of(self.study, winner) and seed in done.of(
+        recorded = records.REPORT_RUNS if self.prepared.test is None else records.TEST_SCORES
+        return seed in records.REPORT_RUNS.of(self.study, winner) and seed in recorded.of(
             self.study, winner
         )
 

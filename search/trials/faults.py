@@ -73,8 +73,8 @@ def fault_of_run(error: BaseException, nodes: frozenset[str], check: Callable[[]
         return Fault.SETUP
     cause = getattr(error, "cause", None)
     if any(
-        isinstance(one, exceptions.NodeDiedError | exceptions.ObjectLostError)
-        for one in (error, cause)
+        isinstance(known, exceptions.NodeDiedError | exceptions.ObjectLostError)
+        for known in (error, cause)
     ):
         return Fault.NODE
     if not isinstance(error, exceptions.WorkerCrashedError | exceptions.OutOfMemoryError):

@@ -113,7 +113,7 @@ def run_trials(
     capacity: Capacity,
     workers: Workers,
     stop: Stop,
-    then: RunsAfter | None = None,
+    runs_after: RunsAfter | None = None,
 ) -> Ending:
     """Run trials until the study has `spec.trials`, the space is exhausted, the time budget or the
     patience is spent, or the user stops; then the choice and report runs, in the same workers. (New
@@ -124,7 +124,11 @@ def run_trials(
     written, no worker can be started, or a run cannot be tested.
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
-    runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
+    runs = (
+        None
+        if runs_after is None
+        else RunLedger(runs_after.plan, runs_after.exam, runs_after.watcher)
+    )
     searcher = StudySearcher(ledger, capacity, runs, job, lambda: stop.trials_end)
     if not searcher.is_over:
         workers.wait(lambda: stop.asked)

@@ -51,7 +51,7 @@ def test_a_trials_duration_is_the_sum_of_its_stages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "found"),
+    ("values", "expected"),
     [
         ({"epochs": 10}, [3]),  # the next would be 9, beyond two thirds
         ({"epochs": 27, "grace": 2}, [2, 6, 18]),

@@ -44,7 +44,7 @@ def test_memory_is_that_of_the_process_in_megabytes() -> None:
     assert before < psutil.virtual_memory().total / 1e6
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("with_nvml", [True, False])
 def test_of_a_card_there_is_the_epochs_peak_and_what_nvml_tells(
     with_nvml: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
