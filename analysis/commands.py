@@ -38,9 +38,9 @@ def results_flag(folder: Path, spec: Mapping[str, Any]) -> str:
     """The `--results` flag of a search's folder, as the user gave it where it is still there; empty
     where that is the default."""
     here = folder.resolve().parent
-    for given in ("results", str(spec.get("results", "results"))):
-        if Path(given).expanduser().resolve() == here:
-            return "" if given == "results" else f" --results {shlex.quote(given)}"
+    for results in ("results", str(spec.get("results", "results"))):
+        if Path(results).expanduser().resolve() == here:
+            return "" if results == "results" else f" --results {shlex.quote(results)}"
     parent = folder.parent if folder.parent.resolve() == here else here
     return f" --results {shlex.quote(str(parent))}"
 

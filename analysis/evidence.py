@@ -106,10 +106,10 @@ class Evidence:
     ) -> "Evidence":
         """These searches and all others that are finished in a results folder."""
         others = {summary.name: (summary, bits) for summary, bits in read_outcomes(results)}
-        found = {name: bits for name, (_, bits) in others.items()}
+        bits_by_search = {name: bits for name, (_, bits) in others.items()}
         names = {summary.name for summary in summaries}
         rest = [summary for name, (summary, _) in others.items() if name not in names]
-        return cls([*summaries, *rest], {**found, **(correct or {})})
+        return cls([*summaries, *rest], {**bits_by_search, **(correct or {})})
 
     def spread(self, summary: Summary, split: Split) -> Spread:
         """The spread over seeds on the data, model and budget of a search; the prior if it has no

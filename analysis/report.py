@@ -32,11 +32,11 @@ def report(results: Path, out: Path | None = None) -> Path:
     from analysis.page.files import csv_text, write_figures
     from analysis.page.html import html_page
     from analysis.page.markdown import markdown_page
-    from analysis.read.folder import read_searches
+    from analysis.read.folder import REPORT, read_searches
     from analysis.sections import sections
     from analysis.tables import tables
 
-    out = results / "report.html" if out is None else out
+    out = results / REPORT if out is None else out
     if out.suffix.lower() != ".html":
         raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
     # Texts are taken out of these small tables one by one, which is slow with Arrow's arrays.

@@ -42,7 +42,7 @@ def _searches(searches: Mapping[str, Search], best: str, evidence: Evidence) -> 
     """One search unfolded a level, or several, each folded, the winner first."""
     if len(searches) == 1:
         return Section("The search", tuple(_search(searches[best], evidence, full=True)))
-    found: list[Block] = []
+    details: list[Block] = []
     scores = {title: search.summary.selection_score for title, search in searches.items()}
     for title in sorted(searches, key=lambda title: (title != best, -scores[title])):
         search = searches[title]
@@ -52,8 +52,8 @@ def _searches(searches: Mapping[str, Search], best: str, evidence: Evidence) -> 
             blocks.append(
                 Paragraph(f"All figures of this search: {search.folder.name}/report.html")
             )
-        found.append(Details(title, _hint(search, evidence), tuple(blocks)))
-    return Section("Searches", tuple(found))
+        details.append(Details(title, _hint(search, evidence), tuple(blocks)))
+    return Section("Searches", tuple(details))
 
 
 def _search(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
@@ -70,12 +70,12 @@ def _hint(search: Search, evidence: Evidence) -> str:
     summary = search.summary
     mean = evidence.mean(summary, "validation")
     if mean.n:
-        said = f"{prefix(summary.metric)}{mean.percent} on validation"
+        score = f"{prefix(summary.metric)}{mean.percent} on validation"
     elif summary.best_score is not None:
-        said = f"{percent_of(summary.best_score, summary.metric)} on validation, not confirmed"
+        score = f"{percent_of(summary.best_score, summary.metric)} on validation, not confirmed"
     else:
-        said = "no trial completed"
-    return f"{said}; {len(search.trials)} trials"
+        score = "no trial completed"
+    return f"{score}; {len(search.trials)} trials"
 
 
 def _best(labelled: Mapping[str, Search]) -> str:

@@ -79,8 +79,8 @@ def sampling_variance(accuracy: float, sentences: float) -> float:
 
     One right and one wrong sentence are added, so that it is above 0 for an accuracy of 0 or 1.
     """
-    share = (accuracy * sentences + 1) / (sentences + 2)
-    return share * (1 - share) / sentences
+    smoothed = (accuracy * sentences + 1) / (sentences + 2)
+    return smoothed * (1 - smoothed) / sentences
 
 
 def effective_sentences(labels: NDArray[np.int64], metric: Metric) -> float:

@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.session import search as search
+    from search.driver.session import search as search
     from search.spec import SearchSpec as SearchSpec
 
 __all__ = ["SearchSpec", "search"]
@@ -15,7 +15,7 @@ __all__ = ["SearchSpec", "search"]
 def __getattr__(name: str) -> Any:
     """Import what a notebook needs when it is asked for: it takes seconds, and workers do not."""
     if name == "search":
-        from search.session import search
+        from search.driver.session import search
 
         return search
     if name == "SearchSpec":

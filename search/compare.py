@@ -39,7 +39,7 @@ def _run(args: argparse.Namespace) -> int:
     if len({summary.metric for summary in summaries}) > 1:
         summaries = [read_search(folder, "accuracy").summary for folder in folders]
     # A folder may have been renamed or copied.
-    summaries = [replace(one, name=folder.name) for one, folder in zip(summaries, folders)]
+    summaries = [replace(row, name=folder.name) for row, folder in zip(summaries, folders)]
     results = folders[0].parent
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
     print_outcome(console, summaries, Evidence.beside(results, summaries), results, quiet=False)

@@ -39,7 +39,7 @@ def flag(
 
     `unset`: what happens without the flag, for `--help`, where the default value does not say it.
     `parse`: text to value, where the type does not say how; raises ValueError with the rule.
-    `hidden`: no flag, or one that `search.arguments` adds itself.
+    `hidden`: no flag, or one that `search/driver/arguments.py` adds itself.
     """
     return field(
         default=default,

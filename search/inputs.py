@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from analysis import paper
-from search.cluster.look import has_bf16
+from search.cluster.node_report import has_bf16
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus
 from trainables.parts.data.label_words import label_words
@@ -135,25 +135,13 @@ def prepare(
     tokenizer = loading.load_tokenizer(model)
     pretrained = loading.load(model)
     limit = min(max_tokens, pretrained.max_length or max_tokens)
-    notes = []
-    tokens: dict[str, Tokens] = {}
-    for name, split in corpus.splits.items():
-        tokens[name], cut = tokenise(split.texts, split.labels, tokenizer, limit)
-        if cut:
-            notes.append(
-                f"{cut} of {len(split)} {name} texts are longer than {limit} tokens and were cut"
-            )
+    tokens, notes = _tokenised(corpus, tokenizer, limit)
+    _require_epoch_size(epoch_size, len(tokens["train"]), len(corpus.labels))
     words = [label_words(label) for label in corpus.labels]
     names, _ = tokenise(words, range(len(words)), tokenizer, limit)
     vocabulary = pretrained.vocabulary(tokens["train"], tokens["validation"], names)
     small = pretrained.cut(vocabulary)
     pad = small.config.pad_token_id
-    sentences, labels = len(tokens["train"]), len(corpus.labels)
-    if epoch_size is not None and not labels <= epoch_size < sentences:
-        raise ValueError(
-            f"epoch_size must be below the number of training sentences, {sentences:,}, and at"
-            f" least the number of labels, {labels}; got {epoch_size}"
-        )
     train, validation, names = (
         each.renumbered(vocabulary, pad) for each in (tokens["train"], tokens["validation"], names)
     )
@@ -163,14 +151,7 @@ def prepare(
         pretrained,
         small,
         vocabulary,
-        Data(
-            train,
-            validation,
-            corpus.labels,
-            names=names,
-            metric=metric,
-            epoch_size=epoch_size,
-        ),
+        Data(train, validation, corpus.labels, names=names, metric=metric, epoch_size=epoch_size),
         tokens.get("test"),
         {
             name: tokenise(texts, [0] * len(texts), tokenizer, limit)[0]
@@ -178,6 +159,26 @@ def prepare(
         },
         tuple(notes),
     )
+
+
+def _tokenised(corpus: Corpus, tokenizer: Any, limit: int) -> tuple[dict[str, Tokens], list[str]]:
+    """The splits as tokens, and a note for each in which texts were cut to `limit` tokens."""
+    tokens, notes = dict[str, Tokens](), []
+    for name, split in corpus.splits.items():
+        tokens[name], cut = tokenise(split.texts, split.labels, tokenizer, limit)
+        if cut:
+            notes.append(
+                f"{cut} of {len(split)} {name} texts are longer than {limit} tokens and were cut"
+            )
+    return tokens, notes
+
+
+def _require_epoch_size(epoch_size: int | None, sentences: int, labels: int) -> None:
+    if epoch_size is not None and not labels <= epoch_size < sentences:
+        raise ValueError(
+            f"epoch_size must be below the number of training sentences, {sentences:,}, and at"
+            f" least the number of labels, {labels}; got {epoch_size}"
+        )
 
 
 def resolve_precision(choice: str, *, gpu: bool, native: bool | None = None) -> Precision:

@@ -32,14 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     results = results_folder(args.results)
-    found = names(results)
-    if not found:
+    searches = names(results)
+    if not searches:
         print(f"no search in '{results}' yet; {program('search.run')} begins one")
         return OK
     import pandas  # It takes a second.
 
     console = SafeConsole(highlight=False, markup=False)
-    rows = [_row(results / name) for name in found]
+    rows = [_row(results / name) for name in searches]
     print_table(console, pandas.DataFrame(rows, columns=list(COLUMNS)))
     return OK
 
@@ -59,21 +59,21 @@ def _row(folder: Path) -> tuple[str, ...]:
         summary = read_summary(folder) if (folder / SUMMARY).exists() else None
         if summary is not None and summary.best_trial is not None:
             score = f"{100 * summary.selection_score:.1f}{qualifier(summary.metric)}"
-        done = summary is not None and sum(summary.states.values()) >= spec["trials"]
-        return folder.name, str(regime), score, _state(folder, done=done), when
+        finished = summary is not None and sum(summary.states.values()) >= spec["trials"]
+        return folder.name, str(regime), score, _state(folder, finished=finished), when
     except (OSError, ValueError):
         return folder.name, EMPTY_CELL, EMPTY_CELL, "damaged", when
 
 
-def _state(folder: Path, *, done: bool) -> str:
-    """`done`: it has as many trials as it was to have."""
+def _state(folder: Path, *, finished: bool) -> str:
+    """`finished`: it has as many trials as it was to have."""
     try:
         require_not_running(folder)
     except ValueError:
         return "running"
     ending = last_ending(folder)
     if ending == UNRECORDED:
-        return "ended" if done else "stopped"
+        return "ended" if finished else "stopped"
     return "stopped" if ending in (None, "INTERRUPTED") else "ended"
 
 

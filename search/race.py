@@ -55,7 +55,7 @@ def race(
     `costs`: what each of them costs, in any unit. `indifference`: below which difference, chance
     included, trials are alike.
     """
-    means = {trial: fmean(own) for trial, own in scores.items()}
+    means = {trial: fmean(of_trial) for trial, of_trial in scores.items()}
     best, *others = sorted(scores, key=lambda trial: (-means[trial], trial))
     behind = {trial: means[best] - means[trial] for trial in others}
     chance = {trial: margin(scores[best], scores[trial]) for trial in others}

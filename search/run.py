@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import NoReturn
 
 from analysis.command import INTERRUPTED, print_error
-from search import arguments
 from search.cluster.watchdog import hint
+from search.driver import arguments
 from search.signals import SIGNALS, Stop
 from search.storage import require_storage
 from search.study.lock import require_not_running
@@ -60,7 +60,7 @@ def _run(argv: Sequence[str] | None, stack: contextlib.ExitStack) -> int:
 
         stop = Stop()
         stack.enter_context(stop.handles())
-        importing = ThreadPoolExecutor(1).submit(import_module, "search.session")
+        importing = ThreadPoolExecutor(1).submit(import_module, "search.driver.session")
         if not args.dry_run:
             address = args.address or os.environ.get("RAY_ADDRESS")
             workers = 0 if address else arguments.worker_count(args)
@@ -86,7 +86,7 @@ def _before_ray(args: argparse.Namespace) -> int | None:
         require_not_running(folder)
     if not begun:
         return None
-    from search.session import print_ended  # Imports PyTorch and Ray.
+    from search.driver.session import print_ended  # Imports PyTorch and Ray.
 
     return print_ended(args)
 
@@ -108,8 +108,8 @@ def _first_lines(args: argparse.Namespace) -> Corpus | None:
     if not begun and args.data is not None and not is_remote(args.data):
         corpus = corpora.read(args.data, **reading_from(arguments.given_values(args)))
         print_data(console, corpus)
-    what = "importing PyTorch" if args.dry_run else "importing PyTorch and starting workers"
-    print_line(console, "start", f"{what}, which takes several seconds")
+    activity = "importing PyTorch" if args.dry_run else "importing PyTorch and starting workers"
+    print_line(console, "start", f"{activity}, which takes several seconds")
     return corpus
 
 

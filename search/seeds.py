@@ -19,9 +19,9 @@ def choice_seeds(seed: int, count: int) -> range:
     return range(seed + 1, seed + 1 + count)
 
 
-def report_counts(asked: int | None) -> tuple[int, ...]:
+def report_counts(count: int | None) -> tuple[int, ...]:
     """On how many seeds the winner reports, ascending; after each count the interval decides."""
-    return AUTO_REPORT_SEEDS if asked is None else (asked,)
+    return AUTO_REPORT_SEEDS if count is None else (count,)
 
 
 def report_seeds(seed: int, count: int) -> range:

@@ -22,8 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     existing_folder(args.results, args.name)
     # These import the regimes and Ray's adapters, which takes seconds.
-    from search.closing import print_end
-    from search.ended import stored
+    from search.driver.print_result import print_result
+    from search.driver.stored_outcome import stored
     from search.study.lock import require_not_running
     from search.terminal import next_commands
     from search.terminal.console import SafeConsole
@@ -37,7 +37,7 @@ def _run(args: argparse.Namespace) -> int:
             again = next_commands.resume(outcome.spec)
     except ValueError as running:
         console.print(f"{running}: what follows may change")
-    print_end(console, [outcome], again=again)
+    print_result(console, [outcome], again=again)
     return OK
 
 

@@ -22,7 +22,7 @@ from search.flag import (
     positive_int,
     seconds,
 )
-from search.folders import require, results_folder, valid_name
+from search.folders import SPEC, require, results_folder, valid_name
 from search.race import MAX_CANDIDATES
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
@@ -281,8 +281,8 @@ class SearchSpec:
             self.shots is not None and f"--shots {self.shots}",
             self.shots is not None and self.shots_seed and f"--shots-seed {self.shots_seed}",
         ]
-        given = " ".join(part for part in parts if part)
-        return f"{self.data} ({given})" if given else self.data
+        details = " ".join(part for part in parts if part)
+        return f"{self.data} ({details})" if details else self.data
 
     @property
     def reading(self) -> Reading:
@@ -312,7 +312,7 @@ class SearchSpec:
         Raises ValueError where there is no valid one, OSError where the disk fails.
         """
         try:
-            return cls.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+            return cls.from_json((folder / SPEC).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             where = quoted(str(folder.parent))
             raise ValueError(

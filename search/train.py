@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from analysis.command import FAILED, OK, Parser, exit_code, program, refusal, user_path
 from search.folders import results_folder
@@ -12,9 +12,22 @@ from search.seeds import MAX_REPORT_SEEDS
 from trainables.parts.config import Fraction, Range, checked
 from trainables.parts.quote import quoted
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.final.training import Final
+
+TUNE_TRIALS = 4
+"""Values that `--tune` tries without `--trials`."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
+    args = _parser().parse_args(argv)
+    return exit_code(lambda: _run(args))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog=program("search.train"),
         description=(
@@ -89,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--trials",
         type=int,
         metavar="N",
-        help="Number of values that --tune tries (default: 4)",
+        help=f"Number of values that --tune tries (default: {TUNE_TRIALS})",
     )
     combine = parser.add_mutually_exclusive_group()
     combine.add_argument(
@@ -145,33 +158,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="Folder of the SQLite file (default: results)",
     )
-    args = parser.parse_args(argv)
-    return exit_code(lambda: _run(args))
+    return parser
 
 
 def _run(args: argparse.Namespace) -> int:
     # Everything that can be refused is checked before the training.
-    if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
-        raise ValueError(f"--seeds must be from 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
-    if args.trials is not None and args.tune is None:
-        raise ValueError("--trials needs --tune")
-    trials = 4 if args.trials is None else args.trials
-    checked("--trials", trials, Annotated[int, Range(2, 20)])
-    checked("--answer-precision", args.answer_precision, Fraction)
-    results_folder(args.results)
-    with user_path(args.file):
-        args.file.stat()
+    _check(args)
     # These import the regimes, Ray and MLflow, which takes seconds.
-    from analysis import commands
-    from analysis.comparison import conditions
-    from analysis.comparison import table as comparison
-    from analysis.evidence import Evidence
     from search.final import training
     from search.final.folder import check_out
     from search.final.mlflow_model import check_registered_name
     from search.final.transfer import transfer
     from search.outputs.recipe import read_recipe
-    from search.terminal.console import SafeConsole, print_table
+    from search.terminal.console import SafeConsole
 
     recipe = read_recipe(args.file)
     check_registered_name(args.register)
@@ -194,13 +193,44 @@ def _run(args: argparse.Namespace) -> int:
         tracking_uri=args.tracking_uri,
         results=args.results,
         tune=args.tune,
-        tune_trials=trials,
+        tune_trials=TUNE_TRIALS if args.trials is None else args.trials,
         combine=args.combine,
         address=args.address,
         runtime_env=args.runtime_env,
     )
     final = training.train(spec, console)
-    evidence = Evidence.beside(results_folder(args.results), [final.summary])
+    _print_final(console, final, args.results)
+    if not final.failed:
+        return OK
+    names, others = ", ".join(map(str, final.failed)), args.seeds - len(final.failed)
+    of = f"{len(final.failed)} of {args.seeds} seeds failed: {names}"
+    print(refusal(f"{of}; the model is of the other {others}"), file=sys.stderr)
+    return FAILED
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise ValueError for an invalid flag, before anything is imported."""
+    if not 1 <= args.seeds <= MAX_REPORT_SEEDS:
+        raise ValueError(f"--seeds must be from 1 to {MAX_REPORT_SEEDS}; got {quoted(args.seeds)}")
+    if args.trials is not None and args.tune is None:
+        raise ValueError("--trials needs --tune")
+    if args.trials is not None:
+        checked("--trials", args.trials, Annotated[int, Range(2, 20)])
+    checked("--answer-precision", args.answer_precision, Fraction)
+    results_folder(args.results)
+    with user_path(args.file):
+        args.file.stat()
+
+
+def _print_final(console: "Console", final: "Final", results: str) -> None:
+    """Print the row of the comparison table, what was measured, and the next command."""
+    from analysis import commands
+    from analysis.comparison import conditions
+    from analysis.comparison import table as comparison
+    from analysis.evidence import Evidence
+    from search.terminal.console import print_table
+
+    evidence = Evidence.beside(results_folder(results), [final.summary])
     print_table(console, comparison.table([final.summary], evidence))
     for line in conditions.remarks([final.summary], evidence):
         console.print(f"  {line}", style="dim")
@@ -209,17 +239,11 @@ def _run(args: argparse.Namespace) -> int:
         if final.combined.warning:
             console.print(f"NOTE     {final.combined.warning}", style="bold yellow")
     console.print(f"  {final.confidence}", style="dim")
-    for split, found in final.out_of_scope.items():
-        console.print(f"  out of scope, {split}: {found}", style="dim")
+    for split, detection in final.out_of_scope.items():
+        console.print(f"  out of scope, {split}: {detection}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}\nnext:\n  {commands.predict(final.folder)}")
-    if not final.failed:
-        return OK
-    names, others = ", ".join(map(str, final.failed)), args.seeds - len(final.failed)
-    of = f"{len(final.failed)} of {args.seeds} seeds failed: {names}"
-    print(refusal(f"{of}; the model is of the other {others}"), file=sys.stderr)
-    return FAILED
 
 
 if __name__ == "__main__":

@@ -122,8 +122,8 @@ def made_job(model: Pretrained, regime: str, rows: int = 512, **values: Any) -> 
 def config_of(regime: str, **values: Any) -> dict[str, Any]:
     """The regime's defaults with other values."""
     kind = trainables.load(regime).Config
-    found: dict[str, Any] = kind.from_dict({**kind().to_dict(), **values}).to_dict()
-    return found
+    config: dict[str, Any] = kind.from_dict({**kind().to_dict(), **values}).to_dict()
+    return config
 
 
 @pytest.mark.parametrize("regime", ["llrd_warmup", "supcon"])

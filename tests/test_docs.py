@@ -40,8 +40,8 @@ def named(page: Path) -> str:
 
 def fences(page: Path, language: str) -> list[str]:
     """The code blocks of a page in one language."""
-    found = FENCE.findall(page.read_text(encoding="utf-8"))
-    return [code for tag, code in found if tag == language]
+    blocks = FENCE.findall(page.read_text(encoding="utf-8"))
+    return [code for tag, code in blocks if tag == language]
 
 
 def inline(page: Path) -> list[str]:

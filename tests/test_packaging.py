@@ -72,11 +72,11 @@ def test_every_file_of_the_packages_is_in_both(tracked: list[str], built: Path) 
     assert {"trainables/parts/data/massive_mini/train.jsonl", "analysis/page/report.js"} <= ours
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
-        found = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert found == ours
+        files = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert files == ours
     with tarfile.open(sdist) as archive:
-        found = {name.partition("/")[2] for name in archive.getnames()}
-    assert ours | {"LICENSE", "README.md", "pyproject.toml"} <= found
+        files = {name.partition("/")[2] for name in archive.getnames()}
+    assert ours | {"LICENSE", "README.md", "pyproject.toml"} <= files
 
 
 def test_the_installed_wheel_works_outside_the_checkout(built: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModel, BertConfig, BertTokenizerFast
 
 from trainables.parts.data.tokens import Data, tokenise
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 VERBS = {
     "alarm_set": ("wake", "alarm", "morning"),

@@ -13,7 +13,7 @@ from trainables.parts.config import Rate
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.fine_tune import FineTune, fine_tune
 
 EPOCHS = 10

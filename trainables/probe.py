@@ -19,7 +19,7 @@ from trainables.parts.model.head import Head
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.training import logistic
 from trainables.parts.training.doubts import doubts as find_doubts
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.frozen import encode, fit_head, solve_logistic
 from trainables.parts.training.loop import Training
 from trainables.parts.training.optim import HeadRate
@@ -63,10 +63,10 @@ class Config(Head, HeadRate, Training):
 
         Every configuration that it wrote names an optimiser.
         """
-        given = super().upgraded(values)
-        if "classifier" in given or "optimizer" not in given:
-            return given
-        return {"pooling": "cls", **given, "classifier": "gradient"}
+        upgraded = super().upgraded(values)
+        if "classifier" in upgraded or "optimizer" not in upgraded:
+            return upgraded
+        return {"pooling": "cls", **upgraded, "classifier": "gradient"}
 
     @property
     def reads_encoded(self) -> bool:

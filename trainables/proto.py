@@ -23,7 +23,7 @@ from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.model.pooling import Pooling
 from trainables.parts.training.cross_entropy import CrossEntropy, cross_entropy
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.frozen import encoded
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.optim import Rates, parameter_groups
@@ -94,9 +94,9 @@ def train(
 
     def set_prototypes(sentences: Tensor, targets: Tensor) -> None:
         names = None if data.names is None else vectors(encoder, data.names)
-        found = prototypes(sentences, targets, len(data.labels), names, config.name_weight)
+        weights = prototypes(sentences, targets, len(data.labels), names, config.name_weight)
         with torch.no_grad():
-            linear.weight.copy_(found)
+            linear.weight.copy_(weights)
             linear.bias.zero_()
 
     def logits(batch: Batch) -> Tensor:

@@ -17,7 +17,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pooling import Pooling
 from trainables.parts.training.contrastive import Contrastive, two_stages
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.losses import nt_xent
 
 EPOCHS = 10

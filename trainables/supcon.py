@@ -16,7 +16,7 @@ from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.contrastive import Contrastive, two_stages
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.losses import supcon
 
 EPOCHS = 10

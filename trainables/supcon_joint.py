@@ -19,7 +19,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.common_practice import CommonPractice
 from trainables.parts.training.cross_entropy import Loss
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.fine_tune import fine_tune
 from trainables.parts.training.losses import supcon
 from trainables.parts.training.step import Objective

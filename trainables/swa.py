@@ -16,7 +16,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.training.averaging import Averaging
 from trainables.parts.training.common_practice import CommonPractice
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.fine_tune import fine_tune
 from trainables.parts.training.schedule import Shape
 

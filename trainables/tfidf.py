@@ -18,7 +18,7 @@ from trainables.parts.data.tokens import Data, Tokens
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.ngrams import NgramClassifier, Ngrams, side_by_side, vectorizers
 from trainables.parts.training.calibration import logit_scale
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.linear import linear_layer
 from trainables.parts.training.scores import scores
 

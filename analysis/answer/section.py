@@ -110,10 +110,10 @@ def _facts(
 
 def _errs_most(best: Search) -> list[Fact]:
     """The labels that the winner confuses most often."""
-    found = most_confused(best.predictions)
-    if found is None:
+    confusion = most_confused(best.predictions)
+    if confusion is None:
         return []
-    pair, _, count = found.rpartition(", ")
+    pair, _, count = confusion.rpartition(", ")
     return [Fact("Errs most", pair, count)]
 
 
@@ -142,16 +142,16 @@ def _over_runner_up(
     question = "Over the runner-up"
     if len(labels) < 2:
         return Fact(question, EMPTY_CELL, "one search has a result; others would be compared here")
-    found = pair_of(labels[0], labels[1], pairs)
-    if found is None:
+    pair = pair_of(labels[0], labels[1], pairs)
+    if pair is None:
         best, second = summaries[labels[0]], summaries[labels[1]]
         value = 100 * (best.selection_score - second.selection_score)
         return Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")
-    told = "no significant difference"
-    if found["different"]:
-        told = "significant" if found["difference"] > 0 else "the runner-up is better"
-    points = f"{100 * found['difference']:+.1f} ± {100 * found['half_width']:.1f} points"
-    return Fact(question, points, f"{labels[1]} on {split}: {told}")
+    verdict = "no significant difference"
+    if pair["different"]:
+        verdict = "significant" if pair["difference"] > 0 else "the runner-up is better"
+    points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
+    return Fact(question, points, f"{labels[1]} on {split}: {verdict}")
 
 
 def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
@@ -163,15 +163,17 @@ def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
     return [_over(best, score, evidence.to_trial_0(best), "Over trial 0", note)]
 
 
-def _over(best: Summary, score: float, found: Difference | None, question: str, note: str) -> Fact:
+def _over(
+    best: Summary, score: float, difference: Difference | None, question: str, note: str
+) -> Fact:
     """How far the winner is above a single run's score on validation."""
-    if found is None:
+    if difference is None:
         value = f"{100 * (best.selection_score - score):+.1f} points"
         return Fact(question, value, f"{note}; not confirmed")
-    wider = f"± {100 * found.new_sentences:.1f} on new sentences"
-    if not found.on_new_sentences:
+    wider = f"± {100 * difference.new_sentences:.1f} on new sentences"
+    if not difference.on_new_sentences:
         wider += ", where it may be chance"
-    return Fact(question, f"{found} points", f"{note}, on validation; {wider}")
+    return Fact(question, f"{difference} points", f"{note}, on validation; {wider}")
 
 
 def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
@@ -186,7 +188,7 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
     if own.empty:
         return "One search is confirmed, so there is no other to compare it with."
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
-    told = len(own) - len(equal)
+    different = len(own) - len(equal)
     corrected = ", corrected for the number of pairs" if len(pairs) > 2 else ""
     if better := better_than(labels[0], pairs):
         return (
@@ -197,8 +199,8 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         )
     if not equal:
         return (
-            f"On these {split} sentences it differs significantly from {_all(told)}{corrected}."
-            f"{_on_new(own, told)}"
+            f"On these {split} sentences it differs significantly from {_all(different)}"
+            f"{corrected}.{_on_new(own, different)}"
         )
     seeds = _seeds_to_settle(labels, pairs)
     settled = ""
@@ -210,13 +212,13 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
             else f" {labels[1]} is as good for practical purposes."
         )
     names = _listed(equal)
-    if not told:
+    if not different:
         return (
             f"On these {split} sentences there is no significant difference from {names}"
             f"{corrected}.{settled}"
         )
     return (
-        f"On these {split} sentences it differs significantly from {told} of {len(own)}"
+        f"On these {split} sentences it differs significantly from {different} of {len(own)}"
         f" others{corrected}; not from {names}.{settled}"
     )
 
@@ -241,26 +243,26 @@ def _all(number: int) -> str:
     return {1: "the other", 2: "both others"}.get(number, f"all {number} others")
 
 
-def _on_new(own: pandas.DataFrame, told: int) -> str:
+def _on_new(own: pandas.DataFrame, different: int) -> str:
     shown = int((own["difference"].abs() > own["half_width_new_sentences"]).sum())
-    if shown == told:
+    if shown == different:
         return " On new sentences too."
-    return f" On new sentences that is shown for {shown} of {told}."
+    return f" On new sentences that is shown for {shown} of {different}."
 
 
 def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
-    found = list(verdicts(list(summaries.values())))
+    warnings = list(verdicts(list(summaries.values())))
     for phrase in as_good_on_test(best.summary, evidence):
-        found.append(f"{phrase[0].upper()}{phrase[1:]}.")
-    found += _few_sentences(best.summary, evidence)
+        warnings.append(f"{phrase[0].upper()}{phrase[1:]}.")
+    warnings += _few_sentences(best.summary, evidence)
     if not best.finished:
-        found.append("This search has not finished: the winner may change.")
+        warnings.append("This search has not finished: the winner may change.")
     if best.summary.selected_on_reported_runs:
-        found.append("The reported runs also chose the winner: its score is slightly too high.")
+        warnings.append("The reported runs also chose the winner: its score is slightly too high.")
     if best.summary.confirmed_failed:
         runs = counted(best.summary.confirmed_failed, "report run")
-        found.append(f"{runs} failed and are left out: the score is slightly too high.")
-    return [*found, *data_warnings(best), *range_warnings(best)]
+        warnings.append(f"{runs} failed and are left out: the score is slightly too high.")
+    return [*warnings, *data_warnings(best), *range_warnings(best)]
 
 
 def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
@@ -341,7 +343,7 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         f"{name} {summary.versions[name]}" for name in SHOWN_VERSIONS if name in summary.versions
     ]
     commit = [f"commit {summary.commit[:10]}"] if summary.commit else []
-    found = [
+    facts = [
         ("Data", f"{summary.data}{f' ({sizes})' if sizes else ''}"),
         ("Model", summary.model),
         (
@@ -352,7 +354,7 @@ def _provenance(best: Search, searches: Mapping[str, Search]) -> list[tuple[str,
         ("Versions", ", ".join([*versions, *commit])),
         ("Machine", summary.machine or ""),
     ]
-    return [(name, value) for name, value in found if value]
+    return [(name, value) for name, value in facts if value]
 
 
 def _rows(summary: Summary) -> Mapping[str, int]:

@@ -57,7 +57,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     if max(map(len, budgets.values()), default=0) < 2:
         return []
     metric = next(iter(searches.values())).summary.metric
-    found = {
+    sentences = {
         label: (
             f"{label} found {100 * best['expected'].iloc[-1]:.1f} % with {len(best)} trials, and"
             " half of them would have found"
@@ -80,7 +80,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
         ),
     )
     outlook = _outlook(searches)
-    paragraphs = [Paragraph(f"{'; '.join(found.values())}.")]
+    paragraphs = [Paragraph(f"{'; '.join(sentences.values())}.")]
     if outlook:
         paragraphs.append(
             Paragraph(

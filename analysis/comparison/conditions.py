@@ -253,27 +253,27 @@ def _paper(rows: Sequence[Summary], evidence: Evidence, results: str) -> list[st
 def _on_new_sentences(row: Summary, name: str, evidence: Evidence, results: str) -> str:
     published = paper.row(row.regime)
     assert published is not None
-    found = evidence.to_published(row, published.test_accuracy)
-    assert found is not None
+    difference = evidence.to_published(row, published.test_accuracy)
+    assert difference is not None
     sentence = (
         f"{name}: on new sentences the noise of the difference to the paper is at most"
-        f" ± {100 * found.new_sentences:.1f} points"
+        f" ± {100 * difference.new_sentences:.1f} points"
     )
-    return f"{sentence}{_to_settle(row, found, results)}."
+    return f"{sentence}{_to_settle(row, difference, results)}."
 
 
-def _to_settle(row: Summary, found: Difference, results: str) -> str:
+def _to_settle(row: Summary, difference: Difference, results: str) -> str:
     """How many seeds a difference within its noise would need."""
-    if found.exceeds:
+    if difference.exceeds:
         return ""
-    if found.seeds is None:
+    if difference.seeds is None:
         return (
             ". On this test set it is within what the published run's single seed explains, so no"
             " number of our seeds settles it"
         )
     return (
         ". On this test set, a difference of this size exceeds its noise from about"
-        f" {found.seeds} report seeds on: {more_seeds(row, found.seeds, results)}"
+        f" {difference.seeds} report seeds on: {more_seeds(row, difference.seeds, results)}"
     )
 
 

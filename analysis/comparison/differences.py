@@ -40,9 +40,9 @@ def differences(
 
 def _floor(winner: Summary, split: Split, evidence: Evidence) -> list[tuple[object, ...]]:
     """The best floor, which is the same on every seed."""
-    floor, found = winner.best_floor, evidence.to_floor(winner, split)
-    if floor is None or found is None:
+    floor, difference = winner.best_floor, evidence.to_floor(winner, split)
+    if floor is None or difference is None:
         return []
-    told = found.exceeds and found.on_new_sentences
-    lead = (-found.value, found.half_width, found.new_sentences, told)
+    certain = difference.exceeds and difference.on_new_sentences
+    lead = (-difference.value, difference.half_width, difference.new_sentences, certain)
     return [(f"{floor.regime} (floor)", *lead)]

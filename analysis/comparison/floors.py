@@ -78,12 +78,12 @@ def as_good_on_test(summary: Summary, evidence: Evidence) -> list[str]:
 
     Nothing where it is, or where that is not known.
     """
-    floor, found = summary.best_floor, evidence.to_floor(summary, "test")
-    if floor is None or found is None or found.value > 0:
+    floor, difference = summary.best_floor, evidence.to_floor(summary, "test")
+    if floor is None or difference is None or difference.value > 0:
         return []
     score = floor.test_score(summary.metric)
     assert score is not None
-    winner = 100 * (score + found.value)
+    winner = 100 * (score + difference.value)
     return [
         f"on test the floor {floor.regime} is at least as good,"
         f" {percent_of(score, summary.metric)} against {winner:.1f} %"

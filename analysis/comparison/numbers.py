@@ -78,12 +78,12 @@ def _mean_columns(name: str, mean: Interval) -> dict[str, float]:
 
 def _over_floor(summary: Summary, evidence: Evidence) -> dict[str, Any]:
     """The winner's mean score on validation minus the best floor's, which is a single run."""
-    floor, found = summary.best_floor, evidence.to_floor(summary, "validation")
+    floor, difference = summary.best_floor, evidence.to_floor(summary, "validation")
     return {
         "floor": floor.regime if floor else None,
         "floor_validation_score": _float(summary.floor_score),
-        "over_floor": _float(found.value if found else None),
-        "over_floor_half_width": _float(found.half_width if found else None),
+        "over_floor": _float(difference.value if difference else None),
+        "over_floor_half_width": _float(difference.half_width if difference else None),
     }
 
 

@@ -39,13 +39,13 @@ def pairwise_table(
     """
     measured = {label: own for label, own in summaries.items() if reported(own, split)}
     pairs = list(combinations(measured, 2))
-    found = [
+    differences = [
         evidence.difference(measured[one], measured[other], split, len(pairs))
         for one, other in pairs
     ]
-    adjusted = holm([pair.p_value for pair in found])
+    adjusted = holm([pair.p_value for pair in differences])
     rows = {}
-    for (one, other), pair, p_holm in zip(pairs, found, adjusted):
+    for (one, other), pair, p_holm in zip(pairs, differences, adjusted):
         n, n_other = (len(reported(measured[label], split)) for label in (one, other))
         shared = (
             pair.half_width,

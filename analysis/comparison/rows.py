@@ -49,5 +49,5 @@ def grouped(summaries: Sequence[Summary], key: Callable[[Summary], Any]) -> list
 def best_first(summaries: Sequence[Summary]) -> list[Summary]:
     """The searches with a result, the winner first: by the score that chose, never by a
     reported one."""
-    found = [summary for summary in summaries if summary.best_trial is not None]
-    return sorted(found, key=lambda summary: -summary.selection_score)
+    with_trials = [summary for summary in summaries if summary.best_trial is not None]
+    return sorted(with_trials, key=lambda summary: -summary.selection_score)

@@ -37,19 +37,19 @@ def selection_bias(summaries: Sequence[Summary]) -> str | None:
     if len(differences) < 2:
         return None
     mean = mean_interval(differences)
-    said = (
+    sentence = (
         f"Over {len(differences)} searches, the best score in the search minus the mean of the"
         f" winner's report runs is {_points(mean)} points (Student's t over searches)."
     )
     if len(differences) < ENOUGH_TO_CORRECT:
-        return said
+        return sentence
     before, after = (
         100 * float(np.mean(errors))
         for errors in (np.abs(differences), corrected_errors(differences))
     )
     return (
-        f"{said} It misses that mean by {before:.1f} points on average; less the mean of the other"
-        f" searches, by {after:.1f}."
+        f"{sentence} It misses that mean by {before:.1f} points on average; less the mean of the"
+        f" other searches, by {after:.1f}."
     )
 
 

@@ -20,16 +20,18 @@ def more_seeds(summary: Summary, seeds: int, results: str = "") -> str:
 
 
 def to_settle(
-    found: Difference, split: Split, first: Summary, second: Summary, results: str = ""
+    difference: Difference, split: Split, first: Summary, second: Summary, results: str = ""
 ) -> str:
     """What would show a difference between two searches, or that none can be shown."""
-    if found.seeds is None or found.seeds > MAX_SEEDS:
+    if difference.seeds is None or difference.seeds > MAX_SEEDS:
         return (
             f"To see a difference as small as on {split}, each would need more than"
             f" {MAX_SEEDS} report seeds: they are equal for practical purposes."
         )
-    commands = " and ".join(more_seeds(search, found.seeds, results) for search in (first, second))
+    commands = " and ".join(
+        more_seeds(search, difference.seeds, results) for search in (first, second)
+    )
     return (
-        f"If the difference on {split} is as large as it seems, about {found.seeds} report seeds"
-        f" each would show it: {commands}."
+        f"If the difference on {split} is as large as it seems, about {difference.seeds} report"
+        f" seeds each would show it: {commands}."
     )

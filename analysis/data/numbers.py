@@ -45,23 +45,23 @@ def leaked_rows(problems: pandas.DataFrame | None, split: str) -> list[int]:
 
 def without_leaks(search: Search) -> list[WithoutLeaks]:
     """For each split with such rows and recorded answers, unless all its rows are such."""
-    found = []
+    scores = []
     for split in ("validation", "test"):
         bits, rows = search.correct.reported(split), leaked_rows(search.problems, split)
         if bits is None or not rows or rows[-1] >= bits.shape[1] or len(rows) == bits.shape[1]:
             continue
-        kept = np.delete(bits, rows, axis=1)
-        found.append(
+        others = np.delete(bits, rows, axis=1)
+        scores.append(
             WithoutLeaks(
                 split,
                 len(rows),
                 bits.shape[1],
                 float(bits.mean()),
-                float(kept.mean()),
+                float(others.mean()),
                 float(bits[:, rows].mean()),
             )
         )
-    return found
+    return scores
 
 
 def all_predictions(searches: Sequence[Search]) -> pandas.DataFrame:
@@ -125,7 +125,7 @@ def missed_by_all(predictions: pandas.DataFrame) -> pandas.DataFrame:
     runs = predictions["run"].nunique()
     if runs < MIN_RUNS:
         return pandas.DataFrame(columns=MISSED_COLUMNS)
-    found = (
+    sentences = (
         predictions.groupby(["row", "text", "label"])
         .agg(
             answers=("predicted", "nunique"),
@@ -135,6 +135,6 @@ def missed_by_all(predictions: pandas.DataFrame) -> pandas.DataFrame:
         )
         .reset_index()
     )
-    same = found[(found["answers"] == 1) & (found["predicted"] != found["label"])]
+    same = sentences[(sentences["answers"] == 1) & (sentences["predicted"] != sentences["label"])]
     same = same[same["runs"] == runs].sort_values("confidence", ascending=False)
     return same[MISSED_COLUMNS].reset_index(drop=True)

@@ -27,7 +27,7 @@ NOT_RECORDED = (
 def blocks(best: Search, searches: Sequence[Search]) -> list[Block]:
     """The data of the best search, and what the runs of all searches on it have in common."""
     predictions = all_predictions([best, *(each for each in searches if each is not best)])
-    found: list[Block] = [
+    problems: list[Block] = [
         *_leaks(best),
         *_conflicts(best),
         *_doubts(best, predictions),
@@ -35,10 +35,10 @@ def blocks(best: Search, searches: Sequence[Search]) -> list[Block]:
         *_missed(predictions),
     ]
     if best.problems is None:
-        found.append(Paragraph(NOT_RECORDED))
-    if not found:
+        problems.append(Paragraph(NOT_RECORDED))
+    if not problems:
         return [Paragraph("Nothing found that needs fixing.")]
-    return found
+    return problems
 
 
 def warnings(search: Search) -> list[str]:
@@ -138,8 +138,8 @@ def _doubts(search: Search, predictions: pandas.DataFrame) -> list[Block]:
             "label": shown["label"],
             "likelier": shown["other_label"],
             "probabilities": [
-                f"{100 * given:.0f} / {100 * other:.0f} %"
-                for given, other in zip(shown["probability"], shown["other_probability"])
+                f"{100 * probability:.0f} / {100 * other:.0f} %"
+                for probability, other in zip(shown["probability"], shown["other_probability"])
             ],
             "where": _places(shown, ""),
             "all runs agree": [

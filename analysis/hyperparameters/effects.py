@@ -34,22 +34,24 @@ def effects(placed: pandas.DataFrame, space: Space) -> pandas.DataFrame:
     return frame.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
 
 
-def _effect(name: str, own: pandas.DataFrame, space: Space) -> tuple[str, float, str, float, int]:
-    score = own["final_stage_score"].rank().to_numpy()
+def _effect(
+    name: str, trials: pandas.DataFrame, space: Space
+) -> tuple[str, float, str, float, int]:
+    score = trials["final_stage_score"].rank().to_numpy()
     shuffles = _shuffled(tuple(score.tolist()))
     if _ordered(name, space):
-        place = own["place"].rank().to_numpy()
+        place = trials["place"].rank().to_numpy()
         correlation = float(_correlations(score[None], place)[0])
-        found, by_chance = abs(correlation), np.abs(_correlations(shuffles, place))
+        effect, by_chance = abs(correlation), np.abs(_correlations(shuffles, place))
         better = "higher" if correlation > 0 else "lower"
     else:
-        values = own["value"].to_numpy()
+        values = trials["value"].to_numpy()
         groups = [values == value for value in dict.fromkeys(values)]
-        found, by_chance = float(_ratios(score[None], groups)[0]), _ratios(shuffles, groups)
+        effect, by_chance = float(_ratios(score[None], groups)[0]), _ratios(shuffles, groups)
         best = max(groups, key=lambda group: float(score[group].mean()))
         better = str(values[best][0]) or "none"
-    chance = (1 + int((by_chance >= found - 1e-9).sum())) / (1 + SHUFFLES)
-    return name, found, better, chance, len(own)
+    chance = (1 + int((by_chance >= effect - 1e-9).sum())) / (1 + SHUFFLES)
+    return name, effect, better, chance, len(trials)
 
 
 @lru_cache(maxsize=2)

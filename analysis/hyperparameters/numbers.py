@@ -33,8 +33,8 @@ def slices(trials: pandas.DataFrame, space: Space) -> pandas.DataFrame:
                 place = parameter.place(value)
                 if not math.isnan(place):
                     rows.append((name, int(number), state, value, place, score))
-    found = pandas.DataFrame(rows, columns=SLICE_COLUMNS)
-    return found.astype({"place": float, "final_stage_score": float})
+    frame = pandas.DataFrame(rows, columns=SLICE_COLUMNS)
+    return frame.astype({"place": float, "final_stage_score": float})
 
 
 @lru_cache(maxsize=32)

@@ -58,19 +58,19 @@ def warnings(search: Search) -> list[str]:
     at_edge = [
         f"{name} ({edge} end)" for name, edge in zip(values["parameter"], values["edge"]) if edge
     ]
-    found = []
+    sentences = []
     if at_edge:
-        found.append(
+        sentences.append(
             f"At the edge of its range: {', '.join(at_edge)}. There may be better values beyond."
         )
     around = _around(search)
     sensitive = list(around[around["verdict"] == "sensitive"]["parameter"])
     if sensitive:
-        found.append(
+        sentences.append(
             f"Sensitive: a change by a tenth of the range of {', '.join(sensitive)}, up or down,"
             f" lowers the {WORDS[search.summary.metric]} by more than one percentage point."
         )
-    return found
+    return sentences
 
 
 def _hint(search: Search, ranks: pandas.DataFrame) -> str:
@@ -124,18 +124,18 @@ def _few_trials(search: Search) -> list[Block]:
     first."""
     if not 1 < _complete(search) < MIN_EFFECT_TRIALS:
         return []
-    own = search.trials[search.trials["state"] == "COMPLETE"]
-    own = own.sort_values("final_stage_score", ascending=False)
+    completed = search.trials[search.trials["state"] == "COMPLETE"]
+    completed = completed.sort_values("final_stage_score", ascending=False)
     heads = [
         f"trial {number:.0f}, {100 * score:.1f} %"
-        for number, score in zip(own["number"], own["final_stage_score"])
+        for number, score in zip(completed["number"], completed["final_stage_score"])
     ]
     values = {
-        name: [short_value(value) for value in own[CONFIG_PREFIX + name]]
+        name: [short_value(value) for value in completed[CONFIG_PREFIX + name]]
         for name in search.space
-        if CONFIG_PREFIX + name in own
+        if CONFIG_PREFIX + name in completed
     }
-    rows = [[name, *found] for name, found in values.items() if len(set(found)) > 1]
+    rows = [[name, *row] for name, row in values.items() if len(set(row)) > 1]
     if not rows:
         return []
     caption = f"What the completed trials differ in, and their {WORDS[search.summary.metric]}."

@@ -45,15 +45,15 @@ def confusions(predictions: pandas.DataFrame) -> pandas.DataFrame:
 def most_confused(predictions: pandas.DataFrame) -> str | None:
     """The most frequent confusion with its count in sentences, the mean of the seeds; None without
     an error."""
-    found = confusions(predictions)
-    if found.empty:
+    mistakes = confusions(predictions)
+    if mistakes.empty:
         return None
-    label, predicted, count = (found[name].iloc[0] for name in ("label", "predicted", "count"))
+    label, predicted, count = (mistakes[name].iloc[0] for name in ("label", "predicted", "count"))
     seeds = predictions["seed"].nunique()
-    own = predictions.loc[predictions["label"] == label, "row"].nunique()
+    rows = predictions.loc[predictions["label"] == label, "row"].nunique()
     mean = f" (mean of {seeds} seeds)" if seeds > 1 else ""
     wrong = f"{count / seeds:.1f}".removesuffix(".0")
-    sentences = counted(own, "validation sentence")
+    sentences = counted(rows, "validation sentence")
     return f"{label} -> {predicted}, {wrong} of {sentences}{mean}"
 
 
@@ -65,14 +65,16 @@ def classes(predictions: pandas.DataFrame) -> pandas.DataFrame:
     sentences and add none.
     """
     right = predictions["label"] == predictions["predicted"]
-    found = (
+    by_label = (
         predictions.assign(right=right)
         .groupby("label")
         .agg(accuracy=("right", "mean"), sentences=("row", "nunique"))
     )
     rows = [
         (label, accuracy, *wilson(accuracy, sentences), sentences)
-        for label, accuracy, sentences in zip(found.index, found["accuracy"], found["sentences"])
+        for label, accuracy, sentences in zip(
+            by_label.index, by_label["accuracy"], by_label["sentences"]
+        )
     ]
     frame = pandas.DataFrame(rows, columns=["label", "accuracy", "low", "high", "sentences"])
     return frame.sort_values(

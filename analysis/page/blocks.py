@@ -104,10 +104,10 @@ class Section:
 
 def drawings(blocks: tuple[Block, ...]) -> list[Drawing]:
     """All figures among some blocks, folded ones too, in their order."""
-    found: list[Drawing] = []
+    inside: list[Drawing] = []
     for block in blocks:
         if isinstance(block, Figures):
-            found += block.drawings
+            inside += block.drawings
         elif isinstance(block, Details):
-            found += drawings(block.blocks)
-    return found
+            inside += drawings(block.blocks)
+    return inside

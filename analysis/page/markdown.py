@@ -70,9 +70,9 @@ def _block(block: Block) -> str:
         case Answer():
             return _answer(block)
         case Details(title, answer, blocks):
-            said = f"\n{escaped(answer)}\n" if answer else ""
+            first = f"\n{escaped(answer)}\n" if answer else ""
             inner = "\n".join(_blocks(blocks))
-            return f"### {escaped(title)}\n{said}\n{inner}"
+            return f"### {escaped(title)}\n{first}\n{inner}"
         case Figures():
             raise TypeError("a figure has no Markdown")
 

@@ -15,12 +15,12 @@ from analysis.published.record import Published
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
 
-TOLD_ELSEWHERE = frozenset(
+WRITTEN_APART = frozenset(
     ("regime", "data", "model", "confirm_top", "confirm_seeds", "fix", "warm_start")
 )
 """Fields of spec.json with words of their own in a command, and one that is empty where a search is
 published."""
-NOT_TOLD = frozenset(
+LEFT_OUT = frozenset(
     (
         "name",
         "results",
@@ -85,7 +85,7 @@ def command(spec: Mapping[str, Any]) -> str:
     """The command that repeats a search, with data and model named without their folders."""
     words = ["python", "-m", "search.run", "--regime", str(spec["regime"])]
     words += ["--data", _data(str(spec["data"])), "--model", _model(str(spec["model"]))]
-    skipped = TOLD_ELSEWHERE | NOT_TOLD | (set() if spec.get("shots") else {"shots_seed"})
+    skipped = WRITTEN_APART | LEFT_OUT | (set() if spec.get("shots") else {"shots_seed"})
     words += [word for name in spec if name not in skipped for word in _flag(name, spec[name])]
     top, seeds = spec.get("confirm_top", 3), spec.get("confirm_seeds")
     words += ["--confirm", f"{top}x{seeds}" if seeds else "auto"]

@@ -43,11 +43,11 @@ def rewritten(text: str, published: Sequence[Published], page: Path | str = "the
 def tables(published: Sequence[Published]) -> str:
     """All searches, then a section per data set, model and metric, in order of appearance."""
     groups: dict[str, list[Published]] = {}
-    for one in published:
-        groups.setdefault(_title(one.summary), []).append(one)
+    for search in published:
+        groups.setdefault(_title(search.summary), []).append(search)
     if not groups:
         return f"{NO_SEARCH}\n"
-    summaries = [one.summary for one in published]
+    summaries = [search.summary for search in published]
     evidence = Evidence(summaries)
     sections = ["\n\n".join(_section(title, group, evidence)) for title, group in groups.items()]
     return "\n\n".join([markdown(overview(summaries, evidence)).rstrip(), *sections]) + "\n"
@@ -59,36 +59,39 @@ def _title(summary: Summary) -> str:
 
 
 def _section(title: str, group: Sequence[Published], evidence: Evidence) -> Iterator[str]:
-    summaries = [one.summary for one in group]
+    summaries = [search.summary for search in group]
     yield f"### {escaped(title)}"
     yield _paragraph(_conditions(group))
     yield markdown(scores(summaries, evidence)).rstrip()
-    if any(one.shots for one in group) and not (found := goals(summaries, evidence)).empty:
-        yield markdown(found).rstrip()
+    differences = goals(summaries, evidence)
+    if any(search.shots for search in group) and not differences.empty:
+        yield markdown(differences).rstrip()
     yield "<details><summary>Winners' configurations, versions and commands</summary>"
-    for one in group:
-        yield _paragraph(_winner(one))
-        yield f"```sh\n{_wrapped(one.command)}\n```"
+    for search in group:
+        yield _paragraph(_winner(search))
+        yield f"```sh\n{_wrapped(search.command)}\n```"
     yield "</details>"
 
 
 def _conditions(group: Sequence[Published]) -> str:
     first = group[0].summary
     sizes = ", ".join(f"{count:,} {split}" for split, count in first.rows.items())
-    machines = dict.fromkeys(one.summary.machine or "hardware not recorded" for one in group)
+    machines = dict.fromkeys(search.summary.machine or "hardware not recorded" for search in group)
     return f"Sentences: {sizes or 'not recorded'}. Machine: {'; '.join(machines)}."
 
 
-def _winner(one: Published) -> str:
+def _winner(search: Published) -> str:
     """The winner's configuration as far as it was searched, and what it was made with."""
-    summary = one.summary
-    values = ", ".join(f"{name}={short_value(one.configuration[name])}" for name in one.searched)
+    summary = search.summary
+    values = ", ".join(
+        f"{name}={short_value(search.configuration[name])}" for name in search.searched
+    )
     states = ", ".join(f"{count} {state}" for state, count in summary.states.items() if count)
     made = [
         f"{name} {summary.versions[name]}" for name in SHOWN_VERSIONS if name in summary.versions
     ]
     made += [f"commit {summary.commit[:10]}"] if summary.commit else []
-    made += [one.date] if one.date else []
+    made += [search.date] if search.date else []
     return (
         f"{summary.regime}: trial {summary.winner} of"
         f" {counted(sum(summary.states.values()), 'trial')} ({states}) of"

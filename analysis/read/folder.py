@@ -22,6 +22,7 @@ SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summar
 SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
 CORRECT, PROBLEMS = "correct.csv", "data_problems.csv"
 TABLE, SPACE_TABLE, RECIPE = "table.md", "space.md", "best.yaml"
+REPORT = "report.html"
 FILES = (
     *(SPEC, TRIALS, EPOCHS, SUMMARY, SPACE, IMPORTANCES, PREDICTIONS, CORRECT, PROBLEMS),
     *(TABLE, SPACE_TABLE, RECIPE),
@@ -159,13 +160,13 @@ def read_summary(folder: Path) -> Summary:
 def read_outcomes(results: Path) -> list[tuple[Summary, Correct]]:
     """The finished searches in a results folder, without their trials; damaged ones are left
     out."""
-    found = []
+    outcomes = []
     for path in sorted(results.glob(f"*/{SUMMARY}")):
         with contextlib.suppress(ValueError):
             # A folder may have been renamed or copied.
             summary = replace(read_summary(path.parent), name=path.parent.name)
-            found.append((summary, read_correct(path.with_name(CORRECT), summary.winner_trial)))
-    return found
+            outcomes.append((summary, read_correct(path.with_name(CORRECT), summary.winner_trial)))
+    return outcomes
 
 
 def _choice_runs(epochs: pandas.DataFrame) -> dict[str, tuple[float, ...]]:
@@ -209,8 +210,8 @@ def _score(complete: pandas.DataFrame, trial: int | None, metric: Metric) -> flo
     """A completed trial's score; None without one, or where trials have none by this metric."""
     if best_validation(metric) not in complete:
         return None
-    found = complete[complete["number"] == trial][best_validation(metric)].dropna()
-    return None if found.empty else float(found.iloc[0])
+    scores = complete[complete["number"] == trial][best_validation(metric)].dropna()
+    return None if scores.empty else float(scores.iloc[0])
 
 
 def _read_trials(path: Path, score: str, *, required: bool) -> pandas.DataFrame:

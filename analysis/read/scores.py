@@ -16,10 +16,10 @@ def scored(
     """trials.csv with `best_validation_score` and `final_stage_score`, and epochs.csv with
     `validation_score` and `train_score`, which is known of the accuracy only."""
     trials = trials.assign(best_validation_score=trials[best_validation(metric)])
-    kept = best_validation(metric)
+    best = best_validation(metric)
     epochs = epochs.assign(
         validation_score=epochs[validation(metric)],
-        best_validation_score=pandas.to_numeric(epochs.get(kept, math.nan)),
+        best_validation_score=pandas.to_numeric(epochs.get(best, math.nan)),
         train_score=epochs["train_accuracy"] if metric == "accuracy" else math.nan,
     )
     return trials.assign(final_stage_score=final_stage_score(trials, epochs)), epochs
@@ -29,8 +29,8 @@ def named(frame: pandas.DataFrame, metric: Metric) -> pandas.DataFrame:
     """Numbers of the report under the names of their records: `validation_score` becomes
     `validation_accuracy` where that is the metric, unless it is there already."""
     names = {name: str(name).replace("score", metric) for name in frame}
-    kept = [name for name, known in names.items() if name == known or known not in frame]
-    return frame[kept].rename(columns=names)
+    columns = [name for name, known in names.items() if name == known or known not in frame]
+    return frame[columns].rename(columns=names)
 
 
 def final_stage_score(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> pandas.Series:

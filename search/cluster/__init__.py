@@ -13,7 +13,7 @@ for name, value in {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Else Tune repeats what ran on a preempted node by itself, and the ledgers do not get to know.
+    # Otherwise Tune silently reruns trials of a preempted node, and the ledgers do not notice.
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",
 }.items():
     os.environ.setdefault(name, value)

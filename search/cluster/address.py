@@ -91,12 +91,12 @@ def _source() -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Drop what Ray's C++ code writes to standard error: the error that it raises says the same."""
-    kept = os.dup(2)
+    stderr = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
         os.close(null)

@@ -1,6 +1,6 @@
 """Ends this process when somebody else's cluster is gone: its head, or the node it runs on.
 
-Ray itself would wait a minute in silence, and then end the process in words of its own.
+Ray itself would wait a minute in silence, and then end the process with a message of its own.
 """
 
 import contextlib
@@ -36,16 +36,16 @@ def watch_connection() -> Iterator[None]:
 def _addresses() -> dict[str, str]:
     """Where the head and this machine's raylet listen, by what they are."""
     context = ray.get_runtime_context()
-    found = {"the head of the Ray cluster": context.gcs_address}
+    addresses = {"the head of the Ray cluster": context.gcs_address}
     for node in ray.nodes():
         if node["NodeID"] == context.get_node_id():
             address = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
-            found["this machine's node of the Ray cluster"] = address
-    return found
+            addresses["this machine's node of the Ray cluster"] = address
+    return addresses
 
 
 def _watch(addresses: Mapping[str, str], stopped: threading.Event) -> None:
-    """The loop. An address is gone when every check of some seconds has failed."""
+    """The loop. An address counts as gone when all checks have failed for some seconds."""
     heard = dict.fromkeys(addresses, time.monotonic())
     while not stopped.wait(CHECK_SECONDS):
         for name, address in addresses.items():
@@ -54,5 +54,5 @@ def _watch(addresses: Mapping[str, str], stopped: threading.Event) -> None:
                 heard[name] = time.monotonic()
             except OSError:
                 if time.monotonic() - heard[name] > GONE_SECONDS and not stopped.is_set():
-                    what = f"error: {name} no longer answers at {quoted(address)}"
-                    exit_now(FAILED, f"{what}; {hint()}\n")
+                    message = f"error: {name} no longer answers at {quoted(address)}"
+                    exit_now(FAILED, f"{message}; {hint()}\n")

@@ -7,7 +7,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.cluster.look import NodeReport, look, software
+from search.cluster.node_report import NodeReport, report_node, software
 from search.cluster.resources import Node
 from search.cluster.watchdog import is_ours
 from trainables.parts.quote import reason
@@ -17,16 +17,16 @@ QUERY_GPU_FRACTION = 0.01
 NODE_ANSWER_SECONDS = 120.0
 """How long the nodes may take, side by side. A busy one took more than 60 to start a worker."""
 INSTALLING_SECONDS = 600.0
-"""The same where each node first makes an environment of its own."""
+"""The same where each node first installs an environment."""
 INSTALLS = {"pip", "uv", "conda", "image_uri", "container"}
-"""The fields of a runtime environment that make a node do so."""
+"""The fields of a runtime environment that make a node install something."""
 
 
 def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
-    """What each node says that has room for a trial of this size; `module` is what trials run.
+    """A report from each node that could run a trial of this size; `module` is what trials run.
 
-    Nodes of a local cluster of our own are asked for their GPU only. A node whose GPUs are all
-    taken says nothing: trials wait for it. Raises ValueError with a node and what is wrong with it.
+    Of a local cluster of our own, only GPUs are checked. A node whose GPUs are all taken does not
+    report: trials wait for it. Raises ValueError with a node and its problem.
     """
     ours = is_ours()
     nodes = [
@@ -34,7 +34,7 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
         for node in ray.nodes()
         if node["Alive"] and (gpus or not ours) and Node.of(node).slots(cpus, gpus)
     ]
-    plain, with_gpu = ray.remote(num_cpus=0)(look), _with_gpu(look)
+    plain, with_gpu = ray.remote(num_cpus=0)(report_node), _with_gpu(report_node)
     queries = {
         (with_gpu if gpus else plain)
         .options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
@@ -46,11 +46,11 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
     installs = INSTALLS & set(ray.get_runtime_context().runtime_env)
     limit = INSTALLING_SECONDS if installs else NODE_ANSWER_SECONDS
     ready, late = ray.wait(list(queries), num_returns=len(queries), timeout=limit)
-    found, wrong = [], []
+    reports, wrong = [], []
     for query in ready:
         try:
-            found.append(ray.get(query))
-            problem = _problem(found[-1], compared=not ours)
+            reports.append(ray.get(query))
+            problem = _problem(reports[-1], compared=not ours)
         except ray.exceptions.RayError as error:
             problem = import_failure(error) or reason(error)
         if problem:
@@ -60,7 +60,7 @@ def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
         if not gpus:
             wrong.append((queries[query], f"it did not answer within {limit:g} s"))
     _require_none(wrong)
-    return found
+    return reports
 
 
 def _with_gpu(function: Any) -> Any:
@@ -68,7 +68,7 @@ def _with_gpu(function: Any) -> Any:
 
 
 def _problem(report: NodeReport, *, compared: bool) -> str | None:
-    """What is wrong with a node, next to this machine."""
+    """In what a node differs from this machine, or what it lacks; None if nothing."""
     if report.no_card:
         return (
             f"torch cannot use Ray's GPUs ({report.no_card}); install a torch that can, or use"
@@ -76,23 +76,23 @@ def _problem(report: NodeReport, *, compared: bool) -> str | None:
         )
     if not compared:
         return None
-    theirs, here = report.software, software()
-    if theirs.python != here.python:
-        return f"it has Python {theirs.python}; this machine has {here.python}"
-    for name, number in here.libraries.items():
-        other = theirs.libraries.get(name)
+    on_node, on_driver = report.software, software()
+    if on_node.python != on_driver.python:
+        return f"it has Python {on_node.python}; this machine has {on_driver.python}"
+    for name, number in on_driver.libraries.items():
+        other = on_node.libraries.get(name)
         if other != number:
             has = f"has {name} {other}" if other else f"lacks {name}"
             return f"it {has}; this machine has {name} {number}"
-    if theirs.code != here.code:
+    if on_node.code != on_driver.code:
         return "its code of Regimen differs from this machine's; remove it there, or update it"
     return None
 
 
 def import_failure(error: BaseException) -> str | None:
-    """Of an error in a worker, the line that says which import failed."""
-    found = re.findall(r"(?:ModuleNotFoundError|ImportError): [^\n]+", str(error))
-    return found[-1].strip() if found else None
+    """The line of a worker's error that says which import failed."""
+    failures = re.findall(r"(?:ModuleNotFoundError|ImportError): [^\n]+", str(error))
+    return failures[-1].strip() if failures else None
 
 
 def _require_none(wrong: Sequence[tuple[dict[str, Any], str]]) -> None:

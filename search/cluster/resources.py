@@ -77,7 +77,7 @@ def this_machine() -> Machine:
 
 
 def connected() -> Machine:
-    """What the cluster offers to which this process is connected."""
+    """What the cluster that this process is connected to offers."""
     import ray  # Takes seconds to import.
 
     return Machine(tuple(Node.of(node) for node in ray.nodes() if node["Alive"]))
@@ -104,9 +104,9 @@ def resources(
         raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}{more}")
     fit = slots(machine, cpus, gpus)
     if fit == 0:
-        most = max((node.cpus for node in machine.nodes if node.gpus or not gpus), default=0)
+        max_cpus = max((node.cpus for node in machine.nodes if node.gpus or not gpus), default=0)
         where = "the largest node with a GPU" if gpus else "the largest node"
         raise ValueError(
-            f"cpus_per_trial must be at most {most:g}, the cores of {where}; got {cpus:g}{more}"
+            f"cpus_per_trial must be at most {max_cpus:g}, the cores of {where}; got {cpus:g}{more}"
         )
     return Resources(cpus, gpus, min(fit, max_concurrent or fit), not ours, not ours)

@@ -24,7 +24,7 @@ from search.cluster.workers import PRELOADED, forget, preloading
 from trainables.parts.quote import reason
 
 MAX_MISSED_HEARTBEATS = 1000
-"""In effect no limit: a busy machine misses heartbeats, and the watchdog sees real deaths."""
+"""In effect no limit: a busy machine misses heartbeats; the watchdog notices real deaths."""
 
 
 @contextlib.contextmanager
@@ -82,7 +82,10 @@ def _connect(
     address: str | None, folder: Path | None, workers: int, ships: Mapping[str, Any]
 ) -> None:
     """Call `ray.init` and turn whatever it raises into an error of one line."""
-    before, own = signal.getsignal(signal.SIGTERM), ray._private.utils.set_sigterm_handler
+    before, setter = (
+        signal.getsignal(signal.SIGTERM),
+        ray._private.utils.set_sigterm_handler,
+    )
     # Ray's handler of SIGTERM exits wherever the main thread happens to be. In a callback of fork
     # that is dropped, and leaves logging's lock held for ever; so ours stays while Ray starts.
     ray._private.utils.set_sigterm_handler = lambda handler: None
@@ -104,7 +107,7 @@ def _connect(
             raise no_connection(address, error) from error
         raise OSError(f"Ray cannot be started: {reason(error)}") from error
     finally:
-        ray._private.utils.set_sigterm_handler = own
+        ray._private.utils.set_sigterm_handler = setter
         # Ray replaces the handler of SIGTERM. Python's default would be worse: no clean-up.
         if before != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, before)
@@ -139,7 +142,7 @@ def _import_folder(*, shipped: bool) -> Iterator[Path]:
 
 
 def import_folder(current: Path) -> Path:
-    """The folder from which Ray's workers shall import first: Ray takes that of `ray.init`.
+    """The folder from which Ray's workers import first: Ray takes the current one of `ray.init`.
 
     The current one, unless it has modules under our names that are not this code.
     """
@@ -156,7 +159,7 @@ def _shut_down() -> None:
 
 
 def preloads(workers: int) -> bool:
-    """Whether workers import `PRELOADED` ahead: where most of those that Ray starts are needed."""
+    """Whether workers preload `PRELOADED`: only if most of those that Ray starts are needed."""
     return 2 * workers > (psutil.cpu_count() or 1)
 
 

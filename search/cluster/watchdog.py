@@ -24,7 +24,7 @@ DISCOVERY_SECONDS = 10.0
 """How long after Ray's start to look for its processes: the raylet starts its agents later."""
 POLL_MILLISECONDS = 100
 NOT_BEGUN = "nothing is lost: the same command can be run again"
-"""What is added to an error before the first search."""
+"""What is added to an error message before the first search."""
 
 SHOW_CURSOR = b"\x1b[?25h\n"
 """What an immediate exit writes to a terminal: it ends no live view, which hides the cursor."""
@@ -49,7 +49,7 @@ def exit_now(code: int, message: str = "") -> NoReturn:
 
 
 def hint(continue_with: str | None = None) -> str:
-    """What is added to an error: how to continue, which a search says once its journal is open."""
+    """What is added to error messages: how to continue, once a search has set it."""
     if continue_with is not None:
         _hint[0] = f"everything up to here is recorded; continue with: {continue_with}"
     return _hint[0]

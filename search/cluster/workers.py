@@ -1,4 +1,4 @@
-"""The workers that Ray starts ahead: they import what a trial needs, and the driver waits."""
+"""Workers that Ray starts in advance: they import what a trial needs, and the driver waits."""
 
 import contextlib
 import os
@@ -53,10 +53,10 @@ def preloading(folder: Path) -> Iterator[None]:
 
 
 def wait_for_workers(stopped: Callable[[], bool]) -> None:
-    """Wait until the idle workers of our own cluster accept work, or until `stopped`.
+    """Wait until the idle workers of our own cluster have imported everything, or until `stopped`.
 
-    They do when their imports are done. For a trial that comes sooner, Ray starts a further worker,
-    which imports everything again, on the same cores.
+    For a trial that comes sooner, Ray would start a further worker, which imports everything again
+    on the same cores.
     """
     deadline = time.monotonic() + MOST_SECONDS
     while not _are_ready() and time.monotonic() < deadline and not stopped():
@@ -77,5 +77,5 @@ def _idle() -> Iterator[int]:
 
 
 def forget() -> None:
-    """The cluster has ended: nobody waits for its workers."""
+    """The cluster has ended: do not wait for its workers any more."""
     _marks.clear()

@@ -88,15 +88,15 @@ def check_combination(kind: Kind | None, seeds: int, recipe: Mapping[str, Any], 
 def mean_weights(trained: Sequence[Weights]) -> Weights:
     """The mean of the models' weights."""
     return Weights(
-        _mean([one.encoder for one in trained]),
-        _mean([one.head for one in trained]),
+        _mean([weights.encoder for weights in trained]),
+        _mean([weights.head for weights in trained]),
     )
 
 
 def _mean(arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     means = {}
     for name, first in arrays[0].items():
-        mean = np.mean([one[name] for one in arrays], axis=0, dtype=np.float64)
+        mean = np.mean([weights[name] for weights in arrays], axis=0, dtype=np.float64)
         means[name] = np.asarray(mean, dtype=first.dtype)
     return means
 

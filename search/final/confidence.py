@@ -68,10 +68,10 @@ def calibrate(
     return Confidence(1 / scale, wanted_precision, threshold, answered, tested)
 
 
-def lowest_threshold(confidences: Tensor, right: Tensor, wanted: float) -> float | None:
-    """The lowest of `confidences` (N,) from which on a fraction `wanted` of answers are right.
+def lowest_threshold(confidences: Tensor, right: Tensor, min_precision: float) -> float | None:
+    """The lowest of `confidences` (N,) from which on answers have `min_precision`.
 
-    `right` (N,) says which are. None if there is no such threshold.
+    `right` (N,) says which are right. None if there is no such threshold.
     """
     order = confidences.argsort(descending=True)
     confidences, right = confidences[order], right[order].double()
@@ -79,7 +79,7 @@ def lowest_threshold(confidences: Tensor, right: Tensor, wanted: float) -> float
     # Equal confidences are answered together: only the last of them is a threshold.
     last = torch.ones(len(right), dtype=torch.bool)
     last[:-1] = confidences[:-1] > confidences[1:]
-    enough = ((precision >= wanted) & last).nonzero()
+    enough = ((precision >= min_precision) & last).nonzero()
     return confidences[enough[-1]].item() if len(enough) else None
 
 

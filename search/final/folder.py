@@ -86,14 +86,14 @@ def why_not_ours(out: Path) -> str | None:
         return None
     try:
         record = json.loads((out / SCORES).read_text(encoding="utf-8"))
-        ours = all(isinstance(record[name], kind) for name, kind in RECORD_TYPES.items())
+        valid = all(isinstance(record[name], kind) for name, kind in RECORD_TYPES.items())
         digests = dict(record.get(DIGESTS, {}))
         files = {*FILES, *map(str, record.get("files", []))}
         if digests:
             files = {*digests, *ONNX_FILES.values()}  # which arrive before their digests
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        ours = False
-    if not ours:
+        valid = False
+    if not valid:
         return f"its {SCORES} is missing or not from search.train"
     folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
     for path in paths:
@@ -119,8 +119,8 @@ def why_not_the_same(out: Path, recipe: str) -> str | None:
         return None
     trained = record["configuration"]
     trial, search = trained.get("trial"), quoted(str(trained.get("search")))
-    what = trained.get("regime") if trial is None else f"trial {trial}"
-    return f"the model of another recipe ({what} of {search})"
+    model = trained.get("regime") if trial is None else f"trial {trial}"
+    return f"the model of another recipe ({model} of {search})"
 
 
 def write_folder(

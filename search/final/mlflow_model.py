@@ -19,7 +19,9 @@ from search.final.combining import Combined
 from search.final.record import SCORES
 from search.reports import ENDED_AT, STARTED_AT
 from search.tracking import views
-from search.tracking.recorder import EXPERIMENT, Recorder, test_metrics
+from search.tracking.recorder import STATE_TAG, Recorder
+from search.tracking.result_metrics import test_metrics
+from search.tracking.store import EXPERIMENT
 from trainables.parts.quote import quoted
 
 SERVING = Path(__file__).with_name("serving.py")
@@ -81,11 +83,10 @@ def log_final(
     tags = _tags(summary, recipe, folder)
     recorder = Recorder(client, tags, SOURCE)
     every = [*curves.values(), *(tuning or {}).values()]
-    started = min(epochs[0][STARTED_AT] for epochs in every)
     ended = max(epochs[-1][ENDED_AT] for epochs in curves.values())
     metric = summary.metric
     name = f"{summary.name} final · {100 * fmean(summary.confirmed_scores):.1f}"
-    parent = recorder.start(name, "final", started=started)
+    parent = recorder.start(name, "final", started=min(epochs[0][STARTED_AT] for epochs in every))
     recorder.dataset(parent)
     shared = {**recipe["config"], "epochs": recipe["epochs"]}
     if recipe.get("epoch_size") is not None:
@@ -93,25 +94,16 @@ def log_final(
     recorder.params(parent, {**shared, "seeds": len(curves)})
     tests = [asdict(run) for run in summary.test]
     for value, epochs in (tuning or {}).items():
-        field, score = recipe["tuned"]["field"], run_score(epochs, metric)
-        name = f"{summary.regime} tune {field} {value:.4g} · {100 * score:.1f}"
-        run = recorder.start(name, "final-tune", parent=parent, started=epochs[0][STARTED_AT])
-        recorder.dataset(run)
-        recorder.params(run, {**shared, field: value, "seed": recipe.get("seed") or 0})
-        recorder.epochs(run, epochs)
-        recorder.set_tags(run, {"regimen.state": "COMPLETE"})
-        recorder.end(run, ended=epochs[-1][ENDED_AT])
+        field, seed = recipe["tuned"]["field"], recipe.get("seed") or 0
+        name = f"{summary.regime} tune {field} {value:.4g} · {100 * run_score(epochs, metric):.1f}"
+        params = {**shared, field: value, "seed": seed}
+        _log_run(recorder, parent, name, "final-tune", params, epochs, {})
     for seed, epochs in curves.items():
-        score = run_score(epochs, metric)
-        name = f"{summary.regime} final seed {seed} · {100 * score:.1f}"
-        run = recorder.start(name, "final-seed", parent=parent, started=epochs[0][STARTED_AT])
-        recorder.dataset(run)
-        recorder.params(run, {**shared, "seed": seed})
-        recorder.epochs(run, epochs)
-        own = [scores for scores in tests if scores["seed"] == seed]
-        recorder.metrics(run, test_metrics(own), epochs[-1][ENDED_AT])
-        recorder.set_tags(run, {"regimen.state": "COMPLETE"})
-        recorder.end(run, ended=epochs[-1][ENDED_AT])
+        name = f"{summary.regime} final seed {seed} · {100 * run_score(epochs, metric):.1f}"
+        test_scores = test_metrics([scores for scores in tests if scores["seed"] == seed])
+        _log_run(
+            recorder, parent, name, "final-seed", {**shared, "seed": seed}, epochs, test_scores
+        )
     metrics = {
         name(each): fmean(getattr(summary, confirmed(each)))
         for each in WORDS
@@ -122,14 +114,33 @@ def log_final(
         if combined.test_score is not None:
             metrics[f"{combined.kind}_{test(metric)}"] = combined.test_score
     recorder.metrics(parent, {**metrics, **test_metrics(tests)}, ended)
-    client.log_artifact(parent, str(folder / "scores.json"))
+    client.log_artifact(parent, str(folder / SCORES))
     version = _log_model(uri, parent, folder, register)
     if register is not None:
-        kept = combined if combined and combined.kept else None
-        tags |= {"regimen.final_run": parent, "regimen.combined": kept.kind if kept else "none"}
-        _describe(client, register, version, summary, tags, kept)
-    recorder.set_tags(parent, {"regimen.state": "COMPLETE"})
+        used = combined if combined and combined.kept else None
+        tags |= {"regimen.final_run": parent, "regimen.combined": used.kind if used else "none"}
+        _describe(client, register, version, summary, tags, used)
+    recorder.set_tags(parent, {STATE_TAG: "COMPLETE"})
     recorder.end(parent)
+
+
+def _log_run(
+    recorder: Recorder,
+    parent: str,
+    name: str,
+    kind: str,
+    params: Mapping[str, Any],
+    epochs: list[dict[str, Any]],
+    metrics: Mapping[str, float | None],
+) -> None:
+    """A run of one seed, nested in the final training's."""
+    run = recorder.start(name, kind, parent=parent, started=epochs[0][STARTED_AT])
+    recorder.dataset(run)
+    recorder.params(run, params)
+    recorder.epochs(run, epochs)
+    recorder.metrics(run, metrics, epochs[-1][ENDED_AT])
+    recorder.set_tags(run, {STATE_TAG: "COMPLETE"})
+    recorder.end(run, ended=epochs[-1][ENDED_AT])
 
 
 def _tags(summary: Summary, recipe: Mapping[str, Any], folder: Path) -> dict[str, str]:
@@ -170,12 +181,12 @@ def _describe(
     scores = f"validation {words} {100 * fmean(reached):.1f} %, the mean of {seeds}"
     if summary.test:
         scores += f"; test {words} {100 * fmean(summary.test_scores):.1f} %"
-    held = f"This is the seed with the best validation {words}."
+    which = f"This is the seed with the best validation {words}."
     if combined:
-        held = f"This is the {combined}."
+        which = f"This is the {combined}."
     text = (
         f"`{summary.regime}` on `{tags['model']}`, data `{tags['data']}`: {scores}."
-        f" {held} Its search: [{summary.name}]({page[1:]})."
+        f" {which} Its search: [{summary.name}]({page[1:]})."
     )
     if not client.get_registered_model(name).description:
         client.update_registered_model(

@@ -149,13 +149,14 @@ def _weights(record: Mapping[str, Any]) -> str:
     return text.format(runs=runs, **scores)
 
 
-def _out_of_scope(found: Mapping[str, Mapping[str, Any]]) -> str:
+def _out_of_scope(detections: Mapping[str, Mapping[str, Any]]) -> str:
     """How well texts without an intent are told; empty where there were none."""
     rows = []
-    for split, one in found.items():
-        refused = "no threshold" if one["recall"] is None else f"{one['recall']:.3f}"
-        sizes = f"{one['in_scope']} | {one['out_of_scope']}"
-        rows.append(f"| {split} | {sizes} | {one['auroc']:.3f} | {one['fpr95']:.3f} | {refused} |")
+    for split, detection in detections.items():
+        refused = "no threshold" if detection["recall"] is None else f"{detection['recall']:.3f}"
+        sizes = f"{detection['in_scope']} | {detection['out_of_scope']}"
+        separation = f"{detection['auroc']:.3f} | {detection['fpr95']:.3f}"
+        rows.append(f"| {split} | {sizes} | {separation} | {refused} |")
     return OUT_OF_SCOPE.format(rows="\n".join(rows)) if rows else ""
 
 

@@ -4,10 +4,13 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import trainables
 from search.final.record import add_to_record
 from trainables.parts.data.tokens import Tokens
 from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, write_onnx
+from trainables.parts.model.head import Head
+from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, require_onnx, write_onnx
+from trainables.parts.quote import quoted
 from trainables.parts.training.scores import scores
 
 ACCEPTED_LOSS = 0.003
@@ -38,6 +41,13 @@ class OnnxScores:
         )
 
 
+def check_onnx(regime: str) -> None:
+    """Raise ValueError where a regime's model cannot become ONNX, or a package is missing."""
+    if not issubclass(trainables.load(regime).Config, Head):
+        raise ValueError(f"--onnx needs a regime with an encoder; {quoted(regime)} has none")
+    require_onnx("--onnx")
+
+
 def add_onnx(folder: Path, validation: Tokens) -> list[OnnxScores]:
     """Add the ONNX files to a model's folder, and their scores to its record.
 
@@ -57,11 +67,11 @@ def add_onnx(folder: Path, validation: Tokens) -> list[OnnxScores]:
 
 
 def _compared(precision: str, model: Classifier, file: Path, split: Tokens) -> OnnxScores:
-    expected, found = model.logits(split), OnnxModel(file).logits(split)
-    difference = (found.softmax(dim=1) - expected.softmax(dim=1)).abs().max().item()
+    expected, logits = model.logits(split), OnnxModel(file).logits(split)
+    difference = (logits.softmax(dim=1) - expected.softmax(dim=1)).abs().max().item()
     return OnnxScores(
         precision,
-        scores(found, split.targets).accuracy,
+        scores(logits, split.targets).accuracy,
         scores(expected, split.targets).accuracy,
         difference,
         len(split),

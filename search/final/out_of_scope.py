@@ -49,26 +49,26 @@ def measure(
     `in_scope` has these splits. The texts out of scope of train, on which nothing was trained,
     count to those of validation.
     """
-    found = {}
+    detections = {}
     for split, names in (("validation", ("train", "validation")), ("test", ("test",))):
         outside = [_confidence(model, out_of_scope[name]) for name in names if name in out_of_scope]
         if split in in_scope and outside:
             inside = _confidence(model, in_scope[split])
-            found[split] = detection(inside, torch.cat(outside), threshold)
-    return found
+            detections[split] = detection(inside, torch.cat(outside), threshold)
+    return detections
 
 
 def detection(inside: Tensor, outside: Tensor, threshold: float | None) -> Detection:
     """From the confidences (N,) in scope and (M,) out of scope."""
     from sklearn.metrics import roc_auc_score  # takes a second to import
 
-    kept = inside.sort(descending=True).values[_count(len(inside)) - 1]
+    threshold_95 = inside.sort(descending=True).values[_count(len(inside)) - 1]
     truth = torch.cat([torch.ones(len(inside)), torch.zeros(len(outside))])
     return Detection(
         len(inside),
         len(outside),
         float(roc_auc_score(truth.numpy(), torch.cat([inside, outside]).numpy())),
-        (outside >= kept).double().mean().item(),
+        (outside >= threshold_95).double().mean().item(),
         None if threshold is None else (outside < threshold).double().mean().item(),
     )
 

@@ -1,33 +1,44 @@
 """A short search over one field of a recipe, before its final training."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-import ray
 from rich.console import Console
 
+import trainables
 from analysis.metric import Metric, best_validation, qualifier, run_score
 from search.cluster.resources import Resources
+from search.final.seed_runs import Curve, job_of
+from search.final.transfer import values_around
 from search.inputs import Prepared
 from search.trials import full_runs
-from search.trials.worker import Job
 
-Curves = dict[float, list[dict[str, Any]]]
+Curves = dict[float, Curve]
 """The epochs of each run, by the value of the tuned field."""
 
 
-def job_of(recipe: Mapping[str, Any], prepared: Prepared, per_run: Resources) -> Job:
-    """What every run of the recipe has in common, with data and weights in the object store."""
-    data, pretrained = ray.put(prepared.data), ray.put(prepared.small)
-    return Job(
-        recipe["regime"],
-        data,
-        pretrained,
-        recipe["epochs"],
-        recipe["precision"],
-        per_run.device,
-        per_run.threads,
-    )
+def configs_to_tune(
+    recipe: Mapping[str, Any], field: str | None, count: int
+) -> dict[float, dict[str, Any]]:
+    """The configurations to compare, by the value of the tuned field; none without a field.
+
+    Values beyond the field's range are left out. Raises ValueError where it cannot be tuned.
+    """
+    regime, config = recipe["regime"], recipe["config"]
+    if field is None:
+        return {}
+    build = trainables.load(regime).Config.from_dict
+    configs = {}
+    for value in values_around(config, regime, field, count):
+        with contextlib.suppress(ValueError):
+            configs[value] = build({**config, field: value}).to_dict()
+    if len(configs) < 2:
+        raise ValueError(
+            f"--tune {field}: no value a factor of two from {config[field]:g} is in its"
+            " range; tune another field"
+        )
+    return configs
 
 
 def tune(
@@ -51,7 +62,7 @@ def tune(
         for number, config in enumerate(configs.values())
     ]
     metric: Metric = recipe["metric"]
-    done: Curves = {}
+    curves: Curves = {}
     why = "no value was tried"
     for run, epochs, failure in full_runs.finished(runs):
         value = run.config[field]
@@ -59,15 +70,18 @@ def tune(
             why = failure
             console.print(f"tune {field} {value:.4g}: failed: {failure}")
             continue
-        done[value] = epochs
+        curves[value] = epochs
         score = f"{run_score(epochs, metric):.4f}{qualifier(metric)}"
         console.print(f"tune {field} {value:.4g}: validation {score}")
-    if not done:
+    if not curves:
         raise OSError(f"every run that tunes {field} failed: {why}")
-    own = recipe["config"][field]
-    found = {value: run_score(done[value], metric) for value in sorted(done)}
-    best = max(found, key=lambda value: (found[value], -max(value / own, own / value)))
-    console.print(f"tuned {field}: {own:.4g} -> {best:.4g}")
-    scores = {f"{value:.6g}": score for value, score in found.items()}
+    recipe_value = recipe["config"][field]
+    best_scores = {value: run_score(curves[value], metric) for value in sorted(curves)}
+    best = max(
+        best_scores,
+        key=lambda value: (best_scores[value], -max(value / recipe_value, recipe_value / value)),
+    )
+    console.print(f"tuned {field}: {recipe_value:.4g} -> {best:.4g}")
+    scores = {f"{value:.6g}": score for value, score in best_scores.items()}
     tuned = {"field": field, best_validation(metric): scores}
-    return {**recipe, "config": configs[best], "tuned": tuned}, done
+    return {**recipe, "config": configs[best], "tuned": tuned}, curves

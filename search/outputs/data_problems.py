@@ -1,8 +1,8 @@
 """data_problems.csv: what a user should look at in the data before searching on.
 
-Three problems: `leak`, a row of validation or test that is in train too; `conflict`, two alike rows
-with different labels; `doubt`, a label that the frozen encoder's vectors doubt. Of a test row only
-its number is written: neither its label nor how it was answered.
+Three kinds: `leak`, a row of validation or test that is in train too; `conflict`, two equal texts
+with different labels; `doubt`, a label that a classifier on the frozen encoder finds unlikely. Of a
+test row only its number is written, neither its label nor any prediction.
 """
 
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ def problem_rows(corpus: Corpus, floors: Mapping[str, Record]) -> list[dict[str,
     return rows
 
 
-def _pair(corpus: Corpus, problem: str, one: Place, other: Place) -> dict[str, Any]:
+def _pair(corpus: Corpus, problem: str, place: Place, other: Place) -> dict[str, Any]:
     return {
         "problem": problem,
-        "split": one.split,
-        "row": one.row,
-        **_content(corpus, one),
+        "split": place.split,
+        "row": place.row,
+        **_content(corpus, place),
         "other_split": other.split,
         "other_row": other.row,
         **{f"other_{name}": value for name, value in _content(corpus, other).items()},

@@ -65,7 +65,7 @@ TYPES = {
 }
 """Types of a recipe's entries, a section before its entries."""
 OWN = ("rank", "trial", "regime", "config", "epochs", "epoch_size")
-"""What is each configuration's own, in the recipes of one search."""
+"""The entries in which the recipes of one search differ."""
 MAX_BYTES = 10**6
 """Size of a file with recipes; one recipe takes some two thousand bytes."""
 
@@ -73,10 +73,9 @@ MAX_BYTES = 10**6
 def export(folder: Path, top: int = 1, floor: str | None = None) -> str:
     """The `top` best configurations of the search in `folder`, a YAML document each.
 
-    The winner comes first, or the best on validation where none was chosen; before them the best
-    floor, if no trial beats it. `floor` is the regime of a floor that is exported instead, or
-    "none" to leave floors out. Raises ValueError where the folder holds no search, or nothing to
-    export.
+    The best floor comes first if no trial beats it, then the winner, or the best on validation
+    where none was chosen. `floor` is the regime of a floor that is exported instead, or "none" to
+    leave floors out. Raises ValueError where the folder holds no search, or nothing to export.
     """
     spec = SearchSpec.read(folder)
     study = studies.read_study(folder)
@@ -93,7 +92,7 @@ def export(folder: Path, top: int = 1, floor: str | None = None) -> str:
 
 
 def _best(study: optuna.Study, spec: SearchSpec, *, with_floor: bool) -> list[dict[str, Any]]:
-    """What is each configuration's own in its recipe, the best first."""
+    """The entries in which the recipes differ, the best configuration first."""
     winner, summary = records.WINNER.read(study), summarise(study, spec)
     ranking = sorted(studies.ranking(study), key=lambda trial: trial.number != winner)
     best = [_trial(study, spec, trial) for trial in ranking]
@@ -118,8 +117,8 @@ def _trial(study: optuna.Study, spec: SearchSpec, trial: FrozenTrial) -> dict[st
 def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str, Any]]:
     floors = records.FLOORS.read(study)
     if regime not in floors:
-        found = ", ".join(floors) or "none"
-        raise ValueError(f"'{spec.name}' has no floor {quoted(regime)}; its floors: {found}")
+        choices = ", ".join(floors) or "none"
+        raise ValueError(f"'{spec.name}' has no floor {quoted(regime)}; its floors: {choices}")
     record = floors[regime]
     scores = {best_validation(spec.metric): record[validation(spec.metric)]}
     if "test" in record:
@@ -129,7 +128,7 @@ def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str,
     return [{"trial": None, "regime": regime, "config": config, **budget, "scores": scores}]
 
 
-def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[str, Any]:
+def _recipe(study: optuna.Study, spec: SearchSpec, entries: dict[str, Any]) -> dict[str, Any]:
     conditions = records.CONDITIONS.read(study)
     if not conditions:
         raise ValueError(
@@ -137,7 +136,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[
         )
     return {
         "search": spec.name,
-        **{name: own[name] for name in OWN},
+        **{name: entries[name] for name in OWN},
         "seed": spec.seed,
         "metric": spec.metric,
         "data": {
@@ -150,7 +149,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, own: dict[str, Any]) -> dict[
         "precision": conditions["precision"],
         "threads": conditions["threads"],
         "device": conditions["device"],
-        "scores": own["scores"],
+        "scores": entries["scores"],
         "versions": versions(),
         "commit": commit(),
     }
@@ -208,7 +207,7 @@ def check_out(out: Path, text: str, *, overwrite: bool = False) -> None:
 
 
 def _search_of(recipe: dict[str, Any]) -> tuple[Any, ...]:
-    """What tells searches apart, also those of one name in two results folders."""
+    """What distinguishes searches, also those of one name in two results folders."""
     prints = (recipe[part].get("fingerprint") for part in ("data", "model"))
     return recipe.get("search"), recipe.get("seed"), recipe["metric"], *prints
 

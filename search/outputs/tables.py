@@ -1,4 +1,4 @@
-"""What a search leaves in its folder beside the journal. Everything can be made again from it."""
+"""The tables and JSON files of a search's folder. All can be made again from the journal."""
 
 import csv
 import io
@@ -59,7 +59,7 @@ UNKNOWN_FACTS: Mapping[str, Any] = {
     "test_size": None,
     "validation_size": None,
 }
-"""What `search.context.facts` says, where data and model are not at hand."""
+"""What `search.driver.context.facts` says, where data and model are not at hand."""
 
 
 def facts_of(folder: Path) -> Mapping[str, Any]:
@@ -84,7 +84,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "number": trial.number,
             "state": trial.state.name,
             "reason": records.FAILURE.read(trial),
-            # Of the last stage that was reached: another stage's score is another classifier's.
+            # Of the last stage that was reached: scores of other stages are of other classifiers.
             **{name: epochs[-1].get(name) if epochs else None for name in SCORES},
             "epochs": len(epochs),
             "seconds": round(run_seconds(epochs), 3),
@@ -164,7 +164,7 @@ def last_contrastive_loss(
 ) -> ContrastiveLoss | None:
     """The contrastive stage's loss in its last epoch, as a mean over runs: the paper's Table 8.
 
-    None without such a stage, and where its epochs do not have all sentences.
+    None without such a stage, and where an epoch does not have all sentences.
     """
     last = [
         epoch
@@ -239,7 +239,7 @@ def _choice_scores(
         str(trial): run_scores([run for _, run in sorted(seeds.items())], metric)
         for trial, seeds in runs.items()
     }
-    return {trial: own for trial, own in scores.items() if own}
+    return {trial: by_seed for trial, by_seed in scores.items() if by_seed}
 
 
 def _floor(regime: str, record: records.Record) -> Floor:
@@ -277,6 +277,6 @@ def write_results(
 
 
 def write_importances(study: optuna.Study, folder: Path) -> None:
-    """Write importances.csv. Of hundreds of trials, this takes longest of all files."""
-    found = importance.importances(study)
-    write_csv(folder / IMPORTANCES, found, ["name", "importance", "trials"])
+    """Write importances.csv. With hundreds of trials, this takes longer than all other files."""
+    rows = importance.importances(study)
+    write_csv(folder / IMPORTANCES, rows, ["name", "importance", "trials"])

@@ -1,4 +1,4 @@
-"""The rest of a search, drawn many times: runs that slots work off side by side."""
+"""A Monte Carlo simulation of the rest of a search: slots that work through runs side by side."""
 
 import math
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 DRAWS = 256
 QUANTILES = (0.06, 0.5, 0.95)
-"""Of the draws: the ends and the middle of a range."""
+"""Quantiles of the draws: the ends and the middle of a range."""
 RACE_SIZES = (3, 2)
 """Runs in the first round of a choice, and in each further one."""
 
@@ -21,7 +21,7 @@ class SecondsRange(NamedTuple):
 
 
 class Draws:
-    """Slots that work off runs, once for each draw. Each array is (DRAWS,) long.
+    """Slots that work through runs, once for each draw. Arrays have the shape (DRAWS,).
 
     The random numbers are the same each time.
     """
@@ -42,7 +42,7 @@ class Draws:
         return np.minimum(1.0, self.random.uniform(low, high, DRAWS))
 
     def go_on(self, seconds: np.ndarray) -> None:
-        """A run that has begun goes on for so long, in its own slot."""
+        """A run that has begun takes so much longer, in its own slot."""
         if self.begun == self.slots:
             return self.run(seconds)
         self.free[:, self.begun] += seconds
@@ -53,15 +53,15 @@ class Draws:
         self.free[np.arange(DRAWS), self.free.argmin(axis=1)] += seconds
 
     def wait(self) -> None:
-        """Nothing starts before everything so far has ended."""
+        """What follows starts after everything so far has ended."""
         self.free[:] = self.free.max(axis=1, keepdims=True)
 
     def at_most(self, seconds: float) -> None:
-        """Everything so far ends after so long."""
+        """Everything so far ends after so many seconds at the latest."""
         self.free = np.minimum(self.free, max(0.0, seconds))
 
     def add(self, seconds: np.ndarray) -> None:
-        """Everything waits for so long."""
+        """Everything is delayed by so many seconds."""
         self.free += seconds[:, None]
 
     def side_by_side(self, seconds: np.ndarray, runs: int) -> None:

@@ -57,8 +57,8 @@ class Estimate:
     unpruned: float
     """Seconds of all of them, if each takes as long as trial 0 and none is pruned."""
     pruned: float | None
-    """Seconds of all of them, if as many continue from each rung as the scheduler intends; None for
-    a scheduler without such a number."""
+    """The same if as many continue from each rung as the scheduler intends; None for a scheduler
+    without such a number."""
     choice_and_report: float
     """Seconds of the runs that choose the winner, and of those that report it."""
     memory: float

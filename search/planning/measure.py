@@ -25,7 +25,7 @@ WARM_UP_SENTENCES = 16
 MIN_SENTENCES, MAX_SENTENCES = 64, 256
 """Training sentences that are timed, in whole mini-batches."""
 MEASURING_SECONDS = 6.0
-"""For all searches of a command together; a slow model takes longer for `MIN_SENTENCES`."""
+"""For all searches of a command together; with a slow model `MIN_SENTENCES` take longer."""
 MEMORY_SECONDS = 0.01
 """Between two readings of the memory in use; a training step takes several times as long."""
 
@@ -67,8 +67,8 @@ def measure(
     train = prepared.data.train
     regime = trainables.load(spec.regime)
     config = regime.Config.from_dict({**point_parameters(spec, {}), **spec.fix})
-    most = prepared.data.per_epoch
-    batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), most)
+    per_epoch = prepared.data.per_epoch
+    batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), per_epoch)
     try:
         torch.set_num_threads(resources.threads)
         with polling(read_memory, every=MEMORY_SECONDS):
@@ -79,13 +79,13 @@ def measure(
             run(replace(few, train=longest(train, batch)), 2)  # Takes the most memory.
             batches = math.floor(seconds / (time.perf_counter() - began))
             batches = max(min(batches, MAX_SENTENCES // batch), math.ceil(MIN_SENTENCES / batch))
-            full = run(spread(prepared.data, min(batch * batches, most)), 2)
+            full = run(spread(prepared.data, min(batch * batches, per_epoch)), 2)
             read_memory()
     finally:
         torch.set_num_threads(threads)
         worker.free_memory()
     scale = float(train.lengths.sum() / full.tokens)
-    stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale, most / len(train))
+    stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale, per_epoch / len(train))
     return Measurement(full.setup, stages, peak, full.sentences)
 
 
@@ -128,10 +128,10 @@ def scaled_stages(
     result = []
     for name, seconds in twice.items():
         longer = len(seconds) - len(once[name])
-        own = scale * (part if longer else 1.0)
+        factor = scale * (part if longer else 1.0)
         later = seconds[1:] or seconds
         length = len(seconds) + longer * (epochs - 2)
-        result.append(Stage(length, own * seconds[0], own * sum(later) / len(later)))
+        result.append(Stage(length, factor * seconds[0], factor * sum(later) / len(later)))
     return tuple(result)
 
 

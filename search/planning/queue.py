@@ -14,10 +14,10 @@ from search.planning.time_left import END_SECONDS, TimeLeft
 from search.spec import SearchSpec
 
 EPOCH_PASSES = 2.5
-"""An epoch costs as much as so many times encoding its sentences, with the start of that. On few
-sentences it is less, on many more."""
+"""Seconds of an epoch by the seconds of encoding its sentences, start included. The ratio is lower
+on few sentences, and higher on many."""
 PASSES_SPREAD = 0.6
-"""Standard deviation of its logarithm over regimes, configurations and machines."""
+"""Standard deviation of that ratio's logarithm over regimes, configurations and machines."""
 FROZEN_PASSES = 0.5
 """Likewise where the encoder is not trained."""
 LEARNED_SPREAD = 0.35
@@ -55,14 +55,14 @@ class Queue:
         return TimeLeft(spec, self.slots, self._guess(spec), end=end)
 
     def learn(self, forecast: TimeLeft) -> None:
-        """Take in how long the epochs of a search took that has ended; the next one is due."""
+        """A search has ended: learn how long its epochs took, and go to the next one."""
         guess, seconds = self._first_guess(forecast.spec), forecast.speed.mean
         if guess is not None and seconds is not None:
             self._ratios.append(seconds / guess.epoch)
         self.number += 1
 
     def learn_end(self, seconds: float) -> None:
-        """Take in how long a search took after its last run: tables, report and MLflow."""
+        """Learn how long a search took after its last run: tables, report and MLflow."""
         self._ends.append(seconds)
 
     def until_all_end(self, left: SecondsRange) -> SecondsRange | None:
@@ -70,14 +70,16 @@ class Queue:
         later = self._later.get(self.number) or self._sum_of_later()
         self._later[self.number] = later
         return (
-            None if later is None else SecondsRange(*(one + more for one, more in zip(left, later)))
+            None
+            if later is None
+            else SecondsRange(*(seconds + more for seconds, more in zip(left, later)))
         )
 
     def _sum_of_later(self) -> SecondsRange | None:
         """Seconds of the searches that have not begun: their errors have the same causes."""
-        found = [self.time_left(spec).of_trials([], 0.0) for spec in self.specs[self.number :]]
-        known = [each for each in found if each is not None]
-        if len(known) < len(found):
+        forecasts = [self.time_left(spec).of_trials([], 0.0) for spec in self.specs[self.number :]]
+        known = [each for each in forecasts if each is not None]
+        if len(known) < len(forecasts):
             return None
         return SecondsRange(*(sum(parts) for parts in zip(SecondsRange(0.0, 0.0, 0.0), *known)))
 

@@ -1,4 +1,4 @@
-"""How fast the trials of a search are, as far as they have shown it."""
+"""How fast the trials of a search are, measured on those so far."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,16 +13,16 @@ from search.reports import STARTED_AT, run_seconds
 from search.study import records
 
 SPREAD, SPREAD_TRIALS = 0.45, 4.0
-"""Standard deviation of the logarithm of an epoch's seconds over configurations, before it is
-measured; and as many trials that counts."""
+"""Prior standard deviation of the logarithm of an epoch's seconds over configurations, and the
+number of trials that it weighs as much as."""
 LOG_SECONDS_DRIFT = 0.12
 """Standard deviation of the logarithm by which later trials are slower or faster than the first
 ones: the sampler prefers other batch sizes, and the machine does other things."""
 MEASURED_SPREAD = 0.35
-"""Standard deviation of the logarithm of an epoch's seconds from those measured on a few sentences:
-trials that run side by side slow each other down."""
+"""The same between a dry run's measurement on a few sentences and a trial: trials that run side by
+side slow each other down."""
 CLASSIFIER = 0.35
-"""Of an epoch: a classifier's stage after the budget, before it is measured."""
+"""Expected length of a classifier stage after the budget, in epochs, before it is measured."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a trial has shown."""
+class Observed:
+    """What was observed of a trial."""
 
     epochs: int
-    """Recorded ones of the budget."""
+    """Recorded epochs, without later stages."""
     seconds: float
     """Per epoch of the budget, with the start of the run."""
     rest: float | None
@@ -71,31 +71,31 @@ class Rates:
 
 @dataclass
 class Speed:
-    """The speed of a search's trials. What was read of those that have ended is kept."""
+    """The speed of a search's trials. Those that have ended are read from the study once."""
 
     budget: int
     guess: Guess | None = None
-    _seen: dict[int, Seen] = field(default_factory=dict)
+    _observed: dict[int, Observed] = field(default_factory=dict)
 
-    def of(self, trial: FrozenTrial) -> Seen:
-        """What a trial has shown."""
-        if trial.number in self._seen:
-            return self._seen[trial.number]
+    def of(self, trial: FrozenTrial) -> Observed:
+        """What was observed of a trial."""
+        if trial.number in self._observed:
+            return self._observed[trial.number]
         epochs = records.epochs(trial)
         budget = epochs[: self.budget]
         seconds = run_seconds(budget) / len(budget) if budget else math.nan
         rest = None
         if trial.state == TrialState.COMPLETE:
             rest = run_seconds(epochs) - run_seconds(budget)
-        seen = Seen(len(budget), seconds, rest)
+        observed = Observed(len(budget), seconds, rest)
         if trial.state.is_finished():
-            self._seen[trial.number] = seen
-        return seen
+            self._observed[trial.number] = observed
+        return observed
 
     @property
     def mean(self) -> float | None:
         """Mean seconds of an epoch, over the trials that have ended; None before one has."""
-        known = [seen.seconds for seen in self._seen.values() if seen.epochs]
+        known = [observed.seconds for observed in self._observed.values() if observed.epochs]
         return fmean(known) if known else None
 
     def _in_first_epoch(self, trials: Sequence[FrozenTrial]) -> Iterator[float]:
@@ -107,21 +107,27 @@ class Speed:
 
     def full_run(self, trial: FrozenTrial) -> float:
         """Seconds of a run of a complete trial."""
-        seen = self.of(trial)
-        return seen.seconds * self.budget + (seen.rest or 0.0)
+        observed = self.of(trial)
+        return observed.seconds * self.budget + (observed.rest or 0.0)
 
     def rates(self, trials: Sequence[FrozenTrial], now: float) -> Rates | None:
         """How long epochs take, in these trials and the next ones; None where nothing is known."""
-        shown = [seen for seen in map(self.of, trials) if seen.epochs and seen.seconds > 0]
-        rests = [seen.rest / seen.seconds for seen in shown if seen.rest is not None]
+        timed = [
+            observed
+            for observed in map(self.of, trials)
+            if observed.epochs and observed.seconds > 0
+        ]
+        rests = [
+            observed.rest / observed.seconds for observed in timed if observed.rest is not None
+        ]
         two_stages = any("classifier" in records.CONFIG.read(trial) for trial in trials[:1])
         rest = fmean(rests) if rests else CLASSIFIER * two_stages
-        if not shown:
+        if not timed:
             if self.guess is None:
                 return None
             rest = rest if self.guess.rest is None else self.guess.rest
             return Rates(self.guess.epoch, self.guess.spread, SPREAD, rest)
-        seconds = [seen.seconds for seen in shown]
+        seconds = [observed.seconds for observed in timed]
         mean = fmean(seconds)
         # A first epoch that takes longer than the mean says how long it takes at least.
         slow = [now - began for began in self._in_first_epoch(trials)]

@@ -1,7 +1,7 @@
-"""How long a running search still takes: its rest, drawn many times from what was measured so far.
+"""How long a running search still takes: a simulation of its rest from what was measured so far.
 
-Each draw runs the remaining epochs and trials side by side, prunes as often as was seen, and adds
-the choice and report runs. The range is that of most draws.
+Each draw runs the remaining epochs and trials side by side, prunes as often as so far, and adds the
+choice and report runs. The range holds most draws.
 """
 
 import math
@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.planning.draws import Draws, SecondsRange
 from search.planning.estimate import choice_runs
-from search.planning.lengths import Lengths
 from search.planning.speed import Guess, Rates, Speed, repeats
+from search.planning.trial_lengths import Lengths
 from search.race import affordable_runs
 from search.reports import ENDED_AT
 from search.seeds import report_counts
@@ -36,13 +36,13 @@ RERUN, TO_COME = 0.08, 0.3
 """Likewise of a full run from the best trials so far, and how much more while trials are to
 come."""
 RACE = (0.1, 1.3)
-"""A race spends a fraction of its runs between these, at most all: often all, sometimes none."""
+"""The fraction of its runs that a race spends is drawn between these and cut at 1: often all."""
 FIRST_EPOCH = 1.15
 """A trial's first epoch takes at least so many times as long as it has taken."""
 MAX_SIMULATED = 200
 """Trials to come that are drawn one by one; more of them are as slow as these on average."""
 SOON, SOON_PART = 0.05, 0.1
-"""What takes longer than expected ends within so much of an epoch, and of its time so far."""
+"""What takes longer than expected ends within these parts of an epoch and of its time so far."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class TimeLeft:
         mean = np.full_like(draws.free[:, 0], rates.mean)
         full = self._full(trials, mean, rates, draws, runs.trial)
         for elapsed in runs.running:
-            own = full * draws.factors(OVERRUN / 2)
-            (draws.go_on if elapsed else draws.run)(_left(own, elapsed, own))
+            length = full * draws.factors(OVERRUN / 2)
+            (draws.go_on if elapsed else draws.run)(_left(length, elapsed, length))
         draws.wait()
         if runs.choosing:
             draws.race(full, np.round(draws.fractions(*RACE) * runs.further))
@@ -124,10 +124,10 @@ class TimeLeft:
 
     def _report(self, draws: Draws, full: np.ndarray) -> None:
         """Run the report runs; of further ones, as many as are needed about half of the time."""
-        done = 0
+        trained = 0
         for count in report_counts(self.spec.report_seeds)[:2]:
-            draws.side_by_side(full, count - done)
-            done = count
+            draws.side_by_side(full, count - trained)
+            trained = count
 
     def _started(
         self,
@@ -140,11 +140,11 @@ class TimeLeft:
         """Run the trials that run; returns the epochs of all that have started (draws)."""
         trained = np.zeros_like(draws.free[:, 0])
         for trial in trials:
-            seen = self.speed.of(trial)
+            observed = self.speed.of(trial)
             if trial.state != TrialState.RUNNING:
-                trained += seen.epochs
+                trained += observed.epochs
                 continue
-            length = lengths.of(trial.number, seen.epochs)
+            length = lengths.of(trial.number, observed.epochs)
             draws.go_on(self._running(trial, length, rates, draws, now))
             trained += length
         return trained
@@ -159,19 +159,19 @@ class TimeLeft:
     ) -> np.ndarray:
         """Seconds until a running trial ends with so many epochs, at its own speed if it is known
         (draws)."""
-        epochs, seen = records.epochs(trial), self.speed.of(trial)
-        if seen.epochs:
-            epoch = seen.seconds * draws.factors(OVERRUN)
+        epochs, observed = records.epochs(trial), self.speed.of(trial)
+        if observed.epochs:
+            epoch = observed.seconds * draws.factors(OVERRUN)
         else:
             epoch = rates.mean * draws.factors(math.hypot(rates.of_mean, rates.spread))
-        done, since = seen.epochs, now
+        done, since = observed.epochs, now
         if repeats(trial, epochs):
             done = 0
         if done:
             since = float(epochs[-1].get(ENDED_AT, now))
         elif trial.datetime_start:
             since = trial.datetime_start.timestamp()
-        if not seen.epochs:
+        if not observed.epochs:
             epoch = np.maximum(epoch, FIRST_EPOCH * (now - since))
         beyond = len(epochs) - self.spec.epochs
         if done and beyond > 0:
@@ -200,8 +200,8 @@ class TimeLeft:
         if spec.confirm_seeds or spec.confirm_top < 2 or spec.trials < 2:
             draws.side_by_side(full, choice_runs(spec))
             return
-        most = np.array([affordable_runs(epochs, spec.epochs) for epochs in trained])
-        draws.race(full, np.round(draws.fractions(*RACE) * most))
+        affordable = np.array([affordable_runs(epochs, spec.epochs) for epochs in trained])
+        draws.race(full, np.round(draws.fractions(*RACE) * affordable))
 
     def _full(
         self,

@@ -1,9 +1,7 @@
 """CMA-ES for spaces with conditional parameters and choices.
 
-It writes nothing into the journal, and unpickles nothing.
-
-Optuna's own takes only the numeric parameters that every trial has, stops for good where their
-number changes, and keeps its optimizer in the journal as a pickle.
+Optuna's CmaEsSampler takes only the numeric parameters that every trial has, stops for good when
+their number changes, and keeps its optimizer as a pickle in the journal. This one keeps nothing.
 """
 
 import math
@@ -27,10 +25,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 SIGMA = 1 / 6
-"""Initial standard deviation as a share of each range, as in Optuna's CmaEsSampler."""
+"""Initial standard deviation as a fraction of each range, as in Optuna's CmaEsSampler."""
 FINEST = 0.01
-"""Smallest standard deviation, about: finer steps make no difference to an accuracy, and end in
-duplicates."""
+"""Smallest standard deviation, about: finer steps change no accuracy, and give duplicates."""
 ENQUEUED = "fixed_params"
 """Optuna's system attribute of a trial that was enqueued with its parameters."""
 
@@ -88,11 +85,11 @@ class CmaEs(BaseSampler):
         )
 
     def _optimizer(self, study: optuna.Study, encoding: "Encoding") -> CatCMA:
-        """The optimizer, told every full generation.
+        """The optimizer, updated with every full generation.
 
-        It starts around the best enqueued trial. It is not told enqueued trials: one far from the
-        mean would blow up the step size. A parameter that a trial did not have is told as it was
-        drawn, so that it changes at random and not towards a constant.
+        It starts around the best enqueued trial, but does not learn from enqueued ones: one far
+        from the mean would blow up the step size. For a parameter that a trial did not have it
+        learns the value that was drawn, so that it drifts at random and not towards a constant.
         """
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         enqueued = [trial for trial in finished if ENQUEUED in trial.system_attrs]
@@ -106,7 +103,7 @@ class CmaEs(BaseSampler):
         return optimizer
 
     def _draw(self, optimizer: CatCMA, trial: FrozenTrial) -> Point:
-        """The trial's own draw: from the same distribution always the same."""
+        """The trial's own draw, the same each time for the same distribution."""
         optimizer.reseed_rng(self._seed(trial))
         return optimizer.ask()
 
@@ -119,19 +116,19 @@ class Encoding:
 
     def __init__(self, space: dict[str, BaseDistribution]) -> None:
         self.numbers = {
-            name: found
-            for name, found in space.items()
-            if isinstance(found, FloatDistribution | IntDistribution)
+            name: distribution
+            for name, distribution in space.items()
+            if isinstance(distribution, FloatDistribution | IntDistribution)
         }
         self.choices = {
-            name: found
-            for name, found in space.items()
-            if isinstance(found, CategoricalDistribution)
+            name: distribution
+            for name, distribution in space.items()
+            if isinstance(distribution, CategoricalDistribution)
         }
         if len(self.numbers) < 2:
             self.numbers |= SPARE_NUMBERS
         self.choices = self.choices or SPARE_CHOICE
-        self.sizes = [len(found.choices) for found in self.choices.values()]
+        self.sizes = [len(distribution.choices) for distribution in self.choices.values()]
         self.cube = _SearchSpaceTransform(dict(self.numbers), transform_0_1=True)
 
     def optimizer(self, start: FrozenTrial | None) -> CatCMA:
@@ -152,20 +149,20 @@ class Encoding:
         """
         params = self.params(drawn) | trial.params
         numbers = {
-            name: min(max(params[name], found.low), found.high)
-            for name, found in self.numbers.items()
+            name: min(max(params[name], distribution.low), distribution.high)
+            for name, distribution in self.numbers.items()
         }
         rows = np.zeros_like(drawn[1])
-        for row, (name, found) in zip(rows, self.choices.items()):
-            row[found.choices.index(params[name])] = True
+        for row, (name, distribution) in zip(rows, self.choices.items()):
+            row[distribution.choices.index(params[name])] = True
         return self.cube.transform(numbers), rows
 
     def params(self, point: Point) -> dict[str, Any]:
         """Every parameter's value."""
         numbers, rows = point
         chosen = {
-            name: found.choices[row.argmax()]
-            for row, (name, found) in zip(rows, self.choices.items())
+            name: distribution.choices[row.argmax()]
+            for row, (name, distribution) in zip(rows, self.choices.items())
         }
         return self.cube.untransform(numbers) | chosen
 

@@ -14,7 +14,7 @@ from search.spec import SearchSpec
 
 
 class _Asked(ABC):
-    """A trial for a space to ask."""
+    """A stand-in for Optuna's trial, which a space asks for suggestions."""
 
     @abstractmethod
     def _suggest(self, method: str, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -86,8 +86,8 @@ def complete(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
 
 def points(spec: SearchSpec) -> list[dict[str, Any]]:
     """Where a search begins: the paper's configuration, what another search found, POINTS."""
-    found = [spec.warm_start] if spec.warm_start else []
-    return [{}, *found, *getattr(spaces.load(spec.regime), "POINTS", [])]
+    warm_start = [spec.warm_start] if spec.warm_start else []
+    return [{}, *warm_start, *getattr(spaces.load(spec.regime), "POINTS", [])]
 
 
 def shared_parameters(spec: SearchSpec, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from search.study.study import trials
 MIN_TRIALS = 10
 """Complete trials below which importances are noise."""
 MAX_TRIALS = 500
-"""Of more complete trials, the best half of so many and as many random others are taken: the time
-grows faster than their number."""
+"""If more are complete, half of these are the best trials and half random others: fANOVA's time
+grows faster than the number of trials."""
 
 
 def ranges(study: optuna.Study) -> dict[str, dict[str, Any]]:

@@ -35,7 +35,7 @@ class Journal(BaseJournalBackend):
         self._lost: OSError | None = None
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """The operations from that number on, those of the open entry included.
+        """The operations from a number on, those of the open entry included.
 
         Optuna reads each once, so earlier ones are dropped.
         """

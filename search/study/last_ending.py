@@ -19,8 +19,8 @@ def last_ending(folder: Path) -> str | None:
     for line in reversed(lines):
         if f'"{KEY}"'.encode() not in line:
             continue
-        found = json.loads(line).get("user_attr", {})
-        if KEY in found:
-            value: str | None = found[KEY]
+        attributes = json.loads(line).get("user_attr", {})
+        if KEY in attributes:
+            value: str | None = attributes[KEY]
             return value
     return UNRECORDED

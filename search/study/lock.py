@@ -14,7 +14,7 @@ from search.lock import locked, unlocked
 LOCK = ".lock"
 """The file that is locked. It names the process that searched last."""
 OWNER = re.compile(r"\d+ on \S{1,255}")
-"""A process by its number and its machine."""
+"""How the file names a process: its id and its machine."""
 WAIT_SECONDS = 1.0
 """How long to wait for processes that only check whether the search runs."""
 

@@ -25,10 +25,10 @@ def ask(
 ) -> optuna.Trial | None:
     """The next trial, its configuration recorded; None where the space has no other one.
 
-    A configuration that another trial has fails at once with that reason: on the same seed it would
-    only repeat the other's curve. If the sampler keeps repeating itself, a random new configuration
-    is queued. `first_trials` is what `first_trial_of_each` returns, for a caller that keeps it; new
-    trials are added to it.
+    A trial with a configuration that another one has fails at once with that reason: on the same
+    seed it would only repeat the other's curve. If the sampler keeps repeating itself, a random new
+    configuration is queued. `first_trials` is what `first_trial_of_each` returns, for a caller that
+    keeps it; new trials are added to it.
     """
     if first_trials is None:
         first_trials = first_trial_of_each(study, spec)

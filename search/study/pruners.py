@@ -1,7 +1,7 @@
 """Pruners: which trials stop early.
 
-Optuna's, and ours for what Optuna has none for. They decide from the study's records alone, so a
-resumed search decides as if it had never stopped.
+Optuna's own, and `RungPruner` for rules that Optuna lacks. They decide from the study's records
+alone, so a resumed search decides as if it had never stopped.
 """
 
 import optuna
@@ -18,8 +18,8 @@ from search.study.configuration import points
 from search.study.rungs import RungPruner, first_trials, fraction
 
 PRUNABLE_FRACTION = 2 / 3
-"""Fraction of the epochs in which a trial may be pruned. Later it would save little, and lose a
-score at full budget."""
+"""Fraction of the epochs after which no trial is pruned: it would save little, and lose a score at
+full budget."""
 HALVING = ("asha", "recent")
 """Schedulers that let one trial in `--reduction-factor` continue from each rung."""
 MEDIAN_STARTUP_TRIALS = 5

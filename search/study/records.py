@@ -1,9 +1,9 @@
 """What a search records in its study: every key of the journal, with its typed reader and writer.
 
 Optuna itself keeps parameters, states, and the scores by the search's metric. Everything else is an
-attribute of a trial or of the study, and its name stands in this file only: a user attribute if
-people want to see it in Optuna's dashboard, else (epochs, curves, predictions) a system attribute.
-Early versions had user attributes only, and are read too.
+attribute of a trial or of the study, and only this file knows its name. What people want to see in
+Optuna's dashboard is a user attribute; epochs, curves and predictions are system attributes. Early
+versions had user attributes only, and are read too.
 """
 
 import copy
@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial
 from analysis.read.correct import packed
 from analysis.read.earlier import EPOCH_NAMES, TEST_NAMES, renamed
 from search.reports import BESIDE_EPOCH
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 T = TypeVar("T")
 Record = dict[str, Any]

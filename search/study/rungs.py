@@ -1,7 +1,7 @@
 """A pruner that judges trials at rungs by rules: which of those that came as far go on?
 
-It keeps nothing: it decides from the accuracies that the study records, so a resumed search decides
-as if it had never stopped. No rule ends a trial that is the best so far.
+It has no state: it decides from the scores that the study records, so a resumed search decides as
+if it had never stopped. No rule ends a trial that is the best so far.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,25 +42,25 @@ class RungPruner(BasePruner):
 
 
 def fraction(factor: int, window: int | None = None) -> Rule:
-    """One in `factor` continues: the best of all that came as far, or of the last `window` of them.
+    """One in `factor` continues: the best of all that reached the rung, or of the last `window`.
 
-    Of all is successive halving (https://arxiv.org/abs/1810.05934), by which nearly every late
-    trial continues if the sampler improves. While fewer than `factor` came as far, only the best so
-    far continues.
+    Without a window this is successive halving (https://arxiv.org/abs/1810.05934), by which nearly
+    every late trial continues if the sampler improves. While fewer than `factor` have reached the
+    rung, only the best so far continues.
     """
 
     def rule(number: int, accuracies: Accuracies) -> bool:
         others = _arrived([*accuracies[:number], *accuracies[number + 1 :]])
-        own = _own(number, accuracies)
-        seen = others if window is None else others[-(window - 1) :]
-        better = sum(other > own for other in seen)
-        return better < max(1, (len(seen) + 1) // factor)
+        score = _own(number, accuracies)
+        earlier = others if window is None else others[-(window - 1) :]
+        better = sum(other > score for other in earlier)
+        return better < max(1, (len(earlier) + 1) // factor)
 
     return rule
 
 
 def first_trials(count: int) -> Rule:
-    """A trial continues if it is as good as the best of the first `count` trials was there.
+    """A trial continues if it is as good as the best of the first `count` trials at the same rung.
 
     The first trials are configurations known to be good (RUSH, https://arxiv.org/abs/2103.16111).
     They continue themselves.

@@ -1,7 +1,7 @@
 """Samplers: what proposes configurations.
 
-Optuna's own, but failed trials count as bad ones, and a resumed search proposes what it would have
-proposed.
+They are Optuna's, changed in two ways: failed trials count as bad ones, and a resumed search
+proposes what it would have proposed.
 """
 
 import copy
@@ -20,10 +20,10 @@ from search.study.cmaes import CmaEs
 from search.study.records import DUPLICATE_OF
 
 MAX_TRIALS = 1000
-"""Finished trials that TPE learns from: the best of all, and else the newest. The time of a
-proposal grows with them."""
+"""Finished trials that TPE learns from: some of the best, otherwise the newest. The time of a
+proposal grows with their number."""
 BEST_TRIALS = 100
-"""The best ones among them. TPE takes at most 25 trials for good, so it misses none."""
+"""The best ones among them. TPE counts at most 25 trials as good, so it misses none."""
 
 
 def sampler(spec: SearchSpec) -> BaseSampler:
@@ -76,13 +76,14 @@ class PenaliseFailures(BaseSampler):
     them. Optuna's own samplers ignore failures.
 
     `make` builds the sampler from a seed. It is built anew for each trial, so that it depends on
-    the study alone. Of more than `most` finished trials, it sees some.
+    the study alone. If there are more than `max_trials` finished ones, it sees the best and the
+    newest.
     """
 
     def __init__(
-        self, make: Callable[[int], BaseSampler], seed: int, most: int | None = None
+        self, make: Callable[[int], BaseSampler], seed: int, max_trials: int | None = None
     ) -> None:
-        self.make, self.seed, self.most = make, seed, most
+        self.make, self.seed, self.max_trials = make, seed, max_trials
         self.inner = make(seed)
         self._view: tuple[int, optuna.Study] | None = None
         """What the sampler of a trial sees, with the trial's number."""
@@ -91,13 +92,13 @@ class PenaliseFailures(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Delegates."""
-        return self.inner.infer_relative_search_space(self._seen(study, trial), trial)
+        return self.inner.infer_relative_search_space(self._view_for(study, trial), trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Delegates."""
-        return self.inner.sample_relative(self._seen(study, trial), trial, search_space)
+        return self.inner.sample_relative(self._view_for(study, trial), trial, search_space)
 
     def sample_independent(
         self,
@@ -108,48 +109,48 @@ class PenaliseFailures(BaseSampler):
     ) -> Any:
         """Delegates."""
         return self.inner.sample_independent(
-            self._seen(study, trial), trial, param_name, param_distribution
+            self._view_for(study, trial), trial, param_name, param_distribution
         )
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Build the sampler of this trial."""
         self.inner = self.make(_hash(self.seed, trial.number))
         self._view = None
-        self.inner.before_trial(self._seen(study, trial), trial)
+        self.inner.before_trial(self._view_for(study, trial), trial)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any
     ) -> None:
         """Delegates."""
-        self.inner.after_trial(penalised(study, self.most), trial, state, values)
+        self.inner.after_trial(penalised(study, self.max_trials), trial, state, values)
 
-    def _seen(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
-        """The study as the sampler sees it; if that is a part, the same one for a whole trial."""
-        if self.most is None:
+    def _view_for(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
+        """The study as the sampler sees it; where that is a part, the same for a whole proposal."""
+        if self.max_trials is None:
             return penalised(study)
         if self._view is None or self._view[0] != trial.number:
-            self._view = trial.number, penalised(study, self.most)
+            self._view = trial.number, penalised(study, self.max_trials)
         return self._view[1]
 
 
-def penalised(study: optuna.Study, most: int | None = None) -> optuna.Study:
+def penalised(study: optuna.Study, max_trials: int | None = None) -> optuna.Study:
     """A view of a study, or of a Hyperband bracket, in which failed trials scored 0.
 
-    Of more than `most` finished trials, it has the best and the newest, and is read once: to look
-    at thousands for each of a trial's parameters takes longer than to propose them.
+    If there are more than `max_trials` finished trials, it has the best and the newest of them. The
+    study is then read once, not for each parameter, which would take longer than the proposal.
     """
-    return cast(optuna.Study, _PenalisedView(study, most))
+    return cast(optuna.Study, _PenalisedView(study, max_trials))
 
 
 class _PenalisedView:
     """Delegates everything but the trials.
 
-    It is no copy, because Hyperband's brackets forbid one.
+    It is not a copy, because Hyperband's brackets refuse to be copied.
     """
 
-    def __init__(self, study: optuna.Study, most: int | None) -> None:
-        self._study, self._most = study, most
-        self._seen: list[FrozenTrial] | None = None
+    def __init__(self, study: optuna.Study, max_trials: int | None) -> None:
+        self._study, self._max_trials = study, max_trials
+        self._scored: list[FrozenTrial] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
@@ -173,32 +174,32 @@ class _PenalisedView:
         return _of(states, self._all(read))
 
     def _all(self, read: Callable[[], list[FrozenTrial]]) -> list[FrozenTrial]:
-        if self._seen is not None:
-            return self._seen
-        seen = [_scored_0(trial) if _failed(trial) else trial for trial in read()]
-        if self._most is not None:
-            seen = self._seen = best_and_newest(seen, self._most)
-        return seen
+        if self._scored is not None:
+            return self._scored
+        scored = [_scored_0(trial) if _failed(trial) else trial for trial in read()]
+        if self._max_trials is not None:
+            scored = self._scored = best_and_newest(scored, self._max_trials)
+        return scored
 
 
 def _of(states: Container[TrialState] | None, trials: list[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if states is None or trial.state in states]
 
 
-def best_and_newest(trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
+def best_and_newest(trials: list[FrozenTrial], max_trials: int) -> list[FrozenTrial]:
     """Unfinished trials, and at most so many that are complete or pruned, in their order.
 
     The best of those that are complete stay; of the rest the newest do.
     """
-    told = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    if len(told) <= most:
+    ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    if len(ended) <= max_trials:
         return trials
-    complete = [trial for trial in told if trial.state == TrialState.COMPLETE]
+    complete = [trial for trial in ended if trial.state == TrialState.COMPLETE]
     complete.sort(key=lambda trial: (-(trial.value or 0.0), trial.number))
-    kept = {trial.number for trial in complete[: min(BEST_TRIALS, most)]}
-    newest = [trial.number for trial in reversed(told) if trial.number not in kept]
-    kept.update(newest[: most - len(kept)])
-    return [trial for trial in trials if not trial.state.is_finished() or trial.number in kept]
+    chosen = {trial.number for trial in complete[: min(BEST_TRIALS, max_trials)]}
+    newest = [trial.number for trial in reversed(ended) if trial.number not in chosen]
+    chosen.update(newest[: max_trials - len(chosen)])
+    return [trial for trial in trials if not trial.state.is_finished() or trial.number in chosen]
 
 
 def _failed(trial: FrozenTrial) -> bool:

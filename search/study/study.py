@@ -91,7 +91,7 @@ def trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def started(every: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Those of Optuna's trials that a user would call trials: started, and no duplicates."""
+    """The trials that were started and are no duplicates: what a user calls a trial."""
     return [
         trial
         for trial in every

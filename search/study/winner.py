@@ -22,14 +22,14 @@ def trial_score(trial: FrozenTrial | None, metric: Metric) -> float | None:
 def choice_score(study: optuna.Study, trial: FrozenTrial | None, metric: Metric) -> float | None:
     """A trial's mean score over its run in the search and those on the seeds of the choice.
 
-    The winner is chosen by that of the search's metric. None without a trial, or where one of the
-    scores was not recorded.
+    It chooses the winner, by the search's metric. None without a trial, or where one of the scores
+    was not recorded.
     """
-    own = trial_score(trial, metric)
-    if trial is None or own is None:
+    searched = trial_score(trial, metric)
+    if trial is None or searched is None:
         return None
     runs = records.CHOICE_RUNS.of(study, trial.number).values()
-    scores = [own, *run_scores(runs, metric)]
+    scores = [searched, *run_scores(runs, metric)]
     return sum(scores) / len(scores) if len(scores) == 1 + len(runs) else None
 
 

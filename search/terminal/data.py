@@ -38,8 +38,8 @@ def print_data(console: Console, corpus: Corpus) -> None:
 def print_model(console: Console, prepared: "Prepared", source: str) -> None:
     """Print the size of the model and of the texts in its tokens."""
     lengths = prepared.data.train.lengths
-    median, most = np.percentile(lengths, [50, 95])
-    tokens = f"median {median:.0f} per text, 95 % have at most {most:.0f}, longest {lengths.max()}"
+    median, p95 = np.percentile(lengths, [50, 95])
+    tokens = f"median {median:.0f} per text, 95 % have at most {p95:.0f}, longest {lengths.max()}"
     print_line(console, "tokens", tokens)
     vocabulary = len(prepared.pretrained.weights[prepared.pretrained.embedding])
     print_line(

@@ -1,4 +1,4 @@
-"""The choice and report runs that are shown: which run, since when, how far, and what follows."""
+"""The choice and report runs as the terminal shows them: since when each runs, and its epochs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from analysis.metric import WORDS, percent_of, validation
 from analysis.text import counted, duration
-from search.cluster.room import Room
+from search.cluster.capacity import Capacity
 from search.planning.speed import repeats
 from search.seeds import report_counts
 from search.spec import SearchSpec
@@ -54,10 +54,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class LiveView:
-    """What stays the same while a search runs."""
+    """Draws a search. The fields stay the same while it runs."""
 
     spec: SearchSpec
-    room: Room
+    capacity: Capacity
     paper: Mapping[str, Any]
     """Trial 0's configuration, with which the others are compared."""
     place: str = ""
@@ -71,7 +71,7 @@ class LiveView:
         for trial in trials:
             states[trial.state].append(trial)
         running = states[TrialState.RUNNING]
-        waiting = sum(trial.number in self.room.waiting for trial in running)
+        waiting = sum(trial.number in self.capacity.waiting for trial in running)
         numbers = {state: len(trials) for state, trials in states.items()}
         numbers[TrialState.RUNNING] -= waiting
         counts = ", ".join(f"{numbers[state]} {name}" for state, name in STATES.items())
@@ -81,7 +81,9 @@ class LiveView:
         lines: list[RenderableType] = [
             *self._header(clock, ended, total, f"{ended}/{counted(total, 'trial')}"),
             _one_line(counts),
-            _one_line(f"{rate}{self.room.slots} at a time, {per_trial(self.room.resources)}"),
+            _one_line(
+                f"{rate}{self.capacity.slots} at a time, {per_trial(self.capacity.resources)}"
+            ),
             self.best(states[TrialState.COMPLETE]),
         ]
         room = max(1, clock.height - HEADER_LINES - 1)
@@ -177,7 +179,7 @@ class LiveView:
         for trial, config, text in zip(running, configs, texts):
             epochs = records.epochs(trial)
             scores = [epoch[validation(self.spec.metric)] for epoch in epochs]
-            if trial.number in self.room.waiting:
+            if trial.number in self.capacity.waiting:
                 text = f"waiting for room; {text}"
             elif repeats(trial, epochs):
                 text = f"interrupted, repeats {counted(len(epochs), 'epoch')}; {text}"
@@ -212,7 +214,7 @@ def _one_line(text: str, style: str = "") -> Text:
 
 
 def _two_sides(left: RenderableType, right: str) -> Table:
-    """A line with something at either end. Where it is too long, the left end is cut first."""
+    """A line with a text at either end. If it is too long, the left one is cut first."""
     table = Table.grid(expand=True, padding=(0, 1), pad_edge=False)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True, overflow="ellipsis")

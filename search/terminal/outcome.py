@@ -38,7 +38,7 @@ LEAST_IMPORTANT = (
     "paper test",
     "confirmed val",
 )
-"""What a narrow terminal does without, the first first."""
+"""Columns that a narrow terminal leaves out, in this order."""
 
 
 def print_outcome(
@@ -81,12 +81,12 @@ def errors(summaries: Sequence[Summary], results: Path | None) -> list[str]:
         predictions = read_predictions(results / ranked[0].name / PREDICTIONS)
     except ValueError:  # a damaged file, of which the report says so
         return []
-    found = most_confused(predictions)
-    return [] if found is None else [f"Errs most: {found}."]
+    confusion = most_confused(predictions)
+    return [] if confusion is None else [f"Errs most: {confusion}."]
 
 
 def _remarks(summaries: Sequence[Summary]) -> list[str]:
-    """What the table's numbers are, in short lines; the report has the conditions in full."""
+    """How to read the table, in short lines; the report has all conditions."""
     metric = summaries[0].metric
     confirmed = any(summary.confirmed_scores for summary in summaries)
     return [
@@ -145,7 +145,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     pairs = pairwise_table(labelled, split, evidence)
     better = better_than(label(best, summaries), pairs)
     parts = [
-        _what(best, numbers, summaries, beaten=bool(better)),
+        _winner_and_score(best, numbers, summaries, beaten=bool(better)),
         *_over_floor(best, evidence),
         *_over_runner_up(best, others, summaries, split, pairs),
         *(f"on {split}, {name} is significantly better" for name in better),
@@ -153,7 +153,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     return [f"{'; '.join(parts)}."]
 
 
-def _what(
+def _winner_and_score(
     best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary], *, beaten: bool
 ) -> str:
     """The winner and its score on fresh seeds, or why there is none."""
@@ -174,15 +174,15 @@ def _what(
 
 def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
     """The lead over the best floor, whether chance explains it, and whether test has it too."""
-    floor, found = best.best_floor, evidence.to_floor(best, "validation")
+    floor, lead = best.best_floor, evidence.to_floor(best, "validation")
     if floor is None or best.floor_wins:  # Then `floors.verdicts` says so.
         return []
-    if found is None:
+    if lead is None:
         over = f"{100 * (best.selection_score - floor.validation_score(best.metric)):+.1f}"
         return [f"{over} points over the best floor, {floor.name}"]
-    certain = "" if found.on_new_sentences else ", which may be chance on new sentences"
+    certain = "" if lead.on_new_sentences else ", which may be chance on new sentences"
     return [
-        f"{found} points over the best floor, {floor.name}{certain}",
+        f"{lead} points over the best floor, {floor.name}{certain}",
         *floors.as_good_on_test(best, evidence),
     ]
 
@@ -199,12 +199,12 @@ def _over_runner_up(
         return []
     second = label(others[0], summaries)
     name = f"the runner-up, {second}"
-    found = pair_of(label(best, summaries), second, pairs)
-    if found is None:
+    pair = pair_of(label(best, summaries), second, pairs)
+    if pair is None:
         value = 100 * (best.selection_score - others[0].selection_score)
         return [f"{value:+.1f} points over {name}, on the seeds that chose"]
-    points = f"{100 * found['difference']:+.1f} ± {100 * found['half_width']:.1f} points"
-    certain = "" if found["different"] else ", which may be chance"
+    points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
+    certain = "" if pair["different"] else ", which may be chance"
     return [f"{points} on {split} over {name}{certain}"]
 
 

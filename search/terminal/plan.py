@@ -25,7 +25,7 @@ from search.terminal.space import distributions
 from search.terminal.text import between, difference, gibibytes, how_many, per_trial, roughly
 
 FEW_SECONDS = 10.0
-"""Below this, what starts and encodes takes longer than the floors themselves."""
+"""Below this, starting and encoding take longer than the floors themselves."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Planned:
 def print_plan(
     console: Console, spec: SearchSpec, resources: Resources, precision: str, place: str = ""
 ) -> None:
-    """Print what runs, how much of it, and on what; `place`: of several regimes, `3 of 8`."""
+    """Print what will run, how many trials, and on what; `place`: of several regimes, `3 of 8`."""
     reruns = "no runs on other seeds"
     if spec.confirm_top:
         choice = (
@@ -63,8 +63,8 @@ def print_plan(
         f"{regime}: {trials}{by}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
-        found = difference(spec.warm_start, {})
-        print_line(console, "begins", f"with the best of the searches before it: {found}")
+        changes = difference(spec.warm_start, {})
+        print_line(console, "begins", f"with the best of the searches before it: {changes}")
     print_machine(console, resources, precision)
 
 
@@ -87,19 +87,19 @@ def print_surplus(console: Console, begun: int, trials: int) -> None:
 
 def print_floors(
     console: Console,
-    found: Mapping[str, Mapping[str, Any]],
+    floor_records: Mapping[str, Mapping[str, Any]],
     failures: Mapping[str, str],
     metric: Metric,
 ) -> None:
-    """Print what costs seconds, and so what a recipe has to beat; the reasons of missing ones."""
-    if found:
+    """Print the scores of the floors, which a recipe has to beat, and why floors are missing."""
+    if floor_records:
         floors = [
             f"{regime} {100 * record[validation(metric)]:.1f} %{_chosen(record['chosen'])}"
-            for regime, record in found.items()
+            for regime, record in floor_records.items()
         ]
-        began = min(record[STARTED_AT] for record in found.values())
-        seconds = max(record[ENDED_AT] for record in found.values()) - began
-        best = max(record[validation(metric)] for record in found.values())
+        began = min(record[STARTED_AT] for record in floor_records.values())
+        seconds = max(record[ENDED_AT] for record in floor_records.values()) - began
+        best = max(record[validation(metric)] for record in floor_records.values())
         print_line(
             console,
             "floors",
@@ -115,7 +115,7 @@ def _chosen(values: Mapping[str, Any]) -> str:
 
 
 def _pruning(spec: SearchSpec) -> str:
-    """From which epoch trials are pruned, if at all: late in the budget none is any more."""
+    """From which epoch on trials are pruned; late in the budget no trial is."""
     if spec.scheduler == "none":
         return "no pruning"
     begins = f"{spec.scheduler} from epoch {spec.grace_epochs}"
@@ -217,8 +217,8 @@ def _whole(planned: Planned, slots: int) -> SecondsRange:
     spec = planned.spec
     left = replace(spec, trials=max(1, spec.trials - planned.finished))
     guess = Guess.measured(planned.trial, spec.epochs)
-    found = TimeLeft(left, slots, guess).of_trials(
+    forecast = TimeLeft(left, slots, guess).of_trials(
         [], 0.0, math.inf if spec.time_budget is None else spec.time_budget
     )
-    assert found is not None
-    return found
+    assert forecast is not None
+    return forecast

@@ -13,10 +13,10 @@ from rich.live import Live
 
 from analysis.metric import percent_of
 from analysis.text import counted, duration
-from search.cluster.room import Room
+from search.cluster.capacity import Capacity
 from search.planning.draws import SecondsRange
 from search.planning.queue import Queue
-from search.planning.steady import Steady
+from search.planning.smoothing import SmoothedRange
 from search.planning.time_left import TimeLeft
 from search.reports import ENDED_AT
 from search.spec import SearchSpec
@@ -40,7 +40,7 @@ HEARTBEAT_PART = 0.05
 
 
 class Progress:
-    """A context in which `update` shows the study's current state.
+    """Shows a running search; `update` redraws it from the study's current state.
 
     A terminal gets the live view, and a line for each new reason why trials fail. A file gets a
     line for each trial that ends, and one where long nothing ends. `quiet` leaves only the reasons.
@@ -53,18 +53,18 @@ class Progress:
         study: optuna.Study,
         spec: SearchSpec,
         paper: Mapping[str, Any],
-        room: Room,
+        capacity: Capacity,
         quiet: bool = False,
         time_left: TimeLeft | None = None,
         queue: Queue | None = None,
     ) -> None:
         """`queue`: the searches of which this is one."""
         self.console, self.study, self.spec, self.quiet = console, study, spec, quiet
-        self.view = LiveView(spec, room, paper, queue.place if queue else "")
-        self.room = room
-        self.time_left = time_left or TimeLeft(spec, room.slots)
+        self.view = LiveView(spec, capacity, paper, queue.place if queue else "")
+        self.capacity = capacity
+        self.time_left = time_left or TimeLeft(spec, capacity.slots)
         self.queue = queue
-        self.steady = Steady()
+        self.smoothed = SmoothedRange()
         self.runs: FullRuns | None = None
         self.began = time.monotonic()
         self.reported = {
@@ -168,14 +168,14 @@ class Progress:
     def seconds_left(self, trials: Sequence[FrozenTrial]) -> SecondsRange | None:
         """Seconds until the search ends."""
         now = time.time()
-        self.time_left.slots = max(1, self.room.slots)  # A cluster grows and shrinks.
+        self.time_left.slots = max(1, self.capacity.slots)  # A cluster grows and shrinks.
         if self.runs is not None:
-            found = self.time_left.of_full_runs(self.runs.forecast(now), trials, now)
+            forecast = self.time_left.of_full_runs(self.runs.forecast(now), trials, now)
         else:
             limit = self.spec.time_budget
             budget = float("inf") if limit is None else limit - self._elapsed
-            found = self.time_left.of_trials(trials, now, budget)
-        return self.steady.update(found, now)
+            forecast = self.time_left.of_trials(trials, now, budget)
+        return self.smoothed.update(forecast, now)
 
     def eta(self, trials: Sequence[FrozenTrial]) -> str:
         """The time until the search ends in words."""
@@ -208,7 +208,7 @@ class Progress:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _beat(self, trials: Sequence[FrozenTrial]) -> None:
-        """Print where the search stands, if nothing was printed for long."""
+        """Print a progress line, if nothing was printed for long."""
         silence = time.monotonic() - self.last_line
         if silence < max(HEARTBEAT_SECONDS, HEARTBEAT_PART * self._elapsed):
             return
@@ -272,7 +272,7 @@ class Progress:
 
     def render(self, trials: list[FrozenTrial]) -> Any:
         """The live view of these trials, or of the runs after them."""
-        eta, left = self.eta(trials), self.steady.shown
+        eta, left = self.eta(trials), self.smoothed.shown
         whole = ""
         if self.view.place and self.queue is not None and left is not None:
             every = self.queue.until_all_end(left)

@@ -94,10 +94,14 @@ def differences(
     }
     return [
         difference(
-            {name: value for name, value in config.items() if name in own or name not in anywhere},
+            {
+                name: value
+                for name, value in config.items()
+                if name in fields or name not in anywhere
+            },
             shared,
         )
-        for config, own in zip(configs, searched)
+        for config, fields in zip(configs, searched)
     ]
 
 

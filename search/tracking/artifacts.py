@@ -5,17 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.page.files import is_ours
-from analysis.read.folder import FILES
+from analysis.read.folder import FILES, REPORT, TABLE
 from analysis.tables import NAMES
 
 FLAT_DIGEST, DIGEST = "regimen.artifacts", "regimen.artifacts_digest"
 """Tags with a digest of the files that MLflow has. The first is of early versions, whose files all
 lay beside each other; their runs keep that order."""
-REPORT = ("report.html", "report.md")
+REPORTS = (REPORT, "report.md")
 FIGURES = "report_figures/*.svg"
 FOLDERS = {".csv": "tables", ".json": "search", ".md": "search", ".yaml": "recipe"}
 """Folders of artifacts by the ending of their names; the report stands above them."""
-MORE_TABLES = ("table.md",)
 
 
 def files(folder: Path) -> dict[Path, str]:
@@ -23,15 +22,15 @@ def files(folder: Path) -> dict[Path, str]:
 
     A user's own files in the folder are not sent to a server that others read.
     """
-    names = (*FILES, *REPORT, *(f"report_{name}.csv" for name in NAMES))
+    names = (*FILES, *REPORTS, *(f"report_{name}.csv" for name in NAMES))
     paths = [path for path in map(folder.joinpath, sorted(names)) if path.is_file()]
     paths += [path for path in sorted(folder.glob(FIGURES)) if is_ours(path)]
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def digest(found: Mapping[Path, str]) -> str:
+def digest(digests: Mapping[Path, str]) -> str:
     """One digest of all of them."""
-    listing = "\n".join(f"{path.name} {own}" for path, own in found.items())
+    listing = "\n".join(f"{path.name} {sha256}" for path, sha256 in digests.items())
     return hashlib.sha256(listing.encode()).hexdigest()[:32]
 
 
@@ -41,4 +40,4 @@ def place(path: Path, *, flat: bool) -> str | None:
         return "figures"
     if flat:
         return None
-    return "tables" if path.name in MORE_TABLES else FOLDERS.get(path.suffix)
+    return "tables" if path.name == TABLE else FOLDERS.get(path.suffix)

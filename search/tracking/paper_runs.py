@@ -3,7 +3,8 @@
 from typing import Any
 
 from analysis import paper
-from search.tracking.recorder import PAPER_EXPERIMENT, Recorder
+from search.tracking.recorder import Recorder
+from search.tracking.store import PAPER_EXPERIMENT
 
 
 def log_paper(recorder: Recorder) -> None:

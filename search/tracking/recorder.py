@@ -1,25 +1,18 @@
 """One thin client of MLflow's store: it starts runs, logs to them in few calls, and ends them."""
 
-import contextlib
-import importlib
 import json
-import logging
 import math
-import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from search.reports import SYSTEM_METRICS, epoch_ends
 from search.study.records import EPOCH_FIELDS
 from search.tracking import sqlite_file
-from trainables.parts.quote import reason
+from search.tracking.store import EXPERIMENT, make_experiments, open_client
 
-EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
+STATE_TAG = "regimen.state"
 NO_METRICS = ("epoch", "stage", "steps", "micro_batch")
 EPOCHS_TAG = "regimen.epochs"
 """How many epochs of a run are logged. Early versions had a metric `epoch` instead."""
@@ -38,101 +31,6 @@ MAX_METRICS_PER_CALL = 1000
 MAX_VALUE_CHARACTERS = 5000
 MAX_DATASET_NAME_CHARACTERS = 500
 """MLflow's limits."""
-
-# MLflow silences this itself, but only until another thread changes Python's filters meanwhile.
-warnings.filterwarnings("ignore", 'Field name "schema" in "JsonSchemaSpec" shadows', UserWarning)
-
-
-def tracking_uri(uri: str | None, results: str) -> str:
-    """Where runs are logged: the flag, else the variable, else SQLite in the results folder."""
-    default = f"sqlite:///{Path(results).expanduser().resolve() / 'mlflow.db'}"
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or default
-
-
-def connect(uri: str, results: str) -> Any:
-    """An MLflow client, with both experiments created. Raises ValueError if no store answers."""
-    try:
-        client = open_client(uri)
-        make_experiments(client, results)
-    except Exception as error:  # The file system, requests, SQLAlchemy and MLflow have their own.
-        problem = f"MLflow cannot record at '{uri}': {reason(error)}"
-        raise ValueError(without_password(problem, uri)) from error
-    return client
-
-
-def import_mlflow(uri: str) -> None:
-    """Import what the store at `uri` needs, which takes seconds; nothing is written or asked.
-
-    What cannot be imported is said by `connect`.
-    """
-    _set_environment()
-    with contextlib.suppress(Exception):
-        importlib.import_module("mlflow")
-        if sqlite_file.path_of(uri):
-            importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
-
-
-def _set_environment() -> None:
-    """Settings that MLflow reads when it is imported, or later."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
-
-def open_client(uri: str) -> Any:
-    """An MLflow client that gives up soon and never repeats a request by itself.
-
-    The first one may have been received.
-    """
-    _set_environment()
-    from mlflow import MlflowClient
-
-    logging.getLogger("alembic").setLevel(logging.ERROR)
-    # MLflow prints a traceback for each request to a store that does not answer.
-    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-    if path := sqlite_file.path_of(uri):
-        sqlite_file.make(
-            path, lambda beside: MlflowClient(tracking_uri=beside).search_experiments(max_results=1)
-        )
-    return MlflowClient(tracking_uri=uri)
-
-
-def make_experiments(client: Any, results: str) -> str:
-    """Create both experiments if they are missing. Returns the id of the searches' experiment."""
-    local = client.tracking_uri.startswith("sqlite:")
-    folder = Path(results).expanduser().resolve() / "mlartifacts"
-    for name in (EXPERIMENT, PAPER_EXPERIMENT):
-        if client.get_experiment_by_name(name) is None:
-            try:
-                client.create_experiment(
-                    name, artifact_location=(folder / name).as_uri() if local else None
-                )
-            except Exception:
-                # Another search may have created it meanwhile.
-                if client.get_experiment_by_name(name) is None:
-                    raise
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment.lifecycle_stage != "active":
-        raise ValueError(
-            f"its experiment '{EXPERIMENT}' was deleted; restore it with `mlflow experiments"
-            " restore`"
-        )
-    experiment_id: str = experiment.experiment_id
-    return experiment_id
-
-
-def without_password(text: str, uri: str) -> str:
-    """A text about the store at `uri`, without the password that the address may hold."""
-    try:
-        password = urlsplit(uri).password
-    except ValueError:  # not an address, so it has no password
-        return text
-    for spelling in filter(None, (password, unquote(password or ""))):
-        text = text.replace(spelling, "***")
-    return text
 
 
 class OutOfTime(Exception):
@@ -153,7 +51,7 @@ class Recorder:
         self.deadline = math.inf
         self.runs_started = self.epochs_logged = 0
         self._experiment: str | None = None
-        self._file = _sqlite_file(client.tracking_uri)
+        self._file = sqlite_file.file_id(client.tracking_uri)
 
     @property
     def experiment(self) -> str:
@@ -176,10 +74,10 @@ class Recorder:
     def locate(self, results: str) -> None:
         """Find or create the experiments. The store may have been replaced by an empty one."""
         self.check()
-        current = _sqlite_file(self.client.tracking_uri)
+        current = sqlite_file.file_id(self.client.tracking_uri)
         if self._file != current:
-            self.client = open_client(_another_spelling(self.client.tracking_uri))
-            self._file = current or _sqlite_file(self.client.tracking_uri)
+            self.client = open_client(sqlite_file.another_spelling(self.client.tracking_uri))
+            self._file = current or sqlite_file.file_id(self.client.tracking_uri)
         self._experiment = make_experiments(self.client, results)
 
     def search(self, where: str) -> list[Any]:
@@ -215,7 +113,7 @@ class Recorder:
             "mlflow.source.type": "LOCAL",
             "mlflow.source.git.commit": self.tags.get("git_commit", "").removesuffix("+"),
             "regimen.kind": kind,
-            "regimen.state": "RUNNING",
+            STATE_TAG: "RUNNING",
             **nested,
             **(tags or {}),
         }
@@ -259,7 +157,11 @@ class Recorder:
         )
 
     def epochs(
-        self, run: str, epochs: list[dict[str, Any]], after: int = 0, started: float | None = None
+        self,
+        run: str,
+        epochs: Sequence[Mapping[str, Any]],
+        after: int = 0,
+        started: float | None = None,
     ) -> int:
         """Log the epochs above number `after` in few calls; return the last one's number.
 
@@ -301,8 +203,8 @@ class Recorder:
             self.check()
             part = metrics[first : first + MAX_METRICS_PER_CALL]
             ended = first + MAX_METRICS_PER_CALL >= len(metrics)
-            found = [RunTag(name, value) for name, value in tags.items()] if ended else []
-            self.client.log_batch(run, metrics=part, tags=found)
+            run_tags = [RunTag(name, value) for name, value in tags.items()] if ended else []
+            self.client.log_batch(run, metrics=part, tags=run_tags)
 
     def save_views(self, views: Mapping[str, str]) -> None:
         """Save views of MLflow's UI, where the experiment does not have them already."""
@@ -375,32 +277,3 @@ def _text(value: Any) -> str:
 def _milliseconds(seconds: float | None) -> int:
     """A time in MLflow's unit; None: now."""
     return round(1000 * (time.time() if seconds is None else seconds))
-
-
-def _sqlite_file(uri: str) -> tuple[int, int] | None:
-    """Device and inode of a local store's file, to notice its replacement; None without one."""
-    path = sqlite_file.path_of(uri)
-    try:
-        stat = None if path is None else path.stat()
-    except OSError:
-        return None
-    return (stat.st_dev, stat.st_ino) if stat else None
-
-
-def _another_spelling(uri: str) -> str:
-    """Another address of the same SQLite file.
-
-    MLflow keeps one engine per address for the life of a process, even if its file was replaced. A
-    new address is the only way to a new engine that MLflow's public API has.
-    """
-    path = uri.removeprefix("sqlite:///")
-    return f"sqlite:////.{path}" if path.startswith("/") else f"sqlite:///./{path}"
-
-
-def test_metrics(scores: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
-    """The means over seeds of scores on the test split; None without any, or where one lacks it."""
-    means: dict[str, float | None] = {}
-    for name in ("test_accuracy", "test_macro_f1", "test_loss", "test_loss_paper"):
-        known = [score for run in scores if (score := run.get(name)) is not None]
-        means[name] = fmean(known) if known and len(known) == len(scores) else None
-    return means

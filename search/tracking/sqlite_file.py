@@ -1,4 +1,4 @@
-"""MLflow's SQLite file, created atomically."""
+"""MLflow's SQLite file: created atomically, and its replacement noticed."""
 
 import contextlib
 import os
@@ -19,6 +19,26 @@ def path_of(uri: str) -> Path | None:
         if uri.startswith("sqlite:///")
         else None
     )
+
+
+def file_id(uri: str) -> tuple[int, int] | None:
+    """Device and inode of a local store's file, to notice its replacement; None without one."""
+    path = path_of(uri)
+    try:
+        stat = None if path is None else path.stat()
+    except OSError:
+        return None
+    return (stat.st_dev, stat.st_ino) if stat else None
+
+
+def another_spelling(uri: str) -> str:
+    """Another address of the same SQLite file.
+
+    MLflow keeps one engine per address for the life of a process, even if its file was replaced. A
+    new address is the only way to a new engine that MLflow's public API has.
+    """
+    path = uri.removeprefix("sqlite:///")
+    return f"sqlite:////.{path}" if path.startswith("/") else f"sqlite:///./{path}"
 
 
 def make(path: Path, fill: Callable[[str], object]) -> None:

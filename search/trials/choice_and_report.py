@@ -22,12 +22,12 @@ from search.study.winner import run_scores
 from search.trials.worker import Answers
 
 CHANCE = 0.68
-"""Probability with which two equal trials stay in the race together: one standard error. A stricter
-rule spends more runs on trials that hardly ever win (LOG.md)."""
+"""Probability that two equal trials stay in the race together: one standard error. A higher one
+spends more runs on trials that hardly ever win (LOG.md)."""
 
 
 NARROW = 0.015
-"""Half width of the interval of the report runs' mean that needs no further run."""
+"""Half width of the report runs' interval at which no further run is needed."""
 
 
 class Untested(OSError):
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Round:
-    """Runs that are wanted next. What follows is known when all of them are recorded."""
+    """Runs that are due. The next round is known when all of them are recorded."""
 
     runs: tuple[Run, ...]
     what: str
@@ -66,10 +66,10 @@ class ChoiceAndReport:
     """Chooses the winner among the best trials, then has it trained and tested on seeds that chose
     nothing.
 
-    Whoever runs the `rounds` calls `record` or `fail` for each run as soon as it ends, and asks for
-    the next round after that. All depends on the study's records alone: no recorded run is wanted
-    again, and a search that is resumed or grown runs only what is new among its best, and a new
-    winner.
+    The caller runs each of the `rounds`, calls `record` or `fail` for each run as soon as it ends,
+    and then asks for the next round. Everything depends on the study's records alone: no recorded
+    run is repeated, and a search that is resumed or grown only runs new trials among its best, and
+    a new winner.
     """
 
     spec: SearchSpec
@@ -96,11 +96,11 @@ class ChoiceAndReport:
         top = ranking(self.study)[: self.spec.confirm_top]
         scores = {trial.number: [trial.value or 0.0] for trial in top}
         rounds = self._fixed if self.spec.confirm_seeds else self._race
-        for wanted, left in rounds(scores):
-            yield from self._choice_round(wanted, left)
+        for pairs, left in rounds(scores):
+            yield from self._choice_round(pairs, left)
             failed = records.CHOICE_FAILURES.read(self.study)
             runs = records.CHOICE_RUNS.read(self.study)
-            for number, seed in wanted:
+            for number, seed in pairs:
                 if seed in failed.get(number, {}):
                     scores.pop(number, None)
                 elif number in scores:
@@ -126,8 +126,8 @@ class ChoiceAndReport:
         epochs = {number: records.epochs(stored[number]) for number in scores}
         costs = {
             # Not the sum: in one epoch another process may have taken the processor.
-            number: len(own) * median(epoch["seconds"] for epoch in own)
-            for number, own in epochs.items()
+            number: len(of_trial) * median(epoch["seconds"] for epoch in of_trial)
+            for number, of_trial in epochs.items()
         }
         return race(
             scores,
@@ -143,7 +143,7 @@ class ChoiceAndReport:
         yield [(number, seed) for number in scores for seed in seeds], 0
 
     def _race(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
-        """One seed more for each that may still win, as long as there are runs left; and how many
+        """One more seed for each trial that may still win, as long as runs are left; and how many
         are left then.
 
         Depends on scores alone, so an interrupted race goes on as it would have.
@@ -154,57 +154,60 @@ class ChoiceAndReport:
             if not standing.next:
                 return
             runs -= len(standing.next)
-            seed = len(scores[standing.next[0]])  # Those that run on have equally many.
+            # Trials that are still in the race have equally many runs.
+            seed = len(scores[standing.next[0]])
             runs_of = [(number, choice_seeds(self.spec.seed, seed)[-1]) for number in standing.next]
             yield runs_of, runs
 
-    def _choice_round(self, wanted: list[tuple[int, int]], left: int) -> Iterator[Round]:
+    def _choice_round(self, pairs: list[tuple[int, int]], left: int) -> Iterator[Round]:
         ended = (records.CHOICE_RUNS.read(self.study), records.CHOICE_FAILURES.read(self.study))
         new = [
             (trial, seed)
-            for trial, seed in wanted
+            for trial, seed in pairs
             if not any(seed in runs.get(trial, {}) for runs in ended)
         ]
-        numbers = list(dict.fromkeys(number for number, _ in wanted))
+        numbers = list(dict.fromkeys(number for number, _ in pairs))
         among, trials = ", ".join(map(str, numbers)), "trial" if len(numbers) == 1 else "trials"
         yield from self._round(new, f"choosing the winner: {trials} {among}", left=left)
 
     def _margin(self, scores: Mapping[int, Scores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
         sentences = effective_sentences(self.prepared.data.validation.labels, self.spec.metric)
-        recipes = [Runs(tuple(own), sentences) for own in scores.values()]
+        recipes = [Runs(tuple(of_trial), sentences) for of_trial in scores.values()]
         spread = Spread.of(recipes, PRIORS["validation"])
 
-        def margin(one: Scores, other: Scores) -> float:
-            means = (spread.of_mean(Runs(tuple(own), sentences)) for own in (one, other))
+        def margin(first: Scores, second: Scores) -> float:
+            means = (
+                spread.of_mean(Runs(tuple(of_trial), sentences)) for of_trial in (first, second)
+            )
             return spread.half_width(*means, level=CHANCE)
 
         return margin
 
     def _report(self, winner: int) -> Iterator[Round]:
-        """The winner on the seeds of the report. Failed runs are left out.
+        """The rounds of the winner on the report seeds. Failed runs are left out.
 
         A run that was recorded and not tested is trained again, with the same curve.
         """
-        what = f"training the winner, trial {winner}, for the report"
+        activity = f"training the winner, trial {winner}, for the report"
         counts = report_counts(self.spec.report_seeds)
         for count in counts:
             failed = records.REPORT_FAILURES.of(self.study, winner)
             if count < counts[-1] and len(records.REPORT_RUNS.of(self.study, winner)) > count:
-                continue  # An earlier process found the interval of so many too wide.
+                continue  # An earlier process found this many too few.
             new = [
                 (winner, seed)
                 for seed in report_seeds(self.spec.seed, count)
                 if seed not in failed and not self._is_reported(winner, seed)
             ]
-            yield from self._round(new, what, left=counts[-1] - count, reports=True)
+            yield from self._round(new, activity, left=counts[-1] - count, reports=True)
             if self._is_narrow(winner):
                 return
 
     def _is_narrow(self, winner: int) -> bool:
         """Whether the interval of the report runs' mean needs no further run.
 
-        It looks at how far they are apart, and not at which is better than what.
+        It depends on their spread, not on how good they are.
         """
         metric, test = self.spec.metric, self.prepared.test
         if test is None:
@@ -218,19 +221,19 @@ class ChoiceAndReport:
         if not scores:
             return False
         same = len(scores) > 1 and len(losses) == 1
-        own = Runs(scores, effective_sentences(split.labels, metric), deterministic=same)
-        spread = Spread.of([own], PRIORS["validation" if test is None else "test"])
-        return spread.half_width(spread.of_mean(own)) <= NARROW
+        reported = Runs(scores, effective_sentences(split.labels, metric), deterministic=same)
+        spread = Spread.of([reported], PRIORS["validation" if test is None else "test"])
+        return spread.half_width(spread.of_mean(reported)) <= NARROW
 
     def _is_reported(self, winner: int, seed: int) -> bool:
         """Whether a report run is recorded with its test, where there is one."""
-        done = records.REPORT_RUNS if self.prepared.test is None else records.TEST_SCORES
-        return seed in records.REPORT_RUNS.of(self.study, winner) and seed in done.of(
+        recorded = records.REPORT_RUNS if self.prepared.test is None else records.TEST_SCORES
+        return seed in records.REPORT_RUNS.of(self.study, winner) and seed in recorded.of(
             self.study, winner
         )
 
     def _round(
-        self, new: Sequence[tuple[int, int]], what: str, *, left: int = 0, reports: bool = False
+        self, new: Sequence[tuple[int, int]], activity: str, *, left: int = 0, reports: bool = False
     ) -> Iterator[Round]:
         if not new:
             return
@@ -239,7 +242,7 @@ class ChoiceAndReport:
             Run(trial, seed, records.CONFIG.read(trials[trial]), reports) for trial, seed in new
         ]
         seeds = sorted({seed for _, seed in new})
-        on = f"{what} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        on = f"{activity} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         yield Round(tuple(runs), on, left)
 
     def record(self, run: Run, epochs: list[Record], answers: Answers) -> None:
@@ -250,12 +253,12 @@ class ChoiceAndReport:
             records.CHOICE_RUNS.add(study, trial, seed, epochs)
             return
         if seed not in records.REPORT_RUNS.of(study, trial):
-            # First what belongs to it, because a run that is recorded as reported is not run again.
-            said: dict[str, list[Any]] = {
+            # The run itself last, because a run that is recorded is not repeated.
+            rows: dict[str, list[Any]] = {
                 "predicted": answers.predicted,
                 "confidence": answers.confidence,
             }
-            records.predictions(trial, seed).write(study, said)
+            records.predictions(trial, seed).write(study, rows)
             self._record_correct("validation", run, answers.correct)
             records.REPORT_RUNS.add(study, trial, seed, epochs)
         if answers.tested is not None:

@@ -1,4 +1,4 @@
-"""Whose fault it is that a worker ended before its work did: its node's, the set-up's, its own."""
+"""Why a worker ended before its work: its node died, the set-up failed, or it crashed."""
 
 import enum
 import time
@@ -13,7 +13,7 @@ from search.cluster.watchdog import is_ours
 from search.trials.worker import failure_reason
 
 MAX_NODE_LOSSES = 20
-"""How many nodes a trial or run may lose. It is queued again without blame each time."""
+"""How many nodes a trial or run may lose; each time it is queued again."""
 MAX_PROCESS_LOSSES = 1
 """Likewise how many processes that die on a living node."""
 VERDICT_SECONDS = 40.0
@@ -32,7 +32,7 @@ class Fault(enum.Enum):
 
 @dataclass(frozen=True)
 class Losses:
-    """How many workers a trial or run has lost, and with that whether it is tried again.
+    """How many workers a trial or run has lost, and so whether it is tried again.
 
     Once more where its process died on a living node; a node that dies is not its fault.
     """
@@ -73,8 +73,8 @@ def fault_of_run(error: BaseException, nodes: frozenset[str], check: Callable[[]
         return Fault.SETUP
     cause = getattr(error, "cause", None)
     if any(
-        isinstance(one, exceptions.NodeDiedError | exceptions.ObjectLostError)
-        for one in (error, cause)
+        isinstance(known, exceptions.NodeDiedError | exceptions.ObjectLostError)
+        for known in (error, cause)
     ):
         return Fault.NODE
     if not isinstance(error, exceptions.WorkerCrashedError | exceptions.OutOfMemoryError):

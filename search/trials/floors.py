@@ -27,9 +27,9 @@ class Floors:
     """The floors of a command's searches, which share data and model: run once, and tested once.
 
     Nothing runs before `encode` and `start`. On a CPU the runs and tests are threads of this
-    process, which has nothing else to do before the trials and after the report runs, and has
-    imported everything; the workers that Ray has ready stay for the trials. On a GPU they are Ray
-    tasks. The test split is read by `test` only.
+    process: it has imported everything and is idle before the trials and after the report runs, and
+    Ray's warm workers stay free for the trials. On a GPU they are Ray tasks. Only `test` reads the
+    test split.
     """
 
     def __init__(self, job: Job, resources: Resources, prepared: Prepared, seed: int) -> None:
@@ -41,7 +41,7 @@ class Floors:
         self.failures: dict[str, str] = {}
         """Why a floor is missing."""
         self.encode_seconds: float | None = None
-        """Of one thread, for all sentences; None until then, and on a GPU."""
+        """Seconds of one thread for all sentences; None until they are encoded, and on a GPU."""
         # A cluster may have room for more trials than this machine has cores.
         self._width = min(resources.slots, os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(self._width) if job.device == "cpu" else None
@@ -67,9 +67,9 @@ class Floors:
         began = time.monotonic()
 
         def join() -> ray.ObjectRef:
-            found = [part.result() for part in parts]
+            vectors = [part.result() for part in parts]
             self.encode_seconds = count * (time.monotonic() - began)
-            return ray.put(worker.join(self.job, *found))
+            return ray.put(worker.join(self.job, *vectors))
 
         # Threads take what is submitted in its order, so the parts have begun by then.
         self._encoded = self._threads.submit(join)
@@ -136,27 +136,27 @@ class Floors:
             self._threads.shutdown(wait=wait, cancel_futures=True)
 
     def test(
-        self, found: Mapping[str, Record], check: Callable[[], None] = lambda: None
+        self, floors: Mapping[str, Record], check: Callable[[], None] = lambda: None
     ) -> dict[str, Tested]:
-        """The floors `found` on the test split.
+        """`floors` on the test split.
 
         A floor of an earlier process runs again, with the same result. Calls `check` several times
         a second. Raises OSError where one cannot be tested.
         """
-        new = [regime for regime in found if regime not in self._tested]
+        new = [regime for regime in floors if regime not in self._tested]
         if self._threads is not None:
             tests = [
-                self._threads.submit(self._test_here, regime, found[regime]["config"])
+                self._threads.submit(self._test_here, regime, floors[regime]["config"])
                 for regime in new
             ]
             while wait(tests, POLL_SECONDS).not_done:
                 check()
             tested = [_result(test) for test in tests]
         else:
-            runs = [self._run(regime, found[regime]["config"]) for regime in new]
+            runs = [self._run(regime, floors[regime]["config"]) for regime in new]
             tested = full_runs.test(runs, self.resources, self.prepared, check)
         self._tested |= dict(zip(new, tested))
-        return {regime: self._tested[regime] for regime in found}
+        return {regime: self._tested[regime] for regime in floors}
 
     def _test_here(self, regime: str, config: dict[str, Any]) -> Tested:
         job, prepared = self._job(regime), self.prepared

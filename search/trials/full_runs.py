@@ -18,7 +18,7 @@ from search.trials.faults import Fault, Losses, fault_of_run, living_nodes, setu
 from search.trials.worker import Job, Tested
 
 POLL_SECONDS = 0.2
-"""How often a wait for runs looks whether the user wants to stop."""
+"""How often a wait for runs checks whether the user wants to stop."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Run:
 
 
 class _Lost:
-    """The workers that were lost, by run. Ray's own retries do not tell why."""
+    """The workers that were lost, by run. Ray's own retries do not say why."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check

@@ -17,8 +17,7 @@ from trainables.parts.memory import out_of_memory
 
 MEASURED_STEPS = 3
 CONTEXT_BYTES = 600 * 2**20
-"""What a process takes on a GPU beside its tensors: CUDA's context and its libraries'
-workspaces."""
+"""GPU memory of a process beside its tensors: CUDA's context and workspaces of its libraries."""
 MARGIN = 1.1
 """Factor on the measured peak."""
 
@@ -74,16 +73,16 @@ def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) ->
             free,
         )
     except ray.exceptions.RayError as error:
-        what = (
+        message = (
             f"the most expensive trial of '{spec.regime}' does not run on a GPU:"
             f" {worker.failure_reason(error)}"
         )
         if out_of_memory(getattr(error, "cause", None) or error):
             raise ValueError(
-                f"{what}; use a smaller --model, or --gpus-per-trial 1, with which only trials that"
-                " are too large fail"
+                f"{message}; use a smaller --model, or --gpus-per-trial 1, with which only trials"
+                " that are too large fail"
             ) from error
-        raise OSError(what) from error
+        raise OSError(message) from error
 
 
 def gpu_fraction(peak: float, free: float) -> float:

@@ -1,4 +1,4 @@
-"""The ledger: it tells the study what trials report, and Ray what the study decides."""
+"""The ledger of the trials in flight: records what they report, and returns what is decided."""
 
 import math
 import time
@@ -20,12 +20,11 @@ from search.trials.faults import Fault, Losses
 from search.trials.worker import Answers
 
 MAX_EQUAL_FAILURES = 3
-"""If that many trials fail first, all for one reason, the search stops: the reason is not
-theirs."""
+"""If the first trials, so many, all fail for one reason, the search stops: the cause is common."""
 
 
 class Ledger:
-    """The trials in flight by Ray's trial id. `stop_asked` says that the user wants to stop."""
+    """The trials in flight by Ray's trial id. `stop_asked`: whether the user wants to stop."""
 
     def __init__(
         self, study: optuna.Study, spec: SearchSpec, stop_asked: Callable[[], bool] = lambda: False
@@ -47,7 +46,7 @@ class Ledger:
         """Why trials failed, in this process."""
         self._succeeded = False
         """Whether a trial was pruned or complete, in this process."""
-        # Counted here: it is asked after each event, and a look at thousands of trials takes time.
+        # Counted here: it is needed after each event, and reading thousands of trials takes time.
         self._ended = len(trials(study))
         """How many trials have started and are not in flight here, in all processes."""
         self._patience: tuple[int, bool] | None = None

@@ -35,12 +35,12 @@ class Relay(Searcher):
         self.search: StudySearcher | None = None
         """The search that is under way."""
         self._owners: dict[str, StudySearcher] = {}
-        """Whose the trials and runs are that Tune has."""
+        """The search of each of Tune's trials, by its id."""
         self._changed = threading.Condition()
         self._closed = False
 
     def begin(self, search: StudySearcher) -> None:
-        """Run this search; there is no other."""
+        """Run this search; no other is under way."""
         with self._changed:
             self.search = search
             self._changed.notify_all()
@@ -51,7 +51,7 @@ class Relay(Searcher):
             return self._changed.wait_for(lambda: self.search is not search, seconds)
 
     def close(self) -> None:
-        """End Tune's run. Nothing is recorded any more of what is under way."""
+        """End Tune's run. Nothing more is recorded of trials that are running."""
         with self._changed:
             self._closed, self.search = True, None
             self._owners.clear()
@@ -63,7 +63,7 @@ class Relay(Searcher):
         return self._closed
 
     def owner(self, trial_id: str) -> StudySearcher | None:
-        """Whose a trial or run of Tune's is; None if nobody waits for it."""
+        """The search that a trial of Tune's belongs to; None if none waits for it."""
         return self._owners.get(trial_id)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -96,7 +96,7 @@ class Relay(Searcher):
             search.ended(trial_id, error=error)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles it for a way to resume that is not ours."""
+        """Nothing: Tune pickles it to resume, and a search resumes from its journal."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
@@ -145,18 +145,18 @@ class StudyScheduler(FIFOScheduler):
             _end(tune_controller)
         elif search := self.relay.search:
             try:
-                self._look(tune_controller, search)
+                self._check_trials(tune_controller, search)
             except OSError as error:
                 search.ledger.write_error = error
 
-    def _look(self, tune_controller: Any, search: StudySearcher) -> None:
-        ledger, runs, room = search.ledger, search.runs, search.room
+    def _check_trials(self, tune_controller: Any, search: StudySearcher) -> None:
+        ledger, runs, capacity = search.ledger, search.runs, search.capacity
         live = list(tune_controller.get_live_trials())
         pending = [trial for trial in live if trial.status == Trial.PENDING]
         running = [trial for trial in live if trial.status == Trial.RUNNING]
         labels = (search.label(trial.trial_id) for trial in pending)
-        room.without_worker(label for label in labels if label is not None)
-        self._keep_workers(tune_controller, live, _kept(search))
+        capacity.set_without_worker(label for label in labels if label is not None)
+        self._keep_workers(tune_controller, live, _idle_workers(search))
         if ledger.spec.trial_timeout is not None:
             _end_overdue(search, running, ledger.spec.trial_timeout)
         if runs is not None:
@@ -172,24 +172,24 @@ class StudyScheduler(FIFOScheduler):
         elif ledger.time_is_spent and ledger.in_flight:
             _stop(tune_controller, pending)
             _give_up(search, (trial for trial in running if trial.trial_id in ledger.in_flight))
-        elif tune_controller._actor_cache.num_cached_objects and _hands_over(search, pending):
+        elif tune_controller._actor_cache.num_cached_objects and _releases_worker(search, pending):
             tune_controller._cleanup_cached_actors(force_all=True)
 
-    def _keep_workers(self, tune_controller: Any, live: Sequence[Trial], wanted: int) -> None:
-        """Let so many workers wait. Tune keeps one only, unless other trials wait for workers."""
-        if live and wanted > self._kept:  # A cluster may have grown.
+    def _keep_workers(self, tune_controller: Any, live: Sequence[Trial], workers: int) -> None:
+        """Let so many idle workers stay. Tune keeps only one, unless other trials wait for one."""
+        if live and workers > self._kept:  # A cluster may have grown.
             resources = live[0].placement_group_factory
-            tune_controller._actor_cache.increase_max(resources, wanted - self._kept)
-            self._kept = wanted
+            tune_controller._actor_cache.increase_max(resources, workers - self._kept)
+            self._kept = workers
 
 
-def _kept(search: StudySearcher) -> int:
-    """How many workers wait for the runs that follow, and for the next search.
+def _idle_workers(search: StudySearcher) -> int:
+    """How many idle workers stay for the runs that follow, and for the next search.
 
-    On a cluster of others, only as many as these runs can use.
+    On a shared cluster, only as many as these runs can use.
     """
-    slots, spec = search.room.slots, search.ledger.spec
-    if not search.room.resources.shared:
+    slots, spec = search.capacity.slots, search.ledger.spec
+    if not search.capacity.resources.shared:
         return slots
     if search.runs is None:
         return 0
@@ -223,11 +223,11 @@ def _give_up(search: StudySearcher, trials: Iterable[Trial]) -> None:
         ray.kill(trial.temporary_state.ray_actor)
 
 
-def _hands_over(search: StudySearcher, pending: Sequence[Trial]) -> bool:
-    """Whether warm workers without a trial are given up, for other jobs of the cluster."""
-    if not search.room.resources.shared:
+def _releases_worker(search: StudySearcher, pending: Sequence[Trial]) -> bool:
+    """Whether idle workers are released for other jobs of the cluster."""
+    if not search.capacity.resources.shared:
         return False
-    return search.room.hands_over() or (search.all_started and not pending)
+    return search.capacity.releases_worker() or (search.all_started and not pending)
 
 
 def _end_overdue(search: StudySearcher, trials: Iterable[Trial], timeout: float) -> None:

@@ -1,4 +1,4 @@
-"""The choice and report runs in flight: which is due next, and what follows from their reports."""
+"""The ledger of the choice and report runs in flight: which is due next, and what they report."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ class Watcher(Protocol):
     """Shows the runs."""
 
     def begin(self, round: Round) -> None:
-        """Runs are wanted."""
+        """A round of runs begins."""
 
     def started(self, run: Run) -> None:
         """A run has a worker."""

@@ -1,4 +1,4 @@
-"""What one search wants of Ray Tune: its trials, then the choice and report runs."""
+"""What one search gives Ray Tune to run: its trials, then the choice and report runs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import ray
 from ray.tune.search import Searcher
 
-from search.cluster.room import Room
+from search.cluster.capacity import Capacity
 from search.study.records import CONFIG
 from search.trials.ending import Ending, ending_of
 from search.trials.faults import Fault, fault_of_trial, setup_failure
@@ -25,12 +25,12 @@ class StudySearcher:
     def __init__(
         self,
         ledger: Ledger,
-        room: Room,
+        capacity: Capacity,
         runs: RunLedger | None = None,
         job: Callable[[], ray.ObjectRef | None] = lambda: None,
         stop_at: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self.ledger, self.room, self.runs = ledger, room, runs
+        self.ledger, self.capacity, self.runs = ledger, capacity, runs
         self.job, self.stop_at = job, stop_at
         self.ending: Ending | None = None
         """Why no more trials are run; None until then."""
@@ -56,8 +56,8 @@ class StudySearcher:
         end: str = Searcher.FINISHED
         if ledger.stopping:
             return end
-        self.room.refresh()
-        if self._in_flight >= self.room.slots:
+        self.capacity.refresh()
+        if self._in_flight >= self.capacity.slots:
             return None
         try:
             if not ledger.all_trials_started and (trial := ledger.ask(trial_id)) is not None:
@@ -72,7 +72,7 @@ class StudySearcher:
             return end
         if params is None and not self._in_flight:
             return end
-        # None: what runs may lose its worker, or further runs may follow from it.
+        # None: a running one may lose its worker, or further runs may follow from it.
         return None if params is None else {**params, "job": self.job()}
 
     @property
@@ -87,13 +87,13 @@ class StudySearcher:
         return follow and self.runs is not None and self.runs.is_due
 
     def in_flight(self, trial_id: str) -> Ledger | RunLedger | None:
-        """Who has the trial or run in flight, if anybody has."""
+        """The ledger that has the trial or run in flight, if one has."""
         if trial_id in self.ledger.in_flight:
             return self.ledger
         return self.runs if self.runs is not None and trial_id in self.runs else None
 
     def label(self, trial_id: str) -> int | tuple[int, int] | None:
-        """What the room calls what is in flight: a trial's number, or a run's trial and seed."""
+        """How `Capacity` knows what is in flight: a trial's number, or a run's trial and seed."""
         if trial_id in self.ledger.in_flight:
             return self.ledger.in_flight[trial_id].number
         if self.runs is None or trial_id not in self.runs:

@@ -1,4 +1,4 @@
-"""What a run uses of its machine, measured in its worker at each epoch. Never part of the curve."""
+"""CPU time and memory of a run, measured in its worker at each epoch. Not part of the curve."""
 
 import contextlib
 import time

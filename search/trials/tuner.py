@@ -1,6 +1,6 @@
 """Ray Tune over studies: the trials, choice and report runs of all searches of a command.
 
-One run of Tune serves them all, so that a worker, whose imports take seconds, serves them all too.
+One run of Tune serves all of them, so that workers, whose imports take seconds, are reused.
 """
 
 import os
@@ -14,8 +14,8 @@ import ray
 from ray import tune
 from ray.tune.execution import class_cache
 
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.cluster.scratch import temporary_folder
 from search.cluster.workers import wait_for_workers
 from search.signals import Stop
@@ -36,7 +36,7 @@ for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGAT
 
 NO_LIMIT = 10**6
 POLL_SECONDS = 0.2
-"""How often the main thread looks whether Tune still runs; in between it handles no signal."""
+"""How often the main thread checks whether Tune still runs; in between it handles no signal."""
 CLOSE_SECONDS = 60.0
 """How long the end waits for Tune to end its workers."""
 
@@ -54,7 +54,7 @@ class RunsAfter:
 class Workers:
     """The workers of a command's searches, in one run of Ray Tune, in a thread.
 
-    On a cluster of others, and on GPUs, which floors need as well, they end with each search.
+    On a shared cluster, and on GPUs, which floors need as well, they end with each search.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -71,11 +71,11 @@ class Workers:
     def run(self, search: StudySearcher) -> None:
         """Run a search until nothing is left, or until it stops. Raises what Tune raises.
 
-        Whatever else interrupts this, as a notebook does, ends the workers.
+        Any other interruption, such as a notebook's, ends the workers.
         """
         if self._thread is None:
-            kept = self.resources.gpus == 0 and not self.resources.shared
-            self._relay = Relay(single=not kept)
+            keep_workers = self.resources.gpus == 0 and not self.resources.shared
+            self._relay = Relay(single=not keep_workers)
             self._thread = threading.Thread(target=self._tune, args=[self._relay], daemon=True)
             self._thread.start()
         assert self._relay is not None
@@ -92,7 +92,7 @@ class Workers:
             raise self._error
 
     def close(self) -> None:
-        """End the workers, with what they may be doing, of which nothing is recorded any more."""
+        """End the workers. Nothing more is recorded of what they are running."""
         if self._relay is not None and self._thread is not None:
             self._relay.close()
             self._thread.join(CLOSE_SECONDS)
@@ -110,10 +110,10 @@ def run_trials(
     spec: SearchSpec,
     study: optuna.Study,
     job: Callable[[], ray.ObjectRef],
-    room: Room,
+    capacity: Capacity,
     workers: Workers,
     stop: Stop,
-    then: RunsAfter | None = None,
+    runs_after: RunsAfter | None = None,
 ) -> Ending:
     """Run trials until the study has `spec.trials`, the space is exhausted, the time budget or the
     patience is spent, or the user stops; then the choice and report runs, in the same workers. (New
@@ -124,8 +124,12 @@ def run_trials(
     written, no worker can be started, or a run cannot be tested.
     """
     ledger = Ledger(study, spec, stop_asked=lambda: stop.asked)
-    runs = None if then is None else RunLedger(then.plan, then.exam, then.watcher)
-    searcher = StudySearcher(ledger, room, runs, job, lambda: stop.trials_end)
+    runs = (
+        None
+        if runs_after is None
+        else RunLedger(runs_after.plan, runs_after.exam, runs_after.watcher)
+    )
+    searcher = StudySearcher(ledger, capacity, runs, job, lambda: stop.trials_end)
     if not searcher.is_over:
         workers.wait(lambda: stop.asked)
         ledger.start_clock()

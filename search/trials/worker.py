@@ -25,7 +25,7 @@ from trainables.parts.model.encoder import Encoder, Precision
 from trainables.parts.model.ngrams import NgramClassifier
 from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.scores import paper_loss, scores
 
 
@@ -80,7 +80,7 @@ class Weights:
 
 
 Parcel = Weights | NgramClassifier
-"""A trained model as it travels: weights to put into the whole encoder, or the model itself."""
+"""A trained model as it is sent: weights for the whole encoder, or the model itself."""
 
 
 def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
@@ -112,10 +112,10 @@ def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Encoder]:
 def encode(job: Job, part: int, parts: int) -> frozen.Part:
     """The pretrained encoder's vectors of a part of train and validation, in main memory."""
     data, encoder = _inputs(job, encoded=False)
-    found = frozen.encode_part(encoder, data, part, parts)
+    by_chunk = frozen.encode_part(encoder, data, part, parts)
     return {
         number: {pooling: vectors.to("cpu") for pooling, vectors in by_pooling.items()}
-        for number, by_pooling in found.items()
+        for number, by_pooling in by_chunk.items()
     }
 
 
@@ -132,7 +132,7 @@ def _moved(encoded: Encoded, device: str) -> Encoded:
 
 
 def failure_reason(error: BaseException) -> str:
-    """An error in one line. For Ray's wrapper of an error in a worker: the error in the worker."""
+    """An error in one line; if Ray has wrapped an error of a worker, that error."""
     error = getattr(error, "cause", None) or error
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
@@ -145,8 +145,7 @@ def free_memory() -> None:
         with contextlib.suppress(AttributeError, OSError):  # not glibc
             ctypes.CDLL(None).malloc_trim(0)
     else:
-        # Imported objects stay. Unseen by the collector, a collection takes milliseconds, not 0.2
-        # s.
+        # Imported objects stay. Without them, a collection takes milliseconds, not 0.2 s.
         gc.freeze()
     # Hand freed memory to the GPU's other trials. Does nothing without a GPU.
     torch.cuda.empty_cache()
@@ -177,7 +176,7 @@ def trial(params: dict[str, Any]) -> None:
 
 
 def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | None:
-    """Train and report each epoch; returns what is reported after them, if that is asked for."""
+    """Train and report each epoch; returns the `Answers` to report after them, if asked for."""
     config = params["config"]
     run = begin(job, config, params["seed"])
     model = _run(run, Meter(job.device, started), tune.report)
@@ -208,7 +207,7 @@ def _answers(model: Classifier | NgramClassifier, split: Tokens) -> Answers:
 def task(
     function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1, retries: int = 1
 ) -> Any:
-    """A function as a Ray task, which is tried again so often if its worker dies.
+    """A function as a Ray task, with so many retries if its worker dies.
 
     On a GPU each call has its own process: an idle one would keep CUDA's context and memory, and
     stay on its first GPU when it is used again. On a CPU workers stay warm, because their imports

@@ -52,10 +52,10 @@ def test_a_mean_has_the_interval_of_the_pooled_spread() -> None:
     one = read_summary(choice_runs=CHOICE)
     runs = [Runs((0.89, 0.91), 2033), Runs((0.86, 0.865), 2033), Runs((0.89, 0.90, 0.895), 2033)]
     spread = Spread.of(runs, PRIORS["validation"])
-    found = Evidence([one]).mean(one, "validation")
-    assert found.half_width == spread.half_width(spread.of_mean(runs[0]))
-    assert (found.mean, found.n) == (pytest.approx(0.9), 2)
-    assert found.new_sentences == spread.half_width(
+    mean = Evidence([one]).mean(one, "validation")
+    assert mean.half_width == spread.half_width(spread.of_mean(runs[0]))
+    assert (mean.mean, mean.n) == (pytest.approx(0.9), 2)
+    assert mean.new_sentences == spread.half_width(
         spread.of_mean(runs[0]), spread.known(runs[0].unit)
     )
 
@@ -73,7 +73,7 @@ def test_a_single_run_has_the_interval_of_other_recipes() -> None:
     single = read_summary(confirmed_accuracy=[0.9])
     others = read_summary("llrd", choice_runs=CHOICE)
     alone, pooled = (
-        Evidence(found).mean(single, "validation") for found in ([single], [single, others])
+        Evidence(searches).mean(single, "validation") for searches in ([single], [single, others])
     )
     assert alone.half_width is not None and pooled.half_width is not None
     assert (alone.freedom, pooled.freedom) == (0, 4)
@@ -83,15 +83,15 @@ def test_a_single_run_has_the_interval_of_other_recipes() -> None:
 def test_the_published_run_has_a_spread_like_ours() -> None:
     one = read_summary()
     evidence = Evidence([one])
-    found = evidence.to_published(one, 0.85)
-    assert found is not None
+    difference = evidence.to_published(one, 0.85)
+    assert difference is not None
     runs = Runs((0.88, 0.90), 2974)
     spread = Spread.of([runs], PRIORS["test"])
     theirs = sampling_variance(0.85, 2974) / runs.unit
-    assert found.value == pytest.approx(0.04)
-    assert found.half_width == spread.half_width(spread.of_one_run(runs) * (0.5 + theirs))
-    assert found.new_sentences > found.half_width
-    assert str(found) == f"+4.0 ± {100 * found.half_width:.1f}"
+    assert difference.value == pytest.approx(0.04)
+    assert difference.half_width == spread.half_width(spread.of_one_run(runs) * (0.5 + theirs))
+    assert difference.new_sentences > difference.half_width
+    assert str(difference) == f"+4.0 ± {100 * difference.half_width:.1f}"
 
 
 def test_seeds_needed_make_a_difference_exceed_its_noise() -> None:
@@ -129,8 +129,8 @@ def test_a_difference_is_antisymmetric_and_zero_has_no_seeds() -> None:
 
 
 def test_searches_on_other_models_can_be_compared() -> None:
-    _, found = pair([0.9, 0.91], [0.7, 0.71], model="minilm")
-    assert found.exceeds and found.value == pytest.approx(0.2)
+    _, difference = pair([0.9, 0.91], [0.7, 0.71], model="minilm")
+    assert difference.exceeds and difference.value == pytest.approx(0.2)
 
 
 def test_on_new_sentences_searches_are_paired_sentence_by_sentence() -> None:
@@ -175,7 +175,7 @@ def test_trial_0_and_the_floor_are_compared_sentence_by_sentence() -> None:
     sampled -= (ours[0] != ours[1]).mean() / 4 / 2033  # what seeds change counts among the seeds
     spread = known.spread(summary, "validation")
     seeds = spread.of_mean(Runs(summary.confirmed_scores, 2033))
-    for found, bound, their_seeds in (
+    for difference, bound, their_seeds in (
         (
             known.to_trial_0(summary),
             without.to_trial_0(summary),
@@ -187,12 +187,12 @@ def test_trial_0_and_the_floor_are_compared_sentence_by_sentence() -> None:
             spread.known(0.0),
         ),
     ):
-        assert found is not None and bound is not None
-        assert found.value == pytest.approx(ours.mean() - score)
-        assert (found.value, found.half_width) == (bound.value, bound.half_width)
+        assert difference is not None and bound is not None
+        assert difference.value == pytest.approx(ours.mean() - score)
+        assert (difference.value, difference.half_width) == (bound.value, bound.half_width)
         drawn = spread.half_width(seeds, their_seeds, spread.known(sampled))
-        assert found.new_sentences == pytest.approx(drawn, rel=0.03)
-        assert found.new_sentences < 0.9 * bound.new_sentences
+        assert difference.new_sentences == pytest.approx(drawn, rel=0.03)
+        assert difference.new_sentences < 0.9 * bound.new_sentences
 
 
 def test_data_with_another_content_is_other_data() -> None:
@@ -229,9 +229,9 @@ def test_macro_f1_has_a_spread_of_its_own_and_no_pairs_of_sentences() -> None:
     assert known.mean(one, "validation") == unknown.mean(one, "validation")
     assert known.mean(one, "validation").freedom == 2
     spread = known.spread(one, "validation")
-    found = known.difference(one, two, "validation")
-    assert found == unknown.difference(one, two, "validation")
-    assert found.new_sentences == pytest.approx(
+    difference = known.difference(one, two, "validation")
+    assert difference == unknown.difference(one, two, "validation")
+    assert difference.new_sentences == pytest.approx(
         spread.half_width(*[spread.of_mean(runs)] * 2, spread.known(2 * runs.unit))
     )
     with pytest.raises(ValueError, match="by one metric"):
@@ -247,10 +247,10 @@ def test_searches_beside_a_folder_tell_about_its_spread(tmp_path: Path) -> None:
     write_search(tmp_path / "running")
     damaged = write_search(tmp_path / "damaged", outcome=summary("warmup", name="damaged"))
     (damaged / "summary.json").write_text("{")
-    found = Evidence.beside(tmp_path, [one])
-    assert found.mean(one, "validation").freedom == 1 + 1 + (1 + 2)
+    evidence = Evidence.beside(tmp_path, [one])
+    assert evidence.mean(one, "validation").freedom == 1 + 1 + (1 + 2)
     two = Summary.from_dict(other)
-    without = found.mean(two, "test")
+    without = evidence.mean(two, "test")
     right = packed(np.ones(2974, dtype=bool))
     rows = [("report", 2, seed, "test", 2974, right) for seed in (1000, 1001)]
     write_csv(folder / "correct.csv", list(COLUMNS), [dict(zip(COLUMNS, row)) for row in rows])

@@ -18,12 +18,12 @@ PUBLISHED = [published.summary for published in read_published(ROOT / "docs" / "
 
 def recipes(split: Split) -> list[Runs]:
     """The published recipes that ran on several seeds."""
-    found = []
+    pooled = []
     for summary in PUBLISHED:
         size = summary.test_size if split == "test" else summary.validation_size
         choice = summary.choice_run_scores.values() if split == "validation" else ()
-        found += [Runs(runs, size or 0) for runs in (reported(summary, split), *choice)]
-    return [runs for runs in found if runs.freedom]
+        pooled += [Runs(runs, size or 0) for runs in (reported(summary, split), *choice)]
+    return [runs for runs in pooled if runs.freedom]
 
 
 def dispersions(split: Split) -> list[float]:
@@ -36,11 +36,11 @@ def simulated(
 ) -> list[Runs]:
     """A recipe for each accuracy with n runs, whose dispersion is that of a published recipe."""
     drawn = generator.choice(dispersions(split), len(accuracies))
-    found = []
+    recipes = []
     for accuracy, dispersion in zip(accuracies, drawn):
         deviation = math.sqrt(dispersion * sampling_variance(accuracy, SENTENCES))
-        found.append(Runs(tuple(accuracy + deviation * generator.standard_normal(n)), SENTENCES))
-    return found
+        recipes.append(Runs(tuple(accuracy + deviation * generator.standard_normal(n)), SENTENCES))
+    return recipes
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -168,9 +168,9 @@ def test_an_unfinished_search_by_macro_f1_is_ranked_by_it(tmp_path: Path) -> Non
 
 
 def test_the_folded_searches_are_sorted_by_score(tmp_path: Path) -> None:
-    found = read_searches(write_searches(tmp_path, regimes=5, trials=6, epochs=3))
-    evidence = Evidence([search.summary for search in found])
-    (last,) = (one for one in sections(found, evidence) if one.title == "Searches")
+    searches = read_searches(write_searches(tmp_path, regimes=5, trials=6, epochs=3))
+    evidence = Evidence([search.summary for search in searches])
+    (last,) = (one for one in sections(searches, evidence) if one.title == "Searches")
     titles = [block.title for block in last.blocks if isinstance(block, Details)]
-    scores = {search.summary.regime: search.summary.selection_score for search in found}
+    scores = {search.summary.regime: search.summary.selection_score for search in searches}
     assert titles == sorted(scores, key=lambda regime: -scores[regime])

@@ -31,12 +31,12 @@ def bootstrapped(counts: list[int], recall: float) -> tuple[float, float]:
     It is right with probability `recall`, and else draws a label as often as it occurs.
     """
     generator, shares = np.random.default_rng(0), np.array(counts) / sum(counts)
-    found = []
+    scores = []
     for _ in range(200):
         labels, drawn = generator.choice(len(counts), (2, sum(counts)), p=shares)
         predicted = np.where(generator.random(len(labels)) < recall, labels, drawn)
-        found.append(f1_score(labels, predicted, average="macro", zero_division=0))
-    return float(np.mean(found)), float(np.std(found))
+        scores.append(f1_score(labels, predicted, average="macro", zero_division=0))
+    return float(np.mean(scores)), float(np.std(scores))
 
 
 @pytest.mark.parametrize("recall", [0.5, 0.95])
@@ -152,10 +152,10 @@ def coverage(
 @pytest.mark.parametrize("unequal", [False, True], ids=["equal", "unequal"])
 def test_intervals_cover_the_mean_of_their_recipe(n: int, unequal: bool) -> None:
     """Nominal: 95 %, over folders whose spreads differ."""
-    found = coverage(
+    covered = coverage(
         np.random.default_rng(n), n, prior=PRIORS["test"], centre=None, unequal=unequal
     )
-    assert 0.93 <= found <= 0.97
+    assert 0.93 <= covered <= 0.97
 
 
 def test_the_p_value_is_below_a_level_where_the_interval_excludes_0() -> None:

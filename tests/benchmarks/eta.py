@@ -23,8 +23,8 @@ from analysis.command import Parser
 from analysis.page.markdown import markdown
 from analysis.spread import PRIORS, Runs, Spread
 from search.planning.draws import SecondsRange
+from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess
-from search.planning.steady import Steady
 from search.planning.time_left import RunsLeft, TimeLeft
 from search.race import Margin, affordable_runs, race
 from search.reports import ENDED_AT, STARTED_AT
@@ -145,9 +145,9 @@ def _as_of(trial: FrozenTrial, now: float) -> FrozenTrial:
 class Simulated:
     """A search whose trials are drawn from a recording."""
 
-    def __init__(self, found: Recording, trials: int, slots: int, seed: int) -> None:
+    def __init__(self, recording: Recording, trials: int, slots: int, seed: int) -> None:
         self.random = np.random.default_rng(seed)
-        conditions = found.conditions
+        conditions = recording.conditions
         self.spec = SearchSpec(
             regime=conditions.regime,
             data="embedded",
@@ -156,9 +156,9 @@ class Simulated:
             epochs=conditions.epochs,
         )
         self.slots, self.sentences = slots, conditions.validation
-        first = [row for row in found.rows if row.number < conditions.points]
-        drawn = self.random.choice(len(found.rows), max(0, trials - len(first)))
-        rows = [*first, *(found.rows[place] for place in drawn)][:trials]
+        first = [row for row in recording.rows if row.number < conditions.points]
+        drawn = self.random.choice(len(recording.rows), max(0, trials - len(first)))
+        rows = [*first, *(recording.rows[place] for place in drawn)][:trials]
         self.rows = [replace(row, seconds=_undisturbed(row.seconds)) for row in rows]
 
     def run(self) -> Search:
@@ -327,15 +327,15 @@ def judge(search: Search) -> tuple[list[Asked], Counted]:
     forecast = TimeLeft(search.spec, search.slots, search.guess)
     began, whole = search.began, search.ended - search.began
     named = dict(trials=search.spec.trials, slots=search.slots)
-    asked, middles, steady = list[Asked](), list[float](), Steady()
+    asked, middles, smoothed = list[Asked](), list[float](), SmoothedRange()
     for step in range(STEPS):
         now = began + whole * step / STEPS
-        found, truth = steady.update(search.left(forecast, now), now), search.ended - now
-        if found is not None:
-            middles.append(found.middle / whole)
+        shown, truth = smoothed.update(search.left(forecast, now), now), search.ended - now
+        if shown is not None:
+            middles.append(shown.middle / whole)
         for name, part in POINTS.items():
             if step == round(part * STEPS):
-                asked.append(_asked(named, name, found, truth))
+                asked.append(_asked(named, name, shown, truth))
     steps = np.diff(middles)
     return asked, Counted(
         **named,
@@ -344,16 +344,16 @@ def judge(search: Search) -> tuple[list[Asked], Counted]:
     )
 
 
-def _asked(named: dict[str, int], name: str, found: SecondsRange | None, truth: float) -> Asked:
-    if found is None:
+def _asked(named: dict[str, int], name: str, shown: SecondsRange | None, truth: float) -> Asked:
+    if shown is None:
         return Asked(**named, at=name, known=False, inside=False, width=math.nan, error=math.nan)
     return Asked(
         **named,
         at=name,
         known=True,
-        inside=found.low <= truth <= found.high,
-        width=found.high / max(found.low, 1.0),
-        error=math.log(max(found.middle, 1.0) / truth),
+        inside=shown.low <= truth <= shown.high,
+        width=shown.high / max(shown.low, 1.0),
+        error=math.log(max(shown.middle, 1.0) / truth),
     )
 
 
@@ -374,11 +374,11 @@ class Benchmark:
                 if search := from_journal(path.parent, self.args.slots[0]):
                     yield search
             return
-        for found in recording.read():
+        for recorded in recording.read():
             for trials in self.args.trials:
                 for slots in self.args.slots:
                     for seed in range(self.args.repeats):
-                        yield Simulated(found, trials, slots, seed).run()
+                        yield Simulated(recorded, trials, slots, seed).run()
 
     def run(self) -> None:
         """Replay."""

@@ -12,17 +12,17 @@ from tests.benchmarks.trials import Trials, paired
 
 
 def figures(
-    ran: Ran, found: Trials, tokens: int, flop: int, peaks: Mapping[str, float], precision: str
+    ran: Ran, trials: Trials, tokens: int, flop: int, peaks: Mapping[str, float], precision: str
 ) -> dict[str, float]:
     """The measurements of a turn: times in seconds, memory in bytes.
 
     `tokens` and `flop` are those of the whole training of one trial.
     """
-    done = found.complete
+    done = trials.complete
     last = max(trial.ended for trial in done if trial.ended is not None)
-    search = last - found.asked
+    search = last - trials.asked
     measured = {
-        "start_up": found.asked - ran.began,
+        "start_up": trials.asked - ran.began,
         "search": search,
         "closing": ran.ended - last,
         "trials_an_hour": 3600 * len(done) / search,

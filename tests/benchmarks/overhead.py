@@ -185,7 +185,7 @@ class Benchmark:
             json.loads(line) for line in (self.work / "workers.jsonl").read_text().splitlines()
         ]
         trials, count, seconds = driver["trials"], self.args.slots, self.args.seconds
-        found, grown = slots(lines, count, seconds), sizes(driver["asked"])
+        measured, grown = slots(lines, count, seconds), sizes(driver["asked"])
         first, last = min(line["began"] for line in lines), max(line["ended"] for line in lines)
         ideal = (
             f", {(last - first) * count / seconds / len(lines):.3f} times the ideal"
@@ -193,7 +193,7 @@ class Benchmark:
             else ""
         )
         print(
-            f"{len(lines)} trials of {seconds:g} s on {count} slots ({found.workers} workers),"
+            f"{len(lines)} trials of {seconds:g} s on {count} slots ({measured.workers} workers),"
             f" sampler {self.args.sampler}"
         )
         print(
@@ -201,14 +201,15 @@ class Benchmark:
             f" {first - trials['began']:.1f} s more to the first trial"
         )
         print(
-            f"  {last - first:.1f} s of trials{ideal}; after the first {WARM}, {found.trial:.3f} s"
+            f"  {last - first:.1f} s of trials{ideal}; after the first {WARM},"
+            f" {measured.trial:.3f} s"
             " a trial"
         )
         print(
             f"  {self.ended - last:.1f} s to the end: tables, the report, and what MLflow lacks\n"
         )
         print(
-            slots_table(found),
+            slots_table(measured),
             driver_table(driver, len(lines)),
             sizes_table(grown),
             report.ending(self.facts),
@@ -217,23 +218,23 @@ class Benchmark:
         figures = {
             "began": self.began,
             "ended": self.ended,
-            "slots": asdict(found),
+            "slots": asdict(measured),
             "sizes": [asdict(size) for size in grown],
         }
         report.save(self.out, {**self.facts, **figures, "driver": driver, "workers": lines})
         return True
 
 
-def slots_table(found: Slots) -> str:
+def slots_table(measured: Slots) -> str:
     """Where a slot's time goes."""
     rows = [
         ["a slot's dead time, ms a trial", "median", "mean", "90 %"],
-        ["all of it", "", f"{1e3 * found.dead:.1f}", ""],
+        ["all of it", "", f"{1e3 * measured.dead:.1f}", ""],
     ]
     parts = {
-        "from one trial to the next": found.between,
-        "building the model": found.building,
-        "reports, all of a trial": found.reports,
+        "from one trial to the next": measured.between,
+        "building the model": measured.building,
+        "reports, all of a trial": measured.reports,
     }
     for name, values in parts.items():
         tenth = statistics.quantiles(values, n=10)[-1]

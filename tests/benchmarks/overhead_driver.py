@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 from ray.tune.execution.tune_controller import TuneController
 
-from search import pipeline
 from search.cluster.watchdog import AGENTS, DAEMONS
+from search.driver import pipeline
 from search.run import main
 from search.study import journal
 from search.terminal import progress

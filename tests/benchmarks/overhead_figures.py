@@ -78,7 +78,7 @@ class Size:
 
 def sizes(asked: Sequence[Mapping[str, Any]]) -> list[Size]:
     """The driver at each mark, from what it noted at each question."""
-    found, before = [], 1
+    rows, before = [], 1
     for mark in marks(len(asked)):
         first, last, span = asked[before - 1], asked[mark - 1], mark - before
         record, mlflow = (
@@ -86,7 +86,7 @@ def sizes(asked: Sequence[Mapping[str, Any]]) -> list[Size]:
             for part, index in (("record a report", 1), ("MLflow", 2))
         )
         ask = statistics.median(one["took"] for one in asked[max(0, mark - NEAR) : mark])
-        found.append(
+        rows.append(
             Size(
                 mark,
                 last["journal"],
@@ -98,4 +98,4 @@ def sizes(asked: Sequence[Mapping[str, Any]]) -> list[Size]:
             )
         )
         before = mark
-    return found
+    return rows

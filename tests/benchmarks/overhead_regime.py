@@ -10,7 +10,7 @@ from trainables.llrd_warmup import Config
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pretrained import Pretrained
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 __all__ = ["EPOCHS", "Config", "train"]
 

@@ -35,8 +35,8 @@ def measure() -> dict[str, float]:
     done = subprocess.run(
         argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    rates: dict[str, float] = json.loads(done.stdout)
+    return rates
 
 
 def best(rates: Sequence[Sequence[float]]) -> float:
@@ -51,8 +51,8 @@ def _measure() -> dict[str, float]:
     with ProcessPoolExecutor(
         cores, mp_context=spawn, initializer=_begin, initargs=(spawn.Barrier(cores),)
     ) as pool:
-        found = list(pool.map(_rates, range(cores)))  # the barrier keeps each process at one task
-    return {name: best([one[name] for one in found]) for name in DTYPES}
+        rates = list(pool.map(_rates, range(cores)))  # the barrier keeps each process at one task
+    return {name: best([process[name] for process in rates]) for name in DTYPES}
 
 
 _together: Any = None
@@ -85,11 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = Parser(prog="python -m tests.benchmarks.peak", description=__doc__)
     p.add_argument("--json", action="store_true", help="FLOP a second as JSON")
     args = p.parse_args(argv)
-    found = _measure()
+    rates = _measure()
     if args.json:
-        print(json.dumps(found))
+        print(json.dumps(rates))
     else:
-        for name, rate in found.items():
+        for name, rate in rates.items():
             print(f"{name}  {rate / 1e12:.2f} TFLOP/s on {os.cpu_count()} cores")
     return 0
 

@@ -32,12 +32,12 @@ class Portfolio:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.size = args.size
-        found = [
+        recordings = [
             each for each in recording.read(args.folder) if each.conditions.sampler == "random"
         ]
-        regimes = sorted({each.conditions.regime for each in found})
+        regimes = sorted({each.conditions.regime for each in recordings})
         self.recordings = {
-            regime: [each for each in found if each.conditions.regime == regime]
+            regime: [each for each in recordings if each.conditions.regime == regime]
             for regime in regimes
         }
         if not any(len(each) >= MIN_DATA for each in self.recordings.values()):
@@ -71,10 +71,10 @@ def common_scores(recordings: Sequence[Recording]) -> pandas.DataFrame:
     Failed trials score 0. Configurations that some data set lacks are left out.
     """
     columns = {
-        found.conditions.data: pandas.Series(
-            {json.dumps(row.config, sort_keys=True): row.score or 0.0 for row in found.rows}
+        recording.conditions.data: pandas.Series(
+            {json.dumps(row.config, sort_keys=True): row.score or 0.0 for row in recording.rows}
         )
-        for found in recordings
+        for recording in recordings
     }
     first = next(iter(columns.values()))
     return pandas.DataFrame(columns).reindex(first.index).dropna()

@@ -58,15 +58,15 @@ def number(value: float, digits: int = 3) -> str:
 def conditions(module: str, argv: Sequence[str] | None) -> dict[str, Any]:
     """The command, the versions, the processor, the time and the machine's load."""
     arguments = sys.argv[1:] if argv is None else argv
-    found = versions()
+    numbers = versions()
     for package in ("accelerate",):
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
             continue
     return {
         "command": shlex.join(["python", "-m", module, *arguments]),
-        "versions": found,
+        "versions": numbers,
         "commit": commit(),
         "processor": processor(),
         "cores": os.cpu_count(),

@@ -35,8 +35,8 @@ from rich.console import Console
 
 from analysis.command import OK, Parser
 from analysis.report import report as draw
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.outputs.tables import UNKNOWN_FACTS, write_results
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
@@ -49,7 +49,7 @@ from search.terminal.progress import Progress
 from search.trials.ledger import Ledger
 from tests.benchmarks import report
 from trainables.parts.data import corpus as corpora
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 REGIME, EPOCHS = "llrd_warmup", 10
 QUESTIONS, LOOKS = 5, 20
@@ -139,15 +139,15 @@ def measure(trials: int, sampler: str, importances: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         spec = spec_of(trials, Path(folder), sampler)
         write_search(spec)
-        found = {"journal MB": (spec.folder / JOURNAL).stat().st_size / 1e6}
-        found["open s"] = timed(lambda: studies.trials(open_study(spec)))
+        figures = {"journal MB": (spec.folder / JOURNAL).stat().st_size / 1e6}
+        figures["open s"] = timed(lambda: studies.trials(open_study(spec)))
         study = open_study(spec)
-        found |= running(study, replace(spec, trials=trials + 100))
+        figures |= running(study, replace(spec, trials=trials + 100))
         if importances:
-            found["importances s"] = timed(lambda: importance.importances(study))
-        found |= ending(study, spec)
-    found["memory MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return found
+            figures["importances s"] = timed(lambda: importance.importances(study))
+        figures |= ending(study, spec)
+    figures["memory MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return figures
 
 
 def running(study: optuna.Study, spec: SearchSpec) -> dict[str, float]:
@@ -163,7 +163,7 @@ def running(study: optuna.Study, spec: SearchSpec) -> dict[str, float]:
     ]
     paper = point_configuration(spec, {})
     console = Console(file=StringIO(), force_terminal=True, width=120, height=40)
-    with Progress(console, study, spec, paper, Room(Resources(1, 0, QUESTIONS))) as progress:
+    with Progress(console, study, spec, paper, Capacity(Resources(1, 0, QUESTIONS))) as progress:
         progress.update()
         views = [timed(progress.update) for _ in range(LOOKS)]
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -197,9 +197,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     context = multiprocessing.get_context("spawn")
     for trials in args.trials:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            found = pool.submit(measure, trials, args.sampler, args.importances).result()
-        rows.append([f"{trials:,}", *(report.number(found[name]) for name in columns)])
-        report.say(", ".join(f"{name} {found[name]:.4g}" for name in columns))
+            figures = pool.submit(measure, trials, args.sampler, args.importances).result()
+        rows.append([f"{trials:,}", *(report.number(figures[name]) for name in columns)])
+        report.say(", ".join(f"{name} {figures[name]:.4g}" for name in columns))
     print(report.table(rows))
     print(report.ending(facts))
     return OK

@@ -68,15 +68,15 @@ def turn(name: str, task: Task, concurrency: Concurrency, folder: Path) -> tuple
             enqueue(spec, [{"learning_rate": r, "head_learning_rate": r} for r in task.rates]),
             folder / "log",
         )
-        found = trials.of_study(spec.folder)
+        ended = trials.of_study(spec.folder)
     else:
         plan = hf_plan(name, task, concurrency, folder)
         (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         ran = process.run("tests.benchmarks.hf_search", [str(folder / "plan.json")], folder / "log")
-        found = trials.of_events(Path(plan.events))
-    if len(found.complete) != len(task.rates):
-        raise RuntimeError(f"{len(found.complete)} of {len(task.rates)} trials completed")
-    return ran, found
+        ended = trials.of_events(Path(plan.events))
+    if len(ended.complete) != len(task.rates):
+        raise RuntimeError(f"{len(ended.complete)} of {len(task.rates)} trials completed")
+    return ran, ended
 
 
 def regimen_spec(task: Task, concurrency: Concurrency, folder: Path) -> SearchSpec:

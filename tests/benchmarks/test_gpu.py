@@ -136,13 +136,13 @@ def test_the_whole_program_runs_on_a_cpu(tmp_path: Path) -> None:
         "tests.benchmarks.gpu", *small, "--losses", "cross-entropy", "supcon", "--out", str(out)
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(out.read_text())
-    rows = found["rows"]
+    written: dict[str, Any] = json.loads(out.read_text())
+    rows = written["rows"]
     cells = [(row["what"], row["packed"]) for row in rows]
     assert cells == [("cross-entropy", 1), ("cross-entropy", 2), ("supcon", 1), ("supcon", 2)]
     shape = Shape(layers=1, width=64, feed_forward=256)
     for row in rows:
-        flop_per_token = row["efficiency"] * found["bf16_flop_per_s"] / row["tokens_per_s"]
+        flop_per_token = row["efficiency"] * written["bf16_flop_per_s"] / row["tokens_per_s"]
         assert training_flop([3], shape) / 3 < flop_per_token < training_flop([30], shape) / 30
         assert row["step_ms_p10"] <= row["step_ms"] <= row["step_ms_p90"]
         assert 3 * row["sentences_per_s"] < row["tokens_per_s"] < 30 * row["sentences_per_s"]

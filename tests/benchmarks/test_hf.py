@@ -91,10 +91,10 @@ def test_events_become_trials_and_an_incomplete_line_is_skipped(tmp_path: Path) 
         {"event": "epoch", "at": 15.0, "trial": "a", "accuracy": 0.4, "seconds": 3.0},
         {"event": "end", "at": 15.1, "trial": "a"},
     ]
-    found = trials.of_events(write_events(tmp_path / "events", lines, rest='{"event": "epo'))
-    assert found.asked == 10.0
-    assert found.trials == [Trial(1e-4, [3.0], [0.4], 15.1, 1), Trial(2e-4, [1.5], [0.5], None, 1)]
-    assert found.complete == found.trials[:1]
+    read = trials.of_events(write_events(tmp_path / "events", lines, rest='{"event": "epo'))
+    assert read.asked == 10.0
+    assert read.trials == [Trial(1e-4, [3.0], [0.4], 15.1, 1), Trial(2e-4, [1.5], [0.5], None, 1)]
+    assert read.complete == read.trials[:1]
 
 
 def test_a_search_without_trials_is_an_error(tmp_path: Path) -> None:
@@ -207,10 +207,12 @@ def test_the_seed_decides_the_order_of_the_learning_rates_only() -> None:
 
 
 def test_when_a_curve_reaches_a_target() -> None:
-    found = [(3.0, 0.4), (5.0, 0.8), (4.0, 0.6), (9.0, 0.9)]
-    assert curve.reached(found, 0.6) == 4.0 and curve.reached(found, 0.95) is None
+    points = [(3.0, 0.4), (5.0, 0.8), (4.0, 0.6), (9.0, 0.9)]
+    assert curve.reached(points, 0.6) == 4.0 and curve.reached(points, 0.95) is None
     assert (
-        curve.best(found) == 0.9 and curve.best(found, within=5.0) == 0.8 and curve.best([]) is None
+        curve.best(points) == 0.9
+        and curve.best(points, within=5.0) == 0.8
+        and curve.best([]) is None
     )
     assert (
         curve.ratio(6.0, 2.0) == 3.0
@@ -236,21 +238,21 @@ def test_the_comparison_of_two_searches() -> None:
     assert (
         time_to_accuracy.best_known([entry]) == 0.85
     )  # not what came after the other's time was over
-    found = time_to_accuracy.outcome(entry, near=0.845)
-    assert found["top"] == {"hf": 0.8, "regimen": 0.85}
-    assert found["best"] == {"target": 0.8, "hf": 80.0, "regimen": 20.0, "ratio": 4.0}
-    assert found["near"] == {"target": 0.845, "hf": None, "regimen": 90.0, "ratio": None}
-    assert "not in 100 s" in time_to_accuracy.table([found])
+    row = time_to_accuracy.outcome(entry, near=0.845)
+    assert row["top"] == {"hf": 0.8, "regimen": 0.85}
+    assert row["best"] == {"target": 0.8, "hf": 80.0, "regimen": 20.0, "ratio": 4.0}
+    assert row["near"] == {"target": 0.845, "hf": None, "regimen": 90.0, "ratio": None}
+    assert "not in 100 s" in time_to_accuracy.table([row])
 
 
 def test_both_sides_read_the_same_part_of_the_data(tmp_path: Path) -> None:
     source = str(tiny.write_corpus(tmp_path / "source"))
     folder = tmp_path / "part"
     folder.mkdir()
-    found = corpus.write(source, 20, seed=3, folder=folder)
+    part = corpus.write(source, 20, seed=3, folder=folder)
     whole = corpus.corpora.read(source)
-    assert len(found.train) == 20 and set(found.train.texts) <= set(whole.train.texts)
-    assert found.validation.texts == whole.validation.texts and found.labels == whole.labels
+    assert len(part.train) == 20 and set(part.train.texts) <= set(whole.train.texts)
+    assert part.validation.texts == whole.validation.texts and part.labels == whole.labels
     with pytest.raises(ValueError, match="--sentences must be from 1 to"):
         corpus.write(source, 10**6, seed=3, folder=folder)
 
@@ -319,11 +321,11 @@ def test_both_sides_train_the_same_model(
     batch = data.train.take(np.arange(8))
     mask = torch.ones_like(batch.inputs) if batch.mask is None else batch.mask
     with torch.no_grad():
-        found = theirs(input_ids=batch.inputs, attention_mask=mask, labels=batch.labels)
-        torch.testing.assert_close(found["logits"], ours(batch))
+        output = theirs(input_ids=batch.inputs, attention_mask=mask, labels=batch.labels)
+        torch.testing.assert_close(output["logits"], ours(batch))
     assert sum(p.numel() for p in theirs.parameters()) == sum(p.numel() for p in ours.parameters())
-    assert found["loss"].item() == pytest.approx(
-        torch.nn.functional.cross_entropy(found["logits"], batch.labels).item()
+    assert output["loss"].item() == pytest.approx(
+        torch.nn.functional.cross_entropy(output["logits"], batch.labels).item()
     )
 
 
@@ -398,13 +400,13 @@ def test_hugging_faces_side_runs_every_trial_and_reports_every_epoch(
     )
     (tmp_path / "plan").write_text(plan.to_json(), encoding="utf-8")
     ran = process.run("tests.benchmarks.hf_search", [str(tmp_path / "plan")], tmp_path / "log")
-    found = trials.of_events(tmp_path / "events")
-    assert [len(trial.accuracies) for trial in found.complete] == [2, 2]
-    assert ran.began < found.asked < ran.ended and (ran.workers > 0) == (kind != "optuna")
+    ended = trials.of_events(tmp_path / "events")
+    assert [len(trial.accuracies) for trial in ended.complete] == [2, 2]
+    assert ran.began < ended.asked < ran.ended and (ran.workers > 0) == (kind != "optuna")
     if kind == "rates":
-        assert {trial.learning_rate for trial in found.trials} == set(plan.rates)
+        assert {trial.learning_rate for trial in ended.trials} == set(plan.rates)
     if kind == "points":
-        assert [trial.learning_rate for trial in found.trials] == [1e-4, 3e-4]
+        assert [trial.learning_rate for trial in ended.trials] == [1e-4, 3e-4]
 
 
 def test_concurrency_as_text() -> None:

@@ -39,14 +39,14 @@ def test_a_slots_time_is_split_into_its_parts() -> None:
     later."""
     lines = [trial(1, 4.0 * number, 4.0 * number + 3.25) for number in range(10)]
     lines += [trial(2, 4.0 * number + 2, 4.0 * number + 5.25) for number in range(10)]
-    found = slots(lines[::-1], 2, 3.0)
-    assert (found.workers, found.trial, found.dead) == (2, 2.0, 1.0)
+    measured = slots(lines[::-1], 2, 3.0)
+    assert (measured.workers, measured.trial, measured.dead) == (2, 2.0, 1.0)
     assert (
-        set(found.between) == {0.5}
-        and set(found.building) == {0.25}
-        and set(found.reports) == {0.25}
+        set(measured.between) == {0.5}
+        and set(measured.building) == {0.25}
+        and set(measured.reports) == {0.25}
     )
-    assert len(found.between) == 18 and found.cpu == 0.5
+    assert len(measured.between) == 18 and measured.cpu == 0.5
 
 
 def test_growth_is_measured_at_powers_of_ten_and_at_the_end() -> None:
@@ -175,9 +175,9 @@ def test_short_trials_fill_all_slots(tmp_path: Path) -> None:
         timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(out.read_text())
-    assert found["slots"]["workers"] == 2 and len(found["workers"]) == 160
-    assert "a slot's dead time" in done.stdout and found["sizes"][-1]["trials"] == 160
+    written = json.loads(out.read_text())
+    assert written["slots"]["workers"] == 2 and len(written["workers"]) == 160
+    assert "a slot's dead time" in done.stdout and written["sizes"][-1]["trials"] == 160
 
 
 @pytest.mark.parametrize(

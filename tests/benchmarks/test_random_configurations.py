@@ -46,12 +46,12 @@ def test_only_the_contrastive_regimes_are_compared_with_a_ridge_classifier(
 
 
 def test_configurations_are_drawn_for_each_regime_separately() -> None:
-    found = program.configurations("llrd", 5, 0)
+    configs = program.configurations("llrd", 5, 0)
     assert (
-        found == program.configurations("llrd", 6, 0)[:5]
-        and len({json.dumps(config) for config in found}) == 5
+        configs == program.configurations("llrd", 6, 0)[:5]
+        and len({json.dumps(config) for config in configs}) == 5
     )
-    assert [config["dropout"] for config in found] != [
+    assert [config["dropout"] for config in configs] != [
         config["dropout"] for config in program.configurations("warmup", 5, 0)
     ]
 

@@ -60,8 +60,8 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     made = Recording(CONDITIONS, [ROW, FAILED])
     recording.write(Recording(CONDITIONS, [FAILED, ROW]), tmp_path)
     recording.write(Recording(replace(CONDITIONS, data="clinc150"), []), tmp_path)
-    empty, found = recording.read(tmp_path)
-    assert found == made and empty.rows == [] and empty.conditions.data == "clinc150"
+    empty, read = recording.read(tmp_path)
+    assert read == made and empty.rows == [] and empty.conditions.data == "clinc150"
 
 
 def test_a_file_that_is_no_recording_is_named(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_each_label_has_its_share_of_a_slice(count: int) -> None:
     labels = ["often"] * 50 + ["seldom"] * 8 + ["once"] + ["half"] * 41
     rows = slices.stratified(labels, count)
     assert len(set(rows)) == count and rows == slices.stratified(labels, count)
-    found = Counter(labels[row] for row in rows)
+    counts = Counter(labels[row] for row in rows)
     for label, number in Counter(labels).items():
-        assert abs(found[label] - count * number / len(labels)) < 1
+        assert abs(counts[label] - count * number / len(labels)) < 1
     assert slices.stratified(labels, 1000) == list(range(100))
 
 
@@ -123,20 +123,20 @@ def arguments(folder: Path, model: Path, **values: Any) -> Namespace:
 
 def record_some(made: Recorder, count: int) -> list[tuple[str, int]]:
     """Train up to `count` trials in this process; returns each one's sampler and number."""
-    found = list[tuple[str, int]]()
-    while len(found) < count and (next_one := made.next()):
+    recorded = list[tuple[str, int]]()
+    while len(recorded) < count and (next_one := made.next()):
         series, trial = next_one
         _, row = recorder.train(series.job(trial))
         series.add(trial, row)
-        found.append((series.conditions.sampler, row.number))
-    return found
+        recorded.append((series.conditions.sampler, row.number))
+    return recorded
 
 
 def accuracies(folder: Path) -> list[tuple[str, int, float | None, list[float]]]:
     return [
-        (found.conditions.name, row.number, row.score, row.accuracies)
-        for found in recording.read(folder / "curves")
-        for row in found.rows
+        (recorded.conditions.name, row.number, row.score, row.accuracies)
+        for recorded in recording.read(folder / "curves")
+        for row in recorded.rows
     ]
 
 
@@ -219,5 +219,5 @@ def test_the_command_records_in_processes_of_its_own(
     assert [len(lines) for lines in said] == [2 + 1, 1 + 1]
     assert said[1][0].startswith("corpus llrd_warmup random 2: ")
     assert said[1][1] == "corpus_llrd_warmup_random_1: 3 trials"
-    (found,) = recording.read(tmp_path / "curves")
-    assert [row.number for row in found.rows] == [0, 1, 2]
+    (recorded,) = recording.read(tmp_path / "curves")
+    assert [row.number for row in recorded.rows] == [0, 1, 2]

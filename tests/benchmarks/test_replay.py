@@ -60,27 +60,27 @@ ROWS = [
 
 
 def test_without_pruning_every_epoch_is_spent_and_nothing_lost() -> None:
-    found = replayed(ROWS, NopPruner(), EPOCHS)
-    assert found.spent == found.whole == 16
-    assert found.completed == [(0, 7), (1, 8), (2, 15), (3, 16)]
-    judged = judge(CONDITIONS, "none", 0, ROWS, found)
+    outcome = replayed(ROWS, NopPruner(), EPOCHS)
+    assert outcome.spent == outcome.whole == 16
+    assert outcome.completed == [(0, 7), (1, 8), (2, 15), (3, 16)]
+    judged = judge(CONDITIONS, "none", 0, ROWS, outcome)
     assert (judged.epochs, judged.survives, judged.regret) == (1, 1, 0)
     assert (judged.slow_kept, judged.slow) == (0, 0)
 
 
 def test_a_policy_that_prunes_everything_leaves_trial_0() -> None:
-    found = replayed(ROWS, Everything(), EPOCHS)
-    assert (found.spent, found.completed) == (EPOCHS + 3, [(0, 7)])
-    judged = judge(CONDITIONS, "all", 0, ROWS, found)
+    outcome = replayed(ROWS, Everything(), EPOCHS)
+    assert (outcome.spent, outcome.completed) == (EPOCHS + 3, [(0, 7)])
+    judged = judge(CONDITIONS, "all", 0, ROWS, outcome)
     assert judged.epochs == 7 / 16 and judged.survives == 0
     assert judged.regret == pytest.approx(40) and judged.regret_in_part == pytest.approx(90)
 
 
 def test_successive_halving_loses_the_slow_starter() -> None:
-    found = replayed(ROWS, RungPruner(1, 2, fraction(2)), EPOCHS, slots=1)
+    outcome = replayed(ROWS, RungPruner(1, 2, fraction(2)), EPOCHS, slots=1)
     # Trial 1 leads at both rungs; trial 2 is third of three, trial 3 second of four, then of three.
-    assert found.completed == [(0, 4), (1, 8)] and found.spent == 4 + 4 + 1 + 2
-    assert judge(CONDITIONS, "asha", 0, ROWS, found).regret == pytest.approx(20)
+    assert outcome.completed == [(0, 4), (1, 8)] and outcome.spent == 4 + 4 + 1 + 2
+    assert judge(CONDITIONS, "asha", 0, ROWS, outcome).regret == pytest.approx(20)
 
 
 def test_trials_run_side_by_side_in_their_recorded_times() -> None:
@@ -94,16 +94,16 @@ def test_trials_run_side_by_side_in_their_recorded_times() -> None:
 
 def test_only_the_first_stage_is_judged_and_counted() -> None:
     rows = [row(n, [0.5, 0.6, 0.7, 0.8, 0.1, 0.1], score=0.1) for n in range(2)]
-    found = replayed(rows, NopPruner(), EPOCHS)
-    assert (found.spent, found.whole, len(found.completed)) == (8, 8, 2)
-    assert judge(CONDITIONS, "none", 0, rows, found).regret == 0
+    outcome = replayed(rows, NopPruner(), EPOCHS)
+    assert (outcome.spent, outcome.whole, len(outcome.completed)) == (8, 8, 2)
+    assert judge(CONDITIONS, "none", 0, rows, outcome).regret == 0
 
 
 def test_failed_trials_cost_what_they_ran_and_score_nothing() -> None:
     failed: dict[str, Any] = {"score": None, "failure": "FloatingPointError"}
     rows = [row(0, [0.9] * EPOCHS), row(1, [], **failed), row(2, [0.1], **failed)]
-    found = replayed(rows, NopPruner(), EPOCHS)
-    assert (found.spent, found.whole, found.completed) == (5, 5, [(0, 5)])
+    outcome = replayed(rows, NopPruner(), EPOCHS)
+    assert (outcome.spent, outcome.whole, outcome.completed) == (5, 5, [(0, 5)])
 
 
 def test_a_trial_must_beat_its_untrained_encoder() -> None:
@@ -112,8 +112,11 @@ def test_a_trial_must_beat_its_untrained_encoder() -> None:
 
 
 def test_two_rounds_train_the_best_from_their_start() -> None:
-    found = one_epoch(1)(ROWS, CONDITIONS)
-    assert found.completed == [(0, 4 + 4), (1, 4 + 8)] and (found.spent, found.whole) == (12, 16)
+    outcome = one_epoch(1)(ROWS, CONDITIONS)
+    assert outcome.completed == [(0, 4 + 4), (1, 4 + 8)] and (outcome.spent, outcome.whole) == (
+        12,
+        16,
+    )
 
 
 @pytest.mark.parametrize(("later", "highest"), [([0.5, 0.6], 3), ([0.6, 0.5], 9)])
@@ -122,10 +125,10 @@ def test_pasha_adds_a_rung_while_ranks_change(later: Sequence[float], highest: i
     third run on to the next one. The last ends at the first rung; the third is trained again."""
     curves = [[0.5, *[later[0]] * 9], [0.6, *[later[1]] * 9], [0.7] * 10, [0.1] * 10]
     rows = [row(place, curve) for place, curve in enumerate(curves)]
-    found = pasha(1)(rows, replace(CONDITIONS, epochs=10))
+    outcome = pasha(1)(rows, replace(CONDITIONS, epochs=10))
     first_round = 3 + 3 + highest + 1
-    assert found.completed == [(0, first_round + 10), (2, first_round + 20)]
-    assert (found.spent, found.whole) == (first_round + 20, 40)
+    assert outcome.completed == [(0, first_round + 10), (2, first_round + 20)]
+    assert (outcome.spent, outcome.whole) == (first_round + 20, 40)
 
 
 def test_slow_starters_begin_in_the_lower_half_and_end_in_the_top_fifth() -> None:
@@ -136,9 +139,9 @@ def test_slow_starters_begin_in_the_lower_half_and_end_in_the_top_fifth() -> Non
 
 def test_shuffles_keep_the_first_trials_and_tpe_keeps_its_order() -> None:
     rows = [row(number, [0.1]) for number in range(20)]
-    found = list(lab.orders(Recording(CONDITIONS, rows), 5))
-    assert len({tuple(each.number for each in order) for order in found}) == 5
-    for order in found:
+    orders = list(lab.orders(Recording(CONDITIONS, rows), 5))
+    assert len({tuple(each.number for each in order) for order in orders}) == 5
+    for order in orders:
         assert list(order[:3]) == rows[:3]
         assert sorted(each.number for each in order) == [*range(20)]
     tpe = replace(CONDITIONS, sampler="tpe")

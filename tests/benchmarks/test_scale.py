@@ -18,8 +18,8 @@ def test_the_journal_is_that_of_a_search_and_every_part_is_timed(tmp_path: Path)
     trials = studies.trials(studies.read_study(spec.folder))
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 15
     assert {len(records.epochs(trial)) for trial in trials} == {scale.EPOCHS}
-    found = scale.running(open_study(spec), replace(spec, trials=30))
-    assert set(found) < set(scale.COLUMNS) and min(found.values()) > 0
+    seconds = scale.running(open_study(spec), replace(spec, trials=30))
+    assert set(seconds) < set(scale.COLUMNS) and min(seconds.values()) > 0
     trials = studies.trials(studies.read_study(spec.folder))
     assert [len(records.epochs(trial)) for trial in trials[15:]] == [4] * scale.QUESTIONS
 

@@ -136,13 +136,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def fixed(regime: str, items: Sequence[str]) -> dict[str, Any]:
     """Parse the values of --fix. Raises ValueError for an unknown field or an invalid value."""
-    config, found = trainables.load(regime).Config, {}
+    config, values = trainables.load(regime).Config, {}
     for item in items:
         name, equals, text = item.partition("=")
         if not equals:
             raise ValueError(f"--fix takes FIELD=VALUE; got '{item}'")
-        found[name] = config.parse(name, text)
-    return found
+        values[name] = config.parse(name, text)
+    return values
 
 
 class Benchmark:
@@ -205,7 +205,7 @@ class Benchmark:
         file = self.work / f"plan-{seed}.json"
         file.write_text(plan.to_json(), encoding="utf-8")
         ran = process.run("tests.benchmarks.hf_search", [str(file)], self.work / f"hf-{seed}.log")
-        found = trials.of_events(Path(plan.events))
+        ended = trials.of_events(Path(plan.events))
         curve = [
             (event["at"] - ran.began, event["accuracy"])
             for event in trials.read_events(Path(plan.events))
@@ -214,13 +214,13 @@ class Benchmark:
         entry["hf"] = {
             "seconds": ran.ended - ran.began,
             "curve": curve,
-            "trials": [asdict(trial) for trial in found.trials],
+            "trials": [asdict(trial) for trial in ended.trials],
         }
-        if len(found.complete) != self.args.trials:
-            raise RuntimeError(f"{len(found.complete)} of {self.args.trials} trials completed")
+        if len(ended.complete) != self.args.trials:
+            raise RuntimeError(f"{len(ended.complete)} of {self.args.trials} trials completed")
         top = best(curve) or 0.0
         say(
-            f"seed {seed}: Hugging Face: {len(found.complete)} trials in"
+            f"seed {seed}: Hugging Face: {len(ended.complete)} trials in"
             f" {ran.ended - ran.began:.0f} s, best {100 * top:.1f} %"
         )
 
@@ -304,7 +304,7 @@ def _within(curve: Curve, seconds: float) -> Curve:
     return [(at, accuracy) for at, accuracy in curve if at <= seconds]
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
+def table(outcomes: Sequence[dict[str, Any]]) -> str:
     """A row a seed; seconds to the targets."""
     sides = ("hf", "regimen", "ratio")
     rows = [
@@ -315,15 +315,15 @@ def table(found: Sequence[dict[str, Any]]) -> str:
             *(f"{to}: {side}" for to in ("hf's best", "near best") for side in sides),
         ]
     ]
-    for one in found:
-        cells = [str(one["seed"]), f"{one['seconds']:.0f}"]
+    for entry in outcomes:
+        cells = [str(entry["seed"]), f"{entry['seconds']:.0f}"]
         cells += [
-            f"{100 * one['top'][side]:.2f}" if one["top"][side] is not None else "-"
+            f"{100 * entry['top'][side]:.2f}" if entry["top"][side] is not None else "-"
             for side in sides[:2]
         ]
         for key in ("best", "near"):
-            cells += [format_seconds(one[key][side], one["seconds"]) for side in sides[:2]]
-            cells.append("-" if one[key]["ratio"] is None else f"{one[key]['ratio']:.2f}")
+            cells += [format_seconds(entry[key][side], entry["seconds"]) for side in sides[:2]]
+            cells.append("-" if entry[key]["ratio"] is None else f"{entry[key]['ratio']:.2f}")
         rows.append(cells)
     return report.table(rows)
 

@@ -48,14 +48,14 @@ def of_events(path: Path) -> Trials:
     asked = [event["at"] for event in events if event["event"] == "asked"]
     if not asked:
         raise ValueError("the search began no trial")
-    found = []
+    read = []
     for begin in (event for event in events if event["event"] == "begin"):
         own = [event for event in events if event.get("trial") == begin["trial"]]
         epochs = [event for event in own if event["event"] == "epoch"]
         ended = [event["at"] for event in own if event["event"] == "end"]
         accuracies = [epoch["accuracy"] for epoch in epochs]
         seconds = [epoch["seconds"] for epoch in epochs]
-        found.append(
+        read.append(
             Trial(
                 begin["learning_rate"],
                 seconds,
@@ -64,7 +64,7 @@ def of_events(path: Path) -> Trials:
                 begin["threads"],
             )
         )
-    return Trials(min(asked), found)
+    return Trials(min(asked), read)
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ def of_study(folder: Path) -> Trials:
     """Read Regimen's journal. Raises ValueError if there is no trial."""
     study = studies.read_study(folder)
     threads = study.user_attrs.get("conditions", {}).get("threads")
-    found = []
+    ended = []
     began = []
     for trial in studies.trials(study):
         if trial.datetime_start is not None:
@@ -87,10 +87,10 @@ def of_study(folder: Path) -> Trials:
         seconds = [epoch["seconds"] for epoch in epochs]
         accuracies = [epoch["validation_accuracy"] for epoch in epochs]
         rate = records.CONFIG.read(trial)["learning_rate"]
-        found.append(Trial(rate, seconds, accuracies, done.timestamp() if done else None, threads))
+        ended.append(Trial(rate, seconds, accuracies, done.timestamp() if done else None, threads))
     if not began:
         raise ValueError("the search began no trial")
-    return Trials(min(began), found)
+    return Trials(min(began), ended)
 
 
 def paired(ours: Sequence[Trial], theirs: Iterable[Trial]) -> list[float]:

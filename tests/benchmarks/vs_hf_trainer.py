@@ -201,28 +201,28 @@ class Benchmark:
             f"probe of {name}: {cores} trials of one epoch over {min(PROBED, self.sentences)}"
             " sentences, each way"
         )
-        chosen, found = probe(name, task, self.work)
-        self.facts["probes"][name] = found
+        chosen, probes = probe(name, task, self.work)
+        self.facts["probes"][name] = probes
         self.keep()
-        for one in found:
+        for row in probes:
             say(
-                f"  {Concurrency(one['slots'], one['threads'])}:"
-                f" {one.get('error') or format(one['epochs_a_minute'], '.1f') + ' epochs a minute'}"
+                f"  {Concurrency(row['slots'], row['threads'])}:"
+                f" {row.get('error') or format(row['epochs_a_minute'], '.1f') + ' epochs a minute'}"
             )
         return chosen
 
     def measure_peak(self) -> None:
         """Once in both precisions."""
         try:
-            found = peak.measure()
+            rates = peak.measure()
         except Exception as error:  # of whatever kind: the comparison is worth having without it
             say(f"the peak was not measured: {error}")
             return
         say(
             "peak: "
-            + ", ".join(f"{name} {rate / 1e12:.2f} TFLOP/s" for name, rate in found.items())
+            + ", ".join(f"{name} {rate / 1e12:.2f} TFLOP/s" for name, rate in rates.items())
         )
-        self.facts["peaks"].append(found)
+        self.facts["peaks"].append(rates)
         self.keep()
 
     def take_turn(self, name: str, repeat: int) -> None:
@@ -235,18 +235,18 @@ class Benchmark:
             "share": asdict(self.concurrency[name]),
         }
         try:
-            ran, found = turn(name, task, self.concurrency[name], self.work / f"{name}-{repeat}")
+            ran, ended = turn(name, task, self.concurrency[name], self.work / f"{name}-{repeat}")
         except (OSError, RuntimeError, ValueError) as error:
             entry["error"] = str(error)
             say(f"repeat {repeat + 1}, {name}: FAILED: {error}")
         else:
-            self.turns[name][repeat] = ran, found
+            self.turns[name][repeat] = ran, ended
             entry |= {
                 "process": asdict(ran),
-                "asked": found.asked,
-                "trials": [asdict(trial) for trial in found.trials],
+                "asked": ended.asked,
+                "trials": [asdict(trial) for trial in ended.trials],
             }
-            entry["figures"] = measured = figures(ran, found, self.tokens, self.flop, {}, "")
+            entry["figures"] = measured = figures(ran, ended, self.tokens, self.flop, {}, "")
             say(
                 f"repeat {repeat + 1}, {name}: {measured['trials_an_hour']:.1f} trials an hour,"
                 f" {measured['epoch']:.2f} s an epoch"

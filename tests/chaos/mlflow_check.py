@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial
 from search.reports import SYSTEM_METRICS
 from search.study import records
 from search.study import study as studies
-from search.tracking import recorder
-from search.tracking.tracker import IDENTITY
+from search.tracking import recorder, store
+from search.tracking.identity import IDENTITY
 from tests.chaos.workspace import SEARCH_NAME
 
 STATUS = {"COMPLETE": "FINISHED", "FAIL": "FAILED", "PRUNED": "KILLED"}
@@ -58,7 +58,7 @@ def mlflow_problems(uri: str, folder: Path) -> Iterator[Problem]:
 
 
 def _runs_of_search(client: MlflowClient) -> list[Run]:
-    experiment = client.get_experiment_by_name(recorder.EXPERIMENT)
+    experiment = client.get_experiment_by_name(store.EXPERIMENT)
     if experiment is None:
         return []
     query = f"tags.`regimen.search` = '{SEARCH_NAME}'"

@@ -52,13 +52,13 @@ def disturbed(inputs: Inputs, trials: int, kills: int, seed: int) -> Path:
 
 def problems(alone: Path, killed: Path) -> list[str]:
     """What the search on the cluster has differently, a line each."""
-    expected, found = read_trials(alone), read_trials(killed)
-    lines = [f"lost trial {number}" for number in expected.keys() - found.keys()]
-    lines += [f"one trial too many: {number}" for number in found.keys() - expected.keys()]
+    expected, actual = read_trials(alone), read_trials(killed)
+    lines = [f"lost trial {number}" for number in expected.keys() - actual.keys()]
+    lines += [f"one trial too many: {number}" for number in actual.keys() - expected.keys()]
     lines += [
-        f"trial {number}: {describe_difference(trial, found[number])}"
+        f"trial {number}: {describe_difference(trial, actual[number])}"
         for number, trial in expected.items()
-        if number in found and found[number] != trial
+        if number in actual and actual[number] != trial
     ]
     return lines + [
         f"trial {trial.number} is blamed"
@@ -85,13 +85,13 @@ def main(argv: list[str] | None = None) -> int:
         inputs = write_inputs(Path(folder), model)
         alone = undisturbed(inputs, args.trials)
         killed = disturbed(inputs, args.trials, args.kills, args.seed)
-        found = problems(alone, killed)
+        lines = problems(alone, killed)
         lost = requeued(killed)
-    for line in found:
+    for line in lines:
         print(line)
     ended = f"{args.trials} trials, {args.kills} nodes killed, {lost} trials queued again"
-    print(f"{ended}, {len(found)} problems")
-    return int(bool(found))
+    print(f"{ended}, {len(lines)} problems")
+    return int(bool(lines))
 
 
 if __name__ == "__main__":

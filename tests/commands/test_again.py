@@ -31,9 +31,9 @@ def finished(folder: Path) -> int:
 
 def end_of(out: str) -> str:
     """What a command printed after its searches."""
-    found = re.search(r"^\S+: \d+ complete, ", out, re.MULTILINE)
-    assert found is not None
-    return out[found.start() :]
+    match = re.search(r"^\S+: \d+ complete, ", out, re.MULTILINE)
+    assert match is not None
+    return out[match.start() :]
 
 
 @pytest.mark.soak

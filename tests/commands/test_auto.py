@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from search.request import searched_by_auto
+from search.driver.request import searched_by_auto
 from search.study import records
 from search.study import study as studies
 from tests.processes import ROOT, Inputs, run, wait_for
@@ -45,13 +45,13 @@ def started(command: list[str]) -> subprocess.Popen[str]:
 
 def workers_of(process: subprocess.Popen[str]) -> set[int]:
     """The process ids of its workers that run trials now."""
-    found = set()
+    workers = set()
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if child.name().startswith("ray::ImplicitFu"):
-                    found.add(child.pid)
-    return found
+                    workers.add(child.pid)
+    return workers
 
 
 def test_an_interrupted_budget_goes_on_and_its_last_regime_is_confirmed(inputs: Inputs) -> None:

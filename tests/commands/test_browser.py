@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from analysis import paper, report
-from search.tracking import recorder
+from search.tracking import store
 from search.tracking.paper_runs import row_name
 from tests.analysis.folders import write_searches
 from tests.mlflow_server import MlflowServer
@@ -94,7 +94,7 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(
     client = mlflow.MlflowClient(tracking_uri=searched.store)
     ours, theirs = (
         client.get_experiment_by_name(name).experiment_id
-        for name in (recorder.EXPERIMENT, recorder.PAPER_EXPERIMENT)
+        for name in (store.EXPERIMENT, store.PAPER_EXPERIMENT)
     )
     both = f"{ui}/#/compare-experiments/s?experiments=%5B%22{ours}%22%2C%22{theirs}%22%5D"
     text = text_of(browser, both, until="paper · supcon")

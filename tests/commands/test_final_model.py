@@ -179,9 +179,9 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
     soup, record = scores["combined"], scores["configuration"]
     rows = tiny.split_rows()
     out = {name: sum(label == "food_order" for _, label in rows[name]) for name in rows}
-    found = scores["out_of_scope"]
-    assert found["validation"]["out_of_scope"] == out["train"] + out["validation"]
-    assert found["test"]["out_of_scope"] == out["test"] and 0 <= found["test"]["auroc"] <= 1
+    measured = scores["out_of_scope"]
+    assert measured["validation"]["out_of_scope"] == out["train"] + out["validation"]
+    assert measured["test"]["out_of_scope"] == out["test"] and 0 <= measured["test"]["auroc"] <= 1
     assert "| AUROC |" in (folder / "README.md").read_text()
     assert "food_order" not in AutoConfig.from_pretrained(folder).label2id
     best_accuracy = max(scores["summary"]["confirmed_accuracy"])
@@ -201,11 +201,11 @@ def test_a_recipe_is_carried_to_a_larger_encoder_and_tuned(
     assert answer["label"]
     client = mlflow.MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("regimen").experiment_id
-    kinds = [found.data.tags["regimen.kind"] for found in client.search_runs([experiment])]
+    kinds = [measured.data.tags["regimen.kind"] for measured in client.search_runs([experiment])]
     assert sorted(kinds) == ["final", *["final-seed"] * 2, *["final-tune"] * 2]
     tuned = client.search_runs([experiment], "tags.`regimen.kind` = 'final-tune'")
-    assert {found.data.params["seed"] for found in tuned} == {"0"}
-    assert not any("test_accuracy" in found.data.metrics for found in tuned)
+    assert {measured.data.params["seed"] for measured in tuned} == {"0"}
+    assert not any("test_accuracy" in measured.data.metrics for measured in tuned)
 
 
 def test_an_ensemble_averages_the_seeds_and_is_served_like_any_model(
@@ -226,8 +226,8 @@ def test_an_ensemble_averages_the_seeds_and_is_served_like_any_model(
     answers_of = [member.predict(TEXTS, Predictor(out).tokenizer) for member in members]
     mean = torch.stack(answers_of).mean(dim=0)
     expected = (mean.log() / temperature).softmax(dim=1)
-    found = [list(row["scores"].values()) for row in Predictor(out).predict(TEXTS)]
-    assert found == [pytest.approx(row, abs=1e-5) for row in expected.tolist()]
+    probabilities = [list(row["scores"].values()) for row in Predictor(out).predict(TEXTS)]
+    assert probabilities == [pytest.approx(row, abs=1e-5) for row in expected.tolist()]
     assert "Only Regimen loads the ensemble" in (out / "README.md").read_text()
     check_out(out, read_recipe(best))
 

@@ -18,7 +18,7 @@ from search.outputs.recipe import export
 from search.run import main
 from search.study import records
 from search.study.study import read_study, trials
-from search.tracking.recorder import EXPERIMENT, connect
+from search.tracking.store import EXPERIMENT, connect
 from tests import tiny
 from tests.processes import Inputs, run
 
@@ -113,9 +113,9 @@ def test_trials_are_pruned_and_ranked_by_macro_f1_and_keep_its_best_epoch(rare: 
 def test_the_winner_has_the_macro_f1_of_its_predictions(rare: Rare) -> None:
     """Over the search and the choice runs, no candidate has a higher mean macro-F1."""
     summary, study = rare.summary, read_study(rare.folder)
-    found = pandas.read_csv(rare.folder / "predictions.csv")
+    predictions = pandas.read_csv(rare.folder / "predictions.csv")
     for place, seed in enumerate(summary.confirmed_seeds):
-        own = found[found["seed"] == seed]
+        own = predictions[predictions["seed"] == seed]
         scored = f1_score(own["label"], own["predicted"], average="macro", zero_division=0)
         assert summary.confirmed_macro_f1[place] == pytest.approx(scored)
         assert summary.confirmed_accuracy[place] == pytest.approx(

@@ -21,7 +21,7 @@ import pytest
 
 from search.study import records
 from search.study import study as studies
-from search.tracking import recorder
+from search.tracking import store
 from search.trials.floors import REGIMES
 from tests import tiny
 from tests.processes import ROOT, Inputs, copy_code, run, search_folders
@@ -296,7 +296,7 @@ def check_cannot_be_resumed(search: RunningSearch) -> None:
 
 def check_mlflow_runs_finished(results: Path, name: str) -> None:
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{results / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id
+    experiment = client.get_experiment_by_name(store.EXPERIMENT).experiment_id
     runs = client.search_runs([experiment], f"tags.`regimen.search` = '{name}'")
     assert len(runs) == TRIALS + len(REGIMES) + 1
     assert {run.info.status for run in runs} == {"FINISHED"}

@@ -23,7 +23,7 @@ from search.outputs.recipe import read_recipe
 from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from search.study import records
 from search.study import study as studies
-from search.tracking import recorder
+from search.tracking import store
 from search.tracking.views import search_key
 from search.trials.floors import REGIMES as FLOORS
 from tests import tiny
@@ -46,7 +46,7 @@ TEST_NAMES = {"test_accuracy", "test_macro_f1", "test_loss", "test_loss_paper"}
 
 def runs_of(client: mlflow.MlflowClient, search: str) -> list[Run]:
     """The runs of a search in MLflow."""
-    experiment = client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id
+    experiment = client.get_experiment_by_name(store.EXPERIMENT).experiment_id
     return list(client.search_runs([experiment], f"tags.`regimen.search` = '{search}'"))
 
 
@@ -174,9 +174,9 @@ def test_the_floors_are_in_the_journal_the_table_mlflow_and_best_yaml(
 ) -> None:
     """Words tell the toy corpus's labels apart, so no search beats TF-IDF."""
     study = studies.read_study(searched.folder)
-    found = records.FLOORS.read(study)
-    assert list(found) == list(FLOORS) and found["tfidf"]["validation_accuracy"] == 1.0
-    assert all(set(record["test"]) == TEST_NAMES for record in found.values())
+    floors = records.FLOORS.read(study)
+    assert list(floors) == list(FLOORS) and floors["tfidf"]["validation_accuracy"] == 1.0
+    assert all(set(record["test"]) == TEST_NAMES for record in floors.values())
     summary = json.loads((searched.folder / "summary.json").read_text())
     assert [floor["regime"] for floor in summary["floors"]] == list(FLOORS)
     (line,) = [line for line in searched.out.splitlines() if line.startswith("floors ")]
@@ -186,11 +186,11 @@ def test_the_floors_are_in_the_journal_the_table_mlflow_and_best_yaml(
         assert "No recipe beats the floor: tfidf" in text and "over floor" in text
     recipe = read_recipe(searched.folder / "best.yaml")
     assert (recipe["regime"], recipe["trial"]) == ("tfidf", None)
-    assert recipe["config"] == found["tfidf"]["config"]
+    assert recipe["config"] == floors["tfidf"]["config"]
     runs = [run for run in runs_of(client, "tiny") if run.data.tags["regimen.kind"] == "floor"]
     logged = {run.data.tags["regimen.regime"]: run.data for run in runs}
     assert set(logged) == set(FLOORS)
-    for regime, record in found.items():
+    for regime, record in floors.items():
         metrics, params = logged[regime].metrics, logged[regime].params
         assert metrics["validation_accuracy"] == record["validation_accuracy"]
         assert {name: metrics[name] for name in TEST_NAMES} == record["test"]
@@ -204,7 +204,7 @@ def test_the_floors_are_in_the_journal_the_table_mlflow_and_best_yaml(
 
 
 def test_mlflow_has_the_papers_rows_for_comparison(client: mlflow.MlflowClient) -> None:
-    experiment = client.get_experiment_by_name(recorder.PAPER_EXPERIMENT).experiment_id
+    experiment = client.get_experiment_by_name(store.PAPER_EXPERIMENT).experiment_id
     runs = client.search_runs([experiment])
     rows = {run.data.tags["regimen.regime"]: run.data.metrics["test_accuracy"] for run in runs}
     assert rows == {row.regime: row.test_accuracy for row in paper.TABLE_7}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from search import arguments
+from search.driver import arguments
 from search.flag import seconds
 from tests.deploy.schema import RAY_JOB, problems
 

@@ -38,15 +38,18 @@ def test_what_workers_get_is_the_same_with_and_without_a_test_split(
 def test_the_small_model_sees_train_and_validation_as_the_whole_one_does(
     model_folder: Path, tmp_path: Path
 ) -> None:
-    found = prepare(str(tiny.write_corpus(tmp_path / "c")), str(model_folder))
+    prepared = prepare(str(tiny.write_corpus(tmp_path / "c")), str(model_folder))
     rows = np.arange(7)
-    tokens = found.data.validation
+    tokens = prepared.data.validation
     original = Tokens(
-        found.vocabulary[tokens.ids], tokens.offsets, tokens.labels, found.tokenizer.pad_token_id
+        prepared.vocabulary[tokens.ids],
+        tokens.offsets,
+        tokens.labels,
+        prepared.tokenizer.pad_token_id,
     )
     with torch.inference_mode():
-        small = found.small.build().eval()(tokens.take(rows))
-        whole = found.pretrained.build().eval()(original.take(rows))
+        small = prepared.small.build().eval()(tokens.take(rows))
+        whole = prepared.pretrained.build().eval()(original.take(rows))
     assert torch.equal(small, whole)
 
 
@@ -54,9 +57,9 @@ def test_texts_that_are_cut_are_counted(model_folder: Path, tmp_path: Path) -> N
     corpus = tiny.write_corpus(tmp_path / "c")
     with (corpus / "train.jsonl").open("a") as file:
         file.write('{"text": "' + "please " * 50 + '", "label": "alarm_set"}\n')
-    found = prepare(str(corpus), str(model_folder), max_tokens=20)
-    assert any("1 of" in note and "20 tokens" in note for note in found.notes)
-    assert found.data.train.lengths.max() == 20
+    prepared = prepare(str(corpus), str(model_folder), max_tokens=20)
+    assert any("1 of" in note and "20 tokens" in note for note in prepared.notes)
+    assert prepared.data.train.lengths.max() == 20
 
 
 def test_an_epoch_has_fewer_sentences_than_there_are_and_one_of_each_label(
@@ -123,10 +126,10 @@ def test_precision_is_as_asked_and_auto_takes_bf16_where_the_gpu_multiplies_it(
     native: bool,
 ) -> None:
     """This machine may have no GPU: it is the workers' that count."""
-    found = [
+    precisions = [
         resolve_precision(choice, gpu=True, native=native) for choice in ("auto", "fp32", "bf16")
     ]
-    assert found == ["bf16" if native else "fp32", "fp32", "bf16"]
+    assert precisions == ["bf16" if native else "fp32", "fp32", "bf16"]
 
 
 @pytest.mark.parametrize("name", trainables.names())
@@ -143,10 +146,10 @@ def test_the_most_expensive_configuration_is_a_configuration(name: str) -> None:
 
 
 def test_the_longest_sentences_are_found_and_repeated(data: Data) -> None:
-    found = memory.longest(data.train, 500)
-    assert len(found) == 500
+    longest = memory.longest(data.train, 500)
+    assert len(longest) == 500
     by_hand = sorted(data.train.lengths, reverse=True)
-    assert sorted(found.lengths, reverse=True)[0] == by_hand[0]
+    assert sorted(longest.lengths, reverse=True)[0] == by_hand[0]
     few = memory.longest(data.train, 5)
     assert few.lengths.tolist() == by_hand[:5]
     row = int(np.argsort(-data.train.lengths, kind="stable")[0])

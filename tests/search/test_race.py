@@ -101,10 +101,10 @@ def test_a_race_loses_nothing_to_all_seeds_for_all_at_half_the_runs(
         return float(deviation * (1 / len(one) + 1 / len(other)) ** 0.5)
 
     for true, random in searches(1500):
-        found = random.normal(true, deviation)
-        best = [int(trial) for trial in np.argsort(-found)]
+        scores = random.normal(true, deviation)
+        best = [int(trial) for trial in np.argsort(-scores)]
         top = best[:MAX_CANDIDATES]
-        seeds = {t: [float(found[t]), *random.normal(true[t], deviation, 15)] for t in top}
+        seeds = {t: [float(scores[t]), *random.normal(true[t], deviation, 15)] for t in top}
         taken, left = dict.fromkeys(top, 1), 15
         while True:
             standing = race({t: seeds[t][: taken[t]] for t in top}, standard_error, left)
@@ -130,9 +130,9 @@ def test_the_mean_of_the_report_runs_is_unbiased() -> None:
             noise = np.random.default_rng([number, trial, seed]).standard_normal()
             return float(own[trial] + DEVIATION * noise)
 
-        found = [run(trial, 0) for trial in range(len(true))]
-        top = [int(trial) for trial in np.argsort(found)[::-1][:MAX_CANDIDATES]]
-        scores, left = {trial: [found[trial]] for trial in top}, 15
+        searched = [run(trial, 0) for trial in range(len(true))]
+        top = [int(trial) for trial in np.argsort(searched)[::-1][:MAX_CANDIDATES]]
+        scores, left = {trial: [searched[trial]] for trial in top}, 15
         while (standing := race(scores, standard_error, left)).next:
             left -= len(standing.next)
             for trial in standing.next:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from search import session
-from search.session import run_all
+from search.driver import session
+from search.driver.session import run_all
 from search.signals import Stop
 from search.study import records
 from search.study import study as studies

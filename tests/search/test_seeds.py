@@ -22,8 +22,8 @@ from search.study import records
 from search.study import study as studies
 from search.sync import main as sync_command
 from search.sync import sync
-from search.tracking.recorder import open_client
-from search.tracking.tracker import settings
+from search.tracking.identity import settings
+from search.tracking.store import open_client
 from tests import tiny
 from tests.attributes import attributes
 from tests.processes import Searched, run
@@ -113,22 +113,22 @@ def journal(folder: Path, *, reported: dict[str, dict[str, float]] | None) -> Se
 
 def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported=NEW)
-    found = results.summarise(search.study, search.spec)
+    summary = results.summarise(search.study, search.spec)
     assert (
-        found.confirmed_accuracy,
-        found.confirmed_seeds,
-        found.confirmed_runs_chose,
+        summary.confirmed_accuracy,
+        summary.confirmed_seeds,
+        summary.confirmed_runs_chose,
     ) == (
         (0.80, 0.82),
         (1000, 1001),
         False,
     )
-    assert [(run.seed, run.test_accuracy) for run in found.test] == [
+    assert [(run.seed, run.test_accuracy) for run in summary.test] == [
         (1000, pytest.approx(0.79)),
         (1001, pytest.approx(0.81)),
     ]
     own = search.study.get_trials()[1].value or 0.0
-    assert found.choice_accuracy == pytest.approx((own + 0.91 + 0.93) / 3)
+    assert summary.choice_accuracy == pytest.approx((own + 0.91 + 0.93) / 3)
     assert {row["seed"] for row in results.prediction_rows(search.study, CORPUS)} == {1000, 1001}
     rows = pandas.DataFrame(results.epoch_rows(search.study, search.spec))
     kinds = rows[rows["trial"] == 1].groupby("kind")["seed"].unique().map(set).to_dict()
@@ -147,11 +147,11 @@ def test_only_runs_that_took_no_part_in_the_choice_are_reported(tmp_path: Path) 
 
 def test_a_search_without_report_runs_reports_nothing(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported={})
-    found = results.summarise(search.study, search.spec)
+    summary = results.summarise(search.study, search.spec)
     assert (
-        found.confirmed_accuracy == found.test == ()
-        and not found.confirmed_runs_chose
-        and found.winner_trial == 1
+        summary.confirmed_accuracy == summary.test == ()
+        and not summary.confirmed_runs_chose
+        and summary.winner_trial == 1
     )
 
 
@@ -159,17 +159,17 @@ def test_an_earlier_versions_journal_reports_the_runs_that_chose_the_winner(
     tmp_path: Path,
 ) -> None:
     search = journal(tmp_path / "results", reported=None)
-    found = results.summarise(search.study, search.spec)
+    summary = results.summarise(search.study, search.spec)
     assert (
-        found.confirmed_accuracy,
-        found.confirmed_seeds,
-        found.confirmed_runs_chose,
+        summary.confirmed_accuracy,
+        summary.confirmed_seeds,
+        summary.confirmed_runs_chose,
     ) == (
         (0.91, 0.93),
         (1, 2),
         True,
     )
-    assert len(found.test) == 2 and {
+    assert len(summary.test) == 2 and {
         row["seed"] for row in results.prediction_rows(search.study, CORPUS)
     } == {1, 2}
     scores = trial_scores(search.study, search.study.get_trials()[1], "accuracy")
@@ -183,25 +183,23 @@ def test_mlflow_separates_choice_and_report_runs(tmp_path: Path) -> None:
     search = journal(tmp_path / "results", reported=NEW)
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     search.finish(search.tracker(store))
-    found = {
-        one["tags"]["regimen.key"]: one
-        for one in everything(open_client(store)).values()
-        if "regimen.key" in one["tags"]
+    runs = {
+        run["tags"]["regimen.key"]: run
+        for run in everything(open_client(store)).values()
+        if "regimen.key" in run["tags"]
     }
-    kinds = {key: one["tags"]["regimen.kind"] for key, one in found.items() if "seed" in key}
+    kinds = {key: run["tags"]["regimen.kind"] for key, run in runs.items() if "seed" in key}
     choice = {f"trial {trial} seed {seed}": "choice" for trial in (0, 1) for seed in (1, 2)}
     assert kinds == choice | {f"trial 1 seed {seed}": "report" for seed in (1000, 1001)}
     tested = {
-        key
-        for key, one in found.items()
-        if "test_accuracy" in {name for name, *_ in one["history"]}
+        key for key, run in runs.items() if "test_accuracy" in {name for name, *_ in run["history"]}
     }
     assert tested == {"trial 1 seed 1000", "trial 1 seed 1001"}
-    assert found["trial 1 seed 1000"]["info"]["run_name"].startswith("llrd 001 report seed 1000 ·")
+    assert runs["trial 1 seed 1000"]["info"]["run_name"].startswith("llrd 001 report seed 1000 ·")
     parent = next(
-        one
-        for one in everything(open_client(store)).values()
-        if one["tags"]["regimen.kind"] == "search"
+        run
+        for run in everything(open_client(store)).values()
+        if run["tags"]["regimen.kind"] == "search"
     )
     assert {name: value for name, _, value, _ in parent["history"]}[
         "confirmed_accuracy"
@@ -235,11 +233,11 @@ def test_searches_are_compared_by_the_score_that_chose_their_winner(
 ) -> None:
     """A maximum over reported scores would be biased upwards."""
     search = journal(tmp_path / "results", reported=NEW)
-    found = results.summarise(search.study, search.spec)
-    lucky = replace(found, confirmed_accuracy=(0.99,))
-    assert lucky.selection_score == found.selection_score == found.choice_accuracy
-    unchosen = replace(found, choice_accuracy=None)
-    assert unchosen.selection_score == found.best_validation_accuracy
+    summary = results.summarise(search.study, search.spec)
+    lucky = replace(summary, confirmed_accuracy=(0.99,))
+    assert lucky.selection_score == summary.selection_score == summary.choice_accuracy
+    unchosen = replace(summary, choice_accuracy=None)
+    assert unchosen.selection_score == summary.best_validation_accuracy
 
 
 # From an earlier version's folder to a report
@@ -295,19 +293,19 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
     done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
     assert done.returncode == 0, done.stderr
     assert "(n=2, df=" in done.stdout and "also chose" not in done.stdout
-    found = attributes(studies.read_study(tmp_path / "tiny"))
+    now = attributes(studies.read_study(tmp_path / "tiny"))
     winner = str(first[records.WINNER.name])
     assert (
-        found[records.CHOICE_RUNS.name] == old[records.CHOICE_RUNS.name]
-        and str(found[records.WINNER.name]) == winner
+        now[records.CHOICE_RUNS.name] == old[records.CHOICE_RUNS.name]
+        and str(now[records.WINNER.name]) == winner
     )
-    assert {trial: set(seeds) for trial, seeds in found[records.REPORT_RUNS.name].items()} == {
+    assert {trial: set(seeds) for trial, seeds in now[records.REPORT_RUNS.name].items()} == {
         winner: {"1000", "1001"}
     }
-    for seed, epochs in found[records.REPORT_RUNS.name][winner].items():
+    for seed, epochs in now[records.REPORT_RUNS.name][winner].items():
         assert tiny.curve(epochs) == tiny.curve(first[records.REPORT_RUNS.name][winner][seed])
         assert (
-            found[records.TEST_SCORES.name][winner][seed]
+            now[records.TEST_SCORES.name][winner][seed]
             == first[records.TEST_SCORES.name][winner][seed]
         )
     summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())

@@ -87,11 +87,11 @@ def test_a_space_returns_what_it_suggested_under_the_same_names(regime: str) -> 
     study = optuna.create_study(sampler=RandomSampler(seed=1))
     for _ in range(20):
         trial = study.ask()
-        found = spaces.load(regime).space(trial)
+        values = spaces.load(regime).space(trial)
         # SGD's ranges are for clipped gradients, except where they are the paper's.
-        clips = found.get("optimizer") == "sgd" and regime != "simclr"
+        clips = values.get("optimizer") == "sgd" and regime != "simclr"
         clipped = {"max_grad_norm": 1.0} if clips else {}
-        assert found == trial.params | CONSTANTS.get(regime, {}) | clipped
+        assert values == trial.params | CONSTANTS.get(regime, {}) | clipped
 
 
 @pytest.mark.parametrize("regime", SEARCHED)
@@ -104,8 +104,8 @@ def test_a_space_has_more_than_one_configuration(
 @pytest.mark.parametrize("regime", SEARCHED)
 def test_the_papers_values_lie_inside_the_space(regime: str) -> None:
     defaults = trainables.load(regime).Config().to_dict()
-    found = follow(regime, defaults)
-    assert found == {name: defaults[name] for name in found} and found
+    suggested = follow(regime, defaults)
+    assert suggested == {name: defaults[name] for name in suggested} and suggested
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
@@ -115,8 +115,8 @@ def test_the_defaults_of_either_optimiser_lie_inside_the_space(regime: str, opti
     if CONSTANTS.get(regime, {}).get("optimizer", optimizer) != optimizer:
         pytest.skip(f"{regime} has no {optimizer} in its space")
     defaults = trainables.load(regime).Config().to_dict() | {"optimizer": optimizer}
-    found = follow(regime, defaults)
-    assert found == {name: defaults[name] for name in found} and found
+    suggested = follow(regime, defaults)
+    assert suggested == {name: defaults[name] for name in suggested} and suggested
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -124,15 +124,17 @@ def test_points_in_common_use_lie_inside_the_space(regime: str) -> None:
     kind = trainables.load(regime).Config
     for point in getattr(spaces.load(regime), "POINTS", []):
         values = {**kind().to_dict(), **point}
-        found = follow(regime, values)
-        assert {name: found[name] for name in point} == point
-        assert {name: kind.from_dict(found).to_dict()[name] for name in point} == point
+        suggested = follow(regime, values)
+        assert {name: suggested[name] for name in point} == point
+        assert {name: kind.from_dict(suggested).to_dict()[name] for name in point} == point
 
 
 @pytest.mark.parametrize("regime", ["warmup", "llrd_warmup"])
 def test_the_peak_that_the_papers_text_gives_lies_inside_too(regime: str) -> None:
-    found = follow(regime, {**trainables.load(regime).Config().to_dict(), "learning_rate": 1e-5})
-    assert found["learning_rate"] == 1e-5
+    suggested = follow(
+        regime, {**trainables.load(regime).Config().to_dict(), "learning_rate": 1e-5}
+    )
+    assert suggested["learning_rate"] == 1e-5
 
 
 @pytest.mark.parametrize("regime", SEARCHED)
@@ -151,5 +153,5 @@ def test_conditional_fields_are_suggested_only_where_they_apply(
     users = [regime for regime in REGIMES if any(name in values for values in samples[regime])]
     assert users
     for regime in users:
-        found = [(name in values, APPLIES[name](values)) for values in samples[regime]]
-        assert {(True, True)} <= set(found) <= {(True, True), (False, False)}
+        pairs = [(name in values, APPLIES[name](values)) for values in samples[regime]]
+        assert {(True, True)} <= set(pairs) <= {(True, True), (False, False)}

@@ -1,15 +1,20 @@
-"""A short run of every regime, made once."""
+"""The tiny model's tokenizer, and a short run of every regime, made once."""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.trainables.runs import (
-    REGIMES,
-    Run,
-    run,
-)
+from tests.trainables.runs import REGIMES, Run, run
 from trainables.parts.data.tokens import Data
+from trainables.parts.model.loading import load_tokenizer
 from trainables.parts.model.pretrained import Pretrained
+
+
+@pytest.fixture(scope="module")
+def tokenizer(model_folder: Path) -> Any:
+    return load_tokenizer(str(model_folder))
 
 
 @pytest.fixture(scope="session")

@@ -53,8 +53,8 @@ def test_lp_ft_starts_from_the_ridge_regression_on_the_pretrained_vectors(
     encoder = pretrained.build()
     solution = ridge(vectors(encoder, data.train), data.train.targets, len(data.labels))
     expected = vectors(encoder, data.validation).double() @ solution.weight.T + solution.bias
-    found = model.logits(data.validation).double()
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    logits = model.logits(data.validation).double()
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_lp_ft_has_smaller_rates_than_common_practice() -> None:
@@ -86,13 +86,13 @@ def test_supcon_joints_loss_is_a_weighted_mean_of_both(pretrained: Pretrained, d
     """With one mini-batch, no dropout and no learning, both losses are those of the whole split."""
     whole = {"batch_size": len(data.train), "dropout": 0.0, "temperature": 0.3}
     bare = without_dropout(pretrained)
-    found = first_loss("supcon_joint", bare, data, contrastive_weight=0.7, **whole)
+    loss = first_loss("supcon_joint", bare, data, contrastive_weight=0.7, **whole)
     _, model = run(
         "supcon_joint", bare, data, epochs=1, contrastive_weight=0.7, **{**STILL, **whole}
     )
     contrast = SupConLoss(temperature=0.3)(vectors(model.encoder, data.train), data.train.targets)
     entropy = cross_entropy(model.logits(data.train), data.train.targets)
-    assert found == pytest.approx(0.3 * entropy.item() + 0.7 * contrast.item(), rel=1e-4)
+    assert loss == pytest.approx(0.3 * entropy.item() + 0.7 * contrast.item(), rel=1e-4)
 
 
 @pytest.mark.parametrize(("layers", "kept"), [(1, True), (2, False)])
@@ -100,14 +100,14 @@ def test_reinit_trains_from_new_top_layers(
     layers: int, kept: bool, pretrained: Pretrained, data: Data
 ) -> None:
     _, model = run("reinit", pretrained, data, epochs=1, reinit_layers=layers, **STILL)
-    found = state(model.encoder)
+    weights = state(model.encoder)
     kept_by_name = {
         "embeddings.word_embeddings.weight": True,
         "encoder.layer.0.output.dense.weight": kept,
         "encoder.layer.1.output.dense.weight": False,
     }
     for name, same in kept_by_name.items():
-        assert np.array_equal(found[name], pretrained.weights[name]) == same
+        assert np.array_equal(weights[name], pretrained.weights[name]) == same
 
 
 def test_swa_returns_the_average_and_trains_as_without(

@@ -96,12 +96,12 @@ def test_the_final_ridge_classifier_has_the_accuracy_of_the_best_epoch(
         == epochs[-1].validation_accuracy
         == max(epoch.validation_accuracy for epoch in epochs[:3])
     )
-    found = scores(model.logits(data.validation), torch.from_numpy(data.validation.labels))
-    assert (found.accuracy, found.loss) == (
+    measured = scores(model.logits(data.validation), torch.from_numpy(data.validation.labels))
+    assert (measured.accuracy, measured.loss) == (
         epochs[-1].validation_accuracy,
         epochs[-1].validation_loss,
     )
-    assert found.loss < np.log(len(data.labels)) and model.config.head_width is None
+    assert measured.loss < np.log(len(data.labels)) and model.config.head_width is None
 
 
 @pytest.mark.parametrize("views", ["head_dropout", "encoder_dropout"])
@@ -183,7 +183,7 @@ def test_only_supcon_uses_labels_in_the_contrastive_stage(
     labels = np.random.default_rng(0).permutation(data.train.labels)
     shuffled = replace(data, train=replace(data.train, labels=labels))
     one, other = (
-        next(start(regime, pretrained.build(), found, epochs=1)).train_loss
-        for found in (data, shuffled)
+        next(start(regime, pretrained.build(), part, epochs=1)).train_loss
+        for part in (data, shuffled)
     )
     assert (one != other) == uses_labels

@@ -82,9 +82,9 @@ PAPER: dict[str, tuple[int, dict[str, Any]]] = {
 def test_defaults_are_the_papers_values(regime: str) -> None:
     module = trainables.load(regime)
     epochs, values = PAPER[regime]
-    found = module.Config().to_dict()
+    defaults = module.Config().to_dict()
     assert epochs == module.EPOCHS
-    assert {name: found[name] for name in values} == values
+    assert {name: defaults[name] for name in values} == values
 
 
 def test_simclrs_rates_are_the_papers_as_torch_takes_them() -> None:

@@ -30,15 +30,15 @@ def slowly(
         length = math.sqrt(sum(value * value for value in vector))
         return [value / length for value in vector]
 
-    found = []
+    means = []
     for label in range(max(labels) + 1):
         own = [unit(vector) for vector, one in zip(sentences, labels) if one == label]
         mean = unit([sum(column) / len(own) for column in zip(*own)])
         if names:
             pairs = zip(mean, unit(names[label]))
             mean = unit([(1 - share) * one + share * other for one, other in pairs])
-        found.append(mean)
-    return found
+        means.append(mean)
+    return means
 
 
 def slow_prototypes(encoder: Any, data: Data, share: float) -> Tensor:

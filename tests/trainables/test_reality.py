@@ -11,7 +11,7 @@ import trainables
 from search.inputs import Prepared, prepare, resolve_precision
 from trainables.parts.config import Hyperparameters
 from trainables.parts.model.encoder import Precision
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 
 pytestmark = pytest.mark.soak
 

@@ -79,18 +79,18 @@ def test_what_epochs_report_is_finite_and_within_bounds(regime: str, runs: dict[
 def test_returned_classifier_is_the_best_of_the_last_stage(
     regime: str, runs: dict[str, Run], data: Data
 ) -> None:
-    found = scores(runs[regime].logits, torch.from_numpy(data.validation.labels))
+    measured = scores(runs[regime].logits, torch.from_numpy(data.validation.labels))
     last = runs[regime].epochs[-1]
     assert (
         isinstance(runs[regime].model, Classifier | NgramClassifier)
         and runs[regime].model.labels == data.labels
     )
-    assert found.accuracy == last.best_validation_accuracy
+    assert measured.accuracy == last.best_validation_accuracy
     of_stage = [epoch for epoch in runs[regime].epochs if epoch.stage == last.stage]
     best = [
         epoch for epoch in of_stage if epoch.validation_accuracy == last.best_validation_accuracy
     ][-1]  # of equals the later
-    assert found.loss == pytest.approx(best.validation_loss, rel=1e-6)
+    assert measured.loss == pytest.approx(best.validation_loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("regime", REGIMES)

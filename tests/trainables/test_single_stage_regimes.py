@@ -66,12 +66,12 @@ def test_a_head_that_starts_from_ridge_first_predicts_as_ridge_does(
     encoder = pretrained.build()
     encoder.pooling = pooling
     solution = ridge(vectors(encoder, data.train), data.train.targets, len(data.labels))
-    found = vectors(encoder, data.validation)
-    expected = found.double() @ solution.weight.T + solution.bias
+    sentences = vectors(encoder, data.validation)
+    expected = sentences.double() @ solution.weight.T + solution.bias
     torch.testing.assert_close(
         model.logits(data.validation).double(), expected, atol=1e-4, rtol=1e-4
     )
-    assert epoch.validation_accuracy == solution.scores(found, data.validation.targets).accuracy
+    assert epoch.validation_accuracy == solution.scores(sentences, data.validation.targets).accuracy
 
 
 def test_ridge_on_sentences_that_are_encoded_already_starts_the_same_curve(
@@ -146,8 +146,8 @@ def test_majority_has_the_probabilities_of_scikit_learns_prior(
     labels = [*train.labels, *range(len(data.labels))]
     prior = DummyClassifier(strategy="prior").fit(np.zeros((len(labels), 1)), labels)
     expected = prior.predict_proba(np.zeros((len(data.validation), 1)))
-    found = model.logits(data.validation).softmax(dim=1).numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    probabilities = model.logits(data.validation).softmax(dim=1).numpy()
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
     (epoch,) = epochs
     most = np.bincount(labels).argmax()
     assert epoch.validation_accuracy == pytest.approx((data.validation.labels == most).mean())
@@ -166,8 +166,8 @@ def test_probe_is_scikit_learns_logistic_regression_on_the_frozen_vectors(
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=200))
     pipeline.fit(train.vectors.double().numpy(), data.train.labels)
     expected = pipeline.predict_proba(validation.vectors.double().numpy())
-    found = model.logits(data.validation).softmax(dim=1).numpy()
-    np.testing.assert_allclose(found, expected, atol=2e-3)
+    probabilities = model.logits(data.validation).softmax(dim=1).numpy()
+    np.testing.assert_allclose(probabilities, expected, atol=2e-3)
     assert len(epochs) == 1 and curve(again) == curve(epochs)
     assert all(
         np.array_equal(array, pretrained.weights[name])

@@ -44,33 +44,33 @@ def write(
     write_search(folder / regime, outcome=outcome, regime=regime)
 
 
-def warned(found: Answer, words: str) -> bool:
-    return any(words in warning for warning in found.warnings)
+def warned(shown: Answer, words: str) -> bool:
+    return any(words in warning for warning in shown.warnings)
 
 
 def test_a_clear_winner(tmp_path: Path) -> None:
     write(tmp_path, "baseline", 0.80, [0.80, 0.803, 0.798, 0.801])
     write(tmp_path, "llrd", 0.90, [0.90, 0.902, 0.898, 0.901])
-    found = answer(tmp_path)
-    assert found.headline.startswith("llrd wins with trial 2: 90.0 ")
-    assert found.verdict == (
+    shown = answer(tmp_path)
+    assert shown.headline.startswith("llrd wins with trial 2: 90.0 ")
+    assert shown.verdict == (
         "On these test sentences it differs significantly from the other. On new sentences too."
     )
-    (runner_up,) = (fact for fact in found.facts if fact.question == "Over the runner-up")
+    (runner_up,) = (fact for fact in shown.facts if fact.question == "Over the runner-up")
     assert runner_up.note == "baseline on test: significant"
-    assert not warned(found, "sentences: on new ones")
+    assert not warned(shown, "sentences: on new ones")
 
 
 def test_two_equal_recipes(tmp_path: Path) -> None:
     write(tmp_path, "baseline", 0.895, [0.900, 0.893, 0.897, 0.894])
     write(tmp_path, "llrd", 0.900, [0.896, 0.899, 0.890, 0.893])
-    found = answer(tmp_path)
-    assert found.headline.startswith("llrd wins with trial 2")
-    assert found.verdict.startswith(
+    shown = answer(tmp_path)
+    assert shown.headline.startswith("llrd wins with trial 2")
+    assert shown.verdict.startswith(
         "On these test sentences there is no significant difference from baseline."
         " If the difference to baseline is as large as it seems, about "
     )
-    (runner_up,) = (fact for fact in found.facts if fact.question == "Over the runner-up")
+    (runner_up,) = (fact for fact in shown.facts if fact.question == "Over the runner-up")
     assert runner_up.note == "baseline on test: no significant difference"
 
 
@@ -78,15 +78,15 @@ def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:
     """The other is better on fresh seeds, which chose nothing and choose nothing now."""
     write(tmp_path, "baseline", 0.890, [0.890, 0.892, 0.888, 0.891])
     write(tmp_path, "supcon", 0.920, [0.850, 0.853, 0.848, 0.851])
-    found = answer(tmp_path)
-    assert found.headline.startswith("supcon was chosen with trial 2: 85.0 ")
-    assert found.verdict.startswith(
+    shown = answer(tmp_path)
+    assert shown.headline.startswith("supcon was chosen with trial 2: 85.0 ")
+    assert shown.verdict.startswith(
         "On these test sentences baseline is significantly better. supcon was chosen by its score"
     )
-    assert facts(found)["In the search"] == "92.0 %"
+    assert facts(shown)["In the search"] == "92.0 %"
     (luck, runner_up) = (
         fact.note
-        for fact in found.facts
+        for fact in shown.facts
         if fact.question in ("In the search", "Over the runner-up")
     )
     assert luck.endswith("-7.0 points on fresh seeds")
@@ -106,8 +106,8 @@ def test_leaked_rows(tmp_path: Path) -> None:
         for split in ("validation", "test")
     ]
     write_csv(folder / "correct.csv", list(COLUMNS), rows)
-    found = answer(tmp_path)
-    (warning,) = (text for text in found.warnings if text.startswith("Data: "))
+    shown = answer(tmp_path)
+    (warning,) = (text for text in shown.warnings if text.startswith("Data: "))
     assert "rows are in train too" in warning
     assert "Without the rows that are in train, the score on test is " in warning
 
@@ -116,11 +116,11 @@ def test_leaked_rows(tmp_path: Path) -> None:
 def test_too_few_sentences(sentences: int, tmp_path: Path) -> None:
     scores = [0.85, 0.85, 0.875, 0.85]
     write(tmp_path, "baseline", 0.85, scores, sentences)
-    found = answer(tmp_path)
-    few = warned(found, f"Only {sentences} test sentences: on new ones the score is uncertain by ")
+    shown = answer(tmp_path)
+    few = warned(shown, f"Only {sentences} test sentences: on new ones the score is uncertain by ")
     assert few is (sentences < 5000)
     if sentences == 40:
-        assert warned(found, "sentences their part of that is ± 3; more seeds do not change it.")
+        assert warned(shown, "sentences their part of that is ± 3; more seeds do not change it.")
 
 
 def test_a_wide_spread_over_seeds_is_not_blamed_on_the_sentences(tmp_path: Path) -> None:

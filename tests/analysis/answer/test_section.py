@@ -20,25 +20,25 @@ def answer(folder: Path) -> Answer:
     return block
 
 
-def facts(found: Answer) -> dict[str, str]:
-    return {fact.question: fact.answer for fact in found.facts}
+def facts(shown: Answer) -> dict[str, str]:
+    return {fact.question: fact.answer for fact in shown.facts}
 
 
 def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
-    found = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
-    assert " wins with trial " in found.headline and " % on test" in found.headline
+    shown = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
+    assert " wins with trial " in shown.headline and " % on test" in shown.headline
     questions = ["Accuracy on test", "Accuracy on validation", "In the search"]
     questions += [f"Over {what}" for what in ("the best floor", "the runner-up", "trial 0")]
-    assert list(facts(found)) == [*questions, "Errs most"]
-    assert " -> intent_" in facts(found)["Errs most"]
-    assert found.verdict.startswith(
+    assert list(facts(shown)) == [*questions, "Errs most"]
+    assert " -> intent_" in facts(shown)["Errs most"]
+    assert shown.verdict.startswith(
         "On these test sentences there is no significant difference from "
     )
-    assert any(warning.startswith("Data: 2 validation rows") for warning in found.warnings)
-    configuration, commands = found.codes
+    assert any(warning.startswith("Data: 2 validation rows") for warning in shown.warnings)
+    configuration, commands = shown.codes
     assert any(line.startswith("learning_rate: ") for line in configuration.lines)
     assert "search.export" in commands.lines[0] and "search.train" in commands.lines[1]
-    assert {"Data", "Model", "Search", "Date", "Versions"} == {name for name, _ in found.provenance}
+    assert {"Data", "Model", "Search", "Date", "Versions"} == {name for name, _ in shown.provenance}
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_the_winner_is_the_one_that_was_chosen_not_the_best_reported(tmp_path: P
     for regime, chosen, reported in (("baseline", 0.88, 0.95), ("llrd", 0.90, 0.89)):
         outcome = summary(regime, choice_accuracy=chosen, confirmed_accuracy=[reported, reported])
         write_search(tmp_path / regime, outcome=outcome, regime=regime)
-    found = answer(tmp_path)
-    assert found.headline.startswith("llrd wins with trial 2")
+    shown = answer(tmp_path)
+    assert shown.headline.startswith("llrd wins with trial 2")
 
 
 FLOOR = {
@@ -94,10 +94,10 @@ def test_a_floor_that_is_as_good_on_test_is_a_warning(
     """The mean of the winner's report runs on test is 89.0 %."""
     outcome = summary(floors=[{**FLOOR, "test_accuracy": on_test}])
     write_search(tmp_path / "one", outcome=outcome)
-    found = answer(tmp_path)
+    shown = answer(tmp_path)
     wanted = f"On test the floor probe is at least as good, {100 * on_test:.1f} % against 89.0 %."
-    assert (wanted in found.warnings) is warned
-    (over,) = (fact for fact in found.facts if fact.question == "Over the best floor")
+    assert (wanted in shown.warnings) is warned
+    (over,) = (fact for fact in shown.facts if fact.question == "Over the best floor")
     assert over.note.endswith("on new sentences, where it may be chance")
 
 
@@ -111,16 +111,16 @@ def test_the_configuration_names_trial_0s_values_where_they_differ(
 
 
 def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:
-    found = answer(write_searches(tmp_path, regimes=2, trials=6, epochs=3, confirmed=False))
-    assert found.headline.endswith("on validation, not confirmed")
-    assert "Nothing is confirmed" in found.verdict
-    assert facts(found)["Over the runner-up"].endswith(" points")
+    shown = answer(write_searches(tmp_path, regimes=2, trials=6, epochs=3, confirmed=False))
+    assert shown.headline.endswith("on validation, not confirmed")
+    assert "Nothing is confirmed" in shown.verdict
+    assert facts(shown)["Over the runner-up"].endswith(" points")
 
 
 def test_an_unfinished_search_and_one_without_a_result(tmp_path: Path) -> None:
     write_search(tmp_path / "running", TRIALS)
-    found = answer(tmp_path)
-    assert "This search has not finished: the winner may change." in found.warnings
+    shown = answer(tmp_path)
+    assert "This search has not finished: the winner may change." in shown.warnings
     write_search(tmp_path / "none" / "empty", [])
     searches = {search.spec["name"]: search for search in read_searches(tmp_path / "none")}
     (block,) = section.blocks(searches, Evidence([]))

@@ -48,21 +48,21 @@ def test_floors_have_a_row_each_below_the_searches() -> None:
 
 
 def test_over_floor_is_the_mean_distance_to_the_best_floor_with_the_winners_interval() -> None:
-    found = read_summary(floors=FLOORS, confirmed_accuracy=[0.89, 0.91])
-    (row,) = numbers([found]).to_dict("records")
+    summary = read_summary(floors=FLOORS, confirmed_accuracy=[0.89, 0.91])
+    (row,) = numbers([summary]).to_dict("records")
     assert row["over_floor"] == pytest.approx(0.9 - 0.87)
     assert row["over_floor_half_width"] == row["confirmed_score_half_width"] > 0
     assert row["floor"] == "probe" and row["floor_validation_score"] == 0.87
     half_width = f"{100 * row['confirmed_score_half_width']:.1f}"
-    assert table([found])["over floor"][0] == f"+3.0 ± {half_width}"
+    assert table([summary])["over floor"][0] == f"+3.0 ± {half_width}"
     unconfirmed = read_summary(floors=FLOORS, confirmed_accuracy=[], confirmed_seeds=[], test=[])
     assert table([unconfirmed])["over floor"][0] == "\N{EN DASH}"
 
 
 def test_without_floors_nothing_is_said_about_them() -> None:
-    found = [read_summary()]
-    assert "over floor" not in table(found) and verdicts(found) == []
-    assert not any("Floors" in line for line in remarks(found))
+    summaries = [read_summary()]
+    assert "over floor" not in table(summaries) and verdicts(summaries) == []
+    assert not any("Floors" in line for line in remarks(summaries))
     assert any("Floors" in line for line in remarks([read_summary(floors=FLOORS)]))
 
 
@@ -80,11 +80,11 @@ def test_a_floor_wins_unless_what_chose_the_winner_is_above_it(
     choice: float | None, best: float, wins: bool
 ) -> None:
     """Never by reported runs or the test split. Of equals the floor wins: it is cheaper."""
-    found = read_summary(floors=FLOORS, choice_accuracy=choice, best_validation_accuracy=best)
-    assert found.floor_wins is wins and len(verdicts([found])) == wins
+    summary = read_summary(floors=FLOORS, choice_accuracy=choice, best_validation_accuracy=best)
+    assert summary.floor_wins is wins and len(verdicts([summary])) == wins
     if wins:
-        assert "probe (pooling=mean C=0.03) has 87.0 %" in verdicts([found])[0]
-        assert verdicts([found])[0] in note([found])
+        assert "probe (pooling=mean C=0.03) has 87.0 %" in verdicts([summary])[0]
+        assert verdicts([summary])[0] in note([summary])
 
 
 def test_one_search_above_the_floor_is_enough() -> None:
@@ -122,8 +122,8 @@ def test_a_floor_is_told_apart_where_new_sentences_tell_it_too(floor: float, tol
         "test": [],
     }
     own = [{**FLOORS[0], "validation_accuracy": floor}]
-    found = read_summary(floors=own, **changes)
-    split, rows = differences({"baseline": found}, "baseline", Evidence([found]))
+    summary = read_summary(floors=own, **changes)
+    split, rows = differences({"baseline": summary}, "baseline", Evidence([summary]))
     (row,) = rows.to_dict("records")
     assert split == "validation" and abs(row["difference"]) > row["half_width"]
     assert bool(row["different"]) is told

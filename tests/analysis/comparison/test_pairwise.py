@@ -49,16 +49,16 @@ def test_the_table_has_each_pair_twice_with_the_differences_of_the_evidence() ->
         ("c", "a"),
         ("c", "b"),
     ]
-    found = evidence.difference(searches["a"], searches["b"], "validation", 3)
+    difference = evidence.difference(searches["a"], searches["b"], "validation", 3)
     row = table["a", "b"]
-    assert (row["difference"], row["half_width"]) == (found.value, found.half_width)
+    assert (row["difference"], row["half_width"]) == (difference.value, difference.half_width)
     assert (row["half_width_new_sentences"], row["p_value"], row["seeds_needed"]) == (
-        found.new_sentences,
-        found.p_value,
-        found.seeds,
+        difference.new_sentences,
+        difference.p_value,
+        difference.seeds,
     )
     assert (row["n"], row["n_other"], row["different"]) == (2, 1, True)
-    assert table["b", "a"]["difference"] == -found.value
+    assert table["b", "a"]["difference"] == -difference.value
     assert not table["a", "c"]["different"]
     pairs = [("a", "b"), ("a", "c"), ("b", "c")]
     adjusted = holm([table[pair]["p_value"] for pair in pairs])

@@ -94,8 +94,8 @@ def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
     text = report.report(results).with_suffix(".md").read_text()
     folder = str(results) if moved else "runs"
     where = f"--results {re.escape(folder)} --address 10.0.0.1:6379"
-    found = re.findall(rf"search.run --resume (?:one|two) --report-seeds (\d+) {where}", text)
-    assert len(found) == text.count("--report-seeds ") == 4 and len(set(found)) == 1
+    counts = re.findall(rf"search.run --resume (?:one|two) --report-seeds (\d+) {where}", text)
+    assert len(counts) == text.count("--report-seeds ") == 4 and len(set(counts)) == 1
     train = (
         rf"search.train best.yaml --seeds 5 --out model {where} --tracking-uri http://mlflow:5000"
     )

@@ -57,7 +57,7 @@ def test_accuracy_without_the_leaked_rows(search: Search) -> None:
     bits = np.array([[True, False, True, True], [True, True, True, False]])
     leaky = replace(search, problems=problems, correct=reported_bits(test=bits))
     assert leaked_rows(problems, "test") == [0, 2] and leaked_rows(problems, "validation") == []
-    (found,) = without_leaks(leaky)
-    assert (found.split, found.leaked, found.sentences) == ("test", 2, 4)
-    assert (found.accuracy, found.without, found.on_leaked) == (0.75, 0.5, 1.0)
+    (score,) = without_leaks(leaky)
+    assert (score.split, score.leaked, score.sentences) == ("test", 2, 4)
+    assert (score.accuracy, score.without, score.on_leaked) == (0.75, 0.5, 1.0)
     assert without_leaks(replace(leaky, problems=None)) == []

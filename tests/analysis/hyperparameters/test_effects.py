@@ -19,7 +19,7 @@ def placed(number: int, seed: int = 0, **accuracy: float) -> pandas.DataFrame:
     random = np.random.default_rng(seed)
     rate, noise, pooling = random.random((3, number))
     chosen = np.where(pooling > 0.5, "mean", "cls")
-    found = (
+    score = (
         accuracy.get("rate", 0.0) * rate
         + accuracy.get("pooling", 0.0) * (chosen == "mean")
         + 0.01 * random.random(number)
@@ -32,7 +32,7 @@ def placed(number: int, seed: int = 0, **accuracy: float) -> pandas.DataFrame:
                 "state": "COMPLETE",
                 "value": values.astype(str),
                 "place": places,
-                "final_stage_score": found,
+                "final_stage_score": score,
             }
         )
         for name, values, places in (
@@ -45,8 +45,8 @@ def placed(number: int, seed: int = 0, **accuracy: float) -> pandas.DataFrame:
 
 
 def test_a_parameter_that_matters_comes_first_with_its_direction() -> None:
-    found = effects(placed(8, rate=-1.0), SPACE)
-    first = found.iloc[0]
+    rows = effects(placed(8, rate=-1.0), SPACE)
+    first = rows.iloc[0]
     assert (first["parameter"], first["better"], first["trials"]) == ("rate", "lower", 8)
     assert first["effect"] > 0.9 and first["chance"] < 0.01
     best = effects(placed(12, pooling=1.0), SPACE).iloc[0]

@@ -42,16 +42,18 @@ def placed(number: int, curvature: list[float], seed: int = 0) -> tuple[pandas.D
 
 def test_a_steep_parameter_is_told_from_a_level_one() -> None:
     frame, best = placed(40, [0.8, 0.0, 0.0])
-    found = {row["parameter"]: row for row in robustness(frame, SPACE, best).to_dict("records")}
-    assert list(found) == ["a", "b", "c"]  # a choice has no little step
-    assert found["a"]["down"] < -0.005 and found["a"]["up"] < -0.005
-    assert {found[name]["verdict"] for name in "bc"} == {"level"}
+    by_parameter = {
+        row["parameter"]: row for row in robustness(frame, SPACE, best).to_dict("records")
+    }
+    assert list(by_parameter) == ["a", "b", "c"]  # a choice has no little step
+    assert by_parameter["a"]["down"] < -0.005 and by_parameter["a"]["up"] < -0.005
+    assert {by_parameter[name]["verdict"] for name in "bc"} == {"level"}
 
 
 def test_a_sensitive_value_is_found_and_a_step_out_of_the_range_is_empty() -> None:
     frame, best = placed(60, [6.0, 0.0, 0.0])
-    found = robustness(frame, SPACE, best)
-    assert list(found[found["verdict"] == "sensitive"]["parameter"]) == ["a"]
+    rows = robustness(frame, SPACE, best)
+    assert list(rows[rows["verdict"] == "sensitive"]["parameter"]) == ["a"]
     near_end = frame.copy()
     near_end.loc[(frame["parameter"] == "b") & (frame["number"] == best), "place"] = STEP / 2
     ended = robustness(near_end, SPACE, best)

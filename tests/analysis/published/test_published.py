@@ -13,8 +13,8 @@ from analysis.evidence import Evidence
 from analysis.published import page
 from analysis.published.extract import (
     LEAST_REPORT_RUNS,
-    NOT_TOLD,
-    TOLD_ELSEWHERE,
+    LEFT_OUT,
+    WRITTEN_APART,
     command,
     publish,
 )
@@ -22,7 +22,7 @@ from analysis.published.record import read_published, write_published
 from analysis.published.tables import goals, scores
 from analysis.read.folder import read_search
 from analysis.read.summary import Summary
-from search.arguments import parser
+from search.driver.arguments import parser
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from tests.analysis.searches import summary, write_search
@@ -65,7 +65,7 @@ def few(regime: str, *reported: float, **changes: Any) -> dict[str, Any]:
 
 def published(folder: Path, *outcomes: dict[str, Any]) -> str:
     """Publish searches with these outcomes beside a page; returns the page."""
-    found = [
+    folders = [
         write_search(
             folder / "found" / one["name"], outcome=one, **SPEC | {"regime": one["regime"]}
         )
@@ -73,7 +73,7 @@ def published(folder: Path, *outcomes: dict[str, Any]) -> str:
     ]
     out = folder / "numbers"
     out.with_name("numbers.md").write_text(f"# Ours\n\n{page.BEGIN}\n{page.END}\n\nMore.\n")
-    assert results.main([str(out), "--add", *map(str, found)]) == 0
+    assert results.main([str(out), "--add", *map(str, folders)]) == 0
     return out.with_name("numbers.md").read_text()
 
 
@@ -132,7 +132,7 @@ def test_a_new_field_of_a_search_is_in_the_command_that_repeats_it() -> None:
 
 
 def test_what_a_published_command_leaves_out_are_fields_that_a_search_has() -> None:
-    assert {field.name for field in fields(SearchSpec)} >= TOLD_ELSEWHERE | NOT_TOLD
+    assert {field.name for field in fields(SearchSpec)} >= WRITTEN_APART | LEFT_OUT
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_search_that_no_command_repeats_is_not_published(
     tmp_path: Path, change: dict[str, Any], reason: str
 ) -> None:
     outcome = few("supcon", 0.80, 0.82)
-    found = write_search(tmp_path / "few", outcome=outcome, **SPEC | change)
+    search = write_search(tmp_path / "few", outcome=outcome, **SPEC | change)
     with pytest.raises(ValueError, match=reason):
-        publish(read_search(found))
+        publish(read_search(search))
 
 
 def test_another_search_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_another_search_of_the_same_name_is_not_replaced(tmp_path: Path) -> None
 
 
 def test_scores_have_floors_and_intervals() -> None:
-    found = [Summary.from_dict(few(name, 0.8, 0.82)) for name in ("supcon", "baseline")]
-    table = scores(found, Evidence(found)).set_index("regime")
+    summaries = [Summary.from_dict(few(name, 0.8, 0.82)) for name in ("supcon", "baseline")]
+    table = scores(summaries, Evidence(summaries)).set_index("regime")
     assert list(table.index) == ["baseline", "supcon", "probe (floor)"]
     assert table["choice"]["supcon"] == "81.0 (n=3)"
     assert table["report runs, validation"]["supcon"].startswith("81.0 ± ")
@@ -187,11 +187,11 @@ def test_goals_are_held_against_the_report_runs_and_never_the_test(
 ) -> None:
     """Ours minus `baseline`, which has 70.5 %, and minus the floor, which has 70 %."""
     pairs = {"supcon": (ours, ours + 0.002), "baseline": (0.704, 0.706)}
-    found = [Summary.from_dict(few(name, *runs)) for name, runs in pairs.items()]
-    table = goals(found, Evidence(found))
+    summaries = [Summary.from_dict(few(name, *runs)) for name, runs in pairs.items()]
+    table = goals(summaries, Evidence(summaries))
     assert list(table["difference"]) == ["supcon - baseline", "supcon - probe (floor)"]
     assert list(table["reached"]) == reached
-    assert goals(found[1:], Evidence(found)).empty
+    assert goals(summaries[1:], Evidence(summaries)).empty
 
 
 @pytest.mark.parametrize(

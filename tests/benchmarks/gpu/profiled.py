@@ -39,13 +39,13 @@ def profiled(device: str) -> Iterator[Callable[[], Profile]]:
     """Profiles `STEPS` steps; what it yields gives the findings afterwards."""
     with profile(
         activities=[ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU]
-    ) as found:
-        yield lambda: summary(found)
+    ) as recorded:
+        yield lambda: summary(recorded)
 
 
-def summary(found: profile) -> Profile:
+def summary(recorded: profile) -> Profile:
     """A finished profile of `STEPS` steps in a few numbers."""
-    averages = found.key_averages()
+    averages = recorded.key_averages()
     kernels = [
         event
         for event in averages

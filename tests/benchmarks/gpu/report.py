@@ -52,12 +52,12 @@ class Report:
 
     def _times(self, row: Row, what: str) -> float | None:
         """Throughput over that of `what` alone at the same batch size."""
-        found = [
+        rows = [
             other
             for other in [*self.rows, row]
             if (other.what, other.batch_size, other.packed) == (what, row.batch_size, 1)
         ]
-        alone = found[0].sentences_per_s if found else None
+        alone = rows[0].sentences_per_s if rows else None
         return row.sentences_per_s / alone if alone and row.sentences_per_s else None
 
 

@@ -115,14 +115,15 @@ def line(row: Row) -> str:
 
 def profile_line(row: Row) -> str:
     """The profile as a line below the row."""
-    found = row.profile
-    assert found is not None and row.step_ms_mean is not None
-    share = found.kernel_ms / row.step_ms_mean
+    profile = row.profile
+    assert profile is not None and row.step_ms_mean is not None
+    share = profile.kernel_ms / row.step_ms_mean
     busy = (
-        f"{found.kernels:.0f} kernels a step, {found.kernel_ms:.2f} of {row.step_ms_mean:.2f} ms:"
+        f"{profile.kernels:.0f} kernels a step, {profile.kernel_ms:.2f} of"
+        f" {row.step_ms_mean:.2f} ms:"
         f" the card is busy {share:.0%}"
     )
     return (
-        f"{'':<14}{busy}; the program waits for it {found.waits:.1f} times a step,"
-        f" {found.wait_ms:.2f} ms while profiled"
+        f"{'':<14}{busy}; the program waits for it {profile.waits:.1f} times a step,"
+        f" {profile.wait_ms:.2f} ms while profiled"
     )

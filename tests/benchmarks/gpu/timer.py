@@ -135,11 +135,11 @@ class TrialTimer:
             self._watch.mark()
         drain(self.device)
         if self.profiled:
-            with profiled(self.device) as found:
+            with profiled(self.device) as summary:
                 for _ in range(STEPS):
                     yield
                 drain(self.device)
-            self.profile = found()
+            self.profile = summary()
         raise MeasurementOver
 
 

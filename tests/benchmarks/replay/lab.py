@@ -22,7 +22,7 @@ class Lab:
     def __init__(self, args: argparse.Namespace) -> None:
         self.shuffles = args.shuffles
         self.recordings = [
-            found for found in recording.read(args.folder) if len(found.rows) >= MIN_ROWS
+            recorded for recorded in recording.read(args.folder) if len(recorded.rows) >= MIN_ROWS
         ]
         if not self.recordings:
             raise ValueError(
@@ -33,16 +33,16 @@ class Lab:
 
     def run(self) -> None:
         """Replay."""
-        for found in self.recordings:
-            for number, rows in enumerate(orders(found, self.shuffles)):
+        for recorded in self.recordings:
+            for number, rows in enumerate(orders(recorded, self.shuffles)):
                 for name, policy in POLICIES.items():
-                    replayed = policy(rows, found.conditions)
-                    self.outcomes.append(judge(found.conditions, name, number, rows, replayed))
+                    replayed = policy(rows, recorded.conditions)
+                    self.outcomes.append(judge(recorded.conditions, name, number, rows, replayed))
 
     def report(self) -> bool:
         """Print the tables; returns whether everything was replayed."""
-        for found in self.recordings:
-            print(f"{found.conditions.name}: {len(found.rows)} trials")
+        for recorded in self.recordings:
+            print(f"{recorded.conditions.name}: {len(recorded.rows)} trials")
         frame = pandas.DataFrame(self.outcomes)
         for sampler, own in frame.groupby("sampler"):
             print(f"\n## {sampler}\n\n{table(own)}")
@@ -53,17 +53,17 @@ class Lab:
         return True
 
 
-def orders(found: Recording, shuffles: int) -> Iterator[Sequence[Row]]:
+def orders(recorded: Recording, shuffles: int) -> Iterator[Sequence[Row]]:
     """The orders in which a recording is replayed.
 
     TPE's own, or random ones: there the first trials, which are the same in every search, keep
     their places.
     """
-    if found.conditions.sampler != "random":
-        yield found.rows
+    if recorded.conditions.sampler != "random":
+        yield recorded.rows
         return
-    first = [row for row in found.rows if row.number < found.conditions.points]
-    others = [row for row in found.rows if row.number >= found.conditions.points]
+    first = [row for row in recorded.rows if row.number < recorded.conditions.points]
+    others = [row for row in recorded.rows if row.number >= recorded.conditions.points]
     random = np.random.default_rng(0)
     for _ in range(shuffles):
         yield [*first, *(others[place] for place in random.permutation(len(others)))]

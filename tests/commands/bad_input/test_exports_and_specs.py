@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from search import arguments, export
+from search import export
+from search.driver import arguments
+from search.driver.request import read_request
 from search.outputs import recipe
-from search.request import read_request
 from search.spec import SearchSpec
 from tests.commands.bad_input.checks import Hold, exit_code, folder, listing, result
 from tests.commands.bad_input.damage import damaged, retyped

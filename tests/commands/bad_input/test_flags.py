@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from search import arguments, export, train
+from search import export, train
+from search.driver import arguments
+from search.driver.request import read_request
 from search.final import training
 from search.outputs import recipe
-from search.request import read_request
 from search.spec import SearchSpec
 from tests.commands.bad_input.checks import Hold, exit_code, folder, listing, result
 from tests.commands.bad_input.strategies import flag_values

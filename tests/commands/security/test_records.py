@@ -25,7 +25,7 @@ import yaml
 
 from search.spec import SearchSpec
 from search.terminal import next_commands
-from search.tracking.recorder import EXPERIMENT
+from search.tracking.store import EXPERIMENT
 from tests import tiny
 from tests.processes import ROOT, free_port, wait_for
 

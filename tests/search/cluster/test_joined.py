@@ -128,9 +128,9 @@ def test_a_dead_node_is_told_from_a_dead_process(short: Path) -> None:
         argv = [sys.executable, "-c", DEATHS, nodes.address, str(doomed.pid)]
         done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["process"][0] == "PROCESS" and found["trial"][0] == "NODE"
-    assert found["run"][1] == "NODE" and found["model"][1] == "NODE"
+    faults = json.loads(done.stdout.splitlines()[-1])
+    assert faults["process"][0] == "PROCESS" and faults["trial"][0] == "NODE"
+    assert faults["run"][1] == "NODE" and faults["model"][1] == "NODE"
 
 
 @pytest.mark.soak

@@ -92,8 +92,8 @@ def test_on_somebody_elses_cluster_room_is_promised_or_follows_the_nodes() -> No
         resources(empty, 1, 0, None, ours=False)
     promised = resources(empty, 1, 0, 7, ours=False)
     assert promised.slots == 7 and not promised.follows
-    found = resources(machine((2, 0)), 1, 0, None, ours=False)
-    assert found.slots == 2 and found.follows
+    per_trial = resources(machine((2, 0)), 1, 0, None, ours=False)
+    assert per_trial.slots == 2 and per_trial.follows
 
 
 def test_a_gpu_is_refused_where_there_is_none() -> None:

@@ -22,7 +22,9 @@ def test_a_grandchild_with_the_raylets_name_is_not_watched(tmp_path: Path) -> No
     with subprocess.Popen([str(raylet), "-c", f"{raylet} -c 'sleep 60; :' & wait"]) as process:
         try:
             parent, deadline = psutil.Process(process.pid), time.monotonic() + 60
-            while not (found := [child for child in parent.children() if child.name() == "raylet"]):
+            while not (
+                raylets := [child for child in parent.children() if child.name() == "raylet"]
+            ):
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
             assert [(one.pid, name) for one, name in ray_processes()] == [(process.pid, "raylet")]
@@ -30,7 +32,7 @@ def test_a_grandchild_with_the_raylets_name_is_not_watched(tmp_path: Path) -> No
             for child in parent.children(recursive=True):
                 child.kill()
             process.kill()
-    assert found
+    assert raylets
 
 
 AFTERWARDS = """

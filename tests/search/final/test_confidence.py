@@ -43,8 +43,8 @@ def test_the_threshold_is_the_lowest_with_the_precision(wanted: float, values: i
         size = random.integers(1, 40)
         confidences = torch.from_numpy(random.integers(1, values, size) / values)
         right = torch.from_numpy(random.random(size)) < confidences
-        found = lowest_threshold(confidences, right, wanted)
-        assert found == slow_threshold(confidences, right, wanted)
+        threshold = lowest_threshold(confidences, right, wanted)
+        assert threshold == slow_threshold(confidences, right, wanted)
 
 
 @pytest.fixture

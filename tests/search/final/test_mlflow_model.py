@@ -9,7 +9,7 @@ from search.final import mlflow_model
 
 def test_a_served_models_requirements_exist_in_a_package_index() -> None:
     """Not a local build, as 2.13.0+cpu."""
-    found = dict(line.split("==") for line in mlflow_model.requirements())
-    assert found["torch"] == Version(version("torch")).public and all(
-        Version(number).local is None for number in found.values()
+    pinned = dict(line.split("==") for line in mlflow_model.requirements())
+    assert pinned["torch"] == Version(version("torch")).public and all(
+        Version(number).local is None for number in pinned.values()
     )

@@ -38,10 +38,10 @@ def test_the_folder_stays_ours_and_records_what_was_measured(
 
     logits = Classifier.from_pretrained(folder).logits(split)
     for scores in (precise, small):
-        found = OnnxModel(folder / ONNX_FILES[scores.precision]).logits(split)
-        assert scores.accuracy == (found.argmax(1) == split.targets).double().mean().item()
+        outputs = OnnxModel(folder / ONNX_FILES[scores.precision]).logits(split)
+        assert scores.accuracy == (outputs.argmax(1) == split.targets).double().mean().item()
         assert scores.model_accuracy == (logits.argmax(1) == split.targets).double().mean().item()
-        difference = (found.softmax(1) - logits.softmax(1)).abs().max().item()
+        difference = (outputs.softmax(1) - logits.softmax(1)).abs().max().item()
         assert scores.largest_difference == pytest.approx(difference, abs=1e-6)
     assert precise.largest_difference < 1e-4
 

@@ -18,11 +18,11 @@ def test_the_measures_are_their_definitions() -> None:
     outside = (torch.rand(43, generator=random) * 15).round() / 20
     pairs = [(float(a > b) + float(a == b) / 2) for a in inside for b in outside]
     thresholds = [t for t in inside if (inside >= t).double().mean() >= 0.95]
-    found = detection(inside, outside, 0.4)
-    assert found.auroc == pytest.approx(sum(pairs) / len(pairs))
-    assert found.fpr95 == pytest.approx((outside >= max(thresholds)).double().mean().item())
-    assert found.recall == pytest.approx((outside < 0.4).double().mean().item())
-    assert (found.in_scope, found.out_of_scope) == (97, 43)
+    measured = detection(inside, outside, 0.4)
+    assert measured.auroc == pytest.approx(sum(pairs) / len(pairs))
+    assert measured.fpr95 == pytest.approx((outside >= max(thresholds)).double().mean().item())
+    assert measured.recall == pytest.approx((outside < 0.4).double().mean().item())
+    assert (measured.in_scope, measured.out_of_scope) == (97, 43)
 
 
 def test_perfect_and_hopeless_detectors() -> None:
@@ -47,6 +47,6 @@ def test_texts_of_train_count_to_validation(
     model = Classifier.new(pretrained.build(), Head(), data.labels)
     outside: Any = {name: data.train.select(torch.arange(n).numpy()) for name, n in out.items()}
     scope = {"validation": data.validation, "test": data.validation}
-    found = measure(model, scope, outside, 0.5)
-    assert {split: one.out_of_scope for split, one in found.items()} == expected
+    detections = measure(model, scope, outside, 0.5)
+    assert {split: own.out_of_scope for split, own in detections.items()} == expected
     assert not measure(model, {}, outside, 0.5)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 import trainables
 from search.cluster.resources import Resources
-from search.inputs import Prepared, prepare
+from search.inputs import Prepared
 from search.planning import estimate, measure
 from search.planning.estimate import Estimate, Measurement, Stage
 from search.run import main
@@ -39,11 +39,6 @@ def spec(**values: Any) -> SearchSpec:
     return specs.spec(**{"regime": "supcon", "grace": 3, "report_seeds": 3, **values})
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Prepared:
-    return prepare(str(tiny.write_corpus(tmp_path_factory.mktemp("corpus"))), str(model_folder))
-
-
 def test_a_trials_duration_is_the_sum_of_its_stages() -> None:
     assert [ONE.seconds(), ONE.seconds(1), ONE.seconds(3)] == [51, 6, 16]
     assert [TWO.seconds(), TWO.seconds(1), TWO.seconds(3), TWO.seconds(10), TWO.seconds(12)] == [
@@ -56,7 +51,7 @@ def test_a_trials_duration_is_the_sum_of_its_stages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "found"),
+    ("values", "expected"),
     [
         ({"epochs": 10}, [3]),  # the next would be 9, beyond two thirds
         ({"epochs": 27, "grace": 2}, [2, 6, 18]),
@@ -69,9 +64,9 @@ def test_a_trials_duration_is_the_sum_of_its_stages() -> None:
     ],
 )
 def test_rungs_are_the_epochs_after_which_one_in_so_many_continues(
-    values: dict[str, Any], found: list[int]
+    values: dict[str, Any], expected: list[int]
 ) -> None:
-    assert estimate.rungs(spec(**values)) == found
+    assert estimate.rungs(spec(**values)) == expected
 
 
 def test_mean_seconds_weights_each_rung() -> None:
@@ -85,14 +80,19 @@ def test_mean_seconds_weights_each_rung() -> None:
 def test_time_and_memory_match_a_calculation_by_hand() -> None:
     """50 trials on two slots, 3 on 2 seeds, 1 on 3: 25 rounds; 1 whole trial and 49 mean ones of
     60.5 s; 3 + 2 rounds. Two GiB."""
-    found = estimate.estimate(spec(), TWO, slots=2)
-    assert (found.trials, found.unpruned, found.choice_and_report, found.memory) == (
+    estimated = estimate.estimate(spec(), TWO, slots=2)
+    assert (
+        estimated.trials,
+        estimated.unpruned,
+        estimated.choice_and_report,
+        estimated.memory,
+    ) == (
         50,
         25 * 115.5,
         5 * 115.5,
         2 * GIB,
     )
-    assert found.pruned == pytest.approx((115.5 + 49 * 60.5) / 2)
+    assert estimated.pruned == pytest.approx((115.5 + 49 * 60.5) / 2)
     unstopped = estimate.estimate(spec(scheduler="none", confirm_top=0), TWO, slots=4)
     assert (
         unstopped == Estimate(50, 13 * 115.5, None, 0, 4 * GIB) and unstopped.expected == 13 * 115.5
@@ -100,9 +100,9 @@ def test_time_and_memory_match_a_calculation_by_hand() -> None:
 
 
 def test_a_resumed_search_counts_its_remaining_trials() -> None:
-    found = estimate.estimate(spec(), TWO, slots=2, finished=40)
-    assert (found.trials, found.unpruned) == (10, 5 * 115.5)
-    assert found.pruned == pytest.approx(10 * 60.5 / 2)
+    estimated = estimate.estimate(spec(), TWO, slots=2, finished=40)
+    assert (estimated.trials, estimated.unpruned) == (10, 5 * 115.5)
+    assert estimated.pruned == pytest.approx(10 * 60.5 / 2)
     assert estimate.estimate(spec(confirm_top=0), TWO, slots=2, finished=50) == Estimate(
         0, 0, None, 0, 0
     )

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, Stage
 from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
+from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess, repeats
-from search.planning.steady import Steady
 from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
@@ -83,8 +83,8 @@ def test_two_equal_calls_give_the_same_range() -> None:
 def test_a_running_trial_ends_at_its_own_speed() -> None:
     """It is the last one, has four epochs of 20 s left, and half of the first of them is over."""
     done = [trial(0, 10), trial(1, 6, 20.0, TrialState.RUNNING)]
-    found = forecast(trials=2, scheduler="none", confirm_top=0).of_trials(done, NOW + 10)
-    assert found is not None and found.middle == pytest.approx(70, rel=0.15)
+    seconds = forecast(trials=2, scheduler="none", confirm_top=0).of_trials(done, NOW + 10)
+    assert seconds is not None and seconds.middle == pytest.approx(70, rel=0.15)
 
 
 def test_an_interrupted_trial_repeats_its_epochs_first() -> None:
@@ -93,8 +93,8 @@ def test_an_interrupted_trial_repeats_its_epochs_first() -> None:
     going.datetime_start = datetime.fromtimestamp(NOW)
     assert repeats(going, records.epochs(going))
     asked = forecast(trials=2, scheduler="none", confirm_top=0)
-    found = asked.of_trials([trial(0, 10), going], NOW)
-    assert found is not None and found.middle == pytest.approx(200, rel=0.15)
+    seconds = asked.of_trials([trial(0, 10), going], NOW)
+    assert seconds is not None and seconds.middle == pytest.approx(200, rel=0.15)
 
 
 def test_pruning_counts_as_often_as_it_was_seen() -> None:
@@ -103,9 +103,9 @@ def test_pruning_counts_as_often_as_it_was_seen() -> None:
     def left(states: Sequence[TrialState]) -> float:
         lengths = {TrialState.PRUNED: 3, TrialState.COMPLETE: 10}
         done = [trial(number, lengths[state], state=state) for number, state in enumerate(states)]
-        found = forecast(trials=100, confirm_top=0, grace=3).of_trials(done, NOW)
-        assert found is not None
-        return found.middle
+        seconds = forecast(trials=100, confirm_top=0, grace=3).of_trials(done, NOW)
+        assert seconds is not None
+        return seconds.middle
 
     pruned, complete = [TrialState.PRUNED], [TrialState.COMPLETE]
     most, half, few = (left(kind * 20) for kind in (pruned, pruned + complete, complete))
@@ -115,8 +115,8 @@ def test_pruning_counts_as_often_as_it_was_seen() -> None:
 
 
 def test_the_time_budget_ends_the_trials() -> None:
-    found = forecast(trials=100, confirm_top=0).of_trials([trial(0, 10)], NOW, budget=50.0)
-    assert found is not None and found.high == 50.0
+    seconds = forecast(trials=100, confirm_top=0).of_trials([trial(0, 10)], NOW, budget=50.0)
+    assert seconds is not None and seconds.high == 50.0
 
 
 def test_full_runs_take_as_long_as_their_trial() -> None:
@@ -137,11 +137,11 @@ def test_what_is_measured_on_a_few_sentences_is_a_guess() -> None:
 
 
 def test_what_is_shown_counts_down_and_is_replaced_where_it_is_wrong() -> None:
-    steady = Steady()
-    assert steady.update(SecondsRange(80, 100, 120), 0.0) == SecondsRange(80, 100, 120)
-    shown = steady.update(SecondsRange(90, 110, 130), 1.0)
+    smoothed = SmoothedRange()
+    assert smoothed.update(SecondsRange(80, 100, 120), 0.0) == SecondsRange(80, 100, 120)
+    shown = smoothed.update(SecondsRange(90, 110, 130), 1.0)
     assert shown is not None and 99 < shown.middle < 100  # it would be 110 now
-    assert steady.update(SecondsRange(200, 250, 300), 2.0) == SecondsRange(200, 250, 300)
+    assert smoothed.update(SecondsRange(200, 250, 300), 2.0) == SecondsRange(200, 250, 300)
 
 
 def test_a_queue_learns_from_the_regimes_before() -> None:
@@ -152,8 +152,8 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     assert first.guess is not None and first.guess.epoch == 2 * EPOCH_PASSES
     left = SecondsRange(1.0, 2.0, 3.0)
     before = queue.until_all_end(left)
-    found = first.of_trials([trial(number, 10, 100.0) for number in range(4)], NOW)
-    assert found is not None and first.speed.mean == 100
+    seconds = first.of_trials([trial(number, 10, 100.0) for number in range(4)], NOW)
+    assert seconds is not None and first.speed.mean == 100
     queue.learn(first)
     second = queue.time_left(specs[1])
     assert queue.place == "2 of 3"

@@ -167,12 +167,12 @@ def test_cmaes_beats_random_search_in_a_conditional_space() -> None:
 
 
 def test_cmaes_learns_which_choice_is_better() -> None:
-    found = [
+    choices = [
         trial.params["kind"]
         for seed in range(5)
         for trial in searched(CmaEs(seed), conditional, 60).trials[40:]
     ]
-    assert found.count("b") > 0.75 * len(found)
+    assert choices.count("b") > 0.75 * len(choices)
 
 
 def test_pruned_trials_teach_too() -> None:

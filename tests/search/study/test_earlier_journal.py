@@ -29,7 +29,7 @@ def spec(tmp_path: Path) -> SearchSpec:
     return replace(SearchSpec.from_json(text), results=str(tmp_path))
 
 
-def told(trial: FrozenTrial) -> tuple[object, ...]:
+def content(trial: FrozenTrial) -> tuple[object, ...]:
     return trial.number, trial.state, trial.value, trial.params
 
 
@@ -51,7 +51,7 @@ def test_its_winner_is_exported(spec: SearchSpec) -> None:
 
 
 def test_it_goes_on_and_keeps_its_trials(spec: SearchSpec) -> None:
-    before = [told(trial) for trial in trials(read_study(spec.folder))]
+    before = [content(trial) for trial in trials(read_study(spec.folder))]
     ledger = resumed(replace(spec, trials=6))
     for number in (4, 5):
         trial = ledger.ask("a")
@@ -62,5 +62,5 @@ def test_it_goes_on_and_keeps_its_trials(spec: SearchSpec) -> None:
         else:
             ledger.report("a", {FINISHED: None})
     assert ledger.all_trials_started
-    after = [told(trial) for trial in trials(read_study(spec.folder))]
+    after = [content(trial) for trial in trials(read_study(spec.folder))]
     assert len(before) == 4 and after[:4] == before and len(after) == 6

@@ -66,12 +66,12 @@ def test_importances_are_in_their_known_order() -> None:
             ({"a": a, "b": b, "c": c, "e": 0.5} | ({"d": d} if number % 2 else {}), (3 * a + b) / 4)
         )
     trials += [({"a": 1.0, "b": 1.0, "c": 1.0, "e": 0.5}, None)] * 5
-    found = importance.importances(study_of(trials, dict.fromkeys("abcde", unit)))
-    assert [row["name"] for row in found] == ["a", "b", "c"] and {
-        row["trials"] for row in found
-    } == {60}
-    assert sum(row["importance"] for row in found) == pytest.approx(1)
-    assert found[0]["importance"] > 4 * found[1]["importance"] > 4 * found[2]["importance"]
+    rows = importance.importances(study_of(trials, dict.fromkeys("abcde", unit)))
+    assert [row["name"] for row in rows] == ["a", "b", "c"] and {row["trials"] for row in rows} == {
+        60
+    }
+    assert sum(row["importance"] for row in rows) == pytest.approx(1)
+    assert rows[0]["importance"] > 4 * rows[1]["importance"] > 4 * rows[2]["importance"]
 
 
 def test_of_many_trials_the_best_and_others_tell_what_mattered(
@@ -84,11 +84,11 @@ def test_of_many_trials_the_best_and_others_tell_what_mattered(
         a, b, c = map(float, generator.random(3))
         trials.append(({"a": a, "b": b, "c": c}, (3 * a + b) / 4))
     study = study_of(trials, dict.fromkeys("abc", FloatDistribution(0.0, 1.0)))
-    found = importance.importances(study)
-    assert [row["name"] for row in found] == ["a", "b", "c"] and {
-        row["trials"] for row in found
-    } == {60}
-    assert found == importance.importances(study)
+    rows = importance.importances(study)
+    assert [row["name"] for row in rows] == ["a", "b", "c"] and {row["trials"] for row in rows} == {
+        60
+    }
+    assert rows == importance.importances(study)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_too_few_scores_or_all_but_equal_ones_tell_nothing(scores: list[float]) 
 def test_ranges_are_written_and_read_as_they_were(tmp_path: Path) -> None:
     """Conditional ones too, which only one trial has."""
     first = {"learning_rate": 1e-4, "dropout": 0.1, "width": None, "optimizer": "sgd"}
-    found = importance.ranges(study_of([(first, 0.5), ({"layers": 3}, None)], SPACE))
-    (tmp_path / "space.json").write_text(json.dumps(found))
+    written = importance.ranges(study_of([(first, 0.5), ({"layers": 3}, None)], SPACE))
+    (tmp_path / "space.json").write_text(json.dumps(written))
     assert space.read_space(tmp_path / "space.json") == {
         "learning_rate": space.SearchRange(1e-5, 1e-3, log=True),
         "dropout": space.SearchRange(0.0, 0.9, log=False),
@@ -168,9 +168,9 @@ def test_a_damaged_space_is_one_line(tmp_path: Path, text: str, said: str) -> No
 def test_places_and_edges(
     parameter: space.SearchRange | space.Choices, value: str, place: float | None, edge: str
 ) -> None:
-    found = parameter.place(value)
-    assert math.isnan(found) if place is None else found == pytest.approx(place)
-    assert parameter.edge(found) == edge
+    actual = parameter.place(value)
+    assert math.isnan(actual) if place is None else actual == pytest.approx(place)
+    assert parameter.edge(actual) == edge
 
 
 def searched(folder: Path, scores: list[float | None], rates: list[float], **changes: Any) -> Path:
@@ -194,13 +194,13 @@ def searched(folder: Path, scores: list[float | None], rates: list[float], **cha
         default=None,
     )
     number = None if best is None else best["number"]
-    found = summary(
+    outcome = summary(
         best_trial=number,
         winner_trial=number,
         best_validation_accuracy=best and best["best_validation_accuracy"],
         **changes,
     )
-    write_search(folder, trials, found)
+    write_search(folder, trials, outcome)
     (folder / "space.json").write_text(
         json.dumps(
             {

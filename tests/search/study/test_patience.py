@@ -13,7 +13,7 @@ from search.study.proposals import ask
 from tests.specs import spec_in
 
 
-def told(folder: Path, scores: list[float | None]) -> optuna.Study:
+def study_of(folder: Path, scores: list[float | None]) -> optuna.Study:
     """A study whose trials ended with these scores; None is a trial that was pruned."""
     search = spec_in(folder, sampler="random", trials=len(scores))
     study = studies.open_study(search)
@@ -32,7 +32,7 @@ def told(folder: Path, scores: list[float | None]) -> optuna.Study:
 def test_trials_without_a_new_best_are_counted(
     scores: list[float | None], since: int | None, tmp_path: Path
 ) -> None:
-    study = told(tmp_path, scores)
+    study = study_of(tmp_path, scores)
     spent = [patience.is_spent(study, limit) for limit in (1, 2, 3)]
     assert spent == [since is not None and since >= limit for limit in (1, 2, 3)]
     assert not patience.is_spent(study, None)
@@ -40,8 +40,8 @@ def test_trials_without_a_new_best_are_counted(
 
 def test_auto_ends_a_plateau_and_continues_a_climb(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    flat = told(tmp_path / "flat", list(0.88 - random.exponential(0.002, 24)))
-    steep = told(tmp_path / "steep", list(random.normal(0.7, 0.1, 24)))
+    flat = study_of(tmp_path / "flat", list(0.88 - random.exponential(0.002, 24)))
+    steep = study_of(tmp_path / "steep", list(random.normal(0.7, 0.1, 24)))
     expected = [patience.gain(study) for study in (flat, steep)]
     assert expected[0] is not None and expected[0] < NEGLIGIBLE_DIFFERENCE
     assert expected[1] is not None and expected[1] > 5 * NEGLIGIBLE_DIFFERENCE
@@ -49,4 +49,4 @@ def test_auto_ends_a_plateau_and_continues_a_climb(tmp_path: Path) -> None:
 
 
 def test_auto_waits_for_enough_trials(tmp_path: Path) -> None:
-    assert not patience.is_spent(told(tmp_path, [0.8] * (patience.MIN_TRIALS - 1)), "auto")
+    assert not patience.is_spent(study_of(tmp_path, [0.8] * (patience.MIN_TRIALS - 1)), "auto")

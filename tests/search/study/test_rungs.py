@@ -27,7 +27,7 @@ def lengths(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:
     study = optuna.create_study(
         direction="maximize", pruner=pruner(made), sampler=optuna.samplers.RandomSampler()
     )
-    found = []
+    epochs = []
     for curve in curves:
         trial, epoch = study.ask(), 0
         for epoch, accuracy in enumerate(curve, 1):
@@ -37,8 +37,8 @@ def lengths(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:
                 break
         else:
             study.tell(trial, curve[-1])
-        found.append(epoch)
-    return found
+        epochs.append(epoch)
+    return epochs
 
 
 def accuracies(trials: int, seed: int = 0) -> list[list[float]]:
@@ -48,12 +48,12 @@ def accuracies(trials: int, seed: int = 0) -> list[list[float]]:
 
 def slowly(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:
     """The same, read from the documentation: rungs at 1 and 3 of 9 epochs; the next is too late."""
-    found: list[int] = []
+    ends: list[int] = []
     known = len(points(made))
     for number, curve in enumerate(curves):
         length = EPOCHS
         for rung in (1, 3):
-            before = [n for n in range(number) if found[n] >= rung]
+            before = [n for n in range(number) if ends[n] >= rung]
             seen = before[-(RECENT * 3 - 1) :] if made.scheduler == "recent" else before
             better = [n for n in seen if curves[n][rung - 1] > curve[rung - 1]]
             continues = len(better) < max(1, (len(seen) + 1) // 3)
@@ -63,8 +63,8 @@ def slowly(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:
             if not continues and number > 0:
                 length = rung
                 break
-        found.append(length)
-    return found
+        ends.append(length)
+    return ends
 
 
 @pytest.mark.parametrize("scheduler", ["asha", "recent", "rush"])
@@ -72,9 +72,9 @@ def slowly(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:
 def test_trials_end_where_a_slow_reading_ends_them(scheduler: str, seed: int) -> None:
     """ASHA is Optuna's, so the reading is right about what the others have in common with it."""
     made, curves = spec(scheduler), accuracies(30, seed)
-    found = lengths(made, curves)
-    assert found == slowly(made, curves)
-    assert {1, EPOCHS} <= set(found)
+    ends = lengths(made, curves)
+    assert ends == slowly(made, curves)
+    assert {1, EPOCHS} <= set(ends)
 
 
 @settings(deadline=None)
@@ -88,13 +88,13 @@ def test_trials_end_where_a_slow_reading_ends_them(scheduler: str, seed: int) ->
 def test_neither_trial_0_nor_the_best_so_far_is_pruned(
     scheduler: str, grace: int, curves: list[list[int]]
 ) -> None:
-    found = lengths(spec(scheduler, grace=grace), curves)
-    assert found[0] == EPOCHS
-    for number, length in enumerate(found):
+    ends = lengths(spec(scheduler, grace=grace), curves)
+    assert ends[0] == EPOCHS
+    for number, length in enumerate(ends):
         if length < EPOCHS:
             earlier = [
                 curve[length - 1]
-                for curve, epochs in zip(curves, found[:number])
+                for curve, epochs in zip(curves, ends[:number])
                 if epochs >= length
             ]
             assert curves[number][length - 1] < max(earlier) and length >= grace
@@ -118,5 +118,5 @@ def test_rush_demands_what_the_best_of_the_first_trials_had(regime: str) -> None
     """Trial 1 is the best of the three; trial 2 may be worse, and others only if no worse."""
     made = spec("rush", regime=regime, reduction_factor=2)
     level = [0.5, 0.6, 0.55, 0.59, 0.6, 0.61]
-    found = lengths(made, [[accuracy] * EPOCHS for accuracy in level])
-    assert [number for number, length in enumerate(found) if length == EPOCHS] == [0, 1, 4, 5]
+    ends = lengths(made, [[accuracy] * EPOCHS for accuracy in level])
+    assert [number for number, length in enumerate(ends) if length == EPOCHS] == [0, 1, 4, 5]

@@ -37,7 +37,7 @@ def study_of(count: int, **how: Any) -> optuna.Study:
     return study
 
 
-def told(study: optuna.Study) -> list[FrozenTrial]:
+def ended(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
@@ -50,7 +50,7 @@ def test_few_trials_are_all_seen() -> None:
 def test_of_many_the_best_the_newest_and_the_running_are_seen() -> None:
     study, most = study_of(700), 250
     running = [study.ask().number for _ in range(3)]
-    everything, seen = told(penalised(study)), told(penalised(study, most))
+    everything, seen = ended(penalised(study)), ended(penalised(study, most))
     assert len(everything) > most == len(seen)
     complete = [trial for trial in everything if trial.state == TrialState.COMPLETE]
     best = sorted(complete, key=lambda trial: -(trial.value or 0.0))[:BEST_TRIALS]
@@ -69,8 +69,8 @@ def test_tpe_takes_the_same_trials_for_good_whatever_it_does_not_see() -> None:
     good = optuna.samplers._tpe.sampler.default_gamma(10**6)
     assert good <= BEST_TRIALS
     split = optuna.samplers._tpe.sampler._split_trials
-    whole, _ = split(study, told(penalised(study)), good)
-    part, _ = split(study, told(penalised(study, 250)), good)
+    whole, _ = split(study, ended(penalised(study)), good)
+    part, _ = split(study, ended(penalised(study, 250)), good)
     assert [trial.number for trial in whole] == [trial.number for trial in part]
 
 
@@ -87,6 +87,6 @@ def test_a_proposal_below_the_limit_is_that_of_the_whole_study(count: int, same:
 def test_only_tpe_forgets() -> None:
     def most(name: str) -> int | None:
         made = samplers.sampler(spec(regime="llrd", sampler=name))
-        return made.most if isinstance(made, PenaliseFailures) else None
+        return made.max_trials if isinstance(made, PenaliseFailures) else None
 
     assert [most(name) for name in ("tpe", "gp", "cmaes", "random")] == [1000, None, None, None]

@@ -102,8 +102,8 @@ def test_states_are_honest(tmp_path: Path) -> None:
     ledger.report("a", epoch(2, 0.7))
     ledger.report("a", epoch(3, 0.6, best=0.7))
     ledger.report("a", {FINISHED: None})
-    found = studies.trials(study)
-    assert [trial.state.name for trial in found] == [
+    trials = studies.trials(study)
+    assert [trial.state.name for trial in trials] == [
         "COMPLETE",
         "RUNNING",
         "RUNNING",
@@ -111,10 +111,10 @@ def test_states_are_honest(tmp_path: Path) -> None:
         "FAIL",
         "FAIL",
     ]
-    assert found[0].value == 0.7
+    assert trials[0].value == 0.7
     assert (
-        "nan" in found[4].user_attrs[records.FAILURE.name]
-        and "worker died" in found[5].user_attrs[records.FAILURE.name]
+        "nan" in trials[4].user_attrs[records.FAILURE.name]
+        and "worker died" in trials[5].user_attrs[records.FAILURE.name]
     )
 
 
@@ -177,12 +177,12 @@ def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
         again.report(ray_id, epoch(1, 0.5))
         again.report(ray_id, epoch(2, 0.6))
         again.report(ray_id, {FINISHED: None})
-    found = studies.trials(study)
-    assert [(trial.number, trial.state, trial.value) for trial in found] == [
+    trials = studies.trials(study)
+    assert [(trial.number, trial.state, trial.value) for trial in trials] == [
         (number, TrialState.COMPLETE, value) for number, value in ((0, 0.6), (1, 0.6), (2, 0.5))
     ]
-    assert found[2].user_attrs == before[2].user_attrs
-    assert [one["epoch"] for one in records.epochs(found[0])] == [1, 2]
+    assert trials[2].user_attrs == before[2].user_attrs
+    assert [one["epoch"] for one in records.epochs(trials[0])] == [1, 2]
 
 
 def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path
 
     def decisions(folder: Path, interrupted: bool) -> list[tuple[int, int, bool]]:
         made = spec_in(folder, sampler="random", grace=1)
-        ledger, draw, reports, found = (
+        ledger, draw, reports, outcomes = (
             Ledger(studies.open_study(made), made),
             random.Random(1),
             0,
@@ -204,7 +204,7 @@ def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path
             step = 0
             while step < 6:
                 goes_on = ledger.report(str(number), epoch(step + 1, curve[step]))
-                found.append((number, step + 1, goes_on))
+                outcomes.append((number, step + 1, goes_on))
                 step, reports = step + 1, reports + 1
                 if not goes_on:
                     break
@@ -218,7 +218,7 @@ def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path
                         assert ledger.report(str(number), epoch(known + 1, curve[known]))
             else:
                 ledger.report(str(number), {FINISHED: None})
-        return found
+        return outcomes
 
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -480,10 +480,10 @@ def test_predictions_are_the_winners_on_its_fresh_seeds(tmp_path: Path) -> None:
         )
     assert results.prediction_rows(study, CORPUS) == []
     study.set_user_attr(records.WINNER.name, 1)
-    found = results.prediction_rows(study, CORPUS)
+    rows = results.prediction_rows(study, CORPUS)
     assert [
         (row["seed"], row["row"], row["text"], row["label"], row["predicted"], row["confidence"])
-        for row in found
+        for row in rows
     ] == [
         (2, 0, "yes", "a", "b", 0.9),
         (2, 1, "no", "b", "b", 0.8),

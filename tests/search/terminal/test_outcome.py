@@ -10,8 +10,8 @@ from rich.console import Console
 from analysis.evidence import Evidence
 from analysis.read.folder import read_summary as read_summary_of
 from analysis.read.summary import Summary
-from search import closing
-from search.outcome import Outcome
+from search.driver.outcome import Outcome
+from search.driver.print_result import print_result
 from search.spec import SearchSpec
 from search.terminal import outcome
 from search.terminal.console import SafeConsole
@@ -155,7 +155,7 @@ def on_a_terminal(outcomes: list[Outcome], width: int) -> list[str]:
     """The lines that the end of a command takes on a terminal."""
     out = io.StringIO()
     options: Any = {"force_terminal": True, "width": width, "color_system": None, "soft_wrap": True}
-    closing.print_end(SafeConsole(file=out, highlight=False, markup=False, **options), outcomes)
+    print_result(SafeConsole(file=out, highlight=False, markup=False, **options), outcomes)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     return [line[at : at + width] for line in lines for at in range(0, max(1, len(line)), width)]
 
@@ -188,8 +188,8 @@ def test_a_terminals_table_has_a_line_per_search_with_whole_words(
 
 def test_a_damaged_file_of_predictions_names_no_errors(eight: list[Outcome]) -> None:
     summaries, results = [eight[0].summary], eight[0].spec.folder.parent
-    (found,) = outcome.errors(summaries, results)
-    assert found.startswith("Errs most: intent_") and "of 8 validation sentences (mean" in found
+    (line,) = outcome.errors(summaries, results)
+    assert line.startswith("Errs most: intent_") and "of 8 validation sentences (mean" in line
     path = results / eight[0].summary.name / "predictions.csv"
     whole = path.read_text()
     path.write_text("seed\n")

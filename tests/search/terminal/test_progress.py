@@ -16,9 +16,9 @@ from rich.console import Console
 
 import trainables
 from analysis.text import duration
-from search import pipeline
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
+from search.driver import pipeline
 from search.planning.queue import Queue
 from search.polling import polling
 from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
@@ -105,7 +105,9 @@ def terminal(width: int = 80, height: int = 24) -> Console:
 def test_a_file_gets_one_line_for_each_trial(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
-    progress = Progress(Console(file=out, width=80, soft_wrap=True), study, made, {}, Room(HERE))
+    progress = Progress(
+        Console(file=out, width=80, soft_wrap=True), study, made, {}, Capacity(HERE)
+    )
     progress.reported.clear()
     progress.update()
     progress.update()
@@ -119,7 +121,7 @@ def test_the_live_view_fits_into_80_columns(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
     console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
-    with Progress(console, study, made, {"dropout": 0.9}, Room(HERE)) as progress:
+    with Progress(console, study, made, {"dropout": 0.9}, Capacity(HERE)) as progress:
         progress.update()
     seen = out.getvalue()
     head = (
@@ -137,13 +139,13 @@ def test_a_trial_without_a_worker_waits_for_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, study = grown(tmp_path)
-    room = Room(HERE)
-    progress = Progress(terminal(), study, made, {}, room)
+    capacity = Capacity(HERE)
+    progress = Progress(terminal(), study, made, {}, capacity)
     (running,) = [t.number for t in studies.trials(study) if t.state == TrialState.RUNNING]
     began = time.monotonic()
     for seconds, counts in ((0, "1 running,"), (5, "0 running,")):
         monkeypatch.setattr(time, "monotonic", lambda then=began + seconds: then)
-        room.without_worker([running])
+        capacity.set_without_worker([running])
         with progress.console.capture() as seen:
             progress.console.print(progress.render(studies.trials(study)))
         assert counts in seen.get() and ("1 waiting for room" in seen.get()) == (seconds > 0)
@@ -165,7 +167,7 @@ def test_two_running_trials_show_all_in_which_they_differ(
     width: int, crowds: dict[int, tuple[SearchSpec, Any]]
 ) -> None:
     made, study = crowds[2]
-    lines = shown(Progress(terminal(width), study, made, {}, Room(HERE)))
+    lines = shown(Progress(terminal(width), study, made, {}, Capacity(HERE)))
     assert len(lines) <= 24 and all(len(line) <= width for line in lines)
     assert lines[0].startswith("supcon  nnn") and lines[0].rstrip().endswith(" left")
     assert lines[1].rstrip().endswith(" 398/500 trials")
@@ -183,7 +185,7 @@ def test_many_running_trials_have_a_line_each(
 ) -> None:
     made, study = crowds[60]
     gpus = Resources(cpus=0.25, gpus=0.03125, slots=60)
-    progress = Progress(terminal(width), study, made, {}, Room(gpus))
+    progress = Progress(terminal(width), study, made, {}, Capacity(gpus))
     progress.finished_before -= 100
     lines = shown(progress)
     assert len(lines) == 22 and all(len(line) <= width for line in lines)
@@ -202,7 +204,7 @@ def test_a_single_running_trial_is_compared_with_trial_0(tmp_path: Path) -> None
         if trial.state == TrialState.RUNNING
     ]
     paper = {**config, "dropout": 2.0}
-    rows = "\n".join(shown(Progress(terminal(), study, made, paper, Room(HERE)))[5:])
+    rows = "\n".join(shown(Progress(terminal(), study, made, paper, Capacity(HERE)))[5:])
     assert "differs from trial 0" in rows and f"dropout={config['dropout']:.2g}" in rows
 
 
@@ -223,7 +225,7 @@ def test_an_interrupted_trial_is_said_to_repeat_its_epochs(tmp_path: Path) -> No
     """Until it has an epoch of its own."""
     made, study = grown(tmp_path)
     trials = studies.trials(study)
-    progress = Progress(terminal(), study, made, {}, Room(HERE))
+    progress = Progress(terminal(), study, made, {}, Capacity(HERE))
     (trial,) = [each for each in trials if each.state == TrialState.RUNNING]
     assert trial.datetime_start is not None
     began = trial.datetime_start.timestamp()
@@ -248,7 +250,7 @@ def test_an_interrupted_trial_is_said_to_repeat_its_epochs(tmp_path: Path) -> No
 def test_choice_and_report_runs_are_shown_with_what_follows(tmp_path: Path) -> None:
     """Three runs on two workers: the third waits until one has ended, or lost its worker."""
     made, study = grown(tmp_path)
-    progress = Progress(terminal(), study, made, {}, Room(HERE))
+    progress = Progress(terminal(), study, made, {}, Capacity(HERE))
     progress.live = None
 
     def waits() -> dict[str, bool]:
@@ -281,7 +283,7 @@ def test_a_file_gets_a_line_where_nothing_ends_for_long(
 ) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
-    progress = Progress(Console(file=out, width=80), study, made, {}, Room(HERE))
+    progress = Progress(Console(file=out, width=80), study, made, {}, Capacity(HERE))
     progress.update()
     assert out.getvalue() == ""
     progress.last_line -= 61
@@ -329,7 +331,7 @@ def test_the_plan_names_the_first_epoch_with_pruning(
 def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
     """A search that is resumed at 398 trials, and sees two end in an hour."""
     made, study = crowded(tmp_path, 2, trials=424)
-    progress = Progress(terminal(), study, made, {}, Room(HERE))
+    progress = Progress(terminal(), study, made, {}, Capacity(HERE))
     progress.began -= 3600
     assert round(3600 * progress.trials_per_second(400), 2) == 2.0
 
@@ -337,14 +339,14 @@ def test_rates_count_only_trials_of_this_process(tmp_path: Path) -> None:
 def test_several_regimes_have_a_line_of_their_own(tmp_path: Path) -> None:
     made, study = grown(tmp_path)
     queue = Queue([made, made, made], 2, lambda: 10.0, number=2)
-    lines = shown(Progress(terminal(), study, made, {}, Room(HERE), queue=queue))
+    lines = shown(Progress(terminal(), study, made, {}, Capacity(HERE), queue=queue))
     assert re.fullmatch(r"regime 2 of 3 +all of them: [\w. ]+ left *", lines[1])
 
 
 def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
     made, study = grown(tmp_path)
     progress = Progress(
-        terminal(), study, made, trainables.load("llrd").Config().to_dict(), Room(HERE)
+        terminal(), study, made, trainables.load("llrd").Config().to_dict(), Capacity(HERE)
     )
     (best,) = [trial for trial in studies.trials(study) if trial.state == TrialState.COMPLETE]
     best.datetime_complete = datetime.now() - timedelta(minutes=4, seconds=50)
@@ -361,7 +363,7 @@ def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:
 def test_a_search_that_stops_says_so_once_and_when(tmp_path: Path) -> None:
     out = io.StringIO()
     made, study = grown(tmp_path)
-    with Progress(Console(file=out, width=80), study, made, {}, Room(HERE)) as progress:
+    with Progress(Console(file=out, width=80), study, made, {}, Capacity(HERE)) as progress:
         progress.print_stopping()
         progress.print_stopping()
     said = r"stopping after this epoch \(about [\d.]+s; press again to abort\)\n"
@@ -393,7 +395,7 @@ def test_the_live_view_leaves_room_for_what_the_terminal_echoes(tmp_path: Path) 
     out = io.StringIO()
     made, study = grown(tmp_path)
     console = Console(file=out, width=60, height=24, force_terminal=True, color_system=None)
-    with Progress(console, study, made, {"dropout": 0.9}, Room(HERE)) as progress:
+    with Progress(console, study, made, {"dropout": 0.9}, Capacity(HERE)) as progress:
         progress.update()
         lines = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue()).splitlines()
     assert 40 < max(len(line.rstrip("\r")) for line in lines) <= 60 - len("^C")
@@ -410,7 +412,7 @@ def test_an_unchanged_view_is_redrawn_once_a_second(
         drawn.append(len(trials))
         return ""
 
-    with Progress(terminal(), study, made, {}, Room(HERE)) as progress:
+    with Progress(terminal(), study, made, {}, Capacity(HERE)) as progress:
         monkeypatch.setattr(progress, "render", render)
         for _ in range(5):
             progress.update()
@@ -427,7 +429,7 @@ def test_each_reason_of_failure_is_printed_once_even_if_quiet(
     out = io.StringIO()
     made, study = grown(tmp_path)
     progress = Progress(
-        Console(file=out, width=80, force_terminal=terminal), study, made, {}, Room(HERE), quiet
+        Console(file=out, width=80, force_terminal=terminal), study, made, {}, Capacity(HERE), quiet
     )
     assert (progress.live is None) == quiet
     progress.reported.clear()
@@ -507,7 +509,7 @@ def test_no_color_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     out = io.StringIO()
     made, study = grown(tmp_path)
     with Progress(
-        Console(file=out, width=80, force_terminal=True), study, made, {}, Room(HERE)
+        Console(file=out, width=80, force_terminal=True), study, made, {}, Capacity(HERE)
     ) as progress:
         progress.update()
     assert "\x1b[32m" not in out.getvalue() and "\x1b[1;32m" not in out.getvalue()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.tracking.recorder import open_client
+from search.tracking.store import open_client
 from tests.search.tracking.logged_study import Search
 
 

@@ -15,10 +15,10 @@ from search.reports import (
 )
 from search.study import records
 from search.study import study as studies
-from search.tracking import recorder
+from search.tracking import recorder, store
 from search.tracking import tracker as tracking
 from search.tracking.identity import identify
-from search.tracking.recorder import connect
+from search.tracking.store import connect
 from search.tracking.tracker import Tracker
 from search.trials.ledger import Ledger
 from tests.attributes import attributes
@@ -106,13 +106,13 @@ class Search:
         )
 
 
-def points(found: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
+def points(epochs: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
     """What MLflow has to have of these epochs."""
     return sorted(
-        (name, one["epoch"], float(one[name]))
-        for one in found
+        (name, epoch["epoch"], float(epoch[name]))
+        for epoch in epochs
         for name in NAMES
-        if one.get(name) is not None
+        if epoch.get(name) is not None
     )
 
 
@@ -133,38 +133,40 @@ def wanted(study: optuna.Study) -> dict[str, list[tuple[str, int, float]]]:
         )
     for kind in (records.CHOICE_RUNS.name, records.REPORT_RUNS.name):
         for number, seeds in attributes(study).get(kind, {}).items():
-            every |= {f"trial {number} seed {seed}": points(found) for seed, found in seeds.items()}
+            every |= {
+                f"trial {number} seed {seed}": points(epochs) for seed, epochs in seeds.items()
+            }
     return every
 
 
 def everything(client: Any) -> dict[str, dict[str, Any]]:
     """All that MLflow has, by run."""
-    found = {}
-    for name in (recorder.EXPERIMENT, recorder.PAPER_EXPERIMENT):
-        for one in client.search_runs(
+    runs = {}
+    for name in (store.EXPERIMENT, store.PAPER_EXPERIMENT):
+        for run in client.search_runs(
             [client.get_experiment_by_name(name).experiment_id], max_results=1000
         ):
             history = [
                 (metric.key, metric.step, metric.value, metric.timestamp)
-                for key in one.data.metrics
-                for metric in client.get_metric_history(one.info.run_id, key)
+                for key in run.data.metrics
+                for metric in client.get_metric_history(run.info.run_id, key)
             ]
             info = {
-                name: getattr(one.info, name)
+                name: getattr(run.info, name)
                 for name in ("status", "start_time", "end_time", "run_name", "lifecycle_stage")
             }
             sets = [
                 (used.dataset.name, used.dataset.digest, used.tags[0].value)
-                for used in one.inputs.dataset_inputs
+                for used in run.inputs.dataset_inputs
             ]
-            found[one.info.run_id] = {
+            runs[run.info.run_id] = {
                 "info": info,
-                "tags": one.data.tags,
-                "params": one.data.params,
+                "tags": run.data.tags,
+                "params": run.data.params,
                 "history": sorted(history),
                 "data": sets,
             }
-    return found
+    return runs
 
 
 def check(client: Any, study: optuna.Study, status: str = "FINISHED") -> dict[str, dict[str, Any]]:
@@ -172,31 +174,31 @@ def check(client: Any, study: optuna.Study, status: str = "FINISHED") -> dict[st
 
     Returns all that it has.
     """
-    found = everything(client)
-    ours = [one for one in found.values() if "regimen.id" in one["tags"]]
-    (parent,) = [one for one in ours if one["tags"]["regimen.kind"] == "search"]
+    runs = everything(client)
+    ours = [run for run in runs.values() if "regimen.id" in run["tags"]]
+    (parent,) = [run for run in ours if run["tags"]["regimen.kind"] == "search"]
     assert parent["info"]["status"] == status
     assert parent["data"] == [
         (parent["tags"]["data"], parent["tags"]["data_fingerprint"], "training")
     ]
-    keys = [one["tags"]["regimen.key"] for one in ours if one is not parent]
+    keys = [run["tags"]["regimen.key"] for run in ours if run is not parent]
     assert len(keys) == len(set(keys))
     has = {
-        one["tags"]["regimen.key"]: [
-            (name, step, value) for name, step, value, _ in one["history"] if name in NAMES
+        run["tags"]["regimen.key"]: [
+            (name, step, value) for name, step, value, _ in run["history"] if name in NAMES
         ]
-        for one in ours
-        if one is not parent
+        for run in ours
+        if run is not parent
     }
     assert has == wanted(study)
-    for one in ours:
-        steps = [(name, step) for name, step, _, _ in one["history"]]
+    for run in ours:
+        steps = [(name, step) for name, step, _, _ in run["history"]]
         assert len(steps) == len(set(steps)), "a point is there twice"
-    assert "RUNNING" not in {one["info"]["status"] for one in found.values()}
+    assert "RUNNING" not in {run["info"]["status"] for run in runs.values()}
     rows = [
-        one["tags"]["regimen.regime"]
-        for one in found.values()
-        if one["tags"]["regimen.kind"] == "paper"
+        run["tags"]["regimen.regime"]
+        for run in runs.values()
+        if run["tags"]["regimen.kind"] == "paper"
     ]
     assert len(rows) == len(set(rows)) == len(paper.TABLE_7)
-    return found
+    return runs

@@ -9,7 +9,7 @@ from search.reports import (
 from search.study import records
 from search.study import study as studies
 from search.sync import sync
-from search.tracking.recorder import connect, open_client
+from search.tracking.store import connect, open_client
 from search.tracking.tracker import Tracker
 from tests.search.tracking.logged_study import Search, check, everything
 from tests.search.tracking.lossy import Lossy
@@ -18,7 +18,7 @@ from tests.search.tracking.lossy import Lossy
 def test_an_interrupted_search_goes_on_under_the_same_runs(search: Search, sqlite: str) -> None:
     tracker = search.tracker(sqlite)
     search.epochs(0, 1, last=1)
-    tracker.sync(search.study)
+    tracker.sync(search.study, within=60.0)
     search.epochs(0, 1, first=2, last=2)
     studies.interrupt(search.study)
     assert search.finish(tracker, interrupted=True) is None
@@ -47,7 +47,7 @@ def test_a_killed_search_is_told_from_one_that_ended(search: Search, sqlite: str
     search.end(0, 1)
     search.ledger.report("2", {FAILED: "odd: \0 \ud800 " + "x" * 9000})
     tracker = search.tracker(sqlite)
-    tracker.sync(search.study)
+    tracker.sync(search.study, within=60.0)
     sync(search.spec.folder, sqlite)
     check(open_client(sqlite), search.study, "KILLED")
     search.study.set_user_attr(records.ENDING.name, "DONE")

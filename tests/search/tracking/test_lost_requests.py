@@ -16,7 +16,8 @@ from search.study import records
 from search.study import study as studies
 from search.sync import sync
 from search.tracking import recorder
-from search.tracking.recorder import connect, open_client
+from search.tracking.logged_run import LoggedRun
+from search.tracking.store import connect, open_client
 from search.tracking.tracker import Tracker
 from tests.processes import ROOT
 from tests.search.tracking.logged_study import Search, check
@@ -36,7 +37,7 @@ def test_any_request_may_be_lost_or_its_answer(
     search.epochs(0, 1, 2, last=2)
     for _ in range(20):
         with contextlib.suppress(ConnectionError):
-            tracker.sync(search.study)
+            tracker.sync(search.study, within=60.0)
     search.epochs(0, 1, 2, first=3)
     search.end(0, 1, 2)
     search.win(2)
@@ -52,9 +53,9 @@ def test_a_batch_that_is_received_late_is_there_once(search: Search, sqlite: str
     again, and a run is made twice."""
     tracker = search.tracker(sqlite)
     search.epochs(0)
-    tracker.sync(search.study)
-    first = tracker.runs["trial 0"]
-    assert tracker.parent is not None
+    tracker.sync(search.study, within=60.0)
+    first = tracker.runs.nested["trial 0"]
+    assert tracker.runs.search is not None
     for batch in range(2):
         tracker.recorder.epochs(
             first.id,
@@ -62,14 +63,15 @@ def test_a_batch_that_is_received_late_is_there_once(search: Search, sqlite: str
             after=batch,
             started=first.started,
         )
-    tracker._start(
+    LoggedRun.start(
+        tracker.recorder,
         "late",
         "trial",
         first.started,
         {"regimen.trial": "0", "regimen.key": "trial 0"},
-        tracker.parent.id,
+        tracker.runs.search.id,
     )
-    tracker._start("late", "search", first.started, {})
+    LoggedRun.start(tracker.recorder, "late", "search", first.started, {})
     search.end(0)
     assert search.finish(tracker) is None
     check(open_client(sqlite), search.study)
@@ -84,7 +86,7 @@ def test_the_store_is_removed_while_the_search_runs(
     path = Path(sqlite.removeprefix("sqlite:///"))
     search.epochs(0)
     search.end(0)
-    tracker.sync(search.study)
+    tracker.sync(search.study, within=60.0)
     path.unlink()
     search.epochs(1)
     sync_despite_errors(tracker, search.study)

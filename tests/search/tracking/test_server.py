@@ -13,8 +13,8 @@ import pytest
 from search.polling import polling
 from search.study import records
 from search.study import study as studies
-from search.tracking import recorder
-from search.tracking.recorder import open_client
+from search.tracking import store
+from search.tracking.store import open_client
 from search.tracking.tracker import Tracker
 from tests import tiny
 from tests.mlflow_server import MlflowServer
@@ -27,18 +27,18 @@ from tests.search.tracking.proxy import Proxy
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    found = Postgres(tmp_path_factory.mktemp("postgres"))
-    yield found
-    found.stop()
+    database = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield database
+    database.stop()
 
 
 @pytest.fixture(scope="module")
 def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """MLflow's server over PostgreSQL."""
-    found = MlflowServer(tmp_path_factory.mktemp("server"), postgres.database("first"))
-    start(found)
-    yield found
-    found.kill()
+    started = MlflowServer(tmp_path_factory.mktemp("server"), postgres.database("first"))
+    start(started)
+    yield started
+    started.kill()
 
 
 def start(server: MlflowServer, store: str | None = None) -> None:
@@ -63,7 +63,7 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(
         search.epochs(0, 1, last=2)
         sync_despite_errors(tracker, search.study, 25)
         proxy.loses = lambda number: False
-        first = tracker.runs["trial 0"]
+        first = tracker.runs.nested["trial 0"]
         tracker.recorder.epochs(
             first.id, records.epochs(studies.trials(search.study)[0]), started=first.started
         )  # again, all of it
@@ -77,7 +77,7 @@ def test_a_server_loses_answers_is_killed_and_comes_back_empty(
             search.end(0)
             time.sleep(0.5)
             start(server)
-            wait_for(lambda: tracker.up_to_date and tracker.runs["trial 1"].epochs == 3)
+            wait_for(lambda: tracker.up_to_date and tracker.runs.nested["trial 1"].epochs == 3)
         # It comes back on an empty disk.
         server.kill()
         start(server, postgres.database("second"))
@@ -141,7 +141,7 @@ def test_a_slow_server_gets_everything_in_the_end(
         assert search.finish(search_tracker(search, proxy.uri)) is None
         client = open_client(server.uri)
         ours = client.search_runs(
-            [client.get_experiment_by_name(recorder.EXPERIMENT).experiment_id],
+            [client.get_experiment_by_name(store.EXPERIMENT).experiment_id],
             "tags.`regimen.search` = 'slow'",
         )
         keys = sorted(one.data.tags.get("regimen.key", "") for one in ours)
@@ -217,7 +217,7 @@ def test_a_search_whose_server_is_away_for_a_while(
         )
         assert everything(client) == before
         (parent,) = [
-            one for one, found in before.items() if found["tags"]["regimen.kind"] == "search"
+            key for key, logged in before.items() if logged["tags"]["regimen.kind"] == "search"
         ]
         assert "recipe" in {item.path for item in client.list_artifacts(parent)}
         assert json.loads((folder / "summary.json").read_text())["confirmed_accuracy"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from search.tracking import sqlite_file
-from search.tracking.recorder import EXPERIMENT, connect
+from search.tracking.store import EXPERIMENT, connect
 
 MAKER = (
-    "import sys; from search.tracking.recorder import connect;"
+    "import sys; from search.tracking.store import connect;"
     " connect(f'sqlite:///{sys.argv[1]}/mlflow.db', sys.argv[1])"
 )
 

@@ -17,7 +17,7 @@ from search.reports import (
 from search.study import records
 from search.study import study as studies
 from search.tracking.identity import conclude
-from search.tracking.recorder import open_client
+from search.tracking.store import open_client
 from tests.processes import Searched
 from tests.search.reported import epoch
 from tests.search.tracking.logged_study import Search, check
@@ -42,8 +42,8 @@ def test_runs_begin_and_end_when_they_did(search: Search, sqlite: str, fresh: Pa
     again = Search(Path(search.spec.results))  # as another process
     assert again.study.user_attrs[records.FIRST_STARTED.name] == now - 7260
     again.ledger.ask("0")
-    for one in timed(now - 100, now - 60, now - 50, now - 40):
-        again.ledger.report("0", one)
+    for run in timed(now - 100, now - 60, now - 50, now - 40):
+        again.ledger.report("0", run)
     again.end(0)
     closed = again.study.get_trials(deepcopy=False)[0].datetime_complete
     assert closed is not None
@@ -65,18 +65,18 @@ def test_runs_begin_and_end_when_they_did(search: Search, sqlite: str, fresh: Pa
     path = Path(sqlite.removeprefix("sqlite:///"))
     for _ in range(2):
         assert again.finish(again.tracker(sqlite)) is None
-        found = {
-            one["tags"].get("regimen.key"): one
-            for one in check(open_client(sqlite), again.study).values()
-            if "regimen.id" in one["tags"]
+        runs = {
+            run["tags"].get("regimen.key"): run
+            for run in check(open_client(sqlite), again.study).values()
+            if "regimen.id" in run["tags"]
         }
         for key, (began, ended, epochs) in expected.items():
-            info = found[key]["info"]
+            info = runs[key]["info"]
             assert (info["start_time"] / 1000, info["end_time"] / 1000) == pytest.approx(
                 (began, ended), abs=0.002
             ), key
             at = sorted(
-                stamp / 1000 for name, _, _, stamp in found[key]["history"] if name == "seconds"
+                stamp / 1000 for name, _, _, stamp in runs[key]["history"] if name == "seconds"
             )
             assert at == pytest.approx(epochs, abs=0.002), key
         path.unlink()
@@ -92,14 +92,14 @@ def test_a_real_searchs_times_are_those_of_the_clock(searched: Searched) -> None
     """Every run lies within its search, a run on another seed after its trial's end, and a run's
     time covers its epochs' own. Floors begin while MLflow starts, before the search."""
     client = open_client(f"sqlite:///{searched.results / 'mlflow.db'}")
-    found = {
-        one["tags"].get("regimen.key"): one
-        for one in check(client, studies.read_study(searched.folder)).values()
-        if "regimen.id" in one["tags"]
+    runs = {
+        run["tags"].get("regimen.key"): run
+        for run in check(client, studies.read_study(searched.folder)).values()
+        if "regimen.id" in run["tags"]
     }
     times = {
-        key: (one["info"]["start_time"] / 1000, one["info"]["end_time"] / 1000)
-        for key, one in found.items()
+        key: (run["info"]["start_time"] / 1000, run["info"]["end_time"] / 1000)
+        for key, run in runs.items()
     }
     began, ended = times[None]
     assert searched.started < began < ended < searched.ended
@@ -107,7 +107,7 @@ def test_a_real_searchs_times_are_those_of_the_clock(searched: Searched) -> None
     # The search's seconds cover its run in MLflow, and lie within the process that ran it.
     assert ended - began - 0.01 <= summary["seconds"] <= searched.ended - searched.started
     for key, (first, last) in times.items():
-        is_floor = found[key]["tags"]["regimen.kind"] == "floor"
+        is_floor = runs[key]["tags"]["regimen.kind"] == "floor"
         assert (searched.started if is_floor else began) - 0.01 <= first <= last <= ended + 0.01, (
             key
         )

@@ -11,7 +11,8 @@ from search.reports import (
     MEMORY_MB,
 )
 from search.study import records
-from search.tracking.recorder import open_client
+from search.tracking.logged_run import LoggedRun
+from search.tracking.store import open_client
 from search.tracking.tracker import Tracker
 from tests.search.tracking.logged_study import Search, check, everything
 from tests.search.tracking.lossy import Lossy
@@ -23,10 +24,10 @@ def test_everything_is_there_once_and_once_more_changes_nothing(
     tracker = search.tracker(sqlite)
     for last in (1, 2, 3):
         search.epochs(0, 1, first=last, last=last)
-        tracker.sync(search.study)
+        tracker.sync(search.study, within=60.0)
         assert tracker.runs_missing(search.study) == 2
     search.end(0, 1)
-    tracker.sync(search.study)
+    tracker.sync(search.study, within=60.0)
     assert tracker.runs_missing(search.study) == 0
     search.epochs(2)
     assert tracker.runs_missing(search.study) == 1
@@ -62,9 +63,9 @@ def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     search.all()
     assert search.finish(search.tracker(sqlite)) is None
     client = open_client(sqlite)
-    found = names_of(client)
-    assert found["trial 2"][0].endswith(" · winner") and found["trial 2"][1] == "yes"
-    assert [key for key, (_, won) in found.items() if won] == ["trial 2"]
+    named = names_of(client)
+    assert named["trial 2"][0].endswith(" · winner") and named["trial 2"][1] == "yes"
+    assert [key for key, (_, won) in named.items() if won] == ["trial 2"]
     (parent,) = (
         one
         for one in check(client, search.study).values()
@@ -77,9 +78,9 @@ def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     assert not {"test_loss_paper", "paper_config_validation_accuracy"} & {*metrics}
     search.study.set_user_attr(records.WINNER.name, 1)
     assert search.finish(search.tracker(sqlite)) is None
-    found = names_of(client)
-    assert found["trial 1"][1] == "yes" and found["trial 2"][1] == "no"
-    assert "winner" not in found["trial 2"][0]
+    named = names_of(client)
+    assert named["trial 1"][1] == "yes" and named["trial 2"][1] == "no"
+    assert "winner" not in named["trial 2"][0]
 
 
 def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(
@@ -87,13 +88,13 @@ def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(
 ) -> None:
     search.all()
     assert search.finish(search.tracker(sqlite)) is None
-    found = {
+    histories = {
         one["tags"].get("regimen.key"): one["history"]
         for one in check(open_client(sqlite), search.study).values()
     }
     has = {
         key: [point[:3] for point in history if point[0].startswith("system/")]
-        for key, history in found.items()
+        for key, history in histories.items()
     }
     assert has["trial 0"] == []
     assert (
@@ -126,12 +127,17 @@ def test_of_two_runs_with_one_key_the_one_that_a_user_wrote_on_stays(
     needs once."""
     search.all()
     tracker = search.tracker(sqlite)
-    tracker.sync(search.study)
+    tracker.sync(search.study, within=60.0)
     twice = {"regimen.trial": "0", "regimen.key": "trial 0"}
-    assert tracker.parent is not None
+    assert tracker.runs.search is not None
     made = [
-        tracker._start(
-            "late", "trial", tracker.runs["trial 0"].started, twice, tracker.parent.id
+        LoggedRun.start(
+            tracker.recorder,
+            "late",
+            "trial",
+            tracker.runs.nested["trial 0"].started,
+            twice,
+            tracker.runs.search.id,
         ).id
         for _ in range(2)
     ]

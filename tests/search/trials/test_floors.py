@@ -16,7 +16,7 @@ import ray
 import torch
 
 from search.cluster.start import cluster
-from search.context import set_up
+from search.driver.context import set_up
 from search.inputs import prepare
 from search.spec import SearchSpec
 from search.trials.floors import SharedJob

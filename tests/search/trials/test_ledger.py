@@ -21,8 +21,8 @@ from ray.tune.utils.object_cache import _ObjectCache
 
 import spaces
 import trainables
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.reports import FINISHED
 from search.study import records
 from search.study import study as studies
@@ -39,13 +39,13 @@ from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
 def entries(path: Path) -> list[list[dict[str, Any]]]:
     """The journal's lines, by entry."""
-    found: list[list[dict[str, Any]]] = [[]]
+    written: list[list[dict[str, Any]]] = [[]]
     for line in map(json.loads, path.read_text().splitlines()):
-        found[-1].append(line)
+        written[-1].append(line)
         if MORE not in line:
-            found.append([])
-    assert found.pop() == []
-    return found
+            written.append([])
+    assert written.pop() == []
+    return written
 
 
 def test_what_follows_from_an_event_is_one_entry(tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ def test_what_follows_from_an_event_is_one_entry(tmp_path: Path) -> None:
     assert not ledger.report("c", {**report(2, 1), "validation_accuracy": 0.1})
     ledger.ended("d", Fault.PROCESS)
     ledger.report("b", {FINISHED: None})
-    found = entries(path)[before:]
-    assert len(found) == 5 and len(found[0]) > 5
-    assert [line.get("state") for line in found[2]][-1] == TrialState.PRUNED
+    written = entries(path)[before:]
+    assert len(written) == 5 and len(written[0]) > 5
+    assert [line.get("state") for line in written[2]][-1] == TrialState.PRUNED
 
 
 def test_the_ledger_counts_what_the_study_has(tmp_path: Path) -> None:
@@ -188,8 +188,8 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     made = spec(tmp_path, trial_timeout=1.0)
     ledger = resumed(made)
     ledger.ask("a")
-    room = Room(Resources(cpus=1, gpus=0, slots=1))
-    search, relay = StudySearcher(ledger, room), Relay(single=True)
+    capacity = Capacity(Resources(cpus=1, gpus=0, slots=1))
+    search, relay = StudySearcher(ledger, capacity), Relay(single=True)
     search.started["a"] = -1e9
     relay.begin(search)
     overdue: Any = SimpleNamespace(
@@ -293,9 +293,9 @@ def test_a_journal_whose_points_have_parameters_only_goes_on(tmp_path: Path) -> 
     old.ask().suggest_float("dropout", 0.0, 0.9, step=0.05)
     ledger = resumed(made)
     assert studies.trials(ledger.study) == []
-    found = configs(ledger, len(points) + 1)
-    assert found[0] == records.CONFIG.read(first)
-    for config, point in zip(found[1:], points[1:]):
+    proposed = configs(ledger, len(points) + 1)
+    assert proposed[0] == records.CONFIG.read(first)
+    for config, point in zip(proposed[1:], points[1:]):
         assert {name: config[name] for name in point} == point
     assert ledger.report("x0", report(0, 1))
     assert [trial.number for trial in studies.trials(ledger.study)] == list(range(len(points) + 1))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ray.tune.search import Searcher
 
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
 from search.reports import FINISHED
 from search.trials.ray_adapters import Relay
 from search.trials.searcher import StudySearcher
@@ -20,7 +20,7 @@ SECONDS = 60.0
 
 def search(folder: Path) -> StudySearcher:
     made = spec(folder, trials=3, epochs=3, scheduler="none", sampler="random")
-    return StudySearcher(resumed(made), Room(Resources(cpus=1, gpus=0, slots=2)))
+    return StudySearcher(resumed(made), Capacity(Resources(cpus=1, gpus=0, slots=2)))
 
 
 def states(search: StudySearcher) -> list[str]:

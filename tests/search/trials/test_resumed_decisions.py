@@ -282,14 +282,14 @@ class Search(RuleBasedStateMachine):
     def each_trial_is_there_once_in_its_state(self) -> None:
         if not hasattr(self, "ledger"):
             return
-        found = {
+        by_number = {
             trial.number: trial
             for trial in self.ledger.study.get_trials(deepcopy=False)
             if trial.number in self.recorded
         }
-        assert sorted(found) == sorted(self.recorded)
+        assert sorted(by_number) == sorted(self.recorded)
         running = {number for number, _ in self.running.values()}
-        for number, trial in found.items():
+        for number, trial in by_number.items():
             expected = self.ended.get(
                 number, TrialState.RUNNING if number in running else TrialState.WAITING
             )

@@ -11,9 +11,9 @@ import optuna
 import pytest
 from ray.tune.search import Searcher
 
+from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.cluster.room import Room
-from search.inputs import Prepared, prepare
+from search.inputs import Prepared
 from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
 from search.study import records
@@ -25,7 +25,6 @@ from search.trials.ending import Ending
 from search.trials.faults import MAX_NODE_LOSSES, Fault
 from search.trials.run_ledger import RunLedger
 from search.trials.searcher import StudySearcher
-from tests import tiny
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
 EXAM: Any = "what a test needs"
@@ -36,11 +35,6 @@ KEYS = (
     records.REPORT_FAILURES,
     records.TEST_SCORES,
 )
-
-
-@pytest.fixture(scope="module")
-def prepared(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(str(tiny.write_corpus(tmp_path_factory.mktemp("corpus"))), str(model_folder))
 
 
 class Shown:
@@ -70,8 +64,8 @@ class Search:
         self.plan = ChoiceAndReport(made, self.ledger.study, prepared)
         self.exams = 0
         self.runs = RunLedger(self.plan, self._exam, self.shown)
-        room = Room(Resources(cpus=1, gpus=0, slots=2))
-        self.searcher = StudySearcher(self.ledger, room, self.runs)
+        capacity = Capacity(Resources(cpus=1, gpus=0, slots=2))
+        self.searcher = StudySearcher(self.ledger, capacity, self.runs)
         self.ids = map(str, itertools.count())
         self.asked: list[dict[str, Any]] = []
 

@@ -44,15 +44,15 @@ def test_memory_is_that_of_the_process_in_megabytes() -> None:
     assert before < psutil.virtual_memory().total / 1e6
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("with_nvml", [True, False])
 def test_of_a_card_there_is_the_epochs_peak_and_what_nvml_tells(
-    told: bool, monkeypatch: pytest.MonkeyPatch
+    with_nvml: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A card by hearsay: each epoch's peak is 1 GB below the last, once that is forgotten."""
     peaks = [3_000_000_000]
 
     def utilization() -> int:
-        if not told:
+        if not with_nvml:
             raise ModuleNotFoundError("nvidia-ml-py does not seem to be installed")
         return 87
 
@@ -62,9 +62,9 @@ def test_of_a_card_there_is_the_epochs_peak_and_what_nvml_tells(
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: peaks[-1])
     monkeypatch.setattr(torch.cuda, "utilization", utilization)
     meter = Meter("cuda", time.time())
-    found = [meter.read(), meter.read()]
-    assert [one[GPU_MEMORY_MB] for one in found] == [2000, 1000]
-    assert [one.get(GPU_PERCENT) for one in found] == [87 if told else None] * 2
+    readings = [meter.read(), meter.read()]
+    assert [reading[GPU_MEMORY_MB] for reading in readings] == [2000, 1000]
+    assert [reading.get(GPU_PERCENT) for reading in readings] == [87 if with_nvml else None] * 2
 
 
 def test_a_runs_time_is_all_that_it_took_and_nothing_between_two_attempts() -> None:
@@ -87,6 +87,6 @@ def test_of_an_earlier_version_epochs_seconds_are_all_that_is_known() -> None:
 def test_a_meter_tells_when_the_run_began_and_the_epoch_ended() -> None:
     before = time.time()
     meter = Meter("cpu", before - 5)
-    found = [meter.read(), meter.read()]
-    assert {one[STARTED_AT] for one in found} == {round(before - 5, 3)}
-    assert before - 0.001 <= found[0][ENDED_AT] <= found[1][ENDED_AT] <= time.time() + 0.001
+    readings = [meter.read(), meter.read()]
+    assert {reading[STARTED_AT] for reading in readings} == {round(before - 5, 3)}
+    assert before - 0.001 <= readings[0][ENDED_AT] <= readings[1][ENDED_AT] <= time.time() + 0.001

@@ -198,18 +198,18 @@ def test_command_line_text_that_means_no_value_is_one_line(name: str, text: str)
 
 
 def test_describe_reads_the_docstring_under_each_field() -> None:
-    found = Every.describe()
-    assert found["rate"] == "A rate."
-    assert found["share"] == "A share,\nin two lines."
-    assert list(found) == [field.name for field in fields(Every)]
+    docstrings = Every.describe()
+    assert docstrings["rate"] == "A rate."
+    assert docstrings["share"] == "A share,\nin two lines."
+    assert list(docstrings) == [field.name for field in fields(Every)]
 
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_every_field_of_a_regime_has_a_docstring(regime: str) -> None:
     config = trainables.load(regime).Config
-    found = config.describe()
-    assert set(found) == {field.name for field in fields(config)}
-    assert all(meaning.strip() for meaning in found.values())
+    docstrings = config.describe()
+    assert set(docstrings) == {field.name for field in fields(config)}
+    assert all(meaning.strip() for meaning in docstrings.values())
 
 
 @pytest.mark.parametrize("regime", REGIMES)

@@ -30,14 +30,14 @@ def texts_and_labels(
     return _cells(rows, text, where), _cells(rows, label, where)
 
 
-def _column(rows: list[Row], given: str | None, usual: Iterable[str], kind: str, where: str) -> str:
+def _column(rows: list[Row], named: str | None, usual: Iterable[str], kind: str, where: str) -> str:
     columns = list(rows[0])
-    if given is not None:
-        if given not in columns:
+    if named is not None:
+        if named not in columns:
             raise ValueError(
-                f"{where}: no {kind} column {quoted(given)}; its columns are: {listed(columns)}"
+                f"{where}: no {kind} column {quoted(named)}; its columns are: {listed(columns)}"
             )
-        return given
+        return named
     for name in usual:
         if name in columns:
             return name

@@ -126,24 +126,24 @@ def _take_out(
     """
     if label is None:
         return {}, []
-    found: dict[str, tuple[str, ...]] = {}
+    labelled: dict[str, tuple[str, ...]] = {}
     for split in list(texts):
         rows = list(zip(texts[split], names[split]))
-        found[split] = tuple(text for text, name in rows if name == label)
+        labelled[split] = tuple(text for text, name in rows if name == label)
         texts[split] = [text for text, name in rows if name != label]
         names[split] = [name for _, name in rows if name != label]
         if not texts[split]:
             if split == "train":
                 raise ValueError(f"{data}: every train row has --oos-label {quoted(label)}")
             del texts[split], names[split]
-    found = {split: rows for split, rows in found.items() if rows}
-    if not found:
+    labelled = {split: rows for split, rows in labelled.items() if rows}
+    if not labelled:
         shown = sorted({name for split in names.values() for name in split})[:MAX_LABELS_SHOWN]
         raise ValueError(
             f"{data}: no row has --oos-label {quoted(label)}; its labels begin with {listed(shown)}"
         )
-    counts = ", ".join(f"{len(rows):,} of {split}" for split, rows in found.items())
-    return found, [
+    counts = ", ".join(f"{len(rows):,} of {split}" for split, rows in labelled.items())
+    return labelled, [
         f"--oos-label {label}: rows kept apart from all splits, {counts}; they only measure the"
         " final model"
     ]

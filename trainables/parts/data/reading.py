@@ -22,5 +22,5 @@ class Reading(TypedDict, total=False):
 
 def reading_from(values: Mapping[str, Any]) -> Reading:
     """Those of `values` that say how data is read; what is missing or None has its default."""
-    given = {name: values[name] for name in Reading.__annotations__ if values.get(name) is not None}
-    return Reading(**given)  # type: ignore[typeddict-item]
+    known = {name: values[name] for name in Reading.__annotations__ if values.get(name) is not None}
+    return Reading(**known)  # type: ignore[typeddict-item]

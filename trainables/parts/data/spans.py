@@ -23,17 +23,17 @@ def random_spans(batch: Batch, shortest: float, word_dropout: float) -> Batch:
     start = 1 + (torch.rand(B, device=device) * (inner - size + 1)).long()
     place = torch.arange(T, device=device)
     span = (place >= start[:, None]) & (place < (start + size)[:, None])  # (B, T)
-    kept = span & (torch.rand(B, T, device=device) >= word_dropout)
-    kept = torch.where(kept.any(dim=1, keepdim=True), kept, span)
+    keep = span & (torch.rand(B, T, device=device) >= word_dropout)
+    keep = torch.where(keep.any(dim=1, keepdim=True), keep, span)
     ends = (place == 0) | (place == lengths[:, None] - 1)
-    return _only(batch, (kept | ends) & (place < lengths[:, None]))
+    return _only(batch, (keep | ends) & (place < lengths[:, None]))
 
 
-def _only(batch: Batch, kept: Tensor) -> Batch:
-    """The tokens `kept` (B, T) of each sentence, moved to the left."""
-    counts = kept.sum(dim=1)
+def _only(batch: Batch, keep: Tensor) -> Batch:
+    """The tokens `keep` (B, T) of each sentence, moved to the left."""
+    counts = keep.sum(dim=1)
     longest = int(counts.max())
-    order = (~kept).int().argsort(dim=1, stable=True)[:, :longest]
-    real = torch.arange(longest, device=kept.device) < counts[:, None]  # (B, T')
+    order = (~keep).int().argsort(dim=1, stable=True)[:, :longest]
+    real = torch.arange(longest, device=keep.device) < counts[:, None]  # (B, T')
     mask = None if bool(real.all()) else real.long()
     return Batch(batch.inputs.gather(1, order), mask, batch.labels)

@@ -60,11 +60,14 @@ STANDARD_HEADS = {
 
 def standard_head(config: PretrainedConfig, head: Head) -> StandardHead | None:
     """The class that computes what this head does; None if there is none."""
-    found = STANDARD_HEADS.get(config.model_type)
-    if found is None or head.pooling != "cls" or (head.head_width or 1) > config.hidden_size:
+    standard = STANDARD_HEADS.get(config.model_type)
+    if standard is None or head.pooling != "cls" or (head.head_width or 1) > config.hidden_size:
         return None
-    activations = {found.activation, "none" if found.activation == "tanh" else found.activation}
-    return found if _activation(head) in activations else None
+    activations = {
+        standard.activation,
+        "none" if standard.activation == "tanh" else standard.activation,
+    }
+    return standard if _activation(head) in activations else None
 
 
 def to_standard(form: StandardHead, config: Head, head: nn.Sequential) -> dict[str, Tensor]:

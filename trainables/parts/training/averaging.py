@@ -47,9 +47,9 @@ class RunningAverage:
         """Count the weights as they are now, after a step."""
         self.taken += 1
         if self.taken > self.skipped and self.parameters:
-            share = max(1 / (self.taken - self.skipped), 1 - self.decay)
+            weight = max(1 / (self.taken - self.skipped), 1 - self.decay)
             now = [parameter.detach() for parameter in self.parameters]
-            torch._foreach_lerp_(self.mean, now, share)
+            torch._foreach_lerp_(self.mean, now, weight)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.training.cross_entropy import CrossEntropy, cross_entropy
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.frozen import fit_head, solve_head
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.optim import Rates, decaying, parameter_groups

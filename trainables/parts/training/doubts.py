@@ -51,8 +51,8 @@ def doubts(features: Features, intents: int, seed: int) -> list[Doubt]:
     logits = solution.scale(targets) * solution.left_out
     probabilities = torch.softmax(logits, dim=1).cpu().numpy()
     return [
-        Doubt(int(rows[place]), suggested, given, found)
-        for place, suggested, given, found in _ranked(probabilities, labels[rows])
+        Doubt(int(rows[place]), suggested, p_given, p_suggested)
+        for place, suggested, p_given, p_suggested in _ranked(probabilities, labels[rows])
     ]
 
 
@@ -61,17 +61,22 @@ def _ranked(
 ) -> list[tuple[int, int, float, float]]:
     """Place, suggested label and both probabilities of each doubt, from probabilities (N, K)."""
     places = np.arange(len(labels))
-    given = probabilities[places, labels]
+    p_given = probabilities[places, labels]
     counts = np.bincount(labels, minlength=probabilities.shape[1])
-    sums = np.bincount(labels, weights=given, minlength=probabilities.shape[1])
+    sums = np.bincount(labels, weights=p_given, minlength=probabilities.shape[1])
     thresholds = np.where(counts >= MIN_ROWS, sums / np.maximum(counts, 1), np.inf)
     passing = np.where(probabilities >= thresholds, probabilities, 0.0)
     suggested = passing.argmax(axis=1)
-    found = passing[places, suggested]
+    p_suggested = passing[places, suggested]
     known = counts[labels] >= MIN_ROWS
-    doubtful = np.flatnonzero((found - given >= MIN_DISTANCE) & known)
-    order = doubtful[np.argsort((given - found)[doubtful], kind="stable")][:MAX_DOUBTS]
+    doubtful = np.flatnonzero((p_suggested - p_given >= MIN_DISTANCE) & known)
+    order = doubtful[np.argsort((p_given - p_suggested)[doubtful], kind="stable")][:MAX_DOUBTS]
     return [
-        (int(place), int(suggested[place]), float(given[place]), float(found[place]))
+        (
+            int(place),
+            int(suggested[place]),
+            float(p_given[place]),
+            float(p_suggested[place]),
+        )
         for place in order
     ]

@@ -17,7 +17,7 @@ from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.training.averaging import NO_AVERAGE, Averaging
 from trainables.parts.training.cross_entropy import CrossEntropy, Loss, cross_entropy
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.frozen import start_from_ridge
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.optim import LayerFactor, Rates, parameter_groups, uniform

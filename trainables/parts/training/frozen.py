@@ -15,7 +15,7 @@ from trainables.parts.model.classifier import Classifier, classify, vectors, vec
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.training.cross_entropy import Loss
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.logistic import logistic
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.ridge import Ridge, ridge
@@ -47,10 +47,10 @@ def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> 
 
 def joined(data: Data, parts: Sequence[Part]) -> Encoded:
     """The vectors of both splits from all parts of their chunks."""
-    found = {number: vectors for part in parts for number, vectors in part.items()}
+    by_number = {number: vectors for part in parts for number, vectors in part.items()}
     encoded: dict[str, tuple[Features, Features]] = {}
     for pooling in POOLINGS:
-        vectors = torch.cat([found[number][pooling] for number in sorted(found)])
+        vectors = torch.cat([by_number[number][pooling] for number in sorted(by_number)])
         halves = vectors.split([len(data.train), len(data.validation)])
         train, validation = (
             Features(half, split.targets.to(vectors.device))

@@ -68,14 +68,14 @@ def choose(
         return {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        found = {
+        scores = {
             (pooling, C): scores_of(torch.from_numpy(answers), torch.from_numpy(labels)).of(metric)
             for pooling, features in encoded.items()
             for C, answers in _predicted(
                 features.vectors.cpu().numpy()[rows], labels, folds, seed
             ).items()
         }
-    pooling, C = max(found, key=lambda pair: found[pair])
+    pooling, C = max(scores, key=lambda pair: scores[pair])
     return {"pooling": pooling, "C": C}
 
 
@@ -95,12 +95,12 @@ def _predicted(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> dict
     return predicted
 
 
-def stratified(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+def stratified(labels: np.ndarray, max_rows: int, seed: int) -> np.ndarray:
     """At most so many rows, at random, with each label's share of them as in the whole."""
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     counts = np.bincount(labels)[labels[order]]
     starts = np.searchsorted(labels[order], labels[order])
     place = (np.arange(len(order)) - starts + 0.5) / counts  # of a row among those of its label
-    rows: np.ndarray = np.sort(order[np.argsort(place, kind="stable")[:most]])
+    rows: np.ndarray = np.sort(order[np.argsort(place, kind="stable")[:max_rows]])
     return rows

@@ -14,7 +14,7 @@ from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Batch, Metric
 from trainables.parts.training import optim, schedule
 from trainables.parts.training.averaging import NO_AVERAGE, Averaging, RunningAverage
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.optim import Optimizer
 from trainables.parts.training.schedule import Schedule
 from trainables.parts.training.scores import Scores
@@ -138,7 +138,7 @@ def _copy_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
         weights[name] = weights[name].copy_(tensor) if name in weights else tensor.clone()
 
 
-def require_finite(what: str, value: float, epoch: int) -> None:
+def require_finite(name: str, value: float, epoch: int) -> None:
     """Raise FloatingPointError unless `value` is a finite number."""
     if not math.isfinite(value):
-        raise FloatingPointError(f"the {what} became {value} in epoch {epoch}")
+        raise FloatingPointError(f"the {name} became {value} in epoch {epoch}")

@@ -44,20 +44,20 @@ class Optimizer(Hyperparameters):
         optimiser. Only a whole configuration can be that old: hyperparameters that a user fixes,
         and the points of a space, are today's.
         """
-        given = dict(values)
+        upgraded = dict(values)
         if (
-            given.get("optimizer") != "sgd"
-            or not set(given) >= FIRST_VERSION_FIELDS
-            or any(name.startswith("sgd_") for name in given)
+            upgraded.get("optimizer") != "sgd"
+            or not set(upgraded) >= FIRST_VERSION_FIELDS
+            or any(name.startswith("sgd_") for name in upgraded)
         ):
-            return given
-        damping = 1 - checked("momentum", given["momentum"], Momentum)
+            return upgraded
+        damping = 1 - checked("momentum", upgraded["momentum"], Momentum)
         rates = {
-            f"sgd_{name}": checked(name, given[name], Rate) / damping
+            f"sgd_{name}": checked(name, upgraded[name], Rate) / damping
             for name in RATES
-            if name in given
+            if name in upgraded
         }
-        return given | rates | {"sgd_weight_decay": given["weight_decay"]}
+        return upgraded | rates | {"sgd_weight_decay": upgraded["weight_decay"]}
 
 
 @dataclass(frozen=True, kw_only=True)

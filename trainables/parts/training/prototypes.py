@@ -21,9 +21,9 @@ def prototypes(
     if names is None:
         directions[absent] = directions.mean(dim=0)
         return normalize(directions, dim=1)
-    share = torch.full((intents, 1), name_weight, dtype=vectors.dtype, device=vectors.device)
-    share[absent] = 1.0
-    return normalize((1 - share) * directions + share * normalize(names, dim=1), dim=1)
+    weight = torch.full((intents, 1), name_weight, dtype=vectors.dtype, device=vectors.device)
+    weight[absent] = 1.0
+    return normalize((1 - weight) * directions + weight * normalize(names, dim=1), dim=1)
 
 
 def cosines(vectors: Tensor, weight: Tensor, temperature: float) -> Tensor:

@@ -63,7 +63,7 @@ def refusal(source: object, **options: Any) -> str:
 
 
 def rows_of(corpus: Corpus, split: str) -> list[tuple[str, str]]:
-    found = corpus.splits[split]
+    rows = corpus.splits[split]
     return [
-        (text, corpus.labels[label]) for text, label in zip(found.texts, found.labels, strict=True)
+        (text, corpus.labels[label]) for text, label in zip(rows.texts, rows.labels, strict=True)
     ]

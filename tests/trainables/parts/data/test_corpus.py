@@ -153,7 +153,7 @@ def test_fingerprint_changes_with_any_text_label_name_or_split() -> None:
             corpus, train=Split(("a", "b"), (0, 1)), validation=Split(("c", "d", "e"), (0, 0, 1))
         ),
     ]
-    assert len({found.fingerprint for found in [corpus, *changed]}) == len(changed) + 1
+    assert len({other.fingerprint for other in [corpus, *changed]}) == len(changed) + 1
 
 
 def test_fingerprint_does_not_change_with_where_the_data_came_from() -> None:

@@ -17,11 +17,11 @@ from trainables.parts.data import corpus as data
 
 
 def test_the_three_formats_give_the_same_corpus(tmp_path: Path) -> None:
-    found = {
+    fingerprints = {
         data.read(folder(tmp_path / ending, ending, train=TRAIN, test=OTHER)).fingerprint
         for ending in WRITERS
     }
-    assert len(found) == 1
+    assert len(fingerprints) == 1
 
 
 def test_label_01_stays_text_in_csv(tmp_path: Path) -> None:
@@ -48,8 +48,8 @@ def test_the_delimiter_is_recognised_by_the_header(
     lines = [f'"well, {row["text"]}; so"{delimiter}{row["label"]}' for row in TRAIN]
     (tmp_path / f"train.{ending}").write_text("\n".join([f"text{delimiter}label", *lines]))
     corpus = data.read(str(tmp_path))
-    found = sorted(corpus.train.texts + corpus.validation.texts)
-    assert found == sorted(f"well, {row['text']}; so" for row in TRAIN)
+    texts = sorted(corpus.train.texts + corpus.validation.texts)
+    assert texts == sorted(f"well, {row['text']}; so" for row in TRAIN)
 
 
 def test_a_delimiter_that_is_not_recognised_is_named(tmp_path: Path) -> None:

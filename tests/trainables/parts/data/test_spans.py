@@ -45,12 +45,12 @@ def test_a_span_is_what_its_definition_says(
 ) -> None:
     batch = some(data)
     torch.manual_seed(3)
-    found = random_spans(batch, shortest, word_dropout)
+    spans = random_spans(batch, shortest, word_dropout)
     torch.manual_seed(3)
-    assert tokens(found) == by_hand(batch, shortest, word_dropout)
-    assert torch.equal(found.labels, batch.labels)
-    if found.mask is not None:
-        assert found.mask.sum(dim=1).max() == found.inputs.shape[1]
+    assert tokens(spans) == by_hand(batch, shortest, word_dropout)
+    assert torch.equal(spans.labels, batch.labels)
+    if spans.mask is not None:
+        assert spans.mask.sum(dim=1).max() == spans.inputs.shape[1]
 
 
 def test_a_whole_span_without_word_dropout_is_the_sentence(data: Data) -> None:

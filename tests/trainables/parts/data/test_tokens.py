@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 
 from trainables.parts.data.batches import EVALUATION_TOKENS, MiniBatches, by_length
 from trainables.parts.data.tokens import Batch, Data, Features, Tokens, tokenise
-from trainables.parts.model.loading import load_tokenizer
 
 PAD = 9
 
@@ -93,10 +91,10 @@ def test_an_epoch_has_each_sentence_exactly_once(batch_size: int, kind: str) -> 
         ragged(COUNT) if kind == "tokens" else Features(torch.randn(COUNT, 3), torch.arange(COUNT))
     )
     batches = MiniBatches(examples, batch_size, seed=0)
-    found = rows_of(list(batches.epoch(1)))
-    assert Counter(row for rows in found for row in rows) == dict.fromkeys(range(COUNT), 1)
-    assert len(found) == len(batches) == -(-COUNT // batch_size)
-    assert sorted(map(len, found))[1:] == [min(batch_size, COUNT)] * (len(found) - 1)
+    drawn = rows_of(list(batches.epoch(1)))
+    assert Counter(row for rows in drawn for row in rows) == dict.fromkeys(range(COUNT), 1)
+    assert len(drawn) == len(batches) == -(-COUNT // batch_size)
+    assert sorted(map(len, drawn))[1:] == [min(batch_size, COUNT)] * (len(drawn) - 1)
 
 
 @pytest.mark.parametrize("kind", ["tokens", "features"])
@@ -119,12 +117,12 @@ def test_mini_batches_hold_the_sentences_of_their_labels() -> None:
 
 def test_mini_batches_are_pieces_of_one_permutation_whatever_the_lengths() -> None:
     """Sorting by length would change which sentences a contrastive loss compares."""
-    found = [
+    drawn = [
         row
         for rows in rows_of(list(MiniBatches(ragged(COUNT), 4, seed=5).epoch(2)))
         for row in rows
     ]
-    assert found == np.random.default_rng([5, 2]).permutation(COUNT).tolist()
+    assert drawn == np.random.default_rng([5, 2]).permutation(COUNT).tolist()
 
 
 @pytest.mark.parametrize("size", [1, 50, COUNT - 1, COUNT, COUNT + 5, 3 * COUNT])
@@ -167,11 +165,6 @@ def test_by_length_gives_a_sentence_longer_than_the_limit_alone() -> None:
         np.ones(size + 2, np.int32), np.array([0, 1, size + 1, size + 2]), np.arange(3), PAD
     )
     assert [rows.tolist() for rows, _ in by_length(tokens)] == [[0, 2], [1]]
-
-
-@pytest.fixture(scope="module")
-def tokenizer(model_folder: Path) -> Any:
-    return load_tokenizer(str(model_folder))
 
 
 TEXTS = ["play a song", "wake me up please today", "zzz", "\U0001f60a"]

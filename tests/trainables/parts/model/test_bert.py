@@ -101,15 +101,15 @@ def with_gradients(
 
 
 def same(
-    found: tuple[Tensor, dict[str, Tensor]],
+    actual: tuple[Tensor, dict[str, Tensor]],
     expected: tuple[Tensor, dict[str, Tensor]],
     tolerance: float = SUMS,
 ) -> None:
     scale = max(gradient.abs().max().item() for gradient in expected[1].values())
-    assert (found[0] - expected[0]).abs().max() <= tolerance * expected[0].abs().max()
-    assert found[1].keys() == expected[1].keys()
+    assert (actual[0] - expected[0]).abs().max() <= tolerance * expected[0].abs().max()
+    assert actual[1].keys() == expected[1].keys()
     for name, gradient in expected[1].items():
-        assert (found[1][name] - gradient).abs().max() <= tolerance * scale, name
+        assert (actual[1][name] - gradient).abs().max() <= tolerance * scale, name
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

@@ -23,17 +23,12 @@ from tests.trainables.parts.model.families import FAMILIES
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.head import Head
-from trainables.parts.model.loading import load, load_tokenizer
+from trainables.parts.model.loading import load
 from trainables.parts.model.model_folder import WEIGHTS
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import Pretrained, state
 
 TEXTS = ["play a song", "", "wake me up please", "please " * 60]
-
-
-@pytest.fixture(scope="module")
-def tokenizer(model_folder: Path) -> Any:
-    return load_tokenizer(str(model_folder))
 
 
 def classifier(pretrained: Pretrained, data: Data, **head: Any) -> Classifier:

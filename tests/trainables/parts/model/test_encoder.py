@@ -66,8 +66,8 @@ def test_vectors_are_the_pooled_last_hidden_state(folders: dict[str, Path], fami
     together = vectors_by_pooling(encoder, tokens)
     for pooling in POOLINGS:
         encoder.pooling = pooling
-        for found in (vectors(encoder, tokens), together[pooling]):
-            torch.testing.assert_close(found, expected[pooling], atol=1e-5, rtol=1e-4)
+        for actual in (vectors(encoder, tokens), together[pooling]):
+            torch.testing.assert_close(actual, expected[pooling], atol=1e-5, rtol=1e-4)
 
 
 def test_padding_does_not_change_a_sentences_vector(folders: dict[str, Path], family: str) -> None:
@@ -82,8 +82,8 @@ def test_padding_does_not_change_a_sentences_vector(folders: dict[str, Path], fa
 def test_vectors_differ_from_sentence_to_sentence(folders: dict[str, Path], family: str) -> None:
     """Guards the two tests above, which a model with constant vectors would pass."""
     model = load(str(folders[family]))
-    found = vectors(model.build(), tokens_of(model))
-    assert (torch.cdist(found, found) + torch.eye(9)).min() > 1e-2
+    sentences = vectors(model.build(), tokens_of(model))
+    assert (torch.cdist(sentences, sentences) + torch.eye(9)).min() > 1e-2
 
 
 def test_every_parameter_is_in_exactly_one_layer(folders: dict[str, Path], family: str) -> None:

@@ -145,7 +145,7 @@ def test_minilm_is_the_packaged_model() -> None:
     ]
     ids = [tokenizer(text)["input_ids"] for text in texts]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])])
-    found = vectors(
+    sentences = vectors(
         encoder,
         Tokens(
             np.concatenate(ids).astype(np.int32),
@@ -154,5 +154,5 @@ def test_minilm_is_the_packaged_model() -> None:
             tokenizer.pad_token_id,
         ),
     )
-    alike, unlike = nn.functional.cosine_similarity(found[:1], found[1:])
+    alike, unlike = nn.functional.cosine_similarity(sentences[:1], sentences[1:])
     assert alike > unlike

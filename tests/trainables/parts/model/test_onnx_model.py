@@ -69,10 +69,10 @@ def test_a_folders_onnx_file_classifies_texts(
         OnnxClassifier.from_pretrained(tmp_path, "fp32")
     write_onnx(model, tmp_path)
     texts = ["wake me", "pizza for the three of us please", "rain"]
-    found = OnnxClassifier.from_pretrained(tmp_path, "fp32")
-    assert found.labels == data.labels
+    loaded = OnnxClassifier.from_pretrained(tmp_path, "fp32")
+    assert loaded.labels == data.labels
     torch.testing.assert_close(
-        found.predict(texts, tokenizer), model.predict(texts, tokenizer), atol=1e-5, rtol=1e-5
+        loaded.predict(texts, tokenizer), model.predict(texts, tokenizer), atol=1e-5, rtol=1e-5
     )
     (tmp_path / ONNX_FILES["int8"]).write_bytes(b"nothing")
     with pytest.raises(ValueError, match="cannot be loaded"):
@@ -87,9 +87,9 @@ def test_minilm_as_float32_gives_the_probabilities_of_real_sentences(tmp_path: P
     head = Head(head_width=None, pooling="mean")
     model = Classifier.new(load(MINILM).build(), head, tuple(map(str, range(60))))
     write_onnx(model, tmp_path)
-    found = OnnxModel(tmp_path / ONNX_FILES["fp32"]).logits(tokens)
+    logits = OnnxModel(tmp_path / ONNX_FILES["fp32"]).logits(tokens)
     torch.testing.assert_close(
-        found.softmax(dim=1), model.logits(tokens).softmax(dim=1), atol=1e-4, rtol=0
+        logits.softmax(dim=1), model.logits(tokens).softmax(dim=1), atol=1e-4, rtol=0
     )
 
 
@@ -105,9 +105,9 @@ def test_int8_leaves_the_head_in_float32(
     assert len(products) == 12  # six in each of the tiny BERT's two layers
     assert not [name for name in products if name.startswith("/head/")]
     small, precise = (OnnxModel(tmp_path / ONNX_FILES[name]) for name in ("int8", "fp32"))
-    found, expected = (model.logits(data.validation) for model in (small, precise))
-    assert not torch.equal(found, expected)
-    assert torch.corrcoef(torch.stack([found.flatten(), expected.flatten()]))[0, 1] > 0.9
+    logits, expected = (model.logits(data.validation) for model in (small, precise))
+    assert not torch.equal(logits, expected)
+    assert torch.corrcoef(torch.stack([logits.flatten(), expected.flatten()]))[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("missing", [["onnx"], ["onnxruntime"], ["onnx", "onnxruntime"]])

@@ -24,7 +24,7 @@ from trainables.parts.model import head as heads
 from trainables.parts.model import modeling_regimen
 from trainables.parts.model.classifier import MODELING, Classifier, vectors
 from trainables.parts.model.head import Head
-from trainables.parts.model.loading import load, load_tokenizer
+from trainables.parts.model.loading import load
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.model.standard_head import (
@@ -47,11 +47,6 @@ EXACT: dict[str, tuple[Head, ...]] = {"distilbert": (RELU,), "electra": (GELU,)}
 )
 """The heads that each family's own class can have, by what its source says between its layers."""
 TEXTS = ["please wake today", "play the guitar", "please " * 30 + "play"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer(model_folder: Path) -> Any:
-    return load_tokenizer(str(model_folder))
 
 
 def saved(family: str, head: Head, tokenizer: Any, folder: Path) -> Classifier:
@@ -79,8 +74,8 @@ def test_transformers_own_class_gives_the_same_scores(
 ) -> None:
     model = saved(family, EXACT[family][0], tokenizer, tmp_path)
     expected = model.predict(TEXTS, tokenizer)
-    found = theirs(tmp_path / "model", tokenizer)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    actual = theirs(tmp_path / "model", tokenizer)
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
     assert len(expected.unique(dim=0)) == len(TEXTS)
     assert not (tmp_path / "model" / MODELING).exists()
     loaded = Classifier.from_pretrained(tmp_path / "model")
@@ -104,8 +99,8 @@ def test_other_heads_load_with_trust_remote_code_only(
     model, folder = saved(family, head, tokenizer, tmp_path), tmp_path / "model"
     with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
         AutoModelForSequenceClassification.from_pretrained(folder)
-    found = theirs(folder, tokenizer, trust_remote_code=True)
-    torch.testing.assert_close(found, model.predict(TEXTS, tokenizer), atol=1e-5, rtol=0)
+    actual = theirs(folder, tokenizer, trust_remote_code=True)
+    torch.testing.assert_close(actual, model.predict(TEXTS, tokenizer), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("head", [LINEAR, Head(head_width=None, pooling="mean")])
@@ -120,9 +115,9 @@ def test_pipelines_and_sentence_transformers_load_the_folder(
             pipeline("text-classification", model=str(folder))
     classify = pipeline("text-classification", model=str(folder), **flags)
     rows = classify(TEXTS, top_k=None, truncation=True)
-    found = [{row["label"]: row["score"] for row in scores} for scores in rows]
+    by_label = [{row["label"]: row["score"] for row in scores} for scores in rows]
     expected = model.predict(TEXTS, tokenizer)
-    for scores, row in zip(found, expected.tolist(), strict=True):
+    for scores, row in zip(by_label, expected.tolist(), strict=True):
         assert scores == pytest.approx(dict(zip(model.labels, row)), abs=1e-5)
 
     sentence_transformers = pytest.importorskip("sentence_transformers")
@@ -167,8 +162,8 @@ def test_a_head_has_a_standard_form_where_it_is_exact(family: str, pooling: Pool
             (weights[f"{name}.weight"], weights[f"{name}.bias"]) for name in (form.first, form.last)
         )
         hidden = ACT2FN[form.activation](torch.nn.functional.linear(vector, *first))
-        found = torch.nn.functional.linear(hidden, *last)
-        torch.testing.assert_close(found, head(vector), atol=1e-5, rtol=1e-5)
+        actual = torch.nn.functional.linear(hidden, *last)
+        torch.testing.assert_close(actual, head(vector), atol=1e-5, rtol=1e-5)
         from_standard(form, config, other, weights)
         assert torch.equal(other(vector), head(vector))
     assert tuple(exact) == (EXACT.get(family, ()) if pooling == "cls" else ())

@@ -24,14 +24,14 @@ def changed(pretrained: Pretrained, layers: int, seed: int = 0) -> dict[str, np.
 def test_the_top_layers_alone_are_drawn(
     layers: int, places: set[str], pretrained: Pretrained
 ) -> None:
-    found = changed(pretrained, layers)
-    assert {name.split(".")[:2] == ["encoder", "layer"] for name in found} == {True}
-    assert {name.split(".")[2] for name in found} == places
+    names = changed(pretrained, layers)
+    assert {name.split(".")[:2] == ["encoder", "layer"] for name in names} == {True}
+    assert {name.split(".")[2] for name in names} == places
     matrices = {name for name, array in pretrained.weights.items() if array.ndim == 2}
     drawn = {
         name for name in matrices if name.startswith(tuple(f"encoder.layer.{p}" for p in places))
     }
-    assert drawn == matrices & set(found)
+    assert drawn == matrices & set(names)
 
 
 def test_new_layers_are_as_before_pretraining(pretrained: Pretrained) -> None:

@@ -68,10 +68,10 @@ def test_what_is_judged_and_kept_is_the_mean_of_the_weights_after_each_step(
     start: float, skipped: int, steps: list[Tensor]
 ) -> None:
     judged, _, kept = trained(Averaging(start))
-    for epoch, found in enumerate(judged, start=1):
+    for epoch, mean in enumerate(judged, start=1):
         done = epoch * BATCHES
         counted = steps[skipped:done] or steps[done - 1 : done]
-        torch.testing.assert_close(found, torch.stack(counted).mean(dim=0))
+        torch.testing.assert_close(mean, torch.stack(counted).mean(dim=0))
     assert torch.equal(kept, judged[-1])
 
 
@@ -79,10 +79,10 @@ def test_an_exponential_average_begins_as_the_mean(steps: list[Tensor]) -> None:
     judged, _, _ = trained(Averaging(0.0, decay=0.75))
     mean = torch.stack(steps[:4]).mean(dim=0)
     torch.testing.assert_close(judged[1], mean)
-    for number, found in enumerate(judged[2:], start=2):
+    for number, average in enumerate(judged[2:], start=2):
         for weights in steps[2 * number : 2 * number + 2]:
             mean = 0.75 * mean + 0.25 * weights
-        torch.testing.assert_close(found, mean)
+        torch.testing.assert_close(average, mean)
 
 
 def test_an_exponential_average_of_one_step_at_first_is_torchs(steps: list[Tensor]) -> None:
@@ -103,8 +103,8 @@ def test_an_exponential_average_of_one_step_at_first_is_torchs(steps: list[Tenso
 def test_averaging_does_not_change_the_training(steps: list[Tensor]) -> None:
     judged, losses, _ = trained(NO_AVERAGE)
     assert trained(Averaging(0.0))[1] == losses
-    for found, expected in zip(judged, steps[1::BATCHES], strict=True):
-        torch.testing.assert_close(found, expected)
+    for weights, expected in zip(judged, steps[1::BATCHES], strict=True):
+        torch.testing.assert_close(weights, expected)
 
 
 def test_an_error_while_the_average_is_judged_leaves_the_model_its_own_weights() -> None:

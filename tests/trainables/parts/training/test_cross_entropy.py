@@ -46,8 +46,8 @@ def test_smoothed_and_weighted_loss_is_its_definition(smoothing: float) -> None:
             label_smoothing=smoothing,
             class_weights=kind,  # type: ignore[arg-type]
         )
-        found = cross_entropy(config, TRAIN, 4)(logits, targets).item()
-        assert found == pytest.approx(slow(logits, targets, smoothing, weights), rel=1e-6)
+        loss = cross_entropy(config, TRAIN, 4)(logits, targets).item()
+        assert loss == pytest.approx(slow(logits, targets, smoothing, weights), rel=1e-6)
 
 
 @pytest.mark.parametrize("regime", WITH_CROSS_ENTROPY)
@@ -60,9 +60,9 @@ def test_every_regime_with_a_cross_entropy_minimises_the_changed_one(
     few = replace(data, train=data.train.select(rows))
 
     def loss(**values: object) -> float:
-        found = run(regime, pretrained, few, epochs=1, **values)[0][-1].train_loss
-        assert found is not None
-        return found
+        train_loss = run(regime, pretrained, few, epochs=1, **values)[0][-1].train_loss
+        assert train_loss is not None
+        return train_loss
 
     plain = loss()
     assert abs(loss(label_smoothing=0.2) - plain) > 1e-4

@@ -83,18 +83,20 @@ def train(regime: str, encoder: Encoder, data: Data, **values: Any) -> list[dict
     ]
 
 
-def same_curve(found: list[dict[str, Any]], expected: list[dict[str, Any]], sentences: int) -> None:
+def same_curve(
+    actual: list[dict[str, Any]], expected: list[dict[str, Any]], sentences: int
+) -> None:
     """Losses agree to the precision of sums; accuracies to one sentence, as ties may be broken
     differently."""
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        for name in set(one) - {"seconds", "micro_batch"}:
-            if "accuracy" in name and one[name] is not None:
-                assert one[name] == pytest.approx(other[name], abs=1.001 / sentences), name
-            elif isinstance(one[name], float):
-                assert one[name] == pytest.approx(other[name], rel=SUMS), name
+    assert len(actual) == len(expected)
+    for epoch, other in zip(actual, expected, strict=True):
+        for name in set(epoch) - {"seconds", "micro_batch"}:
+            if "accuracy" in name and epoch[name] is not None:
+                assert epoch[name] == pytest.approx(other[name], abs=1.001 / sentences), name
+            elif isinstance(epoch[name], float):
+                assert epoch[name] == pytest.approx(other[name], rel=SUMS), name
             else:
-                assert one[name] == other[name], name
+                assert epoch[name] == other[name], name
 
 
 @pytest.mark.parametrize(("regime", "views"), KINDS)

@@ -26,11 +26,11 @@ def planted(errors: int, seed: int = 0) -> tuple[Features, set[int]]:
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_errors_come_first_with_their_true_label(seed: int) -> None:
     features, rows = planted(12, seed)
-    found = doubts(features, CLASSES, seed=0)
-    assert len(rows & {doubt.row for doubt in found[:12]}) >= 11
-    right = [doubt.suggested == doubt.row // PER_CLASS for doubt in found if doubt.row in rows]
+    doubtful = doubts(features, CLASSES, seed=0)
+    assert len(rows & {doubt.row for doubt in doubtful[:12]}) >= 11
+    right = [doubt.suggested == doubt.row // PER_CLASS for doubt in doubtful if doubt.row in rows]
     assert np.mean(right) > 0.9
-    distances = [doubt.suggested_probability - doubt.given_probability for doubt in found]
+    distances = [doubt.suggested_probability - doubt.given_probability for doubt in doubtful]
     assert distances == sorted(distances, reverse=True) and min(distances) > 0
 
 
@@ -44,5 +44,5 @@ def test_clean_labels_are_hardly_doubted_and_the_list_ends() -> None:
 def test_a_class_with_one_sentence_is_left_out() -> None:
     features, _ = planted(0)
     alone = Features(features.vectors, torch.cat([torch.tensor([CLASSES]), features.targets[1:]]))
-    found = doubts(alone, CLASSES + 1, seed=0)
-    assert all(doubt.row != 0 and doubt.suggested != CLASSES for doubt in found)
+    doubtful = doubts(alone, CLASSES + 1, seed=0)
+    assert all(doubt.row != 0 and doubt.suggested != CLASSES for doubt in doubtful)

@@ -13,7 +13,7 @@ from tests.trainables.parts.training.short_memory import points
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Features, Metric
 from trainables.parts.training import schedule
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.schedule import Shape
 from trainables.parts.training.scores import Scores, scores
@@ -45,7 +45,7 @@ def test_the_loop_leaves_the_weights_of_the_best_epoch_of_equals_the_later(
 ) -> None:
     model = linear()
     accuracies, macro_f1s = [0.2, 0.9, 0.9, 0.5], [0.4, 0.3, 0.2, 0.3]
-    found = map(Scores, accuracies, macro_f1s, [None] * 4)
+    scores = map(Scores, accuracies, macro_f1s, [None] * 4)
     epochs, weights = [], []
     for epoch in fit(
         model,
@@ -53,7 +53,7 @@ def test_the_loop_leaves_the_weights_of_the_best_epoch_of_equals_the_later(
         groups(model),
         separable(),
         cross_entropy(model),
-        lambda: next(found),
+        lambda: next(scores),
         stage="x",
         epochs=4,
         metric=metric,
@@ -226,8 +226,8 @@ def test_two_epochs_of_half_the_sentences_are_one_of_all() -> None:
 
         config = Training(schedule="linear", warmup_ratio=0.25)
         batches, loss = replace(separable(), size=size), cross_entropy(model)
-        found = fit(model, config, groups(model), batches, loss, validate, stage="x", epochs=epochs)
-        return list(found), weights
+        curve = fit(model, config, groups(model), batches, loss, validate, stage="x", epochs=epochs)
+        return list(curve), weights
 
     (halves, after_halves), (wholes, after_wholes) = train(4, 6), train(None, 3)
     assert [epoch.steps for epoch in halves] == [1] * 6

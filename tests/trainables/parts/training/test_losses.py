@@ -185,5 +185,5 @@ def test_rdrop_is_its_definition(kl_weight: float) -> None:
 
 def test_rdrop_of_equal_passes_is_the_cross_entropy() -> None:
     once, labels = vectors(6, width=4), torch.tensor([0, 1, 2, 3, 0, 1])
-    found = rdrop(torch.stack([once, once], dim=1), labels, 5.0)
-    torch.testing.assert_close(found, torch.nn.functional.cross_entropy(once, labels))
+    loss = rdrop(torch.stack([once, once], dim=1), labels, 5.0)
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(once, labels))

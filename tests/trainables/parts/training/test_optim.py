@@ -75,7 +75,7 @@ def test_projections_of_the_contrastive_stage_are_grouped_too(
 
 def test_layerwise_rates_of_twelve_layers_are_the_papers(deep: Encoder) -> None:
     head = heads.build(Head(), deep.width, 60)
-    found = rates(
+    by_parameter = rates(
         parameter_groups(
             deep,
             head,
@@ -100,42 +100,42 @@ def test_layerwise_rates_of_twelve_layers_are_the_papers(deep: Encoder) -> None:
     ]
     by_hand += [3.1381059609e-5, 2.82429536481e-5]
     for layer, rate in zip(reversed(bert.encoder.layer), by_hand, strict=True):
-        assert [found[id(parameter)] for parameter in layer.parameters()] == pytest.approx(
+        assert [by_parameter[id(parameter)] for parameter in layer.parameters()] == pytest.approx(
             [rate] * 16
         )
-    assert [found[id(parameter)] for parameter in bert.embeddings.parameters()] == pytest.approx(
-        [2.541865828329e-5] * 5
-    )
-    assert [found[id(head[index].weight)] for index in (1, 3)] == pytest.approx([1e-2, 9e-3])
+    assert [
+        by_parameter[id(parameter)] for parameter in bert.embeddings.parameters()
+    ] == pytest.approx([2.541865828329e-5] * 5)
+    assert [by_parameter[id(head[index].weight)] for index in (1, 3)] == pytest.approx([1e-2, 9e-3])
 
 
 def test_thirds_of_twelve_layers_have_a_rate_each(deep: Encoder) -> None:
     """The embeddings have that of the bottom third."""
     head, factor = nn.Linear(deep.width, 4), thirds(0.5, 0.25)
-    found = rates(
+    by_parameter = rates(
         parameter_groups(
             deep, head, learning_rate=1e-4, head_learning_rate=1e-2, layer_factor=factor
         )
     )
-    by_layer = [{found[id(parameter)] for parameter in layer} for layer in deep.layers()]
+    by_layer = [{by_parameter[id(parameter)] for parameter in layer} for layer in deep.layers()]
     assert by_layer == [{2.5e-5}] * 5 + [{5e-5}] * 4 + [{1e-4}] * 4
-    assert found[id(head.weight)] == 1e-2
+    assert by_parameter[id(head.weight)] == 1e-2
 
 
 @pytest.mark.parametrize(
     ("layers", "expected"), [(1, [1.0]), (2, [1.0, 0.2]), (3, [1.0, 0.5, 0.2]), (7, 2 * [1.0])]
 )
 def test_thirds_of_few_layers_begin_at_the_top(layers: int, expected: list[float]) -> None:
-    found = [thirds(0.5, 0.2)(depth, layers) for depth in range(1, layers + 1)]
-    assert found[: len(expected)] == expected and found == sorted(found, reverse=True)
+    factors = [thirds(0.5, 0.2)(depth, layers) for depth in range(1, layers + 1)]
+    assert factors[: len(expected)] == expected and factors == sorted(factors, reverse=True)
 
 
 def test_without_decay_the_encoder_has_one_rate(pretrained: Pretrained) -> None:
     encoder = pretrained.build()
-    found = rates(
+    by_parameter = rates(
         parameter_groups(encoder, nn.Linear(32, 4), learning_rate=1e-4, head_learning_rate=1e-2)
     )
-    assert {found[id(parameter)] for parameter in encoder.parameters()} == {1e-4}
+    assert {by_parameter[id(parameter)] for parameter in encoder.parameters()} == {1e-4}
 
 
 def test_a_head_with_weights_outside_linear_layers_is_noticed(pretrained: Pretrained) -> None:
@@ -149,12 +149,12 @@ def steps(config: Optimizer, gradients: list[float], weight: float, rate: float)
     """The weight after each optimiser step with the given gradients."""
     parameter = nn.Parameter(torch.tensor([weight]))
     optimizer = build(config, [{"params": [parameter], "lr": rate}])
-    found = []
+    values = []
     for gradient in gradients:
         parameter.grad = torch.tensor([gradient])
         optimizer.step()
-        found.append(parameter.item())
-    return found
+        values.append(parameter.item())
+    return values
 
 
 def test_adamw_steps_as_its_paper_says() -> None:

@@ -40,12 +40,12 @@ def test_outputs_are_scikit_learns(
 ) -> None:
     train, labels = clouds(sentences, width, intents)
     new, truth = clouds(30, width, intents, seed=1)
-    found = ridge(train, labels, intents, (penalty,))
+    solution = ridge(train, labels, intents, (penalty,))
     reference = RidgeClassifier(alpha=penalty).fit(standardised(train, train), labels)
     expected = reference.decision_function(standardised(new, train))
-    outputs = (new.double() @ found.weight.T + found.bias).numpy()
+    outputs = (new.double() @ solution.weight.T + solution.bias).numpy()
     np.testing.assert_allclose(outputs[:, 1] if intents == 2 else outputs, expected, atol=1e-9)
-    assert found.scores(new, truth).accuracy == pytest.approx(
+    assert solution.scores(new, truth).accuracy == pytest.approx(
         reference.score(standardised(new, train), truth)
     )
 
@@ -55,7 +55,7 @@ def test_outputs_are_scikit_learns(
 def test_leave_one_out_outputs_are_those_of_refitting(penalty: float, width: int) -> None:
     train, labels = clouds(24, width, 3)
     x = standardised(train, train)
-    found = ridge(train, labels, 3, (penalty,))
+    solution = ridge(train, labels, 3, (penalty,))
     for row in range(len(x)):
         others = np.arange(len(x)) != row
         expected = (
@@ -63,7 +63,7 @@ def test_leave_one_out_outputs_are_those_of_refitting(penalty: float, width: int
             .fit(x[others], labels[others])
             .decision_function(x[row : row + 1])
         )
-        np.testing.assert_allclose(found.left_out[row : row + 1].numpy(), expected, atol=1e-8)
+        np.testing.assert_allclose(solution.left_out[row : row + 1].numpy(), expected, atol=1e-8)
 
 
 def test_the_penalty_has_the_highest_leave_one_out_accuracy() -> None:
@@ -94,12 +94,12 @@ def test_with_rare_labels_the_penalty_is_another_by_macro_f1(
     labels = torch.tensor([0] * 40 + [1] * 6 + [2] * 6)
     centres = torch.randn(3, 20, generator=random)
     train = centres[labels] + 2 * torch.randn(len(labels), 20, generator=random)
-    found = {one: ridge(train, labels, 3, (one,)).left_out.argmax(dim=1) for one in PENALTIES}
+    by_penalty = {one: ridge(train, labels, 3, (one,)).left_out.argmax(dim=1) for one in PENALTIES}
     scores = {
         one: f1_score(labels, answers, average="macro", zero_division=0)
         if metric == "macro_f1"
         else accuracy_score(labels, answers)
-        for one, answers in found.items()
+        for one, answers in by_penalty.items()
     }
     best = max(PENALTIES, key=lambda one: (scores[one], one))
     assert ridge(train, labels, 3, metric=metric).penalty == best == penalty
@@ -107,13 +107,13 @@ def test_with_rare_labels_the_penalty_is_another_by_macro_f1(
 
 def test_the_scale_minimises_the_loss_of_the_leave_one_out_outputs() -> None:
     train, labels = clouds(60, 5, 3)
-    found = ridge(train, labels, 3)
+    solution = ridge(train, labels, 3)
     losses = {
-        factor: cross_entropy(factor * found.left_out, labels).item()
+        factor: cross_entropy(factor * solution.left_out, labels).item()
         for factor in np.geomspace(0.05, 400, 200)
     }
     assert (
-        cross_entropy(found.scale(labels) * found.left_out, labels).item()
+        cross_entropy(solution.scale(labels) * solution.left_out, labels).item()
         <= min(losses.values()) + 1e-6
     )
     assert min(losses.values()) < math.log(3)
@@ -122,5 +122,5 @@ def test_the_scale_minimises_the_loss_of_the_leave_one_out_outputs() -> None:
 def test_a_constant_component_and_a_label_without_sentences_do_no_harm() -> None:
     train, labels = torch.eye(4).repeat(3, 1), torch.arange(4).repeat(3)
     train[:, 0] = 1.0
-    found = ridge(train, labels, 5)
-    assert torch.isfinite(found.weight).all() and found.scores(train, labels).accuracy == 1.0
+    solution = ridge(train, labels, 5)
+    assert torch.isfinite(solution.weight).all() and solution.scores(train, labels).accuracy == 1.0

@@ -6,7 +6,7 @@ differently. And no two implementations draw the same dropout, so it is off here
 
 import json
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,26 +18,17 @@ from torch.nn.functional import cross_entropy, pad
 
 import trainables
 from search.inputs import Prepared, prepare
+from tests.trainables.runs import without_dropout
 from trainables.parts.data import corpus
 from trainables.parts.data.tokens import Batch, Tokens
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Precision
-from trainables.parts.model.pretrained import Pretrained, state
-from trainables.parts.training.epoch import Epoch
+from trainables.parts.model.pretrained import state
+from trainables.parts.training.epoch_metrics import Epoch
 
 pytestmark = pytest.mark.slow
 
 EPOCHS, BATCH, RATE, DECAY, TEMPERATURE = 2, 32, 1e-4, 0.1, 0.1
-
-
-def without_dropout(pretrained: Pretrained) -> Pretrained:
-    """The model without dropout."""
-    values = {
-        **pretrained.config.to_dict(),
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-    }
-    return replace(pretrained, config=type(pretrained.config).from_dict(values))
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +70,8 @@ class Plain:
         hidden = self.encoder(
             input_ids=pad(batch.inputs, more, value=self.train.pad), attention_mask=pad(real, more)
         ).last_hidden_state
-        found: Tensor = hidden[:, 0]
-        return found
+        pooled: Tensor = hidden[:, 0]
+        return pooled
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         order = np.random.default_rng([0, epoch]).permutation(len(self.train))
@@ -97,10 +88,10 @@ class Plain:
             losses = []
             for batch in self.batches(epoch):
                 optimizer.zero_grad()
-                found = loss(batch)
-                found.backward()
+                value = loss(batch)
+                value.backward()
                 optimizer.step()
-                losses.append(found.item())
+                losses.append(value.item())
             yield sum(losses) / len(losses)
 
 
@@ -201,17 +192,17 @@ def test_exported_weights_are_the_plain_loops(
     Float32 rounds a weight by up to 2^-24 of it at each step. The key biases of attention are left
     out: their gradients are rounding errors, from which AdamW makes steps.
     """
-    found, table = fast["fp32"].weights, prepared.pretrained.embedding
+    exported, table = fast["fp32"].weights, prepared.pretrained.embedding
     unused = np.setdiff1d(np.arange(len(plain.weights[table])), prepared.vocabulary)
     assert len(unused) > 10_000 and not np.array_equal(
         plain.weights[table][unused], prepared.pretrained.weights[table][unused]
     )
     steps = EPOCHS * -(-len(prepared.data.train) // BATCH)
     np.testing.assert_allclose(
-        found[table][unused], plain.weights[table][unused], rtol=steps * 2**-24, atol=1e-6
+        exported[table][unused], plain.weights[table][unused], rtol=steps * 2**-24, atol=1e-6
     )
     apart = {
-        name: float(np.sqrt(np.square(found[name] - array).mean()))
+        name: float(np.sqrt(np.square(exported[name] - array).mean()))
         for name, array in plain.weights.items()
     }
     assert all(
@@ -228,11 +219,11 @@ def test_the_contrastive_curve_is_the_plain_loops(prepared: Prepared) -> None:
         "temperature": TEMPERATURE,
         "classifier": "ridge",
     }
-    found = train("supcon", prepared, "fp32", **values).curve[:EPOCHS]
+    curve = train("supcon", prepared, "fp32", **values).curve[:EPOCHS]
     loop, supcon = Plain(prepared), SupConLoss(temperature=TEMPERATURE)
     losses = loop.fit(
         nn.Identity(),
         lambda batch: supcon(loop.vectors(batch).repeat(2, 1), batch.labels.repeat(2)),
     )
-    for epoch, expected in zip(found, losses, strict=True):
+    for epoch, expected in zip(curve, losses, strict=True):
         assert epoch["train_loss"] == pytest.approx(expected, rel=1e-5)

@@ -11,10 +11,10 @@ from trainables.parts.training.scores import macro_f1, paper_loss, scores
 
 def test_scores_are_accuracy_and_mean_cross_entropy() -> None:
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
-    found = scores(logits, torch.tensor([0, 1, 1]))
+    measured = scores(logits, torch.tensor([0, 1, 1]))
     by_hand = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))]
-    assert found.accuracy == pytest.approx(2 / 3)
-    assert found.loss == pytest.approx(sum(by_hand) / 3, rel=1e-6)
+    assert measured.accuracy == pytest.approx(2 / 3)
+    assert measured.loss == pytest.approx(sum(by_hand) / 3, rel=1e-6)
 
 
 def test_paper_loss_is_a_sum_over_batches_divided_by_sentences() -> None:
@@ -34,9 +34,9 @@ def test_paper_loss_is_a_sum_over_batches_divided_by_sentences() -> None:
 
 def test_paper_loss_of_a_guess_over_sixty_intents_is_near_the_papers_first_row() -> None:
     """2,974 sentences make 12 batches of 256: 12 ln 60 / 2974 = 0.01652. Table 7 has 0.0166073."""
-    found = paper_loss(torch.zeros(2974, 60), torch.zeros(2974, dtype=torch.long), 256)
-    assert found == pytest.approx(12 * math.log(60) / 2974, rel=1e-5)
-    assert round(found, 3) == round(0.0166073, 3)
+    loss = paper_loss(torch.zeros(2974, 60), torch.zeros(2974, dtype=torch.long), 256)
+    assert loss == pytest.approx(12 * math.log(60) / 2974, rel=1e-5)
+    assert round(loss, 3) == round(0.0166073, 3)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -87,10 +87,10 @@ def step(pretrained: Pretrained, data: Data, loss: str, dropout: float) -> Step:
     return Step(model, objectives[loss], batch)
 
 
-def distance(found: list[Tensor], expected: list[Tensor]) -> float:
+def distance(actual: list[Tensor], expected: list[Tensor]) -> float:
     """Of two gradients, as a fraction of the norm of the expected one."""
     apart, whole = (
-        torch.cat([tensor.flatten() for tensor in tensors]) for tensors in (found, expected)
+        torch.cat([tensor.flatten() for tensor in tensors]) for tensors in (actual, expected)
     )
     return ((apart - whole).norm() / whole.norm()).item()
 
@@ -104,9 +104,9 @@ def test_a_divided_step_has_the_gradients_of_the_undivided_one(
     size: int, loss: str, pretrained: Pretrained, data: Data
 ) -> None:
     here = step(pretrained, data, loss, dropout=0.0)
-    (whole, expected), (divided, found) = here.gradients(BATCH), here.gradients(size)
+    (whole, expected), (divided, actual) = here.gradients(BATCH), here.gradients(size)
     assert divided == pytest.approx(whole, rel=SUMS)
-    assert distance(found, expected) < SUMS
+    assert distance(actual, expected) < SUMS
 
 
 @LOSSES
@@ -114,12 +114,12 @@ def test_an_undivided_step_is_one_forward_and_one_backward(
     loss: str, pretrained: Pretrained, data: Data
 ) -> None:
     here = step(pretrained, data, loss, dropout=0.2)
-    value, found = here.gradients(BATCH)
+    value, gradients = here.gradients(BATCH)
     torch.manual_seed(1)
     here.model.zero_grad()
     by_hand = here.objective.loss(here.objective.forward(here.batch), here.batch.labels)
     by_hand.backward()
-    assert value == by_hand.item() and all(map(torch.equal, found, here.gradient()))
+    assert value == by_hand.item() and all(map(torch.equal, gradients, here.gradient()))
 
 
 @LOSSES
@@ -128,14 +128,14 @@ def test_with_dropout_the_gradients_are_those_of_the_outputs_that_the_loss_saw(
 ) -> None:
     """The oracle keeps the same passes in memory as one graph."""
     here = step(pretrained, data, loss, dropout=0.2)
-    value, found = here.gradients(5)
+    value, gradients = here.gradients(5)
     torch.manual_seed(1)
     here.model.zero_grad()
     outputs = torch.cat([here.objective.forward(part) for part in here.batch.split(5)])
     whole = here.objective.loss(outputs, here.batch.labels)
     whole.backward()
     assert value == whole.item()
-    assert distance(found, here.gradient()) < SUMS
+    assert distance(gradients, here.gradient()) < SUMS
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

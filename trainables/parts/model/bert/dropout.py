@@ -17,8 +17,8 @@ def dropout_mask(shape: torch.Size, dropout: float) -> Tensor | None:
         return None
     units = math.prod(shape)
     bits = torch.empty(-(-units // 4), dtype=torch.int64).random_(-(2**63), None)
-    kept = bits.view(torch.int16)[:units].float().ge_(round(dropout * 2**16) - 2**15)
-    return kept.mul_(1 / max(1 - dropout, 2**-17)).view(shape)
+    mask = bits.view(torch.int16)[:units].float().ge_(round(dropout * 2**16) - 2**15)
+    return mask.mul_(1 / max(1 - dropout, 2**-17)).view(shape)
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import trainables
-from search.allocation import allocate
-from search.arguments import given_values, results_of, resumed_folder
+from search.driver.allocation import allocate
+from search.driver.arguments import given_values, results_of, resumed_folder
 from search.folders import SPEC, folder_of
 from search.inputs import default_sources
 from search.spec import SearchSpec
@@ -38,8 +38,8 @@ class Request:
 def read_request(args: argparse.Namespace) -> Request:
     """The searches that the flags ask for. Raises ValueError with one line."""
     if args.cold and not (args.regime == "all" or "," in (args.regime or "")):
-        given = f"--regime {args.regime}" if args.regime else f"--resume {args.resume}"
-        raise ValueError(f"--cold needs --regime all or a list of regimes; got {given}")
+        flag = f"--regime {args.regime}" if args.regime else f"--resume {args.resume}"
+        raise ValueError(f"--cold needs --regime all or a list of regimes; got {flag}")
     if args.resume is not None:
         return Request([_resumed(args)], True, args.dry_run, args.quiet, [])
     several = {"all": searched_regimes, "auto": searched_by_auto}
@@ -106,7 +106,7 @@ def _again(args: argparse.Namespace, regimes: Sequence[str]) -> Request:
     """
     several = len(regimes) > 1
     named = {each: f"{args.name}-{each}" if several else args.name for each in regimes}
-    results, given, banner = results_of(args), given_values(args), list[str]()
+    results, flags, banner = results_of(args), given_values(args), list[str]()
     begun = {
         regime: _begun(args, name, regime)
         for regime, name in named.items()
@@ -114,21 +114,21 @@ def _again(args: argparse.Namespace, regimes: Sequence[str]) -> Request:
     }
     if begun:
         first = next(iter(begun.values()))
-        values = {name: getattr(first, name) for name in INPUTS} | given
+        values = {name: getattr(first, name) for name in INPUTS} | flags
     else:
-        _new(regimes[0], {"data": "embedded", "model": "minilm", **given}, args.fix)  # may raise
+        _new(regimes[0], {"data": "embedded", "model": "minilm", **flags}, args.fix)  # may raise
         data, model, banner = default_sources(args.data, args.model)
-        values = given | {"data": data, "model": model}
+        values = flags | {"data": data, "model": model}
     specs = [
         begun.get(regime) or _new(regime, {**values, "name": name}, args.fix).named()
         for regime, name in named.items()
     ]
     for spec in specs:
         for name in INPUTS:
-            if (here := getattr(spec, name)) != (there := getattr(specs[0], name)):
+            if (value := getattr(spec, name)) != (first_value := getattr(specs[0], name)):
                 raise ValueError(
                     f"the searches of one command share {name}; '{specs[0].name}' has"
-                    f" {quoted(there)}, '{spec.name}' has {quoted(here)}"
+                    f" {quoted(first_value)}, '{spec.name}' has {quoted(value)}"
                 )
     banner = [] if args.quiet else banner
     return Request(specs, True, args.dry_run, args.quiet, banner, cold=args.cold, again=True)
@@ -140,10 +140,10 @@ def _begun(args: argparse.Namespace, name: str, regime: str) -> SearchSpec:
     Raises ValueError for a flag that would make old and new trials incomparable.
     """
     stored = _stored(folder_of(results_of(args), name), name)
-    given = given_values(args)
-    asked = _new(regime, {"data": stored.data, "model": stored.model, **given}, args.fix)
-    fixed = {each for each in stored.names("fixed") if each in given or each == "regime"}
-    _require_comparable(replace(asked, name=name), stored, fixed | ({"fix"} if args.fix else set()))
+    flags = given_values(args)
+    spec = _new(regime, {"data": stored.data, "model": stored.model, **flags}, args.fix)
+    fixed = {each for each in stored.names("fixed") if each in flags or each == "regime"}
+    _require_comparable(replace(spec, name=name), stored, fixed | ({"fix"} if args.fix else set()))
     return _with_flags(stored, args)
 
 
@@ -181,11 +181,11 @@ def _require_comparable(
     for name in spec.names("fixed"):
         if names is not None and name not in names:
             continue
-        asked, began = getattr(spec, name), getattr(stored, name)
-        if asked != began:
+        value, stored_value = getattr(spec, name), getattr(stored, name)
+        if value != stored_value:
             raise ValueError(
-                f"'{spec.name}' began with {name} {quoted(began)}, and old and new trials would not"
-                f" be comparable; got {quoted(asked)}"
+                f"'{spec.name}' began with {name} {quoted(stored_value)}, and old and new trials"
+                f" would not be comparable; got {quoted(value)}"
             )
 
 

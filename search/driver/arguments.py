@@ -147,12 +147,12 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
 
     Raises ValueError with one line.
     """
-    given = sys.argv[1:] if argv is None else argv
-    for text in given:
+    words = sys.argv[1:] if argv is None else argv
+    for text in words:
         if text != text.encode("utf-8", "replace").decode():
             # Ray records its driver's command line, and does not start with such a one.
             raise ValueError(f"flags and their values must be valid UTF-8; got {quoted(text)}")
-    args = parser(spec).parse_args(given)
+    args = parser(spec).parse_args(words)
     if args.dry_run and args.quiet:
         raise ValueError(
             "--dry-run and --quiet cannot be combined: --quiet would hide all that a dry run prints"
@@ -177,14 +177,14 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
     return args
 
 
-def _require_regimes(asked: Sequence[str], regimes: Sequence[str]) -> None:
+def _require_regimes(names: Sequence[str], regimes: Sequence[str]) -> None:
     """Raise ValueError where one is unknown or there twice."""
-    for place, name in enumerate(asked):
+    for place, name in enumerate(names):
         if name not in regimes:
             raise ValueError(
                 f"--regime must be auto, all, or of {', '.join(regimes)}; got {quoted(name)}"
             )
-        if name in asked[:place]:
+        if name in names[:place]:
             raise ValueError(f"--regime must name each regime once; got {quoted(name)} twice")
 
 
@@ -237,7 +237,7 @@ def worker_count(args: argparse.Namespace) -> int:
     if args.resume is not None:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             # A damaged spec is refused later, when the regimes are imported.
-            stored = json.loads((resumed_folder(args) / "spec.json").read_text(encoding="utf-8"))
+            stored = json.loads((resumed_folder(args) / SPEC).read_text(encoding="utf-8"))
     values = (stored if isinstance(stored, dict) else {}) | given_values(args)
     cpus = values.get("cpus_per_trial", 1.0)
     if values.get("gpus_per_trial") or not isinstance(cpus, int | float):

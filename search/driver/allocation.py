@@ -46,14 +46,14 @@ def allocate(
             regime: max(scores[regime][:count], default=0.0) for regime, count in targets.items()
         }
         ranked = sorted(targets, key=lambda regime: -best[regime])
-        kept = ranked[: math.ceil(len(ranked) / 2)]
-        for regime in ranked[len(kept) :]:
+        survivors = ranked[: math.ceil(len(ranked) / 2)]
+        for regime in ranked[len(survivors) :]:
             dropped[regime] = (
                 f"dropped after {targets[regime]} trials: best {100 * best[regime]:.1f} %, the best"
                 f" of {ranked[0]} is {100 * best[ranked[0]]:.1f} %"
             )
-        each, odd = divmod(left if rounds == 1 else left // rounds, len(kept))
-        more = {regime: each + (place < odd) for place, regime in enumerate(kept)}
+        each, odd = divmod(left if rounds == 1 else left // rounds, len(survivors))
+        more = {regime: each + (place < odd) for place, regime in enumerate(survivors)}
         left -= sum(more.values())
-        targets = {regime: targets[regime] + more[regime] for regime in kept}
+        targets = {regime: targets[regime] + more[regime] for regime in survivors}
     return Allocation(targets, dropped)

@@ -9,15 +9,15 @@ import ray
 from search.cluster.resources import Resources, connected, slots
 
 REFRESH_SECONDS = 10.0
-"""Between two looks at the cluster."""
+"""Between two queries of the cluster."""
 WAITING_SECONDS = 3.0
-"""A trial that has had no worker for so long waits for room. A new worker takes about as long."""
+"""A trial without a worker for this long counts as waiting: a new worker takes about as long."""
 HANDOVER_SECONDS = 60.0
-"""Between two workers that are given up for other jobs: a new one costs seconds of a core."""
+"""Between two workers that are released for other jobs: a new one costs seconds of a core."""
 
 
-class Room:
-    """The open trials of a search on its cluster."""
+class Capacity:
+    """How many trials of a search its cluster can run, and which of them wait for a worker."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
@@ -31,21 +31,21 @@ class Room:
         self._read = self._handed_over = time.monotonic()
 
     def refresh(self) -> None:
-        """Look at the cluster, if the last look was long ago."""
+        """Query the cluster, unless the last query is recent."""
         if not self.resources.shared or time.monotonic() < self._read + REFRESH_SECONDS:
             return
         self._read = time.monotonic()
         if self.resources.follows:
             self.slots = slots(connected(), self.resources.cpus, self.resources.gpus)
         with contextlib.suppress(Exception):  # An interface of Ray that may change.
-            # Without a trial of ours that waits, all that wait are others'.
+            # If none of our trials waits, all waiting requests are other jobs'.
             waiting = _waiting_requests(self.resources.cpus, self.resources.gpus)
             self._others_wait = waiting > 0 and not self._since
 
-    def hands_over(self) -> bool:
-        """Whether a worker without a trial is to be given up, because another job waits for it.
+    def releases_worker(self) -> bool:
+        """Whether an idle worker is to be released, because another job waits for its resources.
 
-        A search whose own trials wait gives up none, so two of them do not take turns for ever.
+        A search whose own trials wait releases none; otherwise two searches would take turns.
         """
         now = time.monotonic()
         if not self._others_wait or self._since or now < self._handed_over + HANDOVER_SECONDS:
@@ -53,8 +53,8 @@ class Room:
         self._others_wait, self._handed_over = False, now
         return True
 
-    def without_worker(self, trials: Iterable[Hashable]) -> None:
-        """Say which open trials have no worker at the moment."""
+    def set_without_worker(self, trials: Iterable[Hashable]) -> None:
+        """Set which open trials have no worker at the moment."""
         now = time.monotonic()
         self._since = {trial: self._since.get(trial, now) for trial in trials}
         self.waiting = frozenset(
@@ -63,13 +63,13 @@ class Room:
 
 
 def _waiting_requests(cpus: float, gpus: float) -> int:
-    """How many tasks and actors of all jobs wait that would fit into a trial's place."""
+    """How many tasks and actors of all jobs are pending that need no more than a trial does."""
     from ray.autoscaler.v2.sdk import get_cluster_resource_state
 
     client = ray._private.worker.global_worker.gcs_client
-    found = 0
+    requests = 0
     for waiting in get_cluster_resource_state(client).pending_resource_requests:
-        wanted = dict(waiting.request.resources_bundle)
-        fits = wanted.pop("CPU", 0.0) <= cpus and wanted.pop("GPU", 0.0) <= gpus and not wanted
-        found += waiting.count if fits else 0
-    return found
+        bundle = dict(waiting.request.resources_bundle)
+        fits = bundle.pop("CPU", 0.0) <= cpus and bundle.pop("GPU", 0.0) <= gpus and not bundle
+        requests += waiting.count if fits else 0
+    return requests

@@ -1,4 +1,4 @@
-"""How many epochs trials run before they are pruned, as far as the trials so far have shown it."""
+"""How many epochs trials run before they are pruned, learned from the trials so far."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,14 +12,14 @@ from search.study.configuration import points
 from search.study.pruners import PRUNABLE_FRACTION
 
 CONTINUES = {"asha": 0.4, "recent": 0.4, "rush": 0.35, "hyperband": 0.6, "median": 0.9}
-"""Fraction of trials that continue from a rung, before it is measured; without pruning all. More
-than one in `--reduction-factor`: early trials are compared with few, and the sampler improves."""
+"""Prior fraction of trials that continue from a rung; all without pruning. More than one in
+`--reduction-factor`: early trials are compared with few, and the sampler improves."""
 PRIOR_TRIALS = 8.0
-"""As many trials that counts."""
+"""The number of trials that the prior weighs as much as."""
 
 
 class Lengths:
-    """The epochs that trials run (draws), of those trials and the ones to come."""
+    """Draws of the epochs that trials run, both started ones and those to come."""
 
     def __init__(
         self, spec: SearchSpec, trials: Sequence[FrozenTrial], speed: Speed, draws: Draws
@@ -27,18 +27,20 @@ class Lengths:
         self.budget, self.random = spec.epochs, draws.random
         expected = CONTINUES.get(spec.scheduler, 1.0)
         # The first trials are known to be good, and say nothing about the others.
-        seen = [(speed.of(trial).epochs, trial.state) for trial in trials[len(points(spec)) :]]
+        observed = [(speed.of(trial).epochs, trial.state) for trial in trials[len(points(spec)) :]]
         self.continuing: dict[int, np.ndarray] = {}
         """By rung: the fraction of trials that continue."""
         for rung in _rungs(spec):
-            pruned = sum(epochs == rung and state == TrialState.PRUNED for epochs, state in seen)
-            stayed = sum(epochs >= rung for epochs, _ in seen) - pruned
+            pruned = sum(
+                epochs == rung and state == TrialState.PRUNED for epochs, state in observed
+            )
+            stayed = sum(epochs >= rung for epochs, _ in observed) - pruned
             self.continuing[rung] = self.random.beta(
                 PRIOR_TRIALS * expected + stayed, PRIOR_TRIALS * (1 - expected) + pruned, DRAWS
             )
 
     def of(self, number: int, done: int = 0) -> np.ndarray:
-        """The epochs in all of a trial that was judged after each of its `done` epochs."""
+        """Draws of a trial's total epochs, given that it has survived `done` of them."""
         epochs = np.full(DRAWS, self.budget)
         for rung, fraction in sorted(self.continuing.items(), reverse=True):
             ends = self.random.random(DRAWS) >= fraction

@@ -9,15 +9,13 @@ from typing import Any
 import pandas
 
 from analysis.evidence import Evidence
+from analysis.read.folder import EPOCHS, REPORT, TRIALS
 from analysis.read.summary import Summary
 from search.spec import SearchSpec
 from search.study.study import read_study
 from search.study.winner import best_configuration
 from search.terminal.outcome import leaderboard
 from search.trials.ending import Ending
-
-REPORT = "report.html"
-"""The report's file, in a search's folder or in that of all searches."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,12 @@ class Outcome:
     @cached_property
     def trials(self) -> pandas.DataFrame:
         """A row per trial: its state, best scores on validation, and fields as `config.*`."""
-        return pandas.read_csv(self.spec.folder / "trials.csv").set_index("number")
+        return pandas.read_csv(self.spec.folder / TRIALS).set_index("number")
 
     @cached_property
     def epochs(self) -> pandas.DataFrame:
         """A row per epoch of the trials, of the choice and of the report runs (`kind`)."""
-        return pandas.read_csv(self.spec.folder / "epochs.csv")
+        return pandas.read_csv(self.spec.folder / EPOCHS)
 
     @property
     def best(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from search.cluster import watchdog
-from search.pipeline import run_search
+from search.driver.pipeline import run_search
 from search.signals import Stop
 from search.terminal.console import SafeConsole
 from tests.specs import spec as make_spec

@@ -18,10 +18,10 @@ from analysis.evidence import Evidence
 from analysis.page.markdown import escaped
 from analysis.read.folder import RECIPE, SPACE_TABLE, SPEC, TABLE
 from analysis.read.summary import Summary
-from search.cluster.room import Room
+from search.cluster.capacity import Capacity
 from search.cluster.watchdog import hint
-from search.context import Context
-from search.outcome import Outcome
+from search.driver.context import Context
+from search.driver.outcome import Outcome
 from search.outputs import recipe
 from search.outputs import tables as results
 from search.planning.queue import Queue
@@ -122,9 +122,11 @@ def run_search(
     return Outcome(spec, summary, ending, tracker.page)
 
 
-def _busy(console: Console, quiet: bool, what: str) -> contextlib.AbstractContextManager[object]:
+def _busy(
+    console: Console, quiet: bool, activity: str
+) -> contextlib.AbstractContextManager[object]:
     """In the block, a terminal shows what is being done."""
-    return contextlib.nullcontext() if quiet else console.status(what, refresh_per_second=2)
+    return contextlib.nullcontext() if quiet else console.status(activity, refresh_per_second=2)
 
 
 def queue_of(specs: Sequence[SearchSpec], context: Context, *, interim: bool = False) -> Queue:
@@ -148,7 +150,7 @@ def _run_trials(
     Afterwards a quiet console prints again, so that what fails in recording is shown.
     """
     paper = trainables.load(spec.regime).Config.from_dict(spec.fix).to_dict()
-    live, room = SafeConsole(highlight=False, markup=False), Room(context.resources)
+    live, capacity = SafeConsole(highlight=False, markup=False), Capacity(context.resources)
     say, check = console if console.quiet else live, stop.check
     try:
         context.floors.encode()
@@ -157,7 +159,9 @@ def _run_trials(
         job = replace(job, encoded=context.floors.encoded(wait=always_read))
         shared = SharedJob(job, context.floors)
         time_left = queue.time_left(spec)
-        with Progress(live, study, spec, paper, room, console.quiet, time_left, queue) as progress:
+        with Progress(
+            live, study, spec, paper, capacity, console.quiet, time_left, queue
+        ) as progress:
 
             def update() -> None:
                 nonlocal late
@@ -166,12 +170,14 @@ def _run_trials(
                 if stop.asked:
                     progress.print_stopping()
 
-            then = None
+            runs_after = None
             if spec.confirm_top:
                 rounds = ChoiceAndReport(spec, study, context.prepared)
-                then = RunsAfter(rounds, lambda: context.exam, progress)
+                runs_after = RunsAfter(rounds, lambda: context.exam, progress)
             with polling(update, every=PROGRESS_SECONDS):
-                ending = run_trials(spec, study, shared, room, context.workers, stop, then)
+                ending = run_trials(
+                    spec, study, shared, capacity, context.workers, stop, runs_after
+                )
             progress.update()
             if ending == Ending.INTERRUPTED:
                 if progress.runs is not None:  # They may have ended before the next update.
@@ -216,13 +222,13 @@ def _take_floors(
 
 def _test_floors(study: optuna.Study, floors: Floors, check: Callable[[], None]) -> None:
     """Record the floors' test scores, once the winner has its own."""
-    found = records.FLOORS.read(study)
-    if not test_scores(study) or all("test" in record for record in found.values()):
+    floor_records = records.FLOORS.read(study)
+    if not test_scores(study) or all("test" in record for record in floor_records.values()):
         return
-    for regime, tested in floors.test(found, check).items():
+    for regime, tested in floors.test(floor_records, check).items():
         records.floor_correct("test", regime).write(study, records.bits(tested.correct))
-        found[regime]["test"] = tested.scores
-    records.FLOORS.write(study, found)
+        floor_records[regime]["test"] = tested.scores
+    records.FLOORS.write(study, floor_records)
 
 
 def require_same_conditions(spec: SearchSpec, context: Context) -> None:
@@ -268,8 +274,8 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     """Write every file that is made from the study, except the report; returns the summary."""
     summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
     evidence = Evidence.beside(spec.folder.parent, [summary])
-    said = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
-    note = "".join(f"{escaped(sentence)}\n\n" for sentence in said)
+    sentences = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
+    note = "".join(f"{escaped(sentence)}\n\n" for sentence in sentences)
     note += comparison.note([summary], evidence, spec.results_flag) + _next_steps(spec, summary)
     write(spec.folder / TABLE, note)
     if summary.best_trial is not None or summary.floors:

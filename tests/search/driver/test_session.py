@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from search.driver.session import search
 from search.run import main
-from search.session import search
 from search.spec import SearchSpec
 from search.study.lock import search_lock
 from search.study.study import read_study

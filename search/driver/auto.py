@@ -10,8 +10,8 @@ from optuna.trial import TrialState
 from analysis.read.files import read_json
 from analysis.read.folder import SUMMARY
 from analysis.read.summary import Summary
-from search.allocation import Allocation, allocate
-from search.outcome import Outcome
+from search.driver.allocation import Allocation, allocate
+from search.driver.outcome import Outcome
 from search.spec import SearchSpec
 from search.study.configuration import points
 from search.study.study import read_study, trials
@@ -29,19 +29,19 @@ def run_auto(
 ) -> list[Outcome]:
     """Run the searches of `specs`, a regime each, on the trials of one; the best outcome is last.
 
-    Searches that an earlier process began go on. Only the last regime that `search.allocation`
-    keeps gets choice and report runs. A search that is interrupted ends this; it is then the last.
+    Searches that an earlier process began go on. Only the last regime that `allocate` keeps
+    gets choice and report runs. A search that is interrupted ends this; it is then the last.
     """
     by_regime = {spec.regime: spec for spec in specs}
     budget, deadline = specs[0].trials, _deadline(specs[0])
     outcomes = {spec.regime: _earlier(spec) for spec in specs if (spec.folder / SUMMARY).exists()}
-    said = set[str]()
+    printed = set[str]()
     while True:
         allocation = _allocation(specs, budget, outcomes)
         for regime, reason in allocation.dropped.items():
-            if regime not in said:
+            if regime not in printed:
                 say(f"{regime}: {reason}")
-                said.add(regime)
+                printed.add(regime)
         due = {
             regime: target
             for regime, target in allocation.trials.items()

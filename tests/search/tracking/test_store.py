@@ -1,10 +1,10 @@
-"""The client of MLflow."""
+"""MLflow's store."""
 
 from pathlib import Path
 
 import pytest
 
-from search.tracking import recorder
+from search.tracking import store
 
 
 @pytest.mark.parametrize(
@@ -19,5 +19,5 @@ def test_a_store_that_does_not_answer_is_named_without_its_password(
     uri: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="MLflow cannot record at") as refused:
-        recorder.connect(uri, str(tmp_path))
+        store.connect(uri, str(tmp_path))
     assert "s3cret" not in str(refused.value) and "me:***@" in str(refused.value)

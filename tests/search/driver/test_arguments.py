@@ -6,9 +6,9 @@ from typing import Literal
 
 import pytest
 
-from search import arguments
+from search.driver import arguments
+from search.driver.request import read_request
 from search.flag import flag, seconds
-from search.request import read_request
 from search.run import main
 from search.spec import SearchSpec
 from tests.specs import spec
@@ -100,8 +100,8 @@ def test_fix_converts_values_to_the_fields_type() -> None:
         "optimizer=sgd",
         "sgd_learning_rate=1e-3",
     ]
-    (found,) = read_request(arguments.parse(argv)).specs
-    assert found.fix == {
+    (made,) = read_request(arguments.parse(argv)).specs
+    assert made.fix == {
         "head_width": None,
         "nesterov": False,
         "dropout": 0.0,

@@ -6,11 +6,12 @@ from rich.console import Console
 
 from analysis.command import INTERRUPTED, NO_RESULT, OK
 from analysis.evidence import Evidence
+from analysis.read.folder import REPORT
 from analysis.text import duration
-from search.outcome import REPORT, Outcome
+from search.driver.outcome import Outcome
 from search.terminal import next_commands
 from search.terminal.outcome import print_outcome
-from search.tracking.recorder import tracking_uri
+from search.tracking.store import tracking_uri
 from search.tracking.views import searches_page
 from search.trials.ending import Ending
 
@@ -23,7 +24,7 @@ WHY_EARLY = {
 """Why a search ended with fewer trials than asked for."""
 
 
-def print_end(
+def print_result(
     console: Console,
     outcomes: Sequence[Outcome],
     *,

@@ -14,7 +14,7 @@ from search.cluster.code import fingerprint
 from trainables.parts.quote import reason
 
 LIBRARIES = ("torch", "ray", "transformers", "numpy")
-"""Those that a trial's numbers, or the way of its data, depend on."""
+"""Libraries that a trial's results, or the transfer of its data, depend on."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Software:
 
 @dataclass(frozen=True)
 class NodeReport:
-    """What a worker says of its node."""
+    """What a worker reports of its node."""
 
     software: Software
     bf16: bool
@@ -52,8 +52,8 @@ class NodeReport:
     """Why torch cannot use the GPU."""
 
 
-def look(module: str | None, *, gpu: bool) -> NodeReport:
-    """Look at this node, after an import of the module that trials run."""
+def report_node(module: str | None, *, gpu: bool) -> NodeReport:
+    """A report on this node, after an import of the module that trials run."""
     if module is not None:
         import_module(module)
     card: Card | str | None = _card() if gpu else None

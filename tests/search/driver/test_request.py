@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import trainables
-from search import arguments
-from search.request import read_request
+from search.driver import arguments
+from search.driver.request import read_request
 from search.spec import SearchSpec
 from search.study.configuration import searched_regimes
 from tests.specs import spec

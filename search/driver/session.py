@@ -11,16 +11,16 @@ from typing import Any
 from rich.console import Console
 
 from analysis.command import OK
-from search.auto import run_auto
-from search.closing import print_end
 from search.cluster.start import cluster
-from search.context import set_up
-from search.dry_run import describe_data, dry_run
-from search.ended import ended
+from search.driver.auto import run_auto
+from search.driver.context import set_up
+from search.driver.dry_run import describe_data, dry_run
+from search.driver.outcome import Outcome
+from search.driver.pipeline import draw_report, queue_of, require_same_conditions, run_search
+from search.driver.print_result import print_result
+from search.driver.request import Request, read_request
+from search.driver.stored_outcome import ended
 from search.inputs import Prepared, prepare
-from search.outcome import Outcome
-from search.pipeline import draw_report, queue_of, require_same_conditions, run_search
-from search.request import Request, read_request
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.storage import require_storage
@@ -31,7 +31,7 @@ from search.study.winner import best_configuration
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole
 from search.terminal.data import print_advice, print_data, print_model
-from search.tracking.recorder import connect, import_mlflow, tracking_uri
+from search.tracking.store import connect, import_mlflow, tracking_uri
 from search.trials.ending import Ending
 from search.trials.floors import REGIMES as FLOORS
 from trainables.parts.data.corpus import Corpus
@@ -48,35 +48,37 @@ def run_command(args: argparse.Namespace, stop: Stop, corpus: Corpus | None = No
     only_data = args.dry_run and args.regime is None and args.resume is None
     if only_data:
         args.regime = ",".join(FLOORS)
-    asked = read_request(args)
-    for line in asked.banner:
+    request = read_request(args)
+    for line in request.banner:
         console.print(f"NOTE     {line}", style="bold yellow")
-    prepared = load_inputs(asked.specs[0], corpus)
+    prepared = load_inputs(request.specs[0], corpus)
     if corpus is None:
         print_data(console, prepared.corpus)
-    print_model(console, prepared, asked.specs[0].model)
-    print_advice(console, prepared.corpus, [spec.regime for spec in asked.specs])
+    print_model(console, prepared, request.specs[0].model)
+    print_advice(console, prepared.corpus, [spec.regime for spec in request.specs])
     if only_data:
-        describe_data(console, asked.specs, prepared)
+        describe_data(console, request.specs, prepared)
         return OK
-    if asked.dry_run:
-        dry_run(console, asked.specs, prepared, resume=asked.resume, auto=asked.auto is not None)
+    if request.dry_run:
+        dry_run(
+            console, request.specs, prepared, resume=request.resume, auto=request.auto is not None
+        )
         return OK
     outcomes = run_all(
-        asked.specs,
+        request.specs,
         prepared,
         console,
         stop,
-        resume=asked.resume,
-        auto=asked.auto is not None,
-        cold=asked.cold,
-        again=asked.again,
+        resume=request.resume,
+        auto=request.auto is not None,
+        cold=request.cold,
+        again=request.again,
     )
     if len(outcomes) > 1 and outcomes[-1].ending != Ending.INTERRUPTED:
         draw_report(outcomes[-1].spec.folder.parent, console)
     console.quiet = False
-    stopped = asked.auto is None and len(outcomes) < len(asked.specs)
-    return _print_end(console, outcomes, asked, stopped=stopped)
+    stopped = request.auto is None and len(outcomes) < len(request.specs)
+    return _print_result(console, outcomes, request, stopped=stopped)
 
 
 def print_ended(args: argparse.Namespace) -> int | None:
@@ -84,12 +86,12 @@ def print_ended(args: argparse.Namespace) -> int | None:
 
     Raises ValueError for invalid input.
     """
-    asked = read_request(args)
-    outcomes = [outcome for spec in asked.specs if asked.again and (outcome := ended(spec))]
-    if len(outcomes) < len(asked.specs):
+    request = read_request(args)
+    outcomes = [outcome for spec in request.specs if request.again and (outcome := ended(spec))]
+    if len(outcomes) < len(request.specs):
         return None
     console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
-    return _print_end(console, outcomes, asked, stopped=False)
+    return _print_result(console, outcomes, request, stopped=False)
 
 
 def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Outcome:
@@ -189,8 +191,8 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     if not ranked:
         return spec
     best = max(ranked, key=lambda outcome: outcome.summary.selection_score)
-    found = best_configuration(read_study(best.spec.folder))
-    return replace(spec, warm_start=shared_parameters(spec, found))
+    configuration = best_configuration(read_study(best.spec.folder))
+    return replace(spec, warm_start=shared_parameters(spec, configuration))
 
 
 def _again(spec: SearchSpec, *, auto: bool, same: bool) -> str:
@@ -207,15 +209,15 @@ def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
 
-def _print_end(
-    console: Console, outcomes: Sequence[Outcome], asked: Request, *, stopped: bool
+def _print_result(
+    console: Console, outcomes: Sequence[Outcome], request: Request, *, stopped: bool
 ) -> int:
     """Print what was found and how to go on; returns the exit code.
 
     `stopped` says that further searches were to follow.
     """
-    last, auto = outcomes[-1], asked.auto is not None
+    last, auto = outcomes[-1], request.auto is not None
     again = None
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = _again(last.spec, auto=auto, same=asked.again)
-    return print_end(console, outcomes, quiet=asked.quiet, auto=auto, again=again)
+        again = _again(last.spec, auto=auto, same=request.again)
+    return print_result(console, outcomes, quiet=request.quiet, auto=auto, again=again)

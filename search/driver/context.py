@@ -54,11 +54,11 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
     gpu = machine.gpus > 0 and spec.gpus_per_trial != 0
     fraction = spec.gpus_per_trial if spec.gpus_per_trial is not None else float(gpu)
     fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent, ours=ours)
-    seen = preflight(worker.__name__, spec.cpus_per_trial, fraction)
-    cards = [report.card for report in seen if report.card is not None]
-    native = [report.bf16 if report.card is None else report.card.bf16 for report in seen]
+    reports = preflight(worker.__name__, spec.cpus_per_trial, fraction)
+    cards = [report.card for report in reports if report.card is not None]
+    native = [report.bf16 if report.card is None else report.card.bf16 for report in reports]
     unmeasured = spec.precision == "auto" or (gpu and spec.gpus_per_trial is None)
-    if not (ours or seen) and unmeasured:
+    if not (ours or reports) and unmeasured:
         raise ValueError(
             "no node has room for a trial yet, so none can be measured: give --precision fp32 or"
             " bf16, and with GPUs --gpus-per-trial"

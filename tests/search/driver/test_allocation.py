@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.allocation import Allocation, allocate
+from search.driver.allocation import Allocation, allocate
 
 POINTS = {"a": 3, "b": 3, "c": 3, "d": 3, "e": 2}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from analysis.read.files import read_json
 from analysis.read.folder import SUMMARY, read_search
 from analysis.read.summary import Summary
+from search.driver.outcome import Outcome
 from search.folders import folder_of
-from search.outcome import Outcome
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import JOURNAL, read_study
