@@ -115,6 +115,9 @@ class SearchSpec:
         None, metavar="auto|F", unset="auto", parse=float_or_auto
     )
     """Fraction of one GPU for each trial; auto: measured; 0: train on the CPU."""
+    accelerator_type: str | None = flag(None, on_resume="fixed", metavar="TYPE", unset="any")
+    """Type of the GPUs that trials use, as Ray names it, such as T4 or A100: curves are the same to
+    the last bit on one type only."""
     cpus_per_trial: Annotated[float, Range(MIN_CPUS_PER_TRIAL)] = flag(
         1.0, on_resume="fixed", metavar="F"
     )
@@ -197,6 +200,8 @@ class SearchSpec:
         for name in ("time_budget", "trial_timeout", "stop_within"):
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0", value)
+        if self.accelerator_type is not None and self.gpus_per_trial == 0:
+            raise ValueError("accelerator_type needs a GPU; leave it out where gpus_per_trial is 0")
         self._check_reruns()
         self._check_places()
 

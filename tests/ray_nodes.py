@@ -1,6 +1,7 @@
 """Real Ray nodes on this machine, as somebody else's cluster: they know nothing of our code."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -10,10 +11,36 @@ import venv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.processes import free_port
 
 START_SECONDS = 300.0
+AUTOSCALING: dict[str, Any] = {
+    "head_node_type": "ray.head.default",
+    "available_node_types": {
+        "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        "worker": {
+            "resources": {"CPU": 1, "object_store_memory": 100_000_000},
+            "node_config": {},
+            "min_workers": 0,
+            "max_workers": 10,
+        },
+    },
+    "upscaling_speed": 10.0,
+    "idle_timeout_minutes": 0.2,
+    "auth": {},
+    "docker": {},
+    "file_mounts": {},
+    "cluster_synced_files": [],
+    "initialization_commands": [],
+    "setup_commands": [],
+    "head_setup_commands": [],
+    "worker_setup_commands": [],
+    "head_start_ray_commands": [],
+    "worker_start_ray_commands": [],
+}
+"""All that Ray's autoscaler wants to be told. Its provider calls the head's type by this name."""
 
 
 @dataclass
@@ -26,11 +53,25 @@ class RayNodes:
     address: str = ""
     nodes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
-    def head(self, cpus: int) -> None:
+    def head(self, cpus: int, *flags: str) -> None:
         """Start the head node."""
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = self.address or f"127.0.0.1:{free_port()}"
         port = self.address.rpartition(":")[2]
-        self._start(cpus, "--head", f"--port={port}", "--include-dashboard=false")
+        self._start(cpus, "--head", f"--port={port}", "--include-dashboard=false", *flags)
+
+    def autoscaling_head(self, most: int) -> None:
+        """Start a head without CPUs, whose autoscaler starts nodes of one CPU, at most so many.
+
+        They are processes on this machine, by Ray's provider for its own tests.
+        """
+        self.address = f"127.0.0.1:{free_port()}"
+        self.environment |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+        config = self.folder / "autoscaling.json"
+        provider: dict[str, Any] = {"type": "fake_multinode", "gcs_address": self.address}
+        provider |= {"disable_node_updaters": True, "launch_multiple": True}
+        made = {"cluster_name": "fake", "max_workers": most, "provider": provider, **AUTOSCALING}
+        config.write_text(json.dumps(made))
+        self.head(0, f"--autoscaling-config={config}")
 
     def join(self, cpus: int, *flags: str) -> "subprocess.Popen[bytes]":
         """Start a further node; returns its main process."""

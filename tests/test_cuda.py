@@ -16,6 +16,7 @@ import torch
 
 import trainables
 from search.cluster.preflight import preflight
+from search.cluster.resources import Resources
 from search.cluster.start import cluster
 from search.spec import SearchSpec
 from search.trials import worker
@@ -91,7 +92,7 @@ def train(
 
 def share(fraction: float) -> Any:
     """`train` as a Ray task on a fraction of a card."""
-    return worker.task(train, CPUS, fraction)
+    return worker.task(train, Resources(CPUS, fraction, 1))
 
 
 def together(
@@ -175,7 +176,7 @@ def test_as_many_trials_fit_as_the_measurement_promises(regime: str, tmp_path: P
     """The most expensive configuration on a BERT-base, at most eight at the same time."""
     spec = SearchSpec(regime=regime, data="embedded", model="minilm", cpus_per_trial=CPUS)
     job, config = made_job(pretrained(bert(12, 768)), regime), most_expensive(spec)
-    seen = preflight(worker.__name__, CPUS, 1.0)
+    seen = preflight(worker.__name__, Resources(CPUS, 1.0, 1))
     free = min(report.card.free for report in seen if report.card is not None)
     fraction = measure_gpu_fraction(spec, ray.get(job.data), job, free)
     count = min(8, round(1 / fraction))

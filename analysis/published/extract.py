@@ -28,6 +28,7 @@ LEFT_OUT = frozenset(
         "address",
         "runtime_env",
         "gpus_per_trial",
+        "accelerator_type",
         "trial_timeout",
         "stop_within",
         "max_tokens",

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 
 import ray
 
-from search.cluster.resources import Resources, connected, slots
+from search.cluster.resources import TYPE, Resources, connected, slots
 
 REFRESH_SECONDS = 10.0
 """Between two queries of the cluster."""
@@ -36,11 +36,11 @@ class Capacity:
             return
         self._read = time.monotonic()
         if self.resources.follows:
-            self.slots = slots(connected(), self.resources.cpus, self.resources.gpus)
+            machine = connected(self.resources.accelerator)
+            self.slots = slots(machine, self.resources.cpus, self.resources.gpus)
         with contextlib.suppress(Exception):  # An interface of Ray that may change.
             # If none of our trials waits, all waiting requests are other jobs'.
-            waiting = _waiting_requests(self.resources.cpus, self.resources.gpus)
-            self._others_wait = waiting > 0 and not self._since
+            self._others_wait = _waiting_requests(self.resources) > 0 and not self._since
 
     def releases_worker(self) -> bool:
         """Whether an idle worker is to be released, because another job waits for its resources.
@@ -62,7 +62,7 @@ class Capacity:
         )
 
 
-def _waiting_requests(cpus: float, gpus: float) -> int:
+def _waiting_requests(trial: Resources) -> int:
     """How many tasks and actors of all jobs are pending that need no more than a trial does."""
     from ray.autoscaler.v2.sdk import get_cluster_resource_state
 
@@ -70,6 +70,7 @@ def _waiting_requests(cpus: float, gpus: float) -> int:
     requests = 0
     for waiting in get_cluster_resource_state(client).pending_resource_requests:
         bundle = dict(waiting.request.resources_bundle)
-        fits = bundle.pop("CPU", 0.0) <= cpus and bundle.pop("GPU", 0.0) <= gpus and not bundle
-        requests += waiting.count if fits else 0
+        bundle.pop(f"{TYPE}{trial.accelerator}", None)
+        fits = bundle.pop("CPU", 0.0) <= trial.cpus and bundle.pop("GPU", 0.0) <= trial.gpus
+        requests += waiting.count if fits and not bundle else 0
     return requests

@@ -8,7 +8,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.cluster.node_report import NodeReport, report_node, software
-from search.cluster.resources import Node
+from search.cluster.resources import Node, Resources
 from search.cluster.watchdog import is_ours
 from trainables.parts.quote import reason
 
@@ -22,17 +22,19 @@ INSTALLS = {"pip", "uv", "conda", "image_uri", "container"}
 """The fields of a runtime environment that make a node install something."""
 
 
-def preflight(module: str, cpus: float, gpus: float) -> list[NodeReport]:
-    """A report from each node that could run a trial of this size; `module` is what trials run.
+def preflight(module: str, trial: Resources) -> list[NodeReport]:
+    """A report from each node that could run such a trial; `module` is what trials run.
 
     Of a local cluster of our own, only GPUs are checked. A node whose GPUs are all taken does not
     report: trials wait for it. Raises ValueError with a node and its problem.
     """
-    ours = is_ours()
+    ours, gpus = is_ours(), trial.gpus
     nodes = [
         node
         for node in ray.nodes()
-        if node["Alive"] and (gpus or not ours) and Node.of(node).slots(cpus, gpus)
+        if node["Alive"]
+        and (gpus or not ours)
+        and Node.of(node, trial.accelerator).slots(trial.cpus, gpus)
     ]
     plain, with_gpu = ray.remote(num_cpus=0)(report_node), _with_gpu(report_node)
     queries = {

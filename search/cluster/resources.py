@@ -5,6 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from trainables.parts.quote import quoted
+
+TYPE = "accelerator_type:"
+"""How Ray's resource begins whose name ends in the type of a node's GPUs."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -18,6 +23,8 @@ class Resources:
     """Whether the slots follow a cluster that grows and shrinks."""
     shared: bool = False
     """Whether other jobs may want the same cores."""
+    accelerator: str | None = None
+    """The type of the GPUs as Ray names it; None: any."""
 
     @property
     def threads(self) -> int:
@@ -41,10 +48,11 @@ class Node:
     gpus: float = 0
 
     @classmethod
-    def of(cls, node: Mapping[str, Any]) -> Self:
-        """A node as Ray lists it."""
+    def of(cls, node: Mapping[str, Any], accelerator: str | None = None) -> Self:
+        """A node as Ray lists it; without its GPUs if they are not of the type `accelerator`."""
         total = node["Resources"]
-        return cls(total.get("CPU", 0), total.get("GPU", 0))
+        counts = accelerator is None or TYPE + accelerator in total
+        return cls(total.get("CPU", 0), total.get("GPU", 0) if counts else 0)
 
     def slots(self, cpus: float, gpus: float) -> int:
         """How many trials of this size run on it at once.
@@ -63,6 +71,11 @@ class Machine:
     nodes: tuple[Node, ...]
 
     @property
+    def cpus(self) -> float:
+        """CPU cores of all nodes together."""
+        return sum(node.cpus for node in self.nodes)
+
+    @property
     def gpus(self) -> float:
         """GPUs of all nodes together."""
         return sum(node.gpus for node in self.nodes)
@@ -76,11 +89,22 @@ def this_machine() -> Machine:
     return Machine((Node(get_num_cpus(), torch.cuda.device_count()),))
 
 
-def connected() -> Machine:
-    """What the cluster that this process is connected to offers."""
+def connected(accelerator: str | None = None) -> Machine:
+    """What the cluster that this process is connected to offers; GPUs of this type alone."""
     import ray  # Takes seconds to import.
 
-    return Machine(tuple(Node.of(node) for node in ray.nodes() if node["Alive"]))
+    return Machine(tuple(Node.of(node, accelerator) for node in ray.nodes() if node["Alive"]))
+
+
+def require_accelerator(accelerator: str) -> None:
+    """Raise ValueError where the cluster has no GPU of this type."""
+    import ray  # Takes seconds to import.
+
+    names = {name for node in ray.nodes() if node["Alive"] for name in node["Resources"]}
+    types = sorted(name.removeprefix(TYPE) for name in names if name.startswith(TYPE))
+    if accelerator not in types:
+        rule = f"one of {', '.join(types)}" if types else "left out where Ray knows no type of GPU"
+        raise ValueError(f"accelerator_type must be {rule}; got {quoted(accelerator)}")
 
 
 def slots(machine: Machine, cpus: float, gpus: float) -> int:
@@ -89,7 +113,13 @@ def slots(machine: Machine, cpus: float, gpus: float) -> int:
 
 
 def resources(
-    machine: Machine, cpus: float, gpus: float, max_concurrent: int | None, *, ours: bool = True
+    machine: Machine,
+    cpus: float,
+    gpus: float,
+    max_concurrent: int | None,
+    *,
+    ours: bool = True,
+    accelerator: str | None = None,
 ) -> Resources:
     """The resources of trials that take `cpus` cores and the fraction `gpus` of a GPU.
 
@@ -98,7 +128,7 @@ def resources(
     not even one trial fits: Ray would wait for a larger node forever.
     """
     if max_concurrent is not None and not ours:
-        return Resources(cpus, gpus, max_concurrent, shared=True)
+        return Resources(cpus, gpus, max_concurrent, shared=True, accelerator=accelerator)
     more = "" if ours else "; --max-concurrent N submits N trials even before nodes exist"
     if gpus > machine.gpus:
         raise ValueError(f"gpus_per_trial must be 0 where there is no GPU; got {gpus:g}{more}")
@@ -109,4 +139,4 @@ def resources(
         raise ValueError(
             f"cpus_per_trial must be at most {max_cpus:g}, the cores of {where}; got {cpus:g}{more}"
         )
-    return Resources(cpus, gpus, min(fit, max_concurrent or fit), not ours, not ours)
+    return Resources(cpus, gpus, min(fit, max_concurrent or fit), not ours, not ours, accelerator)

@@ -11,7 +11,13 @@ from analysis import paper
 from analysis.metric import WORDS
 from analysis.spread import effective_sentences
 from search.cluster.preflight import preflight
-from search.cluster.resources import Resources, connected, resources
+from search.cluster.resources import (
+    Machine,
+    Resources,
+    connected,
+    require_accelerator,
+    resources,
+)
 from search.cluster.watchdog import is_ours
 from search.inputs import Prepared, resolve_precision
 from search.outputs.provenance import commit, hardware, versions
@@ -34,6 +40,18 @@ class Context:
     floors: Floors
     facts: Mapping[str, Any]
     tags: Mapping[str, str]
+    machine: Machine
+    """The cluster as it was when the command began."""
+    cards: Sequence[str]
+    """The models of its GPUs, as far as they were there."""
+
+    @property
+    def hardware(self) -> str:
+        """What the trials ran on: an autoscaled cluster has most of its nodes at the end."""
+        now = connected(self.resources.accelerator)
+        machine = max(self.machine, now, key=lambda each: each.cpus)
+        cards = self.cards or [self.resources.accelerator or ""]
+        return hardware(machine, [name for name in cards if name], here=is_ours())
 
     @cached_property
     def exam(self) -> ray.ObjectRef | None:
@@ -50,11 +68,14 @@ class Context:
 
 def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
     """Put data and weights into the object store; measure what a trial needs."""
-    spec, machine, ours = specs[0], connected(), is_ours()
+    spec, ours = specs[0], is_ours()
+    kind, machine = spec.accelerator_type, connected(spec.accelerator_type)
+    if kind is not None and (ours or spec.max_concurrent is None):
+        require_accelerator(kind)
     gpu = machine.gpus > 0 and spec.gpus_per_trial != 0
     fraction = spec.gpus_per_trial if spec.gpus_per_trial is not None else float(gpu)
-    fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent, ours=ours)
-    reports = preflight(worker.__name__, spec.cpus_per_trial, fraction)
+    fits = _fits(spec, machine, fraction, ours=ours)
+    reports = preflight(worker.__name__, fits)
     cards = [report.card for report in reports if report.card is not None]
     native = [report.bf16 if report.card is None else report.card.bf16 for report in reports]
     unmeasured = spec.precision == "auto" or (gpu and spec.gpus_per_trial is None)
@@ -72,7 +93,7 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
             measure_gpu_fraction(each, prepared.data, replace(job, regime=each.regime), free)
             for each in specs
         )
-        fits = resources(machine, spec.cpus_per_trial, fraction, spec.max_concurrent, ours=ours)
+        fits = _fits(spec, machine, fraction, ours=ours)
     tags = {
         "data": spec.data_name,
         "data_fingerprint": prepared.corpus.fingerprint,
@@ -86,11 +107,14 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
         **{f"version.{name}": number for name, number in versions().items()},
     }
     floors = Floors(job, fits, prepared, spec.seed)
-    cpus = sum(node.cpus for node in machine.nodes)
-    names = [card.name for card in cards]
-    kind = hardware(len(machine.nodes), cpus, machine.gpus, names, here=ours)
-    known = facts(spec, prepared) | {"machine": kind}
-    return Context(prepared, job, fits, Workers(fits), floors, known, tags)
+    names, known = [card.name for card in cards], facts(spec, prepared)
+    return Context(prepared, job, fits, Workers(fits), floors, known, tags, machine, names)
+
+
+def _fits(spec: SearchSpec, machine: Machine, gpus: float, *, ours: bool) -> Resources:
+    """The resources of a trial that takes so much of a GPU."""
+    cpus, most, kind = spec.cpus_per_trial, spec.max_concurrent, spec.accelerator_type
+    return resources(machine, cpus, gpus, most, ours=ours, accelerator=kind)
 
 
 def facts(spec: SearchSpec, prepared: Prepared) -> dict[str, Any]:

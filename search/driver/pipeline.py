@@ -272,7 +272,8 @@ def _conditions(study: optuna.Study, spec: SearchSpec, context: Context) -> dict
 
 def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Summary:
     """Write every file that is made from the study, except the report; returns the summary."""
-    summary = results.write_results(study, spec, context.facts, context.prepared.corpus)
+    known = {**context.facts, "machine": context.hardware}
+    summary = results.write_results(study, spec, known, context.prepared.corpus)
     evidence = Evidence.beside(spec.folder.parent, [summary])
     sentences = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
     note = "".join(f"{escaped(sentence)}\n\n" for sentence in sentences)

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from analysis.text import counted
+from search.cluster.resources import Machine
 
 PACKAGES = ("regimen", "torch", "transformers", "ray", "optuna", "mlflow", "datasets", "numpy")
 CODE = Path(__file__).parents[2]
@@ -26,19 +27,21 @@ def versions() -> dict[str, str]:
     return numbers
 
 
-def hardware(nodes: int, cpus: float, gpus: float, cards: Sequence[str], *, here: bool) -> str:
+def hardware(machine: Machine, cards: Sequence[str], *, here: bool) -> str:
     """The hardware of a search, without names of machines. `cards`: the models of its GPUs.
 
-    `here`: it is this machine, whose processor and memory are added.
+    Nodes without a core, such as the head of many a cluster, do not count. `here`: it is this
+    machine, whose processor and memory are added.
     """
+    nodes = sum(node.cpus > 0 for node in machine.nodes)
     parts = [] if here else [counted(nodes, "node")]
-    processor = _processor() if here else ""
-    parts.append(counted(round(cpus), "CPU core") + (f" ({processor})" if processor else ""))
+    processor, cores = _processor() if here else "", counted(round(machine.cpus), "CPU core")
+    parts.append(cores + (f" ({processor})" if processor else ""))
     if here:
         parts.append(f"{psutil.virtual_memory().total / 2**30:.0f} GiB")
-    if gpus:
+    if machine.gpus:
         models = f" ({', '.join(dict.fromkeys(cards))})" if cards else ""
-        parts.append(counted(round(gpus), "GPU") + models)
+        parts.append(counted(round(machine.gpus), "GPU") + models)
     return ", ".join(parts)
 
 

@@ -55,8 +55,8 @@ class Floors:
         if self._encoded is not None:
             return
         if self._threads is None:
-            encode = worker.task(worker.encode, self.resources.cpus, self.resources.gpus)
-            joining = worker.task(worker.join, self.resources.cpus, 0.0)
+            encode = worker.task(worker.encode, self.resources)
+            joining = worker.task(worker.join, Resources(self.resources.cpus, 0.0, 1))
             self._encoded = Future()
             self._encoded.set_result(joining.remote(self.job, encode.remote(self.job, 0, 1)))
             return
@@ -92,9 +92,7 @@ class Floors:
             if self._threads is not None:
                 run = self._threads.submit(self._run_here, regime)
             else:
-                remote = worker.task(
-                    worker.floor, self.resources.cpus, self.resources.gpus, outputs=2
-                )
+                remote = worker.task(worker.floor, self.resources, outputs=2)
                 recorded, self._models[regime] = remote.remote(self._job(regime), self.seed)
                 run = recorded.future()
             self._pending[run] = regime

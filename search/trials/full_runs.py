@@ -63,7 +63,7 @@ class _Lost:
 def start(job: Job, resources: Resources, number: int, seed: int, config: dict[str, Any]) -> Run:
     """Submit a run. `number` tells configurations on one seed apart."""
     nodes = living_nodes()
-    remote = worker.task(worker.train, resources.cpus, resources.gpus, outputs=2, retries=0)
+    remote = worker.task(worker.train, resources, outputs=2, retries=0)
     epochs, model = remote.remote(job, config, seed)
     return Run(job, resources, number, seed, config, epochs, model, nodes)
 
@@ -103,7 +103,7 @@ def test(
     """
     whole, split = ray.put(prepared.pretrained), ray.put(prepared.test)
     labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
-    remote = worker.task(worker.test, resources.cpus, resources.gpus, retries=0)
+    remote = worker.task(worker.test, resources, retries=0)
 
     def submit(run: Run) -> ray.ObjectRef:
         return remote.remote(run.job, run.config, run.model, whole, vocabulary, labels, split)

@@ -8,6 +8,7 @@ import numpy as np
 import ray
 import torch
 
+from search.cluster.resources import Resources
 from search.spec import SearchSpec
 from search.study.configuration import configuration
 from search.trials import worker
@@ -66,7 +67,8 @@ def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) ->
         data.labels,
         names=data.names,
     )
-    peak = worker.task(_peak, spec.cpus_per_trial, 1.0)
+    whole = Resources(spec.cpus_per_trial, 1.0, 1, accelerator=spec.accelerator_type)
+    peak = worker.task(_peak, whole)
     try:
         return gpu_fraction(
             ray.get(peak.remote(replace(job, data=ray.put(worst), epochs=1), config, spec.seed)),

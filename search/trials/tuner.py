@@ -15,7 +15,7 @@ from ray import tune
 from ray.tune.execution import class_cache
 
 from search.cluster.capacity import Capacity
-from search.cluster.resources import Resources
+from search.cluster.resources import TYPE, Resources
 from search.cluster.scratch import temporary_folder
 from search.cluster.workers import wait_for_workers
 from search.signals import Stop
@@ -155,9 +155,10 @@ def _tuner(relay: Relay, resources: Resources, scratch: str) -> tune.Tuner:
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     # Tune fixes its limits when it starts. The searcher's own follows the cluster.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(NO_LIMIT)
-    trainable: Any = tune.with_resources(
-        worker.trial, {"cpu": resources.cpus, "gpu": resources.gpus}
-    )
+    wanted = {"cpu": resources.cpus, "gpu": resources.gpus}
+    if resources.accelerator is not None:
+        wanted[TYPE + resources.accelerator] = 0.001  # as Ray itself asks for a type
+    trainable: Any = tune.with_resources(worker.trial, wanted)
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
@@ -27,6 +27,9 @@ from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
 from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.scores import paper_loss, scores
+
+if TYPE_CHECKING:  # A worker needs nothing of the driver.
+    from search.cluster.resources import Resources
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ def _answers(model: Classifier | NgramClassifier, split: Tokens) -> Answers:
 
 @functools.cache
 def task(
-    function: Callable[..., Any], cpus: float, gpus: float, outputs: int = 1, retries: int = 1
+    function: Callable[..., Any], resources: "Resources", outputs: int = 1, retries: int = 1
 ) -> Any:
     """A function as a Ray task, with so many retries if its worker dies.
 
@@ -214,11 +217,12 @@ def task(
     take seconds. (Ray takes `max_calls` from the decorator only.)
     """
     return ray.remote(
-        num_cpus=cpus,
-        num_gpus=gpus,
+        num_cpus=resources.cpus,
+        num_gpus=resources.gpus,
+        accelerator_type=resources.accelerator,
         num_returns=outputs,
         max_retries=retries,
-        max_calls=1 if gpus else 0,
+        max_calls=1 if resources.gpus else 0,
     )(function)
 
 

@@ -6,6 +6,10 @@ and reports each. All else is search.run's own: Ray Tune with warm workers, the 
 ASHA's pruner, MLflow in an sqlite file, no choice or report runs. The regime is put into a copy of
 the packages, `--code` names another tree to copy them from, as one of an earlier version is.
 
+With `--address` it runs on a cluster that is there, such as one with 200 logical slots: `ray start
+--head --num-cpus=200`. Each slot has a process of its own, of some 300 MiB; with `--empty`, trials
+build no model and import no torch, which takes a third of that.
+
 Dead time of a slot is what a trial does not sleep: from the last trial's end to this one's
 beginning, building the model, and reports until they are answered. The first ten trials, in which
 workers start, are left out of it. Times of the driver's parts overlap: MLflow and the terminal have
@@ -14,6 +18,7 @@ threads of their own, and the loop contains asking and recording.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import statistics
@@ -57,6 +62,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="N",
         help=f"trials at a time (default: a core each, {cores})",
     )
+    p.add_argument("--address", metavar="ADDR", help="of a Ray cluster (default: one of its own)")
     p.add_argument("--sampler", choices=get_args(Sampler), default="tpe", help="default: tpe")
     p.add_argument(
         "--data",
@@ -77,15 +83,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="a checkout, whose search is measured (default: this one)",
     )
+    p.add_argument("--empty", action="store_true", help="trials build no model and import no torch")
     p.add_argument("--out", metavar="FILE", help="every raw number as JSON")
     args = p.parse_args(argv)
     if args.trials < 2 * WARM:
         raise ValueError(f"--trials must be at least {2 * WARM}; got {args.trials}")
     if not 0 <= args.seconds <= 3600:
         raise ValueError(f"--seconds must be from 0 to 3600; got {args.seconds:g}")
-    if not 1 <= args.slots <= cores:
+    most = cores if args.address is None else math.inf
+    if not 1 <= args.slots <= most:
         raise ValueError(
-            f"--slots must be from 1 to {cores}, the cores that are here; got {args.slots}"
+            f"--slots must be from 1 to {cores}, the cores that are here, or more with --address;"
+            f" got {args.slots}"
         )
     for package in PACKAGES:
         if not (args.code / package).is_dir():
@@ -129,15 +138,21 @@ class Benchmark:
             str(self.work / "results"),
         ]
         argv += ["--data", self.args.data, "--model", self.args.model]
-        own = {
+        workers = {
             "OVERHEAD_SECONDS": str(self.args.seconds),
             "OVERHEAD_WORKERS": str(self.work / "workers.jsonl"),
-            "PYTHONPATH": str(code),
         }
-        own |= {
+        own = {
             "OVERHEAD_DRIVER": str(self.work / "driver.json"),
             "OVERHEAD_JOURNAL": str(self.work / "results" / NAME / JOURNAL),
+            "PYTHONPATH": str(code),
+            **workers,
+            **({"OVERHEAD_EMPTY": "1"} if self.args.empty else {}),
         }
+        if self.args.address is not None:
+            environment = self.work / "environment.json"
+            environment.write_text(json.dumps({"env_vars": workers}))
+            argv += ["--address", self.args.address, "--runtime-env", str(environment)]
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         self.began = time.monotonic()
         with (self.work / "log").open("wb") as log:

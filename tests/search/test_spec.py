@@ -46,6 +46,7 @@ def test_the_budget_defaults_to_the_regimes_own(name: str) -> None:
         ({"gpus_per_trial": 1.5}, ["gpus_per_trial", "from 0 to 1", "1.5"]),
         ({"gpus_per_trial": 2}, ["gpus_per_trial", "from 0 to 1", "2"]),
         ({"gpus_per_trial": float("nan")}, ["gpus_per_trial", "from 0 to 1", "nan"]),
+        ({"accelerator_type": "T4", "gpus_per_trial": 0}, ["accelerator_type needs a GPU"]),
         ({"reduction_factor": 1}, ["reduction_factor", "2"]),
         ({"name": "../../x"}, ["name", "../../x"]),
         ({"fix": {"nonsense": 1}}, ["nonsense", "dropout"]),

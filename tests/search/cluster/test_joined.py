@@ -122,6 +122,19 @@ def test_trials_follow_nodes_that_come_and_go(short: Path, inputs: Inputs) -> No
 
 
 @pytest.mark.soak
+def test_a_search_starts_on_a_cluster_without_nodes(short: Path, inputs: Inputs) -> None:
+    """Its trials wait, and Ray's autoscaler starts the nodes for them."""
+    flags = ["--trials", "3", "--epochs", "2", "--max-concurrent", "2", "--precision", "fp32"]
+    with ray_nodes(short) as nodes:
+        nodes.autoscaling_head(2)
+        with Search(inputs, nodes, "scaled", *flags) as search:
+            code, out, err = search.end()
+    assert code == 0 and err == "" and "3 complete" in out, (out, err)
+    summary = json.loads((search.folder / "summary.json").read_text())
+    assert summary["machine"] in ("1 node, 1 CPU core", "2 nodes, 2 CPU cores")
+
+
+@pytest.mark.soak
 def test_a_dead_node_is_told_from_a_dead_process(short: Path) -> None:
     with ray_nodes(short, 1) as nodes:
         doomed = nodes.join(4, '--resources={"doomed": 4}')

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from search.cluster.resources import Machine, Node, resources
+from search.cluster.resources import TYPE, Machine, Node, resources
 from tests.processes import ROOT, Inputs, run
 
 UNEQUAL = ((2, 0), (2, 1), (1, 1))
@@ -108,7 +108,7 @@ CLUSTER = """
 import json, logging, os, sys, time
 from search.cluster import scratch
 from search.trials import worker
-from search.cluster.resources import connected, resources
+from search.cluster.resources import Resources, connected, resources
 with scratch.temporary_folder() as folder:
     os.environ["RAY_TMPDIR"] = str(folder)
     (folder / "ray").mkdir()
@@ -117,14 +117,17 @@ with scratch.temporary_folder() as folder:
     with scratch.marked(folder):
         made = Cluster()
         for cpus, gpus in json.loads(sys.argv[1]):
-            head = {"temp_dir": str(folder), "include_dashboard": False}
-            head = head if made.head_node is None else {}
-            made.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=100 * 2**20, **head)
+            more = {"temp_dir": str(folder), "include_dashboard": False}
+            more = more if made.head_node is None else {"resources": {sys.argv[2 + cpus % 2]: 1}}
+            made.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=100 * 2**20, **more)
     ray.init(address=made.address, log_to_driver=False, logging_level=logging.ERROR)
 
     def whose():
         time.sleep(0.2)
         return os.getpid(), [int(card) for card in ray.get_gpu_ids()]
+
+    def where():
+        return ray.get_runtime_context().get_node_id()
 
     def tell(**found):
         print(json.dumps(found), flush=True)
@@ -144,9 +147,17 @@ with scratch.temporary_folder() as folder:
         counted[f"{cpus} {gpus}"] = [first, len(ready), len(more)]
         for trial in trials:
             ray.kill(trial)
-    on_gpus = ray.get([worker.task(whose, 1, 0.5).remote() for _ in range(6)])
-    on_cpus = [ray.get(worker.task(whose, 1, 0).remote()) for _ in range(4)]
-    tell(address=made.address, slots=counted, on_gpus=on_gpus, on_cpus=on_cpus)
+    half, whole = Resources(1, 0.5, 1), Resources(1, 0, 1)
+    on_gpus = ray.get([worker.task(whose, half).remote() for _ in range(6)])
+    on_cpus = [ray.get(worker.task(whose, whole).remote()) for _ in range(4)]
+    old = worker.task(where, Resources(1, 0.5, 1, accelerator="T4"))
+    on_t4 = ray.get([old.remote() for _ in range(4)])
+    nodes = {node["NodeID"]: list(node["Resources"]) for node in ray.nodes()}
+    t4 = resources(connected("T4"), 1, 0.5, None, accelerator="T4").slots
+    tell(
+        address=made.address, slots=counted, on_gpus=on_gpus, on_cpus=on_cpus,
+        on_t4=[nodes[node] for node in on_t4], t4=t4,
+    )
     sys.stdin.read()
     ray.shutdown()
     made.shutdown()
@@ -165,7 +176,7 @@ class Cluster:
 def unequal() -> Iterator[Cluster]:
     environment = {"RAY_AUTH_TOKEN": "a" * 64, "RAY_USAGE_STATS_ENABLED": "0", "TMPDIR": "/tmp"}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    argv = [sys.executable, "-c", CLUSTER, json.dumps(UNEQUAL)]
+    argv = [sys.executable, "-c", CLUSTER, json.dumps(UNEQUAL), TYPE + "A100", TYPE + "T4"]
     with subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **environment}, **pipes) as process:
         assert process.stdin and process.stdout
         try:
@@ -195,10 +206,22 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
 
 
 @pytest.mark.slow
+def test_trials_go_to_the_type_of_gpu_that_is_asked_for(unequal: Cluster) -> None:
+    """The second node has an A100, the third a T4, as far as Ray knows."""
+    assert unequal.found["t4"] == 1
+    assert all(TYPE + "T4" in resources for resources in unequal.found["on_t4"])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
         ([], "torch cannot use Ray's GPUs ("),
+        pytest.param(
+            ["--accelerator-type", "H100"],
+            "accelerator_type must be one of A100, T4; got 'H100'",
+            marks=pytest.mark.soak,
+        ),
         pytest.param(
             ["--gpus-per-trial", "0.5"], "torch cannot use Ray's GPUs (", marks=pytest.mark.soak
         ),

@@ -158,6 +158,7 @@ def test_the_flags_are_the_listed_ones() -> None:
         if option.startswith("--")
     }
     listed = """
+        --accelerator-type
         --address
         --cold
         --confirm
