@@ -81,8 +81,8 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
     unmeasured = spec.precision == "auto" or (gpu and spec.gpus_per_trial is None)
     if not (ours or reports) and unmeasured:
         raise ValueError(
-            "no node has room for a trial yet, so none can be measured: give --precision fp32 or"
-            " bf16, and with GPUs --gpus-per-trial"
+            "no node with room for a trial has answered yet, so none can be measured: give"
+            " --precision fp32 or bf16, and with GPUs --gpus-per-trial"
         )
     precision = resolve_precision(spec.precision, gpu=gpu, native=all(native) if native else None)
     data, pretrained = ray.put(prepared.data), ray.put(prepared.small)

@@ -37,6 +37,8 @@ CLOCK_SECONDS = 0.9
 HEARTBEAT_SECONDS = 60.0
 """A file gets a line after so much silence, or after `HEARTBEAT_PART` of the time so far."""
 HEARTBEAT_PART = 0.05
+MOST_NAMED = 8
+"""Running trials that such a line names; it counts the others."""
 
 
 class Progress:
@@ -212,6 +214,7 @@ class Progress:
         silence = time.monotonic() - self.last_line
         if silence < max(HEARTBEAT_SECONDS, HEARTBEAT_PART * self._elapsed):
             return
+        waiting = self.capacity.waiting
         if self.runs is not None:
             running = [
                 f"trial {run.trial} on seed {run.seed} for {duration(time.time() - began)}"
@@ -222,10 +225,17 @@ class Progress:
             running = [
                 f"trial {trial.number} after {counted(len(records.epochs(trial)), 'epoch')}"
                 for trial in trials
-                if trial.state == TrialState.RUNNING
+                if trial.state == TrialState.RUNNING and trial.number not in waiting
             ]
+        said = []
         if running:
-            self._print(f"running: {', '.join(running)} ({self.eta(trials)})")
+            more = len(running) - MOST_NAMED
+            named = running[:MOST_NAMED] + ([f"{more} more"] if more > 0 else [])
+            said.append(f"running: {', '.join(named)}")
+        if waiting:
+            said.append(f"waiting for room: {len(waiting)}")
+        if said:
+            self._print(f"{'; '.join(said)} ({self.eta(trials)})")
 
     def _is_new_failure(self, trial: FrozenTrial) -> bool:
         """Whether a trial failed for a reason that no earlier one had."""

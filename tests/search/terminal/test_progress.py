@@ -297,6 +297,28 @@ def test_a_file_gets_a_line_where_nothing_ends_for_long(
 
 
 @pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        (range(0), r"running: (trial \d+ after \d+ epochs?, ){8}52 more \("),
+        (range(345, 403), r"running: (trial \d+ after \d+ epochs?(, )?)+; waiting for room: 58 \("),
+        (range(343, 403), r"waiting for room: 60 \("),
+    ],
+)
+def test_such_a_line_names_some_of_many_trials_and_none_that_waits(
+    waiting: range, said: str, crowds: dict[int, tuple[SearchSpec, Any]]
+) -> None:
+    out, capacity = io.StringIO(), Capacity(HERE)
+    made, study = crowds[60]
+    progress = Progress(Console(file=out, width=80), study, made, {}, capacity)
+    progress.update()
+    out.truncate(out.seek(0))
+    capacity.waiting = frozenset(waiting)
+    progress.last_line -= 61
+    progress.update()
+    assert re.match(said, out.getvalue()), out.getvalue()
+
+
+@pytest.mark.parametrize(
     ("config", "epochs"),
     [
         ({"classifier": "ridge", "head_epochs": 20}, 1),
