@@ -87,6 +87,14 @@ def test_a_floor_wins_unless_what_chose_the_winner_is_above_it(
         assert verdicts([summary])[0] in note([summary])
 
 
+def test_a_search_without_a_complete_trial_has_no_score() -> None:
+    none: dict[str, Any] = dict.fromkeys(
+        ("best_trial", "choice_accuracy", "best_validation_accuracy")
+    )
+    (said,) = verdicts([read_summary(floors=FLOORS, **none)])
+    assert "after 12 s, and no trial has completed. So best.yaml holds probe." in said
+
+
 def test_one_search_above_the_floor_is_enough() -> None:
     low = read_summary("supcon", floors=FLOORS, choice_accuracy=0.5)
     high = read_summary("baseline", floors=FLOORS, choice_accuracy=0.9)
