@@ -87,6 +87,22 @@ def test_a_floor_wins_unless_what_chose_the_winner_is_above_it(
         assert verdicts([summary])[0] in note([summary])
 
 
+def test_a_search_without_a_completed_trial_is_given_no_score() -> None:
+    (said,) = verdicts(
+        [
+            read_summary(
+                floors=FLOORS,
+                best_trial=None,
+                winner_trial=None,
+                best_validation_accuracy=None,
+                confirmed_accuracy=[],
+                test=[],
+            )
+        ]
+    )
+    assert "and no trial completed. So best.yaml holds probe" in said and " 0.0 %" not in said
+
+
 def test_one_search_above_the_floor_is_enough() -> None:
     low = read_summary("supcon", floors=FLOORS, choice_accuracy=0.5)
     high = read_summary("baseline", floors=FLOORS, choice_accuracy=0.9)
