@@ -6,6 +6,7 @@ every figure as an SVG file in `report_figures/`; and the numbers behind them as
 """
 
 import gc
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from analysis.read.folder import Search
 
 TITLE = "Regimen: search results"
+START = 4096
+"""Characters of a page among which its title is."""
 
 
 def report(results: Path, out: Path | None = None) -> Path:
@@ -36,9 +39,10 @@ def report(results: Path, out: Path | None = None) -> Path:
     from analysis.sections import sections
     from analysis.tables import tables
 
-    out = results / REPORT if out is None else out
-    if out.suffix.lower() != ".html":
-        raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
+    if out is None:
+        out = results / REPORT
+    else:
+        _check_out(out)
     # Texts are taken out of these small tables one by one, which is slow with Arrow's arrays.
     with pandas.option_context("mode.string_storage", "python"):
         searches = read_searches(results)
@@ -50,6 +54,24 @@ def report(results: Path, out: Path | None = None) -> Path:
         write(out.with_suffix(".md"), markdown_page(TITLE, parts))
         write(out, html_page(TITLE, parts))
     return out
+
+
+def _check_out(out: Path) -> None:
+    """Raise ValueError where a report at `out` would replace a file that no report wrote."""
+    from analysis.tables import NAMES
+
+    if out.suffix.lower() != ".html":
+        raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
+    if out.is_file():
+        with out.open(encoding="utf-8", errors="replace") as page:
+            if f"<title>{TITLE}</title>" in page.read(START):
+                return
+    tables = (out.with_name(f"{out.stem}_{name}.csv") for name in NAMES)
+    for path in (out, out.with_suffix(".md"), *tables):
+        if os.path.lexists(path):
+            raise ValueError(
+                f"'{path}' exists and is not of an earlier report; choose another --out"
+            )
 
 
 def _evidence(results: Path, searches: "Sequence[Search]") -> "Evidence":

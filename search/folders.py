@@ -1,6 +1,7 @@
 """Where searches are: the results folder, and in it a folder for each search under its name."""
 
 import argparse
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,12 @@ def existing_folder(results: str, name: str) -> Path:
 
 def names(results: Path) -> list[str]:
     """The names of the searches in a results folder, the last begun first."""
-    try:
-        specs = sorted(results.glob(f"*/{SPEC}"), key=lambda spec: -spec.stat().st_mtime)
-    except OSError:
-        return []
-    return [spec.parent.name for spec in specs]
+    begun: dict[str, float] = {}
+    with contextlib.suppress(OSError):
+        for spec in sorted(results.glob(f"*/{SPEC}")):
+            with contextlib.suppress(FileNotFoundError):  # It was removed meanwhile.
+                begun[spec.parent.name] = spec.stat().st_mtime
+    return sorted(begun, key=lambda name: -begun[name])
 
 
 def valid_name(name: str) -> str:

@@ -49,11 +49,11 @@ def _row(folder: Path) -> tuple[str, ...]:
     from analysis.read.files import checked, read_json
     from analysis.read.folder import SUMMARY, read_summary
 
-    path = folder / JOURNAL
-    last = (path if path.exists() else folder / SPEC).stat().st_mtime
-    when = f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}"
-    score = EMPTY_CELL
+    when = score = EMPTY_CELL
     try:
+        path = folder / JOURNAL
+        last = (path if path.exists() else folder / SPEC).stat().st_mtime
+        when = f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}"
         spec = checked(folder / SPEC, read_json(folder / SPEC), {"regime": str, "trials": int})
         regime = spec["regime"]
         summary = read_summary(folder) if (folder / SUMMARY).exists() else None

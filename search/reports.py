@@ -45,9 +45,14 @@ def run_seconds(epochs: Sequence[Mapping[str, Any]]) -> float:
     """Wall time of a run in seconds, from its start in a worker to the end of its last epoch.
 
     An interrupted run has several attempts. Each counts up to the last epoch that it added; the
-    time between attempts does not count. Where times were not recorded, the epochs' own seconds
-    count.
+    time between attempts does not count. Where times were not recorded, or the clock was set back
+    between them, the epochs' own seconds count.
     """
-    attempts = {epoch[STARTED_AT]: epoch[ENDED_AT] for epoch in epochs if ENDED_AT in epoch}
-    timed = sum(ended - started for started, ended in attempts.items())
-    return timed + sum(epoch["seconds"] for epoch in epochs if ENDED_AT not in epoch)
+    attempts: dict[float | None, list[Mapping[str, Any]]] = {}
+    for epoch in epochs:
+        attempts.setdefault(epoch.get(STARTED_AT), []).append(epoch)
+    total = 0.0
+    for started, own in attempts.items():
+        timed = 0.0 if started is None else own[-1][ENDED_AT] - started
+        total += max(timed, sum(epoch["seconds"] for epoch in own))
+    return total

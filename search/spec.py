@@ -347,7 +347,9 @@ class SearchSpec:
         try:
             return cls.from_dict(values)
         except ValueError as error:
-            raise ValueError(f"spec.json is damaged: {error}") from error
+            raise ValueError(
+                f"spec.json is damaged, or of another version of Regimen: {error}"
+            ) from error
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -137,9 +137,10 @@ def cost(trials: pandas.DataFrame, other_epochs: pandas.DataFrame) -> dict[str, 
 
 
 def _run_seconds(epochs: pandas.DataFrame) -> float:
-    """Total time of runs: from start to last epoch where recorded, else the sum of the epochs."""
+    """Total time of runs: from start to last epoch where recorded, else the sum of the epochs, also
+    where the clock was set back between them."""
     if not {"began", "ended"} <= set(epochs):
         return float(epochs["seconds"].sum())
     runs = epochs.astype({"began": float, "ended": float}).groupby(["trial", "seed"])
     elapsed = runs["ended"].max() - runs["began"].min()
-    return float(elapsed.fillna(runs["seconds"].sum()).sum())
+    return float(np.fmax(elapsed, runs["seconds"].sum()).sum())

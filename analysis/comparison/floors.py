@@ -66,12 +66,12 @@ def verdicts(summaries: Sequence[Summary]) -> list[str]:
 def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
     floor, score = best.best_floor, best.floor_score
     assert floor is not None and score is not None
-    found = f"the best search ({label(best, summaries)}) {100 * best.selection_score:.1f} %"
+    reached = f"the best search ({label(best, summaries)}) {100 * best.selection_score:.1f} %"
     if best.best_trial is None:
-        found = "and no trial has completed"
+        reached = "and no trial completed"
     return (
         f"No recipe beats the floor: {floor.name} has {percent_of(score, best.metric)} on"
-        f" validation after {floor.seconds:.0f} s, {found}. So best.yaml holds {floor.regime}."
+        f" validation after {floor.seconds:.0f} s, {reached}. So best.yaml holds {floor.regime}."
     )
 
 

@@ -39,8 +39,15 @@ def slug(drawing: Drawing) -> str:
     return re.sub("[^a-z0-9]+", "-", drawing.title.lower())[:40].strip("-")
 
 
+NAME = re.compile(r"\d+-\d\d-[a-z0-9-]*\.svg")
+"""How a figure's file is named."""
+
+
 def is_ours(path: Path) -> bool:
-    """Whether an earlier report wrote this figure: no other program's file starts like ours."""
+    """Whether an earlier report wrote this figure: its name, and how it starts. A copy of a figure
+    under a name of the user's own is the user's."""
+    if path.is_symlink() or not NAME.fullmatch(path.name):
+        return False
     return path.read_text(encoding="utf-8", errors="replace").startswith(SVG_START)
 
 

@@ -120,7 +120,10 @@ def read_search(folder: Path, metric: Metric | None = None) -> Search:
     spec = checked(folder / SPEC, read_json(folder / SPEC), SPEC_FIELDS)
     own = checked(folder / SPEC, {"metric": "accuracy", **spec}, {"metric": Metric})["metric"]
     by = metric or own
+    # A search that runs may write meanwhile, the summary last: read it first, and its winner is
+    # among the trials.
     finished = (folder / SUMMARY).exists()
+    summary = read_summary(folder) if finished else None
     trials = _read_trials(folder / TRIALS, best_validation(by), required=finished)
     epochs = read_csv(
         folder / EPOCHS,
@@ -131,8 +134,9 @@ def read_search(folder: Path, metric: Metric | None = None) -> Search:
     )
     check_whole_numbers(folder / EPOCHS, epochs, "trial", "epoch")
     trials, epochs = scored(trials, epochs, by)
-    summary = read_summary(folder) if finished else provisional(spec, trials, own)
-    summary = replace(summary, metric=by)
+    summary = replace(summary or provisional(spec, trials, own), metric=by)
+    for trial in {summary.best_trial, summary.winner_trial} - {None, *trials["number"]}:
+        raise ValueError(f"'{folder / TRIALS}' is damaged: it lacks trial {trial}, the best one")
     if by == "accuracy" and not summary.choice_runs:
         summary = replace(summary, choice_runs=_choice_runs(epochs))
     return Search(

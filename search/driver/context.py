@@ -22,6 +22,7 @@ from search.cluster.watchdog import is_ours
 from search.inputs import Prepared, resolve_precision
 from search.outputs.provenance import commit, hardware, versions
 from search.spec import SearchSpec
+from search.study.records import VERSION
 from search.trials import worker
 from search.trials.floors import Floors
 from search.trials.gpu_memory import measure_gpu_fraction
@@ -104,7 +105,7 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
         "model_fingerprint": prepared.model_fingerprint,
         "precision": precision,
         "git_commit": commit() or "unknown",
-        **{f"version.{name}": number for name, number in versions().items()},
+        **{f"{VERSION}{name}": number for name, number in versions().items()},
     }
     floors = Floors(job, fits, prepared, spec.seed)
     names, known = [card.name for card in cards], facts(spec, prepared)

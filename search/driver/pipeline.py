@@ -36,7 +36,7 @@ from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
 from search.terminal.outcome import errors, result
 from search.terminal.progress import Progress
-from search.tracking.identity import conclude, identify
+from search.tracking.identity import changed_versions, conclude, identify
 from search.tracking.tracker import Tracker
 from search.trials.choice_and_report import ChoiceAndReport
 from search.trials.ending import Ending
@@ -91,6 +91,12 @@ def run_search(
         write(spec.folder / SPEC, spec.to_json())
         write(spec.folder / SPACE_TABLE, space.markdown(spec))
         studies.interrupt(study)
+        if changed := changed_versions(study, context.tags):
+            console.print(
+                f"NOTE     '{spec.name}' last ran with other versions ({'; '.join(changed)}): a"
+                " configuration may have another curve now",
+                style="bold yellow",
+            )
         tracker = Tracker(client, spec, identify(study, context.tags))
         queue = queue or queue_of([spec], context, interim=interim)
         plan.print_plan(console, spec, context.resources, job.precision, queue.place)

@@ -158,7 +158,7 @@ def run_all(
             importing.result()
             # Only now: a search that is refused leaves no store behind.
             client = connect(_store(first), first.results)
-        except ValueError:
+        except (OSError, ValueError):
             context.floors.close(wait=True)  # A floor that runs on would start Ray again.
             raise
 

@@ -20,6 +20,7 @@ from search.final.record import (
     record_digest,
     write_record,
 )
+from search.outputs.recipe import same_id
 from trainables.parts.model.model_folder import WEIGHTS
 from trainables.parts.model.onnx_model import ONNX_FILES
 from trainables.parts.model.text_classifier import TextClassifier
@@ -63,11 +64,14 @@ def check_out(out: Path, recipe: Mapping[str, Any], *, overwrite: bool = False) 
         raise ValueError(f"{where}: its parent folder cannot be written")
     with user_path(out):
         why = why_not_ours(out)
+        if out.is_symlink() and not out.exists():
+            why = "it is a link to nothing"
     if why:
         raise ValueError(
             f"{where} exists and is not a model folder of search.train ({why}); choose another"
         )
-    other = None if overwrite else why_not_the_same(out, recipe_digest(recipe))
+    digest, search = recipe_digest(recipe), recipe.get("search_id")
+    other = None if overwrite else why_not_the_same(out, digest, search)
     if other:
         raise ValueError(f"{where} holds {other}; choose another, or replace it with --overwrite")
 
@@ -107,20 +111,23 @@ def why_not_ours(out: Path) -> str | None:
     return None
 
 
-def why_not_the_same(out: Path, recipe: str) -> str | None:
-    """What a folder of ours holds, where that is no model of the recipe with this digest."""
+def why_not_the_same(out: Path, recipe: str, search_id: str | None) -> str | None:
+    """What a folder of ours holds, where that is no model of the recipe with this digest, from this
+    search."""
     try:
         record = json.loads((out / SCORES).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     if DIGESTS not in record:
         return "a model of an earlier version, and whether it was edited is not known"
-    if record.get(RECIPE) == recipe:
-        return None
     trained = record["configuration"]
+    same_search = same_id(trained.get("search_id"), search_id)
+    if record.get(RECIPE) == recipe and same_search:
+        return None
     trial, search = trained.get("trial"), quoted(str(trained.get("search")))
     model = trained.get("regime") if trial is None else f"trial {trial}"
-    return f"the model of another recipe ({model} of {search})"
+    other = "recipe" if same_search else "search"
+    return f"the model of another {other} ({model} of {search})"
 
 
 def write_folder(
@@ -133,18 +140,30 @@ def write_folder(
 ) -> Path:
     """Write the folder beside its place, then rename it; returns where it is.
 
-    That is a new name beside `out` where something has been put or changed there meanwhile.
+    That is a new name beside `out` where something has been put or changed there meanwhile, and
+    where a link leads if `out` is one.
     """
+    out = out.resolve() if out.is_symlink() else out
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         beside = Path(scratch) / "model"
         classifier.save(beside, tokenizer)
         write(beside / CARD, model_card(record, classifier))
         write_record(beside, record)
-        if why_not_ours(out) or not (overwrite or why_not_the_same(out, record[RECIPE]) is None):
-            names = (out.with_name(f"{out.name}-{number}") for number in count(2))
-            out = next(name for name in names if not name.exists())
+        search = record["configuration"].get("search_id")
+        same = overwrite or why_not_the_same(out, record[RECIPE], search) is None
+        if why_not_ours(out) or not same:
+            out = _free_name(out)
         if out.exists():
             out.rename(Path(scratch) / "old")
-        beside.rename(out)
+        try:
+            beside.rename(out)
+        except OSError:  # Another training has just put its model there.
+            out = _free_name(out)
+            beside.rename(out)
     return out
+
+
+def _free_name(out: Path) -> Path:
+    names = (out.with_name(f"{out.name}-{number}") for number in count(2))
+    return next(name for name in names if not os.path.lexists(name))

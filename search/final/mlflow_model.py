@@ -18,6 +18,7 @@ from analysis.text import counted
 from search.final.combining import Combined
 from search.final.record import SCORES
 from search.reports import ENDED_AT, STARTED_AT
+from search.study import records
 from search.tracking import views
 from search.tracking.recorder import STATE_TAG, Recorder
 from search.tracking.result_metrics import test_metrics
@@ -148,6 +149,7 @@ def _tags(summary: Summary, recipe: Mapping[str, Any], folder: Path) -> dict[str
     data, trained = recipe["data"], json.loads((folder / SCORES).read_text(encoding="utf-8"))
     tags = {
         "regimen.search": summary.name,
+        records.IDENTITY: recipe.get("search_id"),
         "regimen.regime": summary.regime,
         "regimen.trial": recipe.get("trial"),
         "data": summary.data,
@@ -173,9 +175,9 @@ def _describe(
     The alias always points at the version that was registered last: it says nothing about which is
     better.
     """
-    page = views.page(
-        client.get_experiment_by_name(EXPERIMENT).experiment_id, views.search_key(summary.name)
-    )
+    identity = tags.get(records.IDENTITY)  # Exports of earlier versions have none.
+    key = views.search_key(summary.name, identity) if identity else views.SEARCHES
+    page = views.page(client.get_experiment_by_name(EXPERIMENT).experiment_id, key)
     reached, words = summary.confirmed_scores, WORDS[summary.metric]
     seeds = counted(len(reached), "seed")
     scores = f"validation {words} {100 * fmean(reached):.1f} %, the mean of {seeds}"

@@ -16,8 +16,9 @@ DIGESTS = "digests"
 other entries."""
 RECIPE = "recipe"
 """Key of a digest of the recipe that was trained."""
-NOT_THE_RECIPE = ("rank", "scores", "versions", "commit")
-"""Entries of an export that differ where the same recipe is exported again."""
+NOT_THE_RECIPE = ("search_id", "rank", "scores", "versions", "commit")
+"""Entries of an export that differ where the same recipe is exported again. Earlier versions wrote
+no `search_id`."""
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:

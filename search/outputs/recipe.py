@@ -57,6 +57,7 @@ TYPES = {
     "device": Literal["cpu", "cuda"],
     "metric": Metric,
     "search": str | None,
+    "search_id": str | None,
     "trial": int | None,
     "seed": int | None,
     "scores": dict | None,
@@ -136,6 +137,7 @@ def _recipe(study: optuna.Study, spec: SearchSpec, entries: dict[str, Any]) -> d
         )
     return {
         "search": spec.name,
+        "search_id": records.identity(study),
         **{name: entries[name] for name in OWN},
         "seed": spec.seed,
         "metric": spec.metric,
@@ -198,7 +200,7 @@ def check_out(out: Path, text: str, *, overwrite: bool = False) -> None:
         raise ValueError(
             f"{where} exists and is not a file that search.export wrote; choose another"
         ) from error
-    if not overwrite and _search_of(earlier) != _search_of(next(yaml.safe_load_all(text))):
+    if not overwrite and not _same_search(earlier, next(yaml.safe_load_all(text))):
         search = quoted(str(earlier.get("search")))
         raise ValueError(
             f"{where} holds the export of another search ({search}); choose another, or replace it"
@@ -206,8 +208,17 @@ def check_out(out: Path, text: str, *, overwrite: bool = False) -> None:
         )
 
 
-def _search_of(recipe: dict[str, Any]) -> tuple[Any, ...]:
-    """What distinguishes searches, also those of one name in two results folders."""
+def same_id(one: str | None, other: str | None) -> bool:
+    """Whether two recipes may be of one search, by its identity; earlier versions wrote none."""
+    return None in (one, other) or one == other
+
+
+def _same_search(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return same_id(one.get("search_id"), other.get("search_id")) and _about(one) == _about(other)
+
+
+def _about(recipe: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells searches apart where their identity is not known."""
     prints = (recipe[part].get("fingerprint") for part in ("data", "model"))
     return recipe.get("search"), recipe.get("seed"), recipe["metric"], *prints
 

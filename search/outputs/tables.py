@@ -249,7 +249,7 @@ def _floor(regime: str, record: records.Record) -> Floor:
         validation_accuracy=record["validation_accuracy"],
         validation_macro_f1=record.get("validation_macro_f1"),
         validation_loss=record["validation_loss"],
-        seconds=record[ENDED_AT] - record[STARTED_AT],
+        seconds=max(0.0, record[ENDED_AT] - record[STARTED_AT]),  # The clock may be set back.
         **record.get("test", {}),
     )
 

@@ -157,6 +157,10 @@ PROCESS_STARTED = Key[float | None]("process_started", None)
 """When the process that runs it started, in seconds since 1970; None once that has ended."""
 TAGS = Key[dict[str, str]]("tags", {})
 """MLflow tags on every run of the search."""
+IDENTITY = "regimen.id"
+"""The tag that identifies a search, wherever its folder is and however often its name was used."""
+VERSION = "version."
+"""How the tags begin that have the version of a library."""
 ENDING = Key[str | None]("ending", None)
 """How the search ended last; None while it runs. Journals of early versions have none."""
 ALL_WRITTEN = Key[bool]("all_written", False)
@@ -191,6 +195,11 @@ TEST_EXPECTED = Key[bool]("test_follows", False)
 """Whether the data has a test split, so that test scores follow the report runs."""
 TEST_SCORES = RunKey[Scores]("tested")
 """Scores of the reported runs on the test split."""
+
+
+def identity(study: optuna.Study) -> str | None:
+    """What identifies the search; None in journals of early versions."""
+    return TAGS.read(study).get(IDENTITY)
 
 
 def predictions(trial: int, seed: int) -> HiddenKey[dict[str, list[Any]]]:

@@ -103,7 +103,7 @@ def print_floors(
         print_line(
             console,
             "floors",
-            f"{', '.join(floors)} in {roughly(seconds)}: a recipe must beat"
+            f"{', '.join(floors)} in {roughly(max(0.0, seconds))}: a recipe must beat"
             f" {percent_of(best, metric)} on validation",
         )
     for regime, reason in failures.items():

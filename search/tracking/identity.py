@@ -11,18 +11,13 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study.study import transaction, trials
 
-IDENTITY = "regimen.id"
-"""The tag that identifies a search's runs, wherever its folder is and however often its name was
-used."""
-
 
 def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
     """Record the tags of the search's runs with its identity, and that it runs.
 
     Returns the tags. A process that was killed counts until the last epoch that it recorded.
     """
-    identity = records.TAGS.read(study).get(IDENTITY) or uuid.uuid4().hex
-    tags = {**tags, IDENTITY: identity}
+    tags = {**tags, records.IDENTITY: records.identity(study) or uuid.uuid4().hex}
     records.TAGS.write(study, tags)
     killed, now = records.PROCESS_STARTED.read(study), time.time()
     if killed is not None:
@@ -33,6 +28,15 @@ def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:
     if not records.FIRST_STARTED.recorded(study) and not trials(study):
         records.FIRST_STARTED.write(study, now)
     return tags
+
+
+def changed_versions(study: optuna.Study, tags: Mapping[str, str]) -> list[str]:
+    """The libraries that are others than when the search last ran."""
+    return [
+        f"{name.removeprefix(records.VERSION)} {then}, now {tags.get(name, 'missing')}"
+        for name, then in records.TAGS.read(study).items()
+        if name.startswith(records.VERSION) and then != tags.get(name)
+    ]
 
 
 def conclude(study: optuna.Study, ending: str) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from search.spec import SearchSpec
+from search.study.records import IDENTITY
 from search.tracking import views
-from search.tracking.identity import IDENTITY
 from search.tracking.logged_run import LoggedRun
 from search.tracking.recorder import Recorder
 
 KEY_TAG, WINNER_TAG = "regimen.key", "regimen.winner"
+FINAL = "final"
+"""How the kinds of a final training's runs begin."""
 
 
 class SearchRuns:
@@ -38,12 +40,19 @@ class SearchRuns:
         """The key of the winner's run: a trial, or a floor that no search beats; None before the
         end."""
 
+    @property
+    def view(self) -> str:
+        """The key of the search's leaderboard."""
+        return views.search_key(str(self.spec.name), self.identity)
+
     def read(self) -> None:
         """Read from MLflow what it has."""
         self.recorder.locate(self.spec.results)
-        views_of_search = views.search_view(str(self.spec.name), self.spec.metric)
+        views_of_search = views.search_view(self.view, self.identity, self.spec.metric)
         self.recorder.save_views(views_of_search | views.searches_view())
         logged = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
+        # The final trainings of its export stand in its leaderboard too, and stay as they are.
+        logged = [run for run in logged if not _kind(run).startswith(FINAL)]
         children = Counter(run.data.tags.get("mlflow.parentRunId") for run in logged)
         # A late request may have made a second run with the same key. The fuller one stays.
         logged.sort(
@@ -77,3 +86,7 @@ class SearchRuns:
         if key == self.winner:
             return {"mlflow.runName": f"{name} · winner", WINNER_TAG: "yes"}
         return {"mlflow.runName": name, **({WINNER_TAG: "no"} if WINNER_TAG in run.tags else {})}
+
+
+def _kind(run: Any) -> str:
+    return str(run.data.tags.get("regimen.kind", ""))

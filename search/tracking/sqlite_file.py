@@ -1,6 +1,7 @@
 """MLflow's SQLite file: created atomically, and its replacement noticed."""
 
 import contextlib
+import errno
 import os
 import re
 import sqlite3
@@ -58,11 +59,26 @@ def make(path: Path, fill: Callable[[str], object]) -> None:
         name = uuid.uuid4().hex  # a new one each time: MLflow keeps a store open by its address
         lock.write(f"{name}\n")
         lock.flush()
-        with _unsynced():
-            fill(f"sqlite:///{_beside(path, name)}")
-        with _beside(path, name).open("rb") as file:
-            os.fsync(file.fileno())
-        _beside(path, name).rename(path)
+        try:
+            with _unsynced():
+                fill(f"sqlite:///{_beside(path, name)}")
+            with _beside(path, name).open("rb") as file:
+                os.fsync(file.fileno())
+            _beside(path, name).rename(path)
+        except BaseException:
+            _remove(path, name)
+            raise
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it comes from, says that the disk is full."""
+    while error is not None:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return True
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @contextlib.contextmanager
@@ -97,5 +113,9 @@ def _remove_last(path: Path, lock: TextIO) -> None:
     lock.seek(0)
     last = lock.read().rpartition("\n")[0].rpartition("\n")[2]
     if re.fullmatch("[0-9a-f]{32}", last):
-        for end in ("", "-journal", "-wal", "-shm"):
-            Path(f"{_beside(path, last)}{end}").unlink(missing_ok=True)
+        _remove(path, last)
+
+
+def _remove(path: Path, name: str) -> None:
+    for end in ("", "-journal", "-wal", "-shm"):
+        Path(f"{_beside(path, name)}{end}").unlink(missing_ok=True)

@@ -25,13 +25,14 @@ def tracking_uri(uri: str | None, results: str) -> str:
 
 
 def connect(uri: str, results: str) -> Any:
-    """An MLflow client, with both experiments created. Raises ValueError if no store answers."""
+    """An MLflow client, with both experiments created. Raises ValueError if no store answers,
+    OSError where the disk is full."""
     try:
         client = open_client(uri)
         make_experiments(client, results)
     except Exception as error:  # The file system, requests, SQLAlchemy and MLflow have their own.
-        problem = f"MLflow cannot record at '{uri}': {reason(error)}"
-        raise ValueError(without_password(problem, uri)) from error
+        problem = without_password(f"MLflow cannot record at '{uri}': {reason(error)}", uri)
+        raise (OSError if sqlite_file.is_full(error) else ValueError)(problem) from error
     return client
 
 

@@ -70,8 +70,7 @@ class Tracker:
     def page(self) -> str | None:
         """The path of the search's leaderboard in MLflow's UI; None before it was ever reached."""
         experiment = self.recorder.known_experiment
-        key = views.search_key(str(self.runs.spec.name))
-        return experiment and views.page(experiment, key)
+        return experiment and views.page(experiment, self.runs.view)
 
     def runs_missing(self, study: optuna.Study) -> int:
         """How many trials have no run yet, or one that has not ended."""

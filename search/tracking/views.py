@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.metric import Metric, best_validation, confirmed, test
+from search.study.records import IDENTITY
 
 TAG = "mlflow.sharedViewState."
 SEARCHES = "searches"
@@ -25,14 +26,17 @@ WIDTHS = {NAME: 290, CREATED: 130, REGIME: 130, STATE: 130, EPOCHS: 130, DURATIO
 SCORE_WIDTH = 190
 
 
-def search_view(name: str, metric: Metric) -> dict[str, str]:
-    """The trials, floors and final trainings of a search, the best score first, as a tag."""
-    where = f"tags.`regimen.search` = '{name}' AND tags.`regimen.kind` != 'search'"
+def search_view(key: str, identity: str, metric: Metric) -> dict[str, str]:
+    """The trials, floors and final trainings of a search, the best score first, as a tag.
+
+    Not those of another search of its name, from another results folder.
+    """
+    where = f"tags.`{IDENTITY}` = '{identity}' AND tags.`regimen.kind` != 'search'"
     columns = [
         *(REGIME, STATE, EPOCHS, DURATION, "params.`learning_rate`", "params.`batch_size`"),
         *(_metric(test(metric)), CREATED, DATASET, MODEL, SOURCE),
     ]
-    return _view(search_key(name), where, _metric(best_validation(metric)), columns)
+    return _view(key, where, _metric(best_validation(metric)), columns)
 
 
 def searches_view() -> dict[str, str]:
@@ -49,9 +53,9 @@ def searches_view() -> dict[str, str]:
     return _view(SEARCHES, "tags.`regimen.kind` = 'search'", _metric("selection_score"), columns)
 
 
-def search_key(name: str) -> str:
+def search_key(name: str, identity: str) -> str:
     """The key of a search's view."""
-    return f"search-{name}"
+    return f"search-{name}-{identity[:8]}"
 
 
 def page(experiment: str, key: str) -> str:

@@ -74,11 +74,9 @@ def test_searches_of_failed_trials_of_one_trial_and_of_none(tmp_path: Path, fini
             ).read_text()
         )
         assert "No trial completed" in page.text and "svg" not in {tag for tag, _ in page.tags}
-    one = [TRIALS[0] | {"epochs": 1}]
+    one, ended = [TRIALS[0] | {"epochs": 1}], summary(best_trial=0, winner_trial=0)
     page = Page(
-        report.report(
-            write_search(tmp_path / "one", one, summary(winner_trial=0) if finished else None)
-        ).read_text()
+        report.report(write_search(tmp_path / "one", one, ended if finished else None)).read_text()
     )
     assert (
         "The winner is trial 0" if finished else "The best trial so far is trial 0"
@@ -130,6 +128,21 @@ def test_out_names_the_page_and_the_files_beside_it(
     )
     (tmp_path / "file").write_text("")
     report_error([str(folder), "--out", str(tmp_path / "file" / "page.html")], capsys)
+
+
+@pytest.mark.parametrize("name", ["thesis.html", "thesis.md", "thesis_trials.csv"])
+def test_out_replaces_an_earlier_report_and_no_other_file(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = write_search(tmp_path / "one", outcome=summary()), tmp_path / "thesis.html"
+    (tmp_path / name).write_text("three years")
+    said = report_error([str(folder), "--out", str(out)], capsys)
+    assert f"{name}' exists and is not of an earlier report; choose another --out" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"one", name}
+    assert (tmp_path / name).read_text() == "three years"
+    (tmp_path / name).unlink()
+    for _ in range(2):
+        assert report.main([str(folder), "--out", str(out)]) == 0
 
 
 def test_a_search_by_macro_f1_is_reported_by_it_and_beside_others_by_accuracy(

@@ -13,7 +13,6 @@ from search.reports import SYSTEM_METRICS
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder, store
-from search.tracking.identity import IDENTITY
 from tests.chaos.workspace import SEARCH_NAME
 
 STATUS = {"COMPLETE": "FINISHED", "FAIL": "FAILED", "PRUNED": "KILLED"}
@@ -28,11 +27,12 @@ def mlflow_problems(uri: str, folder: Path) -> Iterator[Problem]:
     client = MlflowClient(tracking_uri=uri)
     study = studies.read_study(folder)
     runs = _runs_of_search(client)
-    identity = study.user_attrs[records.TAGS.name][IDENTITY]
+    identity = records.identity(study)
     parents = [
         run
         for run in runs
-        if run.data.tags["regimen.kind"] == "search" and run.data.tags.get(IDENTITY) == identity
+        if run.data.tags["regimen.kind"] == "search"
+        and run.data.tags.get(records.IDENTITY) == identity
     ]
     parent_ids = {run.info.run_id for run in parents}
     children = [

@@ -25,6 +25,7 @@ from search.final.folder import check_out
 from search.final.predictor import Predictor
 from search.outputs.recipe import read_recipe
 from search.study import study as studies
+from search.tracking.views import search_key
 from tests import tiny
 from tests.attributes import attributes
 from tests.processes import Inputs, Searched, free_port, run
@@ -251,11 +252,13 @@ def test_the_registered_version_says_what_it_is(searched: Searched, trained: Pat
     client = mlflow.MlflowClient(tracking_uri=searched.store)
     version = client.get_model_version_by_alias("tiny-intents", "newest")
     scores = json.loads((trained / "scores.json").read_text())
-    assert int(version.version) == 1 and "viewStateShareKey=search-tiny" in version.description
+    identity = scores["configuration"]["search_id"]
+    assert int(version.version) == 1
+    assert f"viewStateShareKey={search_key('tiny', identity)}" in version.description
     assert version.tags["git_commit"] == scores["commit"]
     assert version.tags["data_fingerprint"] == scores["configuration"]["data"]["fingerprint"]
     final = client.get_run(version.tags["regimen.final_run"])
-    assert final.data.tags["regimen.search"] == "tiny" and final.inputs.dataset_inputs
+    assert final.data.tags["regimen.id"] == identity and final.inputs.dataset_inputs
     curves = scores["curves"].values()
     mean = sum(curve[-1]["best_validation_accuracy"] for curve in curves) / len(curves)
     assert final.data.metrics["best_validation_accuracy"] == pytest.approx(mean)

@@ -95,12 +95,16 @@ def test_a_journal_cut_in_its_first_line_is_emptied(torn: bytes, tmp_path: Path)
 def test_a_report_removes_only_its_own_old_figures(tmp_path: Path) -> None:
     drawing = Drawing("A curve", "", "<svg id='a'></svg>")
     files.write_figures(tmp_path, [Section("One", (Figures((drawing, drawing)),))])
-    users = {"mine.svg": "<svg></svg>", "0-03-mine.svg": "<svg></svg>"}
+    copy = (tmp_path / "0-01-a-curve.svg").read_text()
+    users = {"mine.svg": "<svg></svg>", "0-03-mine.svg": "<svg></svg>", "thesis.svg": copy}
     for name, text in users.items():
         (tmp_path / name).write_text(text)
+    (tmp_path / "0-04-linked.svg").symlink_to("thesis.svg")
     files.write_figures(tmp_path, [Section("One", (Figures((drawing,)),))])
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "0-01-a-curve.svg",
         "0-03-mine.svg",
+        "0-04-linked.svg",
         "mine.svg",
+        "thesis.svg",
     ]

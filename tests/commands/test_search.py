@@ -61,7 +61,8 @@ def client(searched: Searched) -> mlflow.MlflowClient:
 def test_a_search_ends_with_its_table_and_the_next_commands(searched: Searched) -> None:
     assert "confirmed val" in searched.out and "(n=3, df=" in searched.out
     assert "paper" not in searched.out and "trial 0 val" not in searched.out
-    assert f"/runs?viewStateShareKey={search_key('tiny')}" in searched.out
+    identity = records.identity(studies.read_study(searched.folder))
+    assert f"/runs?viewStateShareKey={search_key('tiny', str(identity))}" in searched.out
     for command in ("mlflow ui", "search.export tiny", "search.train"):
         assert command in searched.out
     assert "Traceback" not in searched.out and "ray" not in searched.out.lower()

@@ -1,5 +1,6 @@
 """The commands about searches that are there already: list, show, compare."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from search import compare, show
+from search import compare, folders, show
 from search import list as listing
 from search.spec import SearchSpec
 from search.study import records
@@ -46,6 +47,39 @@ def test_the_searches_are_listed_the_newest_first(
     assert [row[0] for row in rows] == ["llrd_warmup", "llrd", "baseline"]
     assert [row[3] for row in rows] == ["damaged", "stopped", "running"]
     assert float(rows[1][2]) > 80
+
+
+def test_a_search_that_is_removed_meanwhile_hides_no_other(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = Path.stat
+
+    def stat(path: Path, **how: bool) -> os.stat_result:
+        if path.parent.name == "llrd" and path.name in ("spec.json", "study.journal"):
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return plain(path, **how)
+
+    found = folders.names(results)
+    monkeypatch.setattr(Path, "stat", stat)
+    assert folders.names(results) == ["llrd_warmup", "baseline"]
+    monkeypatch.setattr(listing, "names", lambda _: found)
+    assert listing.main(["--results", str(results)]) == 0
+    assert " damaged " in capsys.readouterr().out.splitlines()[2]
+
+
+def test_a_search_of_a_later_version_is_listed_and_refused_in_a_line(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = results / "llrd" / "spec.json"
+    values = json.loads(spec.read_text())
+    for changed in ({**values, "moon": 1}, {**values, "regime": "lunar"}):
+        spec.write_text(json.dumps(changed))
+        assert listing.main(["--results", str(results)]) == 0
+        assert capsys.readouterr().out.count("\n") == 4
+        assert show.main(["llrd", "--results", str(results)]) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.count("\n") == 1
+        assert "spec.json is damaged, or of another version of Regimen: " in said.err
 
 
 def test_without_a_search_the_list_is_a_line(

@@ -6,15 +6,22 @@ import pytest
 import yaml
 
 from search.export import main
+from search.tracking.identity import identify
 from tests.search.test_seeds import NEW, journal
 
 
 @pytest.fixture
 def flags(tmp_path: Path) -> list[str]:
     """What exports a search to a file."""
-    search = journal(tmp_path / "results", reported=NEW)
+    return written(tmp_path, "results")
+
+
+def written(folder: Path, results: str) -> list[str]:
+    """Write a search of the one name into a results folder; returns what exports it to a file."""
+    search = journal(folder / results, reported=NEW)
+    identify(search.study, {})
     (search.spec.folder / "spec.json").write_text(search.spec.to_json())
-    out = ["--results", search.spec.results, "--out", str(tmp_path / "best.yaml")]
+    out = ["--results", search.spec.results, "--out", str(folder / "best.yaml")]
     return [str(search.spec.name), *out]
 
 
@@ -56,6 +63,33 @@ def test_the_export_of_another_search_is_replaced_only_if_asked_for(
     assert path.read_bytes() == before
     assert main([*flags, "--overwrite"]) == 0
     assert path.read_text() == ours
+
+
+def test_the_search_of_that_name_in_another_folder_is_another_search(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the same data, with the same model, seed and metric."""
+    path = tmp_path / "best.yaml"
+    assert main(flags) == 0
+    before = path.read_bytes()
+    capsys.readouterr()
+    other = written(tmp_path, "elsewhere")
+    assert main(other) == 2
+    assert "holds the export of another search" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert main([*other, "--overwrite"]) == 0
+    assert main(flags) == 2
+
+
+def test_an_export_of_an_earlier_version_which_names_no_identity_is_replaced(
+    flags: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "best.yaml"
+    assert main(flags) == 0
+    earlier = yaml.safe_load(path.read_text())
+    del earlier["search_id"]
+    path.write_text(yaml.safe_dump(earlier))
+    assert main(flags) == 0
 
 
 def test_a_device_is_no_file_to_replace(flags: list[str], tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from analysis import report
+from analysis.read.folder import read_search
 from tests.analysis.searches import (
     EPOCH_FIELDS,
+    TRIALS,
     report_error,
     summary,
     write_search,
@@ -39,6 +41,8 @@ def test_no_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
             "'confirmed_accuracy' is 'high'",
         ),
         ("summary.json", json.dumps(summary(comparable=1)), "'comparable' is 1"),
+        ("summary.json", json.dumps(summary(winner_trial=9)), "it lacks trial 9"),
+        ("summary.json", json.dumps(summary(best_trial=9)), "it lacks trial 9"),
         ("spec.json", None, "has no spec.json"),
         ("spec.json", "\udcff", "damaged"),
         ("trials.csv", None, "has no trials.csv"),
@@ -87,3 +91,23 @@ def test_damaged_files_are_one_line(
         (folder / name).write_text(text, errors="surrogateescape")
     assert message in report_error([str(tmp_path)], capsys)
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("then", ["trials.csv", "epochs.csv", "space.json"])
+def test_a_search_is_read_while_it_writes(
+    then: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The summary comes last, and names a winner that the table of a moment ago did not have."""
+    folder = write_search(tmp_path / "one", TRIALS[:2], summary(best_trial=0, winner_trial=0))
+    later = write_search(tmp_path / "later", outcome=summary())
+    plain = Path.exists
+
+    def exists(path: Path) -> bool:
+        if path == folder / then and plain(later / "summary.json"):
+            for name in ("trials.csv", "epochs.csv", "summary.json"):
+                (later / name).rename(folder / name)
+        return plain(path)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    search = read_search(folder)
+    assert search.summary.winner_trial in set(search.trials["number"])

@@ -17,12 +17,13 @@ NAMES = ("config.json", "model.safetensors", "README.md", "tokenizer.json")
 VALUES = {"curves": {}, "summary": {}, "best_seed": 1000, "configuration": RECIPE}
 
 
-def record(folder: Path, *more: str) -> Path:
+def record(folder: Path, *more: str, **recipe: str) -> Path:
     """A model's folder as a training left it."""
     for path in map(folder.joinpath, (*NAMES, *more)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-    write_record(folder, VALUES | {"recipe": recipe_digest(RECIPE)})
+    configuration = {"configuration": RECIPE | recipe}
+    write_record(folder, VALUES | configuration | {"recipe": recipe_digest(RECIPE)})
     return folder
 
 
@@ -47,6 +48,12 @@ def test_only_a_folder_that_search_train_wrote_is_replaced(tmp_path: Path) -> No
     check_out(tmp_path / "empty", RECIPE)
 
 
+def test_a_link_to_nothing_is_refused_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to(tmp_path / "gone")
+    with pytest.raises(ValueError, match="it is a link to nothing"):
+        check_out(tmp_path / "model", RECIPE)
+
+
 def test_the_same_recipe_is_known_again_after_another_export(tmp_path: Path) -> None:
     """Which has the libraries and the scores of its own day."""
     again = {"rank": 2, **RECIPE, "versions": {"torch": "3"}, "commit": "f00", "scores": {"a": 1}}
@@ -62,6 +69,16 @@ def test_the_model_of_another_recipe_is_replaced_only_if_asked_for(tmp_path: Pat
     (folder / "README.md").write_text("three years of notes")
     with pytest.raises(ValueError, match=r"'README\.md' in it has changed since"):
         check_out(folder, other, overwrite=True)
+
+
+def test_the_same_recipe_of_another_search_is_another_model(tmp_path: Path) -> None:
+    """Two results folders have a search of one name, whose winners are alike."""
+    folder = record(tmp_path / "model", search_id="a")
+    check_out(folder, {**RECIPE, "search_id": "a"})
+    check_out(folder, RECIPE)  # exported by an earlier version
+    with pytest.raises(ValueError, match=r"another search \(trial 3 of 's'\).*--overwrite"):
+        check_out(folder, {**RECIPE, "search_id": "b"})
+    check_out(folder, {**RECIPE, "search_id": "b"}, overwrite=True)
 
 
 def test_a_model_of_an_earlier_version_is_replaced_only_if_asked_for(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study.records import record_epoch
 from search.study.study import interrupt, open_study
-from search.tracking.identity import conclude, identify, was_interrupted
+from search.tracking.identity import changed_versions, conclude, identify, was_interrupted
 from search.trials.ending import Ending
 from tests.search.trials.test_resumed_decisions import report
 
@@ -34,6 +34,15 @@ def test_only_an_interrupted_search_counts_as_interrupted(ending: str, tmp_path:
     assert was_interrupted(study, SPEC)  # It runs, or was killed.
     conclude(study, ending)
     assert was_interrupted(study, SPEC) is (ending == "INTERRUPTED")
+
+
+def test_other_versions_than_when_the_search_last_ran_are_told(tmp_path: Path) -> None:
+    study, tags = new_study(tmp_path), {"version.torch": "2.12", "version.ray": "2.60"}
+    assert changed_versions(study, tags) == []
+    identify(study, tags)
+    assert changed_versions(study, tags) == []
+    now = {"version.torch": "2.13", "version.new": "1"}
+    assert changed_versions(study, now) == ["torch 2.12, now 2.13", "ray 2.60, now missing"]
 
 
 def test_a_searchs_time_has_that_of_a_killed_process(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from search.tracking import sqlite_file
 from search.tracking.store import EXPERIMENT, connect
@@ -16,6 +18,19 @@ MAKER = (
     "import sys; from search.tracking.store import connect;"
     " connect(f'sqlite:///{sys.argv[1]}/mlflow.db', sys.argv[1])"
 )
+
+
+def test_a_full_disk_is_the_machines_failure_and_leaves_no_half_store(tmp_path: Path) -> None:
+    def small(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA max_page_count = 20")
+
+    event.listen(Engine, "connect", small)
+    try:
+        with pytest.raises(OSError, match="disk is full"):
+            connect(f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path))
+    finally:
+        event.remove(Engine, "connect", small)
+    assert [path.name for path in tmp_path.iterdir()] == [".mlflow.db.lock"]
 
 
 def test_what_is_there_is_left_alone_and_what_was_cut_short_is_made_anew(tmp_path: Path) -> None:

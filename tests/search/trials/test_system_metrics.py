@@ -81,6 +81,8 @@ def test_a_runs_time_is_all_that_it_took_and_nothing_between_two_attempts() -> N
 def test_of_an_earlier_version_epochs_seconds_are_all_that_is_known() -> None:
     old = [{"seconds": 2.0}, {"seconds": 3.0}]
     assert run_seconds(old) == 5 and epoch_ends(old, 100.0) == [102, 105]
+    back = {"seconds": 2.0, STARTED_AT: 1000.0, ENDED_AT: 400.0}  # the clock was set back
+    assert run_seconds([back]) == 2
     assert run_seconds([*old, {"seconds": 2.0, STARTED_AT: 1000.0, ENDED_AT: 1020.0}]) == 25
 
 
