@@ -40,7 +40,7 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     summaries = {label: search.summary for label, search in searches.items()}
     ranked = best_first(list(summaries.values()))
     if not ranked:
-        return [Paragraph("No trial completed: there is no winner yet.")]
+        return _no_winner(searches)
     labels = [
         next(label for label, own in summaries.items() if own is summary) for summary in ranked
     ]
@@ -58,6 +58,18 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
             tuple(_provenance(best, searches)),
         )
     ]
+
+
+def _no_winner(searches: Mapping[str, Search]) -> list[Block]:
+    """That there is none yet, what the floors reach until then, and how to continue."""
+    floors = " ".join(verdicts([search.summary for search in searches.values()]))
+    lines = [
+        commands.resume(search.spec, commands.results_flag(search.folder, search.spec))
+        for search in searches.values()
+        if sum(search.summary.states.values()) < search.spec["trials"]
+    ]
+    said = f"No trial completed: there is no winner yet. {floors}"
+    return [Paragraph(said.strip()), *([Code("Continue", tuple(lines))] if lines else [])]
 
 
 def _headline(label: str, best: Summary, evidence: Evidence, pairs: pandas.DataFrame) -> str:
@@ -181,8 +193,7 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
     if not best.confirmed_scores:
         return (
             f"Nothing is confirmed: the {WORDS[best.metric]} is the highest of several trials on"
-            " one seed, which flatters. Runs on fresh seeds follow at the end of a search, or with"
-            " --resume."
+            " one seed, which flatters. The last command confirms it on fresh seeds."
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
@@ -327,6 +338,8 @@ def _commands(
         commands.train(best.spec, flag, floor=floor is not None),
         commands.predict(Path("model")),
     ]
+    if not best.summary.confirmed_scores:
+        lines += ["# to confirm it:", commands.confirm(best.spec, flag)]
     if seeds is not None and seeds <= MAX_SEEDS:
         pair = (summaries[labels[0]], summaries[labels[1]])
         lines += ["# to settle it:", *(more_seeds(search, seeds, where) for search in pair)]

@@ -66,10 +66,13 @@ def verdicts(summaries: Sequence[Summary]) -> list[str]:
 def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
     floor, score = best.best_floor, best.floor_score
     assert floor is not None and score is not None
+    reached = f"{percent_of(score, best.metric)} on validation after {floor.seconds:.0f} s"
+    if best.best_trial is None:
+        return f"Until a trial completes, best.yaml holds the best floor: {floor.name}, {reached}."
     return (
-        f"No recipe beats the floor: {floor.name} has {percent_of(score, best.metric)} on"
-        f" validation after {floor.seconds:.0f} s, the best search ({label(best, summaries)})"
-        f" {100 * best.selection_score:.1f} %. So best.yaml holds {floor.regime}."
+        f"No recipe beats the floor: {floor.name} has {reached}, the best search"
+        f" ({label(best, summaries)}) {100 * best.selection_score:.1f} %. So best.yaml holds"
+        f" {floor.regime}."
     )
 
 

@@ -225,7 +225,8 @@ class Progress:
                 if trial.state == TrialState.RUNNING
             ]
         if running:
-            self._print(f"running: {', '.join(running)} ({self.eta(trials)})")
+            until = "stopping" if self.said_stopping else self.eta(trials)
+            self._print(f"running: {', '.join(running)} ({until})")
 
     def _is_new_failure(self, trial: FrozenTrial) -> bool:
         """Whether a trial failed for a reason that no earlier one had."""
