@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from analysis import commands
-from analysis.comparison.floors import as_good_on_test, verdicts
+from analysis.comparison.floors import as_good_on_test, below, verdicts
 from analysis.comparison.pairwise import (
     better_than,
     comparable_split,
@@ -26,7 +26,7 @@ from analysis.metric import WORDS, capitalised, percent_of, qualifier
 from analysis.mistakes.numbers import most_confused
 from analysis.page.blocks import Answer, Block, Code, Fact, Paragraph
 from analysis.read.folder import CONFIG_PREFIX, Search
-from analysis.read.summary import Summary
+from analysis.read.summary import Floor, Summary
 from analysis.text import EMPTY_CELL, counted, duration, short_value
 
 SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
@@ -74,14 +74,27 @@ def _no_winner(searches: Mapping[str, Search]) -> list[Block]:
 
 def _headline(label: str, best: Summary, evidence: Evidence, pairs: pandas.DataFrame) -> str:
     """Who won, with which score."""
-    verb = "was chosen" if better_than(label, pairs) else "wins"
-    verb = "is the best search" if best.floor_wins else verb
+    if best.floor_wins and best.best_floor is not None:
+        return (
+            f"The floor {best.best_floor.regime} wins: {_floor_scores(best.best_floor, best)}."
+            f" Best search: {label}, trial {best.winner}"
+        )
+    beaten = better_than(label, pairs) or below(best, evidence)
+    verb = "was chosen" if beaten else "wins"
     name = f"{label} {verb} with trial {best.winner}"
     for split in ("test", "validation"):
         mean = evidence.mean(best, split)
         if mean.n:
             return f"{name}: {_mean(mean)}{qualifier(best.metric)} on {split}"
     return f"{name}: {percent_of(best.selection_score, best.metric)} on validation, not confirmed"
+
+
+def _floor_scores(floor: Floor, best: Summary) -> str:
+    """A floor's score on validation, by which it won, and on test."""
+    words = qualifier(best.metric)
+    said = f"{100 * floor.validation_score(best.metric):.1f} %{words} on validation"
+    on_test = floor.test_score(best.metric)
+    return said if on_test is None else f"{said}, {100 * on_test:.1f} % on test"
 
 
 def _facts(
@@ -126,7 +139,7 @@ def _errs_most(best: Search) -> list[Fact]:
     if confusion is None:
         return []
     pair, _, count = confusion.rpartition(", ")
-    return [Fact("Errs most", pair, count)]
+    return [Fact("Errs most", pair, count, wide=True)]
 
 
 def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
@@ -263,7 +276,10 @@ def _on_new(own: pandas.DataFrame, different: int) -> str:
 
 def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
     warnings = list(verdicts(list(summaries.values())))
-    for phrase in as_good_on_test(best.summary, evidence):
+    if worse := below(best.summary, evidence):
+        warnings.append(f"On fresh seeds it is {worse}.")
+    on_test = [] if best.summary.floor_wins else as_good_on_test(best.summary, evidence)
+    for phrase in on_test:
         warnings.append(f"{phrase[0].upper()}{phrase[1:]}.")
     warnings += _few_sentences(best.summary, evidence)
     if not best.finished:

@@ -76,6 +76,16 @@ def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
     )
 
 
+def below(summary: Summary, evidence: Evidence) -> str | None:
+    """In a phrase, that the winner's fresh seeds are below the floor that it beat when it was
+    chosen; None where they are not."""
+    floor, found = summary.best_floor, evidence.to_floor(summary, "validation")
+    if floor is None or found is None or summary.floor_wins or found.value >= 0:
+        return None
+    points = str(-found).removeprefix("+")
+    return f"{points} points below the floor {floor.name}, which --floor {floor.regime} exports"
+
+
 def as_good_on_test(summary: Summary, evidence: Evidence) -> list[str]:
     """In a phrase, that the best floor on validation is no worse than the winner on test.
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.metric import Metric, best_validation, confirmed, test
+from search.tracking.answer import CONFIRMED, ERRS_MOST, NEXT, OVER_FLOOR
 
 TAG = "mlflow.sharedViewState."
 SEARCHES = "searches"
@@ -20,17 +21,19 @@ REGIME, STATE, EPOCHS, MODEL, METRIC = (
     f"tags.`{name}`"
     for name in ("regimen.regime", "regimen.state", "regimen.epochs", "model", "regimen.metric")
 )
-WIDTHS = {NAME: 290, CREATED: 130, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
-"""Widths of columns in pixels."""
-SCORE_WIDTH = 190
+ANSWER = {CONFIRMED: 145, OVER_FLOOR: 145, ERRS_MOST: 260, NEXT: 420}
+"""The columns that say what a search found, with their widths in pixels."""
+WIDTHS = {NAME: 270, CREATED: 115, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
+SCORE_WIDTH = 160
 
 
 def search_view(name: str, metric: Metric) -> dict[str, str]:
-    """The trials, floors and final trainings of a search, the best score first, as a tag."""
-    where = f"tags.`regimen.search` = '{name}' AND tags.`regimen.kind` != 'search'"
+    """A search, its trials, floors and final trainings, the best score first, as a tag."""
+    where = f"tags.`regimen.search` = '{name}'"
     columns = [
-        *(REGIME, STATE, EPOCHS, DURATION, "params.`learning_rate`", "params.`batch_size`"),
-        *(_metric(test(metric)), CREATED, DATASET, MODEL, SOURCE),
+        *(_tag(each) for each in ANSWER),
+        *(STATE, "params.`learning_rate`", "params.`batch_size`", _metric(test(metric))),
+        *(REGIME, EPOCHS, DURATION, CREATED, DATASET, MODEL, SOURCE),
     ]
     return _view(search_key(name), where, _metric(best_validation(metric)), columns)
 
@@ -41,7 +44,8 @@ def searches_view() -> dict[str, str]:
     Searches that have not ended come last.
     """
     columns = [
-        *(_metric(name("accuracy")) for name in (confirmed, test)),
+        *(_tag(each) for each in ANSWER),
+        *(_metric(name("accuracy")) for name in (test, confirmed)),
         *(_metric("over_floor"), REGIME, METRIC),
         *(_metric(name("macro_f1")) for name in (confirmed, test)),
         *(STATE, "tags.`regimen.trials_ended`", DURATION, CREATED, DATASET, MODEL, SOURCE),
@@ -73,6 +77,10 @@ def _metric(name: str) -> str:
     return f"metrics.`{name}`"
 
 
+def _tag(name: str) -> str:
+    return f"tags.`{name}`"
+
+
 def _view(key: str, where: str, score: str, others: Sequence[str]) -> dict[str, str]:
     columns = [score, *others]
     state: Mapping[str, Any] = {
@@ -87,6 +95,7 @@ def _view(key: str, where: str, score: str, others: Sequence[str]) -> dict[str, 
         "columnOrder": [NAME, *columns],
         "columnWidths": {
             **{name: WIDTHS.get(name, 160) for name in (NAME, *columns)},
+            **{_tag(name): width for name, width in ANSWER.items()},
             score: SCORE_WIDTH,
         },
     }

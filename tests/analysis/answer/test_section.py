@@ -140,3 +140,16 @@ def test_a_winner_without_fresh_seeds_comes_with_the_command_that_confirms_it(
     _, how = answer(tmp_path).codes
     assert how.lines[-2] == "# to confirm it:"
     assert how.lines[-1] == f"python -m search.run --resume baseline --results {tmp_path}{flag}"
+
+
+def test_a_floor_that_no_search_beats_is_the_answer(tmp_path: Path) -> None:
+    """With its own scores; the best search is named behind it."""
+    scores = {"test_accuracy": 0.94, "test_loss": 0.2, "test_loss_paper": 0.1}
+    floor = {"regime": "tfidf", "chosen": "", "seconds": 1.0, "validation_loss": None, **scores}
+    won = summary(winner_trial=2, floors=[{**floor, "validation_accuracy": 0.95}])
+    write_search(tmp_path / "one", outcome=won)
+    found = answer(tmp_path)
+    assert found.headline == (
+        "The floor tfidf wins: 95.0 % on validation, 94.0 % on test. Best search: baseline, trial 2"
+    )
+    assert sum("floor" in warning for warning in found.warnings) == 1
