@@ -66,8 +66,8 @@ def _other_data(groups: Sequence[Sequence[Search]]) -> Table:
     best = [next(iter(_best_first(group)), group[0]) for group in groups]
     rows = [
         {
-            "data": search.summary.data,
             "best search": search.summary.name,
+            "data": search.summary.data,
             "score": percent_of(search.summary.selection_score, search.summary.metric)
             if search.summary.best_trial is not None
             else EMPTY_CELL,

@@ -1,5 +1,6 @@
 """The report as a whole."""
 
+import json
 from pathlib import Path
 
 import pandas
@@ -192,4 +193,16 @@ def test_searches_on_other_data_are_named_and_not_compared(tmp_path: Path) -> No
     assert isinstance(answer, Answer) and answer.headline.startswith("baseline ")
     (others,) = found[4].blocks
     assert isinstance(others, Table)
-    assert list(others.frame.iloc[0]) == ["easy", "old", "99.0 %", "old/report.html"]
+    assert list(others.frame.iloc[0]) == ["old", "easy", "99.0 %", "old/report.html"]
+
+
+def test_an_unfinished_search_has_the_data_of_those_beside_it(tmp_path: Path) -> None:
+    """A part of a data set is another, also before there is a summary that says so."""
+    write_search(tmp_path / "done", outcome=summary(data="massive (--limit 500)"))
+    running = write_search(tmp_path / "running", TRIALS)
+    spec = json.loads((running / "spec.json").read_text())
+    (running / "spec.json").write_text(json.dumps({**spec, "limit": 500}))
+    searches = read_searches(tmp_path)
+    assert {search.summary.data for search in searches} == {"massive (--limit 500)"}
+    found = sections(searches, Evidence([search.summary for search in searches]))
+    assert "Other data" not in [section.title for section in found]
