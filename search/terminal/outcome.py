@@ -16,7 +16,7 @@ from analysis.evidence import Evidence, Split
 from analysis.metric import WORDS, Metric, percent_of, qualifier
 from analysis.mistakes.numbers import most_confused_in
 from analysis.read.summary import Summary
-from analysis.text import EMPTY_CELL
+from analysis.text import EMPTY_CELL, counted
 from search.terminal.console import print_line, print_table, table_width
 
 OTHER_METRIC, N_AND_DF = "the other metric", "n and df"
@@ -158,7 +158,7 @@ def _winner_and_score(
     if not best.confirmed_scores:
         return (
             f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"
-            f" {sum(best.states.values())} trials that no other seed has confirmed"
+            f" {counted(sum(best.states.values()), 'trial')} that no other seed has confirmed"
         )
     words = qualifier(best.metric)
     text = f"{name}: {_mean(numbers, 'confirmed_score')}{words} on validation"
