@@ -34,6 +34,11 @@ def resume(spec: Mapping[str, Any], results: str) -> str:
     return f"{program('search.run')} --resume {name}{results}{cluster_flags(spec)}"
 
 
+def confirm(spec: Mapping[str, Any], results: str) -> str:
+    """Continue a search with the choice and report runs that it lacks."""
+    return resume(spec, results) + ("" if spec.get("confirm_top", 1) else " --confirm auto")
+
+
 def results_flag(folder: Path, spec: Mapping[str, Any]) -> str:
     """The `--results` flag of a search's folder, as the user gave it where it is still there; empty
     where that is the default."""

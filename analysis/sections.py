@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import pandas
+
 from analysis.answer import section as answer
 from analysis.budget import section as budget
 from analysis.comparison import section as comparison
@@ -11,8 +13,10 @@ from analysis.evidence import Evidence
 from analysis.hyperparameters import section as hyperparameters
 from analysis.metric import percent_of, prefix
 from analysis.mistakes import section as mistakes
-from analysis.page.blocks import Block, Details, Paragraph, Section
+from analysis.page.blocks import Block, Details, Paragraph, Section, Table
+from analysis.read.contents import Contents
 from analysis.read.folder import Search
+from analysis.text import EMPTY_CELL
 from analysis.trials import section as trials
 
 MAX_IN_FULL = 2
@@ -20,8 +24,10 @@ MAX_IN_FULL = 2
 
 
 def sections(searches: Sequence[Search], evidence: Evidence) -> list[Section]:
-    """The report's sections."""
-    labelled = _labelled(searches)
+    """The report's sections: about the data set of the newest search, and what the searches on
+    others found. Scores on different sentences are not compared."""
+    groups = _by_data(searches)
+    labelled = _labelled(groups[0])
     best = _best(labelled)
     parts = [
         Section("Answer", tuple(answer.blocks(labelled, evidence))),
@@ -32,10 +38,48 @@ def sections(searches: Sequence[Search], evidence: Evidence) -> list[Section]:
         ),
         _searches(labelled, best, evidence),
     ]
+    if len(groups) > 1:
+        parts.append(Section("Other data", (_other_data(groups[1:]),)))
     if readings := comparison.paper_blocks(labelled):
         title = "How the paper is read"
         parts.append(Section("Paper", (Details(title, "", tuple(readings)),)))
     return parts
+
+
+def _by_data(searches: Sequence[Search]) -> list[list[Search]]:
+    """The searches on each data set, that of the newest search first."""
+    contents, groups = Contents(search.summary for search in searches), dict[str, list[Search]]()
+    for search in sorted(searches, key=_ended, reverse=True):
+        groups.setdefault(contents.of(search.summary)[0], []).append(search)
+    return list(groups.values())
+
+
+def _ended(search: Search) -> float:
+    """When its last epoch ended, in seconds since 1970; 0 where it is not recorded."""
+    ended = search.epochs.get("ended", pandas.Series(dtype=float))
+    last = pandas.to_numeric(ended, errors="coerce").max()
+    return 0.0 if pandas.isna(last) else float(last)
+
+
+def _other_data(groups: Sequence[Sequence[Search]]) -> Table:
+    """The best search on each data set, and its report."""
+    best = [next(iter(_best_first(group)), group[0]) for group in groups]
+    rows = [
+        {
+            "best search": search.summary.name,
+            "data": search.summary.data,
+            "score": percent_of(search.summary.selection_score, search.summary.metric)
+            if search.summary.best_trial is not None
+            else EMPTY_CELL,
+            "report": f"{search.folder.name}/report.html",
+        }
+        for search in best
+    ]
+    return Table(
+        "The best search on each other data set, by its score on validation. Scores on different"
+        " data are not compared.",
+        pandas.DataFrame(rows),
+    )
 
 
 def _searches(searches: Mapping[str, Search], best: str, evidence: Evidence) -> Section:
@@ -80,12 +124,17 @@ def _hint(search: Search, evidence: Evidence) -> str:
 
 def _best(labelled: Mapping[str, Search]) -> str:
     """The winner's label; without a result, that of the first search."""
-    ranked = best_first([search.summary for search in labelled.values()])
+    ranked = _best_first([*labelled.values()])
     first = ranked[0] if ranked else None
     return next(
-        (title for title, search in labelled.items() if search.summary is first),
-        next(iter(labelled)),
+        (title for title, search in labelled.items() if search is first), next(iter(labelled))
     )
+
+
+def _best_first(searches: Sequence[Search]) -> list[Search]:
+    """The searches with a result, the winner first."""
+    of = {id(search.summary): search for search in searches}
+    return [of[id(summary)] for summary in best_first([each.summary for each in searches])]
 
 
 def _labelled(searches: Sequence[Search]) -> dict[str, Search]:

@@ -1,7 +1,9 @@
 """Text for people: untrusted text made safe to show, and values in readable form."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 CONTROL_CHARACTERS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -72,3 +74,14 @@ def epochs_of(epochs: int, size: int | None) -> str:
 def counted(number: int, noun: str, nouns: str | None = None) -> str:
     """`1 trial`, `1,440 trials`; `nouns` is the plural where it has no plain `s`."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def data_name(spec: Mapping[str, Any]) -> str:
+    """The data set of a search as tables name it: part of one is another."""
+    names = ["oos_label", "limit", "shots"]
+    if spec.get("shots") is not None and spec.get("shots_seed"):
+        names.append("shots_seed")
+    given = " ".join(
+        f"--{name.replace('_', '-')} {spec[name]}" for name in names if spec.get(name) is not None
+    )
+    return f"{spec['data']} ({given})" if given else str(spec["data"])

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import spaces
 import trainables
 from analysis.metric import Metric
+from analysis.text import data_name
 from search.flag import (
     OnResume,
     count_or_auto,
@@ -280,14 +281,7 @@ class SearchSpec:
     @property
     def data_name(self) -> str:
         """The data set as tables name it: part of one is another."""
-        parts = [
-            self.oos_label is not None and f"--oos-label {self.oos_label}",
-            self.limit is not None and f"--limit {self.limit}",
-            self.shots is not None and f"--shots {self.shots}",
-            self.shots is not None and self.shots_seed and f"--shots-seed {self.shots_seed}",
-        ]
-        details = " ".join(part for part in parts if part)
-        return f"{self.data} ({details})" if details else self.data
+        return data_name(vars(self))
 
     @property
     def reading(self) -> Reading:

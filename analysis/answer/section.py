@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from analysis import commands
-from analysis.comparison.floors import as_good_on_test, verdicts
+from analysis.comparison.floors import as_good_on_test, below, verdicts
 from analysis.comparison.pairwise import (
     better_than,
     comparable_split,
@@ -26,7 +26,7 @@ from analysis.metric import WORDS, capitalised, percent_of, qualifier
 from analysis.mistakes.numbers import most_confused
 from analysis.page.blocks import Answer, Block, Code, Fact, Paragraph
 from analysis.read.folder import CONFIG_PREFIX, Search
-from analysis.read.summary import Summary
+from analysis.read.summary import Floor, Summary
 from analysis.text import EMPTY_CELL, counted, duration, short_value
 
 SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
@@ -40,7 +40,7 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     summaries = {label: search.summary for label, search in searches.items()}
     ranked = best_first(list(summaries.values()))
     if not ranked:
-        return [Paragraph("No trial completed: there is no winner yet.")]
+        return _no_winner(searches)
     labels = [
         next(label for label, own in summaries.items() if own is summary) for summary in ranked
     ]
@@ -60,16 +60,41 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     ]
 
 
+def _no_winner(searches: Mapping[str, Search]) -> list[Block]:
+    """That there is none yet, what the floors reach until then, and how to continue."""
+    floors = " ".join(verdicts([search.summary for search in searches.values()]))
+    lines = [
+        commands.resume(search.spec, commands.results_flag(search.folder, search.spec))
+        for search in searches.values()
+        if sum(search.summary.states.values()) < search.spec["trials"]
+    ]
+    said = f"No trial completed: there is no winner yet. {floors}"
+    return [Paragraph(said.strip()), *([Code("Continue", tuple(lines))] if lines else [])]
+
+
 def _headline(label: str, best: Summary, evidence: Evidence, pairs: pandas.DataFrame) -> str:
     """Who won, with which score."""
-    verb = "was chosen" if better_than(label, pairs) else "wins"
-    verb = "is the best search" if best.floor_wins else verb
+    if best.floor_wins and best.best_floor is not None:
+        return (
+            f"The floor {best.best_floor.regime} wins: {_floor_scores(best.best_floor, best)}."
+            f" Best search: {label}, trial {best.winner}"
+        )
+    beaten = better_than(label, pairs) or below(best, evidence)
+    verb = "was chosen" if beaten else "wins"
     name = f"{label} {verb} with trial {best.winner}"
     for split in ("test", "validation"):
         mean = evidence.mean(best, split)
         if mean.n:
             return f"{name}: {_mean(mean)}{qualifier(best.metric)} on {split}"
     return f"{name}: {percent_of(best.selection_score, best.metric)} on validation, not confirmed"
+
+
+def _floor_scores(floor: Floor, best: Summary) -> str:
+    """A floor's score on validation, by which it won, and on test."""
+    words = qualifier(best.metric)
+    said = f"{100 * floor.validation_score(best.metric):.1f} %{words} on validation"
+    on_test = floor.test_score(best.metric)
+    return said if on_test is None else f"{said}, {100 * on_test:.1f} % on test"
 
 
 def _facts(
@@ -114,7 +139,7 @@ def _errs_most(best: Search) -> list[Fact]:
     if confusion is None:
         return []
     pair, _, count = confusion.rpartition(", ")
-    return [Fact("Errs most", pair, count)]
+    return [Fact("Errs most", pair, count, wide=True)]
 
 
 def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
@@ -181,8 +206,7 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
     if not best.confirmed_scores:
         return (
             f"Nothing is confirmed: the {WORDS[best.metric]} is the highest of several trials on"
-            " one seed, which flatters. Runs on fresh seeds follow at the end of a search, or with"
-            " --resume."
+            " one seed, which flatters. The last command confirms it on fresh seeds."
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
@@ -252,7 +276,10 @@ def _on_new(own: pandas.DataFrame, different: int) -> str:
 
 def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
     warnings = list(verdicts(list(summaries.values())))
-    for phrase in as_good_on_test(best.summary, evidence):
+    if worse := below(best.summary, evidence):
+        warnings.append(f"On fresh seeds it is {worse}.")
+    on_test = [] if best.summary.floor_wins else as_good_on_test(best.summary, evidence)
+    for phrase in on_test:
         warnings.append(f"{phrase[0].upper()}{phrase[1:]}.")
     warnings += _few_sentences(best.summary, evidence)
     if not best.finished:
@@ -327,6 +354,8 @@ def _commands(
         commands.train(best.spec, flag, floor=floor is not None),
         commands.predict(Path("model")),
     ]
+    if not best.summary.confirmed_scores:
+        lines += ["# to confirm it:", commands.confirm(best.spec, flag)]
     if seeds is not None and seeds <= MAX_SEEDS:
         pair = (summaries[labels[0]], summaries[labels[1]])
         lines += ["# to settle it:", *(more_seeds(search, seeds, where) for search in pair)]

@@ -66,13 +66,24 @@ def verdicts(summaries: Sequence[Summary]) -> list[str]:
 def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
     floor, score = best.best_floor, best.floor_score
     assert floor is not None and score is not None
-    reached = f"the best search ({label(best, summaries)}) {100 * best.selection_score:.1f} %"
+    reached = f"{percent_of(score, best.metric)} on validation after {floor.seconds:.0f} s"
     if best.best_trial is None:
-        reached = "and no trial completed"
+        return f"Until a trial completes, best.yaml holds the best floor: {floor.name}, {reached}."
     return (
-        f"No recipe beats the floor: {floor.name} has {percent_of(score, best.metric)} on"
-        f" validation after {floor.seconds:.0f} s, {reached}. So best.yaml holds {floor.regime}."
+        f"No recipe beats the floor: {floor.name} has {reached}, the best search"
+        f" ({label(best, summaries)}) {100 * best.selection_score:.1f} %. So best.yaml holds"
+        f" {floor.regime}."
     )
+
+
+def below(summary: Summary, evidence: Evidence) -> str | None:
+    """In a phrase, that the winner's fresh seeds are below the floor that it beat when it was
+    chosen; None where they are not."""
+    floor, found = summary.best_floor, evidence.to_floor(summary, "validation")
+    if floor is None or found is None or summary.floor_wins or found.value >= 0:
+        return None
+    points = str(-found).removeprefix("+")
+    return f"{points} points below the floor {floor.name}, which --floor {floor.regime} exports"
 
 
 def as_good_on_test(summary: Summary, evidence: Evidence) -> list[str]:

@@ -4,6 +4,7 @@
 """
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas
@@ -11,6 +12,8 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from analysis.intervals import wilson
+from analysis.read.folder import PREDICTIONS
+from analysis.read.predictions import read_predictions
 from analysis.text import counted
 
 CALIBRATION_BINS = 10
@@ -55,6 +58,15 @@ def most_confused(predictions: pandas.DataFrame) -> str | None:
     wrong = f"{count / seeds:.1f}".removesuffix(".0")
     sentences = counted(rows, "validation sentence")
     return f"{label} -> {predicted}, {wrong} of {sentences}{mean}"
+
+
+def most_confused_in(folder: Path) -> str | None:
+    """The same of the winner of the search in `folder`; None where its predictions are missing or
+    damaged, of which the report says so."""
+    try:
+        return most_confused(read_predictions(folder / PREDICTIONS))
+    except ValueError:
+        return None
 
 
 def classes(predictions: pandas.DataFrame) -> pandas.DataFrame:

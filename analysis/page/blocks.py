@@ -43,6 +43,8 @@ class Fact:
     answer: str
     note: str
     """What the number rests on: a few words."""
+    wide: bool = False
+    """Whether it has a row of its own, as long names do."""
 
 
 @dataclass(frozen=True)

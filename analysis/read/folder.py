@@ -17,6 +17,7 @@ from analysis.read.problems import read_problems
 from analysis.read.scores import run_scores, scored
 from analysis.read.space import Space, read_space
 from analysis.read.summary import Summary
+from analysis.text import data_name
 
 SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
 SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
@@ -189,7 +190,8 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metri
     best = None if complete.empty else int(complete["number"].iloc[0])
     return Summary(
         metric=metric,
-        **{name: spec[name] for name in ("name", "regime", "data", "model", "epochs")},
+        **{name: spec[name] for name in ("name", "regime", "model", "epochs")},
+        data=data_name(spec),
         epoch_size=spec.get("epoch_size"),
         encoder_is_papers=None,
         comparable=False,

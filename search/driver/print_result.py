@@ -68,6 +68,8 @@ def _print_next(console: Console, best: Outcome, *, several: bool) -> None:
     page = searches_page(best.page) if several else best.page
     for line in next_commands.leaderboard(tracking_uri(spec.tracking_uri, spec.results), page):
         console.print(f"  {line}")
+    if not best.summary.confirmed_scores:
+        console.print(f"  {next_commands.confirm(spec)}")
     console.print(f"  {next_commands.export(spec)}")
     console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")
 

@@ -164,7 +164,7 @@ def run_all(
 
         def run(spec: SearchSpec, resume: bool = resume, **how: Any) -> Outcome:
             console.quiet = quiet
-            how["again"] = _again(spec, auto=auto, same=again)
+            how["again"] = next_commands.again(specs, spec, auto=auto, same=again)
             return run_search(spec, context, client, console, stop, resume=resume, **how)
 
         if auto:
@@ -195,16 +195,6 @@ def _warm_started(spec: SearchSpec, earlier: Sequence[Outcome]) -> SearchSpec:
     return replace(spec, warm_start=shared_parameters(spec, configuration))
 
 
-def _again(spec: SearchSpec, *, auto: bool, same: bool) -> str:
-    """How to continue a search: by the `same` command, or with `auto` all that share its budget."""
-    if same:
-        return "the same command"
-    if not auto:
-        return next_commands.resume(spec)
-    assert spec.name is not None
-    return f"the same command and --name {spec.name.removesuffix(f'-{spec.regime}')}"
-
-
 def _store(spec: SearchSpec) -> str:
     return tracking_uri(spec.tracking_uri, spec.results)
 
@@ -219,5 +209,5 @@ def _print_result(
     last, auto = outcomes[-1], request.auto is not None
     again = None
     if stopped or last.ending == Ending.INTERRUPTED:
-        again = _again(last.spec, auto=auto, same=request.again)
+        again = next_commands.again(request.specs, last.spec, auto=auto, same=request.again)
     return print_result(console, outcomes, quiet=request.quiet, auto=auto, again=again)

@@ -5,6 +5,7 @@ They name the results folder and the MLflow store of the search where these are 
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,6 +27,27 @@ def train(spec: SearchSpec, *, floor: bool = False) -> str:
 def resume(spec: SearchSpec) -> str:
     """Continue a search, on the same cluster."""
     return commands.resume(vars(spec), spec.results_flag)
+
+
+def confirm(spec: SearchSpec) -> str:
+    """Continue a search with the choice and report runs that it lacks."""
+    return commands.confirm(vars(spec), spec.results_flag)
+
+
+def again(specs: Sequence[SearchSpec], spec: SearchSpec, *, auto: bool, same: bool) -> str:
+    """How to continue a command that stopped in `spec`, one of its `specs`, and all that follow.
+
+    `same`: it was to be repeated from the start. `auto`: the searches share a budget.
+    """
+    if same:
+        return "the same command"
+    assert spec.name is not None
+    given = spec.name.removesuffix(f"-{spec.regime}")
+    if auto:
+        return f"the same command and --name {given}"
+    if len(specs) > 1 and given != spec.name:  # The others have names that are known, too.
+        return "the same command and --start-or-resume"
+    return resume(spec)
 
 
 def sync(spec: SearchSpec) -> str:

@@ -14,11 +14,9 @@ from analysis.comparison.pairwise import better_than, comparable_split, pair_of,
 from analysis.comparison.rows import best_first, label, ordered
 from analysis.evidence import Evidence, Split
 from analysis.metric import WORDS, Metric, percent_of, qualifier
-from analysis.mistakes.numbers import most_confused
-from analysis.read.folder import PREDICTIONS
-from analysis.read.predictions import read_predictions
+from analysis.mistakes.numbers import most_confused_in
 from analysis.read.summary import Summary
-from analysis.text import EMPTY_CELL
+from analysis.text import EMPTY_CELL, counted
 from search.terminal.console import print_line, print_table, table_width
 
 OTHER_METRIC, N_AND_DF = "the other metric", "n and df"
@@ -77,11 +75,7 @@ def errors(summaries: Sequence[Summary], results: Path | None) -> list[str]:
     ranked = best_first(summaries)
     if results is None or not ranked:
         return []
-    try:
-        predictions = read_predictions(results / ranked[0].name / PREDICTIONS)
-    except ValueError:  # a damaged file, of which the report says so
-        return []
-    confusion = most_confused(predictions)
+    confusion = most_confused_in(results / ranked[0].name)
     return [] if confusion is None else [f"Errs most: {confusion}."]
 
 
@@ -145,7 +139,9 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     pairs = pairwise_table(labelled, split, evidence)
     better = better_than(label(best, summaries), pairs)
     parts = [
-        _winner_and_score(best, numbers, summaries, beaten=bool(better)),
+        _winner_and_score(
+            best, numbers, summaries, beaten=bool(better or floors.below(best, evidence))
+        ),
         *_over_floor(best, evidence),
         *_over_runner_up(best, others, summaries, split, pairs),
         *(f"on {split}, {name} is significantly better" for name in better),
@@ -162,7 +158,7 @@ def _winner_and_score(
     if not best.confirmed_scores:
         return (
             f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"
-            f" {sum(best.states.values())} trials that no other seed has confirmed"
+            f" {counted(sum(best.states.values()), 'trial')} that no other seed has confirmed"
         )
     words = qualifier(best.metric)
     text = f"{name}: {_mean(numbers, 'confirmed_score')}{words} on validation"
@@ -181,8 +177,9 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
         over = f"{100 * (best.selection_score - floor.validation_score(best.metric)):+.1f}"
         return [f"{over} points over the best floor, {floor.name}"]
     certain = "" if lead.on_new_sentences else ", which may be chance on new sentences"
+    over = f"{lead} points over the best floor, {floor.name}"
     return [
-        f"{lead} points over the best floor, {floor.name}{certain}",
+        f"{floors.below(best, evidence) or over}{certain}",
         *floors.as_good_on_test(best, evidence),
     ]
 

@@ -235,7 +235,8 @@ class Progress:
         if waiting:
             said.append(f"waiting for room: {len(waiting)}")
         if said:
-            self._print(f"{'; '.join(said)} ({self.eta(trials)})")
+            until = "stopping" if self.said_stopping else self.eta(trials)
+            self._print(f"{'; '.join(said)} ({until})")
 
     def _is_new_failure(self, trial: FrozenTrial) -> bool:
         """Whether a trial failed for a reason that no earlier one had."""

@@ -12,6 +12,7 @@ from analysis.read.summary import Summary
 from search.study import records
 from search.study.study import trials
 from search.tracking import artifacts, views
+from search.tracking.answer import answer
 from search.tracking.identity import settings
 from search.tracking.logged_run import LoggedRun
 from search.tracking.nested_runs import logged_trials, trial_key
@@ -63,7 +64,7 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
     run.last = max([run.last, *(nested.last for nested in runs.nested.values())])
     if note and (runs.spec.folder / REPORT).exists():
         note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT))
-    tags = {"mlflow.note.content": note} if note else {}
+    tags = answer(runs.spec, summary) | ({"mlflow.note.content": note} if note else {})
     if scores := summary.confirmed_scores:
         tags["mlflow.runName"] = f"{runs.spec.name} · {percent(fmean(scores))} confirmed"
     run.log(summary_metrics(summary), tags)
@@ -114,7 +115,6 @@ def _best_in_name(name: str, points: Sequence[tuple[int, float, float]]) -> dict
 
 
 def _linked(note: str, link: str) -> str:
-    """The note with a link to the report: MLflow's UI lists artifacts behind their folders."""
-    # The result's sentences come first; tables of earlier versions have none.
-    at = 0 if note.startswith("| ") else note.find("\n| ") + 1
-    return f"{note[:at]}[The report]({link})\n\n{note[at:]}"
+    """The note behind a link to the report: MLflow's UI folds what is below the first lines, and
+    lists artifacts behind their folders."""
+    return f"[The report]({link})\n\n{note}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from analysis.metric import Metric, best_validation, confirmed, test
 from search.study.records import IDENTITY
+from search.tracking.answer import CONFIRMED, ERRS_MOST, NEXT, OVER_FLOOR
 
 TAG = "mlflow.sharedViewState."
 SEARCHES = "searches"
@@ -21,20 +22,23 @@ REGIME, STATE, EPOCHS, MODEL, METRIC = (
     f"tags.`{name}`"
     for name in ("regimen.regime", "regimen.state", "regimen.epochs", "model", "regimen.metric")
 )
-WIDTHS = {NAME: 290, CREATED: 130, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
-"""Widths of columns in pixels."""
-SCORE_WIDTH = 190
+ANSWER = {CONFIRMED: 115, OVER_FLOOR: 125, ERRS_MOST: 260, NEXT: 420}
+"""The columns that say what a search found, with their widths in pixels: at a width of 1,400, two
+are seen beside MLflow's assistant, and three without it."""
+WIDTHS = {NAME: 240, CREATED: 130, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
+SCORE_WIDTH = 120
 
 
 def search_view(key: str, identity: str, metric: Metric) -> dict[str, str]:
-    """The trials, floors and final trainings of a search, the best score first, as a tag.
+    """A search, its trials, floors and final trainings, the best score first, as a tag.
 
     Not those of another search of its name, from another results folder.
     """
-    where = f"tags.`{IDENTITY}` = '{identity}' AND tags.`regimen.kind` != 'search'"
+    where = f"tags.`{IDENTITY}` = '{identity}'"
     columns = [
-        *(REGIME, STATE, EPOCHS, DURATION, "params.`learning_rate`", "params.`batch_size`"),
-        *(_metric(test(metric)), CREATED, DATASET, MODEL, SOURCE),
+        *(_tag(each) for each in ANSWER),
+        *(STATE, "params.`learning_rate`", "params.`batch_size`", _metric(test(metric))),
+        *(REGIME, EPOCHS, DURATION, CREATED, DATASET, MODEL, SOURCE),
     ]
     return _view(key, where, _metric(best_validation(metric)), columns)
 
@@ -45,7 +49,8 @@ def searches_view() -> dict[str, str]:
     Searches that have not ended come last.
     """
     columns = [
-        *(_metric(name("accuracy")) for name in (confirmed, test)),
+        *(_tag(each) for each in ANSWER),
+        *(_metric(name("accuracy")) for name in (test, confirmed)),
         *(_metric("over_floor"), REGIME, METRIC),
         *(_metric(name("macro_f1")) for name in (confirmed, test)),
         *(STATE, "tags.`regimen.trials_ended`", DURATION, CREATED, DATASET, MODEL, SOURCE),
@@ -77,6 +82,10 @@ def _metric(name: str) -> str:
     return f"metrics.`{name}`"
 
 
+def _tag(name: str) -> str:
+    return f"tags.`{name}`"
+
+
 def _view(key: str, where: str, score: str, others: Sequence[str]) -> dict[str, str]:
     columns = [score, *others]
     state: Mapping[str, Any] = {
@@ -91,6 +100,7 @@ def _view(key: str, where: str, score: str, others: Sequence[str]) -> dict[str, 
         "columnOrder": [NAME, *columns],
         "columnWidths": {
             **{name: WIDTHS.get(name, 160) for name in (NAME, *columns)},
+            **{_tag(name): width for name, width in ANSWER.items()},
             score: SCORE_WIDTH,
         },
     }

@@ -1,5 +1,6 @@
 """The report as a whole."""
 
+import json
 from pathlib import Path
 
 import pandas
@@ -7,7 +8,7 @@ import pytest
 
 from analysis import report
 from analysis.evidence import Evidence
-from analysis.page.blocks import Details
+from analysis.page.blocks import Answer, Details, Table
 from analysis.page.html import SCRIPT
 from analysis.read.folder import read_searches
 from analysis.sections import sections
@@ -187,3 +188,34 @@ def test_the_folded_searches_are_sorted_by_score(tmp_path: Path) -> None:
     titles = [block.title for block in last.blocks if isinstance(block, Details)]
     scores = {search.summary.regime: search.summary.selection_score for search in searches}
     assert titles == sorted(scores, key=lambda regime: -scores[regime])
+
+
+def test_searches_on_other_data_are_named_and_not_compared(tmp_path: Path) -> None:
+    """The report is about the data of the newest search, however good those on others are."""
+    for name, data, choice, ended in (("old", "easy", 0.99, 1e9), ("new", "hard", 0.5, 2e9)):
+        outcome = summary(name=name, data=data, data_fingerprint=data, choice_accuracy=choice)
+        folder = write_search(tmp_path / name, outcome=outcome)
+        epochs = pandas.read_csv(folder / "epochs.csv")
+        epochs.assign(ended=ended).to_csv(folder / "epochs.csv", index=False)
+    searches = read_searches(tmp_path)
+    found = sections(searches, Evidence([search.summary for search in searches]))
+    assert [section.title for section in found] == [
+        *("Answer", "Data", "Comparison", "The search", "Other data", "Paper")
+    ]
+    (answer,) = found[0].blocks
+    assert isinstance(answer, Answer) and answer.headline.startswith("baseline ")
+    (others,) = found[4].blocks
+    assert isinstance(others, Table)
+    assert list(others.frame.iloc[0]) == ["old", "easy", "99.0 %", "old/report.html"]
+
+
+def test_an_unfinished_search_has_the_data_of_those_beside_it(tmp_path: Path) -> None:
+    """A part of a data set is another, also before there is a summary that says so."""
+    write_search(tmp_path / "done", outcome=summary(data="massive (--limit 500)"))
+    running = write_search(tmp_path / "running", TRIALS)
+    spec = json.loads((running / "spec.json").read_text())
+    (running / "spec.json").write_text(json.dumps({**spec, "limit": 500}))
+    searches = read_searches(tmp_path)
+    assert {search.summary.data for search in searches} == {"massive (--limit 500)"}
+    found = sections(searches, Evidence([search.summary for search in searches]))
+    assert "Other data" not in [section.title for section in found]

@@ -1,12 +1,13 @@
 """The report's first screen."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from analysis.answer import section
 from analysis.evidence import Evidence
-from analysis.page.blocks import Answer, Paragraph
+from analysis.page.blocks import Answer, Code, Paragraph
 from analysis.read.folder import read_searches
 from tests.analysis.folders import write_searches
 from tests.analysis.searches import TRIALS, summary, write_search
@@ -123,5 +124,32 @@ def test_an_unfinished_search_and_one_without_a_result(tmp_path: Path) -> None:
     assert "This search has not finished: the winner may change." in shown.warnings
     write_search(tmp_path / "none" / "empty", [])
     searches = {search.spec["name"]: search for search in read_searches(tmp_path / "none")}
-    (block,) = section.blocks(searches, Evidence([]))
-    assert block == Paragraph("No trial completed: there is no winner yet.")
+    said, how = section.blocks(searches, Evidence([]))
+    assert said == Paragraph("No trial completed: there is no winner yet.")
+    assert isinstance(how, Code) and "search.run --resume" in how.lines[0]
+
+
+@pytest.mark.parametrize(("top", "flag"), [(8, ""), (0, " --confirm auto")])
+def test_a_winner_without_fresh_seeds_comes_with_the_command_that_confirms_it(
+    top: int, flag: str, tmp_path: Path
+) -> None:
+    """One that began with --no-confirm would go on without."""
+    write_searches(tmp_path, regimes=1, trials=6, epochs=3, confirmed=False)
+    path = tmp_path / "baseline" / "spec.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "confirm_top": top}))
+    _, how = answer(tmp_path).codes
+    assert how.lines[-2] == "# to confirm it:"
+    assert how.lines[-1] == f"python -m search.run --resume baseline --results {tmp_path}{flag}"
+
+
+def test_a_floor_that_no_search_beats_is_the_answer(tmp_path: Path) -> None:
+    """With its own scores; the best search is named behind it."""
+    scores = {"test_accuracy": 0.94, "test_loss": 0.2, "test_loss_paper": 0.1}
+    floor = {"regime": "tfidf", "chosen": "", "seconds": 1.0, "validation_loss": None, **scores}
+    won = summary(winner_trial=2, floors=[{**floor, "validation_accuracy": 0.95}])
+    write_search(tmp_path / "one", outcome=won)
+    found = answer(tmp_path)
+    assert found.headline == (
+        "The floor tfidf wins: 95.0 % on validation, 94.0 % on test. Best search: baseline, trial 2"
+    )
+    assert sum("floor" in warning for warning in found.warnings) == 1

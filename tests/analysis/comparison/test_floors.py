@@ -87,20 +87,13 @@ def test_a_floor_wins_unless_what_chose_the_winner_is_above_it(
         assert verdicts([summary])[0] in note([summary])
 
 
-def test_a_search_without_a_completed_trial_is_given_no_score() -> None:
-    (said,) = verdicts(
-        [
-            read_summary(
-                floors=FLOORS,
-                best_trial=None,
-                winner_trial=None,
-                best_validation_accuracy=None,
-                confirmed_accuracy=[],
-                test=[],
-            )
-        ]
+def test_before_a_trial_completes_no_score_is_made_up_for_it() -> None:
+    found = read_summary(
+        floors=FLOORS, choice_accuracy=None, best_trial=None, best_validation_accuracy=None
     )
-    assert "and no trial completed. So best.yaml holds probe" in said and " 0.0 %" not in said
+    (said,) = verdicts([found])
+    assert said.startswith("Until a trial completes, best.yaml holds the best floor: probe")
+    assert "87.0 % on validation" in said and " 0.0 %" not in said
 
 
 def test_one_search_above_the_floor_is_enough() -> None:

@@ -1,6 +1,7 @@
 """What a finished command prints about its searches."""
 
 import io
+import re
 from typing import Any
 
 import pandas
@@ -115,6 +116,16 @@ def test_a_lead_over_the_floor_says_whether_it_holds_elsewhere(
     assert (", which may be chance on new sentences" in sentence) is chance
     wanted = f"; on test the floor probe is at least as good, {100 * on_test:.1f} % against 89.0 %"
     assert (wanted in sentence) is says
+
+
+def test_a_winner_whose_fresh_seeds_are_below_the_floor_does_not_win() -> None:
+    """It was chosen by a lucky run, and the floor is named with the flag that exports it."""
+    lucky = users("llrd", 0.86, choice_accuracy=0.9)
+    (sentence,) = winner([lucky])
+    assert sentence.startswith("llrd was chosen with trial 2: 86.0 ±")
+    assert re.search(
+        r"; 1\.0 ± \d\.\d points below the floor probe, which --floor probe exports", sentence
+    )
 
 
 def test_a_winner_without_fresh_seeds_is_called_a_maximum() -> None:

@@ -1,11 +1,13 @@
 """The plan, the progress and the commands that the terminal shows."""
 
+import functools
 import io
 import os
 import random
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -388,8 +390,10 @@ def test_a_search_that_stops_says_so_once_and_when(tmp_path: Path) -> None:
     with Progress(Console(file=out, width=80), study, made, {}, Capacity(HERE)) as progress:
         progress.print_stopping()
         progress.print_stopping()
+        progress.last_line -= 61
+        progress.update()
     said = r"stopping after this epoch \(about [\d.]+s; press again to abort\)\n"
-    assert re.fullmatch(said, out.getvalue())
+    assert re.fullmatch(f"{said}running: trial 2 after 1 epoch \\(stopping\\)\n", out.getvalue())
 
 
 def running(began: float, *ends: float, seconds: float) -> FrozenTrial:
@@ -498,6 +502,20 @@ def test_a_failing_report_is_one_line(tmp_path: Path) -> None:
         out.getvalue().startswith("NOTE     the report could not be drawn: ValueError: ")
         and out.getvalue().count("\n") == 1
     )
+
+
+def test_a_stopped_command_is_continued_with_all_its_searches() -> None:
+    """A search whose name was derived is continued alone: the others have none yet."""
+    regimes = ("baseline", "llrd")
+    given = [SearchSpec(regime=each, data="d", model="m", name=f"a-{each}") for each in regimes]
+    derived = [replace(spec, name=f"{spec.regime}-d-1") for spec in given]
+    again = functools.partial(next_commands.again, auto=False, same=False)
+    assert again(given, given[0]) == "the same command and --start-or-resume"
+    assert again(derived, derived[0]).endswith("search.run --resume baseline-d-1")
+    assert again(given[:1], given[0]).endswith("search.run --resume a-baseline")
+    assert next_commands.again(given, given[0], auto=False, same=True) == "the same command"
+    shared = next_commands.again(given, given[1], auto=True, same=False)
+    assert shared == "the same command and --name a"
 
 
 @pytest.mark.soak

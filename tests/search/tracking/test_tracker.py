@@ -1,5 +1,8 @@
 """MLflow has everything of a study, once."""
 
+import re
+from pathlib import Path
+
 import pandas
 
 from analysis.read.files import read_json
@@ -11,11 +14,14 @@ from search.reports import (
     MEMORY_MB,
 )
 from search.study import records
+from search.tracking.answer import answer
 from search.tracking.logged_run import LoggedRun
 from search.tracking.store import open_client
 from search.tracking.tracker import Tracker
+from tests.analysis.searches import read_summary
 from tests.search.tracking.logged_study import Search, check, everything
 from tests.search.tracking.lossy import Lossy
+from tests.specs import spec_in
 
 
 def test_everything_is_there_once_and_once_more_changes_nothing(
@@ -81,6 +87,21 @@ def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     named = names_of(client)
     assert named["trial 1"][1] == "yes" and named["trial 2"][1] == "no"
     assert "winner" not in named["trial 2"][0]
+
+
+def test_what_a_search_found_and_the_next_command_are_tags(tmp_path: Path) -> None:
+    """Those of a search without fresh seeds confirm it."""
+    floor = {"regime": "tfidf", "chosen": "", "seconds": 1.0, "validation_loss": None}
+    scores = {"test_accuracy": None, "test_loss": None, "test_loss_paper": None}
+    floors = [{**floor, **scores, "validation_accuracy": 0.85}]
+    spec = spec_in(tmp_path, name="mine")
+    found = answer(spec, read_summary(floors=floors))
+    assert re.fullmatch(r"\d\d\.\d ± \d\.\d", found["regimen.confirmed"])
+    assert re.fullmatch(r"\+\d\.\d ± \d\.\d", found["regimen.over_floor"])
+    assert "search.export mine" in found["regimen.next"] and "regimen.errs_most" not in found
+    alone = read_summary(confirmed_accuracy=[], confirmed_seeds=[], test=[])
+    assert [*answer(spec, alone)] == ["regimen.next"]
+    assert "search.run --resume mine" in answer(spec, alone)["regimen.next"]
 
 
 def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(
