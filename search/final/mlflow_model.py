@@ -201,11 +201,26 @@ def _describe(
 
 
 def _log_model(uri: str, run: str, folder: Path, register: str | None) -> str:
-    """Log the model as code and files, without a pickle; returns its version in the registry.
-
-    To serve it, MLflow executes `serving.py`, which loads the folder.
-    """
+    """Log the model as code and files, without a pickle; returns its version in the registry."""
     import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run):
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            registered_model_name=register,
+            tags=ANONYMOUS_TAGS,
+            **served(folder, Path(scratch)),
+        )
+    return str(logged.registered_model_version)
+
+
+def served(folder: Path, scratch: Path) -> dict[str, Any]:
+    """A model folder as MLflow's `pyfunc` logs or saves it: arguments of either function.
+
+    To serve it, MLflow executes `serving.py`, which loads the folder. MLflow records that file's
+    path: a copy in `scratch` hides whose home it is in.
+    """
     import pandas
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types.schema import AnyType, ColSpec, Schema
@@ -216,21 +231,14 @@ def _log_model(uri: str, run: str, folder: Path, register: str | None) -> str:
     outputs = pandas.DataFrame(
         {"label": ["alarm_set"] * 2, "score": [0.5] * 2, "scores": ["{}"] * 2}
     )
-    mlflow.set_tracking_uri(uri)
-    with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run):
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            # MLflow records the file's path: a copy hides whose home it is in.
-            python_model=shutil.copy(SERVING, scratch),
-            artifacts={"model": str(folder)},
-            signature=ModelSignature(inputs, infer_signature(example, outputs).outputs),
-            input_example=example,
-            code_paths=[package.__path__[0] for package in (search, trainables)],
-            pip_requirements=requirements(),
-            registered_model_name=register,
-            tags=ANONYMOUS_TAGS,
-        )
-    return str(logged.registered_model_version)
+    return {
+        "python_model": shutil.copy(SERVING, scratch),
+        "artifacts": {"model": str(folder)},
+        "signature": ModelSignature(inputs, infer_signature(example, outputs).outputs),
+        "input_example": example,
+        "code_paths": [package.__path__[0] for package in (search, trainables)],
+        "pip_requirements": requirements(),
+    }
 
 
 def requirements() -> list[str]:

@@ -15,6 +15,7 @@ from trainables.parts.data.tokens import Features, Metric
 from trainables.parts.model.pooling import Pooling
 from trainables.parts.training.linear import linear_layer
 from trainables.parts.training.scores import scores_of
+from trainables.parts.training.standardisation import divisors
 
 if TYPE_CHECKING:  # scikit-learn takes seconds to import, and few workers need it.
     from sklearn.linear_model import LogisticRegression
@@ -24,8 +25,6 @@ STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
 FOLDS = 3
 MAX_ROWS = 3000
 """Rows of train that cross-validation uses at most."""
-SMALLEST_DEVIATION = 1e-6
-"""A component that varies less is constant except for rounding."""
 ITERATIONS = 200
 CV_TOLERANCE = 1e-3
 """Ten times scikit-learn's own: enough to compare values of C."""
@@ -45,8 +44,7 @@ def logistic(vectors: Tensor, labels: Tensor, intents: int, C: float) -> tuple[n
 def _fit(
     estimator: "LogisticRegression", x: np.ndarray, labels: np.ndarray, intents: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    mean, deviation = x.mean(axis=0), x.std(axis=0)
-    deviation = np.maximum(deviation, SMALLEST_DEVIATION)
+    mean, deviation = x.mean(axis=0), divisors(torch.from_numpy(x.std(axis=0))).numpy()
     weight, bias = linear_layer(estimator, (x - mean) / deviation, labels, intents)
     weight = weight / deviation
     return weight, bias - weight @ mean

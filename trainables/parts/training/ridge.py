@@ -18,6 +18,7 @@ from torch.nn.functional import one_hot
 from trainables.parts.data.tokens import Metric
 from trainables.parts.training.calibration import logit_scale
 from trainables.parts.training.scores import Scores, scores_of
+from trainables.parts.training.standardisation import divisors
 
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 """For vectors whose components have variance 1: from almost none to more than the weight of a few
@@ -63,7 +64,7 @@ def ridge(
     them in ascending order.
     """
     x, labels = vectors.double(), labels.to(vectors.device)
-    mean, std = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-6)
+    mean, std = x.mean(dim=0), divisors(x.std(dim=0, correction=0))
     x = (x - mean) / std
     y = 2 * one_hot(labels, intents).double() - 1
     bias = y.mean(dim=0)

@@ -35,6 +35,14 @@ def test_the_layer_has_the_probabilities_of_scikit_learns_pipeline(C: float) -> 
     np.testing.assert_allclose(logits.softmax(dim=1).numpy(), expected, atol=1e-8)
 
 
+def test_a_component_that_hardly_varies_gets_no_large_weight() -> None:
+    train = clusters(200, 1.0)
+    noise = torch.randn(200, generator=torch.Generator().manual_seed(0))
+    train.vectors[:, 2] = 1e-9 * noise
+    weight, _ = logistic.logistic(train.vectors, train.targets, 4, 0.3)
+    assert np.abs(weight[:, 2]).max() < np.abs(weight).max()
+
+
 def test_the_choice_has_the_best_accuracy_of_a_plain_cross_validation() -> None:
     """As scikit-learn computes it, each fit from zero. Warm starts stop a little elsewhere."""
     encoded = {"cls": clusters(240, 4.0), "mean": clusters(240, 1.5)}

@@ -124,3 +124,11 @@ def test_a_constant_component_and_a_label_without_sentences_do_no_harm() -> None
     train[:, 0] = 1.0
     solution = ridge(train, labels, 5)
     assert torch.isfinite(solution.weight).all() and solution.scores(train, labels).accuracy == 1.0
+
+
+def test_a_component_that_hardly_varies_gets_no_large_weight() -> None:
+    """MiniLM has such a component."""
+    train, labels = clouds(60, 5, 3)
+    train[:, 2] = 1e-9 * torch.randn(60, generator=torch.Generator().manual_seed(0))
+    solution = ridge(train, labels, 3)
+    assert solution.weight[:, 2].abs().max() < solution.weight.abs().max()
