@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.rows import label
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Split
 from analysis.metric import other, percent_of
 from analysis.read.contents import Contents
 from analysis.read.summary import Floor, Summary
@@ -71,6 +71,12 @@ def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
         f" validation after {floor.seconds:.0f} s, the best search ({label(best, summaries)})"
         f" {100 * best.selection_score:.1f} %. So best.yaml holds {floor.regime}."
     )
+
+
+def floor_split(summary: Summary, evidence: Evidence) -> Split:
+    """Where the winner and its best floor are compared: on test, which chose neither, if both were
+    tested."""
+    return "test" if evidence.to_floor(summary, "test") is not None else "validation"
 
 
 def as_good_on_test(summary: Summary, evidence: Evidence) -> list[str]:

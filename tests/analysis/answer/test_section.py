@@ -26,7 +26,7 @@ def facts(found: Answer) -> dict[str, str]:
 
 def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     found = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
-    assert " wins with trial " in found.headline and " % on test" in found.headline
+    assert " leads with trial " in found.headline and " % on test" in found.headline
     questions = ["Accuracy on test", "Accuracy on validation", "In the search"]
     questions += [f"Over {what}" for what in ("the best floor", "the runner-up", "trial 0")]
     assert list(facts(found)) == [*questions, "Errs most"]
@@ -72,7 +72,7 @@ def test_the_winner_is_the_one_that_was_chosen_not_the_best_reported(tmp_path: P
         outcome = summary(regime, choice_accuracy=chosen, confirmed_accuracy=[reported, reported])
         write_search(tmp_path / regime, outcome=outcome, regime=regime)
     found = answer(tmp_path)
-    assert found.headline.startswith("llrd wins with trial 2")
+    assert found.headline.startswith("llrd leads with trial 2")
 
 
 FLOOR = {
@@ -98,7 +98,7 @@ def test_a_floor_that_is_as_good_on_test_is_a_warning(
     wanted = f"On test the floor probe is at least as good, {100 * on_test:.1f} % against 89.0 %."
     assert (wanted in found.warnings) is warned
     (over,) = (fact for fact in found.facts if fact.question == "Over the best floor")
-    assert over.note.endswith("on new sentences, where it may be chance")
+    assert ", on test; ± " in over.note and "on new sentences; it may be chance" in over.note
 
 
 @pytest.mark.parametrize("winner", [0, 2])
