@@ -74,6 +74,11 @@ class Difference:
         """Whether the interval on new sentences excludes 0."""
         return abs(self.value) > self.new_sentences
 
+    @property
+    def interval(self) -> tuple[float, float, float]:
+        """The value with its half widths, on these sentences and on new ones."""
+        return self.value, self.half_width, self.new_sentences
+
     def __neg__(self) -> "Difference":
         """The other mean minus this one."""
         return replace(self, value=-self.value)

@@ -220,7 +220,7 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         return (
             f"On these {split} sentences {_listed(better)} {'is' if len(better) == 1 else 'are'}"
             f" significantly better{corrected}. {labels[0]} was chosen by its score on the seeds of"
-            " the search and the choice, which were lucky. A choice by these runs would need fresh"
+            " the search and the choice. A choice by these runs would need fresh"
             " seeds and other test sentences."
         )
     if not equal:

@@ -271,7 +271,11 @@ def _unsettled(
     )
     answer = f"{len(unsettled)} of {len(once)} pairs"
     frame = pandas.DataFrame(rows)
-    return [Details("What would settle the other pairs", answer, (Table(caption, frame),))]
+    return [
+        Details(
+            "What would settle the pairs that are not told apart", answer, (Table(caption, frame),)
+        )
+    ]
 
 
 def _seeds_cell(pair: Mapping[str, Any]) -> str:

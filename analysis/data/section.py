@@ -59,7 +59,7 @@ def warnings(search: Search) -> list[str]:
         parts.append(f"{counted(count, 'label')} {'is' if count == 1 else 'are'} in doubt")
     without = " ".join(
         f" Without the rows that are in train, the score on {each.split} is"
-        f" {100 * each.without:.1f} %, not {100 * each.accuracy:.1f} %."
+        f" {100 * each.without:.1f} % (with them {100 * each.accuracy:.1f} %)."
         for each in without_leaks(search)
     )
     if not parts:
