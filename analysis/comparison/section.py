@@ -13,7 +13,7 @@ from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
 from analysis.comparison.leaks import without_leaks
 from analysis.comparison.numbers import records, row
-from analysis.comparison.pairwise import comparable_split, pairwise_table
+from analysis.comparison.pairwise import comparable_split, pair_of, pairwise_table
 from analysis.comparison.rows import best_first, is_papers
 from analysis.comparison.selection_bias import selection_bias
 from analysis.comparison.settle import (
@@ -178,8 +178,9 @@ def _ranking(
     if not others:
         return f"{best}."
     second = others[0]
-    pairs = pairwise_table(confirmed, split, evidence).set_index(["regime", "other"])
-    pair, count = pairs.loc[(first, second)], len(pairs) // 2
+    pairs = pairwise_table(confirmed, split, evidence)
+    pair, count = pair_of(first, second, pairs), len(pairs) // 2
+    assert pair is not None
     different, on_new = bool(pair["different"]), bool(pair["different_on_new_sentences"])
     difference = evidence.difference(confirmed[first], confirmed[second], split, count)
     better = first if difference.value > 0 else second
@@ -252,6 +253,7 @@ def _unsettled(
     unsettled = once[~(once["different"] & once["different_on_new_sentences"]).astype(bool)]
     if unsettled.empty:
         return []
+    found = unsettled.to_dict("records")
     rows = [
         {
             "pair": f"{pair['regime']} minus {pair['other']}",
@@ -261,7 +263,7 @@ def _unsettled(
             f"{split} sentences": _sentences_cell(pair),
             "command": _command_cell(pair, searches),
         }
-        for pair in unsettled.to_dict("records")
+        for pair in ({str(name): cell for name, cell in row.items()} for row in found)
     ]
     caption = (
         "Report seeds tell whether the winners differ on these sentences, more sentences whether"
@@ -270,12 +272,8 @@ def _unsettled(
         " both recipes on the same data again (search.export, search.train)."
     )
     answer = f"{len(unsettled)} of {len(once)} pairs"
-    frame = pandas.DataFrame(rows)
-    return [
-        Details(
-            "What would settle the pairs that are not told apart", answer, (Table(caption, frame),)
-        )
-    ]
+    title, frame = "What would settle the pairs that are not told apart", pandas.DataFrame(rows)
+    return [Details(title, answer, (Table(caption, frame),))]
 
 
 def _seeds_cell(pair: Mapping[str, Any]) -> str:

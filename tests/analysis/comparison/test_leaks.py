@@ -9,7 +9,7 @@ import pytest
 
 from analysis.comparison.leaks import without_leaks
 from analysis.comparison.pairwise import pairwise_table
-from analysis.evidence import Evidence
+from analysis.evidence import SPLITS, Evidence
 from analysis.read.correct import Bits, Correct
 from analysis.read.fewer_rows import without_rows
 from analysis.read.folder import Search, read_search
@@ -112,7 +112,7 @@ def test_they_are_those_of_a_folder_that_never_had_the_rows(
     best = summaries["supcon"]
     leads = {(lead.other, lead.split): lead for lead in found.leads}
     assert leads["llrd", "test"].without == evidence.difference(best, summaries["llrd"], "test")
-    for split in LEAKED:
+    for split in SPLITS:
         assert leads["the best floor", split].without == evidence.to_floor(best, split)
     assert leads["trial 0", "validation"].without == evidence.to_trial_0(best)
 
