@@ -16,9 +16,10 @@ from analysis.intervals import Interval
 from analysis.metric import Metric
 from analysis.read.contents import Contents
 from analysis.read.correct import Bits, Correct
+from analysis.read.fewer_rows import without_rows
 from analysis.read.folder import read_outcomes
 from analysis.read.summary import Summary
-from analysis.spread import PRIORS, Runs, Spread, sampling_variance, sentence_variance
+from analysis.spread import PRIORS, Runs, Spread, Term, sampling_variance, sentence_variance
 
 Split = Literal["validation", "test"]
 SPLITS: tuple[Split, ...] = ("validation", "test")
@@ -26,6 +27,9 @@ UNKNOWN_SIZE = 1000
 """Sentences in a split whose size an early version did not record."""
 ROUNDING = 1e-9
 """Means that differ by less are equal."""
+POWER = 0.8
+"""How likely the seeds or sentences that would settle a difference show it, if it is as large as it
+seems."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,14 @@ class Difference:
     """On new sentences: the seeds and the sentences vary."""
     p_value: float
     """Two-sided, on these sentences: how often equal recipes differ at least as much."""
+    p_value_new_sentences: float
+    """The same on new sentences."""
     seeds: int | None
-    """Seeds on either side with which a difference of this size would exceed its interval; None
-    where no number of seeds is enough."""
+    """Seeds on either side that show a difference of this size on these sentences, by `POWER`;
+    None where no number of seeds is enough."""
+    sentences: int | None
+    """Sentences that show it on new ones, likewise, with the runs there are. It is a lower bound:
+    the spread over seeds is taken to shrink with the sentences as that over sentences does."""
 
     @property
     def exceeds(self) -> bool:
@@ -64,6 +73,11 @@ class Difference:
     def on_new_sentences(self) -> bool:
         """Whether the interval on new sentences excludes 0."""
         return abs(self.value) > self.new_sentences
+
+    @property
+    def interval(self) -> tuple[float, float, float]:
+        """The value with its half widths, on these sentences and on new ones."""
+        return self.value, self.half_width, self.new_sentences
 
     def __neg__(self) -> "Difference":
         """The other mean minus this one."""
@@ -82,7 +96,7 @@ class Evidence:
     ) -> None:
         """`correct`: which sentences the runs got right, by the name of the search."""
         self._correct = correct or {}
-        summaries = list(summaries)
+        self._summaries = summaries = list(summaries)
         self._contents = Contents(summaries)
         pools: dict[_Pool, dict[object, Runs]] = {}
         for summary in summaries:
@@ -111,6 +125,28 @@ class Evidence:
         rest = [summary for name, (summary, _) in others.items() if name not in names]
         return cls([*summaries, *rest], {**bits_by_search, **(correct or {})})
 
+    def without(self, rows: Mapping[str, Sequence[int]], data: Summary) -> "Evidence":
+        """The searches on this one's data as if these rows of its splits were not there.
+
+        Those of which it is not recorded which sentences were right are left out.
+        """
+        content = self._contents.of(data)[0]
+        found = [
+            without_rows(each, self._correct[each.name], rows)
+            for each in self._summaries
+            if each.name in self._correct and self._contents.of(each)[0] == content
+        ]
+        kept = {summary.name: (summary, bits) for summary, bits in filter(None, found)}
+        return Evidence(
+            [summary for summary, _ in kept.values()],
+            {name: bits for name, (_, bits) in kept.items()},
+        )
+
+    @property
+    def summaries(self) -> dict[str, Summary]:
+        """The searches by their names."""
+        return {summary.name: summary for summary in self._summaries}
+
     def spread(self, summary: Summary, split: Split) -> Spread:
         """The spread over seeds on the data, model and budget of a search; the prior if it has no
         runs there."""
@@ -138,7 +174,7 @@ class Evidence:
 
         The published number is one run, whose spread over seeds is assumed to be ours. Which
         sentences it got right is not known, so on new sentences both count as independent: an upper
-        bound.
+        bound. Its `seeds` are those from which on a difference of this size exceeds its interval.
         """
         values = reported(summary, "test")
         if not values:
@@ -151,12 +187,15 @@ class Evidence:
         value = runs.mean - published
         # Whatever we run, their single run keeps its noise.
         left = value**2 - spread.half_width(theirs) ** 2
+        new = (seeds, spread.known(runs.unit + sampled))
         return Difference(
             value,
             spread.half_width(seeds),
-            spread.half_width(seeds, spread.known(runs.unit + sampled)),
+            spread.half_width(*new),
             spread.p_value(value, seeds),
+            spread.p_value(value, *new),
             max(1, math.ceil(spread.half_width(ours) ** 2 / left)) if left > 0 else None,
+            None,  # The published run has been on no other sentences.
         )
 
     def difference(
@@ -183,7 +222,8 @@ class Evidence:
         paired = _size(first, split) == _size(second, split) and (
             self._contents.of(first)[0] == self._contents.of(second)[0]
         )
-        return _difference(spread, one, other, bits if paired else [None, None], pairs)
+        size = max(_size(search, split) or UNKNOWN_SIZE for search in pair)
+        return _difference(spread, one, other, bits if paired else [None, None], pairs, size)
 
     def to_trial_0(self, summary: Summary) -> Difference | None:
         """The winner's mean score on validation minus that of trial 0, which is a single run.
@@ -199,7 +239,8 @@ class Evidence:
             self._reported_bits(summary, "validation"),
             self._bits(summary, "search", 0, "validation", 1),
         ]
-        return _difference(self.spread(summary, "validation"), ours, theirs, bits, 1)
+        size = _size(summary, "validation") or UNKNOWN_SIZE
+        return _difference(self.spread(summary, "validation"), ours, theirs, bits, 1, size)
 
     def to_floor(self, summary: Summary, split: Split) -> Difference | None:
         """The winner's mean score minus that of the best floor, which every seed makes alike.
@@ -219,7 +260,8 @@ class Evidence:
             self._reported_bits(summary, split),
             self._bits(summary, floor.regime, 0, split, 1),
         ]
-        return _difference(self.spread(summary, split), ours, theirs, bits, 1)
+        size = _size(summary, split) or UNKNOWN_SIZE
+        return _difference(self.spread(summary, split), ours, theirs, bits, 1, size)
 
     def between(self, summary: Summary, trial: int, other: int) -> Difference:
         """The mean score of one trial's choice runs minus that of another's."""
@@ -230,7 +272,8 @@ class Evidence:
             self._bits(summary, "choice", number, "validation", len(own))
             for number, own in zip(pair, values)
         ]
-        return _difference(self.spread(summary, "validation"), one, two, bits, 1)
+        size = _size(summary, "validation") or UNKNOWN_SIZE
+        return _difference(self.spread(summary, "validation"), one, two, bits, 1, size)
 
     def _pool(self, summary: Summary, split: Split) -> _Pool:
         size, content = _size(summary, split), self._contents.of(summary)
@@ -258,25 +301,39 @@ def reported(summary: Summary, split: Split) -> tuple[float, ...]:
 
 
 def _difference(
-    spread: Spread, one: Runs, other: Runs, bits: Sequence[Bits | None], pairs: int
+    spread: Spread, one: Runs, other: Runs, bits: Sequence[Bits | None], pairs: int, size: int
 ) -> Difference:
-    """One mean minus another. Without the bits of both, an upper bound on new sentences."""
+    """One mean minus another. Without the bits of both, an upper bound on new sentences.
+
+    `size`: the sentences of the split.
+    """
     ours, theirs = bits
     sampled = one.unit + other.unit
     if ours is not None and theirs is not None:
         sampled = sentence_variance(ours, theirs)
-    value = one.mean - other.mean
+    value, level = one.mean - other.mean, 1 - 0.05 / pairs
     seeds = (spread.of_mean(one), spread.of_mean(other))
-    one_seed = spread.half_width(
-        spread.of_one_run(one), spread.of_one_run(other), level=1 - 0.05 / pairs
-    )
+    new = (*seeds, spread.known(sampled))
+    one_seed = _shown(spread, spread.of_one_run(one), spread.of_one_run(other), level=level)
     return Difference(
         value,
         spread.half_width(*seeds),
-        spread.half_width(*seeds, spread.known(sampled)),
+        spread.half_width(*new),
         spread.p_value(value, *seeds),
-        max(1, math.ceil((one_seed / value) ** 2)) if abs(value) > ROUNDING else None,
+        spread.p_value(value, *new),
+        _times(one_seed, value),
+        _times(_shown(spread, *new, level=level), value, size),
     )
+
+
+def _shown(spread: Spread, *terms: Term, level: float = 0.95) -> float:
+    """The difference with these variances that exceeds its interval with probability `POWER`."""
+    return spread.half_width(*terms, level=level) + spread.half_width(*terms, level=2 * POWER - 1)
+
+
+def _times(shown: float, value: float, unit: int = 1) -> int | None:
+    """How many units show a difference of this size, if one shows `shown`; None if it is 0."""
+    return max(1, math.ceil(unit * (shown / value) ** 2)) if abs(value) > ROUNDING else None
 
 
 def _recipes(summary: Summary, split: Split) -> Iterator[tuple[str, tuple[float, ...]]]:

@@ -7,6 +7,7 @@ import pandas
 from analysis.budget.numbers import expected_best
 from analysis.budget.rungs import COLUMNS, MIN_RANKED_TRIALS, rungs
 from analysis.comparison.floors import floor_rows
+from analysis.comparison.leaks import WithoutLeaks, without_leaks
 from analysis.comparison.numbers import numbers, records
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import label, ordered
@@ -49,21 +50,38 @@ PER_SEARCH: dict[str, Callable[[Search], pandas.DataFrame]] = {
 }
 """The tables that stack the rows of all searches, by name."""
 
-NAMES = ("comparison", "duels", *PER_SEARCH)
+NAMES = ("comparison", "duels", "duels_without_leaks", "leads_without_leaks", *PER_SEARCH)
 """All tables of a report."""
 
 
 def tables(searches: Sequence[Search], evidence: Evidence) -> dict[str, pandas.DataFrame]:
     """The tables by name: `comparison` (a row per search, then one per floor), `duels` (a row per
-    pair of searches), and those of `PER_SEARCH`."""
+    pair of searches) with and without the rows that are in train, the winner's leads with and
+    without them, and those of `PER_SEARCH`."""
     summaries = ordered([search.summary for search in searches])
     labels = [label(summary, summaries) for summary in summaries]
     labelled = dict(zip(labels, summaries))
+    by_summary = {id(search.summary): search for search in searches}
+    fewer = without_leaks({name: by_summary[id(own)] for name, own in labelled.items()}, evidence)
+    duels = pairwise_table(labelled, comparable_split(summaries), evidence)
     return {
         "comparison": _comparison(summaries, evidence).convert_dtypes(),
-        "duels": pairwise_table(labelled, comparable_split(summaries), evidence),
+        "duels": duels,
+        "duels_without_leaks": duels.head(0) if fewer is None else fewer.pairs,
+        "leads_without_leaks": _leads(fewer),
         **{name: _stacked(searches, table) for name, table in PER_SEARCH.items()},
     }
+
+
+def _leads(fewer: WithoutLeaks | None) -> pandas.DataFrame:
+    """A row per lead of the winner, with all rows and without those in train."""
+    columns = ["difference", "half_width", "half_width_new_sentences"]
+    columns += [f"{name}_without_leaks" for name in columns]
+    rows = [] if fewer is None else fewer.leads
+    frame = [
+        (lead.other, lead.split, *lead.whole.interval, *lead.without.interval) for lead in rows
+    ]
+    return pandas.DataFrame(frame, columns=["other", "split", *columns])
 
 
 def _comparison(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:

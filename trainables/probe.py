@@ -18,10 +18,11 @@ from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.head import Head
 from trainables.parts.model.pooling import POOLINGS, Pooling
 from trainables.parts.training import logistic
-from trainables.parts.training.doubts import doubts as find_doubts
+from trainables.parts.training.doubts import doubts
 from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.frozen import encode, fit_head, solve_logistic
 from trainables.parts.training.loop import Training
+from trainables.parts.training.near_duplicates import near_duplicates
 from trainables.parts.training.optim import HeadRate
 
 EPOCHS = 1
@@ -81,11 +82,12 @@ def choose(data: Data, encoder: Encoder, *, seed: int) -> dict[str, Any]:
     return logistic.choose(train, seed, data.metric)
 
 
-def doubts(data: Data, encoder: Encoder, *, seed: int) -> list[dict[str, Any]]:
-    """The labels of train and validation that the encoder's vectors doubt, as records.
+def label_problems(data: Data, encoder: Encoder, *, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Labels of train and validation that may be wrong by the encoder's vectors, as records.
 
-    Each has `split`, `row` in it, `suggested` (the index of a label), and the probabilities of the
-    label given and of that one.
+    Each has `split` and `row` in it. `doubts` have `suggested` (the index of a label) and the
+    probabilities of the label given and of that one; `near_duplicates` have the `other_split` and
+    `other_row` of a like sentence with another label, and their `similarity`.
     """
     train, validation = (data.encoded or encode(encoder, data))["mean"]
     both = Features(
@@ -93,16 +95,26 @@ def doubts(data: Data, encoder: Encoder, *, seed: int) -> list[dict[str, Any]]:
         torch.cat([train.targets, validation.targets]),
     )
     rows = len(train.targets)
-    return [
-        {
-            "split": "train" if doubt.row < rows else "validation",
-            "row": doubt.row if doubt.row < rows else doubt.row - rows,
-            "suggested": doubt.suggested,
-            "given_probability": round(doubt.given_probability, 4),
-            "suggested_probability": round(doubt.suggested_probability, 4),
-        }
-        for doubt in find_doubts(both, len(data.labels), seed)
-    ]
+
+    def place(row: int, prefix: str = "") -> dict[str, Any]:
+        within = ("train", row) if row < rows else ("validation", row - rows)
+        return dict(zip((f"{prefix}split", f"{prefix}row"), within))
+
+    return {
+        "doubts": [
+            {
+                **place(doubt.row),
+                "suggested": doubt.suggested,
+                "given_probability": round(doubt.given_probability, 4),
+                "suggested_probability": round(doubt.suggested_probability, 4),
+            }
+            for doubt in doubts(both, len(data.labels), seed)
+        ],
+        "near_duplicates": [
+            {**place(pair.row), **place(pair.other, "other_"), "similarity": round(pair.cosine, 4)}
+            for pair in near_duplicates(both, seed)
+        ],
+    }
 
 
 def train(

@@ -9,7 +9,8 @@ from typing import Any
 import pandas
 
 from analysis import commands
-from analysis.comparison.floors import as_good_on_test, below, verdicts
+from analysis.comparison.floors import no_better, to_floor, verdicts
+from analysis.comparison.leaks import without_leaks
 from analysis.comparison.pairwise import (
     better_than,
     comparable_split,
@@ -17,7 +18,15 @@ from analysis.comparison.pairwise import (
     pairwise_table,
 )
 from analysis.comparison.rows import best_first
-from analysis.comparison.settle import MAX_SEEDS, more_seeds
+from analysis.comparison.settle import (
+    IN_MOST_CASES,
+    MAX_SEEDS,
+    bound,
+    more_seeds,
+    needs,
+    seeds_settle,
+)
+from analysis.comparison.standing import standing
 from analysis.data.section import warnings as data_warnings
 from analysis.evidence import Difference, Evidence, Split
 from analysis.hyperparameters.section import warnings as range_warnings
@@ -30,8 +39,15 @@ from analysis.read.summary import Floor, Summary
 from analysis.text import EMPTY_CELL, counted, duration, short_value
 
 SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
+AT_BEST: Mapping[Split, str] = {
+    "test": "",
+    "validation": " at best: these chose configuration and epochs",
+}
+"""What new sentences add to a score on a split: they were not chosen by."""
 WIDE = 0.03
 """Half width on new sentences that is too wide to rely on."""
+SHOWN_LEADS = 2
+"""Differences without leaked rows, of those that the comparison has."""
 SHOWN_VERSIONS = ("regimen", "torch", "transformers", "ray", "optuna")
 
 
@@ -53,8 +69,8 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
             _headline(labels[0], best.summary, evidence, pairs),
             (*_facts(labels, summaries, evidence, split, pairs), *_errs_most(best)),
             _verdict(labels, best.summary, split, pairs),
-            tuple(_warnings(best, summaries, evidence)),
-            (_configuration(best), _commands(best, labels, summaries, seeds)),
+            tuple(_warnings(searches, labels[0], evidence)),
+            (_configuration(best), _commands(best, labels, summaries, seeds, evidence)),
             tuple(_provenance(best, searches)),
         )
     ]
@@ -79,9 +95,7 @@ def _headline(label: str, best: Summary, evidence: Evidence, pairs: pandas.DataF
             f"The floor {best.best_floor.regime} wins: {_floor_scores(best.best_floor, best)}."
             f" Best search: {label}, trial {best.winner}"
         )
-    beaten = better_than(label, pairs) or below(best, evidence)
-    verb = "was chosen" if beaten else "wins"
-    name = f"{label} {verb} with trial {best.winner}"
+    name = f"{label} {standing(label, best, pairs, evidence)} with trial {best.winner}"
     for split in ("test", "validation"):
         mean = evidence.mean(best, split)
         if mean.n:
@@ -111,7 +125,7 @@ def _facts(
             f"{scored} on {on}",
             _mean(mean),
             f"{counted(mean.n, 'fresh seed')}, these sentences;"
-            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones",
+            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones{AT_BEST[on]}",
         )
         for on in SPLITS_SHOWN
         if (mean := evidence.mean(best, on)).n
@@ -153,12 +167,16 @@ def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
 
 
 def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
+    """On the test split where both are known there: it chose neither."""
     floor = best.best_floor
     if floor is None:
         return []
-    score = floor.validation_score(best.metric)
-    question, note = "Over the best floor", f"{floor.name}: {100 * score:.1f} %"
-    return [_over(best, score, evidence.to_floor(best, "validation"), question, note)]
+    split, lead = to_floor(best, evidence)
+    score = floor.test_score(best.metric) if split == "test" else None
+    score = floor.validation_score(best.metric) if score is None else score
+    note = f"{floor.name}: {100 * score:.1f} %"
+    settled = needs(lead, split) if lead else ""
+    return [_over(best, score, lead, "the best floor", note, split, settled)]
 
 
 def _over_runner_up(
@@ -175,6 +193,9 @@ def _over_runner_up(
     verdict = "no significant difference"
     if pair["different"]:
         verdict = "significant" if pair["difference"] > 0 else "the runner-up is better"
+        verdict += (
+            "" if pair["different_on_new_sentences"] else "; on new sentences it may be chance"
+        )
     points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
     return Fact(question, points, f"{labels[1]} on {split}: {verdict}")
 
@@ -185,20 +206,30 @@ def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
     if score is None or best.winner == 0:
         return []
     note = f"the defaults: {100 * score:.1f} %, one run"
-    return [_over(best, score, evidence.to_trial_0(best), "Over trial 0", note)]
+    return [_over(best, score, evidence.to_trial_0(best), "trial 0", note, "validation")]
 
 
 def _over(
-    best: Summary, score: float, difference: Difference | None, question: str, note: str
+    best: Summary,
+    score: float,
+    lead: Difference | None,
+    other: str,
+    note: str,
+    split: Split,
+    settled: str = "",
 ) -> Fact:
-    """How far the winner is above a single run's score on validation."""
-    if difference is None:
+    """How far the winner is above a single run's score. `settled`: what would settle it."""
+    if lead is None:
         value = f"{100 * (best.selection_score - score):+.1f} points"
-        return Fact(question, value, f"{note}; not confirmed")
-    wider = f"± {100 * difference.new_sentences:.1f} on new sentences"
-    if not difference.on_new_sentences:
-        wider += ", where it may be chance"
-    return Fact(question, f"{difference} points", f"{note}, on validation; {wider}")
+        return Fact(f"Over {other}", value, f"{note}; not confirmed")
+    wider = f"± {100 * lead.new_sentences:.1f} on new sentences"
+    if not lead.on_new_sentences:
+        wider += ", where it may be chance" if lead.exceeds else "; it may be chance"
+    more = f"; {settled}" if settled else ""
+    question, shown = (f"Over {other}", f"{lead}")
+    if lead.value < 0:
+        question, shown = f"Below {other}", f"{-lead}".removeprefix("+")
+    return Fact(question, f"{shown} points", f"{note}, on {split}; {wider}{more}")
 
 
 def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
@@ -218,7 +249,7 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         return (
             f"On these {split} sentences {_listed(better)} {'is' if len(better) == 1 else 'are'}"
             f" significantly better{corrected}. {labels[0]} was chosen by its score on the seeds of"
-            " the search and the choice, which were lucky. A choice by these runs would need fresh"
+            " the search and the choice. A choice by these runs would need fresh"
             " seeds and other test sentences."
         )
     if not equal:
@@ -226,16 +257,7 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
             f"On these {split} sentences it differs significantly from {_all(different)}"
             f"{corrected}.{_on_new(own, different)}"
         )
-    seeds = _seeds_to_settle(labels, pairs)
-    settled = ""
-    if seeds is not None:
-        settled = (
-            f" If the difference to {labels[1]} is as large as it seems, about {seeds} report seeds"
-            " each would show it."
-            if seeds <= MAX_SEEDS
-            else f" {labels[1]} is as good for practical purposes."
-        )
-    names = _listed(equal)
+    names, settled = _listed(equal), _settled(labels, pairs, equal)
     if not different:
         return (
             f"On these {split} sentences there is no significant difference from {names}"
@@ -244,6 +266,23 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
     return (
         f"On these {split} sentences it differs significantly from {different} of {len(own)}"
         f" others{corrected}; not from {names}.{settled}"
+    )
+
+
+def _settled(labels: list[str], pairs: pandas.DataFrame, equal: list[str]) -> str:
+    """What would settle whether the winner differs from the runner-up, and where the rest is."""
+    seeds, pair = _seeds_to_settle(labels, pairs), pair_of(labels[0], labels[1], pairs)
+    others = " Comparison has what would settle the other pairs." if len(equal) > 1 else ""
+    if seeds is None or pair is None:
+        return others
+    if seeds_settle(seeds):
+        return (
+            f" If the difference to {labels[1]} is as large as it seems, about {seeds} report seeds"
+            f" each show it {IN_MOST_CASES}.{others}"
+        )
+    return (
+        f" Up to {MAX_SEEDS} report seeds each would not show a difference to {labels[1]} as small"
+        f" as this one: {bound(pair['difference'], pair['half_width'])}.{others}"
     )
 
 
@@ -268,19 +307,17 @@ def _all(number: int) -> str:
 
 
 def _on_new(own: pandas.DataFrame, different: int) -> str:
-    shown = int((own["difference"].abs() > own["half_width_new_sentences"]).sum())
+    shown = int(own["different_on_new_sentences"].sum())
     if shown == different:
         return " On new sentences too."
     return f" On new sentences that is shown for {shown} of {different}."
 
 
-def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence) -> list[str]:
-    warnings = list(verdicts(list(summaries.values())))
-    if worse := below(best.summary, evidence):
+def _warnings(searches: Mapping[str, Search], label: str, evidence: Evidence) -> list[str]:
+    best, summaries = searches[label], [search.summary for search in searches.values()]
+    warnings = list(verdicts(summaries))
+    if worse := no_better(best.summary, evidence):
         warnings.append(f"On fresh seeds it is {worse}.")
-    on_test = [] if best.summary.floor_wins else as_good_on_test(best.summary, evidence)
-    for phrase in on_test:
-        warnings.append(f"{phrase[0].upper()}{phrase[1:]}.")
     warnings += _few_sentences(best.summary, evidence)
     if not best.finished:
         warnings.append("This search has not finished: the winner may change.")
@@ -289,7 +326,21 @@ def _warnings(best: Search, summaries: Mapping[str, Summary], evidence: Evidence
     if best.summary.confirmed_failed:
         runs = counted(best.summary.confirmed_failed, "report run")
         warnings.append(f"{runs} failed and are left out: the score is slightly too high.")
-    return [*warnings, *data_warnings(best), *range_warnings(best)]
+    return [*warnings, *data_warnings(best), *_leads(searches, evidence), *range_warnings(best)]
+
+
+def _leads(searches: Mapping[str, Search], evidence: Evidence) -> list[str]:
+    """The winner's leads over the runner-up and the best floor without the leaked rows."""
+    known = without_leaks(searches, evidence)
+    if known is None or not known.leads:
+        return []
+    leads = ", ".join(
+        f"{lead.without} points over {lead.other} on {lead.split} (with them {lead.whole})"
+        for lead in known.leads[:SHOWN_LEADS]
+    )
+    changed = known.changed_verdicts
+    verdict = f"; {counted(changed, 'verdict')} of pairs change" if changed else ""
+    return [f"Without the rows that are in train, {known.winner} has {leads}{verdict}."]
 
 
 def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
@@ -342,7 +393,11 @@ def _is_read(column: str, trial: Mapping[Any, Any]) -> bool:
 
 
 def _commands(
-    best: Search, labels: list[str], summaries: Mapping[str, Summary], seeds: int | None
+    best: Search,
+    labels: list[str],
+    summaries: Mapping[str, Summary],
+    seeds: int | None,
+    evidence: Evidence,
 ) -> Code:
     """How to train and use the winner, and what would settle who it is."""
     flag = commands.results_flag(best.folder, best.spec)
@@ -356,9 +411,15 @@ def _commands(
     ]
     if not best.summary.confirmed_scores:
         lines += ["# to confirm it:", commands.confirm(best.spec, flag)]
-    if seeds is not None and seeds <= MAX_SEEDS:
+    if seeds_settle(seeds):
+        assert seeds is not None
         pair = (summaries[labels[0]], summaries[labels[1]])
         lines += ["# to settle it:", *(more_seeds(search, seeds, where) for search in pair)]
+    _, lead = to_floor(best.summary, evidence)
+    if lead is not None and not lead.exceeds and seeds_settle(lead.seeds):
+        assert lead.seeds is not None
+        lines += ["# to tell it from the best floor:"]
+        lines += [more_seeds(best.summary, lead.seeds, where)]
     return Code(f"{title}, with the exact values", tuple(lines))
 
 

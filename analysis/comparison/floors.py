@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.rows import label
-from analysis.evidence import Evidence
+from analysis.evidence import Difference, Evidence, Split
 from analysis.metric import other, percent_of
 from analysis.read.contents import Contents
 from analysis.read.summary import Floor, Summary
@@ -76,31 +76,28 @@ def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
     )
 
 
-def below(summary: Summary, evidence: Evidence) -> str | None:
-    """In a phrase, that the winner's fresh seeds are below the floor that it beat when it was
-    chosen; None where they are not."""
-    floor, found = summary.best_floor, evidence.to_floor(summary, "validation")
-    if floor is None or found is None or summary.floor_wins or found.value >= 0:
+def to_floor(summary: Summary, evidence: Evidence) -> tuple[Split, Difference | None]:
+    """The winner's lead over its best floor, and where it was measured: on test, which chose
+    neither, if both were tested."""
+    on_test = evidence.to_floor(summary, "test")
+    if on_test is not None:
+        return "test", on_test
+    return "validation", evidence.to_floor(summary, "validation")
+
+
+def no_better(summary: Summary, evidence: Evidence) -> str | None:
+    """In a phrase, that on fresh seeds the winner is no better than the floor that it beat when it
+    was chosen; None where it is."""
+    floor, (split, lead) = summary.best_floor, to_floor(summary, evidence)
+    if floor is None or lead is None or summary.floor_wins or lead.value > 0:
         return None
-    points = str(-found).removeprefix("+")
-    return f"{points} points below the floor {floor.name}, which --floor {floor.regime} exports"
-
-
-def as_good_on_test(summary: Summary, evidence: Evidence) -> list[str]:
-    """In a phrase, that the best floor on validation is no worse than the winner on test.
-
-    Nothing where it is, or where that is not known.
-    """
-    floor, difference = summary.best_floor, evidence.to_floor(summary, "test")
-    if floor is None or difference is None or difference.value > 0:
-        return []
-    score = floor.test_score(summary.metric)
-    assert score is not None
-    winner = 100 * (score + difference.value)
-    return [
-        f"on test the floor {floor.regime} is at least as good,"
-        f" {percent_of(score, summary.metric)} against {winner:.1f} %"
-    ]
+    points = f"{-lead}".removeprefix("+")
+    difference = f"{points} points below" if lead.value < 0 else "no better than"
+    chance = ", which may be chance" if lead.value < 0 and not lead.exceeds else ""
+    return (
+        f"{difference} the floor {floor.name} on {split}{chance};"
+        f" --floor {floor.regime} exports the floor"
+    )
 
 
 def _number(value: float | None) -> float:

@@ -1,6 +1,6 @@
 """Is one search's winner better than another's, or is the difference seed noise?
 
-Every pair of searches, corrected for their number.
+Every pair of searches, corrected for their number, with what would settle it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,11 @@ COLUMNS = [
     "p_value",
     "p_holm",
     "different",
+    "p_value_new_sentences",
+    "p_holm_new_sentences",
+    "different_on_new_sentences",
     "seeds_needed",
+    "sentences_needed",
     "n",
     "n_other",
 ]
@@ -33,9 +37,10 @@ def pairwise_table(
 ) -> pandas.DataFrame:
     """A row per ordered pair of searches, by their labels; searches without runs are left out.
 
-    `difference` of their means with its `half_width`s; `p_value`, and `p_holm` over all pairs;
-    whether they are `different` by it; `seeds_needed` on either side to see a difference of this
-    size; `n` and `n_other` runs.
+    `difference` of their means with its `half_width`s; `p_value`, `p_holm` over all pairs, and
+    whether they are `different` by it, on these sentences and on new ones; the `seeds_needed` on
+    either side to see a difference of this size, and the `sentences_needed` to see it on new ones;
+    `n` and `n_other` runs.
     """
     measured = {label: own for label, own in summaries.items() if reported(own, split)}
     pairs = list(combinations(measured, 2))
@@ -44,8 +49,9 @@ def pairwise_table(
         for one, other in pairs
     ]
     adjusted = holm([pair.p_value for pair in differences])
+    adjusted_on_new = holm([pair.p_value_new_sentences for pair in differences])
     rows = {}
-    for (one, other), pair, p_holm in zip(pairs, differences, adjusted):
+    for (one, other), pair, p_holm, p_new in zip(pairs, differences, adjusted, adjusted_on_new):
         n, n_other = (len(reported(measured[label], split)) for label in (one, other))
         shared = (
             pair.half_width,
@@ -53,7 +59,11 @@ def pairwise_table(
             pair.p_value,
             p_holm,
             p_holm < LEVEL,
+            pair.p_value_new_sentences,
+            p_new,
+            p_new < LEVEL,
             pair.seeds,
+            pair.sentences,
         )
         rows[one, other] = (one, other, pair.value, *shared, n, n_other)
         rows[other, one] = (other, one, 0.0 - pair.value, *shared, n_other, n)

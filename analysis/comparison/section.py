@@ -1,6 +1,7 @@
 """What the report says about all searches together: which is best, and how certain that is."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas
 
@@ -10,19 +11,27 @@ from analysis.comparison import figures
 from analysis.comparison.conditions import SCORES, remarks
 from analysis.comparison.differences import differences
 from analysis.comparison.floors import verdicts
+from analysis.comparison.leaks import without_leaks
 from analysis.comparison.numbers import records, row
-from analysis.comparison.pairwise import comparable_split, pairwise_table
+from analysis.comparison.pairwise import comparable_split, pair_of, pairwise_table
 from analysis.comparison.rows import best_first, is_papers
 from analysis.comparison.selection_bias import selection_bias
-from analysis.comparison.settle import to_settle
+from analysis.comparison.settle import (
+    IN_MOST_CASES,
+    MAX_SEEDS,
+    more_seeds,
+    seeds_settle,
+    sentences,
+    to_settle,
+)
 from analysis.comparison.table import table
-from analysis.evidence import Difference, Evidence, reported
+from analysis.evidence import Evidence, Split, reported
 from analysis.metric import WORDS, Metric, prefix
 from analysis.page.blocks import Block, Details, Drawing, Figures, Notes, Paragraph, Table
 from analysis.page.forest import forest
 from analysis.read.folder import Search
 from analysis.read.summary import Summary
-from analysis.text import EMPTY_CELL
+from analysis.text import EMPTY_CELL, counted
 
 
 def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
@@ -30,7 +39,8 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     summaries = {label: search.summary for label, search in searches.items()}
     rows = list(summaries.values())
     metric: Metric = rows[0].metric if rows else "accuracy"
-    pairs = pairwise_table(summaries, comparable_split(rows), evidence)
+    split = comparable_split(rows)
+    pairs = pairwise_table(summaries, split, evidence)
     results = next(map(_where, searches.values()), "")
     sentences = [
         *_other_metrics(searches),
@@ -55,7 +65,9 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
         Details(
             "What these numbers rest on", "", (Notes(tuple(remarks(rows, evidence, results))),)
         ),
-        *_pairwise(pairs, f"{comparable_split(rows)} {WORDS[metric]}"),
+        *_pairwise("All pairs", pairs, f"{split} {WORDS[metric]}"),
+        *_unsettled(pairs, split, searches),
+        *_without_leaks(searches, evidence),
     ]
 
 
@@ -166,9 +178,11 @@ def _ranking(
     if not others:
         return f"{best}."
     second = others[0]
-    pairs = pairwise_table(confirmed, split, evidence).set_index(["regime", "other"])
-    different = bool(pairs.loc[(first, second), "different"])
-    difference = evidence.difference(confirmed[first], confirmed[second], split, len(pairs) // 2)
+    pairs = pairwise_table(confirmed, split, evidence)
+    pair, count = pair_of(first, second, pairs), len(pairs) // 2
+    assert pair is not None
+    different, on_new = bool(pair["different"]), bool(pair["different_on_new_sentences"])
+    difference = evidence.difference(confirmed[first], confirmed[second], split, count)
     better = first if difference.value > 0 else second
     above = "above" if difference.value > 0 else "below"
     lead = "equal to"
@@ -176,13 +190,13 @@ def _ranking(
         lead = f"{100 * abs(difference.value):.1f} points {above}"
     settled = ""
     if not different:
-        pair = (confirmed[first], confirmed[second])
-        settled = f" {to_settle(difference, split, *pair, results)}"
+        both = (confirmed[first], confirmed[second])
+        settled = f" {to_settle(difference, split, *both, results)}"
     return (
         f"{best}, {lead} {second}, {means[second].percent}. The 95 % interval of the difference is"
         f" {_from_to(difference.value, difference.half_width)} points over seeds on these"
         f" sentences, and {_from_to(difference.value, difference.new_sentences)} on new ones."
-        f" {_conclusion(difference, better, different=different, pairs=len(pairs) // 2)}{settled}"
+        f" {_conclusion(better, different=different, on_new=on_new, pairs=count)}{settled}"
     )
 
 
@@ -195,17 +209,17 @@ def _from_to(value: float, half_width: float) -> str:
     return f"{100 * (value - half_width):+.1f} to {100 * (value + half_width):+.1f}"
 
 
-def _conclusion(difference: Difference, better: str, *, different: bool, pairs: int) -> str:
+def _conclusion(better: str, *, different: bool, on_new: bool, pairs: int) -> str:
     """Whether the difference of the two highest means is larger than noise, and on what."""
     corrected = f"Corrected for the number of pairs, {pairs}: " if pairs > 1 else ""
     if not different:
         return f"{corrected}{'these' if corrected else 'These'} runs cannot tell which is better."
-    if difference.on_new_sentences:
+    if on_new:
         return f"{corrected}{better} is better on these sentences, and on new ones too."
     return f"{corrected}{better} is better on these sentences. On new sentences that is not shown."
 
 
-def _pairwise(pairs: pandas.DataFrame, scores: str) -> list[Block]:
+def _pairwise(title: str, pairs: pandas.DataFrame, scores: str) -> list[Block]:
     """The difference between each pair of winners; empty for fewer than two confirmed searches."""
     if pairs.empty:
         return []
@@ -225,4 +239,99 @@ def _pairwise(pairs: pandas.DataFrame, scores: str) -> list[Block]:
     )
     different = int(pairs["different"].sum()) // 2
     answer = f"{different} of {len(pairs) // 2} pairs differ on these sentences"
-    return [Details("All pairs", answer, (Table(caption, matrix),))]
+    return [Details(title, answer, (Table(caption, matrix),))]
+
+
+def _unsettled(
+    pairs: pandas.DataFrame, split: Split, searches: Mapping[str, Search]
+) -> list[Block]:
+    """Beside each pair that is not told apart, on these sentences or on new ones, what would tell
+    it apart; empty without such pairs."""
+    if pairs.empty:
+        return []
+    once = pairs[[one < other for one, other in zip(pairs["regime"], pairs["other"])]]
+    unsettled = once[~(once["different"] & once["different_on_new_sentences"]).astype(bool)]
+    if unsettled.empty:
+        return []
+    found = unsettled.to_dict("records")
+    rows = [
+        {
+            "pair": f"{pair['regime']} minus {pair['other']}",
+            "difference": f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f}",
+            "on new sentences": f"± {100 * pair['half_width_new_sentences']:.1f}",
+            "report seeds each": _seeds_cell(pair),
+            f"{split} sentences": _sentences_cell(pair),
+            "command": _command_cell(pair, searches),
+        }
+        for pair in ({str(name): cell for name, cell in row.items()} for row in found)
+    ]
+    caption = (
+        "Report seeds tell whether the winners differ on these sentences, more sentences whether"
+        f" they differ on new ones. The numbers show a difference {IN_MOST_CASES} if it is as large"
+        " as it seems; smaller ones need more. Where seeds cannot, label more sentences and train"
+        " both recipes on the same data again (search.export, search.train)."
+    )
+    answer = f"{len(unsettled)} of {len(once)} pairs"
+    title, frame = "What would settle the pairs that are not told apart", pandas.DataFrame(rows)
+    return [Details(title, answer, (Table(caption, frame),))]
+
+
+def _seeds_cell(pair: Mapping[str, Any]) -> str:
+    if pair["different"]:
+        return "told apart"
+    return (
+        f"about {pair['seeds_needed']:.0f}"
+        if seeds_settle(pair["seeds_needed"])
+        else f"more than {MAX_SEEDS}"
+    )
+
+
+def _sentences_cell(pair: Mapping[str, Any]) -> str:
+    return (
+        "told apart" if pair["different_on_new_sentences"] else sentences(pair["sentences_needed"])
+    )
+
+
+def _command_cell(pair: Mapping[str, Any], searches: Mapping[str, Search]) -> str:
+    """More report seeds for both; none where these do not help."""
+    if pair["different"] or not seeds_settle(pair["seeds_needed"]):
+        return EMPTY_CELL
+    both = (searches[pair["regime"]], searches[pair["other"]])
+    seeds = int(pair["seeds_needed"])
+    return "; ".join(more_seeds(search.summary, seeds, _where(search)) for search in both)
+
+
+def _without_leaks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
+    """The winner's leads, and all pairs, without the rows that are in train too; empty where there
+    are none, or it is not recorded which sentences were right."""
+    found = without_leaks(searches, evidence)
+    if found is None:
+        return []
+    leads = pandas.DataFrame(
+        [
+            {
+                f"{found.winner} minus": lead.other,
+                "split": lead.split,
+                "all rows": str(lead.whole),
+                "without leaked rows": str(lead.without),
+                "on new sentences": f"± {100 * lead.without.new_sentences:.1f}",
+            }
+            for lead in found.leads
+        ]
+    )
+    caption = (
+        "The winner's leads in percentage points, ± the 95 % interval over seeds on these"
+        " sentences, with all rows and without those that are in train too."
+    )
+    changed = found.changed_verdicts
+    answer = (
+        "all verdicts stay" if not changed else f"{counted(changed, 'verdict')} of pairs change"
+    )
+    pairs = _pairwise("All pairs", found.pairs, f"{found.split} accuracy")
+    return [
+        Details(
+            "Differences without the rows that are in train",
+            answer,
+            (Table(caption, leads), *pairs),
+        )
+    ]

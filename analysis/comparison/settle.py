@@ -1,13 +1,15 @@
-"""What would settle a comparison: how many report seeds, and the command."""
+"""What would settle a comparison: how many report seeds, or sentences, and the command."""
 
+import math
 import shlex
 
 from analysis.command import program
-from analysis.evidence import Difference, Split
+from analysis.evidence import POWER, Difference, Split
 from analysis.read.summary import Summary
 
 MAX_SEEDS = 1000
 """More report seeds than these cannot be run."""
+IN_MOST_CASES = f"in {100 * POWER:.0f} % of cases"
 
 
 def more_seeds(summary: Summary, seeds: int, results: str = "") -> str:
@@ -19,19 +21,55 @@ def more_seeds(summary: Summary, seeds: int, results: str = "") -> str:
     return f"{resume} --report-seeds {seeds}{results}"
 
 
+def seeds_settle(seeds: float | None) -> bool:
+    """Whether so many report seeds can be run."""
+    return seeds is not None and seeds <= MAX_SEEDS  # NaN is not
+
+
+def needs(difference: Difference, split: Split) -> str:
+    """What would settle a difference, in a few words; empty where it is settled, on new sentences
+    too."""
+    if difference.exceeds and difference.on_new_sentences:
+        return ""
+    if not difference.exceeds and seeds_settle(difference.seeds):
+        return f"about {difference.seeds} report seeds would tell"
+    if difference.sentences is None:
+        return "no difference was seen that more runs could confirm"
+    return f"{sentences(difference.sentences)} {split} sentences would tell, more seeds would not"
+
+
+def sentences(number: float | None) -> str:
+    """At least how many sentences, to two digits: a bound needs no more. None or NaN where no
+    number is known."""
+    if number is None or math.isnan(number):
+        return "no number"
+    digits = max(0, len(str(int(number))) - 2)
+    return f"at least {math.ceil(number / 10**digits) * 10**digits:,}"
+
+
 def to_settle(
     difference: Difference, split: Split, first: Summary, second: Summary, results: str = ""
 ) -> str:
-    """What would show a difference between two searches, or that none can be shown."""
-    if difference.seeds is None or difference.seeds > MAX_SEEDS:
+    """What would show a difference between two searches, or that more seeds cannot."""
+    if not seeds_settle(difference.seeds):
+        more = ""
+        if difference.sentences is not None:
+            more = f" Only more sentences may show one: {sentences(difference.sentences)}."
         return (
-            f"To see a difference as small as on {split}, each would need more than"
-            f" {MAX_SEEDS} report seeds: they are equal for practical purposes."
+            f"Up to {MAX_SEEDS} report seeds each would not show a difference as small as the one"
+            f" on {split}: {bound(difference.value, difference.half_width)} on these"
+            f" sentences.{more}"
         )
+    assert difference.seeds is not None
     commands = " and ".join(
         more_seeds(search, difference.seeds, results) for search in (first, second)
     )
     return (
         f"If the difference on {split} is as large as it seems, about {difference.seeds} report"
-        f" seeds each would show it: {commands}."
+        f" seeds each show it {IN_MOST_CASES}: {commands}."
     )
+
+
+def bound(value: float, half_width: float) -> str:
+    """How large a difference can be, by its interval."""
+    return f"it is at most {100 * (abs(value) + half_width):.1f} points"

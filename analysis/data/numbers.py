@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 
 from analysis.read.folder import Search
+from analysis.read.problems import leaked_rows
 
 MIN_RUNS = 2
 """Runs that must agree before a mistake is the data's rather than the seed's."""
@@ -28,19 +29,6 @@ class WithoutLeaks:
     accuracy: float
     without: float
     on_leaked: float
-
-
-def problem(problems: pandas.DataFrame | None, kind: str) -> pandas.DataFrame:
-    """The problems of one kind; empty where they were not looked for."""
-    if problems is None:
-        return pandas.DataFrame(columns=["problem", "split", "row"])
-    return problems[problems["problem"] == kind]
-
-
-def leaked_rows(problems: pandas.DataFrame | None, split: str) -> list[int]:
-    """The rows of a split that are in train too."""
-    leaks = problem(problems, "leak")
-    return sorted({int(row) for row in leaks[leaks["split"] == split]["row"]})
 
 
 def without_leaks(search: Search) -> list[WithoutLeaks]:

@@ -6,14 +6,13 @@ import pandas
 
 from analysis.data.numbers import (
     all_predictions,
-    leaked_rows,
     missed_by_all,
-    problem,
     unseparated,
     without_leaks,
 )
 from analysis.page.blocks import Block, Details, Paragraph, Table
 from analysis.read.folder import Search
+from analysis.read.problems import leaked_rows, problem
 from analysis.text import counted
 
 MAX_ROWS = 100
@@ -30,6 +29,7 @@ def blocks(best: Search, searches: Sequence[Search]) -> list[Block]:
     problems: list[Block] = [
         *_leaks(best),
         *_conflicts(best),
+        *_near_duplicates(best),
         *_doubts(best, predictions),
         *_unseparated(predictions),
         *_missed(predictions),
@@ -52,11 +52,14 @@ def warnings(search: Search) -> list[str]:
     if count := len(problem(search.problems, "conflict")):
         have = "has" if count == 1 else "have"
         parts.append(f"{counted(count, 'pair')} of like sentences {have} different labels")
+    if count := len(problem(search.problems, "near")):
+        have = "has" if count == 1 else "have"
+        parts.append(f"{counted(count, 'pair')} of near duplicates {have} different labels")
     if count := len(problem(search.problems, "doubt")):
         parts.append(f"{counted(count, 'label')} {'is' if count == 1 else 'are'} in doubt")
     without = " ".join(
         f" Without the rows that are in train, the score on {each.split} is"
-        f" {100 * each.without:.1f} %, not {100 * each.accuracy:.1f} %."
+        f" {100 * each.without:.1f} % (with them {100 * each.accuracy:.1f} %)."
         for each in without_leaks(search)
     )
     if not parts:
@@ -123,6 +126,32 @@ def _conflicts(search: Search) -> list[Block]:
     )
     answer = counted(len(conflicts), "pair")
     return [Details("Like sentences, different labels", answer, (Table(caption, frame),))]
+
+
+def _near_duplicates(search: Search) -> list[Block]:
+    near = problem(search.problems, "near")
+    if near.empty:
+        return []
+    shown = near.head(MAX_ROWS)
+    frame = pandas.DataFrame(
+        {
+            "text": shown["text"],
+            "label": shown["label"],
+            "like sentence": shown["other_text"],
+            "its label": shown["other_label"],
+            "similarity": [f"{value:.2f}" for value in shown["similarity"]],
+            "where": _places(shown, ""),
+            "other place": _places(shown, "other_"),
+        }
+    )
+    caption = (
+        "Sentences of train and validation whose vectors, by the frozen encoder, are each other's"
+        " nearest and nearer than half of such pairs with one label, and that have different"
+        f" labels, the nearest first{_first(near)}. Read them: some labels are errors or overlap,"
+        " others are right, as for “turn up” and “turn down”."
+    )
+    answer = counted(len(near), "pair")
+    return [Details("Near duplicates, different labels", answer, (Table(caption, frame),))]
 
 
 def _doubts(search: Search, predictions: pandas.DataFrame) -> list[Block]:

@@ -174,7 +174,8 @@ FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_end
 FLOORS = Key[dict[str, Record]]("floors", {})
 """The floors by regime: each one's whole `config`, the `chosen` part of it, its scores and loss
 on validation, when it started and ended, and its `test` scores once the winner's are known. That of
-`probe` also has the `doubts`: labels that may be wrong. Journals of early versions have none."""
+`probe` also has the `doubts` and `near_duplicates`: labels that may be wrong. Journals of early
+versions have none."""
 
 # Of the study: the runs on other seeds, under the names that the first version recorded
 

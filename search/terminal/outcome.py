@@ -10,8 +10,15 @@ from rich.console import Console
 from analysis.comparison import conditions, floors
 from analysis.comparison import table as comparison
 from analysis.comparison.numbers import row
-from analysis.comparison.pairwise import better_than, comparable_split, pair_of, pairwise_table
+from analysis.comparison.pairwise import (
+    better_than,
+    comparable_split,
+    pair_of,
+    pairwise_table,
+)
 from analysis.comparison.rows import best_first, label, ordered
+from analysis.comparison.settle import MAX_SEEDS, needs, seeds_settle
+from analysis.comparison.standing import standing
 from analysis.evidence import Evidence, Split
 from analysis.metric import WORDS, Metric, percent_of, qualifier
 from analysis.mistakes.numbers import most_confused_in
@@ -137,24 +144,28 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
     labelled = {label(summary, summaries): summary for summary in ranked}
     split = comparable_split(ranked)
     pairs = pairwise_table(labelled, split, evidence)
-    better = better_than(label(best, summaries), pairs)
     parts = [
-        _winner_and_score(
-            best, numbers, summaries, beaten=bool(better or floors.below(best, evidence))
-        ),
+        _winner_and_score(best, numbers, summaries, pairs, evidence),
         *_over_floor(best, evidence),
         *_over_runner_up(best, others, summaries, split, pairs),
-        *(f"on {split}, {name} is significantly better" for name in better),
+        *(
+            f"on {split}, {name} is significantly better"
+            for name in better_than(label(best, summaries), pairs)
+        ),
     ]
     return [f"{'; '.join(parts)}."]
 
 
 def _winner_and_score(
-    best: Summary, numbers: dict[str, Any], summaries: Sequence[Summary], *, beaten: bool
+    best: Summary,
+    numbers: dict[str, Any],
+    summaries: Sequence[Summary],
+    pairs: pandas.DataFrame,
+    evidence: Evidence,
 ) -> str:
     """The winner and its score on fresh seeds, or why there is none."""
-    wins = "is the best search," if best.floor_wins else "was chosen" if beaten else "wins"
-    name = f"{label(best, summaries)} {wins} with trial {best.winner}"
+    own = label(best, summaries)
+    name = f"{own} {standing(own, best, pairs, evidence)} with trial {best.winner}"
     if not best.confirmed_scores:
         return (
             f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"
@@ -169,19 +180,20 @@ def _winner_and_score(
 
 
 def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
-    """The lead over the best floor, whether chance explains it, and whether test has it too."""
-    floor, lead = best.best_floor, evidence.to_floor(best, "validation")
+    """The lead over the best floor, whether chance explains it, and what would settle that."""
+    floor = best.best_floor
     if floor is None or best.floor_wins:  # Then `floors.verdicts` says so.
         return []
+    split, lead = floors.to_floor(best, evidence)
     if lead is None:
         over = f"{100 * (best.selection_score - floor.validation_score(best.metric)):+.1f}"
         return [f"{over} points over the best floor, {floor.name}"]
-    certain = "" if lead.on_new_sentences else ", which may be chance on new sentences"
-    over = f"{lead} points over the best floor, {floor.name}"
-    return [
-        f"{floors.below(best, evidence) or over}{certain}",
-        *floors.as_good_on_test(best, evidence),
-    ]
+    if (worse := floors.no_better(best, evidence)) is not None:
+        return [worse]
+    settled = needs(lead, split)
+    chance = "which may be chance on new sentences" if lead.exceeds else "which may be chance"
+    more = f", {chance}: {settled}" if settled else ""
+    return [f"{lead} points on {split} over the best floor, {floor.name}{more}"]
 
 
 def _over_runner_up(
@@ -201,8 +213,16 @@ def _over_runner_up(
         value = 100 * (best.selection_score - others[0].selection_score)
         return [f"{value:+.1f} points over {name}, on the seeds that chose"]
     points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
-    certain = "" if pair["different"] else ", which may be chance"
-    return [f"{points} on {split} over {name}{certain}"]
+    if pair["different"]:
+        return [f"{points} on {split} over {name}"]
+    return [f"{points} on {split} over {name}, which may be chance{_seeds(pair['seeds_needed'])}"]
+
+
+def _seeds(seeds: float | None) -> str:
+    """How many report seeds would settle a difference, in a few words."""
+    if seeds_settle(seeds):
+        return f": about {seeds:.0f} report seeds each would tell"
+    return f": up to {MAX_SEEDS} report seeds each would not tell"
 
 
 def _mean(numbers: dict[str, Any], name: str) -> str:

@@ -257,8 +257,8 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
         STARTED_AT: epochs[-1][STARTED_AT],
         ENDED_AT: epochs[-1][ENDED_AT],
     }
-    if hasattr(regime, "doubts"):
-        record["doubts"] = regime.doubts(data, encoder, seed=seed)
+    if hasattr(regime, "label_problems"):
+        record |= regime.label_problems(data, encoder, seed=seed)
     return (record, _answers(model, data.validation).correct), _packed(model)
 
 

@@ -250,9 +250,10 @@ def _write_answers(
 
 
 def write_problems(folder: Path) -> None:
-    """data_problems.csv with leaks in both splits, a conflict and some doubts."""
+    """data_problems.csv with leaks in both splits, a conflict, a near duplicate and some doubts."""
     names = ["problem", "split", "row", "text", "label", "probability"]
     names += [f"other_{name}" for name in ("split", "row", "text", "label", "probability")]
+    names.append("similarity")
     rows: list[dict[str, Any]] = [
         {
             "problem": "leak",
@@ -277,6 +278,20 @@ def write_problems(folder: Path) -> None:
             "other_row": 9,
             "other_text": "Lights on!",
             "other_label": LABELS[2],
+        }
+    )
+    rows.append(
+        {
+            "problem": "near",
+            "split": "train",
+            "row": 5,
+            "text": "switch the lights on",
+            "label": LABELS[0],
+            "other_split": "train",
+            "other_row": 11,
+            "other_text": "switch on the lights",
+            "other_label": LABELS[3],
+            "similarity": 0.97,
         }
     )
     rows += [

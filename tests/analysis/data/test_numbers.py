@@ -9,12 +9,12 @@ import pytest
 
 from analysis.data.numbers import (
     all_predictions,
-    leaked_rows,
     missed_by_all,
     unseparated,
     without_leaks,
 )
 from analysis.read.folder import Search, read_search
+from analysis.read.problems import leaked_rows
 from tests.analysis.searches import predictions, reported_bits, summary, write_search
 
 

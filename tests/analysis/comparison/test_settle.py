@@ -1,0 +1,94 @@
+"""What would settle a comparison does settle it, as often as is said."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.comparison.settle import more_seeds, needs, sentences, to_settle
+from analysis.evidence import POWER, Difference, Evidence
+from tests.analysis.searches import read_summary
+
+SENTENCES, DEVIATION = 2000, 0.004
+
+
+def scores(mean: float, seeds: int, random: np.random.Generator) -> list[float]:
+    return [float(value) for value in random.normal(mean, DEVIATION, seeds)]
+
+
+def compared(one: list[float], other: list[float]) -> Difference:
+    first, second = (
+        read_summary(regime, name=regime, confirmed_accuracy=own, validation_size=SENTENCES)
+        for regime, own in (("llrd", one), ("supcon", other))
+    )
+    return Evidence([first, second]).difference(first, second, "validation")
+
+
+def test_so_many_seeds_show_a_difference_as_often_as_they_promise() -> None:
+    """Two recipes 0.4 points apart: from a planning sample with just that difference, the number of
+    seeds; then fresh samples of that many. 400 draws: a standard error of two points."""
+    random = np.random.default_rng(0)
+    planned = compared(
+        [0.904 + step * DEVIATION for step in (-1, 0, 1)],
+        [0.900 + step * DEVIATION for step in (-1, 0, 1)],
+    )
+    assert planned.seeds is not None and not planned.exceeds
+    shown = [
+        compared(scores(0.904, planned.seeds, random), scores(0.900, planned.seeds, random)).exceeds
+        for _ in range(400)
+    ]
+    assert np.mean(shown) == pytest.approx(POWER, abs=0.08)
+
+
+def test_so_many_sentences_show_it_on_new_ones_if_seeds_vary_with_them_as_said() -> None:
+    """The same difference on that many sentences, with both variances smaller by as much."""
+    found = compared([0.904, 0.908], [0.900, 0.896])
+    assert found.sentences is not None and not found.on_new_sentences
+    shown = found.new_sentences * math.sqrt(SENTENCES / found.sentences)
+    assert shown < found.value < 2 * shown
+
+
+def difference(**changes: object) -> Difference:
+    known = {"value": 0.01, "half_width": 0.02, "new_sentences": 0.03, "p_value": 0.3}
+    more = {"p_value_new_sentences": 0.5, "seeds": 12, "sentences": 12_345}
+    return Difference(**{**known, **more, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"half_width": 0.001, "new_sentences": 0.002}, ""),
+        ({}, "about 12 report seeds would tell"),
+        (
+            {"half_width": 0.001},
+            "at least 13,000 test sentences would tell, more seeds would not",
+        ),
+        ({"seeds": 1001}, "at least 13,000 test sentences would tell, more seeds would not"),
+        (
+            {"value": 0.0, "seeds": None, "sentences": None},
+            "no difference was seen that more runs could confirm",
+        ),
+    ],
+)
+def test_what_a_difference_needs_in_a_few_words(changes: dict[str, float], said: str) -> None:
+    assert needs(difference(**changes), "test") == said
+
+
+def test_commands_name_both_searches_or_say_that_seeds_cannot_help() -> None:
+    one, two = read_summary(name="one"), read_summary(name="the other")
+    helped = to_settle(difference(), "test", one, two, " --results runs")
+    assert more_seeds(one, 12, " --results runs") in helped
+    assert "--resume 'the other' --report-seeds 12 --results runs." in helped
+    beyond = to_settle(difference(seeds=5000), "test", one, two)
+    assert "--resume" not in beyond and "it is at most 3.0 points on these sentences" in beyond
+    assert beyond.endswith("Only more sentences may show one: at least 13,000.")
+    same = to_settle(difference(value=0.0, seeds=None, sentences=None), "test", one, two)
+    assert same.endswith("it is at most 2.0 points on these sentences.")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(7, "at least 7"), (2_101, "at least 2,200"), (None, "no number"), (math.nan, "no number")],
+)
+def test_sentences_are_rounded_up(number: float | None, said: str) -> None:
+    assert sentences(number) == said
