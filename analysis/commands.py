@@ -11,9 +11,11 @@ from typing import Any
 from analysis.command import program
 
 
-def export(spec: Mapping[str, Any], results: str) -> str:
-    """Export the winner to a file. `results`: the `--results` flag."""
-    return f"{program('search.export')} {shlex.quote(str(spec['name']))}{results} --out best.yaml"
+def export(spec: Mapping[str, Any], results: str, floor: str | None = None) -> str:
+    """Export the winner, or this floor, to a file. `results`: the `--results` flag."""
+    name = shlex.quote(str(spec["name"]))
+    chosen = "" if floor is None else f" --floor {floor}"
+    return f"{program('search.export')} {name}{chosen}{results} --out best.yaml"
 
 
 def train(spec: Mapping[str, Any], results: str, *, floor: bool = False) -> str:

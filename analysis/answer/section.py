@@ -9,6 +9,7 @@ from typing import Any
 import pandas
 
 from analysis import commands
+from analysis.command import program
 from analysis.comparison.floors import no_better, to_floor, verdicts
 from analysis.comparison.leaks import without_leaks
 from analysis.comparison.pairwise import (
@@ -95,7 +96,8 @@ def _headline(label: str, best: Summary, evidence: Evidence, pairs: pandas.DataF
             f"The floor {best.best_floor.regime} wins: {_floor_scores(best.best_floor, best)}."
             f" Best search: {label}, trial {best.winner}"
         )
-    name = f"{label} {standing(label, best, pairs, evidence)} with trial {best.winner}"
+    trial = "trial 0, its defaults" if best.winner == 0 else f"trial {best.winner}"
+    name = f"{label} {standing(label, best, pairs, evidence)} with {trial}"
     for split in ("test", "validation"):
         mean = evidence.mean(best, split)
         if mean.n:
@@ -241,7 +243,10 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
-        return "One search is confirmed, so there is no other to compare it with."
+        return (
+            "Of the searches on this page one is confirmed."
+            f" `{program('analysis.report')}` compares all in the folder."
+        )
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     different = len(own) - len(equal)
     corrected = ", corrected for the number of pairs" if len(pairs) > 2 else ""
@@ -409,6 +414,9 @@ def _commands(
         commands.train(best.spec, flag, floor=floor is not None),
         commands.predict(Path("model")),
     ]
+    if best.summary.best_floor is not None and no_better(best.summary, evidence):
+        other = commands.export(best.spec, flag, best.summary.best_floor.regime)
+        lines += ["# the floor instead, which is as good:", other]
     if not best.summary.confirmed_scores:
         lines += ["# to confirm it:", commands.confirm(best.spec, flag)]
     if seeds_settle(seeds):

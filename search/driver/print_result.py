@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from analysis.command import INTERRUPTED, NO_RESULT, OK
+from analysis.comparison.floors import no_better
 from analysis.evidence import Evidence
 from analysis.read.folder import REPORT
 from analysis.text import duration
@@ -54,12 +55,15 @@ def print_result(
     # Of the searches of --regime auto, only the last was not given up.
     candidates = ranked[-1:] if auto else ranked
     best = max(candidates, key=lambda outcome: outcome.summary.selection_score)
-    _print_next(console, best, several=len(outcomes) > 1)
+    _print_next(console, best, Evidence.beside(results, summaries), several=len(outcomes) > 1)
     return OK
 
 
-def _print_next(console: Console, best: Outcome, *, several: bool) -> None:
-    """The report, MLflow's page and the commands for the winner; `several` searches share both."""
+def _print_next(console: Console, best: Outcome, evidence: Evidence, *, several: bool) -> None:
+    """The report, MLflow's page and the commands for the winner; `several` searches share both.
+
+    A floor that is as good on fresh seeds is offered beside the winner.
+    """
     spec = best.spec
     console.print("next:")
     report = spec.folder.parent if several else spec.folder
@@ -71,6 +75,9 @@ def _print_next(console: Console, best: Outcome, *, several: bool) -> None:
     if not best.summary.confirmed_scores:
         console.print(f"  {next_commands.confirm(spec)}")
     console.print(f"  {next_commands.export(spec)}")
+    floor = best.summary.best_floor
+    if floor is not None and no_better(best.summary, evidence):
+        console.print(f"  {next_commands.export(spec, floor.regime)}  # the floor instead")
     console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")
 
 

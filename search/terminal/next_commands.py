@@ -14,9 +14,9 @@ from analysis.command import program
 from search.spec import SearchSpec
 
 
-def export(spec: SearchSpec) -> str:
-    """Export the winner to a file."""
-    return commands.export(vars(spec), spec.results_flag)
+def export(spec: SearchSpec, floor: str | None = None) -> str:
+    """Export the winner, or this floor, to a file."""
+    return commands.export(vars(spec), spec.results_flag, floor)
 
 
 def train(spec: SearchSpec, *, floor: bool = False) -> str:

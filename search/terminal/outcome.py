@@ -165,7 +165,8 @@ def _winner_and_score(
 ) -> str:
     """The winner and its score on fresh seeds, or why there is none."""
     own = label(best, summaries)
-    name = f"{own} {standing(own, best, pairs, evidence)} with trial {best.winner}"
+    trial = "trial 0, its defaults" if best.winner == 0 else f"trial {best.winner}"
+    name = f"{own} {standing(own, best, pairs, evidence)} with {trial}"
     if not best.confirmed_scores:
         return (
             f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"

@@ -103,8 +103,8 @@ def print_floors(
         print_line(
             console,
             "floors",
-            f"{', '.join(floors)} in {roughly(max(0.0, seconds))}: a recipe must beat"
-            f" {percent_of(best, metric)} on validation",
+            f"simple models: {', '.join(floors)} in {roughly(max(0.0, seconds))}:"
+            f" a recipe must beat {percent_of(best, metric)} on validation",
         )
     for regime, reason in failures.items():
         print_line(console, "note", f"the floor {regime} failed: {reason}", style="bold yellow")

@@ -3,6 +3,7 @@
 import math
 
 from analysis import commands
+from analysis.comparison.floors import to_floor
 from analysis.comparison.numbers import row
 from analysis.evidence import Evidence
 from analysis.mistakes.numbers import most_confused_in
@@ -14,23 +15,30 @@ ERRS_MOST, NEXT = "regimen.errs_most", "regimen.next"
 
 
 def answer(spec: SearchSpec, summary: Summary) -> dict[str, str]:
-    """The confirmed score and its distance to the best floor, in points with their intervals, where
-    the winner errs and the next command: as far as they are known."""
-    numbers = row(summary, Evidence.beside(spec.folder.parent, [summary]))
+    """The confirmed score, its distance to the best floor in points, where the winner errs and the
+    next command: as far as they are known."""
+    evidence = Evidence.beside(spec.folder.parent, [summary])
+    numbers = row(summary, evidence)
     step = commands.export if summary.confirmed_scores else commands.confirm
     found = {
-        CONFIRMED: _points(numbers, "confirmed_score_mean", "confirmed_score_half_width", ""),
-        OVER_FLOOR: _points(numbers, "over_floor", "over_floor_half_width", "+"),
+        CONFIRMED: _percent(numbers["confirmed_score_mean"], numbers["confirmed_score_half_width"]),
+        OVER_FLOOR: _over_floor(summary, evidence),
         ERRS_MOST: most_confused_in(spec.folder),
         NEXT: step(vars(spec), commands.results_flag(spec.folder, vars(spec))),
     }
     return {name: text for name, text in found.items() if text}
 
 
-def _points(numbers: dict[str, float], value: str, half_width: str, sign: str) -> str | None:
-    """`95.8 ± 1.2`; None where the value is not known."""
-    if math.isnan(numbers[value]):
+def _over_floor(summary: Summary, evidence: Evidence) -> str | None:
+    """`+1.3 ± 2.8 on new test sentences`; None where it is not known."""
+    split, lead = to_floor(summary, evidence)
+    if lead is None:
         return None
-    spread = numbers[half_width]
-    around = "" if math.isnan(spread) else f" ± {100 * spread:.1f}"
-    return f"{100 * numbers[value]:{sign}.1f}{around}"
+    return f"{100 * lead.value:+.1f} ± {100 * lead.new_sentences:.1f} on new {split} sentences"
+
+
+def _percent(mean: float, half_width: float) -> str | None:
+    """`95.8 ± 1.2`; None where the mean is not known."""
+    if math.isnan(mean):
+        return None
+    return f"{100 * mean:.1f}" + ("" if math.isnan(half_width) else f" ± {100 * half_width:.1f}")

@@ -39,6 +39,8 @@ class SearchRuns:
         self.winner: str | None = None
         """The key of the winner's run: a trial, or a floor that no search beats; None before the
         end."""
+        self.winner_note = "winner"
+        """What its name says of it."""
 
     @property
     def view(self) -> str:
@@ -84,7 +86,7 @@ class SearchRuns:
         """The tags with a run's name and whether it is the winner; one that was says that no more
         where another has won."""
         if key == self.winner:
-            return {"mlflow.runName": f"{name} · winner", WINNER_TAG: "yes"}
+            return {"mlflow.runName": f"{name} · {self.winner_note}", WINNER_TAG: "yes"}
         return {"mlflow.runName": name, **({WINNER_TAG: "no"} if WINNER_TAG in run.tags else {})}
 
 

@@ -101,6 +101,14 @@ def winner_key(summary: Summary) -> str | None:
     return None if summary.winner is None else trial_key(summary.winner)
 
 
+def winner_note(summary: Summary) -> str:
+    """What the name of the winner's run says of it: with its score on fresh seeds, since that of
+    its trial is the highest of many."""
+    if summary.floor_wins or not summary.confirmed_scores:
+        return "winner"
+    return f"winner, {percent(fmean(summary.confirmed_scores))} confirmed"
+
+
 def _first_start(study: optuna.Study) -> float:
     """When the first trial started, in seconds since 1970; now if none has."""
     starts = (trial.datetime_start for trial in logged_trials(study))

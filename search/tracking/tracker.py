@@ -38,6 +38,7 @@ from search.tracking.search_run import (
     log_results,
     log_search,
     winner_key,
+    winner_note,
 )
 from search.tracking.store import without_password
 from trainables.parts.quote import reason
@@ -137,6 +138,7 @@ class Tracker:
             self.recorder.deadline = deadline
             self.up_to_date = False  # The server may have lost its disk since the last sync.
             self.runs.winner = None if interrupted else winner_key(summary)
+            self.runs.winner_note = winner_note(summary)
             self._sync(study, live=False)
             search = self.runs.search
             assert search is not None

@@ -70,7 +70,8 @@ def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     assert search.finish(search.tracker(sqlite)) is None
     client = open_client(sqlite)
     named = names_of(client)
-    assert named["trial 2"][0].endswith(" · winner") and named["trial 2"][1] == "yes"
+    assert named["trial 2"][0].endswith(" · winner, 30.2 confirmed")
+    assert named["trial 2"][1] == "yes"
     assert [key for key, (_, won) in named.items() if won] == ["trial 2"]
     (parent,) = (
         one
@@ -97,7 +98,8 @@ def test_what_a_search_found_and_the_next_command_are_tags(tmp_path: Path) -> No
     spec = spec_in(tmp_path, name="mine")
     found = answer(spec, read_summary(floors=floors))
     assert re.fullmatch(r"\d\d\.\d ± \d\.\d", found["regimen.confirmed"])
-    assert re.fullmatch(r"\+\d\.\d ± \d\.\d", found["regimen.over_floor"])
+    over = found["regimen.over_floor"]
+    assert re.fullmatch(r"\+\d\.\d ± \d\.\d on new validation sentences", over)
     assert "search.export mine" in found["regimen.next"] and "regimen.errs_most" not in found
     alone = read_summary(confirmed_accuracy=[], confirmed_seeds=[], test=[])
     assert [*answer(spec, alone)] == ["regimen.next"]
