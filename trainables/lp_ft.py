@@ -3,8 +3,9 @@
 The classifier starts as a ridge regression on the pretrained encoder's vectors, so that the first
 gradients distort these vectors less than those of a random classifier do. Source:
 https://arxiv.org/abs/2202.10054; for language models https://arxiv.org/abs/2405.16747. Differs from
-the other fine-tuning regimes with `head_init="ridge"` in its smaller learning rates. The source
-fits the classifier by logistic regression; ours is in closed form, its outputs scaled to be logits.
+the other fine-tuning regimes with `head_init="ridge"` in its smaller learning rates: at common ones
+the first epoch loses what the ridge regression knew. The source fits the classifier by logistic
+regression; ours is in closed form.
 """
 
 from collections.abc import Generator

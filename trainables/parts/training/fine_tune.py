@@ -33,8 +33,7 @@ class FineTune(Head, Rates, Training, CrossEntropy):
     """Sentences in a mini-batch."""
     head_init: Literal["random", "ridge"] = "random"
     """The classifier's first weights: random (the paper), or a ridge regression on the pretrained
-    encoder's vectors, its outputs scaled to be logits. Ridge makes the classifier one linear
-    layer."""
+    encoder's vectors. Ridge makes the classifier one linear layer."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -18,7 +18,7 @@ from trainables.parts.training.cross_entropy import Loss
 from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.logistic import logistic
 from trainables.parts.training.loop import Training, fit
-from trainables.parts.training.ridge import ridge
+from trainables.parts.training.ridge import Ridge, ridge
 from trainables.parts.training.scores import scores
 from trainables.parts.training.step import Objective
 
@@ -82,19 +82,15 @@ def encoded(encoder: Encoder, data: Data) -> tuple[Features, Features]:
 def start_from_ridge(model: Classifier, data: Data) -> None:
     """Set `model.head`, one linear layer, to the ridge classifier on the pretrained vectors.
 
-    Its outputs are scaled to be logits. Between the targets -1 and 1, probabilities would be nearly
-    equal, and the first gradients would raise the outputs at the cost of what ridge knows. A larger
-    classifier also moves the vectors less: https://arxiv.org/abs/2405.16747.
+    Its outputs stay near the targets -1 and 1: larger logits would leave less to learn from.
     """
     train, _ = encoded(model.encoder, data)
-    _solve(model, train, data)
-
-
-def _solve(model: Classifier, train: Features, data: Data) -> None:
-    """Set the head to the ridge classifier on these vectors, its outputs scaled to be logits."""
     solution = ridge(train.vectors, train.targets, len(data.labels), metric=data.metric)
-    scale = solution.scale(train.targets)
-    (linear,) = (module for module in model.head.modules() if isinstance(module, nn.Linear))
+    _set_linear(model.head, solution, scale=1.0)
+
+
+def _set_linear(head: nn.Module, solution: Ridge, scale: float) -> None:
+    (linear,) = (module for module in head.modules() if isinstance(module, nn.Linear))
     with torch.no_grad():
         linear.weight.copy_(scale * solution.weight)
         linear.bias.copy_(scale * solution.bias)
@@ -158,7 +154,8 @@ def solve_head(model: Classifier, data: Data, *, done: int) -> Epoch:
     """
     began = time.perf_counter()
     train, validation = _features(model.encoder, data)
-    _solve(model, train, data)
+    solution = ridge(train.vectors, train.targets, len(data.labels), metric=data.metric)
+    _set_linear(model.head, solution, solution.scale(train.targets))
     validated = scores(classify(model.head, validation.vectors), validation.targets)
     return Epoch.closed_form("classifier", validated, time.perf_counter() - began, done + 1)
 
