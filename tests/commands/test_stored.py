@@ -148,7 +148,7 @@ def test_show_prints_the_result_and_the_next_commands(
 ) -> None:
     assert show.main(["llrd", "--results", str(results)]) == 0
     out = capsys.readouterr().out
-    assert out.index("llrd: ") < out.index("regime") < out.index("result   llrd wins")
+    assert out.index("llrd: ") < out.index("regime") < out.index("result   llrd leads")
     assert "Errs most: intent_" in out
     assert f"search.export llrd --results {results} --out best.yaml" in out.partition("next:")[2]
 

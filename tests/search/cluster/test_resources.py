@@ -180,8 +180,9 @@ def unequal() -> Iterator[Cluster]:
     with subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **environment}, **pipes) as process:
         assert process.stdin and process.stdout
         try:
-            line = process.stdout.readline()
-            assert line, "the cluster did not start"
+            lines = iter(process.stdout.readline, "")
+            line = next((line for line in lines if line.startswith("{")), None)
+            assert line, "the cluster did not start"  # Ray prints warnings before it.
             yield Cluster(json.loads(line), environment)
         finally:
             process.stdin.close()

@@ -169,13 +169,19 @@ def everything(client: Any) -> dict[str, dict[str, Any]]:
     return runs
 
 
+def of_a_search(run: dict[str, Any]) -> bool:
+    """Whether a run is a search's own: final trainings have its identity too, the paper's rows have
+    none."""
+    return "regimen.id" in run["tags"] and not run["tags"]["regimen.kind"].startswith("final")
+
+
 def check(client: Any, study: optuna.Study, status: str = "FINISHED") -> dict[str, dict[str, Any]]:
     """MLflow has the study, each run and each point once, and nothing runs.
 
     Returns all that it has.
     """
     runs = everything(client)
-    ours = [run for run in runs.values() if "regimen.id" in run["tags"]]
+    ours = [run for run in runs.values() if of_a_search(run)]
     (parent,) = [run for run in ours if run["tags"]["regimen.kind"] == "search"]
     assert parent["info"]["status"] == status
     assert parent["data"] == [

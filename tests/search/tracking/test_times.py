@@ -20,7 +20,7 @@ from search.tracking.identity import conclude
 from search.tracking.store import open_client
 from tests.processes import Searched
 from tests.search.reported import epoch
-from tests.search.tracking.logged_study import Search, check
+from tests.search.tracking.logged_study import Search, check, of_a_search
 
 
 def timed(began: float, *ended: float) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def test_runs_begin_and_end_when_they_did(search: Search, sqlite: str, fresh: Pa
         runs = {
             run["tags"].get("regimen.key"): run
             for run in check(open_client(sqlite), again.study).values()
-            if "regimen.id" in run["tags"]
+            if of_a_search(run)
         }
         for key, (began, ended, epochs) in expected.items():
             info = runs[key]["info"]
@@ -95,7 +95,7 @@ def test_a_real_searchs_times_are_those_of_the_clock(searched: Searched) -> None
     runs = {
         run["tags"].get("regimen.key"): run
         for run in check(client, studies.read_study(searched.folder)).values()
-        if "regimen.id" in run["tags"]
+        if of_a_search(run)
     }
     times = {
         key: (run["info"]["start_time"] / 1000, run["info"]["end_time"] / 1000)
