@@ -48,11 +48,12 @@ def report(results: Path, out: Path | None = None) -> Path:
         searches = read_searches(results)
         evidence = _evidence(results, searches)
         parts = sections(searches, evidence)
+        # The page first: by it the next report knows that the files beside it are its own.
+        write(out, html_page(TITLE, parts))
+        write(out.with_suffix(".md"), markdown_page(TITLE, parts))
         for name, frame in tables(searches, evidence).items():
             write(out.with_name(f"{out.stem}_{name}.csv"), csv_text(frame))
         write_figures(out.with_name(f"{out.stem}_figures"), parts)
-        write(out.with_suffix(".md"), markdown_page(TITLE, parts))
-        write(out, html_page(TITLE, parts))
     return out
 
 

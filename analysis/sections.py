@@ -14,7 +14,7 @@ from analysis.hyperparameters import section as hyperparameters
 from analysis.metric import percent_of, prefix
 from analysis.mistakes import section as mistakes
 from analysis.page.blocks import Block, Details, Paragraph, Section, Table
-from analysis.read.contents import Contents
+from analysis.read.by_data import by_data
 from analysis.read.folder import Search
 from analysis.text import EMPTY_CELL
 from analysis.trials import section as trials
@@ -26,7 +26,7 @@ MAX_IN_FULL = 2
 def sections(searches: Sequence[Search], evidence: Evidence) -> list[Section]:
     """The report's sections: about the data set of the newest search, and what the searches on
     others found. Scores on different sentences are not compared."""
-    groups = _by_data(searches)
+    groups = by_data(searches)
     labelled = _labelled(groups[0])
     best = _best(labelled)
     parts = [
@@ -44,21 +44,6 @@ def sections(searches: Sequence[Search], evidence: Evidence) -> list[Section]:
         title = "How the paper is read"
         parts.append(Section("Paper", (Details(title, "", tuple(readings)),)))
     return parts
-
-
-def _by_data(searches: Sequence[Search]) -> list[list[Search]]:
-    """The searches on each data set, that of the newest search first."""
-    contents, groups = Contents(search.summary for search in searches), dict[str, list[Search]]()
-    for search in sorted(searches, key=_ended, reverse=True):
-        groups.setdefault(contents.of(search.summary)[0], []).append(search)
-    return list(groups.values())
-
-
-def _ended(search: Search) -> float:
-    """When its last epoch ended, in seconds since 1970; 0 where it is not recorded."""
-    ended = search.epochs.get("ended", pandas.Series(dtype=float))
-    last = pandas.to_numeric(ended, errors="coerce").max()
-    return 0.0 if pandas.isna(last) else float(last)
 
 
 def _other_data(groups: Sequence[Sequence[Search]]) -> Table:

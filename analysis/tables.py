@@ -14,6 +14,7 @@ from analysis.comparison.rows import label, ordered
 from analysis.evidence import Evidence
 from analysis.hyperparameters.numbers import edges, placed
 from analysis.mistakes import numbers as mistakes
+from analysis.read.by_data import by_data
 from analysis.read.folder import Search
 from analysis.read.scores import named
 from analysis.read.summary import Summary
@@ -55,17 +56,20 @@ NAMES = ("comparison", "duels", "duels_without_leaks", "leads_without_leaks", *P
 
 
 def tables(searches: Sequence[Search], evidence: Evidence) -> dict[str, pandas.DataFrame]:
-    """The tables by name: `comparison` (a row per search, then one per floor), `duels` (a row per
-    pair of searches) with and without the rows that are in train, the winner's leads with and
-    without them, and those of `PER_SEARCH`."""
-    summaries = ordered([search.summary for search in searches])
+    """The tables by name: `comparison` (a row per search, then one per floor), and those of
+    `PER_SEARCH`. Of the searches on the data that the page is about: `duels` (a row per pair) with
+    and without the rows that are in train, and the winner's leads with and without them."""
+    compared = by_data(searches)[0]
+    summaries = ordered([search.summary for search in compared])
     labels = [label(summary, summaries) for summary in summaries]
     labelled = dict(zip(labels, summaries))
-    by_summary = {id(search.summary): search for search in searches}
+    by_summary = {id(search.summary): search for search in compared}
     fewer = without_leaks({name: by_summary[id(own)] for name, own in labelled.items()}, evidence)
     duels = pairwise_table(labelled, comparable_split(summaries), evidence)
     return {
-        "comparison": _comparison(summaries, evidence).convert_dtypes(),
+        "comparison": _comparison(
+            ordered([search.summary for search in searches]), evidence
+        ).convert_dtypes(),
         "duels": duels,
         "duels_without_leaks": duels.head(0) if fewer is None else fewer.pairs,
         "leads_without_leaks": _leads(fewer),

@@ -60,7 +60,7 @@ def module(source: str) -> str:
     return source.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-MODULES = {module(source) for source in sources(*PACKAGES)}
+MODULES = {module(source) for source in sources(*PACKAGES, "tests")}
 
 
 def imports(source: str) -> Iterator[tuple[str, str | None]]:
@@ -73,6 +73,12 @@ def imports(source: str) -> Iterator[tuple[str, str | None]]:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield (inner, None) if inner in MODULES else (node.module or "", alias.name)
+
+
+@pytest.mark.parametrize("source", sources(*PACKAGES, "tests"))
+def test_every_import_of_ours_leads_to_a_file(source: str) -> None:
+    ours = {name for name in imported(source) if name.partition(".")[0] in (*PACKAGES, "tests")}
+    assert ours <= MODULES | {package for package in (*PACKAGES, "tests")}
 
 
 def imported(source: str) -> set[str]:

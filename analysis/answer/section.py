@@ -11,7 +11,7 @@ import pandas
 from analysis import commands
 from analysis.command import program
 from analysis.comparison.floors import no_better, to_floor, verdicts
-from analysis.comparison.leaks import without_leaks
+from analysis.comparison.leaks import BEST_FLOOR, without_leaks
 from analysis.comparison.pairwise import (
     better_than,
     comparable_split,
@@ -29,7 +29,7 @@ from analysis.comparison.settle import (
 )
 from analysis.comparison.standing import standing
 from analysis.data.section import warnings as data_warnings
-from analysis.evidence import Difference, Evidence, Split
+from analysis.evidence import ROUNDING, Difference, Evidence, Split
 from analysis.hyperparameters.section import warnings as range_warnings
 from analysis.intervals import Interval
 from analysis.metric import WORDS, capitalised, percent_of, qualifier
@@ -47,8 +47,6 @@ AT_BEST: Mapping[Split, str] = {
 """What new sentences add to a score on a split: they were not chosen by."""
 WIDE = 0.03
 """Half width on new sentences that is too wide to rely on."""
-SHOWN_LEADS = 2
-"""Differences without leaked rows, of those that the comparison has."""
 SHOWN_VERSIONS = ("regimen", "torch", "transformers", "ray", "optuna")
 
 
@@ -67,10 +65,10 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
     seeds = _seeds_to_settle(labels, pairs)
     return [
         Answer(
-            _headline(labels[0], best.summary, evidence, pairs),
+            _headline(labels, best.summary, evidence, pairs),
             (*_facts(labels, summaries, evidence, split, pairs), *_errs_most(best)),
             _verdict(labels, best.summary, split, pairs),
-            tuple(_warnings(searches, labels[0], evidence)),
+            tuple(_warnings(searches, labels, evidence)),
             (_configuration(best), _commands(best, labels, summaries, seeds, evidence)),
             tuple(_provenance(best, searches)),
         )
@@ -89,15 +87,16 @@ def _no_winner(searches: Mapping[str, Search]) -> list[Block]:
     return [Paragraph(said.strip()), *([Code("Continue", tuple(lines))] if lines else [])]
 
 
-def _headline(label: str, best: Summary, evidence: Evidence, pairs: pandas.DataFrame) -> str:
+def _headline(labels: list[str], best: Summary, evidence: Evidence, pairs: pandas.DataFrame) -> str:
     """Who won, with which score."""
+    label, rivals = labels[0], len(labels) - 1
     if best.floor_wins and best.best_floor is not None:
         return (
             f"The floor {best.best_floor.regime} wins: {_floor_scores(best.best_floor, best)}."
             f" Best search: {label}, trial {best.winner}"
         )
     trial = "trial 0, its defaults" if best.winner == 0 else f"trial {best.winner}"
-    name = f"{label} {standing(label, best, pairs, evidence)} with {trial}"
+    name = f"{label} {standing(label, best, rivals, pairs, evidence)} with {trial}"
     for split in ("test", "validation"):
         mean = evidence.mean(best, split)
         if mean.n:
@@ -229,7 +228,7 @@ def _over(
         wider += ", where it may be chance" if lead.exceeds else "; it may be chance"
     more = f"; {settled}" if settled else ""
     question, shown = (f"Over {other}", f"{lead}")
-    if lead.value < 0:
+    if lead.value < -ROUNDING:
         question, shown = f"Below {other}", f"{-lead}".removeprefix("+")
     return Fact(question, f"{shown} points", f"{note}, on {split}; {wider}{more}")
 
@@ -277,7 +276,8 @@ def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataF
 def _settled(labels: list[str], pairs: pandas.DataFrame, equal: list[str]) -> str:
     """What would settle whether the winner differs from the runner-up, and where the rest is."""
     seeds, pair = _seeds_to_settle(labels, pairs), pair_of(labels[0], labels[1], pairs)
-    others = " Comparison has what would settle the other pairs." if len(equal) > 1 else ""
+    rest = [name for name in equal if name != labels[1]]
+    others = f" Comparison has what would settle {_listed(rest)}." if rest else ""
     if seeds is None or pair is None:
         return others
     if seeds_settle(seeds):
@@ -318,8 +318,8 @@ def _on_new(own: pandas.DataFrame, different: int) -> str:
     return f" On new sentences that is shown for {shown} of {different}."
 
 
-def _warnings(searches: Mapping[str, Search], label: str, evidence: Evidence) -> list[str]:
-    best, summaries = searches[label], [search.summary for search in searches.values()]
+def _warnings(searches: Mapping[str, Search], labels: list[str], evidence: Evidence) -> list[str]:
+    best, summaries = searches[labels[0]], [search.summary for search in searches.values()]
     warnings = list(verdicts(summaries))
     if worse := no_better(best.summary, evidence):
         warnings.append(f"On fresh seeds it is {worse}.")
@@ -331,18 +331,29 @@ def _warnings(searches: Mapping[str, Search], label: str, evidence: Evidence) ->
     if best.summary.confirmed_failed:
         runs = counted(best.summary.confirmed_failed, "report run")
         warnings.append(f"{runs} failed and are left out: the score is slightly too high.")
-    return [*warnings, *data_warnings(best), *_leads(searches, evidence), *range_warnings(best)]
+    return [
+        *warnings,
+        *data_warnings(best),
+        *_leads(searches, labels, evidence),
+        *range_warnings(best),
+    ]
 
 
-def _leads(searches: Mapping[str, Search], evidence: Evidence) -> list[str]:
-    """The winner's leads over the runner-up and the best floor without the leaked rows."""
+def _leads(searches: Mapping[str, Search], labels: list[str], evidence: Evidence) -> list[str]:
+    """The winner's leads over the runner-up and the best floor without the leaked rows, where these
+    change them."""
     known = without_leaks(searches, evidence)
-    if known is None or not known.leads:
+    if known is None:
         return []
+    floor_split, _ = to_floor(searches[labels[0]].summary, evidence)
+    shown = [(name, known.split) for name in labels[1:2]] + [(BEST_FLOOR, floor_split)]
     leads = ", ".join(
-        f"{lead.without} points over {lead.other} on {lead.split} (with them {lead.whole})"
-        for lead in known.leads[:SHOWN_LEADS]
+        f"{lead.without} points on {lead.split} over {lead.other} (with them {lead.whole})"
+        for lead in known.leads
+        if (lead.other, lead.split) in shown and lead.whole.value != lead.without.value
     )
+    if not leads:
+        return []
     changed = known.changed_verdicts
     verdict = f"; {counted(changed, 'verdict')} of pairs change" if changed else ""
     return [f"Without the rows that are in train, {known.winner} has {leads}{verdict}."]
@@ -416,7 +427,7 @@ def _commands(
     ]
     if best.summary.best_floor is not None and no_better(best.summary, evidence):
         other = commands.export(best.spec, flag, best.summary.best_floor.regime)
-        lines += ["# the floor instead, which is as good:", other]
+        lines += ["# the floor instead, which is no worse:", other]
     if not best.summary.confirmed_scores:
         lines += ["# to confirm it:", commands.confirm(best.spec, flag)]
     if seeds_settle(seeds):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.rows import label
-from analysis.evidence import Difference, Evidence, Split
+from analysis.evidence import ROUNDING, Difference, Evidence, Split
 from analysis.metric import other, percent_of
 from analysis.read.contents import Contents
 from analysis.read.summary import Floor, Summary
@@ -89,11 +89,12 @@ def no_better(summary: Summary, evidence: Evidence) -> str | None:
     """In a phrase, that on fresh seeds the winner is no better than the floor that it beat when it
     was chosen; None where it is."""
     floor, (split, lead) = summary.best_floor, to_floor(summary, evidence)
-    if floor is None or lead is None or summary.floor_wins or lead.value > 0:
+    if floor is None or lead is None or summary.floor_wins or lead.value > ROUNDING:
         return None
     points = f"{-lead}".removeprefix("+")
-    difference = f"{points} points below" if lead.value < 0 else "no better than"
-    chance = ", which may be chance" if lead.value < 0 and not lead.exceeds else ""
+    below = lead.value < -ROUNDING
+    difference = f"{points} points below" if below else "no better than"
+    chance = ", which may be chance" if below and not lead.exceeds else ""
     return (
         f"{difference} the floor {floor.name} on {split}{chance};"
         f" --floor {floor.regime} exports the floor"

@@ -12,6 +12,8 @@ from analysis.read.folder import Search
 from analysis.read.problems import leaked_rows
 from analysis.read.summary import Summary
 
+BEST_FLOOR = "the best floor"
+
 
 @dataclass(frozen=True)
 class Lead:
@@ -91,7 +93,7 @@ def _over_single_runs(
     """The winner's leads over its best floor on each split, and over trial 0."""
     splits: tuple[Split, ...] = ("validation", "test")
     found = [
-        ("the best floor", split, evidence.to_floor(best, split), fewer.to_floor(kept, split))
+        (BEST_FLOOR, split, evidence.to_floor(best, split), fewer.to_floor(kept, split))
         for split in splits
     ]
     trial_0 = evidence.to_trial_0(best), fewer.to_trial_0(kept)

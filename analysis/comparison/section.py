@@ -172,8 +172,8 @@ def _ranking(
     best = f"The winner on {split}: {first}, {words}{means[first].percent}"
     if single:
         return (
-            f"{best}. It is the only search here, so it is compared only with trial 0 and, where"
-            " the data allow it, with the paper."
+            f"{best}. It is the only search here, so it is compared only with its floors, trial 0"
+            " and, where the data allow it, with the paper."
         )
     if not others:
         return f"{best}."

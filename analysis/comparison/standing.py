@@ -3,19 +3,20 @@
 import pandas
 
 from analysis.comparison.floors import no_better, to_floor
-from analysis.comparison.pairwise import better_than
 from analysis.evidence import Evidence
 from analysis.read.summary import Summary
 
 
-def standing(label: str, summary: Summary, pairs: pandas.DataFrame, evidence: Evidence) -> str:
-    """It `wins` where neither a difference to another search nor its lead over the best floor may
-    be chance; it `was chosen` where fresh seeds show one of them to be better."""
+def standing(
+    label: str, summary: Summary, rivals: int, pairs: pandas.DataFrame, evidence: Evidence
+) -> str:
+    """It `wins` where it is confirmed, and neither a difference to one of its `rivals` nor its lead
+    over the best floor may be chance; it `was chosen` where one of them is ahead on fresh seeds."""
     if summary.floor_wins:
         return "is the best search"
-    if better_than(label, pairs) or no_better(summary, evidence):
-        return "was chosen"
     own = pairs[pairs["regime"] == label]
+    if (own["difference"] < 0).any() or no_better(summary, evidence):
+        return "was chosen"
     lead = to_floor(summary, evidence)[1]
     certain = own["different"].astype(bool).all() and (lead is None or lead.exceeds)
-    return "wins" if certain else "leads"
+    return "wins" if summary.confirmed_scores and len(own) == rivals and certain else "leads"

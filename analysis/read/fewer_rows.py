@@ -14,13 +14,16 @@ def without_rows(
 ) -> tuple[Summary, Correct] | None:
     """The accuracies of runs and floors without these `rows` of the splits, and what is right.
 
-    What chose the winner stays as it was. Choice runs, trial 0 and floors are left out where it is
+    What chose the winner stays as it was, and of the floors only the one that was the best. Choice
+    runs, trial 0 and floors are left out where it is
     not recorded which sentences they got right. None where that is so of the report runs, where no
     row is left, and for another metric, about which it says nothing.
     """
     left_out = {split: np.unique(given).astype(int) for split, given in rows.items() if given}
     if summary.metric != "accuracy":
         return None
+    floor = summary.best_floor  # Another one may be the best without these rows.
+    summary = replace(summary, floors=() if floor is None else (floor,))
     runs = {}
     for key, bits in correct.runs.items():
         given = left_out.get(key[3], np.array([], dtype=int))

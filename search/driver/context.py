@@ -75,6 +75,11 @@ def set_up(specs: Sequence[SearchSpec], prepared: Prepared) -> Context:
         require_accelerator(kind)
     gpu = machine.gpus > 0 and spec.gpus_per_trial != 0
     fraction = spec.gpus_per_trial if spec.gpus_per_trial is not None else float(gpu)
+    if kind is not None and not fraction:
+        raise ValueError(
+            f"no node with a GPU of --accelerator-type {kind} has started yet, so none can be"
+            " measured: give --gpus-per-trial, and --precision fp32 or bf16"
+        )
     fits = _fits(spec, machine, fraction, ours=ours)
     reports = preflight(worker.__name__, fits)
     cards = [report.card for report in reports if report.card is not None]

@@ -283,19 +283,19 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     evidence = Evidence.beside(spec.folder.parent, [summary])
     sentences = [*result([summary], evidence), *errors([summary], spec.folder.parent)]
     note = "".join(f"{escaped(sentence)}\n\n" for sentence in sentences)
-    note += comparison.note([summary], evidence, spec.results_flag) + _next_steps(spec, summary)
+    note += comparison.note([summary], evidence, spec.results_flag)
+    note += _next_steps(spec, summary, evidence)
     write(spec.folder / TABLE, note)
     if summary.best_trial is not None or summary.floors:
         write(spec.folder / RECIPE, recipe.export(spec.folder, top=1))
     return summary
 
 
-def _next_steps(spec: SearchSpec, summary: Summary) -> str:
+def _next_steps(spec: SearchSpec, summary: Summary, evidence: Evidence) -> str:
     """The next commands in Markdown, for below the table: MLflow shows both in the run's page."""
     if summary.best_trial is None:
         return ""
-    train = next_commands.train(spec, floor=summary.floor_wins)
-    commands = f"{next_commands.export(spec)}\n{train}"
+    commands = "\n".join(next_commands.after(spec, summary, evidence))
     return (
         f"\nFigures and misclassified texts: `report.html`. Next steps:\n\n```sh\n{commands}\n```\n"
     )

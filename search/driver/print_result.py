@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from analysis.command import INTERRUPTED, NO_RESULT, OK
-from analysis.comparison.floors import no_better
 from analysis.evidence import Evidence
 from analysis.read.folder import REPORT
 from analysis.text import duration
@@ -44,7 +43,8 @@ def print_result(
         if early or not quiet:
             console.print(_how_it_ended(outcome) + early)
     summaries, results = [outcome.summary for outcome in outcomes], outcomes[0].spec.folder.parent
-    print_outcome(console, summaries, Evidence.beside(results, summaries), results, quiet=quiet)
+    evidence = Evidence.beside(results, summaries)
+    print_outcome(console, summaries, evidence, results, quiet=quiet)
     if again is not None:
         console.print(f"stopped. Continue with: {again}")
         return INTERRUPTED
@@ -55,15 +55,12 @@ def print_result(
     # Of the searches of --regime auto, only the last was not given up.
     candidates = ranked[-1:] if auto else ranked
     best = max(candidates, key=lambda outcome: outcome.summary.selection_score)
-    _print_next(console, best, Evidence.beside(results, summaries), several=len(outcomes) > 1)
+    _print_next(console, best, evidence, several=len(outcomes) > 1)
     return OK
 
 
 def _print_next(console: Console, best: Outcome, evidence: Evidence, *, several: bool) -> None:
-    """The report, MLflow's page and the commands for the winner; `several` searches share both.
-
-    A floor that is as good on fresh seeds is offered beside the winner.
-    """
+    """The report, MLflow's page and the commands for the winner; `several` searches share both."""
     spec = best.spec
     console.print("next:")
     report = spec.folder.parent if several else spec.folder
@@ -72,13 +69,8 @@ def _print_next(console: Console, best: Outcome, evidence: Evidence, *, several:
     page = searches_page(best.page) if several else best.page
     for line in next_commands.leaderboard(tracking_uri(spec.tracking_uri, spec.results), page):
         console.print(f"  {line}")
-    if not best.summary.confirmed_scores:
-        console.print(f"  {next_commands.confirm(spec)}")
-    console.print(f"  {next_commands.export(spec)}")
-    floor = best.summary.best_floor
-    if floor is not None and no_better(best.summary, evidence):
-        console.print(f"  {next_commands.export(spec, floor.regime)}  # the floor instead")
-    console.print(f"  {next_commands.train(spec, floor=best.summary.floor_wins)}")
+    for line in next_commands.after(spec, best.summary, evidence):
+        console.print(f"  {line}")
 
 
 def _how_it_ended(outcome: Outcome) -> str:

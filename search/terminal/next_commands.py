@@ -11,6 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from analysis import commands
 from analysis.command import program
+from analysis.comparison.floors import no_better
+from analysis.evidence import Evidence
+from analysis.read.summary import Summary
 from search.spec import SearchSpec
 
 
@@ -32,6 +35,17 @@ def resume(spec: SearchSpec) -> str:
 def confirm(spec: SearchSpec) -> str:
     """Continue a search with the choice and report runs that it lacks."""
     return commands.confirm(vars(spec), spec.results_flag)
+
+
+def after(spec: SearchSpec, summary: Summary, evidence: Evidence) -> list[str]:
+    """What follows a search with a result: confirm its winner, or export and train it. A floor that
+    is no worse on fresh seeds is offered beside it."""
+    lines = [] if summary.confirmed_scores else [confirm(spec)]
+    lines.append(export(spec))
+    floor = summary.best_floor
+    if floor is not None and no_better(summary, evidence):
+        lines.append(f"{export(spec, floor.regime)}  # the floor instead")
+    return [*lines, train(spec, floor=summary.floor_wins)]
 
 
 def again(specs: Sequence[SearchSpec], spec: SearchSpec, *, auto: bool, same: bool) -> str:

@@ -164,9 +164,9 @@ def _winner_and_score(
     evidence: Evidence,
 ) -> str:
     """The winner and its score on fresh seeds, or why there is none."""
-    own = label(best, summaries)
+    own, rivals = label(best, summaries), len(best_first(summaries)) - 1
     trial = "trial 0, its defaults" if best.winner == 0 else f"trial {best.winner}"
-    name = f"{own} {standing(own, best, pairs, evidence)} with {trial}"
+    name = f"{own} {standing(own, best, rivals, pairs, evidence)} with {trial}"
     if not best.confirmed_scores:
         return (
             f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"

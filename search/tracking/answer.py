@@ -1,10 +1,7 @@
 """What a search found, as short texts: tags of its run, which MLflow's table shows as columns."""
 
-import math
-
 from analysis import commands
 from analysis.comparison.floors import to_floor
-from analysis.comparison.numbers import row
 from analysis.evidence import Evidence
 from analysis.mistakes.numbers import most_confused_in
 from analysis.read.summary import Summary
@@ -18,10 +15,10 @@ def answer(spec: SearchSpec, summary: Summary) -> dict[str, str]:
     """The confirmed score, its distance to the best floor in points, where the winner errs and the
     next command: as far as they are known."""
     evidence = Evidence.beside(spec.folder.parent, [summary])
-    numbers = row(summary, evidence)
+    confirmed = evidence.mean(summary, "validation")
     step = commands.export if summary.confirmed_scores else commands.confirm
     found = {
-        CONFIRMED: _percent(numbers["confirmed_score_mean"], numbers["confirmed_score_half_width"]),
+        CONFIRMED: f"{confirmed.short} on validation" if confirmed.n else None,
         OVER_FLOOR: _over_floor(summary, evidence),
         ERRS_MOST: most_confused_in(spec.folder),
         NEXT: step(vars(spec), commands.results_flag(spec.folder, vars(spec))),
@@ -35,10 +32,3 @@ def _over_floor(summary: Summary, evidence: Evidence) -> str | None:
     if lead is None:
         return None
     return f"{100 * lead.value:+.1f} ± {100 * lead.new_sentences:.1f} on new {split} sentences"
-
-
-def _percent(mean: float, half_width: float) -> str | None:
-    """`95.8 ± 1.2`; None where the mean is not known."""
-    if math.isnan(mean):
-        return None
-    return f"{100 * mean:.1f}" + ("" if math.isnan(half_width) else f" ± {100 * half_width:.1f}")

@@ -64,7 +64,9 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
     run.last = max([run.last, *(nested.last for nested in runs.nested.values())])
     if note and (runs.spec.folder / REPORT).exists():
         note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT))
-    tags = answer(runs.spec, summary) | ({"mlflow.note.content": note} if note else {})
+    # What is no longer known of a search that has grown is not what it was.
+    tags = {name: "" for name in views.ANSWER if name in run.tags} | answer(runs.spec, summary)
+    tags |= {"mlflow.note.content": note} if note else {}
     if scores := summary.confirmed_scores:
         tags["mlflow.runName"] = f"{runs.spec.name} · {percent(fmean(scores))} confirmed"
     run.log(summary_metrics(summary), tags)

@@ -12,6 +12,7 @@ from analysis.page.blocks import Answer, Details, Table
 from analysis.page.html import SCRIPT
 from analysis.read.folder import read_searches
 from analysis.sections import sections
+from analysis.tables import tables
 from tests.analysis.folders import write_searches
 from tests.analysis.searches import (
     TRIALS,
@@ -160,7 +161,9 @@ def test_a_search_by_macro_f1_is_reported_by_it_and_beside_others_by_accuracy(
         metric="macro_f1",
     )
     alone = report.report(by_macro_f1).with_suffix(".md").read_text()
-    assert "supcon wins with trial 0: 86.0 ±" in alone and "% macro-F1 on test" in alone
+    assert (
+        "supcon wins with trial 0, its defaults: 86.0 ±" in alone and "% macro-F1 on test" in alone
+    )
     assert "Accuracy on" not in alone and "ranked by their best macro-F1 on" in alone
     ranked = pandas.read_csv(by_macro_f1 / "report_budget.csv")["expected"].max()
     assert ranked == pytest.approx(0.84)
@@ -207,6 +210,8 @@ def test_searches_on_other_data_are_named_and_not_compared(tmp_path: Path) -> No
     (others,) = found[4].blocks
     assert isinstance(others, Table)
     assert list(others.frame.iloc[0]) == ["old", "easy", "99.0 %", "old/report.html"]
+    csv = tables(searches, Evidence([search.summary for search in searches]))
+    assert csv["duels"].empty and len(csv["comparison"]) == 2
 
 
 def test_an_unfinished_search_has_the_data_of_those_beside_it(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil
 from ray.tune.execution.tune_controller import TuneController
-from trainables.parts.training.epoch import Epoch
 
 from search.cluster.watchdog import AGENTS, DAEMONS
 from search.driver import pipeline
@@ -21,6 +20,7 @@ from search.study import journal
 from search.terminal import progress
 from search.tracking import tracker as tracking
 from search.trials import ray_adapters, searcher, worker
+from trainables.parts.training.epoch_metrics import Epoch
 
 PARTS: dict[str, tuple[Any, str]] = {
     "Ray Tune's loop": (TuneController, "step"),

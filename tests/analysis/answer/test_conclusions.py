@@ -65,7 +65,7 @@ def test_two_equal_recipes(tmp_path: Path) -> None:
     write(tmp_path, "baseline", 0.895, [0.900, 0.893, 0.897, 0.894])
     write(tmp_path, "llrd", 0.900, [0.896, 0.899, 0.890, 0.893])
     shown = answer(tmp_path)
-    assert shown.headline.startswith("llrd leads with trial 2")
+    assert shown.headline.startswith("llrd was chosen with trial 2")
     assert shown.verdict.startswith(
         "On these test sentences there is no significant difference from baseline."
         " If the difference to baseline is as large as it seems, about "

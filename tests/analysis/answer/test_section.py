@@ -27,7 +27,7 @@ def facts(shown: Answer) -> dict[str, str]:
 
 def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     shown = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
-    assert " leads with trial " in shown.headline and " % on test" in shown.headline
+    assert " was chosen with trial " in shown.headline and " % on test" in shown.headline
     questions = ["Accuracy on test", "Accuracy on validation", "In the search"]
     questions += ["Over the best floor", "Over the runner-up", "Below trial 0"]
     assert list(facts(shown)) == [*questions, "Errs most"]
@@ -123,6 +123,7 @@ def test_the_configuration_names_trial_0s_values_where_they_differ(
 
 def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:
     shown = answer(write_searches(tmp_path, regimes=2, trials=6, epochs=3, confirmed=False))
+    assert " leads with trial 0, its defaults: " in shown.headline
     assert shown.headline.endswith("on validation, not confirmed")
     assert "Nothing is confirmed" in shown.verdict
     assert facts(shown)["Over the runner-up"].endswith(" points")

@@ -7,9 +7,11 @@ import numpy as np
 import pandas
 import pytest
 
+from analysis.answer import section
 from analysis.comparison.leaks import without_leaks
 from analysis.comparison.pairwise import pairwise_table
 from analysis.evidence import SPLITS, Evidence
+from analysis.page.blocks import Answer
 from analysis.read.correct import Bits, Correct
 from analysis.read.fewer_rows import without_rows
 from analysis.read.folder import Search, read_search
@@ -126,6 +128,56 @@ def test_a_lead_that_only_leaks_make_is_lost(
     first = found.leads[0]
     assert (first.other, first.split) == ("llrd", "test")
     assert first.whole.value > 0 > first.without.value
+
+
+def test_the_first_screen_has_the_leads_that_it_speaks_of(
+    both: tuple[dict[str, Search], dict[str, Search]],
+) -> None:
+    """The runner-up's and the floor's on test, where both are compared; not trial 0's."""
+    leaky, _ = both
+    evidence = evidence_of(leaky)
+    found = without_leaks(leaky, evidence)
+    assert found is not None
+    over = {(lead.other, lead.split): lead for lead in found.leads}
+    (answer,) = section.blocks(leaky, evidence)
+    assert isinstance(answer, Answer)
+    runner_up, floor = over["llrd", "test"], over["the best floor", "test"]
+    assert (
+        f"Without the rows that are in train, supcon has {runner_up.without} points on test over"
+        f" llrd (with them {runner_up.whole}), {floor.without} points on test over the best floor"
+        f" (with them {floor.whole})"
+    ) in " ".join(answer.warnings)
+    only_validation = {
+        name: replace(search, problems=search.problems[search.problems["split"] == "validation"])
+        for name, search in leaky.items()
+        if search.problems is not None
+    }
+    (answer,) = section.blocks(only_validation, evidence)
+    assert isinstance(answer, Answer)
+    assert not any("that are in train, supcon has" in line for line in answer.warnings)
+
+
+def test_the_best_floor_stays_the_one_that_was_the_best(tmp_path: Path) -> None:
+    """Of two floors, one that is ahead only by the leaked rows is compared without them too."""
+    bits = drawn(0.9, 0)
+    ahead, behind = (np.zeros(SENTENCES, dtype=bool) for _ in range(2))
+    ahead[LEAKED["validation"]], behind[0] = True, True
+    floors = [
+        {**FLOOR, "regime": name, "validation_accuracy": float(row.mean())}
+        for name, row in (("majority", behind), ("tfidf", ahead))
+    ]
+    runs = {("report", 2, seed, "validation"): row for seed, row in enumerate(bits["validation"])}
+    runs |= {
+        ("majority", 0, 0, "validation"): behind,
+        ("tfidf", 0, 0, "validation"): ahead,
+    }
+    found = without_rows(
+        read_summary(floors=floors, confirmed_accuracy=[0.9, 0.9]),
+        Correct(runs, 2),
+        {"validation": LEAKED["validation"]},
+    )
+    assert found is not None and [floor.regime for floor in found[0].floors] == ["tfidf"]
+    assert found[0].floors[0].validation_accuracy == 0
 
 
 def test_nothing_is_said_where_it_is_not_known(

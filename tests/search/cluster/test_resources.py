@@ -224,6 +224,11 @@ def test_trials_go_to_the_type_of_gpu_that_is_asked_for(unequal: Cluster) -> Non
             marks=pytest.mark.soak,
         ),
         pytest.param(
+            ["--accelerator-type", "H100", "--max-concurrent", "2"],
+            "no node with a GPU of --accelerator-type H100 has started yet",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(
             ["--gpus-per-trial", "0.5"], "torch cannot use Ray's GPUs (", marks=pytest.mark.soak
         ),
         pytest.param(

@@ -199,7 +199,7 @@ def on_a_terminal(outcomes: list[Outcome], width: int) -> list[str]:
 def test_the_last_screen_has_the_winner_of_eight_regimes(eight: list[Outcome]) -> None:
     lines = on_a_terminal(eight, 80)
     last = " ".join(line.strip() for line in lines[-24:])
-    assert "leads with trial " in last and "fresh seeds" in last and "next:" in last
+    assert "was chosen with trial " in last and "fresh seeds" in last and "next:" in last
     assert "Errs most: intent_" in last
     (sentence,) = (at for at, line in enumerate(lines) if line.startswith("result"))
     (ended,) = (at for at, line in enumerate(lines) if line.startswith("swa: "))

@@ -97,7 +97,7 @@ def test_what_a_search_found_and_the_next_command_are_tags(tmp_path: Path) -> No
     floors = [{**floor, **scores, "validation_accuracy": 0.85}]
     spec = spec_in(tmp_path, name="mine")
     found = answer(spec, read_summary(floors=floors))
-    assert re.fullmatch(r"\d\d\.\d ± \d\.\d", found["regimen.confirmed"])
+    assert re.fullmatch(r"\d\d\.\d ± \d\.\d on validation", found["regimen.confirmed"])
     over = found["regimen.over_floor"]
     assert re.fullmatch(r"\+\d\.\d ± \d\.\d on new validation sentences", over)
     assert "search.export mine" in found["regimen.next"] and "regimen.errs_most" not in found
