@@ -38,7 +38,7 @@ def test_the_notebook_runs_in_a_kernel(
     }
     printed, table, trials = list(outputs.values())[:3]
     text = "".join(output.get("text") or output.data["text/plain"] for output in printed)
-    assert "floors   majority" in text and "at a time" in text
+    assert "floors   simple models: majority" in text and "at a time" in text
     assert all(f"trial {number}:" in text for number in range(4))
     assert "supcon" in table[-1].data["text/html"]
     assert "COMPLETE" in trials[-1].data["text/html"]

@@ -539,6 +539,7 @@ def test_quiet_prints_only_the_table_and_the_next_commands(
         commands = [browse, *commands]
         assert [line.split()[:3] for line in commands] == [
             ["mlflow", "ui", "--backend-store-uri"],
+            ["python", "-m", "search.run"],  # to confirm the winner
             ["python", "-m", "search.export"],
             ["python", "-m", "search.train"],
         ]
