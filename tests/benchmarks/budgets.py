@@ -59,12 +59,13 @@ def table(ended: Sequence[Run]) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for epochs, row in zip(budgets, scores):
         difference = mean_interval(list(row[better] - scores[-1, better]))
-        half = 0.0 if difference.half_width is None else difference.half_width
+        half = difference.half_width
+        spread = "" if half is None else f" \N{PLUS-MINUS SIGN} {half:.1f}"
         seconds = np.mean([run["seconds"] for run in ended if run["epochs"] == epochs])
         cells = [
             str(epochs),
             *(f"{score:.1f}" for score in row),
-            f"{difference.mean:+.1f} \N{PLUS-MINUS SIGN} {half:.1f}",
+            f"{difference.mean:+.1f}{spread}",
             f"{seconds:.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
