@@ -173,7 +173,7 @@ class TimeLeft:
             since = trial.datetime_start.timestamp()
         if not observed.epochs:
             epoch = np.maximum(epoch, FIRST_EPOCH * (now - since))
-        beyond = len(epochs) - self.spec.epochs
+        beyond = len(epochs) - observed.epochs
         if done and beyond > 0:
             whole = epoch * rates.rest / (1 + beyond)
         else:
