@@ -79,6 +79,13 @@ def test_a_trial_in_its_second_stage_has_no_epochs_of_its_first_left() -> None:
     assert left is not None and left.high < 10
 
 
+def test_trials_to_come_are_as_long_as_those_that_completed() -> None:
+    """Two more, side by side, on as many slots; at the full budget they would take 120 s."""
+    trials = [ended_early(0), ended_early(1)]
+    left = forecast(trials=4, scheduler="none", confirm_top=0).of_trials(trials, NOW)
+    assert left is not None and left.middle == pytest.approx(60, rel=0.15)
+
+
 def forecast(**values: Any) -> TimeLeft:
     """Of a search that has no other ends than its trials and runs."""
     return TimeLeft(spec(**values), slots=2, end=0.0)
