@@ -108,9 +108,8 @@ def winners_pruned(trials: pandas.DataFrame, epochs: pandas.DataFrame) -> float 
     own = epochs[(epochs["kind"] == "search") & epochs["trial"].isin(complete.index)]
     if complete.empty or pruned.empty or own.empty:
         return None
-    best_until = own.pivot_table(index="trial", columns="epoch", values="validation_score").cummax(
-        axis=1
-    )
+    scores = own.pivot_table(index="trial", columns="epoch", values="validation_score")
+    best_until = scores.cummax(axis=1).ffill(axis=1)  # A trial that stopped early stays as it is.
     final = complete.reindex(best_until.index)
     probabilities = []
     for epoch, ended_there in pruned.groupby("epochs")["best_validation_score"]:

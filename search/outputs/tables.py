@@ -166,12 +166,8 @@ def last_contrastive_loss(
 
     None without such a stage, and where an epoch does not have all sentences.
     """
-    last = [
-        epoch
-        for run in runs
-        for epoch in run
-        if epoch["stage"] == "contrastive" and epoch["epoch"] == spec.epochs
-    ]
+    stages = [[epoch for epoch in run if epoch["stage"] == "contrastive"] for run in runs]
+    last = [stage[-1] for stage in stages if stage]
     if not last or spec.sentences_per_epoch is not None:
         return None
     return ContrastiveLoss(

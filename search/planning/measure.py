@@ -20,6 +20,7 @@ from search.trials import worker
 from search.trials.gpu_memory import longest
 from trainables.parts.data.tokens import Data, Tokens
 from trainables.parts.model.encoder import Precision
+from trainables.parts.training.loop import Training
 
 WARM_UP_SENTENCES = 16
 MIN_SENTENCES, MAX_SENTENCES = 64, 256
@@ -67,6 +68,8 @@ def measure(
     train = prepared.data.train
     regime = trainables.load(spec.regime)
     config = regime.Config.from_dict({**point_parameters(spec, {}), **spec.fix})
+    if isinstance(config, Training):  # Nobody knows how much of a stage it leaves out.
+        config = replace(config, early_stopping_patience=None)
     per_epoch = prepared.data.per_epoch
     batch = min(getattr(config, "batch_size", WARM_UP_SENTENCES), per_epoch)
     try:

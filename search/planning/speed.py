@@ -82,7 +82,7 @@ class Speed:
         if trial.number in self._observed:
             return self._observed[trial.number]
         epochs = records.epochs(trial)
-        budget = epochs[: self.budget]
+        budget = [epoch for epoch in epochs if epoch["epoch"] <= self.budget]
         seconds = run_seconds(budget) / len(budget) if budget else math.nan
         rest = None
         if trial.state == TrialState.COMPLETE:
@@ -108,7 +108,7 @@ class Speed:
     def full_run(self, trial: FrozenTrial) -> float:
         """Seconds of a run of a complete trial."""
         observed = self.of(trial)
-        return observed.seconds * self.budget + (observed.rest or 0.0)
+        return observed.seconds * observed.epochs + (observed.rest or 0.0)
 
     def rates(self, trials: Sequence[FrozenTrial], now: float) -> Rates | None:
         """How long epochs take, in these trials and the next ones; None where nothing is known."""

@@ -145,7 +145,7 @@ class TimeLeft:
                 trained += observed.epochs
                 continue
             length = lengths.of(trial.number, observed.epochs)
-            draws.go_on(self._running(trial, length, rates, draws, now))
+            draws.go_on(self._running(trial, length, lengths.full, rates, draws, now))
             trained += length
         return trained
 
@@ -153,12 +153,13 @@ class TimeLeft:
         self,
         trial: FrozenTrial,
         length: np.ndarray,
+        full: float,
         rates: Rates,
         draws: Draws,
         now: float,
     ) -> np.ndarray:
         """Seconds until a running trial ends with so many epochs, at its own speed if it is known
-        (draws)."""
+        (draws); with `full` of them it goes on with its later stages."""
         epochs, observed = records.epochs(trial), self.speed.of(trial)
         if observed.epochs:
             epoch = observed.seconds * draws.factors(OVERRUN)
@@ -173,11 +174,11 @@ class TimeLeft:
             since = trial.datetime_start.timestamp()
         if not observed.epochs:
             epoch = np.maximum(epoch, FIRST_EPOCH * (now - since))
-        beyond = len(epochs) - self.spec.epochs
+        beyond = len(epochs) - observed.epochs
         if done and beyond > 0:
             whole = epoch * rates.rest / (1 + beyond)
         else:
-            whole = epoch * (length - done + rates.rest * (length >= self.spec.epochs))
+            whole = epoch * (np.maximum(length - done, 0) + rates.rest * (length >= full))
         return _left(whole, max(0.0, now - since), epoch)
 
     def _to_come(
@@ -188,7 +189,7 @@ class TimeLeft:
         count = max(0, self.spec.trials - started)
         for number in range(min(count, MAX_SIMULATED)):
             length = lengths.of(started + number)
-            epochs = length + rates.rest * (length >= self.spec.epochs)
+            epochs = length + rates.rest * (length >= lengths.full)
             like = count / min(count, MAX_SIMULATED)
             draws.run(epochs * mean * draws.factors(rates.spread) * like)
             trained += length * like

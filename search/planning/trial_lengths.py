@@ -1,6 +1,7 @@
 """How many epochs trials run before they are pruned, learned from the trials so far."""
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
@@ -24,7 +25,12 @@ class Lengths:
     def __init__(
         self, spec: SearchSpec, trials: Sequence[FrozenTrial], speed: Speed, draws: Draws
     ) -> None:
-        self.budget, self.random = spec.epochs, draws.random
+        self.random = draws.random
+        complete = [
+            speed.of(trial).epochs for trial in trials if trial.state == TrialState.COMPLETE
+        ]
+        self.full = fmean(complete) if complete else float(spec.epochs)
+        """Of a trial that is not pruned: less than the budget where trials stop early."""
         expected = CONTINUES.get(spec.scheduler, 1.0)
         # The first trials are known to be good, and say nothing about the others.
         observed = [(speed.of(trial).epochs, trial.state) for trial in trials[len(points(spec)) :]]
@@ -41,11 +47,11 @@ class Lengths:
 
     def of(self, number: int, done: int = 0) -> np.ndarray:
         """Draws of a trial's total epochs, given that it has survived `done` of them."""
-        epochs = np.full(DRAWS, self.budget)
+        epochs = np.full(DRAWS, self.full)
         for rung, fraction in sorted(self.continuing.items(), reverse=True):
             ends = self.random.random(DRAWS) >= fraction
             if number != 0 and rung > done:
-                epochs = np.where(ends, rung, epochs)
+                epochs = np.where(ends, np.minimum(rung, epochs), epochs)
         return epochs
 
 

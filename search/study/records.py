@@ -30,7 +30,7 @@ Scores = dict[str, float]
 
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 EPOCH_PREFIX = "epoch:"
-"""A trial's system attribute `epoch:N` is its N-th epoch."""
+"""A trial's system attribute `epoch:N` is its epoch with that number."""
 EARLIER_NAMES = EPOCH_NAMES | TEST_NAMES
 """Metrics under the names that earlier versions recorded, and today's."""
 

@@ -113,5 +113,5 @@ def paper_trial(study: optuna.Study) -> FrozenTrial | None:
 
 
 def epochs_trained(study: optuna.Study, budget: int) -> int:
-    """The epochs of all trials together, at most `budget` of each: later stages are cheap."""
-    return sum(min(budget, len(trial.intermediate_values)) for trial in trials(study))
+    """The epochs of all trials together, up to `budget` of each: later stages are cheap."""
+    return sum(epoch <= budget for trial in trials(study) for epoch in trial.intermediate_values)

@@ -120,11 +120,12 @@ class LiveView:
         room = max(1, clock.height - HEADER_LINES - 1)
         for run, began in list(runs.pending.items())[:room]:
             whole, ran = runs.seconds.get(run.trial, 0.0), 0.0 if began is None else now - began
-            scores = [epoch[validation(self.spec.metric)] for epoch in runs.epochs.get(run, ())]
+            epochs = runs.epochs.get(run, ())
+            scores = [epoch[validation(self.spec.metric)] for epoch in epochs]
             table.add_row(
                 str(run.trial),
                 str(run.seed),
-                f"{len(scores)}/{self.spec.epochs + classifier_epochs(run.config)}",
+                self._progress(epochs, run.config),
                 percent(scores[-1]) if scores else "",
                 *([sparkline(scores[-SPARKLINE_EPOCHS:])] if curves else []),
                 "waits" if began is None else duration(ran),
@@ -185,7 +186,7 @@ class LiveView:
                 text = f"interrupted, repeats {counted(len(epochs), 'epoch')}; {text}"
             row = [
                 str(trial.number),
-                f"{len(scores)}/{self.spec.epochs + classifier_epochs(config)}",
+                self._progress(epochs, config),
                 percent(scores[-1]) if scores else "",
             ]
             if curves:
@@ -195,6 +196,11 @@ class LiveView:
             )
             table.add_row(*row, "\n".join(wrapped))
         return table
+
+    def _progress(self, epochs: Sequence[records.Record], config: Mapping[str, Any]) -> str:
+        """The number of a run's last epoch, and of the last one that it may have."""
+        done = epochs[-1]["epoch"] if epochs else 0
+        return f"{done}/{self.spec.epochs + classifier_epochs(config)}"
 
 
 def classifier_epochs(config: Mapping[str, Any]) -> int:

@@ -94,6 +94,10 @@ def test_winners_that_pruning_may_have_lost() -> None:
     )
     epochs = curves([0.7, 0.8], [0.2, 0.7], [0.5], [0.1])
     assert budget.winners_pruned(trials, epochs) == 0.5
+    # One that stopped early, before others were pruned, gained nothing from then on.
+    stopped = curves([0.8], [0.1, 0.2, 0.7], [0.4, 0.5], [0.1, 0.1])
+    later = trials.assign(epochs=[1, 3, 2, 2])
+    assert budget.winners_pruned(later, stopped) == 0.5
     assert budget.winners_pruned(trials[trials["state"] == "COMPLETE"], epochs) is None
     assert budget.winners_pruned(trials[trials["state"] == "PRUNED"], epochs) is None
 

@@ -235,6 +235,12 @@ def test_the_estimate_of_each_epoch_is_what_it_takes_on_all_the_data(
     assert estimated == pytest.approx(epoch_tokens(made, prepared, clock), rel=0.01)
 
 
+def test_a_stage_that_may_end_early_is_estimated_at_its_full_length(prepared: Prepared) -> None:
+    made = spec(regime="supcon", fix={"early_stopping_patience": 1})
+    trial = measure.measure(made, prepared, Resources(1, 0, 2), "fp32", seconds=0)
+    assert [stage.epochs for stage in trial.stages] == [10, 20]
+
+
 def epoch_tokens(made: SearchSpec, prepared: Prepared, clock: TokenClock) -> list[float]:
     """Tokens of the first and of a later epoch of each of trial 0's stages on all the data."""
     module = trainables.load(made.regime)

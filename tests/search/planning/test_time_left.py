@@ -11,7 +11,7 @@ from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, Stage
 from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
 from search.planning.smoothing import SmoothedRange
-from search.planning.speed import Guess, repeats
+from search.planning.speed import Guess, Speed, repeats
 from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
@@ -51,6 +51,39 @@ def trial(
     )
     made.number, made.datetime_start = number, datetime.fromtimestamp(began)
     return made
+
+
+def ended_early(number: int, state: TrialState = TrialState.COMPLETE) -> FrozenTrial:
+    """A trial of ten epochs whose first stage ended with the fourth, and two of the next stage."""
+    made = trial(number, 12, state=state, began=NOW - 60)
+    started = NOW - 60
+    for place, at in enumerate((1, 2, 3, 4, 11, 12), 1):
+        epoch = made.user_attrs[f"{records.EPOCH_PREFIX}{at}"]
+        epoch.update({STARTED_AT: started, ENDED_AT: started + 10 * place})
+    for at in range(5, 11):
+        del made.user_attrs[f"{records.EPOCH_PREFIX}{at}"]
+    return made
+
+
+def test_a_stage_that_ended_early_has_the_epochs_that_it_trained() -> None:
+    speed = Speed(10)
+    observed = speed.of(ended_early(0))
+    assert (observed.epochs, observed.seconds, observed.rest) == (4, 10.0, 20.0)
+    assert speed.full_run(ended_early(0)) == 60
+
+
+def test_a_trial_in_its_second_stage_has_no_epochs_of_its_first_left() -> None:
+    """Trial 1 has trained as long as trial 0 took."""
+    trials = [ended_early(0), ended_early(1, TrialState.RUNNING)]
+    left = forecast(trials=2, scheduler="none", confirm_top=0).of_trials(trials, NOW)
+    assert left is not None and left.high < 10
+
+
+def test_trials_to_come_are_as_long_as_those_that_completed() -> None:
+    """Two more, side by side, on as many slots; at the full budget they would take 120 s."""
+    trials = [ended_early(0), ended_early(1)]
+    left = forecast(trials=4, scheduler="none", confirm_top=0).of_trials(trials, NOW)
+    assert left is not None and left.middle == pytest.approx(60, rel=0.15)
 
 
 def forecast(**values: Any) -> TimeLeft:

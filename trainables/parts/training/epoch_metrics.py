@@ -11,7 +11,8 @@ class Epoch:
     """What a regime yields after each epoch. The study, MLflow and the tables use these names."""
 
     epoch: int
-    """From 1, counted through all stages."""
+    """From 1, counted through all stages. A stage begins after the full budgets of those before it,
+    also where these ended early, so that an epoch beyond the budget is one of a later stage."""
     stage: str
     """"fine-tune", "contrastive", "classifier", or "untuned" where nothing is trained."""
     train_loss: float | None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from trainables.parts.config import Count
 from trainables.parts.data.batches import MiniBatches
 from trainables.parts.data.tokens import Batch, Metric
 from trainables.parts.training import optim, schedule
@@ -23,7 +24,13 @@ from trainables.parts.training.step import Objective, Passes
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Optimizer, Schedule):
-    """The hyperparameters that the loop reads: the optimiser's and the schedule's."""
+    """The hyperparameters that the loop reads: the optimiser's, the schedule's, and when to end."""
+
+    early_stopping_patience: Count | None = None
+    """Epochs in a row without a better score on validation that end a stage; none: it trains its
+    full budget, which the schedule spans in any case. The paper wished for it (Q3). As in
+    https://huggingface.co/docs/transformers/main_classes/callback#transformers.EarlyStoppingCallback
+    an equal score is not better."""
 
 
 def fit(
@@ -46,7 +53,7 @@ def fit(
 
     `groups` are parameter groups with their peak learning rates. `validate` returns the scores
     after an epoch, of which `metric` says which is best. `done` counts the epochs of earlier
-    stages.
+    stages. The stage ends before its `epochs` where the configuration's patience is spent.
 
     A mini-batch that does not fit into memory is divided for the rest of the stage, with the same
     gradients. Raises MemoryError if one sentence does not fit, and FloatingPointError for a loss or
@@ -58,6 +65,7 @@ def fit(
     average = averaging.begin(model, steps)
     passes = Passes(objective, optimizer, batches.batch_size)
     best, best_weights = Scores(-1.0, -1.0, None), dict[str, Tensor]()
+    not_better = 0
     for epoch in range(done + 1, done + epochs + 1):
         began = time.perf_counter()
         model.train()
@@ -68,6 +76,7 @@ def fit(
             scores = validate()
             if scores.loss is not None:
                 require_finite("validation loss", scores.loss, epoch)
+            not_better = 0 if scores.of(metric) > best.of(metric) else not_better + 1
             # On ties take the later epoch: at the maximum score, the loss may still fall.
             if scores.of(metric) >= best.of(metric):
                 best = scores
@@ -89,6 +98,8 @@ def fit(
             validation_macro_f1=scores.macro_f1,
             best_validation_macro_f1=best.macro_f1,
         )
+        if not_better == config.early_stopping_patience:
+            break
     model.load_state_dict(best_weights)
 
 

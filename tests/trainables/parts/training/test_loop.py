@@ -68,6 +68,48 @@ def test_the_loop_leaves_the_weights_of_the_best_epoch_of_equals_the_later(
     assert [epoch.validation_macro_f1 for epoch in epochs] == macro_f1s
 
 
+@pytest.mark.parametrize(
+    ("metric", "patience", "last"),
+    [
+        ("accuracy", None, 7),
+        ("accuracy", 1, 2),
+        ("accuracy", 2, 3),  # an equal score is not better
+        ("accuracy", 3, 7),
+        ("macro_f1", 1, 4),
+    ],
+)
+def test_a_stage_ends_after_so_many_epochs_without_a_better_score(
+    metric: Metric, patience: int | None, last: int
+) -> None:
+    model, best = linear(), nn.Linear(2, 2)
+    accuracies = [0.5, 0.5, 0.4, 0.6, 0.1, 0.7, 0.2]
+    macro_f1s = [0.1, 0.2, 0.3, 0.2, 0.1, 0.0, 0.0]
+    scores = map(Scores, accuracies, macro_f1s, [None] * 7)
+    expected = accuracies if metric == "accuracy" else macro_f1s
+    config = Training(schedule="linear", early_stopping_patience=patience)
+    epochs = []
+    for epoch in fit(
+        model,
+        config,
+        groups(model),
+        separable(),
+        cross_entropy(model),
+        lambda: next(scores),
+        stage="x",
+        epochs=7,
+        done=3,
+        metric=metric,
+    ):
+        epochs.append(epoch)
+        if expected[len(epochs) - 1] == max(expected[: len(epochs)]):
+            best.load_state_dict(model.state_dict())
+    assert [epoch.epoch for epoch in epochs] == list(range(4, 4 + last))
+    assert torch.equal(model.weight, best.weight)
+    # The schedule spans the budget.
+    rates = [schedule.learning_rate(config, 0.1, step, 14) for step in range(1, 2 * last, 2)]
+    assert [epoch.learning_rate for epoch in epochs] == pytest.approx(rates)
+
+
 def test_the_loop_steps_as_written_by_hand() -> None:
     model, by_hand = linear(), linear()
     config = Training(optimizer="sgd", weight_decay=0.0, schedule="linear")
