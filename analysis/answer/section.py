@@ -9,7 +9,6 @@ from typing import Any
 import pandas
 
 from analysis import commands
-from analysis.command import program
 from analysis.comparison.floors import no_better, to_floor, verdicts
 from analysis.comparison.leaks import BEST_FLOOR, without_leaks
 from analysis.comparison.pairwise import (
@@ -67,7 +66,7 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
         Answer(
             _headline(labels, best.summary, evidence, pairs),
             (*_facts(labels, summaries, evidence, split, pairs), *_errs_most(best)),
-            _verdict(labels, best.summary, split, pairs),
+            _verdict(labels, best, split, pairs),
             tuple(_warnings(searches, labels, evidence)),
             (_configuration(best), _commands(best, labels, summaries, seeds, evidence)),
             tuple(_provenance(best, searches)),
@@ -233,18 +232,18 @@ def _over(
     return Fact(question, f"{shown} points", f"{note}, on {split}; {wider}{more}")
 
 
-def _verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
+def _verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFrame) -> str:
     """Whether the winner differs significantly from the others, and what would settle it."""
-    if not best.confirmed_scores:
+    if not best.summary.confirmed_scores:
         return (
-            f"Nothing is confirmed: the {WORDS[best.metric]} is the highest of several trials on"
-            " one seed, which flatters. The last command confirms it on fresh seeds."
+            f"Nothing is confirmed: the {WORDS[best.summary.metric]} is the highest of several"
+            " trials on one seed, which flatters. The last command confirms it on fresh seeds."
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
         return (
             "Of the searches on this page one is confirmed."
-            f" `{program('analysis.report')}` compares all in the folder."
+            f" `{commands.compare(best.folder, best.spec)}` compares all in the folder."
         )
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     different = len(own) - len(equal)
