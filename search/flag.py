@@ -1,10 +1,13 @@
 """How a field of SearchSpec appears on the command line, declared in the field's metadata."""
 
+import argparse
 import re
-from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, dataclass, field, fields
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from trainables.parts.docstrings import field_docstrings
 from trainables.parts.quote import quoted
 
 OnResume = Literal["fixed", "changeable", "place"]
@@ -52,6 +55,49 @@ def flag_of(declared: "Field[Any]") -> Flag:
     """What a field declares about its flag; a field without `flag(...)` has the defaults."""
     declaration: Flag = declared.metadata.get("flag", Flag())
     return declaration
+
+
+def add_flags(parser: argparse.ArgumentParser, spec: type, names: Iterable[str]) -> None:
+    """A flag for each of these fields of a dataclass, with its docstring as help.
+
+    Without the flag its value is None: the field's default applies.
+    """
+    declared = {each.name: each for each in fields(spec)}
+    docstrings, types = field_docstrings(spec), get_type_hints(spec)
+    for name in names:
+        default = flag_of(declared[name]).unset or _default_text(declared[name].default)
+        text = sentence(docstrings.get(name, "")) + (f" (default: {default})" if default else "")
+        options = _options(flag_of(declared[name]), types[name]) | {"help": text.replace("%", "%%")}
+        parser.add_argument(f"--{name.replace('_', '-')}", default=None, **options)
+
+
+def _options(declared: Flag, kind: Any) -> dict[str, Any]:
+    """How argparse reads the value of a field of this type."""
+    kind = str if declared.parse else _without_none(kind)
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(kind) is Literal:
+        return {"choices": get_args(kind)}
+    return {"metavar": declared.metavar, "type": kind}
+
+
+def _default_text(value: Any) -> str:
+    if value is None or value is MISSING:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _without_none(kind: Any) -> Any:
+    """`X` for `X | None`, any other type as it is."""
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    (kind,) = (option for option in get_args(kind) if option is not NoneType)
+    return kind
+
+
+def sentence(docstring: str) -> str:
+    """A docstring as argparse shows it: one paragraph without its final period."""
+    return " ".join(docstring.split()).removesuffix(".")
 
 
 def positive_int(text: str) -> int:

@@ -31,13 +31,9 @@ class Race:
     """Where the race stands after the runs so far."""
 
     winner: int
-    """The trial with the highest mean, of equal ones the first; or one alike that is clearly
-    cheaper."""
+    """The first of `alike`, or another of them that is clearly cheaper."""
     alike: tuple[int, ...]
-    """Those that are equal to the one with the highest mean for practical purposes, the best
-    first."""
-    equal: tuple[int, ...]
-    """Those that chance may have put behind it, likewise."""
+    """The leader, and those that are equal to it for practical purposes."""
     next: tuple[int, ...]
     """The trials that run on one further seed each; none when the race is over."""
 
@@ -52,25 +48,33 @@ def race(
 ) -> Race:
     """Judge the trials in `scores`, of which `runs` may still run on a further seed.
 
+    Those that chance may have put behind the highest mean are still in the race. Of these, the
+    leader has the highest mean among those with most runs: one that has run less often may be ahead
+    because its first run was lucky.
+
     `costs`: what each of them costs, in any unit. `indifference`: below which difference, chance
     included, trials are alike.
     """
     means = {trial: fmean(of_trial) for trial, of_trial in scores.items()}
-    best, *others = sorted(scores, key=lambda trial: (-means[trial], trial))
-    behind = {trial: means[best] - means[trial] for trial in others}
-    chance = {trial: margin(scores[best], scores[trial]) for trial in others}
-    equal = tuple(trial for trial in others if behind[trial] <= chance[trial])
-    alike = tuple(trial for trial in others if behind[trial] + chance[trial] < indifference)
-    winner = best
+    order = sorted(scores, key=lambda trial: (-means[trial], trial))
+    best = order[0]
+    left = [t for t in order if means[best] - means[t] <= margin(scores[best], scores[t])]
+    most = max(len(scores[trial]) for trial in left)
+    leader = next(trial for trial in left if len(scores[trial]) == most)
+
+    def equals_leader(trial: int) -> bool:
+        apart = abs(means[leader] - means[trial])
+        return apart + margin(scores[leader], scores[trial]) < indifference
+
+    alike = (leader, *(trial for trial in order if trial != leader and equals_leader(trial)))
+    winner = leader
     if costs is not None:
-        cheapest = min((best, *alike), key=lambda trial: costs[trial])
-        winner = cheapest if costs[cheapest] < CHEAPER * costs[best] else best
-    if set(equal) <= set(alike):
-        return Race(winner, alike, equal, ())
-    left = (best, *equal)
+        cheapest = min(alike, key=lambda trial: costs[trial])
+        winner = cheapest if costs[cheapest] < CHEAPER * costs[leader] else leader
+    if set(left) <= set(alike):
+        return Race(winner, alike, ())
     fewest = min(len(scores[trial]) for trial in left)
-    behindhand = tuple(trial for trial in left if len(scores[trial]) == fewest)
-    return Race(winner, alike, equal, behindhand[:runs])
+    return Race(winner, alike, tuple(t for t in left if len(scores[t]) == fewest)[:runs])
 
 
 def affordable_runs(epochs: float, budget: int) -> int:

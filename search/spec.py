@@ -120,8 +120,8 @@ class SearchSpec:
     )
     """Fraction of one GPU for each trial; auto: measured; 0: train on the CPU."""
     accelerator_type: str | None = flag(None, on_resume="fixed", metavar="TYPE", unset="any")
-    """Type of the GPUs that trials use, as Ray names it, such as T4 or A100: curves are the same to
-    the last bit on one type only."""
+    """Type of the GPUs to train on, as Ray names it, such as T4 or A100: curves are the same to the
+    last bit on one type only."""
     cpus_per_trial: Annotated[float, Range(MIN_CPUS_PER_TRIAL)] = flag(
         1.0, on_resume="fixed", metavar="F"
     )

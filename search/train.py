@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from analysis.command import FAILED, OK, Parser, exit_code, program, refusal, user_path
+from search.flag import add_flags
 from search.folders import results_folder
 from search.seeds import MAX_REPORT_SEEDS
+from search.spec import SearchSpec
 from trainables.parts.config import Fraction, Range, checked
 from trainables.parts.quote import quoted
 
@@ -131,27 +133,11 @@ def _parser() -> argparse.ArgumentParser:
         help="Also write the model as ONNX, in float32 and in int8 (needs: pip install"
         " -e '.[onnx]' in the checkout)",
     )
-    parser.add_argument(
-        "--address",
-        metavar="ADDR",
-        help="Address of a running Ray cluster (default: RAY_ADDRESS, else a new local cluster)",
-    )
-    parser.add_argument(
-        "--runtime-env",
-        metavar="FILE",
-        help="Runtime environment for the workers of the cluster at the address, as YAML or JSON",
-    )
+    add_flags(parser, SearchSpec, ("accelerator_type", "address", "runtime_env"))
     parser.add_argument(
         "--register", metavar="NAME", help="Register the model in MLflow under this name"
     )
-    parser.add_argument(
-        "--tracking-uri",
-        metavar="URI",
-        help=(
-            "MLflow server or store (default: MLFLOW_TRACKING_URI, else an SQLite file in"
-            " --results)"
-        ),
-    )
+    add_flags(parser, SearchSpec, ("tracking_uri",))
     parser.add_argument(
         "--results",
         default="results",
@@ -195,6 +181,7 @@ def _run(args: argparse.Namespace) -> int:
         tune=args.tune,
         tune_trials=TUNE_TRIALS if args.trials is None else args.trials,
         combine=args.combine,
+        accelerator_type=args.accelerator_type,
         address=args.address,
         runtime_env=args.runtime_env,
     )

@@ -49,12 +49,10 @@ def warnings(search: Search) -> list[str]:
         for split, count in leaks.items()
         if count
     ]
-    if count := len(problem(search.problems, "conflict")):
-        have = "has" if count == 1 else "have"
-        parts.append(f"{counted(count, 'pair')} of like sentences {have} different labels")
-    if count := len(problem(search.problems, "near")):
-        have = "has" if count == 1 else "have"
-        parts.append(f"{counted(count, 'pair')} of near duplicates {have} different labels")
+    for kind, pairs in (("conflict", "like sentences"), ("near", "near duplicates")):
+        if count := len(problem(search.problems, kind)):
+            have = "has" if count == 1 else "have"
+            parts.append(f"{counted(count, 'pair')} of {pairs} {have} different labels")
     if count := len(problem(search.problems, "doubt")):
         parts.append(f"{counted(count, 'label')} {'is' if count == 1 else 'are'} in doubt")
     without = " ".join(

@@ -91,7 +91,7 @@ def _tables(search: Search) -> list[Block]:
     if len(candidates := ranking.candidates(search.trials, search.epochs)):
         caption = (
             "The best trials on more seeds. The winner has the highest mean over the search and the"
-            " choice seeds."
+            " choice seeds, of those with most runs that are still in the race."
         )
         if (search.epochs["kind"] == "report").any():
             caption += (

@@ -8,14 +8,13 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, fields
+from dataclasses import fields
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import trainables
 from analysis.command import Parser, program
-from search.flag import flag_of
+from search.flag import add_flags, flag_of, sentence
 from search.folders import (
     SPEC,
     existing_folder,
@@ -43,19 +42,32 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
             " choose the winner, report the winner on fresh seeds, and compare it with the paper."
         ),
     )
-    docstrings, types = field_docstrings(spec), get_type_hints(spec)
+    docstrings = field_docstrings(spec)
     parser.add_argument(
         "--regime",
         metavar="NAME",
         help=(
-            f"{_sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; several: a"
+            f"{sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; several: a"
             " list such as baseline,llrd; all: one search for each with something to search; auto:"
             " one budget of trials over all that train the encoder"
         ),
     )
-    for field in fields(spec):
-        if not flag_of(field).hidden:
-            _add_flag(parser, field, docstrings.get(field.name, ""), types[field.name])
+    add_flags(parser, spec, (field.name for field in fields(spec) if not flag_of(field).hidden))
+    _add_reruns(parser)
+    parser.add_argument(
+        "--fix",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help=sentence(docstrings["fix"]),
+    )
+    _add_modes(parser)
+    return parser
+
+
+def _add_reruns(parser: argparse.ArgumentParser) -> None:
+    """How the winner is chosen and reported."""
     parser.add_argument(
         "--confirm",
         metavar="auto|KxN",
@@ -71,14 +83,10 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         action="store_true",
         help="Skip the reruns, the report seeds and the test split",
     )
-    parser.add_argument(
-        "--fix",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FIELD=VALUE",
-        help=_sentence(docstrings["fix"]),
-    )
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    """What the command does: begin, continue or plan searches, and what it prints."""
     parser.add_argument(
         "--resume", metavar="NAME", help="Continue a search; --trials may be higher than before"
     )
@@ -109,45 +117,6 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
     parser.add_argument(
         "--quiet", action="store_true", help="Print only the table, errors and the next commands"
     )
-    return parser
-
-
-def _add_flag(
-    parser: argparse.ArgumentParser, field: "Field[Any]", docstring: str, kind: Any
-) -> None:
-    """Add the flag of a field. Without the flag its value is None: the field's default applies."""
-    declared = flag_of(field)
-    default = declared.unset or _default_text(field.default)
-    text = _sentence(docstring) + (f" (default: {default})" if default else "")
-    kind = str if declared.parse else _without_none(kind)
-    options: dict[str, Any] = {"help": text.replace("%", "%%"), "default": None}
-    if kind is bool:
-        options["action"] = argparse.BooleanOptionalAction
-    elif get_origin(kind) is Literal:
-        options["choices"] = get_args(kind)
-    else:
-        options["metavar"] = declared.metavar
-        options["type"] = kind
-    parser.add_argument(f"--{field.name.replace('_', '-')}", **options)
-
-
-def _default_text(value: Any) -> str:
-    if value is None or value is MISSING:
-        return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _without_none(kind: Any) -> Any:
-    """`X` for `X | None`, any other type as it is."""
-    if get_origin(kind) not in (Union, UnionType):
-        return kind
-    (kind,) = (option for option in get_args(kind) if option is not NoneType)
-    return kind
-
-
-def _sentence(docstring: str) -> str:
-    """A docstring as argparse shows it: one paragraph without its final period."""
-    return " ".join(docstring.split()).removesuffix(".")
 
 
 def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> argparse.Namespace:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from analysis.read.summary import Summary
-from search.cluster.resources import Resources, connected, resources
+from search.cluster.resources import Resources, connected, require_accelerator, resources
 from search.cluster.start import cluster
 from search.final.combining import Combined, Kind, check_combination
 from search.final.confidence import Confidence, calibrate
@@ -61,6 +61,8 @@ class TrainSpec:
     """Number of its values, the recipe's own among them."""
     combine: Kind | None = None
     """Whether the folder gets the models of all seeds as one; None: the best seed's model."""
+    accelerator_type: str | None = None
+    """Type of the GPUs that the runs use, as Ray names it; None: any."""
     address: str | None = None
     """Address of a running Ray cluster; None: RAY_ADDRESS, else a new local cluster."""
     runtime_env: str | None = None
@@ -100,11 +102,13 @@ def _train(spec: TrainSpec, console: Console) -> Final:
     if spec.onnx:
         check_onnx(recipe["regime"])
     check_combination(spec.combine, spec.seeds, recipe, spec.onnx)
+    if spec.accelerator_type is not None and recipe["device"] != "cuda":
+        raise ValueError("accelerator_type needs a GPU; leave it out: the search used none")
     configs = configs_to_tune(recipe, spec.tune, spec.tune_trials)
     prepared = load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
     with cluster(spec.address or os.environ.get("RAY_ADDRESS"), environment=spec.runtime_env):
-        per_run = _resources(recipe, console)
+        per_run = resources_of(recipe, spec.accelerator_type, console)
         # Only now: a recipe that does not fit the machine leaves no store behind.
         client = connect(store, spec.results)
         recipe = {**recipe, "model": {**recipe["model"], "fingerprint": prepared.model_fingerprint}}
@@ -211,13 +215,18 @@ def load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
     return prepared
 
 
-def _resources(recipe: Mapping[str, Any], console: Console) -> Resources:
-    """A whole GPU for each run where the search used one and there is one, else the CPU."""
-    machine, gpu = connected(), recipe["device"] == "cuda"
+def resources_of(recipe: Mapping[str, Any], accelerator: str | None, console: Console) -> Resources:
+    """A whole GPU for each run where the search used one and there is one, else the CPU.
+
+    Of the type `accelerator`, where it is given. Raises ValueError where the cluster has none.
+    """
+    if accelerator is not None:
+        require_accelerator(accelerator)
+    machine, gpu = connected(accelerator), recipe["device"] == "cuda"
     if gpu and not machine.gpus:
         _note(console, "the search ran on a GPU, and there is none here: curves differ slightly")
     gpus = 1.0 if gpu and machine.gpus else 0.0
-    return resources(machine, float(recipe["threads"]), gpus, None)
+    return resources(machine, float(recipe["threads"]), gpus, None, accelerator=accelerator)
 
 
 def _note(console: Console, text: str) -> None:

@@ -108,18 +108,17 @@ class ChoiceAndReport:
         return scores
 
     def _winner(self, scores: Mapping[int, Scores]) -> tuple[int, list[int]]:
-        """The trial with the highest mean over its choice runs and the search's own score, or the
-        one that wins the race; and the others that are equal to it for practical purposes.
+        """The trial that wins the race, or, where all have as many seeds, the one with the highest
+        mean over its choice runs and the search's own score; and those that are equal to it for
+        practical purposes.
 
         A winner that has been reported stays while it is one of these.
         """
-        best = max(scores, key=lambda number: (fmean(scores[number]), -number))
         if self.spec.confirm_seeds:
-            return best, []
+            return max(scores, key=lambda number: (fmean(scores[number]), -number)), []
         standing, earlier = self._standing(scores, 0), records.WINNER.read(self.study)
-        alike = {best, *standing.alike}
-        winner = earlier if earlier in alike else standing.winner
-        return winner, sorted(alike - {winner})
+        winner = earlier if earlier in standing.alike else standing.winner
+        return winner, sorted(set(standing.alike) - {winner})
 
     def _standing(self, scores: Mapping[int, Scores], runs: int) -> Race:
         stored = self.study.get_trials(deepcopy=False)

@@ -7,18 +7,14 @@ the program goes on where it stopped.
 """
 
 import argparse
-import os
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 import trainables
-from analysis.command import INTERRUPTED, OK, USER_ERROR, Parser, refusal
+from analysis.command import Parser
 from analysis.intervals import mean_interval
-from tests.benchmarks import corpus, runs
+from tests.benchmarks import command_line
 from tests.benchmarks.random_configurations import configurations
 from tests.benchmarks.runs import Run
 
@@ -92,10 +88,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--regime", default="supcon", choices=trainables.names(), help="(default: supcon)"
     )
     p.add_argument("--model", default="minilm", metavar="SOURCE", help="(default: minilm)")
-    p.add_argument("--data", default="embedded", metavar="SOURCE", help="(default: embedded)")
-    p.add_argument(
-        "--sentences", type=int, metavar="N", help="training sentences to use (default: all)"
-    )
     p.add_argument(
         "--budgets",
         type=int,
@@ -104,35 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="EPOCHS",
         help="(default: 3 5 10)",
     )
-    p.add_argument("--configurations", type=int, default=6, metavar="N", help="(default: 6)")
     p.add_argument("--seeds", type=int, default=2, metavar="N", help="of each (default: 2)")
-    p.add_argument(
-        "--processes",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="side by side, a thread each (default: a core each)",
-    )
-    p.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines, one a run")
+    command_line.add_flags(p, configurations=6)
     args = p.parse_args(argv)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            corpus.write(args.data, args.sentences, 0, Path(folder))
-            ended = runs.complete(
-                list(wanted(args)),
-                args.out,
-                runs.train,
-                processes=args.processes,
-                begin=runs.begin,
-                arguments=(folder, args.model),
-            )
-    except ValueError as error:
-        print(refusal(error), file=sys.stderr)
-        return USER_ERROR
-    if len(ended) < len(list(wanted(args))):
-        return INTERRUPTED
-    print(table(ended))
-    return OK
+    return command_line.run(args, 0, [args.model], wanted(args), table)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ as soon as it is trained; run again, the program goes on where it stopped.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import zlib
@@ -28,7 +27,7 @@ from analysis.intervals import wilson
 from search.inputs import Prepared, prepare, resolve_precision
 from search.spec import SearchSpec
 from search.study.configuration import configuration
-from tests.benchmarks import corpus, runs
+from tests.benchmarks import command_line, corpus, runs
 from tests.benchmarks.runs import Run
 from trainables.parts.training.contrastive import Contrastive
 from trainables.parts.training.frozen import encode
@@ -155,40 +154,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="(default: all that train something)",
     )
     p.add_argument(
-        "--configurations", type=int, default=10, metavar="N", help="of each regime (default: 10)"
-    )
-    p.add_argument(
-        "--data",
-        default="embedded",
-        metavar="SOURCE",
-        help="as search.run has it (default: embedded)",
-    )
-    p.add_argument(
         "--model", default="minilm", metavar="SOURCE", help="as search.run has it (default: minilm)"
-    )
-    p.add_argument(
-        "--sentences",
-        type=int,
-        metavar="N",
-        help="training sentences to use, drawn by the seed (default: all)",
     )
     p.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the random draw (default: 0)"
     )
-    p.add_argument(
-        "--processes",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="side by side, a thread each (default: a core each)",
-    )
-    p.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="JSON lines, one a configuration; what is there is not trained again",
-    )
+    command_line.add_flags(p, configurations=10)
     args = p.parse_args(argv)
     on = f"{args.data}, {args.sentences or 'all'} sentences, {args.model}"
     wanted = [

@@ -8,19 +8,15 @@ again, the program goes on where it stopped.
 
 import argparse
 import math
-import os
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 import trainables
-from analysis.command import INTERRUPTED, OK, USER_ERROR, Parser, refusal
+from analysis.command import Parser
 from search.final.transfer import layers, rescaled
-from tests.benchmarks import corpus, runs
+from tests.benchmarks import command_line
 from tests.benchmarks.random_configurations import configurations
 from tests.benchmarks.runs import Run
 
@@ -80,42 +76,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument(
         "--regime", default="llrd_warmup", choices=trainables.names(), help="(default: llrd_warmup)"
     )
-    p.add_argument("--configurations", type=int, default=8, metavar="N", help="(default: 8)")
     p.add_argument("--epochs", type=int, default=5, metavar="N", help="of each run (default: 5)")
-    p.add_argument("--data", default="embedded", metavar="SOURCE", help="(default: embedded)")
-    p.add_argument(
-        "--sentences", type=int, default=400, metavar="N", help="of training (default: 400)"
-    )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
-    p.add_argument(
-        "--processes",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="side by side, a thread each (default: a core each)",
-    )
-    p.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines, one a run")
+    command_line.add_flags(p, configurations=8, sentences=400)
     args = p.parse_args(argv)
     if args.configurations < 4:
         p.error(f"--configurations must be at least 4, for an interval; got {args.configurations}")
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            corpus.write(args.data, args.sentences, args.seed, Path(folder))
-            ended = runs.complete(
-                list(wanted(args)),
-                args.out,
-                runs.train,
-                processes=args.processes,
-                begin=runs.begin,
-                arguments=(folder, args.small, args.large),
-            )
-    except ValueError as error:
-        print(refusal(error), file=sys.stderr)
-        return USER_ERROR
-    if len(ended) < 2 * args.configurations:
-        return INTERRUPTED
-    print(table(ended[: args.configurations], ended[args.configurations :]))
-    return OK
+
+    def both(ended: list[Run]) -> str:
+        return table(ended[: args.configurations], ended[args.configurations :])
+
+    return command_line.run(args, args.seed, (args.small, args.large), wanted(args), both)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.page.blocks import Answer
 from analysis.read.correct import COLUMNS, packed
-from tests.analysis.answer.test_section import answer, facts
+from tests.analysis.answer.first_screen import answer, facts
 from tests.analysis.folders import write_problems
 from tests.analysis.searches import summary, write_csv, write_search
 
@@ -72,6 +72,11 @@ def test_two_equal_recipes(tmp_path: Path) -> None:
     )
     (runner_up,) = (fact for fact in shown.facts if fact.question == "Over the runner-up")
     assert runner_up.note == "baseline on test: no significant difference"
+    seeds = shown.verdict.partition(" seems, about ")[2].partition(" ")[0]
+    _, commands = shown.codes
+    place = commands.lines.index("# to settle it:")
+    for regime, line in zip(("llrd", "baseline"), commands.lines[place + 1 :], strict=True):
+        assert line.startswith(f"python -m search.run --resume {regime} --report-seeds {seeds} ")
 
 
 def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:

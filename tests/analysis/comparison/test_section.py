@@ -89,6 +89,7 @@ def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
     results = tmp_path / ("elsewhere" if moved else "runs")
     write_two(results, [0.88, 0.89], [0.885, 0.895])
     given = {"results": "runs", "address": "10.0.0.1:6379", "tracking_uri": "http://mlflow:5000"}
+    given["accelerator_type"] = "T4"
     for name in ("one", "two"):
         spec = results / name / "spec.json"
         spec.write_text(json.dumps(json.loads(spec.read_text()) | given))
@@ -97,7 +98,8 @@ def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
     counts = re.findall(rf"search.run --resume (?:one|two) --report-seeds (\d+) {where}", text)
     assert len(counts) == text.count("--report-seeds ") == 6 and len(set(counts)) == 1
     train = (
-        rf"search.train best.yaml --seeds 5 --out model {where} --tracking-uri http://mlflow:5000"
+        rf"search.train best.yaml --seeds 5 --out model {where}"
+        " --accelerator-type T4 --tracking-uri http://mlflow:5000"
     )
     assert re.search(train, text)
     assert f"search.export two --results {results} --out best.yaml" in text

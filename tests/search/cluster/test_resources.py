@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+import trainables
 from search.cluster.resources import TYPE, Machine, Node, resources
 from tests.processes import ROOT, Inputs, run
 
@@ -106,7 +109,9 @@ def test_a_gpu_is_refused_where_there_is_none() -> None:
 
 CLUSTER = """
 import json, logging, os, sys, time
+from rich.console import Console
 from search.cluster import scratch
+from search.final.training import resources_of
 from search.trials import worker
 from search.cluster.resources import Resources, connected, resources
 with scratch.temporary_folder() as folder:
@@ -151,12 +156,14 @@ with scratch.temporary_folder() as folder:
     on_gpus = ray.get([worker.task(whose, half).remote() for _ in range(6)])
     on_cpus = [ray.get(worker.task(whose, whole).remote()) for _ in range(4)]
     old = worker.task(where, Resources(1, 0.5, 1, accelerator="T4"))
-    on_t4 = ray.get([old.remote() for _ in range(4)])
+    final = resources_of({"device": "cuda", "threads": 1}, "T4", Console(quiet=True))
+    seed_run = worker.task(where, final)
+    on_t4 = ray.get([old.remote() for _ in range(4)] + [seed_run.remote() for _ in range(4)])
     nodes = {node["NodeID"]: list(node["Resources"]) for node in ray.nodes()}
     t4 = resources(connected("T4"), 1, 0.5, None, accelerator="T4").slots
     tell(
         address=made.address, slots=counted, on_gpus=on_gpus, on_cpus=on_cpus,
-        on_t4=[nodes[node] for node in on_t4], t4=t4,
+        on_t4=[nodes[node] for node in on_t4], t4=[t4, final.slots], whole=final.gpus,
     )
     sys.stdin.read()
     ray.shutdown()
@@ -207,9 +214,11 @@ def test_gpu_tasks_get_a_fresh_process_and_cpu_tasks_a_warm_one(
 
 
 @pytest.mark.slow
-def test_trials_go_to_the_type_of_gpu_that_is_asked_for(unequal: Cluster) -> None:
-    """The second node has an A100, the third a T4, as far as Ray knows."""
-    assert unequal.found["t4"] == 1
+def test_runs_go_to_the_type_of_gpu_that_is_asked_for(unequal: Cluster) -> None:
+    """The second node has an A100, the third a T4, as far as Ray knows: a search's trials and the
+    seed runs of a final training."""
+    assert unequal.found["t4"] == [1, 1] and unequal.found["whole"] == 1.0
+    assert len(unequal.found["on_t4"]) == 8
     assert all(TYPE + "T4" in resources for resources in unequal.found["on_t4"])
 
 
@@ -259,3 +268,29 @@ def test_an_impossible_request_to_the_cluster_is_one_line(
     assert done.returncode == 2 and done.stderr.startswith("error: "), done.stderr
     assert said in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not (inputs.results / "no").exists()
+
+
+@pytest.mark.slow
+def test_a_final_training_on_a_type_that_no_node_has_is_one_line(
+    unequal: Cluster, inputs: Inputs, tmp_path: Path
+) -> None:
+    recipe, out = tmp_path / "best.yaml", tmp_path / "model"
+    content = {
+        "regime": "baseline",
+        "config": trainables.load("baseline").Config().to_dict(),
+        "epochs": 1,
+        "data": {"source": str(inputs.corpus)},
+        "model": {"source": str(inputs.model)},
+        "max_tokens": 32,
+        "precision": "fp32",
+        "threads": 1,
+        "device": "cuda",
+    }
+    recipe.write_text(yaml.safe_dump(content))
+    flags = ["--address", unequal.found["address"], "--accelerator-type", "H100"]
+    folders = ["--out", str(out), "--results", str(tmp_path / "results")]
+    argv = ["search.train", str(recipe), *flags, *folders]
+    done = run(*argv, timeout=600, **unequal.environment, PYTHONPATH=str(ROOT))
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "error: accelerator_type must be one of A100, T4; got 'H100'\n"
+    assert not out.exists() and not (tmp_path / "results").exists()

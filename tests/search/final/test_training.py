@@ -41,7 +41,7 @@ class Runs:
         monkeypatch.setattr(ray, "put", lambda value: value)
         monkeypatch.setattr(ray, "get", self.get)
         monkeypatch.setattr(training, "cluster", lambda *_, **__: contextlib.nullcontext())
-        monkeypatch.setattr(training, "connected", lambda: Machine((Node(2),)))
+        monkeypatch.setattr(training, "connected", lambda _: Machine((Node(2),)))
         monkeypatch.setattr(training, "connect", lambda *_: None)
         monkeypatch.setattr(training, "log_final", lambda *_: None)
 
@@ -163,6 +163,19 @@ def test_the_command_exits_with_1_where_a_seed_failed(
     out, errors = capsys.readouterr()
     assert f"wrote {tmp_path / 'm'}" in out
     assert errors == "error: 1 of 2 seeds failed: 1001; the model is of the other 1\n"
+
+
+def test_a_type_of_gpu_is_refused_where_the_search_used_none(
+    spec: training.TrainSpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = tmp_path / "best.yaml", tmp_path / "m"
+    recipe.write_text(yaml.safe_dump(dict(spec.recipe)))
+    results = ["--results", str(tmp_path / "results")]
+    argv = [str(recipe), "--accelerator-type", "T4", "--out", str(out), *results]
+    assert command.main(argv) == 2
+    said = "error: accelerator_type needs a GPU; leave it out: the search used none\n"
+    assert capsys.readouterr() == ("", said)
+    assert not out.exists() and not (tmp_path / "results").exists()
 
 
 def test_a_model_is_replaced_by_its_own_recipe_and_by_no_other(

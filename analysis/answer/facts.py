@@ -1,0 +1,147 @@
+"""The figures beside the headline: the winner's scores, its leads, and what it confuses most."""
+
+from collections.abc import Mapping
+
+import pandas
+
+from analysis.comparison.floors import to_floor
+from analysis.comparison.pairwise import pair_of
+from analysis.comparison.settle import needs
+from analysis.evidence import ROUNDING, Difference, Evidence, Split
+from analysis.metric import capitalised
+from analysis.mistakes.numbers import most_confused
+from analysis.page.blocks import Fact
+from analysis.read.folder import Search
+from analysis.read.summary import Summary
+from analysis.text import EMPTY_CELL, counted
+
+SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
+AT_BEST: Mapping[Split, str] = {
+    "test": "",
+    "validation": " at best: these chose configuration and epochs",
+}
+"""What new sentences add to a score on a split: they were not chosen by."""
+
+
+def facts(
+    labels: list[str],
+    searches: Mapping[str, Search],
+    evidence: Evidence,
+    split: Split,
+    pairs: pandas.DataFrame,
+) -> list[Fact]:
+    """The facts of the best of these searches; `labels` has the best first."""
+    summaries = {label: search.summary for label, search in searches.items()}
+    best = summaries[labels[0]]
+    scored = capitalised(best.metric)
+    shown = [
+        Fact(
+            f"{scored} on {on}",
+            f"{mean.short} %",
+            f"{counted(mean.n, 'fresh seed')}, these sentences;"
+            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones{AT_BEST[on]}",
+        )
+        for on in SPLITS_SHOWN
+        if (mean := evidence.mean(best, on)).n
+    ]
+    if not shown:
+        shown.append(
+            Fact(
+                f"{scored} on validation",
+                f"{100 * best.selection_score:.1f} %",
+                "the best of the search, so too high; no other seed confirms it",
+            )
+        )
+    return [
+        *shown,
+        *_in_search(best, evidence),
+        *_over_floor(best, evidence),
+        _over_runner_up(labels, summaries, split, pairs),
+        *_over_trial_0(best, evidence),
+        *_errs_most(searches[labels[0]]),
+    ]
+
+
+def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
+    """How much of the score that the search saw was luck."""
+    mean = evidence.mean(best, "validation")
+    if not mean.n or best.best_score is None:
+        return []
+    lost = f"{100 * (mean.mean - best.best_score):+.1f} points on fresh seeds"
+    note = f"the highest of {counted(sum(best.states.values()), 'trial')} on one seed; {lost}"
+    return [Fact("In the search", f"{100 * best.best_score:.1f} %", note)]
+
+
+def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
+    """On the test split where both are known there: it chose neither."""
+    floor = best.best_floor
+    if floor is None:
+        return []
+    split, lead = to_floor(best, evidence)
+    score = floor.test_score(best.metric) if split == "test" else None
+    score = floor.validation_score(best.metric) if score is None else score
+    note = f"{floor.name}: {100 * score:.1f} %"
+    settled = needs(lead, split) if lead else ""
+    return [_over(best, score, lead, "the best floor", note, split, settled)]
+
+
+def _over_runner_up(
+    labels: list[str], summaries: Mapping[str, Summary], split: Split, pairs: pandas.DataFrame
+) -> Fact:
+    question = "Over the runner-up"
+    if len(labels) < 2:
+        return Fact(question, EMPTY_CELL, "one search has a result; others would be compared here")
+    pair = pair_of(labels[0], labels[1], pairs)
+    if pair is None:
+        best, second = summaries[labels[0]], summaries[labels[1]]
+        value = 100 * (best.selection_score - second.selection_score)
+        return Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")
+    verdict = "no significant difference"
+    if pair["different"]:
+        verdict = "significant" if pair["difference"] > 0 else "the runner-up is better"
+        verdict += (
+            "" if pair["different_on_new_sentences"] else "; on new sentences it may be chance"
+        )
+    points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
+    return Fact(question, points, f"{labels[1]} on {split}: {verdict}")
+
+
+def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:
+    """What searching brought: over the defaults of the winner's regime."""
+    score = best.trial_0_score
+    if score is None or best.winner == 0:
+        return []
+    note = f"the defaults: {100 * score:.1f} %, one run"
+    return [_over(best, score, evidence.to_trial_0(best), "trial 0", note, "validation")]
+
+
+def _over(
+    best: Summary,
+    score: float,
+    lead: Difference | None,
+    other: str,
+    note: str,
+    split: Split,
+    settled: str = "",
+) -> Fact:
+    """How far the winner is above a single run's score. `settled`: what would settle it."""
+    if lead is None:
+        value = f"{100 * (best.selection_score - score):+.1f} points"
+        return Fact(f"Over {other}", value, f"{note}; not confirmed")
+    wider = f"± {100 * lead.new_sentences:.1f} on new sentences"
+    if not lead.on_new_sentences:
+        wider += ", where it may be chance" if lead.exceeds else "; it may be chance"
+    more = f"; {settled}" if settled else ""
+    question, shown = (f"Over {other}", f"{lead}")
+    if lead.value < -ROUNDING:
+        question, shown = f"Below {other}", f"{-lead}".removeprefix("+")
+    return Fact(question, f"{shown} points", f"{note}, on {split}; {wider}{more}")
+
+
+def _errs_most(best: Search) -> list[Fact]:
+    """The labels that the winner confuses most often."""
+    confusion = most_confused(best.predictions)
+    if confusion is None:
+        return []
+    pair, _, count = confusion.rpartition(", ")
+    return [Fact("Errs most", pair, count, wide=True)]

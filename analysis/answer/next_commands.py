@@ -1,0 +1,53 @@
+"""How to train and use the winner, and what would settle who it is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas
+
+from analysis import commands
+from analysis.comparison.floors import no_better, to_floor
+from analysis.comparison.pairwise import pair_of
+from analysis.comparison.settle import more_seeds, seeds_settle
+from analysis.evidence import Evidence
+from analysis.page.blocks import Code
+from analysis.read.folder import Search
+
+
+def next_commands(
+    labels: list[str], searches: Mapping[str, Search], evidence: Evidence, pairs: pandas.DataFrame
+) -> Code:
+    """For the best of these searches; `labels` has the best first."""
+    best = searches[labels[0]]
+    flag = commands.results_flag(best.folder, best.spec)
+    where = flag + commands.cluster_flags(best.spec)
+    floor = best.summary.best_floor if best.summary.floor_wins else None
+    title = f"Train and use {floor.regime}, the best floor" if floor else "Train and use it"
+    lines = [
+        commands.export(best.spec, flag),
+        commands.train(best.spec, flag, floor=floor is not None),
+        commands.predict(Path("model")),
+    ]
+    if best.summary.best_floor is not None and no_better(best.summary, evidence):
+        other = commands.export(best.spec, flag, best.summary.best_floor.regime)
+        lines += ["# the floor instead, which is no worse:", other]
+    if not best.summary.confirmed_scores:
+        lines += ["# to confirm it:", commands.confirm(best.spec, flag)]
+    if seeds := _seeds_to_settle(labels, pairs):
+        pair = (searches[label].summary for label in labels[:2])
+        lines += ["# to settle it:", *(more_seeds(summary, seeds, where) for summary in pair)]
+    _, lead = to_floor(best.summary, evidence)
+    if lead is not None and not lead.exceeds and seeds_settle(lead.seeds):
+        assert lead.seeds is not None
+        lines += ["# to tell it from the best floor:"]
+        lines += [more_seeds(best.summary, lead.seeds, where)]
+    return Code(f"{title}, with the exact values", tuple(lines))
+
+
+def _seeds_to_settle(labels: list[str], pairs: pandas.DataFrame) -> int | None:
+    """Report seeds each with which winner and runner-up would differ significantly; None where
+    they do already, and where no number that can be run would do."""
+    pair = pair_of(labels[0], labels[1], pairs) if len(labels) > 1 else None
+    if pair is None or pair["different"] or not seeds_settle(pair["seeds_needed"]):
+        return None
+    return int(pair["seeds_needed"])
