@@ -40,12 +40,24 @@ def duration(seconds: float) -> str:
 
 @lru_cache(maxsize=4096)
 def cell(text: str) -> str:
-    """Text for a CSV cell that no spreadsheet reads as a formula.
+    """Text for a CSV cell on one line, as `guarded` makes it."""
+    return guarded(plain(text))
 
-    Text that starts like a formula and is not a number gets an apostrophe in front.
-    """
-    text = plain(text)
-    return f"'{text}" if text.startswith(FORMULA_PREFIXES) and not _is_number(text) else text
+
+def guarded(text: str) -> str:
+    """Text that no spreadsheet reads as a formula: an apostrophe goes before one that starts like a
+    formula and is not a number. `unguarded` takes it away."""
+    return f"'{text}" if _is_guarded(text) and not _is_number(text) else text
+
+
+def unguarded(text: str) -> str:
+    """The text of which `guarded` made this one."""
+    return text[1:] if text.startswith("'") and _is_guarded(text[1:]) else text
+
+
+def _is_guarded(text: str) -> bool:
+    """Whether a text starts like a formula, behind any number of apostrophes."""
+    return text.lstrip("'").startswith(FORMULA_PREFIXES)
 
 
 def short_value(value: object) -> str:

@@ -67,6 +67,26 @@ def existing_folder(results: str, name: str) -> Path:
     return folder
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether a search's folder already holds something.
+
+    Hidden files do not count: a search that was killed at its start leaves only those.
+    """
+    if not folder.is_dir():
+        return folder.exists()
+    return any(not path.name.startswith(".") for path in folder.iterdir())
+
+
+def require_free(folder: Path, results: str) -> None:
+    """Raise ValueError where a new search cannot have this folder. `results`: the `--results` flag
+    of its command."""
+    if is_taken(folder):
+        raise ValueError(
+            f"'{folder}' exists already; choose another --name, or continue that search with"
+            f" --resume {folder.name}{results}"
+        )
+
+
 def names(results: Path) -> list[str]:
     """The names of the searches in a results folder, the last begun first."""
     begun: dict[str, float] = {}

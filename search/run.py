@@ -80,6 +80,7 @@ def _before_ray(args: argparse.Namespace) -> int | None:
     if args.resume is not None:
         require_not_running(arguments.resumed_folder(args))
     if not args.start_or_resume:
+        arguments.require_free_names(args)
         return None
     begun = arguments.begun_folders(args)
     for folder in begun:

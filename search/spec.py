@@ -23,7 +23,8 @@ from search.flag import (
     positive_int,
     seconds,
 )
-from search.folders import SPEC, require, results_folder, valid_name
+from search.folders import SPEC, is_taken, require, require_free, results_folder, valid_name
+from search.places import absolute, absolute_store
 from search.race import MAX_CANDIDATES
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
@@ -34,6 +35,8 @@ Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "recent", "rush", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 MIN_CPUS_PER_TRIAL = 0.001
+RESULTS = "results"
+"""The results folder where none is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,8 +181,10 @@ class SearchSpec:
         unset="MLFLOW_TRACKING_URI, else an SQLite file in --results",
     )
     """MLflow server or store."""
-    results: str = flag("results", on_resume="place", metavar="DIR")
+    results: str = flag(RESULTS, on_resume="place", metavar="DIR")
     """Folder that holds a folder for each search."""
+    directory: str | None = flag(None, on_resume="place", hidden=True)
+    """Working directory in which the search began: data and model may be paths from there."""
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
@@ -248,17 +253,12 @@ class SearchSpec:
 
         Empty where the folder is the default one.
         """
-        return "" if self.results == "results" else f" --results {shlex.quote(self.results)}"
+        return "" if self.results == RESULTS else f" --results {shlex.quote(self.results)}"
 
     @property
     def is_taken(self) -> bool:
-        """Whether the folder already holds something.
-
-        Hidden files do not count: a search that was killed at its start leaves only those.
-        """
-        if not self.folder.is_dir():
-            return self.folder.exists()
-        return any(not path.name.startswith(".") for path in self.folder.iterdir())
+        """Whether the folder already holds something."""
+        return is_taken(self.folder)
 
     def named(self) -> Self:
         """This spec with a name: its own, or the first free one derived from regime and data.
@@ -266,11 +266,7 @@ class SearchSpec:
         Raises ValueError where its own is taken.
         """
         if self.name is not None:
-            if self.is_taken:
-                raise ValueError(
-                    f"'{self.folder}' exists already; choose another --name, or continue that"
-                    f" search with --resume {self.name}{self.results_flag}"
-                )
+            require_free(self.folder, self.results_flag)
             return self
         for number in range(1, 10**6):
             candidate = replace(self, name=f"{self.regime}-{self.short_data}-{number}")
@@ -282,6 +278,17 @@ class SearchSpec:
     def data_name(self) -> str:
         """The data set as tables name it: part of one is another."""
         return data_name(vars(self))
+
+    def placed(self) -> Self:
+        """This spec with its places valid in any working directory."""
+        given = self.results != RESULTS
+        return replace(
+            self,
+            results=absolute(self.results) if given else RESULTS,
+            tracking_uri=self.tracking_uri and absolute_store(self.tracking_uri),
+            runtime_env=self.runtime_env and absolute(self.runtime_env),
+            directory=self.directory or str(Path.cwd()),
+        )
 
     @property
     def reading(self) -> Reading:

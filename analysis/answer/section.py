@@ -34,7 +34,7 @@ def blocks(searches: Mapping[str, Search], evidence: Evidence) -> list[Block]:
         Answer(
             headline(labels, best.summary, evidence, pairs),
             tuple(facts(labels, searches, evidence, split, pairs)),
-            verdict(labels, best.summary, split, pairs),
+            verdict(labels, best, split, pairs),
             tuple(warnings(labels, searches, evidence)),
             (configuration(best), next_commands(labels, searches, evidence, pairs)),
             tuple(provenance(best, searches)),

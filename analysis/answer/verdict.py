@@ -2,26 +2,26 @@
 
 import pandas
 
-from analysis.command import program
+from analysis import commands
 from analysis.comparison.pairwise import better_than, pair_of
 from analysis.comparison.settle import IN_MOST_CASES, MAX_SEEDS, bound, seeds_settle
 from analysis.evidence import Split
 from analysis.metric import WORDS
-from analysis.read.summary import Summary
+from analysis.read.folder import Search
 
 
-def verdict(labels: list[str], best: Summary, split: Split, pairs: pandas.DataFrame) -> str:
+def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFrame) -> str:
     """The sentences; `labels` has the best search first."""
-    if not best.confirmed_scores:
+    if not best.summary.confirmed_scores:
         return (
-            f"Nothing is confirmed: the {WORDS[best.metric]} is the highest of several trials on"
-            " one seed, which flatters. The last command confirms it on fresh seeds."
+            f"Nothing is confirmed: the {WORDS[best.summary.metric]} is the highest of several"
+            " trials on one seed, which flatters. The last command confirms it on fresh seeds."
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
         return (
             "Of the searches on this page one is confirmed."
-            f" `{program('analysis.report')}` compares all in the folder."
+            f" `{commands.compare(best.folder, best.spec)}` compares all in the folder."
         )
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     different = len(own) - len(equal)

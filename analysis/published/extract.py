@@ -24,6 +24,7 @@ LEFT_OUT = frozenset(
     (
         "name",
         "results",
+        "directory",
         "tracking_uri",
         "address",
         "runtime_env",

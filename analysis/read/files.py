@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import pandas
 
-from analysis.text import plain
+from analysis.text import plain, unguarded
 
 LARGEST_INTEGER = 2**53
 """Integers up to here are exact as floats; nothing in a results folder counts higher."""
@@ -130,6 +130,13 @@ def read_csv(
                 f"'{path}' is damaged: column '{name}': {plain(str(error))}"
             ) from error
     return frame
+
+
+def as_written(frame: pandas.DataFrame, *columns: str) -> pandas.DataFrame:
+    """The table with these columns' texts as they are in the data, not guarded for a spreadsheet;
+    an empty cell is the empty text."""
+    texts = {name: frame[name].fillna("").map(unguarded) for name in columns}
+    return frame.assign(**texts)
 
 
 def check_whole_numbers(path: Path, frame: pandas.DataFrame, *columns: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas
 
-from analysis.read.files import check_whole_numbers, read_csv
+from analysis.read.files import as_written, check_whole_numbers, read_csv
 
 
 def read_predictions(path: Path) -> pandas.DataFrame:
@@ -21,4 +21,4 @@ def read_predictions(path: Path) -> pandas.DataFrame:
         raise ValueError(
             f"'{path}' is damaged: column 'confidence' has a row that is not from 0 to 1"
         )
-    return predictions.fillna({"text": "", "label": "", "predicted": ""})
+    return as_written(predictions, "text", "label", "predicted")

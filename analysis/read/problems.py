@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas
 
-from analysis.read.files import check_whole_numbers, read_csv
+from analysis.read.files import as_written, check_whole_numbers, read_csv
 
 TEXTS = ("problem", "split", "text", "label", "other_split", "other_text", "other_label")
 
@@ -23,7 +23,7 @@ def read_problems(path: Path) -> pandas.DataFrame | None:
     # Earlier versions have no such column.
     given = problems.get("similarity", pandas.Series(index=problems.index, dtype=float))
     problems["similarity"] = pandas.to_numeric(given, errors="coerce")
-    return problems.fillna(dict.fromkeys(TEXTS, ""))
+    return as_written(problems, *TEXTS)
 
 
 def problem(problems: pandas.DataFrame | None, kind: str) -> pandas.DataFrame:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -14,7 +15,14 @@ from typing import Any, get_type_hints
 import trainables
 from analysis.command import Parser, program
 from search.flag import add_flags, flag_of, sentence
-from search.folders import SPEC, existing_folder, folder_of, results_folder, valid_name
+from search.folders import (
+    SPEC,
+    existing_folder,
+    folder_of,
+    require_free,
+    results_folder,
+    valid_name,
+)
 from search.race import MAX_CANDIDATES
 from search.spec import MIN_CPUS_PER_TRIAL, SearchSpec
 from trainables.parts.config import checked
@@ -225,13 +233,25 @@ def resumed_folder(args: argparse.Namespace) -> Path:
 
 def begun_folders(args: argparse.Namespace) -> list[Path]:
     """The folders of those searches of `--start-or-resume` that have begun."""
+    return [folder for folder in _folders(args) if (folder / SPEC).exists()]
+
+
+def require_free_names(args: argparse.Namespace) -> None:
+    """Raise ValueError where a new search is to have the name of one that is there."""
+    if args.resume is None and args.name and args.regime != "auto":
+        for folder in _folders(args):
+            given = "" if args.results is None else f" --results {shlex.quote(str(folder.parent))}"
+            require_free(folder, given)
+
+
+def _folders(args: argparse.Namespace) -> list[Path]:
+    """The folders of the searches that `--regime` and `--name` ask for."""
     if args.regime in SEVERAL or "," in args.regime:
         regimes = trainables.names() if args.regime in SEVERAL else args.regime.split(",")
         names = [f"{args.name}-{regime}" for regime in regimes]
     else:
         names = [args.name]
-    folders = [results_folder(results_of(args)) / name for name in names]
-    return [folder for folder in folders if (folder / SPEC).exists()]
+    return [results_folder(results_of(args)) / name for name in names]
 
 
 def results_of(args: argparse.Namespace) -> str:

@@ -80,7 +80,8 @@ def run_search(
     again = again or next_commands.resume(spec)
     stop.limit(spec.stop_within, f"stopped. Continue with: {again}\n")
     spec.folder.mkdir(parents=True, exist_ok=True)
-    with search_lock(spec.folder), stop.delayed():
+    instead = "" if resume else "; choose another --name"
+    with search_lock(spec.folder, instead), stop.delayed():
         if not resume:
             spec.named()
             write(spec.folder / SPEC, spec.to_json())

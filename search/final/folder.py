@@ -1,9 +1,11 @@
 """The model's folder: written completely or not at all, and never over somebody else's files."""
 
+import contextlib
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,6 +22,7 @@ from search.final.record import (
     record_digest,
     write_record,
 )
+from search.lock import locked
 from search.outputs.recipe import same_id
 from trainables.parts.model.model_folder import WEIGHTS
 from trainables.parts.model.onnx_model import ONNX_FILES
@@ -74,6 +77,26 @@ def check_out(out: Path, recipe: Mapping[str, Any], *, overwrite: bool = False) 
     other = None if overwrite else why_not_the_same(out, digest, search)
     if other:
         raise ValueError(f"{where} holds {other}; choose another, or replace it with --overwrite")
+
+
+@contextlib.contextmanager
+def reserved(out: Path) -> Iterator[None]:
+    """In the block no other training on this machine writes to `out`.
+
+    Raises ValueError where one does. The lock is among the temporary files, so that a training that
+    fails leaves nothing beside `out`.
+    """
+    digest = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:32]
+    path = Path(tempfile.gettempdir()) / f".regimen-out-{os.getuid()}-{digest}.lock"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, wait=False))
+        except BlockingIOError:
+            raise ValueError(
+                f"--out {quoted(str(out))}: another search.train is writing there; wait for it, or"
+                " choose another"
+            ) from None
+        yield
 
 
 def why_not_ours(out: Path) -> str | None:

@@ -13,7 +13,7 @@ from search.cluster.resources import Resources, connected, require_accelerator, 
 from search.cluster.start import cluster
 from search.final.combining import Combined, Kind, check_combination
 from search.final.confidence import Confidence, calibrate
-from search.final.folder import write_folder
+from search.final.folder import reserved, write_folder
 from search.final.mlflow_model import log_final
 from search.final.onnx_files import OnnxScores, add_onnx, check_onnx
 from search.final.out_of_scope import Detection, measure
@@ -24,6 +24,7 @@ from search.final.trained_model import trained_model
 from search.final.tuning import configs_to_tune, tune
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
+from search.places import located
 from search.terminal.console import SafeConsole
 from search.tracking.store import connect, tracking_uri, without_password
 from trainables.parts.data.reading import reading_from
@@ -92,7 +93,11 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     The first seeds are those of the search's own report, with bit-identical curves. Raises
     ValueError for invalid input, OSError where the machine fails or every seed does.
     """
-    console = console or SafeConsole(highlight=False, soft_wrap=True, markup=False)
+    with reserved(spec.out):
+        return _train(spec, console or SafeConsole(highlight=False, soft_wrap=True, markup=False))
+
+
+def _train(spec: TrainSpec, console: Console) -> Final:
     recipe = spec.recipe
     if spec.onnx:
         check_onnx(recipe["regime"])
@@ -100,7 +105,7 @@ def train(spec: TrainSpec, console: Console | None = None) -> Final:
     if spec.accelerator_type is not None and recipe["device"] != "cuda":
         raise ValueError("accelerator_type needs a GPU; leave it out: the search used none")
     configs = configs_to_tune(recipe, spec.tune, spec.tune_trials)
-    prepared = _load_inputs(recipe, console)
+    prepared = load_inputs(recipe, console)
     store = tracking_uri(spec.tracking_uri, spec.results)
     with cluster(spec.address or os.environ.get("RAY_ADDRESS"), environment=spec.runtime_env):
         per_run = resources_of(recipe, spec.accelerator_type, console)
@@ -190,12 +195,12 @@ def _add_onnx(folder: Path, prepared: Prepared) -> list[OnnxScores]:
         raise OSError(problem) from error
 
 
-def _load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
+def load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
     """The recipe's data and model, with a note where they have changed since the search."""
     data, model = recipe["data"], recipe["model"]
     prepared = prepare(
-        data["source"],
-        model["source"],
+        located(data["source"], recipe.get("directory")),
+        located(model["source"], recipe.get("directory")),
         max_tokens=recipe["max_tokens"],
         metric=recipe["metric"],
         epoch_size=recipe.get("epoch_size"),

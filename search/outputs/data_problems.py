@@ -9,7 +9,7 @@ number is written, neither its label nor any prediction.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from analysis.text import cell
+from analysis.text import cell, guarded
 from search.study.records import Record
 from trainables.parts.data.corpus import Corpus, normal_form
 from trainables.parts.data.duplicates import Place, conflicts, leaks
@@ -72,7 +72,7 @@ def _doubt(corpus: Corpus, doubt: Mapping[str, Any]) -> dict[str, Any]:
         "row": doubt["row"],
         **_content(corpus, Place(doubt["split"], doubt["row"])),
         "probability": doubt["given_probability"],
-        "other_label": cell(corpus.labels[doubt["suggested"]]),
+        "other_label": guarded(corpus.labels[doubt["suggested"]]),
         "other_probability": doubt["suggested_probability"],
     }
 
@@ -84,5 +84,5 @@ def _content(corpus: Corpus, place: Place) -> dict[str, str]:
     split = corpus.splits[place.split]
     return {
         "text": cell(split.texts[place.row]),
-        "label": cell(corpus.labels[split.labels[place.row]]),
+        "label": guarded(corpus.labels[split.labels[place.row]]),
     }

@@ -23,7 +23,7 @@ from analysis.read.folder import (
     TRIALS,
 )
 from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
-from analysis.text import cell
+from analysis.text import cell, guarded
 from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
 from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
@@ -126,8 +126,8 @@ def prediction_rows(study: optuna.Study, corpus: Corpus) -> list[dict[str, Any]]
                 "seed": seed,
                 "row": row,
                 "text": cell(text),
-                "label": cell(corpus.labels[label]),
-                "predicted": cell(corpus.labels[predicted]),
+                "label": guarded(corpus.labels[label]),
+                "predicted": guarded(corpus.labels[predicted]),
                 "confidence": confidence,
             }
             for row, (text, label, (predicted, confidence)) in enumerate(

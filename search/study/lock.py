@@ -20,12 +20,13 @@ WAIT_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def search_lock(folder: Path) -> Iterator[None]:
+def search_lock(folder: Path, instead: str = "") -> Iterator[None]:
     """Hold the lock of the search in `folder`.
 
-    Raises ValueError while another process has it; one that was killed has it no longer.
+    Raises ValueError while another process has it; one that was killed has it no longer. `instead`:
+    what the user may do then.
     """
-    with _waited(folder, lambda path: locked(path, wait=False)) as file:
+    with _waited(folder, lambda path: locked(path, wait=False), instead) as file:
         content = _read(folder / LOCK)
         if not content or OWNER.fullmatch(content):  # else it is a user's file
             file.truncate(0)
@@ -43,7 +44,9 @@ def require_not_running(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _waited(
-    folder: Path, take: Callable[[Path], contextlib.AbstractContextManager[TextIO]]
+    folder: Path,
+    take: Callable[[Path], contextlib.AbstractContextManager[TextIO]],
+    instead: str = "",
 ) -> Iterator[TextIO]:
     path, deadline = folder / LOCK, time.monotonic() + WAIT_SECONDS
     with contextlib.ExitStack() as stack:
@@ -53,7 +56,7 @@ def _waited(
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ValueError(_is_running(path)) from None
+                    raise ValueError(_is_running(path) + instead) from None
                 time.sleep(0.05)
         yield file
 

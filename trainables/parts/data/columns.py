@@ -1,11 +1,12 @@
 """The text and label columns of a split: chosen by name, and checked cell by cell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from trainables.parts.data.files import Row
+from trainables.parts.data.label_names import require_showable
 from trainables.parts.data.text import replace_surrogates
 from trainables.parts.quote import listed, printable, quoted
 
@@ -27,7 +28,8 @@ def texts_and_labels(
             f"{where}: text and label are one column, {quoted(text)}; name another with"
             " --text-column or --label-column"
         )
-    return _cells(rows, text, where), _cells(rows, label, where)
+    texts = [replace_surrogates(cell) for cell, _ in _cells(rows, text, where)]
+    return texts, [require_showable(cell, at) for cell, at in _cells(rows, label, where)]
 
 
 def _column(rows: list[Row], named: str | None, usual: Iterable[str], kind: str, where: str) -> str:
@@ -47,22 +49,24 @@ def _column(rows: list[Row], named: str | None, usual: Iterable[str], kind: str,
     )
 
 
-def _cells(rows: list[Row], column: str, where: str) -> list[str]:
-    return [
-        _text(row.get(column), f"{where}, row {number}: {printable(column)}")
-        for number, row in enumerate(rows, 1)
-    ]
+def _cells(rows: list[Row], column: str, where: str) -> Iterator[tuple[str, str]]:
+    """Each cell as text, and where it is."""
+    for number, row in enumerate(rows, 1):
+        at = f"{where}, row {number}: {printable(column)}"
+        yield _text(row.get(column), at), at
 
 
 def _text(value: Any, where: str) -> str:
     """A cell as text.
 
-    Accepts numbers and booleans, which labels often are. Raises ValueError for an empty cell, NaN
-    and nested values.
+    Accepts numbers and booleans, which labels often are; the latter as JSON and CSV files have
+    them. Raises ValueError for an empty cell, NaN and nested values.
     """
     if isinstance(value, bytes | list | dict | np.ndarray):
         raise ValueError(f"{where} is not text but a {type(value).__name__}")
+    if isinstance(value, bool):
+        return "true" if value else "false"
     text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value)
     if not text.strip():
         raise ValueError(f"{where} is empty")
-    return replace_surrogates(text)
+    return text

@@ -11,6 +11,7 @@ from typing import Unpack
 from trainables.parts.data import subsets
 from trainables.parts.data.columns import texts_and_labels
 from trainables.parts.data.files import Row
+from trainables.parts.data.label_names import differing_in_case, require_distinct
 from trainables.parts.data.reading import Reading
 from trainables.parts.data.sources import rows
 from trainables.parts.quote import listed, quoted
@@ -80,6 +81,8 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         raise ValueError(
             f"{data} has one class only ({quoted(labels[0])}); a classifier needs two or more"
         )
+    require_distinct(labels, data)
+    notes += differing_in_case(labels)
     index = {label: number for number, label in enumerate(labels)}
     splits = {
         name: Split(tuple(texts[name]), tuple(index[label] for label in names[name]))

@@ -1,0 +1,98 @@
+"""Two commands at once: one goes on, and the other one says so in a line and changes nothing."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from search import run, sync
+from search.final import training
+from search.final.folder import reserved
+from search.outputs.recipe import read_recipe
+from search.study.lock import search_lock
+from tests.processes import ROOT, Searched, wait_for
+from tests.processes import run as start
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_starts(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def first_lines(args: object) -> None:
+        raise AssertionError("the data was read")
+
+    monkeypatch.setattr(run, "_first_lines", first_lines)
+    assert run.main(["--regime", "baseline", "--name", "tiny", *searched.sources]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1
+    assert f"--resume tiny --results {searched.results}" in printed.err
+
+
+def test_a_search_that_runs_is_neither_continued_nor_logged(
+    searched: Searched, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(searched.folder)
+    where = ["--results", str(searched.results)]
+    with search_lock(searched.folder):
+        before |= {str(searched.folder / ".lock"): (searched.folder / ".lock").read_bytes()}
+        assert run.main(["--resume", "tiny", *where]) == 2
+        assert sync.main(["tiny", *where]) == 2
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 2 and all(
+        "the search 'tiny' is running in another process" in line for line in printed
+    )
+    assert contents(searched.folder) == before
+
+
+def test_a_folder_that_is_being_trained_into_is_refused(searched: Searched, tmp_path: Path) -> None:
+    recipe = read_recipe(searched.folder / "best.yaml")
+    out = tmp_path / "model"
+    (tmp_path / "link").symlink_to(tmp_path)
+    with reserved(out), reserved(tmp_path / "other"):
+        for same in (out, tmp_path / "link" / "model"):
+            with pytest.raises(ValueError, match=r"another search\.train is writing there; wait"):
+                training.train(training.TrainSpec(recipe=recipe, out=same))
+    with reserved(out):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
+def test_two_exports_into_one_file_leave_one_of_them_whole(
+    searched: Searched, tmp_path: Path
+) -> None:
+    out = tmp_path / "best.yaml"
+    words = ["search.export", "tiny", "--results", str(searched.results), "--out", str(out)]
+    with ThreadPoolExecutor(2) as pool:
+        exports = [pool.submit(start, *words) for _ in range(2)]
+    assert [each.result().returncode for each in exports] == [0, 0]
+    assert read_recipe(out)["search"] == "tiny"
+    assert [path.name for path in tmp_path.iterdir()] == ["best.yaml"]
+
+
+@pytest.mark.soak
+def test_two_trainings_into_one_folder_write_one_model(searched: Searched, tmp_path: Path) -> None:
+    recipe, out = searched.folder / "best.yaml", tmp_path / "model"
+    words = [sys.executable, "-m", "search.train", str(recipe), "--out", str(out)]
+    processes = [
+        subprocess.Popen(
+            [*words, "--seeds", seeds, "--results", str(tmp_path / "results")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+        )
+        for seeds in ("1", "2")
+    ]
+    wait_for(lambda: all(process.poll() is not None for process in processes))
+    said = {process.returncode: process.communicate() for process in processes}
+    assert sorted(said) == [0, 2]
+    assert f"wrote {out}\n" in said[0][0]
+    assert said[2][1].count("\n") == 1 and "another search.train is writing there" in said[2][1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "results"]
