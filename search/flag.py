@@ -1,4 +1,7 @@
-"""How a field of SearchSpec appears on the command line, declared in the field's metadata."""
+"""How a field of SearchSpec appears on the command line, declared in the field's metadata.
+
+The flags themselves are the fields, in `search/spec.py`.
+"""
 
 import argparse
 import re

@@ -13,7 +13,7 @@ from analysis.read.folder import EPOCHS, REPORT, TRIALS
 from analysis.read.summary import Summary
 from search.spec import SearchSpec
 from search.study.study import read_study
-from search.study.winner import best_configuration
+from search.study.winner_records import best_configuration
 from search.terminal.outcome import leaderboard
 from search.trials.ending import Ending
 

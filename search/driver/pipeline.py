@@ -31,7 +31,7 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.lock import search_lock
-from search.study.winner import test_scores
+from search.study.winner_records import test_scores
 from search.terminal import next_commands, plan, space
 from search.terminal.console import SafeConsole
 from search.terminal.outcome import errors, result

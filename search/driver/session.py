@@ -28,7 +28,7 @@ from search.storage import require_storage
 from search.study.configuration import shared_parameters
 from search.study.lock import require_not_running
 from search.study.study import read_study
-from search.study.winner import best_configuration
+from search.study.winner_records import best_configuration
 from search.terminal import next_commands
 from search.terminal.console import SafeConsole
 from search.terminal.data import print_advice, print_data, print_model

@@ -20,7 +20,7 @@ from search.outputs.tables import summarise
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
-from search.study.winner import reported_runs, reported_runs_chose, test_scores
+from search.study.winner_records import reported_runs, reported_runs_chose, test_scores
 from trainables.parts.config import Count, Range, checked
 from trainables.parts.model.encoder import Precision
 from trainables.parts.quote import quoted, reason

@@ -29,7 +29,7 @@ from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
 from search.study.study import paper_trial, ranking, trials
-from search.study.winner import (
+from search.study.winner_records import (
     choice_score,
     reported_runs,
     reported_runs_chose,

@@ -18,7 +18,7 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study.records import Record
 from search.study.study import epochs_trained, ranking
-from search.study.winner import run_scores
+from search.study.winner_records import run_scores
 from search.trials.worker import Answers
 
 CHANCE = 0.68

@@ -12,7 +12,7 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.study import epochs_trained
-from search.study.winner import reported_runs
+from search.study.winner_records import reported_runs
 from tests import tiny
 from tests.commands.test_resilience import RunningSearch, outcome
 from tests.processes import Inputs, run

@@ -1,4 +1,7 @@
-"""The winner of a search, and its runs on seeds that did not choose it."""
+"""The chosen winner of a search and its runs on other seeds, as the study records them.
+
+`search/race.py` has the rule by which it is chosen.
+"""
 
 from collections.abc import Iterable
 from typing import Any
