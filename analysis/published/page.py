@@ -11,7 +11,7 @@ from analysis.evidence import Evidence
 from analysis.metric import WORDS
 from analysis.page.markdown import escaped, markdown
 from analysis.published.record import Published
-from analysis.published.tables import goals, overview, scores
+from analysis.published.tables import goals, overview, scores, to_paper
 from analysis.read.summary import Summary
 from analysis.text import counted, short_value
 
@@ -66,6 +66,8 @@ def _section(title: str, group: Sequence[Published], evidence: Evidence) -> Iter
     differences = goals(summaries, evidence)
     if any(search.shots for search in group) and not differences.empty:
         yield markdown(differences).rstrip()
+    if not (distances := to_paper(summaries, evidence)).empty:
+        yield markdown(distances).rstrip()
     yield "<details><summary>Winners' configurations, versions and commands</summary>"
     for search in group:
         yield _paragraph(_winner(search))

@@ -1,9 +1,11 @@
-"""Published searches as tables of text: all of them, then a group's scores and goals."""
+"""Published searches as tables of text: all of them, then a group's scores, goals, and distances
+to the paper."""
 
 from collections.abc import Sequence
 
 import pandas
 
+from analysis import paper
 from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import best_first, label, ordered
@@ -74,6 +76,32 @@ def goals(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
         rows.append(_goal(f"{ours.regime} - {floor.regime} (floor)", over, GOALS["floor"]))
     columns = ["difference", "points", "on new sentences", "goal", "reached"]
     return pandas.DataFrame(rows, columns=columns, dtype=object)
+
+
+def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
+    """A row per search on the paper's data of a regime that it has: test accuracies and their
+    difference.
+
+    The encoder may be another one than the paper's.
+    """
+    rows = ordered(summaries)
+    cells = []
+    for summary in rows:
+        published = paper.row(summary.regime) if summary.comparable else None
+        difference = published and evidence.to_published(summary, published.test_accuracy)
+        if published is None or difference is None:
+            continue
+        cells.append(
+            {
+                "regime": label(summary, rows),
+                "test": _mean(evidence.mean(summary, "test")),
+                f"paper ({paper.ENCODER})": _percent(published.test_accuracy),
+                "difference": str(difference),
+                "on new sentences": f"± {100 * difference.new_sentences:.1f}",
+                "beyond noise": "yes" if difference.exceeds else "no",
+            }
+        )
+    return pandas.DataFrame(cells, dtype=object)
 
 
 def _search(name: str, summary: Summary, evidence: Evidence) -> dict[str, str]:
