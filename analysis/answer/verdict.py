@@ -20,8 +20,8 @@ def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFra
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
         return (
-            "Of the searches on this page one is confirmed."
-            f" `{commands.compare(best.folder, best.spec)}` compares all in the folder."
+            "Of the searches on this page one is confirmed. To compare all in the folder:"
+            f" {commands.compare(best.folder, best.spec)}"
         )
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     different = len(own) - len(equal)
