@@ -43,25 +43,19 @@ def confirm(spec: Mapping[str, Any], results: str) -> str:
 
 
 def results_flag(folder: Path, spec: Mapping[str, Any]) -> str:
-    """The `--results` flag of a search's folder, valid in any working directory: as the search has
-    it where it is still there; empty where that is the default one."""
-    results = _results(folder, spec)
-    return f" --results {shlex.quote(results)}" if results else ""
+    """The `--results` flag of a search's folder, as the user gave it where it is still there; empty
+    where that is the default."""
+    here = folder.resolve().parent
+    for results in ("results", str(spec.get("results", "results"))):
+        if Path(results).expanduser().resolve() == here:
+            return "" if results == "results" else f" --results {shlex.quote(results)}"
+    parent = folder.parent if folder.parent.resolve() == here else here
+    return f" --results {shlex.quote(str(parent))}"
 
 
 def compare(folder: Path, spec: Mapping[str, Any]) -> str:
     """Draw the report of all searches in the folder of this search's folder."""
-    results = _results(folder, spec)
-    return program("analysis.report") + (f" {shlex.quote(results)}" if results else "")
-
-
-def _results(folder: Path, spec: Mapping[str, Any]) -> str:
-    here, given = folder.resolve().parent, str(spec.get("results", "results"))
-    if Path("results").resolve() == here:
-        return ""
-    if Path(given).is_absolute() and Path(given).resolve() == here:
-        return given
-    return str(here)
+    return program("analysis.report") + results_flag(folder, spec).removeprefix(" --results")
 
 
 def cluster_flags(spec: Mapping[str, Any]) -> str:

@@ -24,7 +24,6 @@ from search.flag import (
     seconds,
 )
 from search.folders import SPEC, is_taken, require, require_free, results_folder, valid_name
-from search.places import absolute, absolute_store
 from search.race import MAX_CANDIDATES
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
@@ -35,8 +34,6 @@ Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "recent", "rush", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 MIN_CPUS_PER_TRIAL = 0.001
-RESULTS = "results"
-"""The results folder where none is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,10 +178,8 @@ class SearchSpec:
         unset="MLFLOW_TRACKING_URI, else an SQLite file in --results",
     )
     """MLflow server or store."""
-    results: str = flag(RESULTS, on_resume="place", metavar="DIR")
+    results: str = flag("results", on_resume="place", metavar="DIR")
     """Folder that holds a folder for each search."""
-    directory: str | None = flag(None, on_resume="place", hidden=True)
-    """Working directory in which the search began: data and model may be paths from there."""
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
@@ -253,7 +248,7 @@ class SearchSpec:
 
         Empty where the folder is the default one.
         """
-        return "" if self.results == RESULTS else f" --results {shlex.quote(self.results)}"
+        return "" if self.results == "results" else f" --results {shlex.quote(self.results)}"
 
     @property
     def is_taken(self) -> bool:
@@ -278,17 +273,6 @@ class SearchSpec:
     def data_name(self) -> str:
         """The data set as tables name it: part of one is another."""
         return data_name(vars(self))
-
-    def placed(self) -> Self:
-        """This spec with its places valid in any working directory."""
-        given = self.results != RESULTS
-        return replace(
-            self,
-            results=absolute(self.results) if given else RESULTS,
-            tracking_uri=self.tracking_uri and absolute_store(self.tracking_uri),
-            runtime_env=self.runtime_env and absolute(self.runtime_env),
-            directory=self.directory or str(Path.cwd()),
-        )
 
     @property
     def reading(self) -> Reading:

@@ -230,7 +230,7 @@ def _print_final(console: "Console", final: "Final", results: str) -> None:
         console.print(f"  out of scope, {split}: {detection}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
-    console.print(f"wrote {final.folder}\nnext:\n  {commands.predict(final.folder.absolute())}")
+    console.print(f"wrote {final.folder}\nnext:\n  {commands.predict(final.folder)}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ LAYERS = {
         "inputs signals study",
         "cluster",
         "spec storage",
-        "flag folders lock places polling race reports seeds",
+        "flag folders lock polling race reports seeds",
     ],
     "analysis": [
         "report results rungs",

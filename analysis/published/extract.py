@@ -24,7 +24,6 @@ LEFT_OUT = frozenset(
     (
         "name",
         "results",
-        "directory",
         "tracking_uri",
         "address",
         "runtime_env",

@@ -88,8 +88,10 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
     cells = []
     for summary in rows:
         published = paper.row(summary.regime) if summary.comparable else None
-        difference = published and evidence.to_published(summary, published.test_accuracy)
-        if published is None or difference is None:
+        if published is None:
+            continue
+        difference = evidence.to_published(summary, published.test_accuracy)
+        if difference is None:
             continue
         cells.append(
             {

@@ -161,7 +161,7 @@ def _with_flags(spec: SearchSpec, args: argparse.Namespace) -> SearchSpec:
     """A stored spec with what the flags change, and where it runs now."""
     values = {each: value for each, value in given_values(args).items() if each != "name"}
     places = {name: getattr(args, name) for name in ("address", "runtime_env")}
-    return replace(spec, **{**values, **places, "results": results_of(args)}).placed()
+    return replace(spec, **{**values, **places, "results": results_of(args)})
 
 
 def _auto_names(spec: SearchSpec) -> Iterator[str]:
@@ -206,7 +206,7 @@ def _new(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:
                 f"--fix {name} has no effect with optimizer={fixed['optimizer']}, which reads"
                 f" {twin}"
             )
-    return SearchSpec(regime=regime, fix=fixed, **values).placed()
+    return SearchSpec(regime=regime, fix=fixed, **values)
 
 
 def _resumed(args: argparse.Namespace) -> SearchSpec:

@@ -21,7 +21,6 @@ from search.driver.print_result import print_result
 from search.driver.request import Request, read_request
 from search.driver.stored_outcome import ended
 from search.inputs import Prepared, prepare
-from search.places import located
 from search.signals import Stop
 from search.spec import SearchSpec
 from search.storage import require_storage
@@ -102,7 +101,6 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Ou
     the folder `outcome.spec.folder`. Signals stay the caller's, so `stop_within` has no effect.
     Raises as `search.run` exits: ValueError for invalid input, OSError where the machine fails.
     """
-    spec = spec.placed()
     require_storage(spec.results)
     if resume:
         require_not_running(spec.folder)
@@ -119,8 +117,8 @@ def search(spec: SearchSpec, *, resume: bool = False, quiet: bool = False) -> Ou
 def load_inputs(spec: SearchSpec, corpus: Corpus | None = None) -> Prepared:
     """The data and model of a search, read, checked and tokenised; `corpus`: the data if read."""
     return prepare(
-        located(spec.data, spec.directory),
-        located(spec.model, spec.directory),
+        spec.data,
+        spec.model,
         max_tokens=spec.max_tokens,
         metric=spec.metric,
         epoch_size=spec.epoch_size,

@@ -16,7 +16,7 @@ DIGESTS = "digests"
 other entries."""
 RECIPE = "recipe"
 """Key of a digest of the recipe that was trained."""
-NOT_THE_RECIPE = ("search_id", "directory", "rank", "scores", "versions", "commit")
+NOT_THE_RECIPE = ("search_id", "rank", "scores", "versions", "commit")
 """Entries of an export that differ where the same recipe is exported again. Earlier versions wrote
 no `search_id`."""
 

@@ -24,7 +24,6 @@ from search.final.trained_model import trained_model
 from search.final.tuning import configs_to_tune, tune
 from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
-from search.places import located
 from search.terminal.console import SafeConsole
 from search.tracking.store import connect, tracking_uri, without_password
 from trainables.parts.data.reading import reading_from
@@ -199,8 +198,8 @@ def load_inputs(recipe: Mapping[str, Any], console: Console) -> Prepared:
     """The recipe's data and model, with a note where they have changed since the search."""
     data, model = recipe["data"], recipe["model"]
     prepared = prepare(
-        located(data["source"], recipe.get("directory")),
-        located(model["source"], recipe.get("directory")),
+        data["source"],
+        model["source"],
         max_tokens=recipe["max_tokens"],
         metric=recipe["metric"],
         epoch_size=recipe.get("epoch_size"),

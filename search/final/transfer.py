@@ -5,12 +5,10 @@ dropout, pooling. Texts are tokenised again by the new tokenizer, cut to the sam
 the vocabulary cut to the words in use is made anew.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 import trainables
-from search.places import absolute, located
 from trainables.parts.model.architecture import read_config
 from trainables.parts.model.head import Head
 from trainables.parts.model.loading import model_folder
@@ -32,7 +30,7 @@ def transfer(recipe: Mapping[str, Any], model: str) -> tuple[dict[str, Any], lis
     config = dict(recipe["config"])
     notes = [f"model: {before} -> {model}; learning rates, batch size and epochs as they were"]
     if {DECAY, REINITIALISED} & config.keys():
-        old, new = layers(located(before, recipe.get("directory"))), layers(model)
+        old, new = layers(before), layers(model)
         scaled = rescaled(config, old, new)
         notes += [
             f"{name}: {config[name]:.4g} -> {value:.4g}, for {new} layers instead of {old}"
@@ -43,11 +41,7 @@ def transfer(recipe: Mapping[str, Any], model: str) -> tuple[dict[str, Any], lis
     carried = {
         **recipe,
         "config": trainables.load(regime).Config.from_dict(config).to_dict(),
-        # The recipe's own paths are from the directory of its search.
-        "model": {
-            "source": absolute(model) if os.path.isdir(model) else model,
-            "fingerprint": None,
-        },
+        "model": {"source": model, "fingerprint": None},
         "scores": None,
         "carried_from": dict(recipe["model"]),
     }

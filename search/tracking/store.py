@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from search.places import absolute_store
 from search.tracking import sqlite_file
 from trainables.parts.quote import reason
 
@@ -22,7 +21,7 @@ warnings.filterwarnings("ignore", 'Field name "schema" in "JsonSchemaSpec" shado
 def tracking_uri(uri: str | None, results: str) -> str:
     """Where runs are logged: the flag, else the variable, else SQLite in the results folder."""
     default = f"sqlite:///{Path(results).expanduser().resolve() / 'mlflow.db'}"
-    return absolute_store(uri or os.environ.get("MLFLOW_TRACKING_URI") or default)
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
 def connect(uri: str, results: str) -> Any:

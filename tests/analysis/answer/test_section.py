@@ -10,6 +10,8 @@ from tests.analysis.answer.first_screen import answer, facts
 from tests.analysis.folders import write_searches
 from tests.analysis.searches import TRIALS, write_search
 
+REPORT = "python -m analysis.report"
+
 
 def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     shown = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
@@ -34,6 +36,11 @@ def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:
     assert shown.headline.endswith("on validation, not confirmed")
     assert "Nothing is confirmed" in shown.verdict
     assert facts(shown)["Over the runner-up"].endswith(" points")
+
+
+def test_one_search_alone_comes_with_the_command_that_compares_all(tmp_path: Path) -> None:
+    shown = answer(write_searches(tmp_path, regimes=1, trials=6, epochs=3))
+    assert shown.verdict.endswith(f"To compare all in the folder: {REPORT} {tmp_path}")
 
 
 def test_an_unfinished_search_and_one_without_a_result(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_what_would_settle_it_is_about_the_answers_split(tmp_path: Path) -> None
 def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
     moved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The folder where it is now, for any working directory."""
+    """The folder as the user gave it, or where it is now."""
     monkeypatch.chdir(tmp_path)
     results = tmp_path / ("elsewhere" if moved else "runs")
     write_two(results, [0.88, 0.89], [0.885, 0.895])
@@ -94,7 +94,8 @@ def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
         spec = results / name / "spec.json"
         spec.write_text(json.dumps(json.loads(spec.read_text()) | given))
     text = report.report(results).with_suffix(".md").read_text()
-    where = f"--results {re.escape(str(results))} --address 10.0.0.1:6379"
+    folder = str(results) if moved else "runs"
+    where = f"--results {re.escape(folder)} --address 10.0.0.1:6379"
     counts = re.findall(rf"search.run --resume (?:one|two) --report-seeds (\d+) {where}", text)
     assert len(counts) == text.count("--report-seeds ") == 6 and len(set(counts)) == 1
     train = (
@@ -102,7 +103,7 @@ def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
         " --accelerator-type T4 --tracking-uri http://mlflow:5000"
     )
     assert re.search(train, text)
-    assert f"search.export two --results {results} --out best.yaml" in text
+    assert re.search(rf"search.export two --results {re.escape(folder)} --out best.yaml", text)
 
 
 def test_floors_are_beneath_the_searches_the_best_first(tmp_path: Path) -> None:
