@@ -22,7 +22,7 @@ MIN_RUNS, MAX_RUNS = 2, 30
 NEGLIGIBLE_DIFFERENCE = 0.002
 """Trials whose accuracies differ by less are equal for practical purposes."""
 CHEAPER = 0.75
-"""Of equal trials one wins by its cost if it costs less than so much of the best one's. Costs are
+"""Of equal trials one wins by its cost if it costs less than so much of the leader's. Costs are
 measured, beside other work."""
 
 

@@ -192,7 +192,8 @@ def _equal_trials(rows: Sequence[Summary]) -> list[str]:
     return [
         f"{labels}: chance included, trial {winner}, the winner, and"
         f" {', '.join(f'trial {trial}' for trial in equal)} differ by less than --indifference. Of"
-        " such trials a clearly cheaper one wins, else the one with the highest mean."
+        " such trials a clearly cheaper one wins, else the one with the highest mean of those with"
+        " most runs."
         for (winner, equal), labels in grouped(
             rows, lambda row: (row.winner_trial, row.equal_trials) if row.equal_trials else None
         )

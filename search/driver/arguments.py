@@ -239,8 +239,9 @@ def begun_folders(args: argparse.Namespace) -> list[Path]:
 def require_free_names(args: argparse.Namespace) -> None:
     """Raise ValueError where a new search is to have the name of one that is there."""
     if args.resume is None and args.name and args.regime != "auto":
+        results = results_of(args)
+        given = "" if results == "results" else f" --results {shlex.quote(results)}"
         for folder in _folders(args):
-            given = "" if args.results is None else f" --results {shlex.quote(str(folder.parent))}"
             require_free(folder, given)
 
 

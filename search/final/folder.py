@@ -81,10 +81,11 @@ def check_out(out: Path, recipe: Mapping[str, Any], *, overwrite: bool = False) 
 
 @contextlib.contextmanager
 def reserved(out: Path) -> Iterator[None]:
-    """In the block no other training on this machine writes to `out`.
+    """In the block no other training writes to `out`, of this user, on this machine, and with the
+    same folder for temporary files: the lock is there, so that a training that fails leaves nothing
+    beside `out`.
 
-    Raises ValueError where one does. The lock is among the temporary files, so that a training that
-    fails leaves nothing beside `out`.
+    Raises ValueError where one does.
     """
     digest = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:32]
     path = Path(tempfile.gettempdir()) / f".regimen-out-{os.getuid()}-{digest}.lock"

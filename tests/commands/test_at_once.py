@@ -1,8 +1,5 @@
 """Two commands at once: one goes on, and the other one says so in a line and changes nothing."""
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +10,7 @@ from search.final import training
 from search.final.folder import reserved
 from search.outputs.recipe import read_recipe
 from search.study.lock import search_lock
-from tests.processes import ROOT, Searched, wait_for
+from tests.processes import Searched
 from tests.processes import run as start
 
 
@@ -32,6 +29,12 @@ def test_a_name_that_is_taken_is_refused_before_anything_starts(
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.count("\n") == 1
     assert f"--resume tiny --results {searched.results}" in printed.err
+    monkeypatch.chdir(searched.results.parent)
+    relative = ["--results", searched.results.name]
+    argv = ["--regime", "baseline", "--name", "tiny", *searched.sources, *relative]
+    assert run.main(argv) == 2
+    given = "" if searched.results.name == "results" else f" {' '.join(relative)}"
+    assert capsys.readouterr().err.endswith(f"--resume tiny{given}\n")
 
 
 def test_a_search_that_runs_is_neither_continued_nor_logged(
@@ -75,24 +78,14 @@ def test_two_exports_into_one_file_leave_one_of_them_whole(
     assert [path.name for path in tmp_path.iterdir()] == ["best.yaml"]
 
 
-@pytest.mark.soak
-def test_two_trainings_into_one_folder_write_one_model(searched: Searched, tmp_path: Path) -> None:
-    recipe, out = searched.folder / "best.yaml", tmp_path / "model"
-    words = [sys.executable, "-m", "search.train", str(recipe), "--out", str(out)]
-    processes = [
-        subprocess.Popen(
-            [*words, "--seeds", seeds, "--results", str(tmp_path / "results")],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ,
-        )
-        for seeds in ("1", "2")
-    ]
-    wait_for(lambda: all(process.poll() is not None for process in processes))
-    said = {process.returncode: process.communicate() for process in processes}
-    assert sorted(said) == [0, 2]
-    assert f"wrote {out}\n" in said[0][0]
-    assert said[2][1].count("\n") == 1 and "another search.train is writing there" in said[2][1]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "results"]
+@pytest.mark.slow
+def test_a_second_training_into_a_folder_is_refused_in_a_line(
+    searched: Searched, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    words = ["search.train", str(searched.folder / "best.yaml"), "--out", str(out)]
+    with reserved(out):
+        refused = start(*words, "--results", str(tmp_path / "results"))
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert "another search.train is writing there" in refused.stderr
+    assert list(tmp_path.iterdir()) == []

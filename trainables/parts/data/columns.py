@@ -59,13 +59,11 @@ def _cells(rows: list[Row], column: str, where: str) -> Iterator[tuple[str, str]
 def _text(value: Any, where: str) -> str:
     """A cell as text.
 
-    Accepts numbers and booleans, which labels often are; the latter as JSON and CSV files have
-    them. Raises ValueError for an empty cell, NaN and nested values.
+    Accepts numbers and booleans, which labels often are. Raises ValueError for an empty cell, NaN
+    and nested values.
     """
     if isinstance(value, bytes | list | dict | np.ndarray):
         raise ValueError(f"{where} is not text but a {type(value).__name__}")
-    if isinstance(value, bool):
-        return "true" if value else "false"
     text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value)
     if not text.strip():
         raise ValueError(f"{where} is empty")

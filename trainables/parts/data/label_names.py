@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from trainables.parts.quote import quoted
 
-JOINERS = "\u200c\u200d"
-"""Invisible characters that change how their neighbours look, as in emoji."""
+JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
+"""Invisible characters that change how their neighbours look, as in emoji and flags."""
 UNSHOWN = ("Cc", "Cs", "Zl", "Zp")
 """Unicode categories of control characters, lone surrogates and line separators."""
 DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

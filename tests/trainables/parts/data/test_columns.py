@@ -59,7 +59,7 @@ def test_no_column_found_by_name_says_how_to_name_one(
 
 def test_numbers_and_truth_values_are_labels_as_written(tmp_path: Path) -> None:
     rows = [{"text": f"hello {i}", "label": label} for i in range(3) for label in (3, 10, True)]
-    assert data.read(folder(tmp_path, train=rows)).labels == ("10", "3", "true")
+    assert data.read(folder(tmp_path, train=rows)).labels == ("10", "3", "True")
 
 
 def test_lone_surrogate_becomes_text_that_can_be_encoded(tmp_path: Path) -> None:
