@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from spaces.parts.batches import batch_size
 from spaces.parts.head import head
 from spaces.parts.optimizer import optimizer, schedule, warmup
-from spaces.parts.rates import batch_size
 
 ADAMW = {"learning_rate": (1e-4, 1e-2), "head_learning_rate": (1e-4, 3e-2)}
 """Peak learning rates. The adapters' is ten times that of whole layers."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from spaces.parts.batches import batch_size
 from spaces.parts.head import pooling
 from spaces.parts.optimizer import optimizer, schedule, warmup
-from spaces.parts.rates import batch_size
 
 ADAMW = {"learning_rate": (1e-6, 3e-4), "head_learning_rate": (1e-5, 1e-2)}
 """Peak learning rates, down to a tenth of the other regimes' lowest."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainables.parts.config import Count, Dropout, Fraction
+from trainables.parts.data.batches import Grouping
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -24,7 +25,7 @@ GRACE = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Contrastive):
+class Config(Contrastive, Grouping):
     """The paper's Table 5."""
 
     dropout: Dropout = 0.1
@@ -50,5 +51,6 @@ def train(
             lambda z, labels: supcon(z, labels.repeat(2), config.temperature),
             epochs=epochs,
             seed=seed,
+            sentences_per_label=config.sentences_per_label,
         )
     )

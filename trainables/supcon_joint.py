@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/2011.01403. The loss is (1 - `contrastive_weight`)
 cross-entropy plus `contrastive_weight` times the supervised contrastive loss of the sentence
 vectors, without projection and with one view of each sentence. Differs from `supcon` in its single
 stage. A sentence without another of its intent in the mini-batch adds to the cross-entropy only, so
-large mini-batches help where intents are many.
+`sentences_per_label` or large mini-batches help where intents are many.
 """
 
 from collections.abc import Generator
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from trainables.parts.config import Count, Fraction, Temperature
+from trainables.parts.data.batches import Grouping
 from trainables.parts.data.tokens import Batch, Data
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.encoder import Encoder
@@ -28,7 +29,7 @@ EPOCHS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(CommonPractice):
+class Config(CommonPractice, Grouping):
     """Common practice in larger mini-batches, and the source's weight and temperature."""
 
     batch_size: Count = 64
@@ -59,5 +60,13 @@ def train(
         return Objective(logits_and_vectors, loss, logits=lambda outputs: outputs[:, :intents])
 
     return (
-        yield from fine_tune(config, data, encoder, epochs=epochs, seed=seed, objective=objective)
+        yield from fine_tune(
+            config,
+            data,
+            encoder,
+            epochs=epochs,
+            seed=seed,
+            objective=objective,
+            sentences_per_label=config.sentences_per_label,
+        )
     )

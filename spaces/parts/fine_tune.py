@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from spaces.parts.batches import batch_size
 from spaces.parts.head import head
 from spaces.parts.optimizer import optimizer
-from spaces.parts.rates import batch_size
 
 POINTS = [
     {

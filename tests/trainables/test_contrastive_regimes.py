@@ -12,11 +12,13 @@ from sklearn.linear_model import RidgeClassifier
 from tests.trainables.runs import (
     CONTRASTIVE,
     RIDGE,
+    curve,
     run,
     start,
     without_dropout,
 )
-from trainables.parts.data.tokens import Data
+from trainables.parts.data.batches import MiniBatches
+from trainables.parts.data.tokens import Data, Features
 from trainables.parts.model.classifier import vectors
 from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training.ridge import ridge
@@ -104,6 +106,29 @@ def test_the_final_ridge_classifier_has_the_accuracy_of_the_best_epoch(
     assert measured.loss < np.log(len(data.labels)) and model.config.head_width is None
 
 
+@pytest.mark.parametrize("regime", CONTRASTIVE)
+def test_the_classifier_stage_can_have_an_optimiser_and_a_schedule_of_its_own(
+    regime: str, pretrained: Pretrained, data: Data
+) -> None:
+    """On an encoder that does not move, it is the classifier of a run that has them throughout."""
+    still = {"learning_rate": 0.0, "sgd_learning_rate": 0.0, "sgd_head_learning_rate": 1.0}
+    throughout = {"optimizer": "sgd", "schedule": "cosine", "warmup_ratio": 0.5}
+    own = {f"head_{name}": value for name, value in throughout.items()}
+    curves = [
+        curve(run(regime, pretrained, data, head_epochs=3, **still, **values)[0])
+        for values in (
+            {"optimizer": "adamw", "schedule": "constant", **own},
+            throughout,
+            {**throughout, "optimizer": "adamw"},
+            {**throughout, "schedule": "constant"},
+            {**throughout, "warmup_ratio": 0.0},
+        )
+    ]
+    classifiers = [[e for e in epochs if e["stage"] == "classifier"] for epochs in curves]
+    assert classifiers[0] == classifiers[1]
+    assert all(classifiers[0] != other for other in classifiers[2:])
+
+
 @pytest.mark.parametrize("views", ["head_dropout", "encoder_dropout"])
 @pytest.mark.parametrize("projection", ["none", "linear", "mlp"])
 @pytest.mark.parametrize("regime", CONTRASTIVE)
@@ -174,6 +199,32 @@ def test_views_by_the_encoders_dropout_differ_where_the_heads_would_not(
     assert losses["BERT's dropout", "head_dropout"] != pytest.approx(
         losses["BERT's dropout", "encoder_dropout"], rel=1e-3
     )
+
+
+@pytest.mark.parametrize(("regime", "views"), [("supcon", 2), ("supcon_joint", 1)])
+def test_sentences_of_a_label_enter_a_mini_batch_together(
+    regime: str, views: int, pretrained: Pretrained, data: Data
+) -> None:
+    """The epoch's loss is the mean of the mini-batches that have two of each label."""
+    bare: dict[str, Any] = {
+        "dropout": 0.0,
+        "projection": "none",
+        "optimizer": "adamw",
+        "learning_rate": 0.0,
+        "temperature": 0.3,
+        "contrastive_weight": 1.0,
+        "head_init": "random",
+    }
+    encoder = without_dropout(pretrained).build()
+    epoch = next(start(regime, encoder, data, epochs=1, sentences_per_label=2, **bare))
+    encoded = Features(vectors(encoder, data.train), data.train.targets)
+    reference = [
+        SupConLoss(temperature=0.3)(
+            batch.inputs.repeat(views, 1), batch.labels.repeat(views)
+        ).item()
+        for batch in MiniBatches(encoded, 16, seed=0, per_label=2).epoch(1)
+    ]
+    assert epoch.train_loss == pytest.approx(np.mean(reference), rel=1e-4)
 
 
 @pytest.mark.parametrize(("regime", "uses_labels"), [("supcon", True), ("simclr", False)])

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
+from trainables.parts.config import Count
 from trainables.parts.data.tokens import Batch, Tokens
 
 EVALUATION_TOKENS = 1024
@@ -16,8 +18,20 @@ long."""
 class Examples(Protocol):
     """A split that gives batches: `Tokens` or `Features`."""
 
+    @property
+    def targets(self) -> Tensor: ...
     def __len__(self) -> int: ...
     def take(self, rows: np.ndarray) -> Batch: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouping:
+    """The hyperparameter of losses that compare the sentences of a mini-batch by their labels."""
+
+    sentences_per_label: Count = 1
+    """Sentences of a label that enter a mini-batch together, so that each meets another of its
+    label there; 1: in random order, as in the paper. It is m of
+    https://kevinmusgrave.github.io/pytorch-metric-learning/samplers/#mperclasssampler."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,8 @@ class MiniBatches:
     seed: int
     size: int | None = None
     """Examples in an epoch; None: all of them."""
+    per_label: int = 1
+    """Examples of a label that stand side by side; a label's last group may be smaller."""
 
     @property
     def per_epoch(self) -> int:
@@ -55,8 +71,23 @@ class MiniBatches:
         """The rows from `start` to `end` of all passes, one after the other."""
         count = len(self.examples)
         passes = range(start // count, -(-end // count))
-        rows = [np.random.default_rng([self.seed, 1 + each]).permutation(count) for each in passes]
+        rows = [self._permutation(each) for each in passes]
         return np.concatenate(rows)[start - passes.start * count :][: end - start]
+
+    def _permutation(self, number: int) -> np.ndarray:
+        """All rows in the order of a pass."""
+        random = np.random.default_rng([self.seed, 1 + number])
+        order = random.permutation(len(self.examples))
+        if self.per_label == 1:
+            return order
+        labels = self.examples.targets.numpy()
+        mixed = random.permutation(len(self.examples))
+        rows = mixed[np.argsort(labels[mixed], kind="stable")]  # by label, at random within one
+        position = np.arange(len(rows))
+        in_label = position - np.searchsorted(labels[rows], labels[rows])
+        first_of_group = rows[position - in_label % self.per_label]
+        # A group stands where the random order has its first row.
+        return rows[np.argsort(np.argsort(order)[first_of_group], kind="stable")]
 
 
 def by_length(tokens: Tokens) -> Iterator[tuple[np.ndarray, Batch]]:

@@ -4,7 +4,7 @@ Rows 6 and 7 of the paper's Table 7.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -22,6 +22,7 @@ from trainables.parts.training.frozen import fit_head, solve_head
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.optim import Rates, decaying, parameter_groups
 from trainables.parts.training.ridge import ridge
+from trainables.parts.training.schedule import Shape
 from trainables.parts.training.scores import Scores
 from trainables.parts.training.step import Objective
 
@@ -30,8 +31,8 @@ from trainables.parts.training.step import Objective
 class Contrastive(Head, Rates, Training, CrossEntropy):
     """The hyperparameters of the contrastive regimes.
 
-    A classifier that is trained by gradient has the encoder's optimiser and schedule; the fields of
-    the cross-entropy are its own.
+    A classifier that is trained by gradient has the encoder's optimiser and schedule where it is
+    given none; the fields of the cross-entropy are its own.
     """
 
     batch_size: Count = 64
@@ -44,6 +45,13 @@ class Contrastive(Head, Rates, Training, CrossEntropy):
     fields (width, learning rate, epochs)."""
     head_epochs: Count = 10
     """Epochs of the classifier stage. They are cheap, since sentences are encoded once."""
+    head_optimizer: Literal["adamw", "sgd"] | None = None
+    """The classifier's optimiser; none: the encoder's. The paper wished for one that suits each
+    stage (Q10, Q11)."""
+    head_schedule: Shape | None = None
+    """The classifier's learning rate after its warm-up, as `schedule`; none: the encoder's."""
+    head_warmup_ratio: Fraction | None = None
+    """Fraction of the classifier's steps in which its learning rate rises; none: the encoder's."""
     temperature: Temperature = 0.07
     """Divisor of the similarities. Not in the paper; https://arxiv.org/abs/2004.11362 uses 0.07."""
     views: Literal["head_dropout", "encoder_dropout"] = "head_dropout"
@@ -60,6 +68,17 @@ class Contrastive(Head, Rates, Training, CrossEntropy):
         super().__post_init__()
         if self.classifier == "ridge":
             object.__setattr__(self, "head_width", None)  # the closed form is one linear layer
+
+    @property
+    def of_classifier(self) -> "Contrastive":
+        """The same with the classifier stage's own optimiser and schedule where it has them."""
+        warmup_ratio = self.head_warmup_ratio
+        return replace(
+            self,
+            optimizer=self.head_optimizer or self.optimizer,
+            schedule=self.head_schedule or self.schedule,
+            warmup_ratio=self.warmup_ratio if warmup_ratio is None else warmup_ratio,
+        )
 
 
 def projection(config: Contrastive, width: int) -> nn.Module:
@@ -86,14 +105,16 @@ def two_stages(
     epochs: int,
     seed: int,
     augment: Callable[[Batch], Batch] = _unchanged,
+    sentences_per_label: int = 1,
 ) -> Generator[Epoch, None, Classifier]:
     """Train the encoder for `epochs` by a contrastive loss, then the classifier on its vectors.
 
     `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). `augment`
-    changes each of the two views that go through the encoder by themselves. After each
-    epoch, a ridge classifier on the frozen vectors is validated. With `classifier="ridge"`, the
-    second stage solves it once more for the best epoch. The score is the same, unless an epoch has
-    fewer sentences than there are: the last one has all of them.
+    changes each of the two views that go through the encoder by themselves. Of each label,
+    `sentences_per_label` enter a mini-batch of the first stage together. After each epoch, a ridge
+    classifier on the frozen vectors is validated. With `classifier="ridge"`, the second stage
+    solves it once more for the best epoch. The score is the same, unless an epoch has fewer
+    sentences than there are: the last one has all of them.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
@@ -126,7 +147,7 @@ def two_stages(
             head_learning_rate=config.lr,
             layer_factor=decaying(config.layerwise_decay),
         ),
-        MiniBatches(data.train, config.batch_size, seed, data.epoch_size),
+        MiniBatches(data.train, config.batch_size, seed, data.epoch_size, sentences_per_label),
         Objective(views, loss, logits=None),
         validate,
         stage="contrastive",
@@ -138,10 +159,10 @@ def two_stages(
     else:
         yield from fit_head(
             model,
-            config,
+            config.of_classifier,
             data,
             batch_size=config.batch_size,
-            learning_rate=config.head_lr,
+            learning_rate=config.of_classifier.head_lr,
             epochs=config.head_epochs,
             seed=seed,
             done=epochs,

@@ -62,10 +62,12 @@ def fine_tune(
     head_decay: float = 1.0,
     objective: Callable[[Classifier, Loss], Objective] = classification,
     averaging: Averaging = NO_AVERAGE,
+    sentences_per_label: int = 1,
 ) -> Generator[Epoch, None, Classifier]:
     """Train all parameters, validate after each epoch, and return the trained classifier.
 
     `objective` makes what is minimised of the classifier and its cross-entropy.
+    `sentences_per_label` enter a mini-batch together.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
@@ -84,7 +86,7 @@ def fine_tune(
             layer_factor=layer_factor,
             head_decay=head_decay,
         ),
-        MiniBatches(data.train, config.batch_size, seed, data.epoch_size),
+        MiniBatches(data.train, config.batch_size, seed, data.epoch_size, sentences_per_label),
         objective(model, cross_entropy(config, data.train.targets, len(data.labels))),
         lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",
