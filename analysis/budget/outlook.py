@@ -1,6 +1,7 @@
 """What further trials are expected to bring."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln
@@ -8,25 +9,62 @@ from scipy.special import gammaln
 MORE = 10
 """Further trials that the outlook is about."""
 MIN_OUTLOOK_TRIALS = 8
-"""With fewer, the outlook says nothing."""
+"""With fewer that the sampler proposed, the outlook says nothing."""
 
 
-def expected_gain(scores: Sequence[float], more: int = MORE) -> float | None:
-    """By how much `more` further trials are expected to raise the best of `scores`.
+class Ended(NamedTuple):
+    """A trial that ended, as the outlook sees it."""
 
-    None for fewer than MIN_OUTLOOK_TRIALS. Each doubling of the trials raised the expected best;
-    the next ones are expected to raise it less and less, in the ratio of the last two. This takes
-    trials as draws from one distribution: a sampler that still improves brings more.
+    curve: Sequence[float]
+    """Its score after each epoch."""
+    final: float | None
+    """Its score at the end; 0 if it failed, None if it was pruned."""
+    given: bool
+    """Whether its configuration is one that the search began with: these are known to be good, and
+    say nothing about what the sampler proposes."""
+
+
+def expected_gain(trials: Sequence[Ended], more: int = MORE) -> float | None:
+    """By how much `more` further trials are expected to raise the best score.
+
+    None without a trial that was not pruned, and for fewer than MIN_OUTLOOK_TRIALS that the sampler
+    proposed. Each doubling of these raised their expected best; the next ones are expected to
+    raise it less and less, in the ratio of the last two. What they are then expected to reach may
+    still lie below the best of all. This takes trials as draws from one distribution: a sampler
+    that still improves brings more.
     """
-    number = len(scores)
-    if number < MIN_OUTLOOK_TRIALS:
+    scores = projected(trials)
+    drawn = [score for trial, score in zip(trials, scores) if not trial.given]
+    number = len(drawn)
+    if number < MIN_OUTLOOK_TRIALS or all(trial.final is None for trial in trials):
         return None
-    quarter, half, whole = (best_of(scores, number // part) for part in (4, 2, 1))
+    quarter, half, whole = (best_of(drawn, number // part) for part in (4, 2, 1))
     last, before = whole - half, half - quarter
     ratio = min(1.0, last / before) if before > 0 else 1.0
     doublings = np.log2((number + more) / number)
     powers = doublings if ratio == 1 else (1 - ratio**doublings) / (1 - ratio)
-    return max(0.0, float(last * ratio * powers))
+    return max(0.0, float(whole + last * ratio * powers) - max(scores))
+
+
+def projected(trials: Sequence[Ended]) -> list[float]:
+    """The trials' scores, those of pruned ones projected to the end.
+
+    A pruned trial keeps the distance to the best one that it had after its last epoch, as if their
+    curves were parallel from there, and never gets ahead. Without any that was not pruned, or
+    without an epoch, it has the best score that it reported, or 0.
+    """
+    whole = [trial for trial in trials if trial.final is not None]
+    best = max(whole, key=lambda trial: trial.final or 0.0) if whole else None
+
+    def score(trial: Ended) -> float:
+        if trial.final is not None:
+            return trial.final
+        reached = max(trial.curve, default=0.0)
+        if best is None or best.final is None or not trial.curve or not best.curve:
+            return reached
+        return best.final - max(0.0, max(best.curve[: len(trial.curve)]) - reached)
+
+    return [score(trial) for trial in trials]
 
 
 def best_of(scores: Sequence[float], count: int) -> float:

@@ -7,12 +7,11 @@ import pandas
 from analysis.budget import figures
 from analysis.budget.numbers import (
     cost,
-    counted_scores,
     expected_best,
     pruning_savings,
     winners_pruned,
 )
-from analysis.budget.outlook import MORE, expected_gain
+from analysis.budget.outlook import MORE, Ended, expected_gain
 from analysis.budget.rungs import rungs
 from analysis.metric import WORDS
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
@@ -85,8 +84,9 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
         paragraphs.append(
             Paragraph(
                 f"{MORE} more trials are expected to raise the best score: {'; '.join(outlook)}."
-                " This continues the curve, as if trials were drawn at random: a sampler that"
-                " still improves brings more."
+                " This continues the best of the trials that the sampler proposed, as if they were"
+                " drawn at random: a sampler that still improves brings more. A pruned trial"
+                " counts as far behind the best as it was when it was pruned."
             )
         )
     return [*paragraphs, Figures((drawing,))]
@@ -94,12 +94,26 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
 
 def _outlook(searches: Mapping[str, Search]) -> list[str]:
     """What further trials are expected to bring; nothing of searches that are too short."""
-    gains = {
-        label: expected_gain(counted_scores(search.trials).tolist())
-        for label, search in searches.items()
-    }
+    gains = {label: expected_gain(_ended(search)) for label, search in searches.items()}
     return [
         f"{label} {100 * gain:+.1f} points" for label, gain in gains.items() if gain is not None
+    ]
+
+
+def _ended(search: Search) -> list[Ended]:
+    """The trials that ended. Tables of earlier versions do not say which were given."""
+    own = search.epochs[search.epochs["kind"] == "search"].sort_values("epoch")
+    curves = own.groupby("trial")["validation_score"].apply(list).to_dict()
+    ended = search.trials[search.trials["state"] != "RUNNING"]
+    columns = (
+        ended["number"],
+        ended["state"] == "PRUNED",
+        ended["final_stage_score"].fillna(0.0),
+        ended["given"] if "given" in ended else [False] * len(ended),
+    )
+    return [
+        Ended(curves.get(number, []), None if pruned else final, bool(given))
+        for number, pruned, final, given in zip(*columns)
     ]
 
 

@@ -28,6 +28,7 @@ from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
 from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
+from search.study.records import given
 from search.study.study import paper_trial, ranking, trials
 from search.study.winner_records import (
     choice_score,
@@ -75,7 +76,8 @@ def facts_of(folder: Path) -> Mapping[str, Any]:
 def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
     """A row per trial.
 
-    Its configuration is in columns `config.*`; `suggested` names the fields that the space chose.
+    Its configuration is in columns `config.*`; `suggested` names the fields that the space chose,
+    and `given` says whether the search began with it.
     """
     rows = []
     for trial in trials(study):
@@ -89,6 +91,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "epochs": len(epochs),
             "seconds": round(run_seconds(epochs), 3),
             "suggested": " ".join(trial.params),
+            "given": given(trial),
         }
         config = records.CONFIG.read(trial)
         rows.append(row | {f"config.{name}": value for name, value in config.items()})

@@ -24,12 +24,12 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from search.study.records import given
+
 SIGMA = 1 / 6
 """Initial standard deviation as a fraction of each range, as in Optuna's CmaEsSampler."""
 FINEST = 0.01
 """Smallest standard deviation, about: finer steps change no accuracy, and give duplicates."""
-ENQUEUED = "fixed_params"
-"""Optuna's system attribute of a trial that was enqueued with its parameters."""
 
 SPARE_NUMBERS = {name: FloatDistribution(0, 1) for name in ("spare number 1", "spare number 2")}
 SPARE_CHOICE = {"spare choice": CategoricalDistribution([False, True])}
@@ -92,8 +92,8 @@ class CmaEs(BaseSampler):
         learns the value that was drawn, so that it drifts at random and not towards a constant.
         """
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        enqueued = [trial for trial in finished if ENQUEUED in trial.system_attrs]
-        proposed = [trial for trial in finished if ENQUEUED not in trial.system_attrs]
+        enqueued = [trial for trial in finished if given(trial)]
+        proposed = [trial for trial in finished if not given(trial)]
         optimizer = encoding.optimizer(next(iter(ranked(enqueued, study.direction)), None))
         size = optimizer.population_size
         for start in range(0, len(proposed) - size + 1, size):

@@ -3,10 +3,11 @@
 from typing import Literal
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from analysis.budget.outlook import expected_gain
+from analysis.budget.outlook import Ended, expected_gain
 from search.race import NEGLIGIBLE_DIFFERENCE
+from search.study.records import given
 from search.study.study import trials
 
 Patience = int | Literal["auto"] | None
@@ -17,14 +18,15 @@ MIN_TRIALS = 20
 def gain(study: optuna.Study) -> float | None:
     """By how much a few further trials are expected to raise the best accuracy, as a fraction.
 
-    None where that cannot be said. A trial without a score counts with the lowest.
+    None where that cannot be said.
     """
-    finished = [trial for trial in trials(study) if trial.state.is_finished()]
-    scores = [trial.value for trial in finished if trial.state == TrialState.COMPLETE]
-    known = [score for score in scores if score is not None]
-    if not known:
-        return None
-    return expected_gain(known + [min(known)] * (len(finished) - len(known)))
+    return expected_gain([_ended(trial) for trial in trials(study) if trial.state.is_finished()])
+
+
+def _ended(trial: FrozenTrial) -> Ended:
+    curve = [score for _, score in sorted(trial.intermediate_values.items())]
+    final = None if trial.state == TrialState.PRUNED else trial.value or 0.0
+    return Ended(curve, final, given(trial))
 
 
 def is_spent(study: optuna.Study, patience: Patience) -> bool:

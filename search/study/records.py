@@ -225,6 +225,14 @@ def bits(right: NDArray[np.bool_]) -> Record:
     return {"sentences": len(right), "correct": packed(right)}
 
 
+def given(trial: FrozenTrial) -> bool:
+    """Whether the trial's configuration was queued, not proposed by the sampler.
+
+    Optuna keeps the parameters of a queued trial under this name.
+    """
+    return "fixed_params" in trial.system_attrs
+
+
 def epochs(trial: FrozenTrial) -> list[Record]:
     """The epochs that a trial reported, in order."""
     attributes = {**trial.user_attrs, **trial.system_attrs}

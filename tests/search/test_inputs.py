@@ -138,11 +138,9 @@ def test_the_most_expensive_configuration_is_a_configuration(name: str) -> None:
     config = memory.most_expensive(spec)
     assert trainables.load(name).Config.from_dict(config).to_dict() == config
     if name in ("supcon", "simclr"):
-        assert (config["batch_size"], config["views"], config["projection"]) == (
-            256,
-            "encoder_dropout",
-            "mlp",
-        )
+        assert (config["batch_size"], config["projection"]) == (256, "mlp")
+    if name == "simclr":
+        assert config["views"] == "encoder_dropout"
 
 
 def test_the_longest_sentences_are_found_and_repeated(data: Data) -> None:

@@ -1,6 +1,6 @@
 """What further trials are expected to bring, held against trials that are drawn and counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from statistics import fmean
 
@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.budget.outlook import MIN_OUTLOOK_TRIALS, MORE, best_of, expected_gain
+from analysis.budget.outlook import (
+    MIN_OUTLOOK_TRIALS,
+    MORE,
+    Ended,
+    best_of,
+    expected_gain,
+    projected,
+)
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 DRAWN: dict[str, Draw] = {
@@ -20,6 +27,11 @@ DRAWN: dict[str, Draw] = {
         random.random(n) < 1 / 3, 0.02, 0.9 - random.exponential(0.03, n)
     ),
 }
+
+
+def drawn_trials(scores: Sequence[float]) -> list[Ended]:
+    """Trials that the sampler proposed and that ran to their end."""
+    return [Ended([score], score, given=False) for score in scores]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=7), st.data())
@@ -38,11 +50,46 @@ def test_the_expected_gain_is_what_further_draws_bring(shape: str, number: int) 
     random = np.random.default_rng(0)
     drawn = DRAWN[shape](random, 20_000 * (number + MORE)).reshape(20_000, -1)
     brought = fmean(drawn.max(axis=1) - drawn[:, :number].max(axis=1))
-    gains = [expected_gain(list(trials[:number])) for trials in drawn[:1000]]
+    gains = [expected_gain(drawn_trials(trials[:number])) for trials in drawn[:1000]]
     expected = fmean(gain for gain in gains if gain is not None)
     assert expected == pytest.approx(brought, rel=0.25, abs=0.0005)
 
 
 def test_few_trials_say_nothing_and_equal_ones_promise_nothing() -> None:
-    assert expected_gain([0.5] * (MIN_OUTLOOK_TRIALS - 1)) is None
-    assert expected_gain([0.5] * MIN_OUTLOOK_TRIALS) == pytest.approx(0.0)
+    few = drawn_trials([0.5] * (MIN_OUTLOOK_TRIALS - 1))
+    assert expected_gain(few) is None
+    assert expected_gain([*few, Ended([0.5], 0.5, given=True)]) is None
+    assert expected_gain(drawn_trials([0.5] * MIN_OUTLOOK_TRIALS)) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("number", [20, 50])
+@pytest.mark.parametrize("shape", DRAWN)
+def test_a_given_trial_that_is_ahead_leaves_less_to_gain(shape: str, number: int) -> None:
+    """It is the gain over the best of all, which the drawn ones must first reach."""
+    random = np.random.default_rng(0)
+    trials = drawn_trials(DRAWN[shape](random, number).tolist())
+    best = max(trial.final or 0.0 for trial in trials)
+    gain = expected_gain(trials)
+    assert gain is not None and gain > 0
+    for lead in (0.0, gain / 2, gain, 2 * gain):
+        given_trial = Ended([best + lead], best + lead, given=True)
+        assert expected_gain([given_trial, *trials]) == pytest.approx(max(0.0, gain - lead))
+
+
+def test_a_pruned_trial_keeps_its_distance_to_the_best() -> None:
+    best, worse = Ended([0.6, 0.5, 0.8], 0.9, given=True), Ended([0.7, 0.7, 0.7], 0.7, given=False)
+    pruned = [Ended(curve, None, given=False) for curve in ([0.4], [0.3, 0.5], [0.65], [])]
+    assert projected([worse, *pruned, best]) == pytest.approx([0.7, 0.7, 0.8, 0.9, 0.0, 0.9])
+    assert projected(pruned) == [0.4, 0.5, 0.65, 0.0]
+    assert expected_gain([*pruned] * MIN_OUTLOOK_TRIALS) is None
+
+
+@pytest.mark.parametrize("number", [20, 50])
+def test_pruned_trials_promise_what_whole_ones_would(number: int) -> None:
+    """Parallel curves: the projection is exact."""
+    random = np.random.default_rng(0)
+    scores = random.normal(0.8, 0.05, number)
+    whole = [Ended([score - 0.2, score], score, given=False) for score in scores]
+    best = max(whole, key=lambda trial: trial.final or 0.0)
+    halved = [trial if trial is best else Ended(trial.curve[:1], None, False) for trial in whole]
+    assert expected_gain(halved) == pytest.approx(expected_gain(whole))

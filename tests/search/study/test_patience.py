@@ -9,6 +9,7 @@ import pytest
 from search.race import NEGLIGIBLE_DIFFERENCE
 from search.study import patience
 from search.study import study as studies
+from search.study.configuration import points
 from search.study.proposals import ask
 from tests.specs import spec_in
 
@@ -46,6 +47,24 @@ def test_auto_ends_a_plateau_and_continues_a_climb(tmp_path: Path) -> None:
     assert expected[0] is not None and expected[0] < NEGLIGIBLE_DIFFERENCE
     assert expected[1] is not None and expected[1] > 5 * NEGLIGIBLE_DIFFERENCE
     assert [patience.is_spent(study, "auto") for study in (flat, steep)] == [True, False]
+
+
+def test_auto_ends_where_pruned_proposals_stay_behind_a_given_trial(tmp_path: Path) -> None:
+    """Trial 0 does not learn, the next one does, and the sampler finds nothing as good early on."""
+    search = spec_in(tmp_path, regime="supcon", sampler="random", trials=patience.MIN_TRIALS)
+    study, random = studies.open_study(search), np.random.default_rng(0)
+    spent = []
+    for number in range(search.trials):
+        trial = ask(study, search)
+        assert trial is not None
+        if number < len(points(search)):
+            trial.report(0.8, 1)
+            study.tell(trial, 0.05 if number == 0 else 0.9)
+        else:
+            trial.report(random.normal(0.6, 0.05), 1)
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        spent.append(patience.is_spent(study, "auto"))
+    assert spent == [False] * (patience.MIN_TRIALS - 1) + [True]
 
 
 def test_auto_waits_for_enough_trials(tmp_path: Path) -> None:
