@@ -232,7 +232,7 @@ FOOTNOTES = (
     Footnote(
         "views",
         "The only augmentation is dropout, applied twice to one [CLS] vector.",
-        'This is views="head_dropout". The search space also contains two passes through the'
+        'This is views="head_dropout". The space of SimCLR also contains two passes through the'
         ' encoder, as in SimCSE: views="encoder_dropout".',
         CONTRASTIVE,
     ),

@@ -3,7 +3,7 @@
 A space is a function `space(trial) -> dict` in Optuna's define-by-run style: it suggests values and
 returns them by name. Each name is a field of the regime's `Config`; omitted fields keep their
 defaults. Conditional parameters are plain `if` statements. A space may also have `POINTS`:
-configurations in common use, which a search tries right after the paper's own.
+configurations in common use, or known to be good, which a search tries right after the paper's own.
 """
 
 from importlib import import_module

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/2011.01403. The loss is (1 - `contrastive_weight`)
 cross-entropy plus `contrastive_weight` times the supervised contrastive loss of the sentence
 vectors, without projection and with one view of each sentence. Differs from `supcon` in its single
 stage. A sentence without another of its intent in the mini-batch adds to the cross-entropy only, so
-`sentences_per_label` or large mini-batches help where intents are many.
+`sentences_per_label` or large mini-batches can help where intents are many.
 """
 
 from collections.abc import Generator

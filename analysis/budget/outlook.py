@@ -1,6 +1,6 @@
 """What further trials are expected to bring."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +9,14 @@ from scipy.special import gammaln
 MORE = 10
 """Further trials that the outlook is about."""
 MIN_OUTLOOK_TRIALS = 8
-"""With fewer that the sampler proposed, the outlook says nothing."""
+"""Trials of the sampler that the outlook needs."""
 
 
 class Ended(NamedTuple):
     """A trial that ended, as the outlook sees it."""
 
-    curve: Sequence[float]
-    """Its score after each epoch."""
+    curve: Mapping[int, float]
+    """Its score by epoch."""
     final: float | None
     """Its score at the end; 0 if it failed, None if it was pruned."""
     given: bool
@@ -27,16 +27,16 @@ class Ended(NamedTuple):
 def expected_gain(trials: Sequence[Ended], more: int = MORE) -> float | None:
     """By how much `more` further trials are expected to raise the best score.
 
-    None without a trial that was not pruned, and for fewer than MIN_OUTLOOK_TRIALS that the sampler
-    proposed. Each doubling of these raised their expected best; the next ones are expected to
-    raise it less and less, in the ratio of the last two. What they are then expected to reach may
-    still lie below the best of all. This takes trials as draws from one distribution: a sampler
-    that still improves brings more.
+    None if no trial was completed, or if the sampler proposed fewer than MIN_OUTLOOK_TRIALS. Each
+    doubling of these raised their expected best; the next ones are expected to raise it less and
+    less, in the ratio of the last two. What they are then expected to reach may still lie below the
+    best of all. This takes trials as draws from one distribution: a sampler that still improves
+    brings more.
     """
     scores = projected(trials)
     drawn = [score for trial, score in zip(trials, scores) if not trial.given]
     number = len(drawn)
-    if number < MIN_OUTLOOK_TRIALS or all(trial.final is None for trial in trials):
+    if number < MIN_OUTLOOK_TRIALS or not any(trial.final for trial in trials):
         return None
     quarter, half, whole = (best_of(drawn, number // part) for part in (4, 2, 1))
     last, before = whole - half, half - quarter
@@ -50,19 +50,20 @@ def projected(trials: Sequence[Ended]) -> list[float]:
     """The trials' scores, those of pruned ones projected to the end.
 
     A pruned trial keeps the distance to the best one that it had after its last epoch, as if their
-    curves were parallel from there, and never gets ahead. Without any that was not pruned, or
-    without an epoch, it has the best score that it reported, or 0.
+    curves were parallel from there. One that was ahead is taken to end like the best, not above it.
+    If no trial was completed, a pruned one has the best score that it reported.
     """
-    whole = [trial for trial in trials if trial.final is not None]
-    best = max(whole, key=lambda trial: trial.final or 0.0) if whole else None
+    best = max(trials, key=lambda trial: trial.final or 0.0, default=None)
 
     def score(trial: Ended) -> float:
         if trial.final is not None:
             return trial.final
-        reached = max(trial.curve, default=0.0)
-        if best is None or best.final is None or not trial.curve or not best.curve:
+        reached = max(trial.curve.values(), default=0.0)
+        if best is None or not best.final:
             return reached
-        return best.final - max(0.0, max(best.curve[: len(trial.curve)]) - reached)
+        last = max(trial.curve, default=0)
+        by_then = [score for epoch, score in best.curve.items() if epoch <= last]
+        return best.final - max(0.0, max(by_then, default=best.final) - reached)
 
     return [score(trial) for trial in trials]
 

@@ -102,18 +102,18 @@ def _outlook(searches: Mapping[str, Search]) -> list[str]:
 
 def _ended(search: Search) -> list[Ended]:
     """The trials that ended. Tables of earlier versions do not say which were given."""
-    own = search.epochs[search.epochs["kind"] == "search"].sort_values("epoch")
-    curves = own.groupby("trial")["validation_score"].apply(list).to_dict()
+    own = search.epochs[search.epochs["kind"] == "search"]
+    curves = {
+        trial: dict(zip(epochs["epoch"], epochs["validation_score"]))
+        for trial, epochs in own.groupby("trial")
+    }
     ended = search.trials[search.trials["state"] != "RUNNING"]
-    columns = (
-        ended["number"],
-        ended["state"] == "PRUNED",
-        ended["final_stage_score"].fillna(0.0),
-        ended["given"] if "given" in ended else [False] * len(ended),
-    )
+    # As in the study: a failed trial has no score, whatever its epochs had.
+    final = ended["final_stage_score"].where(ended["state"] == "COMPLETE", 0.0)
+    given = ended["given"] == "True" if "given" in ended else [False] * len(ended)
     return [
-        Ended(curves.get(number, []), None if pruned else final, bool(given))
-        for number, pruned, final, given in zip(*columns)
+        Ended(curves.get(number, {}), None if state == "PRUNED" else score, known)
+        for number, state, score, known in zip(ended["number"], ended["state"], final, given)
     ]
 
 

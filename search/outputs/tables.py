@@ -28,7 +28,6 @@ from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
 from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
-from search.study.records import given
 from search.study.study import paper_trial, ranking, trials
 from search.study.winner_records import (
     choice_score,
@@ -91,7 +90,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "epochs": len(epochs),
             "seconds": round(run_seconds(epochs), 3),
             "suggested": " ".join(trial.params),
-            "given": given(trial),
+            "given": records.given(trial),
         }
         config = records.CONFIG.read(trial)
         rows.append(row | {f"config.{name}": value for name, value in config.items()})

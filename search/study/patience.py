@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.budget.outlook import Ended, expected_gain
 from search.race import NEGLIGIBLE_DIFFERENCE
-from search.study.records import given
+from search.study import records
 from search.study.study import trials
 
 Patience = int | Literal["auto"] | None
@@ -24,9 +24,8 @@ def gain(study: optuna.Study) -> float | None:
 
 
 def _ended(trial: FrozenTrial) -> Ended:
-    curve = [score for _, score in sorted(trial.intermediate_values.items())]
     final = None if trial.state == TrialState.PRUNED else trial.value or 0.0
-    return Ended(curve, final, given(trial))
+    return Ended(trial.intermediate_values, final, records.given(trial))
 
 
 def is_spent(study: optuna.Study, patience: Patience) -> bool:

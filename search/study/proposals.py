@@ -40,7 +40,7 @@ def ask(
         parameters = _new_parameters(spec, first_trials)
         if parameters is None:
             return None
-        study.enqueue_trial(parameters)
+        study.enqueue_trial(parameters, user_attrs={records.REPLACEMENT.name: True})
         return _next(study, spec, first_trials)
 
 

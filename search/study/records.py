@@ -145,6 +145,8 @@ NODES_LOST = Key[int]("nodes_lost", 0)
 """How many nodes died under it; it was queued again each time."""
 DUPLICATE_OF = Key[int | None]("duplicate_of", None)
 """The trial that has the same configuration. This one was not run."""
+REPLACEMENT = Key[bool]("replacement", False)
+"""It was drawn at random where the sampler kept proposing duplicates."""
 
 # Of the study: the search
 
@@ -226,10 +228,12 @@ def bits(right: NDArray[np.bool_]) -> Record:
 
 
 def given(trial: FrozenTrial) -> bool:
-    """Whether the trial's configuration was queued, not proposed by the sampler.
+    """Whether the search began with the trial's configuration."""
+    return queued(trial) and not REPLACEMENT.read(trial)
 
-    Optuna keeps the parameters of a queued trial under this name.
-    """
+
+def queued(trial: FrozenTrial) -> bool:
+    """Whether the trial was queued with its parameters, and not proposed by the sampler."""
     return "fixed_params" in trial.system_attrs
 
 

@@ -1,4 +1,4 @@
-"""The mini-batches: their size, and how many sentences of a label enter one together."""
+"""The mini-batches: their size, and how many sentences of a label stand side by side."""
 
 from typing import Any
 
@@ -9,5 +9,5 @@ def batch_size(trial: Any, *choices: int) -> dict[str, Any]:
 
 
 def sentences_per_label(trial: Any) -> dict[str, Any]:
-    """Suggest how many sentences of a label enter a mini-batch together."""
+    """Suggest how many sentences of a label stand side by side."""
     return {"sentences_per_label": trial.suggest_categorical("sentences_per_label", [1, 2, 4])}

@@ -106,21 +106,23 @@ def test_the_final_ridge_classifier_has_the_accuracy_of_the_best_epoch(
     assert measured.loss < np.log(len(data.labels)) and model.config.head_width is None
 
 
+@pytest.mark.parametrize("shape", ["constant", "linear", "cosine"])
 @pytest.mark.parametrize("regime", CONTRASTIVE)
 def test_the_classifier_stage_can_have_an_optimiser_and_a_schedule_of_its_own(
-    regime: str, pretrained: Pretrained, data: Data
+    regime: str, shape: str, pretrained: Pretrained, data: Data
 ) -> None:
     """On an encoder that does not move, it is the classifier of a run that has them throughout."""
     still = {"learning_rate": 0.0, "sgd_learning_rate": 0.0, "sgd_head_learning_rate": 1.0}
-    throughout = {"optimizer": "sgd", "schedule": "cosine", "warmup_ratio": 0.5}
+    throughout = {"optimizer": "sgd", "schedule": shape, "warmup_ratio": 0.5}
+    other_shape = "constant" if shape == "cosine" else "cosine"
     own = {f"head_{name}": value for name, value in throughout.items()}
     curves = [
         curve(run(regime, pretrained, data, head_epochs=3, **still, **values)[0])
         for values in (
-            {"optimizer": "adamw", "schedule": "constant", **own},
+            {"optimizer": "adamw", "schedule": other_shape, **own},
             throughout,
             {**throughout, "optimizer": "adamw"},
-            {**throughout, "schedule": "constant"},
+            {**throughout, "schedule": other_shape},
             {**throughout, "warmup_ratio": 0.0},
         )
     ]

@@ -31,7 +31,7 @@ DRAWN: dict[str, Draw] = {
 
 def drawn_trials(scores: Sequence[float]) -> list[Ended]:
     """Trials that the sampler proposed and that ran to their end."""
-    return [Ended([score], score, given=False) for score in scores]
+    return [Ended({1: score}, score, given=False) for score in scores]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=7), st.data())
@@ -58,7 +58,7 @@ def test_the_expected_gain_is_what_further_draws_bring(shape: str, number: int) 
 def test_few_trials_say_nothing_and_equal_ones_promise_nothing() -> None:
     few = drawn_trials([0.5] * (MIN_OUTLOOK_TRIALS - 1))
     assert expected_gain(few) is None
-    assert expected_gain([*few, Ended([0.5], 0.5, given=True)]) is None
+    assert expected_gain([*few, Ended({1: 0.5}, 0.5, given=True)]) is None
     assert expected_gain(drawn_trials([0.5] * MIN_OUTLOOK_TRIALS)) == pytest.approx(0.0)
 
 
@@ -72,16 +72,26 @@ def test_a_given_trial_that_is_ahead_leaves_less_to_gain(shape: str, number: int
     gain = expected_gain(trials)
     assert gain is not None and gain > 0
     for lead in (0.0, gain / 2, gain, 2 * gain):
-        given_trial = Ended([best + lead], best + lead, given=True)
+        given_trial = Ended({1: best + lead}, best + lead, given=True)
         assert expected_gain([given_trial, *trials]) == pytest.approx(max(0.0, gain - lead))
 
 
 def test_a_pruned_trial_keeps_its_distance_to_the_best() -> None:
-    best, worse = Ended([0.6, 0.5, 0.8], 0.9, given=True), Ended([0.7, 0.7, 0.7], 0.7, given=False)
-    pruned = [Ended(curve, None, given=False) for curve in ([0.4], [0.3, 0.5], [0.65], [])]
-    assert projected([worse, *pruned, best]) == pytest.approx([0.7, 0.7, 0.8, 0.9, 0.0, 0.9])
-    assert projected(pruned) == [0.4, 0.5, 0.65, 0.0]
-    assert expected_gain([*pruned] * MIN_OUTLOOK_TRIALS) is None
+    """One that was ahead ends like it. A second stage, here epoch 11, has another classifier."""
+    best = Ended({1: 0.6, 2: 0.5, 3: 0.8, 11: 0.95}, 0.9, given=True)
+    worse, failed = Ended({1: 0.7}, 0.7, given=False), Ended({1: 0.97}, 0.0, given=False)
+    curves = [{1: 0.4}, {1: 0.3, 2: 0.5}, {1: 0.65}, {1: 0.1, 2: 0.1, 3: 0.1, 4: 0.2}]
+    pruned = [Ended(curve, None, given=False) for curve in curves]
+    assert projected([worse, failed, *pruned, best]) == pytest.approx(
+        [0.7, 0.0, 0.7, 0.8, 0.9, 0.3, 0.9]
+    )
+
+
+def test_without_a_completed_trial_nothing_is_expected() -> None:
+    pruned, failed = Ended({1: 0.4}, None, given=False), Ended({1: 0.5}, 0.0, given=False)
+    assert projected([pruned, failed]) == [0.4, 0.0]
+    for trials in ([pruned], [failed], [pruned, failed]):
+        assert expected_gain(trials * MIN_OUTLOOK_TRIALS) is None
 
 
 @pytest.mark.parametrize("number", [20, 50])
@@ -89,7 +99,9 @@ def test_pruned_trials_promise_what_whole_ones_would(number: int) -> None:
     """Parallel curves: the projection is exact."""
     random = np.random.default_rng(0)
     scores = random.normal(0.8, 0.05, number)
-    whole = [Ended([score - 0.2, score], score, given=False) for score in scores]
+    whole = [Ended({1: score - 0.2, 2: score}, score, given=False) for score in scores]
     best = max(whole, key=lambda trial: trial.final or 0.0)
-    halved = [trial if trial is best else Ended(trial.curve[:1], None, False) for trial in whole]
+    halved = [
+        trial if trial is best else Ended({1: trial.curve[1]}, None, given=False) for trial in whole
+    ]
     assert expected_gain(halved) == pytest.approx(expected_gain(whole))

@@ -6,6 +6,7 @@ import pandas
 import pytest
 
 from analysis import report
+from analysis.budget.outlook import MORE, Ended, expected_gain
 from tests.analysis.searches import (
     Page,
     summary,
@@ -38,3 +39,30 @@ def test_the_time_of_a_short_search_is_not_zero(tmp_path: Path) -> None:
     assert (
         "| baseline | 4 | 7 | 12s | 6s | 0s |" in (folder / "report.md").read_text()
     )  # four trials of 1.5 s
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_report_says_what_more_trials_are_expected_to_bring(known: bool, tmp_path: Path) -> None:
+    """A starting point that is far ahead is no draw of the sampler, and a failure has no score.
+    Tables of earlier versions do not say which trials were given."""
+    scores = [0.9, *(0.7 + 0.01 * number for number in range(10))]
+    complete = {"state": "COMPLETE", "epochs": 3}
+    trials = [
+        {"number": number, "best_validation_accuracy": score, **complete}
+        | ({"given": number == 0} if known else {})
+        for number, score in enumerate(scores)
+    ]
+    failed = {"number": 11, "state": "FAIL", "epochs": 2, "best_validation_accuracy": 0.99}
+    pruned = {"number": 12, "state": "PRUNED", "epochs": 1, "best_validation_accuracy": 0.5}
+    extra = {"given": False} if known else {}
+    write_search(tmp_path / "a", [*trials, failed | extra, pruned | extra], summary(name="a"))
+    page = Page(report.report(tmp_path / "a").read_text())
+    curve = {epoch: 0.2 * epoch for epoch in (1, 2, 3)}
+    seen = [
+        *(Ended(curve, score, given=known and place == 0) for place, score in enumerate(scores)),
+        Ended(curve, 0.0, given=False),
+        Ended({1: 0.2}, None, given=False),
+    ]
+    gain = expected_gain(seen)
+    assert gain is not None
+    assert f"{MORE} more trials: baseline {100 * gain:+.1f} points" in page.text

@@ -16,8 +16,9 @@ from analysis.read.correct import read_correct
 from search.outputs import tables as results
 from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from search.spec import Scheduler
-from search.study import records
+from search.study import proposals, records
 from search.study import study as studies
+from search.study.configuration import points
 from search.study.journal import repair
 from search.study.proposals import ask
 from search.trials.faults import Fault
@@ -83,6 +84,27 @@ def test_a_configuration_is_not_run_twice_and_an_exhausted_space_ends_the_search
         "linear",
         "cosine",
     }
+
+
+def test_given_trials_are_those_that_the_search_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A random one in place of a duplicate is queued too, but nobody knows it to be good."""
+    monkeypatch.setattr(proposals, "MAX_DUPLICATES", 1)
+    defaults = trainables.load("llrd").Config().to_dict()
+    free = ("schedule", "batch_size")
+    fixed = {name: value for name, value in defaults.items() if name not in free}
+    made = spec_in(tmp_path, fix=fixed)
+    study = studies.open_study(made)
+    while ask(study, made) is not None:
+        pass
+    trials = studies.trials(study)
+    beginning = len(points(made))
+    assert [trial.number for trial in trials if records.given(trial)] == [
+        trial.number for trial in trials if trial.number < beginning
+    ]
+    assert any(records.REPLACEMENT.read(trial) for trial in trials)
+    assert [row["given"] for row in results.trial_rows(study)] == list(map(records.given, trials))
 
 
 def test_states_are_honest(tmp_path: Path) -> None:

@@ -29,9 +29,11 @@ class Grouping:
     """The hyperparameter of losses that compare the sentences of a mini-batch by their labels."""
 
     sentences_per_label: Count = 1
-    """Sentences of a label that enter a mini-batch together, so that each meets another of its
-    label there; 1: in random order, as in the paper. It is m of
-    https://kevinmusgrave.github.io/pytorch-metric-learning/samplers/#mperclasssampler."""
+    """Sentences of a label that stand side by side, so that most meet another of their label in the
+    mini-batch; 1: in random order, as in the paper. Like m of
+    https://kevinmusgrave.github.io/pytorch-metric-learning/samplers/#mperclasssampler, but no
+    sentence is repeated: a label's last group may be smaller, and the end of a mini-batch may part
+    a group."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class MiniBatches:
     size: int | None = None
     """Examples in an epoch; None: all of them."""
     per_label: int = 1
-    """Examples of a label that stand side by side; a label's last group may be smaller."""
+    """Examples of a label that stand side by side: `Grouping.sentences_per_label`."""
 
     @property
     def per_epoch(self) -> int:
@@ -80,7 +82,7 @@ class MiniBatches:
         order = random.permutation(len(self.examples))
         if self.per_label == 1:
             return order
-        labels = self.examples.targets.numpy()
+        labels = self.examples.targets.cpu().numpy()
         mixed = random.permutation(len(self.examples))
         rows = mixed[np.argsort(labels[mixed], kind="stable")]  # by label, at random within one
         position = np.arange(len(rows))

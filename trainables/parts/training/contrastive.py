@@ -22,7 +22,6 @@ from trainables.parts.training.frozen import fit_head, solve_head
 from trainables.parts.training.loop import Training, fit
 from trainables.parts.training.optim import Rates, decaying, parameter_groups
 from trainables.parts.training.ridge import ridge
-from trainables.parts.training.schedule import Shape
 from trainables.parts.training.scores import Scores
 from trainables.parts.training.step import Objective
 
@@ -46,9 +45,9 @@ class Contrastive(Head, Rates, Training, CrossEntropy):
     head_epochs: Count = 10
     """Epochs of the classifier stage. They are cheap, since sentences are encoded once."""
     head_optimizer: Literal["adamw", "sgd"] | None = None
-    """The classifier's optimiser; none: the encoder's. The paper wished for one that suits each
-    stage (Q10, Q11)."""
-    head_schedule: Shape | None = None
+    """The classifier's optimiser; none: the encoder's. Each has its own rates; momentum and weight
+    decay are shared. The paper wished for one that suits each stage (Q10, Q11)."""
+    head_schedule: Literal["constant", "linear", "cosine"] | None = None
     """The classifier's learning rate after its warm-up, as `schedule`; none: the encoder's."""
     head_warmup_ratio: Fraction | None = None
     """Fraction of the classifier's steps in which its learning rate rises; none: the encoder's."""
@@ -110,8 +109,8 @@ def two_stages(
     """Train the encoder for `epochs` by a contrastive loss, then the classifier on its vectors.
 
     `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). `augment`
-    changes each of the two views that go through the encoder by themselves. Of each label,
-    `sentences_per_label` enter a mini-batch of the first stage together. After each epoch, a ridge
+    changes each of the two views that go through the encoder by themselves. In the first
+    stage, `sentences_per_label` stand side by side. After each epoch, a ridge
     classifier on the frozen vectors is validated. With `classifier="ridge"`, the second stage
     solves it once more for the best epoch. The score is the same, unless an epoch has fewer
     sentences than there are: the last one has all of them.

@@ -67,7 +67,7 @@ def fine_tune(
     """Train all parameters, validate after each epoch, and return the trained classifier.
 
     `objective` makes what is minimised of the classifier and its cross-entropy.
-    `sentences_per_label` enter a mini-batch together.
+    `sentences_per_label` of a label stand side by side.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
