@@ -21,6 +21,7 @@ from search.reports import ENDED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
+from search.study.patience import MIN_TRIALS
 
 START_SECONDS = 20.0
 """Of a command: imports, workers, data and floors."""
@@ -187,13 +188,25 @@ class TimeLeft:
         """Run the trials that have not started; returns their epochs (draws)."""
         trained = np.zeros_like(mean)
         count = max(0, self.spec.trials - started)
+        ends_after = self._ends_after(started, draws)
         for number in range(min(count, MAX_SIMULATED)):
-            length = lengths.of(started + number)
-            epochs = length + rates.rest * (length >= lengths.full)
             like = count / min(count, MAX_SIMULATED)
+            length = lengths.of(started + number) * (started + number * like < ends_after)
+            epochs = length + rates.rest * (length >= lengths.full)
             draws.run(epochs * mean * draws.factors(rates.spread) * like)
             trained += length * like
         return trained
+
+    def _ends_after(self, started: int, draws: Draws) -> np.ndarray:
+        """How many trials the search has at its end (draws).
+
+        With `--patience auto`, half of the time no more than it must have.
+        """
+        if self.spec.patience != "auto":
+            return np.full_like(draws.free[:, 0], self.spec.trials)
+        least = min(max(started, MIN_TRIALS), self.spec.trials)
+        more = np.maximum(0.0, draws.fractions(-1.0, 1.0))
+        return least + more * (self.spec.trials - least)
 
     def _choice(self, draws: Draws, full: np.ndarray, trained: np.ndarray) -> None:
         """Run the choice runs, of which as many are affordable as there were epochs for."""

@@ -16,6 +16,7 @@ from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
 from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
+from search.study.patience import MIN_TRIALS
 from tests import specs
 
 NOW = 1_700_000_000.0
@@ -145,6 +146,16 @@ def test_pruning_counts_as_often_as_it_was_seen() -> None:
     assert left([*pruned, *complete] * 20) > 30 * 30  # 60 trials, two at a time, 30 s at least
     assert most < 0.7 * few and left(pruned * 40) < left(complete * 40)
     assert half > 0
+
+
+def test_patience_may_end_the_trials_from_its_minimum_on() -> None:
+    """Of 100 trials of 100 s, two at a time: ten more at least where ten are done, 90 at most."""
+    asked = forecast(trials=100, scheduler="none", confirm_top=0, patience="auto")
+    done = [trial(number, 10) for number in range(MIN_TRIALS + 10)]
+    early, late = asked.of_trials(done[: MIN_TRIALS - 10], NOW), asked.of_trials(done, NOW)
+    assert early is not None and early.low == pytest.approx(500, rel=0.2)
+    assert 2500 < early.high < 4500 * 1.2
+    assert late is not None and late.low < 200 < late.middle < late.high < 3500 * 1.2
 
 
 def test_the_time_budget_ends_the_trials() -> None:
