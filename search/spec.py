@@ -133,7 +133,10 @@ class SearchSpec:
     trial_timeout: float | None = flag(None, metavar="30m", unset="no limit", parse=seconds)
     """Time after which a trial that still runs is stopped and counted as failed."""
     patience: Count | Literal["auto"] | None = flag(
-        None, metavar="auto|N", unset="no early end", parse=count_or_auto
+        None,
+        metavar="auto|N",
+        unset="auto; with --trials or --regime auto, no early end",
+        parse=count_or_auto,
     )
     """End the search when so many trials in a row were no better than the best before them; auto:
     when ten more are expected to raise the best score by less than 0.2 points, but not before

@@ -168,7 +168,7 @@ def _require_regimes(names: Sequence[str], regimes: Sequence[str]) -> None:
 def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) -> dict[str, Any]:
     """The flags that were given, as values of the fields of `spec`; without regime and `fix`.
 
-    Raises ValueError with one line.
+    With `--trials` and no `--patience`, all trials are run. Raises ValueError with one line.
     """
     values: dict[str, Any] = {}
     kinds = get_type_hints(spec, include_extras=True)
@@ -182,6 +182,8 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
             except ValueError as error:
                 raise ValueError(f"--{field.name.replace('_', '-')} must be {error}") from None
         values[field.name] = checked(field.name, value, kinds[field.name])
+    if "trials" in values:
+        values.setdefault("patience", None)
     return values | _reruns(args)
 
 

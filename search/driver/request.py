@@ -48,6 +48,8 @@ def read_request(args: argparse.Namespace) -> Request:
         return _again(args, regimes)
     # Check everything else before the default data and model are looked up, which takes seconds.
     values = {"data": "embedded", "model": "minilm", **given_values(args)}
+    if args.regime == "auto":  # the trials are of all regimes together
+        values.setdefault("patience", None)
     drafts = [_new(regime, values, args.fix) for regime in regimes]
     data, model, banner = default_sources(args.data, args.model)
     specs = [replace(draft, data=data, model=model) for draft in drafts]
@@ -190,7 +192,10 @@ def _require_comparable(
 
 
 def _new(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:
-    """The spec of a new search. Raises ValueError where a value is invalid."""
+    """The spec of a new search, by default with `--patience auto`.
+
+    Raises ValueError where a value is invalid.
+    """
     config, fixed = trainables.load(regime).Config, {}
     for item in fix:
         name, equals, text = item.partition("=")
@@ -206,7 +211,7 @@ def _new(regime: str, values: dict[str, Any], fix: Sequence[str]) -> SearchSpec:
                 f"--fix {name} has no effect with optimizer={fixed['optimizer']}, which reads"
                 f" {twin}"
             )
-    return SearchSpec(regime=regime, fix=fixed, **values)
+    return SearchSpec(**{"patience": "auto", **values, "regime": regime, "fix": fixed})
 
 
 def _resumed(args: argparse.Namespace) -> SearchSpec:

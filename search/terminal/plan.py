@@ -53,9 +53,9 @@ def print_plan(
         reruns = f"{choice}, the winner on {how_many(report_counts(spec.report_seeds))} more"
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
     regime = f"{spec.regime}, regime {place}" if place else spec.regime
-    trials = (
-        f"{counted(spec.trials, 'trial')} of {epochs_of(spec.epochs, spec.sentences_per_epoch)}"
-    )
+    most = "up to " if spec.patience else ""
+    epochs = epochs_of(spec.epochs, spec.sentences_per_epoch)
+    trials = f"{most}{counted(spec.trials, 'trial')} of {epochs}"
     by = "" if spec.metric == "accuracy" else f" by {WORDS[spec.metric]}"
     print_line(
         console,

@@ -125,6 +125,22 @@ def test_start_or_resume_begins_what_there_is_not_and_continues_the_rest(tmp_pat
         again(tmp_path, "--regime", "llrd")
 
 
+def test_a_search_ends_early_unless_its_trials_are_counted(tmp_path: Path) -> None:
+    def patience(*flags: str) -> object:
+        return read_request(arguments.parse([*BASE, *flags])).specs[0].patience
+
+    assert patience("--regime", "llrd") == patience("--regime", "llrd,warmup") == "auto"
+    assert patience("--regime", "llrd", "--trials", "50") is None
+    assert patience("--regime", "auto") is patience("--regime", "auto", "--trials", "90") is None
+    assert patience("--regime", "auto", "--patience", "auto") == "auto"
+    assert patience("--regime", "llrd", "--trials", "50", "--patience", "9") == 9
+    begin(spec(name="early", results=str(tmp_path), patience="auto"))
+    resume = ["--resume", "early", "--results", str(tmp_path)]
+    for flags, kept in (([], "auto"), (["--trials", "80"], None)):
+        (resumed,) = read_request(arguments.parse([*resume, *flags])).specs
+        assert resumed.patience == kept
+
+
 def test_epochs_above_what_a_regime_takes_are_no_change(tmp_path: Path) -> None:
     (new,) = again(tmp_path, "--regime", "tfidf", *BASE, "--epochs", "9")
     assert new.epochs < 9
