@@ -109,11 +109,11 @@ def two_stages(
     """Train the encoder for `epochs` by a contrastive loss, then the classifier on its vectors.
 
     `contrast(z, labels)` is the loss of z (2B, .), first views first, and labels (B,). `augment`
-    changes each of the two views that go through the encoder by themselves. In the first
-    stage, `sentences_per_label` stand side by side. After each epoch, a ridge
-    classifier on the frozen vectors is validated. With `classifier="ridge"`, the second stage
-    solves it once more for the best epoch. The score is the same, unless an epoch has fewer
-    sentences than there are: the last one has all of them.
+    changes each of the two views that go through the encoder by themselves. In the first stage,
+    `sentences_per_label` of a label stand side by side. After each epoch, a ridge classifier on the
+    frozen vectors is validated. With `classifier="ridge"`, the second stage solves it once more for
+    the best epoch. The score is the same, unless an epoch has fewer sentences than there are: the
+    last one has all of them.
     """
     torch.manual_seed(seed)
     model = Classifier.new(encoder, config, data.labels)
