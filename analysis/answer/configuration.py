@@ -7,11 +7,14 @@ from analysis.page.blocks import Code
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.text import short_value
 
+BY_GRADIENT = ("head_", "label_smoothing", "class_weights")
+"""How the names of those begin that a ridge classifier does not read."""
+
 
 def configuration(best: Search) -> Code:
     """The winner's values, a line each, those that differ from trial 0 first and marked.
 
-    Without those that its optimiser does not read.
+    Without those that its optimiser or a classifier in closed form does not read.
     """
     trials = best.trials.set_index("number")
     own = trials.loc[best.summary.winner]
@@ -28,13 +31,19 @@ def configuration(best: Search) -> Code:
             changed.append(f"{line}  # {default}")
     title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded"
     if best.summary.winner != 0:
-        title += "; # where trial 0 differs"
+        title += "; #: trial 0, where it differs"
     return Code(title, (*changed, *same))
 
 
 def _is_read(column: str, trial: Mapping[Any, Any]) -> bool:
-    """Whether the trial's optimiser reads this hyperparameter: AdamW and SGD have some each."""
+    """Whether the trial reads this hyperparameter.
+
+    AdamW and SGD have some each, and a classifier by gradient has some that one in closed form
+    lacks.
+    """
     optimizer, name = trial.get(f"{CONFIG_PREFIX}optimizer"), column.removeprefix(CONFIG_PREFIX)
+    if trial.get(f"{CONFIG_PREFIX}classifier") == "ridge" and name.startswith(BY_GRADIENT):
+        return False
     if name.startswith("sgd_") or name in ("momentum", "nesterov"):
         return bool(optimizer != "adamw")
     return bool(optimizer != "sgd" or f"{CONFIG_PREFIX}sgd_{name}" not in trial)

@@ -13,14 +13,14 @@ from analysis.mistakes.numbers import most_confused
 from analysis.page.blocks import Fact
 from analysis.read.folder import Search
 from analysis.read.summary import Summary
-from analysis.text import EMPTY_CELL, counted
+from analysis.text import counted
 
 SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
-AT_BEST: Mapping[Split, str] = {
+CHOSEN_BY: Mapping[Split, str] = {
     "test": "",
-    "validation": " at best: these chose configuration and epochs",
+    "validation": "; optimistic, since these chose configuration and epochs",
 }
-"""What new sentences add to a score on a split: they were not chosen by."""
+"""Why a score on a split is too high."""
 
 
 def facts(
@@ -39,7 +39,7 @@ def facts(
             f"{scored} on {on}",
             f"{mean.short} %",
             f"{counted(mean.n, 'fresh seed')}, these sentences;"
-            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones{AT_BEST[on]}",
+            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones{CHOSEN_BY[on]}",
         )
         for on in SPLITS_SHOWN
         if (mean := evidence.mean(best, on)).n
@@ -56,7 +56,7 @@ def facts(
         *shown,
         *_in_search(best, evidence),
         *_over_floor(best, evidence),
-        _over_runner_up(labels, summaries, split, pairs),
+        *_over_runner_up(labels, summaries, split, pairs),
         *_over_trial_0(best, evidence),
         *_errs_most(searches[labels[0]]),
     ]
@@ -67,8 +67,11 @@ def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
     mean = evidence.mean(best, "validation")
     if not mean.n or best.best_score is None:
         return []
-    lost = f"{100 * (mean.mean - best.best_score):+.1f} points on fresh seeds"
-    note = f"the highest of {counted(sum(best.states.values()), 'trial')} on one seed; {lost}"
+    change = 100 * (mean.mean - best.best_score)
+    other = f"{abs(change):.1f} points {'less' if change < 0 else 'more'} on fresh seeds"
+    trials = counted(sum(best.states.values()), "trial")
+    pruned = f" ({best.states['PRUNED']} of them pruned)" if best.states.get("PRUNED") else ""
+    note = f"the highest of {trials}{pruned} on one seed; {other}"
     return [Fact("In the search", f"{100 * best.best_score:.1f} %", note)]
 
 
@@ -87,15 +90,16 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
 
 def _over_runner_up(
     labels: list[str], summaries: Mapping[str, Summary], split: Split, pairs: pandas.DataFrame
-) -> Fact:
+) -> list[Fact]:
+    """The lead over the next search; empty where there is only one."""
     question = "Over the runner-up"
     if len(labels) < 2:
-        return Fact(question, EMPTY_CELL, "one search has a result; others would be compared here")
+        return []
     pair = pair_of(labels[0], labels[1], pairs)
     if pair is None:
         best, second = summaries[labels[0]], summaries[labels[1]]
         value = 100 * (best.selection_score - second.selection_score)
-        return Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")
+        return [Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")]
     verdict = "no significant difference"
     if pair["different"]:
         verdict = "significant" if pair["difference"] > 0 else "the runner-up is better"
@@ -103,7 +107,7 @@ def _over_runner_up(
             "" if pair["different_on_new_sentences"] else "; on new sentences it may be chance"
         )
     points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
-    return Fact(question, points, f"{labels[1]} on {split}: {verdict}")
+    return [Fact(question, points, f"{labels[1]} on {split}: {verdict}")]
 
 
 def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:

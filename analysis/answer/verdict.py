@@ -19,10 +19,9 @@ def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFra
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
-        return (
-            "Of the searches on this page one is confirmed. To compare all in the folder:"
-            f" {commands.compare(best.folder, best.spec)}"
-        )
+        alone = "" if len(labels) == 1 else "No other search here has runs on fresh seeds. "
+        command = commands.compare(best.folder, best.spec)
+        return f"{alone}To compare all in the folder: {command}"
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     different = len(own) - len(equal)
     corrected = ", corrected for the number of pairs" if len(pairs) > 2 else ""

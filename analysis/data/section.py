@@ -62,7 +62,7 @@ def warnings(search: Search) -> list[str]:
     )
     if not parts:
         return []
-    return [f"Data: {', '.join(parts)}.{without} See Data, before you search on."]
+    return [f"Data: {', '.join(parts)}.{without} See Data before you search further."]
 
 
 def _leaks(search: Search) -> list[Block]:

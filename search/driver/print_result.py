@@ -18,7 +18,7 @@ from search.trials.ending import Ending
 WHY_EARLY = {
     Ending.EXHAUSTED: "; the space has no further configurations",
     Ending.TIME: "; the time budget was spent",
-    Ending.PATIENCE: "; further trials were not expected to be worth their time",
+    Ending.PATIENCE: "; ended early, since more trials were not expected to help (--patience)",
     Ending.COMMON_FAILURE: "; stopped, because the first trials failed for one reason",
 }
 """Why a search ended with fewer trials than asked for."""

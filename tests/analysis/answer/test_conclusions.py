@@ -94,7 +94,7 @@ def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:
         for fact in shown.facts
         if fact.question in ("In the search", "Over the runner-up")
     )
-    assert luck.endswith("-7.0 points on fresh seeds")
+    assert luck.endswith("7.0 points less on fresh seeds")
     assert runner_up == "baseline on test: the runner-up is better"
 
 

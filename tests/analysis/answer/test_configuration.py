@@ -33,10 +33,24 @@ def test_the_configuration_has_what_its_optimizer_reads(
     assert not hidden & {line.partition(":")[0] for line in configuration.lines}
 
 
+@pytest.mark.parametrize("classifier", ["gradient", "ridge"])
+def test_a_ridge_classifier_hides_what_one_by_gradient_reads(
+    classifier: str, tmp_path: Path
+) -> None:
+    values = {"classifier": classifier, "head_epochs": 20, "label_smoothing": 0.1, "dropout": 0.3}
+    own = {f"config.{name}": value for name, value in values.items()}
+    write_search(tmp_path / "one", [row | own for row in TRIALS], outcome=summary("supcon"))
+    configuration, _ = answer(tmp_path).codes
+    names = {line.partition(":")[0] for line in configuration.lines}
+    assert {"classifier", "dropout"} <= names
+    assert ({"head_epochs", "label_smoothing"} <= names) is (classifier == "gradient")
+    assert ("head_width" in names) is (classifier == "gradient")
+
+
 @pytest.mark.parametrize("winner", [0, 2])
 def test_the_configuration_names_trial_0s_values_where_they_differ(
     winner: int, tmp_path: Path
 ) -> None:
     write_search(tmp_path / "one", outcome=summary(winner_trial=winner))
     configuration, _ = answer(tmp_path).codes
-    assert ("where trial 0 differs" in configuration.title) is (winner != 0)
+    assert ("trial 0, where it differs" in configuration.title) is (winner != 0)

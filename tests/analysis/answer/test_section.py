@@ -40,7 +40,8 @@ def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:
 
 def test_one_search_alone_comes_with_the_command_that_compares_all(tmp_path: Path) -> None:
     shown = answer(write_searches(tmp_path, regimes=1, trials=6, epochs=3))
-    assert shown.verdict.endswith(f"To compare all in the folder: {REPORT} {tmp_path}")
+    assert shown.verdict == f"To compare all in the folder: {REPORT} {tmp_path}"
+    assert "Over the runner-up" not in facts(shown)
 
 
 def test_an_unfinished_search_and_one_without_a_result(tmp_path: Path) -> None:
