@@ -51,13 +51,15 @@ def test_the_embedded_corpus_is_neither_too_easy_nor_too_hard() -> None:
 
 
 def test_supervised_contrast_makes_vectors_that_a_ridge_classifier_separates_better() -> None:
-    """After three epochs, against the pretrained encoder (a learning rate of 0)."""
+    """After three epochs, against the pretrained encoder (a learning rate of 0), by more than the
+    sampling error of 480 sentences."""
     prepared = minilm_on("embedded")
-    config = trainables.load("supcon").Config.from_dict(spaces.load("supcon").POINTS[1])
+    config = trainables.load("supcon").Config.from_dict(spaces.load("supcon").POINTS[0])
     frozen = dataclasses.replace(config, learning_rate=0.0, weight_decay=0.0)
     before = trained("supcon", frozen, prepared, epochs=1)[0].validation_accuracy
     after = trained("supcon", config, prepared, epochs=3)[2]
-    assert after.stage == "contrastive" and after.validation_accuracy > before + 0.1
+    error = 1.96 * (2 * before * (1 - before) / 480) ** 0.5
+    assert after.stage == "contrastive" and after.validation_accuracy > before + error
 
 
 def test_bf16_learns_what_fp32_learns(shared_data: Path) -> None:
