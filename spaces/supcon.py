@@ -1,8 +1,8 @@
 """The space of `supcon`: the contrastive space, and how many of a label stand side by side.
 
 The two views differ by the dropout after the encoder, as in the paper. Two passes through the
-encoder were 0 to 1.3 points better, at 1.7 times the time, and no better in equal time (LOG.md). To
-use them: `--fix views=encoder_dropout`.
+encoder were 0 to 1.3 points better and took 1.6 to 1.9 times as long (LOG.md). To use them:
+`--fix views=encoder_dropout`.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ POINTS = [
     }
     for rate in (3e-4, 1e-4)
 ]
-"""The best of the single runs on three data sets that LOG.md lists, and a third of its rate."""
+"""The best with one pass of the runs in LOG.md, on three data sets, and a third of its rate."""
 
 
 def space(trial: Any) -> dict[str, Any]:

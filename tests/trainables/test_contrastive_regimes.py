@@ -24,6 +24,14 @@ from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training.ridge import ridge
 from trainables.parts.training.scores import scores
 
+STILL: dict[str, Any] = {
+    "dropout": 0.0,
+    "projection": "none",
+    "optimizer": "adamw",
+    "learning_rate": 0.0,
+}
+"""No learning, no dropout and no projection: the losses are those of the encoder's vectors."""
+
 
 @pytest.mark.parametrize("regime", CONTRASTIVE)
 def test_contrastive_epochs_come_first_then_the_classifiers(
@@ -156,14 +164,7 @@ def test_the_contrastive_loss_is_that_of_two_views_of_each_sentence(
 ) -> None:
     """With equal views, a learning rate of 0 and a single mini-batch, an epoch's loss is that of
     each vector twice."""
-    bare: dict[str, Any] = {
-        "dropout": 0.0,
-        "projection": "none",
-        "optimizer": "adamw",
-        "learning_rate": 0.0,
-        "batch_size": len(data.train),
-        "temperature": 0.3,
-    }
+    bare = {**STILL, "batch_size": len(data.train), "temperature": 0.3}
     encoder = without_dropout(pretrained).build()
     epoch = next(start(regime, encoder, data, epochs=1, **bare))
     views = vectors(encoder, data.train).repeat(2, 1)
@@ -180,13 +181,7 @@ def test_the_contrastive_loss_is_that_of_two_views_of_each_sentence(
 def test_views_by_the_encoders_dropout_differ_where_the_heads_would_not(
     regime: str, pretrained: Pretrained, data: Data
 ) -> None:
-    bare: dict[str, Any] = {
-        "dropout": 0.0,
-        "projection": "none",
-        "optimizer": "adamw",
-        "learning_rate": 0.0,
-        "epochs": 1,
-    }
+    bare = {**STILL, "epochs": 1}
     losses = {
         (name, views): next(start(regime, model.build(), data, views=views, **bare)).train_loss
         for name, model in (
@@ -208,15 +203,7 @@ def test_sentences_of_a_label_enter_a_mini_batch_together(
     regime: str, views: int, pretrained: Pretrained, data: Data
 ) -> None:
     """The epoch's loss is the mean of the mini-batches that have two of each label."""
-    bare: dict[str, Any] = {
-        "dropout": 0.0,
-        "projection": "none",
-        "optimizer": "adamw",
-        "learning_rate": 0.0,
-        "temperature": 0.3,
-        "contrastive_weight": 1.0,
-        "head_init": "random",
-    }
+    bare = {**STILL, "temperature": 0.3, "contrastive_weight": 1.0}
     encoder = without_dropout(pretrained).build()
     epoch = next(start(regime, encoder, data, epochs=1, sentences_per_label=2, **bare))
     encoded = Features(vectors(encoder, data.train), data.train.targets)
