@@ -93,6 +93,7 @@ def data_name(spec: Mapping[str, Any]) -> str:
     names = ["oos_label", "limit", "shots"]
     if spec.get("shots") is not None and spec.get("shots_seed"):
         names.append("shots_seed")
+    names.append("folds")
     given = " ".join(
         f"--{name.replace('_', '-')} {spec[name]}" for name in names if spec.get(name) is not None
     )

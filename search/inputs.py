@@ -139,11 +139,12 @@ def prepare(
     _require_epoch_size(epoch_size, len(tokens["train"]), len(corpus.labels))
     words = [label_words(label) for label in corpus.labels]
     names, _ = tokenise(words, range(len(words)), tokenizer, limit)
-    vocabulary = pretrained.vocabulary(tokens["train"], tokens["validation"], names)
+    validation = tokens.get("validation", tokens["train"])
+    vocabulary = pretrained.vocabulary(tokens["train"], validation, names)
     small = pretrained.cut(vocabulary)
     pad = small.config.pad_token_id
     train, validation, names = (
-        each.renumbered(vocabulary, pad) for each in (tokens["train"], tokens["validation"], names)
+        each.renumbered(vocabulary, pad) for each in (tokens["train"], validation, names)
     )
     return Prepared(
         corpus,
@@ -151,7 +152,15 @@ def prepare(
         pretrained,
         small,
         vocabulary,
-        Data(train, validation, corpus.labels, names=names, metric=metric, epoch_size=epoch_size),
+        Data(
+            train,
+            validation,
+            corpus.labels,
+            names=names,
+            metric=metric,
+            epoch_size=epoch_size,
+            folds=corpus.folds,
+        ),
         tokens.get("test"),
         {
             name: tokenise(texts, [0] * len(texts), tokenizer, limit)[0]

@@ -78,6 +78,12 @@ class SearchSpec:
     """Draw a few-shot task: N training rows of each label. Validation and test stay whole."""
     shots_seed: int = flag(0, on_resume="fixed", metavar="S")
     """Random seed for drawing the rows of --shots."""
+    folds: Annotated[int, Range(2)] | None = flag(
+        None, on_resume="fixed", metavar="K", unset="a validation split", parse=positive_int
+    )
+    """Validate by cross-validation on train with K folds: for data too small to set validation
+    rows apart. A trial trains K models side by side, and each training row is validated once. A
+    validation split's rows join train; reported and final models are trained on all of it."""
     model: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -206,8 +212,19 @@ class SearchSpec:
             require(value is None or value > 0, name, "above 0", value)
         if self.accelerator_type is not None and self.gpus_per_trial == 0:
             raise ValueError("accelerator_type needs a GPU; leave it out where gpus_per_trial is 0")
+        if self.folds is not None:
+            self._check_folds()
         self._check_reruns()
         self._check_places()
+
+    def _check_folds(self) -> None:
+        if self.epoch_size is not None:
+            raise ValueError("folds are for small data and epoch_size for large: leave one out")
+        if self.fix.get("early_stopping_patience") is not None:
+            raise ValueError(
+                "early_stopping_patience cannot be fixed with folds: all models of a trial train"
+                " its full budget and keep their last epoch"
+            )
 
     def _check_reruns(self) -> None:
         require(self.confirm_top >= 0, "confirm_top", "at least 0", self.confirm_top)

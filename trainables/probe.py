@@ -90,9 +90,10 @@ def label_problems(data: Data, encoder: Encoder, *, seed: int) -> dict[str, list
     `other_row` of a like sentence with another label, and their `similarity`.
     """
     train, validation = (data.encoded or encode(encoder, data))["mean"]
+    splits = [train] if data.folds is not None else [train, validation]
     both = Features(
-        torch.cat([train.vectors, validation.vectors]),
-        torch.cat([train.targets, validation.targets]),
+        torch.cat([split.vectors for split in splits]),
+        torch.cat([split.targets for split in splits]),
     )
     rows = len(train.targets)
 

@@ -122,7 +122,7 @@ def train(
         validate,
         stage="fine-tune",
         epochs=epochs,
-        metric=data.metric,
+        kept=data.kept,
     )
     trained = as_linear(linear.weight, vectors(encoder, data.judged), temperature)
     linear.load_state_dict(trained.state_dict())

@@ -66,6 +66,11 @@ def check_combination(kind: Kind | None, seeds: int, recipe: Mapping[str, Any], 
     if kind is None:
         return
     flag, config = f"--{kind}", trainables.load(recipe["regime"]).Config
+    if folds := recipe["data"].get("folds"):
+        raise ValueError(
+            f"{flag} needs a validation split, on which the models are compared; the recipe was"
+            f" found with --folds {folds}"
+        )
     if seeds < 2:
         raise ValueError(f"{flag} needs --seeds 2 or more; got {seeds}")
     if not issubclass(config, Head):

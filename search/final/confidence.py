@@ -47,14 +47,19 @@ class Confidence:
 
 
 def calibrate(
-    model: TextClassifier, validation: Tokens, test: Tokens | None, wanted_precision: float
+    model: TextClassifier,
+    validation: Tokens,
+    test: Tokens | None,
+    wanted_precision: float,
+    held_out: Tensor | None = None,
 ) -> Confidence:
     """Divide the model's logits by the temperature that fits validation, and find the threshold.
 
-    The temperature becomes part of the model's last layer, so that every loader gives calibrated
-    probabilities. Labels, and so accuracies, stay as they were.
+    `held_out`: the logits of validation (N, K) by the models of cross-validation, where the model
+    itself was trained on it. The temperature becomes part of the model's last layer, so that every
+    loader gives calibrated probabilities. Labels, and so accuracies, stay as they were.
     """
-    logits = model.logits(validation)
+    logits = model.logits(validation) if held_out is None else held_out
     scale = logit_scale(logits, validation.targets)
     model.scale_logits(scale)
     confidences, right = _answers(scale * logits, validation.targets)

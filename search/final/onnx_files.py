@@ -1,7 +1,7 @@
 """ONNX files added to a model's folder, and how far their answers are from the model's own."""
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import trainables
@@ -19,7 +19,7 @@ ACCEPTED_LOSS = 0.003
 
 @dataclass(frozen=True)
 class OnnxScores:
-    """An ONNX file against the model it was made of, on validation."""
+    """An ONNX file against the model it was made of."""
 
     precision: str
     accuracy: float
@@ -27,6 +27,8 @@ class OnnxScores:
     largest_difference: float
     """Of a probability."""
     sentences: int
+    split: str = "validation"
+    """On which they were compared: train where cross-validation left no other."""
 
     @property
     def loses(self) -> bool:
@@ -35,7 +37,7 @@ class OnnxScores:
 
     def __str__(self) -> str:
         return (
-            f"onnx {self.precision}: validation accuracy {self.accuracy:.4f}, the model"
+            f"onnx {self.precision}: {self.split} accuracy {self.accuracy:.4f}, the model"
             f" {self.model_accuracy:.4f} (n={self.sentences}); probabilities differ by at most"
             f" {self.largest_difference:.1g}"
         )
@@ -48,16 +50,16 @@ def check_onnx(regime: str) -> None:
     require_onnx("--onnx")
 
 
-def add_onnx(folder: Path, validation: Tokens) -> list[OnnxScores]:
-    """Add the ONNX files to a model's folder, and their scores to its record.
+def add_onnx(folder: Path, tokens: Tokens, split: str = "validation") -> list[OnnxScores]:
+    """Add the ONNX files to a model's folder, and their scores on a split to its record.
 
-    The files are written beside their place, then renamed. `validation` is in the model's own ids.
+    The files are written beside their place, then renamed. `tokens` are in the model's own ids.
     """
     model = Classifier.from_pretrained(folder)
     with tempfile.TemporaryDirectory(prefix=".onnx.", dir=folder.parent) as scratch:
         write_onnx(model, Path(scratch))
         measured = [
-            _compared(precision, model, Path(scratch) / name, validation)
+            replace(_compared(precision, model, Path(scratch) / name, tokens), split=split)
             for precision, name in ONNX_FILES.items()
         ]
         (Path(scratch) / "onnx").rename(folder / "onnx")

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+import torch
 from rich.console import Console
+from torch import Tensor
 
 from analysis.metric import Metric, qualifier, run_score
 from search.cluster.resources import Resources
@@ -37,6 +39,13 @@ class SeedRuns:
     def best_seed(self) -> int:
         """The seed with the highest score on validation."""
         return best_seed(self.curves, self.metric)
+
+    @property
+    def held_out(self) -> Tensor | None:
+        """With folds: the best seed's logits of the training sentences, by models that were not
+        trained on them."""
+        logits = self.models[self.best_seed].held_out
+        return None if logits is None else torch.from_numpy(logits.copy())
 
     @property
     def scores(self) -> dict[int, float]:

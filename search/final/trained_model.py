@@ -27,8 +27,9 @@ def trained_model(
         return build(best), None
     model: AnyClassifier
     if kind == "soup":
-        weights = [parcel for parcel in runs.models.values() if isinstance(parcel, Weights)]
-        model = build(mean_weights(weights))
+        models = [parcel.model for parcel in runs.models.values()]
+        weights = [model for model in models if isinstance(model, Weights)]
+        model = build(Parcel(mean_weights(weights)))
     else:
         built = map(build, runs.models.values())
         model = Ensemble([member for member in built if isinstance(member, Classifier)])

@@ -47,6 +47,7 @@ TYPES = {
     "data.limit": Count | None,
     "data.shots": Count | None,
     "data.shots_seed": int | None,
+    "data.folds": Annotated[int, Range(2)] | None,
     "model": dict,
     "model.source": str,
     "model.fingerprint": str | None,

@@ -57,6 +57,7 @@ def measure(
     Raises whatever the regime raises: the trial would fail with it.
     """
     threads, process, peak = torch.get_num_threads(), psutil.Process(), 0
+    idle = process.memory_info().rss
 
     def read_memory() -> None:
         nonlocal peak
@@ -87,9 +88,16 @@ def measure(
     finally:
         torch.set_num_threads(threads)
         worker.free_memory()
-    scale = float(train.lengths.sum() / full.tokens)
+    models, passes = _fold_factors(prepared.data)
+    scale = passes * float(train.lengths.sum() / full.tokens)
     stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale, per_epoch / len(train))
-    return Measurement(full.setup, stages, peak, full.sentences)
+    memory = peak + (models - 1) * (peak - idle)
+    return Measurement(models * full.setup, stages, memory, full.sentences)
+
+
+def _fold_factors(data: Data) -> tuple[int, int]:
+    """How many models a trial trains side by side, and how often it trains on each sentence."""
+    return (1, 1) if data.folds is None else (data.folds, data.folds - 1)
 
 
 def _train(
@@ -140,12 +148,13 @@ def scaled_stages(
 
 def spread(data: Data, sentences: int) -> Data:
     """A subset of so many training sentences, or all, and of the validation sentences that an epoch
-    has for so many.
+    has for so many; of a fold's, where there are folds.
 
     Its lengths are distributed as in the whole.
     """
     train = _spread(data.train, sentences)
-    fraction = min(1.0, len(train) / data.per_epoch)
+    _, passes = _fold_factors(data)
+    fraction = min(1.0, len(train) / data.per_epoch) / passes
     validation = _spread(data.validation, max(1, round(fraction * len(data.validation))))
     return Data(train, validation, data.labels, names=data.names)
 

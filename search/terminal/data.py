@@ -3,6 +3,7 @@
 The data's lines come first, before PyTorch is imported, so this file does not import it.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ FEW_ROWS, FEW_ROWS_REGIME = 10, "proto"
 """Where half of the labels have at most so many training rows, this regime was the best in every
 search that compared it (docs/results.md)."""
 
+FEW_VALIDATED, SUGGESTED_FOLDS = 250, 5
+"""Below so many validation rows, cross-validation with so many folds is suggested."""
+
 
 def print_data(console: Console, corpus: Corpus) -> None:
     """Print the size of the data, and what is suspicious about it."""
@@ -31,7 +35,8 @@ def print_data(console: Console, corpus: Corpus) -> None:
     low, high = counts.min(), counts.max()
     rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     print_line(console, "labels", f"{len(corpus.labels):,}, with {rows} training rows each")
-    for note in (*corpus.notes, *imbalance(corpus.labels, counts)):
+    notes = (*corpus.notes, *small_validation(corpus), *imbalance(corpus.labels, counts))
+    for note in notes:
         print_line(console, "note", note, style="yellow")
 
 
@@ -63,6 +68,20 @@ def print_advice(console: Console, corpus: Corpus, regimes: Collection[str]) -> 
             f" {FEW_ROWS_REGIME} is made for that",
             style="yellow",
         )
+
+
+def small_validation(corpus: Corpus) -> list[str]:
+    """A warning where the validation split tells recipes badly apart, with the remedy."""
+    rows = len(corpus.validation)
+    if corpus.folds is not None or rows >= FEW_VALIDATED:
+        return []
+    points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / rows)
+    return [
+        f"{rows} validation rows choose the recipe: an accuracy of 90 % is uncertain by"
+        f" {points:.0f} points; --folds {SUGGESTED_FOLDS} validates on all"
+        f" {len(corpus.train) + rows:,} rows and takes"
+        f" {SUGGESTED_FOLDS - 1} times as long"
+    ]
 
 
 def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:

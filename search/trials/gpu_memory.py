@@ -61,12 +61,9 @@ def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) ->
     another reason.
     """
     config = most_expensive(spec)
-    worst = Data(
-        longest(data.train, MEASURED_STEPS * int(config.get("batch_size", 64))),
-        longest(data.validation, 256),
-        data.labels,
-        names=data.names,
-    )
+    train = longest(data.train, MEASURED_STEPS * int(config.get("batch_size", 64)))
+    validation = train if data.folds is not None else longest(data.validation, 256)
+    worst = Data(train, validation, data.labels, names=data.names, folds=data.folds)
     whole = Resources(spec.cpus_per_trial, 1.0, 1, accelerator=spec.accelerator_type)
     peak = worker.task(_peak, whole)
     try:

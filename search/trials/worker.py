@@ -6,14 +6,16 @@ import functools
 import gc
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
 import torch
 from ray import tune
+from torch import Tensor
 
 import trainables
 from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
@@ -25,6 +27,7 @@ from trainables.parts.model.encoder import Encoder, Precision
 from trainables.parts.model.ngrams import NgramClassifier
 from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
+from trainables.parts.training.cross_validation import cross_validate, refit
 from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.scores import paper_loss, scores
 
@@ -82,23 +85,64 @@ class Weights:
     head: dict[str, np.ndarray]
 
 
-Parcel = Weights | NgramClassifier
-"""A trained model as it is sent: weights for the whole encoder, or the model itself."""
+Model = Classifier | NgramClassifier
 
 
-def begin(job: Job, config: dict[str, Any], seed: int) -> Any:
+@dataclass(frozen=True)
+class Parcel:
+    """A trained model as it is sent."""
+
+    model: Weights | NgramClassifier
+    """Weights for the whole encoder, or the model itself."""
+    held_out: np.ndarray | None = None
+    """With folds: the logits of the training sentences (N, K), each by a model that was not trained
+    on it."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run of a regime ends with."""
+
+    validated: Callable[[], Tensor]
+    """The logits of the validation sentences (N, K), by models that were not trained on them."""
+    model: Callable[[], Model]
+    """The model of all training sentences. With folds, training it begins only now."""
+
+
+Run = Generator[Epoch, None, Trained]
+
+
+def begin(job: Job, config: dict[str, Any], seed: int) -> Run:
     """The regime's generator of epochs.
 
     Sets everything that a curve depends on: config, seed, device, precision, threads.
     """
     regime = trainables.load(job.regime)
     typed = regime.Config.from_dict(config)
-    data, encoder = _inputs(job, encoded=typed.reads_encoded)
-    return regime.train(typed, data, encoder, epochs=job.epochs, seed=seed)
+    return _run(job, regime, typed, *_inputs(job, encoded=typed.reads_encoded), seed)
 
 
-def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Encoder]:
-    """The data, with the vectors that the search has computed if they are read, and the encoder."""
+def _run(
+    job: Job, regime: ModuleType, config: Any, data: Data, build: Callable[[], Encoder], seed: int
+) -> Run:
+    """Train once, or, with folds, on each of them."""
+
+    def train(data: Data) -> Any:
+        return regime.train(config, data, build(), epochs=job.epochs, seed=seed)
+
+    if data.folds is None:
+        model = yield from train(data)
+        return Trained(lambda: model.logits(data.validation), lambda: model)
+    if config.reads_encoded and data.encoded is None:
+        # As the search would have: on a part of the sentences, the last bits may differ.
+        data = replace(data, encoded=frozen.encode(build(), data))
+    logits = yield from cross_validate(train, data, seed)
+    return Trained(lambda: logits, lambda: refit(train, data))
+
+
+def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Callable[[], Encoder]]:
+    """The data, with the vectors that the search has computed if they are read, and what builds the
+    encoder."""
     torch.set_num_threads(job.threads)
     if job.device == "cuda":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
@@ -109,13 +153,13 @@ def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Encoder]:
         # Lost with its node for good: the regime encodes here, with the same result.
         with contextlib.suppress(ray.exceptions.RayError):
             data = replace(data, encoded=_moved(ray.get(job.encoded), job.device))
-    return data, pretrained.build(job.precision, job.device)
+    return data, functools.partial(pretrained.build, job.precision, job.device)
 
 
 def encode(job: Job, part: int, parts: int) -> frozen.Part:
     """The pretrained encoder's vectors of a part of train and validation, in main memory."""
-    data, encoder = _inputs(job, encoded=False)
-    by_chunk = frozen.encode_part(encoder, data, part, parts)
+    data, build = _inputs(job, encoded=False)
+    by_chunk = frozen.encode_part(build(), data, part, parts)
     return {
         number: {pooling: vectors.to("cpu") for pooling, vectors in by_pooling.items()}
         for number, by_pooling in by_chunk.items()
@@ -182,14 +226,14 @@ def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | Non
     """Train and report each epoch; returns the `Answers` to report after them, if asked for."""
     config = params["config"]
     run = begin(job, config, params["seed"])
-    model = _run(run, Meter(job.device, started), tune.report)
+    trained = _finish(run, Meter(job.device, started), tune.report)
     if "answers" not in params:
         return None
-    answers = _answers(model, ray.get(job.data).validation)
+    answers = _answers(trained, ray.get(job.data).validation)
     if params["answers"] is None:
         return answers
-    parcel = _packed(model)
-    del run, model
+    parcel = _packed(trained)
+    del run, trained
     free_memory()
     try:
         tested = test(job, config, parcel, *ray.get(params["answers"]))
@@ -200,8 +244,8 @@ def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | Non
     return replace(answers, tested=tested)
 
 
-def _answers(model: Classifier | NgramClassifier, split: Tokens) -> Answers:
-    confidence, predicted = model.logits(split).softmax(dim=1).max(dim=1)
+def _answers(trained: Trained, split: Tokens) -> Answers:
+    confidence, predicted = trained.validated().softmax(dim=1).max(dim=1)
     rounded = [round(probability, 4) for probability in confidence.tolist()]
     return Answers(predicted.tolist(), rounded, predicted.cpu().numpy() == split.labels)
 
@@ -230,8 +274,8 @@ def train(job: Job, config: dict[str, Any], seed: int) -> tuple[list[dict[str, A
     """A full run as a task: its epochs and its model."""
     epochs: list[dict[str, Any]] = []
     started = time.time()
-    model = _run(begin(job, config, seed), Meter(job.device, started), epochs.append)
-    return epochs, _packed(model)
+    trained = _finish(begin(job, config, seed), Meter(job.device, started), epochs.append)
+    return epochs, _packed(trained, held_out=ray.get(job.data).folds is not None)
 
 
 def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parcel]:
@@ -242,12 +286,12 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
     """
     started = time.time()
     regime = trainables.load(job.regime)
-    data, encoder = _inputs(job, encoded=regime.Config().reads_encoded)
-    chosen = regime.choose(data, encoder, seed=seed) if hasattr(regime, "choose") else {}
+    data, build = _inputs(job, encoded=regime.Config().reads_encoded)
+    chosen = regime.choose(data, build(), seed=seed) if hasattr(regime, "choose") else {}
     config = regime.Config.from_dict(chosen)
-    run = regime.train(config, data, encoder, epochs=job.epochs, seed=seed)
     epochs: list[dict[str, Any]] = []
-    model = _run(run, Meter(job.device, started), epochs.append)
+    run = _run(job, regime, config, data, build, seed)
+    trained = _finish(run, Meter(job.device, started), epochs.append)
     record = {
         "config": config.to_dict(),
         "chosen": chosen,
@@ -258,31 +302,32 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
         ENDED_AT: epochs[-1][ENDED_AT],
     }
     if hasattr(regime, "label_problems"):
-        record |= regime.label_problems(data, encoder, seed=seed)
-    return (record, _answers(model, data.validation).correct), _packed(model)
+        record |= regime.label_problems(data, build(), seed=seed)
+    return (record, _answers(trained, data.validation).correct), _packed(trained)
 
 
-def _run(
-    run: Any, meter: Meter, report: Callable[[dict[str, Any]], object]
-) -> Classifier | NgramClassifier:
-    """Run a regime to its end. `report` gets each epoch as it is recorded; returns the model."""
+def _finish(run: Run, meter: Meter, report: Callable[[dict[str, Any]], object]) -> Trained:
+    """Run a regime to its end. `report` gets each epoch as it is recorded."""
     while True:
         try:
-            epoch: Epoch = next(run)
+            epoch = next(run)
         except StopIteration as end:
-            model: Classifier | NgramClassifier = end.value
-            return model
+            trained: Trained = end.value
+            return trained
         report(epoch.to_dict() | meter.read())
 
 
-def _packed(model: Classifier | NgramClassifier) -> Parcel:
+def _packed(trained: Trained, *, held_out: bool = False) -> Parcel:
+    """The model to be sent, on request with the logits of held-out sentences."""
+    logits = trained.validated().numpy() if held_out else None
+    model = trained.model()
     if isinstance(model, NgramClassifier):
-        return model
+        return Parcel(model, logits)
     head = {
         name: tensor.detach().float().cpu().numpy().copy()
         for name, tensor in model.head.state_dict().items()
     }
-    return Weights(state(model.encoder), head)
+    return Parcel(Weights(state(model.encoder), head), logits)
 
 
 def assemble(
@@ -294,14 +339,15 @@ def assemble(
     labels: tuple[str, ...],
     precision: Precision,
     device: str = "cpu",
-) -> Classifier | NgramClassifier:
+) -> Model:
     """The trained model; one with an encoder gets back its whole vocabulary."""
-    if isinstance(trained, NgramClassifier):
-        return trained
-    encoder = whole.restored(trained.encoder, vocabulary).build(precision, device)
+    weights = trained.model
+    if isinstance(weights, NgramClassifier):
+        return weights
+    encoder = whole.restored(weights.encoder, vocabulary).build(precision, device)
     model = Classifier.new(encoder, trainables.load(regime).Config.from_dict(config), labels)
     model.head.load_state_dict(
-        {name: torch.from_numpy(array.copy()) for name, array in trained.head.items()}
+        {name: torch.from_numpy(array.copy()) for name, array in weights.head.items()}
     )
     return model.eval()
 

@@ -52,6 +52,9 @@ def test_the_budget_defaults_to_the_regimes_own(name: str) -> None:
         ({"fix": {"nonsense": 1}}, ["nonsense", "dropout"]),
         ({"fix": {"dropout": 1.5}}, ["dropout", "1.5"]),
         ({"seed": -1}, ["seed", "-1"]),
+        ({"folds": 1}, ["folds", "at least 2", "1"]),
+        ({"folds": 5, "epoch_size": 100}, ["folds", "epoch_size", "leave one out"]),
+        ({"folds": 5, "fix": {"early_stopping_patience": 1}}, ["early_stopping_patience", "folds"]),
     ],
 )
 def test_a_wrong_value_is_refused_with_rule_and_value(values: dict, words: list[str]) -> None:

@@ -70,7 +70,7 @@ def start(
     return training
 
 
-def finish(training: Generator[Epoch, None, Classifier]) -> tuple[list[Epoch], Classifier]:
+def finish(training: Generator[Epoch, None, Any]) -> tuple[list[Epoch], Any]:
     epochs = []
     while True:
         try:

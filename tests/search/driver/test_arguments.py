@@ -168,6 +168,7 @@ def test_the_flags_are_the_listed_ones() -> None:
         --epoch-size
         --epochs
         --fix
+        --folds
         --gpus-per-trial
         --grace
         --help

@@ -10,7 +10,7 @@ from search.trials.worker import Weights
 
 
 def recipe(regime: str, **config: Any) -> dict[str, Any]:
-    return {"regime": regime, "config": config}
+    return {"regime": regime, "config": config, "data": {}}
 
 
 def test_weights_are_averaged() -> None:
@@ -31,6 +31,7 @@ def test_weights_are_averaged() -> None:
         ("ensemble", 2, recipe("tfidf"), False, "needs a regime with an encoder"),
         ("ensemble", 2, recipe("llrd"), True, "cannot be written as ONNX"),
         ("soup", 2, recipe("reinit", reinit_layers=2), False, "draws 2 layers anew"),
+        ("soup", 2, recipe("llrd") | {"data": {"folds": 5}}, False, "found with --folds 5"),
     ],
 )
 def test_what_cannot_be_combined_is_refused(

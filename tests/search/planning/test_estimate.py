@@ -25,9 +25,10 @@ from search.terminal import data, plan, space
 from search.terminal.console import HEADING_WIDTH
 from tests import specs, tiny
 from tests.search.terminal.test_progress import grown
-from trainables.parts.data.tokens import Batch
+from trainables.parts.data.tokens import Batch, Data
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pretrained import Pretrained
+from trainables.parts.training.cross_validation import cross_validate
 
 GIB = 2**30
 ONE = Measurement(1.0, (Stage(10, 5.0, 5.0),), GIB, 256)
@@ -235,6 +236,22 @@ def test_the_estimate_of_each_epoch_is_what_it_takes_on_all_the_data(
     assert estimated == pytest.approx(epoch_tokens(made, prepared, clock), rel=0.01)
 
 
+@pytest.mark.parametrize("regime", ["baseline", "supcon"])
+def test_the_estimate_of_a_cross_validated_epoch_is_what_all_folds_take(
+    regime: str, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folded = replace(prepared, data=replace(prepared.data, validation=prepared.data.train, folds=4))
+    clock, made = TokenClock(monkeypatch), spec(regime=regime)
+    alone, trial = (
+        measure.measure(made, each, Resources(1, 0, 2), "fp32", seconds=0)
+        for each in (prepared, folded)
+    )
+    assert trial.setup == 4000 and trial.peak_memory > alone.peak_memory
+    estimated = [tokens for stage in trial.stages for tokens in (stage.first, stage.later)]
+    # Four folds are a little unequal, in number and length of their sentences.
+    assert estimated == pytest.approx(epoch_tokens(made, folded, clock), rel=0.03)
+
+
 def test_a_stage_that_may_end_early_is_estimated_at_its_full_length(prepared: Prepared) -> None:
     made = spec(regime="supcon", fix={"early_stopping_patience": 1})
     trial = measure.measure(made, prepared, Resources(1, 0, 2), "fp32", seconds=0)
@@ -245,9 +262,14 @@ def epoch_tokens(made: SearchSpec, prepared: Prepared, clock: TokenClock) -> lis
     """Tokens of the first and of a later epoch of each of trial 0's stages on all the data."""
     module = trainables.load(made.regime)
     config = module.Config.from_dict(point_parameters(made, {}))
-    encoder, last = prepared.small.build(), clock.now
-    tokens = dict[str, list[float]]()
-    for epoch in module.train(config, prepared.data, encoder, epochs=3, seed=0):
+    data = prepared.data
+    encoders = iter([prepared.small.build() for _ in range(data.folds or 1)])
+
+    def train(data: Data) -> Any:
+        return module.train(config, data, next(encoders), epochs=3, seed=0)
+
+    last, tokens = clock.now, dict[str, list[float]]()
+    for epoch in train(data) if data.folds is None else cross_validate(train, data, seed=0):
         tokens.setdefault(epoch.stage, []).append(clock.now - last)
         last = clock.now
     return [number for stage in tokens.values() for number in (stage[0], stage[-1])]
@@ -279,6 +301,7 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
     headings = [
         "data",
         "labels",
+        "note",
         "tokens",
         "model",
         "search",
@@ -298,14 +321,14 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
     ]
     assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
     whole = r"total    \d+ to \d+ min with start, choice, report and the end"
-    assert re.fullmatch(whole, plain[6])
+    assert re.fullmatch(whole, plain[7])
     assert (
         "50 trials take 25m without pruning, 13m if one in 3 continues from each rung; the"
-        " choice and report runs 6m" in plain[7]
+        " choice and report runs 6m" in plain[8]
     )
     assert (
         "1.0 GiB per trial, 4.0 GiB for those that run at the same time; 20.0 GiB are free"
-        in plain[8]
+        in plain[9]
     )
 
 

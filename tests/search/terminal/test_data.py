@@ -22,6 +22,20 @@ def test_imbalanced_classes_produce_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "folds", "said"), [(249, None, True), (250, None, False), (249, 5, False)]
+)
+def test_a_small_validation_split_names_the_remedy(
+    rows: int, folds: int | None, said: bool
+) -> None:
+    train, small = (Split(("x",) * n, (0,) * n) for n in (1000, rows))
+    notes = data.small_validation(Corpus("x", train, small, None, ("a", "b"), (), folds))
+    assert bool(notes) == said
+    if said:
+        # 1.96 standard errors of 90 %.
+        assert "by 4 points; --folds 5 validates on all 1,249 rows" in notes[0]
+
+
+@pytest.mark.parametrize(
     ("rows", "regimes", "said"),
     [
         ([10, 10, 200], ["baseline"], True),

@@ -43,13 +43,17 @@ class Corpus:
     """Label names: the sorted union over the splits."""
     notes: tuple[str, ...]
     """Warnings about the data, one line each."""
+    folds: int | None = None
+    """Validation is cross-validation with so many folds, and `validation` are the rows of `train`.
+    None: it is a split of its own."""
     out_of_scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Texts that have no intent, by their split. No split of the corpus contains them."""
 
     @property
     def splits(self) -> dict[str, Split]:
         """The existing splits by name."""
-        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        validation = self.validation if self.folds is None else None
+        splits = {"train": self.train, "validation": validation, "test": self.test}
         return {name: split for name, split in splits.items() if split is not None}
 
     @property
@@ -88,7 +92,11 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         name: Split(tuple(texts[name]), tuple(index[label] for label in names[name]))
         for name in texts
     }
-    if "validation" not in splits:
+    folds = reading.get("folds")
+    if folds is not None:
+        splits["train"], joined = _with_validation(splits)
+        notes += joined
+    elif "validation" not in splits:
         splits["train"], splits["validation"] = _split_off_validation(splits["train"], seed)
         notes.append(
             f"no validation split: {len(splits['validation'])} rows were cut from train, stratified"
@@ -108,14 +116,17 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         rows_drawn = subsets.few_shot(train.labels, shots, reading.get("shots_seed", 0))
         splits["train"] = _select(train, rows_drawn)
         notes += _few_shot_notes(len(train), splits["train"], labels, shots)
+    if folds is not None:
+        notes += _fold_notes(splits["train"], labels, folds)
     notes += [*_overlaps(splits), *_untrained_labels(splits["train"], labels)]
     return Corpus(
         source,
         splits["train"],
-        splits["validation"],
+        splits.get("validation", splits["train"]),
         splits.get("test"),
         labels,
         tuple(notes),
+        folds,
         out_of_scope,
     )
 
@@ -172,6 +183,39 @@ def _split_off_validation(train: Split, seed: int) -> tuple[Split, Split]:
         )
     rest = sorted(set(range(len(train))) - set(chosen))
     return _select(train, rest), _select(train, chosen)
+
+
+def _with_validation(splits: dict[str, Split]) -> tuple[Split, list[str]]:
+    """Train with the rows of validation, which is taken out of `splits`; and a note about it."""
+    train, validation = splits["train"], splits.pop("validation", None)
+    if validation is None:
+        return train, []
+    whole = Split(train.texts + validation.texts, train.labels + validation.labels)
+    return whole, [f"--folds: the {len(validation):,} rows of validation have joined train"]
+
+
+def _fold_notes(train: Split, labels: Sequence[str], folds: int) -> list[str]:
+    """What cross-validation will do with train, and which labels are too rare for it.
+
+    Raises ValueError where no label has a row for each fold.
+    """
+    counts = Counter(train.labels)
+    if folds > max(counts.values()):
+        raise ValueError(
+            f"--folds must be at most {max(counts.values())}, the rows of the most frequent label;"
+            f" got {folds}"
+        )
+    notes = [
+        f"--folds {folds}: each of {len(train):,} training rows is held out once; scores on"
+        " validation are by models that were not trained on the row"
+    ]
+    single = [labels[label] for label in sorted(counts) if counts[label] == 1]
+    if single:
+        notes.append(
+            f"{len(single)} of {len(labels)} labels have one row, which is always wrong when it is"
+            f" held out: {listed(single[:MAX_LABELS_SHOWN])}"
+        )
+    return notes
 
 
 def _limited(splits: dict[str, Split], limit: int, labels: int, seed: int) -> dict[str, Split]:

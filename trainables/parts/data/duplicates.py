@@ -38,8 +38,9 @@ def conflicts(splits: Mapping[str, Split]) -> list[tuple[Place, Place]]:
     A sentence is paired with the first of each other label.
     """
     alike: defaultdict[str, dict[int, Place]] = defaultdict(dict)
-    for name in ("train", "validation"):
-        split = splits[name]
+    for name, split in splits.items():
+        if name == "test":
+            continue
         for row, (text, label) in enumerate(zip(split.texts, split.labels)):
             alike[normal_form(text)].setdefault(label, Place(name, row))
     pairs = [pair for places in alike.values() for pair in combinations(places.values(), 2)]

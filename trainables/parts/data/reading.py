@@ -18,6 +18,8 @@ class Reading(TypedDict, total=False):
     """Only so many training rows of each label. Validation and test stay whole."""
     shots_seed: int
     """Random seed for drawing those rows. 0 where it is missing."""
+    folds: int | None
+    """Cross-validation on train with so many folds, instead of a validation split."""
 
 
 def reading_from(values: Mapping[str, Any]) -> Reading:

@@ -127,10 +127,15 @@ class Features:
         """The same vectors on a device."""
         return Features(self.vectors.to(device), self.targets.to(device))
 
+    def select(self, rows: np.ndarray) -> "Features":
+        """The vectors `rows` as a split."""
+        index = torch.from_numpy(rows).to(self.vectors.device)
+        return Features(self.vectors[index], self.targets[index])
+
     def take(self, rows: np.ndarray) -> Batch:
         """The vectors `rows` as a batch."""
-        index = torch.from_numpy(rows).to(self.vectors.device)
-        return Batch(self.vectors[index], None, self.targets[index])
+        chosen = self.select(rows)
+        return Batch(chosen.vectors, None, chosen.targets)
 
 
 Encoded = Mapping[str, tuple[Features, Features]]
@@ -139,6 +144,10 @@ Encoded = Mapping[str, tuple[Features, Features]]
 
 Metric = Literal["accuracy", "macro_f1"]
 """A score of predictions on a split; the names of the fields that hold it end so."""
+
+
+Kept = Metric | Literal["last"]
+"""Which epoch's weights a stage ends with: the best by a metric on validation, or the last."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,16 @@ class Data:
     """What validation judges by: the epoch with the highest one is kept."""
     epoch_size: int | None = None
     """Training sentences in an epoch, fewer than there are; None: all."""
+    folds: int | None = None
+    """Validation is cross-validation with so many folds, and `validation` are the training
+    sentences themselves. None: `validation` is a split of its own."""
+    keeps_last: bool = False
+    """Whether a run keeps its last epoch: that of a fold does as a run without validation must."""
+
+    @property
+    def kept(self) -> Kept:
+        """Which epoch of a stage is kept."""
+        return "last" if self.keeps_last else self.metric
 
     @property
     def per_epoch(self) -> int:
@@ -174,6 +193,21 @@ class Data:
         if self.epoch_size is None:
             return self.train
         return self.train.select(np.array(stratified(self.train.labels, self.epoch_size, seed=0)))
+
+    def divided(self, train: np.ndarray, validation: np.ndarray) -> "Data":
+        """For a run of cross-validation: train on these rows of train, validate on those."""
+        encoded = {
+            pooling: (features.select(train), features.select(validation))
+            for pooling, (features, _) in (self.encoded or {}).items()
+        }
+        return replace(
+            self,
+            train=self.train.select(train),
+            validation=self.train.select(validation),
+            encoded=encoded or None,
+            folds=None,
+            keeps_last=True,
+        )
 
 
 def tokenise(

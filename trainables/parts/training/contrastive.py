@@ -151,7 +151,7 @@ def two_stages(
         validate,
         stage="contrastive",
         epochs=epochs,
-        metric=data.metric,
+        kept=data.kept,
     )
     if config.classifier == "ridge":
         yield solve_head(model, data, done=epochs)

@@ -22,11 +22,13 @@ class Epoch:
     validation_loss: float | None
     """Mean cross-entropy over the validation split; None until a classifier is trained."""
     validation_accuracy: float
-    """Correct / total on the validation split. In a contrastive stage, a ridge classifier on the
-    frozen vectors predicts."""
+    """Correct / total on the validation split, or, with cross-validation, on the sentences that
+    each fold holds out. In a contrastive stage, a ridge classifier on the frozen vectors
+    predicts."""
     best_validation_accuracy: float
-    """Of this stage's best epoch so far, whose weights are kept: the best by the search's metric. A
-    trial whose metric is the accuracy has its last value as its score."""
+    """Of this stage's best epoch so far, whose weights are kept: the best by the search's metric;
+    with cross-validation, of the last epoch. A trial whose metric is the accuracy has its last
+    value as its score."""
     learning_rate: float
     """The highest of the parameter groups at the epoch's last step."""
     steps: int

@@ -91,7 +91,7 @@ def fine_tune(
         lambda: scores(model.logits(data.validation), targets),
         stage="fine-tune",
         epochs=epochs,
-        metric=data.metric,
+        kept=data.kept,
         averaging=averaging,
     )
     return model

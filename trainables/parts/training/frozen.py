@@ -32,12 +32,12 @@ the last bit, as one."""
 
 
 def encode(encoder: Encoder, data: Data) -> Encoded:
-    """Encode the train and validation splits; the vectors stay on the encoder's device."""
+    """Encode train and validation; the vectors stay on the encoder's device."""
     return joined(data, [encode_part(encoder, data)])
 
 
 def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> Part:
-    """The vectors of one of so many parts of the chunks of both splits, by the chunk's number."""
+    """The vectors of one of so many parts of all chunks of sentences, by the chunk's number."""
     return {
         number: {pooling: vectors.clone() for pooling, vectors in by_pooling.items()}
         for number, chunk in list(enumerate(_chunks(data)))[part::parts]
@@ -46,27 +46,32 @@ def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> 
 
 
 def joined(data: Data, parts: Sequence[Part]) -> Encoded:
-    """The vectors of both splits from all parts of their chunks."""
+    """The vectors of train and validation from all parts of their chunks."""
     by_number = {number: vectors for part in parts for number, vectors in part.items()}
     encoded: dict[str, tuple[Features, Features]] = {}
     for pooling in POOLINGS:
         vectors = torch.cat([by_number[number][pooling] for number in sorted(by_number)])
-        halves = vectors.split([len(data.train), len(data.validation)])
-        train, validation = (
-            Features(half, split.targets.to(vectors.device))
-            for half, split in zip(halves, (data.train, data.validation))
-        )
-        encoded[pooling] = (train, validation)
+        splits = _splits(data)
+        features = [
+            Features(of_split, split.targets.to(vectors.device))
+            for of_split, split in zip(vectors.split(list(map(len, splits))), splits)
+        ]
+        encoded[pooling] = (features[0], features[-1])
     return encoded
 
 
 def chunk_count(data: Data) -> int:
     """How many chunks there are, and so how many parts at most."""
-    return sum(-(-len(split) // CHUNK) for split in (data.train, data.validation))
+    return sum(-(-len(split) // CHUNK) for split in _splits(data))
+
+
+def _splits(data: Data) -> list[Tokens]:
+    """What there is to encode: train and validation, or train alone where it is both."""
+    return [data.train] if data.folds is not None else [data.train, data.validation]
 
 
 def _chunks(data: Data) -> Iterator[Tokens]:
-    for split in (data.train, data.validation):
+    for split in _splits(data):
         for start in range(0, len(split), CHUNK):
             yield split.select(np.arange(start, min(start + CHUNK, len(split))))
 
@@ -140,7 +145,7 @@ def fit_head(
         stage="classifier",
         epochs=epochs,
         done=done,
-        metric=data.metric,
+        kept=data.kept,
     )
     for epoch in training:
         yield replace(epoch, seconds=epoch.seconds + encoding_seconds)

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainables.parts.config import Count
 from trainables.parts.data.batches import MiniBatches
-from trainables.parts.data.tokens import Batch, Metric
+from trainables.parts.data.tokens import Batch, Kept
 from trainables.parts.training import optim, schedule
 from trainables.parts.training.averaging import NO_AVERAGE, Averaging, RunningAverage
 from trainables.parts.training.epoch_metrics import Epoch
@@ -44,16 +44,16 @@ def fit(
     stage: str,
     epochs: int,
     done: int = 0,
-    metric: Metric = "accuracy",
+    kept: Kept = "accuracy",
     averaging: Averaging = NO_AVERAGE,
 ) -> Iterator[Epoch]:
-    """Train `model` and yield an Epoch after each epoch; then load the weights of the best epoch.
+    """Train `model` and yield an Epoch after each epoch; then load the weights of the `kept` epoch.
 
     Weights that are averaged over steps are judged and kept in place of the last step's.
 
     `groups` are parameter groups with their peak learning rates. `validate` returns the scores
-    after an epoch, of which `metric` says which is best. `done` counts the epochs of earlier
-    stages. The stage ends before its `epochs` where the configuration's patience is spent.
+    after an epoch. `done` counts the epochs of earlier stages. The stage ends before its `epochs`
+    where the configuration's patience is spent.
 
     A mini-batch that does not fit into memory is divided for the rest of the stage, with the same
     gradients. Raises MemoryError if one sentence does not fit, and FloatingPointError for a loss or
@@ -76,9 +76,10 @@ def fit(
             scores = validate()
             if scores.loss is not None:
                 require_finite("validation loss", scores.loss, epoch)
-            not_better = 0 if scores.of(metric) > best.of(metric) else not_better + 1
+            gain = math.inf if kept == "last" else scores.of(kept) - best.of(kept)
+            not_better = 0 if gain > 0 else not_better + 1
             # On ties take the later epoch: at the maximum score, the loss may still fall.
-            if scores.of(metric) >= best.of(metric):
+            if gain >= 0:
                 best = scores
                 _copy_weights(model, best_weights)
         yield Epoch(

@@ -227,3 +227,37 @@ def test_a_label_with_fewer_rows_than_shots_keeps_all_of_them() -> None:
     assert any(
         note.startswith("60 of 60 labels have fewer than 25 training rows") for note in notes
     )
+
+
+def test_with_folds_train_and_validation_are_one() -> None:
+    whole, folded = data.read("embedded"), data.read("embedded", folds=5)
+    assert folded.train.texts == whole.train.texts + whole.validation.texts
+    assert folded.train.labels == whole.train.labels + whole.validation.labels
+    assert folded.validation == folded.train and folded.test == whole.test
+    assert set(folded.splits) == {"train", "test"} and folded.folds == 5
+    assert "--folds: the 480 rows of validation have joined train" in folded.notes
+    assert not any("rows also occur in train" in note for note in folded.notes)
+    assert folded.fingerprint != whole.fingerprint
+
+
+def test_without_a_validation_split_none_is_cut_for_folds(tmp_path: Path) -> None:
+    rows = [{"text": f"{label} {i}", "label": label} for label in "ab" for i in range(4)]
+    corpus = data.read(folder(tmp_path, train=rows), folds=4)
+    assert len(corpus.train) == len(corpus.validation) == 8
+    assert not any("joined" in note or "were cut" in note for note in corpus.notes)
+
+
+def test_a_few_shot_task_is_drawn_before_it_is_divided_into_folds() -> None:
+    corpus = data.read("embedded", shots=5, folds=5)
+    assert set(Counter(corpus.train.labels).values()) == {5}
+    assert corpus.validation == corpus.train
+
+
+def test_more_folds_than_any_label_has_rows_are_refused(tmp_path: Path) -> None:
+    rows = [{"text": f"{label} {i}", "label": label} for label in "abc" for i in range(4)]
+    rows += [{"text": "alone", "label": "d"}]
+    source = folder(tmp_path, train=rows)
+    with pytest.raises(ValueError, match="--folds must be at most 4, the rows of the most"):
+        data.read(source, folds=5)
+    notes = data.read(source, folds=4).notes
+    assert any(note.startswith("1 of 4 labels have one row") for note in notes)

@@ -56,7 +56,7 @@ def test_the_loop_leaves_the_weights_of_the_best_epoch_of_equals_the_later(
         lambda: next(scores),
         stage="x",
         epochs=4,
-        metric=metric,
+        kept=metric,
     ):
         epochs.append(epoch)
         weights.append(model.weight.detach().clone())
@@ -98,7 +98,7 @@ def test_a_stage_ends_after_so_many_epochs_without_a_better_score(
         stage="x",
         epochs=7,
         done=3,
-        metric=metric,
+        kept=metric,
     ):
         epochs.append(epoch)
         if expected[len(epochs) - 1] == max(expected[: len(epochs)]):

@@ -1,0 +1,103 @@
+"""Cross-validation against its slow definition: the folds trained one after the other."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainables.runs import REGIMES, SENSIBLE, TRAINING, curve, finish, start
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.pretrained import Pretrained
+from trainables.parts.training import frozen
+from trainables.parts.training.cross_validation import cross_validate, folds, refit
+
+FOLDS, SEED = 3, 5
+
+
+@pytest.fixture
+def small(data: Data) -> Data:
+    """A few sentences of each label, divided into folds."""
+    rows = np.arange(0, len(data.train), 4)
+    train = data.train.select(rows)
+    return replace(data, train=train, validation=train, folds=FOLDS)
+
+
+def training_of(regime: str, pretrained: Pretrained) -> Callable[[Data], Any]:
+    return lambda data: start(regime, pretrained.build(), data, epochs=3, seed=SEED, **SENSIBLE)
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_a_run_is_the_mean_of_its_folds_each_trained_alone(
+    regime: str, pretrained: Pretrained, small: Data
+) -> None:
+    train = training_of(regime, pretrained)
+    epochs, logits = finish(cross_validate(train, small, SEED))
+    correct, seen = np.zeros((len(epochs), len(small.train))), np.zeros(len(small.train), int)
+    for rows, held_out in folds(small, SEED):
+        alone, model = finish(train(small.divided(rows, held_out)))
+        assert [each.stage for each in alone] == [each.stage for each in epochs]
+        for number, each in enumerate(alone):
+            correct[number, held_out] = each.validation_accuracy
+        torch.testing.assert_close(
+            model.logits(small.train.select(held_out)).cpu(), logits[held_out], rtol=0, atol=0
+        )
+        seen[held_out] += 1
+    assert (seen == 1).all()
+    # A fold's accuracy stands in each of its sentences, so that their mean is that of all.
+    expected = correct.mean(axis=1).tolist()
+    assert [each.validation_accuracy for each in epochs] == pytest.approx(expected)
+    right = (logits.argmax(dim=1) == small.train.targets).double().mean().item()
+    assert right == pytest.approx(epochs[-1].best_validation_accuracy)
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_the_refitted_model_has_learned_from_all_sentences_and_is_judged_by_none(
+    regime: str, pretrained: Pretrained, small: Data
+) -> None:
+    """As a run on all of them whose validation, whatever it is, chooses no epoch."""
+    train = training_of(regime, pretrained)
+    every = np.arange(len(small.train))
+    _, other = finish(train(small.divided(every, every[::-1])))
+    model = refit(train, small)
+    torch.testing.assert_close(model.logits(small.train), other.logits(small.train), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("regime", [name for name in REGIMES if name in TRAINING])
+def test_each_fold_keeps_its_last_epoch(regime: str, pretrained: Pretrained, small: Data) -> None:
+    """Its held-out sentences choose no epoch, as none can be chosen for a model of all."""
+    rows, held_out = folds(small, SEED)[0]
+    epochs, model = finish(training_of(regime, pretrained)(small.divided(rows, held_out)))
+    assert all(each.best_validation_accuracy == each.validation_accuracy for each in epochs)
+    right = model.logits(small.train.select(held_out)).argmax(dim=1).cpu()
+    accuracy = (right == small.train.select(held_out).targets).double().mean().item()
+    assert accuracy == pytest.approx(epochs[-1].validation_accuracy)
+
+
+def test_folds_hold_out_each_label_alike(small: Data) -> None:
+    labels = small.train.labels
+    counts = [np.bincount(labels[rows], minlength=4) for _, rows in folds(small, SEED)]
+    assert len(counts) == FOLDS
+    assert (np.ptp(counts, axis=0) <= 1).all()
+    assert np.ptp([count.sum() for count in counts]) <= 1
+
+
+def test_folds_depend_on_the_seed(small: Data) -> None:
+    first, again, other = (
+        [rows.tolist() for _, rows in folds(small, seed)] for seed in (SEED, SEED, SEED + 1)
+    )
+    assert first == again != other
+
+
+@pytest.mark.parametrize("regime", ["probe", "lp_ft", "proto"])
+def test_vectors_that_the_search_has_encoded_change_nothing(
+    regime: str, pretrained: Pretrained, small: Data
+) -> None:
+    train = training_of(regime, pretrained)
+    encoded = replace(small, encoded=frozen.encode(pretrained.build(), small))
+    epochs, logits = finish(cross_validate(train, small, SEED))
+    again, other = finish(cross_validate(train, encoded, SEED))
+    assert curve(again) == curve(epochs)
+    torch.testing.assert_close(other, logits, rtol=0, atol=0)
