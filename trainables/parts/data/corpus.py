@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -251,10 +251,12 @@ def _select(split: Split, rows: list[int]) -> Split:
 def normal_form(text: str) -> str:
     """A text without case, punctuation and repeated spaces; sentences with one form are alike.
 
-    A text of nothing else keeps its characters.
+    Symbols such as + and emoji stay, and vowel signs, which are no letters in Unicode. A text of
+    nothing but punctuation keeps its characters.
     """
-    words = " ".join(re.sub(r"[^\w\s]|_", " ", text.casefold()).split())
-    return words or " ".join(text.split())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    kept = "".join(" " if unicodedata.category(each)[0] == "P" else each for each in folded)
+    return " ".join(kept.split()) or " ".join(text.split())
 
 
 def _overlaps(splits: dict[str, Split]) -> list[str]:

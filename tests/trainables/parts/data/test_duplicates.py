@@ -10,6 +10,15 @@ def test_case_punctuation_and_spaces_do_not_matter_and_words_do() -> None:
     assert normal_form("?!") == "?!" and normal_form("?!") != normal_form("...")
 
 
+def test_signs_that_carry_meaning_tell_sentences_apart() -> None:
+    """Vowel signs of Hindi and Thai are no letters, and no punctuation either."""
+    assert normal_form("\u0915\u093f") != normal_form("\u0915\u0940")  # ki, kii
+    assert normal_form("\u0e17\u0e35") != normal_form("\u0e17\u0e39")  # thi, thu
+    assert normal_form("great \U0001f44d") != normal_form("great \U0001f44e")  # thumbs up, down
+    assert normal_form("what is c++") != normal_form("what is c")
+    assert normal_form("caf\u00e9") == normal_form("cafe\u0301")  # one letter, or two signs
+
+
 SPLITS = {
     "train": Split(("lights on", "play jazz", "Lights on!"), (0, 1, 2)),
     "validation": Split(("LIGHTS ON", "stop"), (0, 1)),
