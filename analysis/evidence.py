@@ -243,7 +243,8 @@ class Evidence:
         return _difference(self.spread(summary, "validation"), ours, theirs, bits, 1, size)
 
     def to_floor(self, summary: Summary, split: Split) -> Difference | None:
-        """The winner's mean score minus that of the best floor, which every seed makes alike.
+        """The winner's mean score minus that of the best floor, which every seed makes alike; but
+        with folds each seed divides the sentences anew.
 
         None where either has no score on the split.
         """
@@ -255,7 +256,8 @@ class Evidence:
         if score is None:
             return None
         ours = _runs(summary, split, values)
-        theirs = Runs((score,), ours.sentences, deterministic=True)
+        alike = split == "test" or summary.folds is None
+        theirs = Runs((score,), ours.sentences, deterministic=alike)
         bits = [
             self._reported_bits(summary, split),
             self._bits(summary, floor.regime, 0, split, 1),
@@ -351,7 +353,10 @@ def _recipes(summary: Summary, split: Split) -> Iterator[tuple[str, tuple[float,
 
 
 def _runs(summary: Summary, split: Split, values: tuple[float, ...]) -> Runs:
-    return Runs(values, _effective_size(summary, split), summary.same_on_every_seed)
+    same = summary.same_on_every_seed
+    if summary.folds is not None and split == "validation":
+        same = same and len(set(values)) == 1  # Each seed divides the sentences anew.
+    return Runs(values, _effective_size(summary, split), same)
 
 
 def _effective_size(summary: Summary, split: Split) -> float:

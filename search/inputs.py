@@ -21,6 +21,9 @@ from trainables.parts.model import loading
 from trainables.parts.model.encoder import Precision
 from trainables.parts.model.pretrained import Pretrained
 
+SEARCHED_SPLITS = ("train", "validation")
+"""What workers of a search get; with cross-validation only the first."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -69,6 +72,8 @@ class Prepared:
             return "the data has no test split"
         if is_massive_english(self.corpus):
             return None
+        if self.corpus.folds is not None:
+            return "with --folds, it has not the splits that the paper's numbers were measured on"
         return "the data is not MASSIVE English, on which the paper's numbers were measured"
 
 
@@ -139,13 +144,15 @@ def prepare(
     _require_epoch_size(epoch_size, len(tokens["train"]), len(corpus.labels))
     words = [label_words(label) for label in corpus.labels]
     names, _ = tokenise(words, range(len(words)), tokenizer, limit)
-    validation = tokens.get("validation", tokens["train"])
-    vocabulary = pretrained.vocabulary(tokens["train"], validation, names)
+    vocabulary = pretrained.vocabulary(
+        *(tokens[name] for name in SEARCHED_SPLITS if name in tokens), names
+    )
     small = pretrained.cut(vocabulary)
     pad = small.config.pad_token_id
-    train, validation, names = (
-        each.renumbered(vocabulary, pad) for each in (tokens["train"], validation, names)
-    )
+    renumbered = {
+        name: tokens[name].renumbered(vocabulary, pad) for name in SEARCHED_SPLITS if name in tokens
+    }
+    train = renumbered["train"]
     return Prepared(
         corpus,
         tokenizer,
@@ -154,9 +161,9 @@ def prepare(
         vocabulary,
         Data(
             train,
-            validation,
+            renumbered.get("validation", train),
             corpus.labels,
-            names=names,
+            names=names.renumbered(vocabulary, pad),
             metric=metric,
             epoch_size=epoch_size,
             folds=corpus.folds,

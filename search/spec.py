@@ -34,6 +34,7 @@ Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "recent", "rush", "none"]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 MIN_CPUS_PER_TRIAL = 0.001
+MAX_FOLDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +79,13 @@ class SearchSpec:
     """Draw a few-shot task: N training rows of each label. Validation and test stay whole."""
     shots_seed: int = flag(0, on_resume="fixed", metavar="S")
     """Random seed for drawing the rows of --shots."""
-    folds: Annotated[int, Range(2)] | None = flag(
+    folds: Annotated[int, Range(2, MAX_FOLDS)] | None = flag(
         None, on_resume="fixed", metavar="K", unset="a validation split", parse=positive_int
     )
     """Validate by cross-validation on train with K folds: for data too small to set validation
-    rows apart. A trial trains K models side by side, and each training row is validated once. A
-    validation split's rows join train; reported and final models are trained on all of it."""
+    rows apart. A trial trains K models side by side, and each training row is classified by the
+    one that was not trained on it. The rows of a validation split join train, but not with
+    --shots. Reported and final models are trained on all of train."""
     model: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -255,6 +257,12 @@ class SearchSpec:
         """Training sentences in an epoch; None: all, as always where the encoder is not trained."""
         frozen = hasattr(trainables.load(self.regime), "MAX_EPOCHS")
         return None if frozen else self.epoch_size
+
+    @property
+    def models_per_report_run(self) -> float:
+        """Models that a report run trains, a trial's counted as 1: with folds one more, of all
+        sentences, where each of the others has those of all folds but one."""
+        return 1.0 if self.folds is None else self.folds / (self.folds - 1)
 
     @property
     def folder(self) -> Path:

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from transformers import AutoModel, BertConfig, BertTokenizerFast
 
 from trainables.parts.data.tokens import Data, tokenise
-from trainables.parts.training.epoch_metrics import Epoch
+from trainables.parts.training.epoch_metrics import EPOCH_FIELDS
 
 VERBS = {
     "alarm_set": ("wake", "alarm", "morning"),
@@ -101,7 +100,7 @@ def write_corpus(folder: Path) -> Path:
 
 def curve(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The epochs without their times, so that equal runs give equal curves."""
-    names = [field.name for field in fields(Epoch) if field.name != "seconds"]
+    names = [name for name in EPOCH_FIELDS if name != "seconds"]
     return [{name: epoch[name] for name in names} for epoch in epochs]
 
 

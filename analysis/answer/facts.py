@@ -16,11 +16,6 @@ from analysis.read.summary import Summary
 from analysis.text import counted
 
 SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
-CHOSEN_BY: Mapping[Split, str] = {
-    "test": "",
-    "validation": "; optimistic, since these chose configuration and epochs",
-}
-"""Why a score on a split is too high."""
 
 
 def facts(
@@ -39,7 +34,7 @@ def facts(
             f"{scored} on {on}",
             f"{mean.short} %",
             f"{counted(mean.n, 'fresh seed')}, these sentences;"
-            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones{CHOSEN_BY[on]}",
+            f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones{_bias(best, on)}",
         )
         for on in SPLITS_SHOWN
         if (mean := evidence.mean(best, on)).n
@@ -60,6 +55,14 @@ def facts(
         *_over_trial_0(best, evidence),
         *_errs_most(searches[labels[0]]),
     ]
+
+
+def _bias(best: Summary, split: Split) -> str:
+    """Why a score on a split is too high."""
+    if split == "test":
+        return ""
+    chosen = "configuration" if best.folds is not None else "configuration and epochs"
+    return f"; optimistic, since these chose {chosen}"
 
 
 def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:

@@ -68,10 +68,7 @@ def remarks(
             f"{SCORES[metric]} are in percent, losses in nats. Trial 0 uses the regime's default"
             " configuration (for the paper's regimes, the paper's values) and the search's seed."
         ),
-        (
-            "Each run keeps the weights of its best validation epoch, so its validation"
-            f" {WORDS[metric]} is a maximum over epochs. Nothing is selected on the test split."
-        ),
+        *_kept(rows),
         *_metric(rows),
     ]
     return [
@@ -98,6 +95,24 @@ def exceptions(summaries: Sequence[Summary]) -> list[str]:
         *_failed_runs(rows),
         *_equal_trials(rows),
     ]
+
+
+def _kept(rows: Sequence[Summary]) -> list[str]:
+    """Which epoch a run keeps, and so what its score on validation is."""
+    words, sentences = WORDS[rows[0].metric], list[str]()
+    folded = grouped(rows, lambda row: row.folds)
+    if any(row.folds is None for row in rows):
+        runs = "Each other run" if folded else "Each run"
+        sentences.append(
+            f"{runs} keeps the weights of its best validation epoch, so its validation"
+            f" {words} is a maximum over epochs."
+        )
+    sentences += [
+        f"{labels}: validation is cross-validation with {folds} folds: all training rows, each"
+        " classified by a model that was not trained on it. Every model keeps its last epoch."
+        for folds, labels in folded
+    ]
+    return [f"{' '.join(sentences)} Nothing is selected on the test split."]
 
 
 def _metric(rows: Sequence[Summary]) -> list[str]:

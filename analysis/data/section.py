@@ -157,6 +157,7 @@ def _doubts(search: Search, predictions: pandas.DataFrame) -> list[Block]:
     if doubts.empty:
         return []
     missed = missed_by_all(predictions)
+    validated = "validation" if search.summary.folds is None else "train"
     agreed = dict(zip(missed["row"].astype(int), missed["predicted"]))
     shown = doubts.head(MAX_ROWS)
     frame = pandas.DataFrame(
@@ -170,7 +171,7 @@ def _doubts(search: Search, predictions: pandas.DataFrame) -> list[Block]:
             ],
             "where": _places(shown, ""),
             "all runs agree": [
-                "yes" if split == "validation" and agreed.get(int(row)) == other else ""
+                "yes" if split == validated and agreed.get(int(row)) == other else ""
                 for split, row, other in zip(shown["split"], shown["row"], shown["other_label"])
             ],
         }

@@ -193,6 +193,7 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metri
         **{name: spec[name] for name in ("name", "regime", "model", "epochs")},
         data=data_name(spec),
         epoch_size=spec.get("epoch_size"),
+        folds=spec.get("folds"),
         encoder_is_papers=None,
         comparable=False,
         why_not="the search has not finished",

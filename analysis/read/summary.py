@@ -112,6 +112,8 @@ class Summary:
     """Full budget of a trial's first stage, in epochs."""
     epoch_size: int | None = None
     """Training sentences in an epoch; None: all of them, as in earlier versions."""
+    folds: int | None = None
+    """Parts of cross-validation on train; None: validation is a split of its own."""
     metric: Metric = "accuracy"
     """What trials are ranked, pruned and chosen by."""
     states: Mapping[str, int]

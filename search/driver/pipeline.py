@@ -139,7 +139,10 @@ def _busy(
 def queue_of(specs: Sequence[SearchSpec], context: Context, *, interim: bool = False) -> Queue:
     """Searches that run one after the other."""
     floors, slots, data = context.floors, context.resources.slots, context.prepared.data
-    part = (data.per_epoch + len(data.validation)) / (len(data.train) + len(data.validation))
+    if data.folds is None:
+        part = (data.per_epoch + len(data.validation)) / (len(data.train) + len(data.validation))
+    else:
+        part = float(data.folds - 1)  # Encoded once; each fold trains on all but its own.
     return Queue(specs, slots, lambda: floors.encode_seconds, part, interim=interim)
 
 

@@ -184,6 +184,10 @@ def _describe(
     if summary.test:
         scores += f"; test {words} {100 * fmean(summary.test_scores):.1f} %"
     which = f"This is the seed with the best validation {words}."
+    if summary.folds is not None:
+        which = (
+            f"This is the first seed, trained on all rows; validation has {summary.folds} folds."
+        )
     if combined:
         which = f"This is the {combined}."
     text = (

@@ -53,6 +53,10 @@ BEST = (
     "The weights are those of seed {seed}, the best of {runs} on validation, so its {best:.4f} is a"
     " maximum."
 )
+FIRST = (
+    "The weights are those of seed {seed}, the first of {runs}. They were trained on all training"
+    " rows; the validation scores are those of cross-validation with {folds} folds."
+)
 SOUP = (
     "The weights are the mean of the weights of the {runs} seeds' models: validation {validation},"
     " test {test}."
@@ -136,6 +140,8 @@ def _weights(record: Mapping[str, Any]) -> str:
     reached, combined = record["summary"][confirmed(metric)], record.get("combined")
     seed, runs = record["best_seed"], len(reached)
     best = reached[record["summary"]["confirmed_seeds"].index(seed)]
+    if folds := record["summary"].get("folds"):
+        return FIRST.format(seed=seed, runs=runs, folds=folds)
     if not combined:
         return BEST.format(seed=seed, runs=runs, best=best)
     tested = combined[test(metric)]

@@ -28,7 +28,7 @@ class OnnxScores:
     """Of a probability."""
     sentences: int
     split: str = "validation"
-    """On which they were compared: train where cross-validation left no other."""
+    """On which they were compared. With folds the test split, and train where there is none."""
 
     @property
     def loses(self) -> bool:
@@ -50,7 +50,7 @@ def check_onnx(regime: str) -> None:
     require_onnx("--onnx")
 
 
-def add_onnx(folder: Path, tokens: Tokens, split: str = "validation") -> list[OnnxScores]:
+def add_onnx(folder: Path, tokens: Tokens, split: str) -> list[OnnxScores]:
     """Add the ONNX files to a model's folder, and their scores on a split to its record.
 
     The files are written beside their place, then renamed. `tokens` are in the model's own ids.

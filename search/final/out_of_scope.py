@@ -43,21 +43,17 @@ def measure(
     in_scope: Mapping[str, Tokens],
     out_of_scope: Mapping[str, Tokens],
     threshold: float | None,
-    held_out: Tensor | None = None,
 ) -> dict[str, Detection]:
     """A calibrated model on validation and test, where there are texts of both kinds.
 
-    `in_scope` has these splits. `held_out`: the calibrated logits of validation (N, K) by the
-    models of cross-validation, where the model itself was trained on it. The texts out of scope of
-    train, on which nothing was trained, count to those of validation.
+    `in_scope` has these splits. The texts out of scope of train, on which nothing was trained,
+    count to those of validation.
     """
     detections = {}
     for split, names in (("validation", ("train", "validation")), ("test", ("test",))):
-        texts = [out_of_scope[name] for name in names if name in out_of_scope]
-        outside = [_confidence(model.logits(each)) for each in texts]
+        outside = [_confidence(model, out_of_scope[name]) for name in names if name in out_of_scope]
         if split in in_scope and outside:
-            logits = held_out if split == "validation" else None
-            inside = _confidence(model.logits(in_scope[split]) if logits is None else logits)
+            inside = _confidence(model, in_scope[split])
             detections[split] = detection(inside, torch.cat(outside), threshold)
     return detections
 
@@ -82,6 +78,6 @@ def _count(texts: int) -> int:
     return -int(-texts * IN_SCOPE_KEPT // 1)
 
 
-def _confidence(logits: Tensor) -> Tensor:
-    """The best label's probability (N,) from logits (N, K)."""
-    return logits.softmax(dim=1).max(dim=1).values.cpu()
+def _confidence(model: TextClassifier, split: Tokens) -> Tensor:
+    """The best label's probability, (N,)."""
+    return model.logits(split).softmax(dim=1).max(dim=1).values.cpu()

@@ -35,15 +35,17 @@ class SeedRuns:
     """Why seeds failed, in training or in their test. They are in none of the above."""
     metric: Metric
 
+    folds: int | None = None
+
     @property
     def best_seed(self) -> int:
-        """The seed with the highest score on validation."""
-        return best_seed(self.curves, self.metric)
+        """The seed with the highest score on validation; with folds the first one."""
+        return best_seed(self.curves, self.metric, self.folds)
 
     @property
     def held_out(self) -> Tensor | None:
-        """With folds: the best seed's logits of the training sentences, by models that were not
-        trained on them."""
+        """With folds: that seed's logits of the training sentences, by models that were not trained
+        on them."""
         logits = self.models[self.best_seed].held_out
         return None if logits is None else torch.from_numpy(logits.copy())
 
@@ -53,8 +55,13 @@ class SeedRuns:
         return {seed: run_score(curve, self.metric) for seed, curve in self.curves.items()}
 
 
-def best_seed(curves: Mapping[int, Curve], metric: Metric) -> int:
-    """The seed with the highest score on validation; on ties the lowest seed."""
+def best_seed(curves: Mapping[int, Curve], metric: Metric, folds: int | None) -> int:
+    """The seed with the highest score on validation; on ties the lowest seed.
+
+    With folds the lowest seed: that score is of other models than the one of all sentences.
+    """
+    if folds is not None:
+        return min(curves)
     return max(curves, key=lambda seed: (run_score(curves[seed], metric), -seed))
 
 
@@ -100,6 +107,7 @@ def train_seeds(
     printed and left out. Raises OSError where all fail.
     """
     seeds, metric = report_seeds(recipe.get("seed") or 0, count), recipe["metric"]
+    folds = prepared.data.folds
     failures = Failures(console)
     runs, curves = _trained(recipe, seeds, prepared, per_run, failures)
     tests: TestScores = {}
@@ -109,12 +117,12 @@ def train_seeds(
             failures.add(seed, reason)
     models: dict[int, Parcel] = {}
     while left := {seed: curves[seed] for seed in curves if seed not in failures.reasons}:
-        wanted = list(left) if all_models else [best_seed(left, metric)]
+        wanted = list(left) if all_models else [best_seed(left, metric, folds)]
         models |= _fetched([runs[seed] for seed in wanted if seed not in models], failures)
         if models.keys() >= set(wanted):
             tests = {seed: tests[seed] for seed in left if seed in tests}
             models = {seed: models[seed] for seed in wanted}
-            return SeedRuns(left, tests, models, failures.reasons, metric)
+            return SeedRuns(left, tests, models, failures.reasons, metric, folds)
     first = min(failures.reasons)
     every = f"all {len(seeds)} seeds failed; " if len(seeds) > 1 else ""
     raise OSError(f"{every}seed {first}: {failures.reasons[first]}")

@@ -34,6 +34,7 @@ def final_summary(recipe: Mapping[str, Any], prepared: Prepared, runs: SeedRuns)
         model=spec.model,
         epochs=spec.epochs,
         epoch_size=spec.sentences_per_epoch,
+        folds=spec.folds,
         metric=spec.metric,
         states={"COMPLETE": len(runs.curves), "PRUNED": 0, "FAIL": len(runs.failed)},
         seconds=sum(map(run_seconds, curves)),

@@ -149,17 +149,17 @@ def _write_model(
     if spec.combine and combined is None:
         only = f"only seed {runs.best_seed} succeeded: the folder holds its model"
         _note(console, f"{only} and no {spec.combine}")
-    held_out = runs.held_out
     confidence = calibrate(
-        classifier, prepared.validation, prepared.test, spec.wanted_precision, held_out
+        classifier, prepared.validation, prepared.test, spec.wanted_precision, runs.held_out
     )
-    splits = {"validation": prepared.validation, "test": prepared.test}
+    # With folds, the model was trained on what is called validation.
+    seen = prepared.data.folds is not None
+    splits = {"validation": None if seen else prepared.validation, "test": prepared.test}
     out_of_scope = measure(
         classifier,
         {name: split for name, split in splits.items() if split is not None},
         prepared.out_of_scope,
         confidence.threshold,
-        None if held_out is None else held_out / confidence.temperature,
     )
     final = Final(spec.out, summary, confidence, (), combined, out_of_scope, runs.failed)
     record = _record(spec, recipe, runs, final)
@@ -192,8 +192,11 @@ def _record(
 
 def _add_onnx(folder: Path, prepared: Prepared) -> list[OnnxScores]:
     try:
-        seen = prepared.data.folds is not None
-        return add_onnx(folder, prepared.validation, "train" if seen else "validation")
+        if prepared.data.folds is None:
+            return add_onnx(folder, prepared.validation, "validation")
+        if prepared.test is not None:
+            return add_onnx(folder, prepared.test, "test")
+        return add_onnx(folder, prepared.validation, "train")
     except Exception as error:  # the exporter and ONNX Runtime raise errors of their own
         problem = f"the model is in {quoted(str(folder))}, but without ONNX: {reason(error)}"
         raise OSError(problem) from error

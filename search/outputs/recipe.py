@@ -11,17 +11,17 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial
 
-import trainables
 from analysis.command import user_path
 from analysis.metric import Metric, best_validation, choice, confirmed, run_score, validation
 from analysis.read.earlier import RECIPE_NAMES, TEST_NAMES, renamed
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import summarise
-from search.spec import SearchSpec
+from search.spec import MAX_FOLDS, SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.study.winner_records import reported_runs, reported_runs_chose, test_scores
 from trainables.parts.config import Count, Range, checked
+from trainables.parts.data.reading import reading_from
 from trainables.parts.model.encoder import Precision
 from trainables.parts.quote import quoted, reason
 
@@ -47,7 +47,7 @@ TYPES = {
     "data.limit": Count | None,
     "data.shots": Count | None,
     "data.shots_seed": int | None,
-    "data.folds": Annotated[int, Range(2)] | None,
+    "data.folds": Annotated[int, Range(2, MAX_FOLDS)] | None,
     "model": dict,
     "model.source": str,
     "model.fingerprint": str | None,
@@ -282,7 +282,7 @@ def _validated(document: Any) -> dict[str, Any]:
         section, _, key = name.partition(".")
         value = (document.get(section) or {}).get(key) if key else document.get(section)
         checked(name, value, kind)
-    spec = SearchSpec(
+    SearchSpec(
         name=document.get("search"),
         regime=document["regime"],
         data=document["data"]["source"],
@@ -293,8 +293,9 @@ def _validated(document: Any) -> dict[str, Any]:
         seed=document.get("seed") or 0,
         metric=document["metric"],
         cpus_per_trial=document["threads"],
+        fix=document["config"],
+        **reading_from(document["data"]),
     )
-    trainables.load(spec.regime).Config.from_dict(document["config"])
     return document
 
 

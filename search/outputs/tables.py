@@ -202,6 +202,7 @@ def summarise(
         model_fingerprint=conditions.get("model"),
         epochs=spec.epochs,
         epoch_size=spec.sentences_per_epoch,
+        folds=spec.folds,
         states={state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL")},
         seconds=records.SECONDS.read(study),
         metric=spec.metric,

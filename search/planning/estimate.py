@@ -84,7 +84,9 @@ def estimate(spec: SearchSpec, trial: Measurement, slots: int, finished: int = 0
     counts = report_counts(spec.report_seeds) if spec.confirm_top else (0,)
     rounds = [counts[0], *(more - fewer for fewer, more in pairwise(counts))]
     # Each round begins when the one before it has ended.
-    waves = sum(math.ceil(runs / slots) for runs in (choice, *rounds))
+    waves = math.ceil(choice / slots) + spec.models_per_report_run * sum(
+        math.ceil(runs / slots) for runs in rounds
+    )
     memory = min(slots, max(left, choice, *rounds)) * trial.peak_memory
     return Estimate(left, unpruned, pruned, waves * whole, memory)
 

@@ -125,7 +125,7 @@ class TimeLeft:
 
     def _report(self, draws: Draws, full: np.ndarray) -> None:
         """Run the report runs; of further ones, as many as are needed about half of the time."""
-        trained = 0
+        trained, full = 0, self.spec.models_per_report_run * full
         for count in report_counts(self.spec.report_seeds)[:2]:
             draws.side_by_side(full, count - trained)
             trained = count

@@ -9,7 +9,7 @@ versions had user attributes only, and are read too.
 import copy
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial
 from analysis.read.correct import packed
 from analysis.read.earlier import EPOCH_NAMES, TEST_NAMES, renamed
 from search.reports import BESIDE_EPOCH
-from trainables.parts.training.epoch_metrics import Epoch
+from trainables.parts.training.epoch_metrics import EPOCH_FIELDS, Epoch
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -28,7 +28,6 @@ Record = dict[str, Any]
 Scores = dict[str, float]
 """`test_accuracy`, `test_macro_f1` (not in earlier versions), `test_loss`, `test_loss_paper`."""
 
-EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 EPOCH_PREFIX = "epoch:"
 """A trial's system attribute `epoch:N` is its epoch with that number."""
 EARLIER_NAMES = EPOCH_NAMES | TEST_NAMES

@@ -35,7 +35,11 @@ def print_data(console: Console, corpus: Corpus) -> None:
     low, high = counts.min(), counts.max()
     rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     print_line(console, "labels", f"{len(corpus.labels):,}, with {rows} training rows each")
-    notes = (*corpus.notes, *small_validation(corpus), *imbalance(corpus.labels, counts))
+    notes = (
+        *corpus.notes,
+        *small_validation(corpus, int(counts.max())),
+        *imbalance(corpus.labels, counts),
+    )
     for note in notes:
         print_line(console, "note", note, style="yellow")
 
@@ -70,17 +74,19 @@ def print_advice(console: Console, corpus: Corpus, regimes: Collection[str]) -> 
         )
 
 
-def small_validation(corpus: Corpus) -> list[str]:
-    """A warning where the validation split tells recipes badly apart, with the remedy."""
+def small_validation(corpus: Corpus, most: int) -> list[str]:
+    """A warning where the validation split tells recipes badly apart, with the remedy.
+
+    `most`: the training rows of the most frequent label.
+    """
     rows = len(corpus.validation)
-    if corpus.folds is not None or rows >= FEW_VALIDATED:
+    if corpus.folds is not None or rows >= FEW_VALIDATED or most < SUGGESTED_FOLDS:
         return []
     points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / rows)
     return [
         f"{rows} validation rows choose the recipe: an accuracy of 90 % is uncertain by"
-        f" {points:.0f} points; --folds {SUGGESTED_FOLDS} validates on all"
-        f" {len(corpus.train) + rows:,} rows and takes"
-        f" {SUGGESTED_FOLDS - 1} times as long"
+        f" {points:.0f} points; --folds {SUGGESTED_FOLDS} validates on training rows, which takes"
+        " several times as long"
     ]
 
 

@@ -53,6 +53,21 @@ def longest(tokens: Tokens, sentences: int) -> Tokens:
     return tokens.select(rows)
 
 
+def worst_case(data: Data, sentences: int) -> Data:
+    """The longest training sentences, as many as asked for, with the longest of validation.
+
+    With folds as many times as there are folds, so that each has such a validation.
+    """
+    train = longest(data.train, sentences)
+    if data.folds is None:
+        validation = longest(data.validation, 256)
+    else:
+        # Without their texts, by which copies would all be in one fold.
+        rows = np.repeat(np.arange(len(train)), data.folds)
+        train = validation = replace(train.select(rows), texts=None)
+    return Data(train, validation, data.labels, names=data.names, folds=data.folds)
+
+
 def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) -> float:
     """The fraction of a GPU for one trial, such that a whole number of trials fits into its `free`
     bytes.
@@ -61,9 +76,7 @@ def measure_gpu_fraction(spec: SearchSpec, data: Data, job: Job, free: float) ->
     another reason.
     """
     config = most_expensive(spec)
-    train = longest(data.train, MEASURED_STEPS * int(config.get("batch_size", 64)))
-    validation = train if data.folds is not None else longest(data.validation, 256)
-    worst = Data(train, validation, data.labels, names=data.names, folds=data.folds)
+    worst = worst_case(data, MEASURED_STEPS * int(config.get("batch_size", 64)))
     whole = Resources(spec.cpus_per_trial, 1.0, 1, accelerator=spec.accelerator_type)
     peak = worker.task(_peak, whole)
     try:

@@ -29,6 +29,7 @@ from trainables.parts.model.pretrained import Pretrained, state
 from trainables.parts.training import frozen
 from trainables.parts.training.cross_validation import cross_validate, refit
 from trainables.parts.training.epoch_metrics import Epoch
+from trainables.parts.training.optim import Rates
 from trainables.parts.training.scores import paper_loss, scores
 
 if TYPE_CHECKING:  # A worker needs nothing of the driver.
@@ -126,18 +127,25 @@ def _run(
     job: Job, regime: ModuleType, config: Any, data: Data, build: Callable[[], Encoder], seed: int
 ) -> Run:
     """Train once, or, with folds, on each of them."""
+    if data.folds is None:
+        model = yield from regime.train(config, data, build(), epochs=job.epochs, seed=seed)
+        return Trained(lambda: model.logits(data.validation), lambda: model)
+    if not isinstance(config, Rates):
+        build = functools.cache(build)  # No fold trains the encoder, so they can share it.
+    if config.reads_encoded and data.encoded is None:
+        # As the search would have: on a part of the sentences, the last bits may differ.
+        data = replace(data, encoded=frozen.encode(build(), data))
 
     def train(data: Data) -> Any:
         return regime.train(config, data, build(), epochs=job.epochs, seed=seed)
 
-    if data.folds is None:
-        model = yield from train(data)
-        return Trained(lambda: model.logits(data.validation), lambda: model)
-    if config.reads_encoded and data.encoded is None:
-        # As the search would have: on a part of the sentences, the last bits may differ.
-        data = replace(data, encoded=frozen.encode(build(), data))
+    def model_of_all() -> Model:
+        free_memory()
+        model: Model = refit(train, data)
+        return model
+
     logits = yield from cross_validate(train, data, seed)
-    return Trained(lambda: logits, lambda: refit(train, data))
+    return Trained(lambda: logits, model_of_all)
 
 
 def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Callable[[], Encoder]]:
@@ -287,6 +295,7 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
     started = time.time()
     regime = trainables.load(job.regime)
     data, build = _inputs(job, encoded=regime.Config().reads_encoded)
+    build = functools.cache(build)  # A floor trains no encoder.
     chosen = regime.choose(data, build(), seed=seed) if hasattr(regime, "choose") else {}
     config = regime.Config.from_dict(chosen)
     epochs: list[dict[str, Any]] = []

@@ -43,6 +43,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "why_not": None,
         "epochs": 3,
         "epoch_size": None,
+        "folds": None,
         "metric": "accuracy",
         "states": {"COMPLETE": 2, "PRUNED": 1, "FAIL": 1},
         "seconds": 90.0,

@@ -195,6 +195,25 @@ def test_trial_0_and_the_floor_are_compared_sentence_by_sentence() -> None:
         assert difference.new_sentences < 0.9 * bound.new_sentences
 
 
+def test_with_folds_each_seed_divides_the_sentences_anew() -> None:
+    """So a floor's score on validation is by chance too, and a winner's is where runs differ,
+    though the model of all sentences is the same on every seed."""
+    test = [{**run, "test_loss": 0.5} for run in summary()["test"]]
+    floor = {"regime": "tfidf", "chosen": "", "seconds": 1.0, "validation_loss": None}
+    floors = [{**floor, "validation_accuracy": 0.8, "test_accuracy": 0.8}]
+    widths = dict[tuple[int | None, str], float]()
+    for folds in (None, 5):
+        read = read_summary(folds=folds, floors=floors, test=test)
+        assert read.same_on_every_seed
+        evidence = Evidence([read], {})
+        for split in ("validation", "test"):
+            difference = evidence.to_floor(read, split)
+            assert difference is not None
+            widths[folds, split] = difference.half_width
+    assert widths.pop((5, "validation")) > 0.01
+    assert set(widths.values()) == {0.0}
+
+
 def test_data_with_another_content_is_other_data() -> None:
     """Under one name, as after labels were corrected; and the same content under two names."""
     bits = reported_bits(validation=np.random.default_rng(0).random((2, 2033)) < 0.9)

@@ -44,6 +44,12 @@ def test_a_cross_validated_search_ends_with_a_model_of_all_rows(
         mean = right[predictions["seed"] == seed].mean()
         assert epochs[-1]["validation_accuracy"] == pytest.approx(mean)
 
+    assert {floor["regime"] for floor in summary["floors"]} == {"majority", "tfidf", "probe"}
+    assert all(floor["test_accuracy"] is not None for floor in summary["floors"])
+    assert "validation" not in set(pd.read_csv(whole / "data_problems.csv")["split"])
+    table = (whole / "table.md").read_text()
+    assert "3 folds" in table and "maximum over epochs" not in table
+
     folder = inputs.results / "killed"
     search = RunningSearch(["--name", folder.name, *FLAGS, *inputs.sources], folder, temporary)
     search.wait_for_epochs(2).process.kill()
@@ -61,9 +67,7 @@ def test_a_cross_validated_search_ends_with_a_model_of_all_rows(
     # The model is that of the report run, and its thresholds are from held-out rows.
     tested = winner_records.test_scores(study)[int(seed)]
     assert record["summary"]["test"] == [tested]
-    answered = record["confidence"]["validation"]
-    if answered is not None:
-        assert answered["sentences"] == ROWS
-        assert answered["correct"] <= round(ROWS * trained[-1]["validation_accuracy"])
+    assert record["best_seed"] == 1000  # The first: no score is of its model.
+    assert "of cross-validation with 3 folds" in (out / "README.md").read_text()
     done = run("search.train", str(best), "--seeds", "2", "--soup", "--out", f"{out}2", *results)
     assert done.returncode == 2 and "found with --folds 3" in done.stderr

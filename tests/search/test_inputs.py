@@ -18,6 +18,7 @@ from tests import tiny
 from trainables.parts.data import corpus as corpora
 from trainables.parts.data.corpus import Corpus, Split
 from trainables.parts.data.tokens import Data, Tokens
+from trainables.parts.training.cross_validation import folds
 
 
 def test_what_workers_get_is_the_same_with_and_without_a_test_split(
@@ -171,3 +172,18 @@ def test_a_trial_that_ran_has_a_card_at_least_for_itself() -> None:
     gib = 2**30
     for peak in (75, 79.5, 100):
         assert memory.gpu_fraction(peak * gib, 79 * gib) == 1
+
+
+@pytest.mark.parametrize("labels", [4, 40])
+def test_the_worst_case_can_be_divided_into_folds(labels: int) -> None:
+    """Though a few long sentences have few of each label, and each fold trains on them all."""
+    rows = range(120)
+    ids = np.concatenate([np.full(3 + row % 7, row, dtype=np.int32) for row in rows])
+    offsets = np.concatenate([[0], np.cumsum([3 + row % 7 for row in rows])])
+    tokens = Tokens(ids, offsets, np.array([row % labels for row in rows]), 0, ("same",) * 120)
+    data = Data(tokens, tokens, tuple(map(str, range(labels))), folds=5)
+    worst = memory.worst_case(data, 24)
+    assert worst.folds == 5
+    for train, held_out in folds(worst, 0):
+        assert (len(train), len(held_out)) == (96, 24)
+        assert worst.train.lengths[train].min() >= 8

@@ -52,7 +52,7 @@ def test_the_budget_defaults_to_the_regimes_own(name: str) -> None:
         ({"fix": {"nonsense": 1}}, ["nonsense", "dropout"]),
         ({"fix": {"dropout": 1.5}}, ["dropout", "1.5"]),
         ({"seed": -1}, ["seed", "-1"]),
-        ({"folds": 1}, ["folds", "at least 2", "1"]),
+        ({"folds": 1}, ["folds", "from 2 to 20", "1"]),
         ({"folds": 5, "epoch_size": 100}, ["folds", "epoch_size", "leave one out"]),
         ({"folds": 5, "fix": {"early_stopping_patience": 1}}, ["early_stopping_patience", "folds"]),
     ],

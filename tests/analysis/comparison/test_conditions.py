@@ -43,6 +43,15 @@ def test_searches_with_other_epochs_are_told_apart() -> None:
     assert "size of an epoch" not in "\n".join(notes([whole, read_summary("llrd")]))
 
 
+def test_with_folds_the_last_epoch_is_kept_and_said_to_be() -> None:
+    whole, folded = read_summary(), read_summary("llrd", folds=5)
+    alone, both = (" ".join(remarks(rows)) for rows in ([folded], [whole, folded]))
+    assert "cross-validation with 5 folds" in alone and "maximum over epochs" not in alone
+    assert "Every model keeps its last epoch. Nothing is selected on the test split" in alone
+    assert "Each other run keeps the weights of its best validation epoch" in both
+    assert "llrd: validation is cross-validation with 5 folds" in both
+
+
 def test_runs_that_also_chose_the_winner_are_called_so() -> None:
     """Summaries of earlier versions lack the field, and their runs did."""
     old = {name: value for name, value in summary().items() if name != "confirmed_runs_chose"}

@@ -1,5 +1,6 @@
 """Calibration and the threshold from which on a model answers."""
 
+import copy
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -85,6 +86,26 @@ def test_the_test_split_chooses_nothing(model: Classifier, data: Data) -> None:
     assert confidence.test == Answered(len(data.train), int(answered.sum()), correct)
     again = calibrate(model, data.validation, None, 0.3)
     assert again.threshold == pytest.approx(confidence.threshold, abs=1e-3)
+
+
+def test_a_model_that_was_trained_on_validation_is_calibrated_by_held_out_logits(
+    model: Classifier, data: Data
+) -> None:
+    split = data.validation
+    held_out = torch.randn(len(split), len(data.labels), generator=torch.Generator().manual_seed(0))
+    held_out[torch.arange(len(split)), split.targets] += 2
+    before, own = model.logits(split), calibrate(copy.deepcopy(model), split, None, 0.5)
+    confidence = calibrate(model, split, None, 0.5, held_out)
+    assert confidence.temperature != pytest.approx(own.temperature, rel=0.05)
+    scaled = held_out / confidence.temperature
+    losses = [cross_entropy(scaled * scale, split.targets) for scale in (0.9, 1, 1.1)]
+    assert losses[1] == min(losses)
+    torch.testing.assert_close(
+        model.logits(split), before / confidence.temperature, atol=1e-4, rtol=1e-4
+    )
+    sure = scaled.softmax(dim=1).amax(dim=1) >= (confidence.threshold or 0)
+    right = int((held_out.argmax(dim=1) == split.targets)[sure].sum())
+    assert confidence.validation == Answered(len(split), int(sure.sum()), right)
 
 
 def test_the_line_says_how_many_are_answered_and_how_many_rightly() -> None:

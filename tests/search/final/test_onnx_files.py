@@ -29,7 +29,7 @@ def test_the_folder_stays_ours_and_records_what_was_measured(
     model.save(folder, load_tokenizer(str(model_folder)))
     record = {"curves": {}, "summary": {}, "best_seed": 1, "configuration": {}}
     write_record(folder, record | {"recipe": recipe_digest({})})
-    precise, small = add_onnx(folder, split)
+    precise, small = add_onnx(folder, split, "validation")
     check_out(folder, {})
     written = json.loads((folder / SCORES).read_text())
     assert written["onnx"][0]["accuracy"] == precise.accuracy

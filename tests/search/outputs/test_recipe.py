@@ -64,6 +64,19 @@ def test_an_export_without_scores_is_read(
     assert recipe["config"] == exported["config"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"epoch_size": 100}, "epoch_size"), ({"config": {"early_stopping_patience": 1}}, "patience")],
+)
+def test_what_folds_exclude_is_refused_before_anything_is_trained(
+    changes: dict[str, Any], word: str, tmp_path: Path, exported: dict[str, Any]
+) -> None:
+    folded = exported | {"data": exported["data"] | {"folds": 5}}
+    assert read_recipe(written(tmp_path / "best.yaml", folded))["data"]["folds"] == 5
+    with pytest.raises(ValueError, match=word):
+        read_recipe(written(tmp_path / "best.yaml", folded | changes))
+
+
 def test_a_score_of_an_earlier_version_is_checked_too(
     tmp_path: Path, exported: dict[str, Any]
 ) -> None:

@@ -92,9 +92,9 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         name: Split(tuple(texts[name]), tuple(index[label] for label in names[name]))
         for name in texts
     }
-    folds = reading.get("folds")
+    folds, limit, shots = reading.get("folds"), reading.get("limit"), reading.get("shots")
     if folds is not None:
-        splits["train"], joined = _with_validation(splits)
+        splits["train"], joined = _without_validation(splits, few_shot=shots is not None)
         notes += joined
     elif "validation" not in splits:
         splits["train"], splits["validation"] = _split_off_validation(splits["train"], seed)
@@ -104,7 +104,6 @@ def read(source: str, *, seed: int = 0, **reading: Unpack[Reading]) -> Corpus:
         )
     if "test" not in splits:
         notes.append("no test split: nothing is compared with published test scores")
-    limit, shots = reading.get("limit"), reading.get("shots")
     if limit is not None and limit < len(splits["train"]):
         notes.append(
             f"--limit {limit}: a random part of {len(splits['train']):,} training rows and of the"
@@ -185,35 +184,49 @@ def _split_off_validation(train: Split, seed: int) -> tuple[Split, Split]:
     return _select(train, rest), _select(train, chosen)
 
 
-def _with_validation(splits: dict[str, Split]) -> tuple[Split, list[str]]:
-    """Train with the rows of validation, which is taken out of `splits`; and a note about it."""
+def _without_validation(splits: dict[str, Split], *, few_shot: bool) -> tuple[Split, list[str]]:
+    """Take validation out of `splits`; returns train with its rows, and a note about them.
+
+    A few-shot task does without: with folds it has the rows that it has without.
+    """
     train, validation = splits["train"], splits.pop("validation", None)
     if validation is None:
         return train, []
+    rows = f"--folds: the {len(validation):,} rows of validation"
+    if few_shot:
+        return train, [f"{rows} are left out, since --shots draws from train"]
     whole = Split(train.texts + validation.texts, train.labels + validation.labels)
-    return whole, [f"--folds: the {len(validation):,} rows of validation have joined train"]
+    return whole, [f"{rows} have joined train, after its own {len(train):,}"]
 
 
 def _fold_notes(train: Split, labels: Sequence[str], folds: int) -> list[str]:
     """What cross-validation will do with train, and which labels are too rare for it.
 
-    Raises ValueError where no label has a row for each fold.
+    Raises ValueError where no label has a sentence for each fold.
     """
-    counts = Counter(train.labels)
-    if folds > max(counts.values()):
+    rows = list(zip(train.texts, train.labels))
+    first = {normal_form(text): label for text, label in reversed(rows)}
+    counts = Counter(first.values())
+    most = max(counts.values())
+    if folds > most:
         raise ValueError(
-            f"--folds must be at most {max(counts.values())}, the rows of the most frequent label;"
-            f" got {folds}"
+            f"--folds {folds} needs a label with {folds} different sentences in train; the most"
+            f" that one has is {most}"
         )
     notes = [
-        f"--folds {folds}: each of {len(train):,} training rows is held out once; scores on"
-        " validation are by models that were not trained on the row"
+        f"--folds {folds}: validation is the {len(train):,} training rows, each classified by a"
+        " model that was not trained on it"
     ]
+    if len(first) < len(train):
+        notes.append(
+            f"{len(train) - len(first):,} training rows occur in train before; rows that are alike"
+            " are held out together"
+        )
     single = [labels[label] for label in sorted(counts) if counts[label] == 1]
     if single:
         notes.append(
-            f"{len(single)} of {len(labels)} labels have one row, which is always wrong when it is"
-            f" held out: {listed(single[:MAX_LABELS_SHOWN])}"
+            f"{len(single)} of {len(labels)} labels have one sentence, which is always wrong when"
+            f" it is held out: {listed(single[:MAX_LABELS_SHOWN])}"
         )
     return notes
 

@@ -13,36 +13,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.parts.data.corpus import normal_form
 from trainables.parts.data.tokens import Data
 from trainables.parts.training.epoch_metrics import Epoch
+from trainables.parts.training.scores import LabelCounts
 
 Training = Generator[Epoch, None, Any]
 """A regime's run: its epochs, and then its model."""
-WEIGHTED = (
-    "validation_loss",
-    "validation_accuracy",
-    "best_validation_accuracy",
-    "validation_macro_f1",
-    "best_validation_macro_f1",
-)
-"""Means over the sentences that are held out; the others are means over the folds."""
 
 
 def cross_validate(train: Callable[[Data], Training], data: Data, seed: int) -> Training:
-    """Yield the mean of the folds' epochs; then return the logits of all training sentences (N, K).
+    """Yield the folds' epochs as one; then return the logits of all training sentences (N, K).
 
-    `train` begins a run on a part of the data. The mean of an accuracy or a loss is that of all
-    sentences. The mean of a macro-F1 is that of the folds' own, as in scikit-learn's
-    `cross_val_score`.
+    `train` begins a run on a part of the data. Scores and losses on validation are those of all
+    held-out sentences together.
     """
-    parts = [data.divided(*rows) for rows in folds(data, seed)]
-    held_out = [rows for _, rows in folds(data, seed)]
-    sizes = [len(rows) for rows in held_out]
-    runs = [_OwnRandomness(train(part)) for part in parts]
+    parts = folds(data, seed)
+    held_out = [rows for _, rows in parts]
+    divided = [data.divided(*rows) for rows in parts]
+    runs = [_OwnRandomness(train(each)) for each in divided]
     while len(epochs := [epoch for run in runs if (epoch := run.next()) is not None]) == len(runs):
-        yield _mean(epochs, sizes)
+        yield _pooled(epochs, list(map(len, held_out)))
     assert not epochs, "the folds have different numbers of epochs"
-    logits = [run.model.logits(part.validation).cpu() for run, part in zip(runs, parts)]
+    logits = [run.model.logits(each.validation).cpu() for run, each in zip(runs, divided)]
     order = torch.from_numpy(np.concatenate(held_out)).argsort()
     return torch.cat(logits)[order]
 
@@ -62,15 +55,22 @@ def refit(train: Callable[[Data], Training], data: Data) -> Any:
 
 
 def folds(data: Data, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each fold the rows of train that are trained on, and those that are held out; stratified
-    by label."""
+    """For each fold the rows of train that are trained on, and those that are held out.
+
+    Stratified by label. Sentences that are alike are held out together.
+    """
     from sklearn.model_selection import StratifiedKFold  # takes a second to import
 
     assert data.folds is not None
+    labels, texts = data.train.labels, data.train.texts
+    forms = np.arange(len(labels)) if texts is None else np.array(list(map(normal_form, texts)))
+    _, first, form_of = np.unique(forms, return_index=True, return_inverse=True)
     divide = StratifiedKFold(data.folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The data's notes name labels with too few rows.
-        return list(divide.split(data.train.labels, data.train.labels))
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        of_forms = [forms for _, forms in divide.split(first, labels[first])]
+    held_out = [np.isin(form_of, forms) for forms in of_forms]
+    return [(np.flatnonzero(~rows), np.flatnonzero(rows)) for rows in held_out]
 
 
 class _OwnRandomness:
@@ -99,21 +99,27 @@ class _OwnRandomness:
             self._states = torch.get_rng_state(), gpu
 
 
-def _mean(epochs: list[Epoch], sizes: list[int]) -> Epoch:
-    """The folds' epochs as one."""
+def _pooled(epochs: list[Epoch], sizes: list[int]) -> Epoch:
+    """The folds' epochs as one. `sizes` are how many sentences they hold out."""
 
-    def mean(name: str) -> float | None:
+    def mean(name: str, weights: list[int] | None = None) -> Any:
         values = [getattr(epoch, name) for epoch in epochs]
-        weights = sizes if name in WEIGHTED else None
         return None if None in values else float(np.average(values, weights=weights))
 
-    means: dict[str, Any] = {
-        name: mean(name) for name in (*WEIGHTED, "train_loss", "train_accuracy")
-    }
+    accuracy = mean("validation_accuracy", sizes)
+    counts = [epoch.counts for epoch in epochs if epoch.counts is not None]
+    macro_f1 = LabelCounts.sum(counts).macro_f1 if len(counts) == len(epochs) else None
     return replace(
         epochs[0],
-        **means,
+        train_loss=mean("train_loss"),
+        train_accuracy=mean("train_accuracy"),
+        validation_loss=mean("validation_loss", sizes),
+        validation_accuracy=accuracy,
+        best_validation_accuracy=accuracy,
+        validation_macro_f1=macro_f1,
+        best_validation_macro_f1=macro_f1,
         steps=sum(epoch.steps for epoch in epochs),
         seconds=sum(epoch.seconds for epoch in epochs),
         micro_batch=min(epoch.micro_batch or 0 for epoch in epochs) or None,
+        counts=None,
     )

@@ -1,9 +1,9 @@
 """The metrics of an epoch: each field is one in the journal, in epochs.csv and in MLflow."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from trainables.parts.training.scores import Scores
+from trainables.parts.training.scores import LabelCounts, Scores
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Epoch:
     """Mean F1 of the labels on the validation split. None in epochs of earlier versions."""
     best_validation_macro_f1: float | None = None
     """As `best_validation_accuracy`: of the same epoch, and the score where it is the metric."""
+    counts: LabelCounts | None = field(default=None, compare=False, repr=False)
+    """What `validation_macro_f1` is made of, for cross-validation to add up. Not recorded."""
 
     @classmethod
     def closed_form(cls, stage: str, validation: Scores, seconds: float, epoch: int = 1) -> Self:
@@ -59,8 +61,13 @@ class Epoch:
             seconds=seconds,
             validation_macro_f1=validation.macro_f1,
             best_validation_macro_f1=validation.macro_f1,
+            counts=validation.counts,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
+        """The recorded fields, ready for JSON."""
+        return {name: getattr(self, name) for name in EPOCH_FIELDS}
+
+
+EPOCH_FIELDS = tuple(each.name for each in fields(Epoch) if each.name != "counts")
+"""The fields that are recorded."""

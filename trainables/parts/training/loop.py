@@ -65,6 +65,8 @@ def fit(
     average = averaging.begin(model, steps)
     passes = Passes(objective, optimizer, batches.batch_size)
     best, best_weights = Scores(-1.0, -1.0, None), dict[str, Tensor]()
+    # The model itself has the last step's weights; their average it has during validation only.
+    copies = kept != "last" or averaging is not NO_AVERAGE
     not_better = 0
     for epoch in range(done + 1, done + epochs + 1):
         began = time.perf_counter()
@@ -81,7 +83,8 @@ def fit(
             # On ties take the later epoch: at the maximum score, the loss may still fall.
             if gain >= 0:
                 best = scores
-                _copy_weights(model, best_weights)
+                if copies:
+                    _copy_weights(model, best_weights)
         yield Epoch(
             epoch=epoch,
             stage=stage,
@@ -98,10 +101,12 @@ def fit(
             micro_batch=passes.size,
             validation_macro_f1=scores.macro_f1,
             best_validation_macro_f1=best.macro_f1,
+            counts=scores.counts,
         )
         if not_better == config.early_stopping_patience:
             break
-    model.load_state_dict(best_weights)
+    if copies:
+        model.load_state_dict(best_weights)
 
 
 class _Trained(NamedTuple):

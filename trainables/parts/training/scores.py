@@ -1,12 +1,49 @@
 """Accuracy, macro-F1 and loss of predictions; the loss also in the paper's definition."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 
 from trainables.parts.data.tokens import Metric
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """What the labels' F1 are made of, in sentences."""
+
+    correct: Tensor
+    """(K,): of each label, those that are predicted right."""
+    counted: Tensor
+    """(K,): those that have the label, and those for which it is predicted."""
+
+    @classmethod
+    def of(cls, predicted: Tensor, labels: Tensor) -> "LabelCounts":
+        """Of predicted and true labels, (N,) each."""
+        count = int(torch.maximum(predicted.max(), labels.max())) + 1
+        correct = torch.bincount(labels[predicted == labels], minlength=count)
+        both = torch.bincount(predicted, minlength=count) + torch.bincount(labels, minlength=count)
+        return cls(correct.cpu(), both.cpu())
+
+    @classmethod
+    def sum(cls, parts: Sequence["LabelCounts"]) -> "LabelCounts":
+        """Of all parts together."""
+        return cls(
+            pad_sequence([part.correct for part in parts]).sum(dim=1),
+            pad_sequence([part.counted for part in parts]).sum(dim=1),
+        )
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of all labels that occur among the predicted or the true ones.
+
+        As scikit-learn's `f1_score(average="macro", zero_division=0)`.
+        """
+        f1 = 2 * self.correct.double() / self.counted
+        return f1[self.counted > 0].mean().item()
 
 
 @dataclass(frozen=True)
@@ -19,6 +56,8 @@ class Scores:
     """Mean F1 of the labels, the rare ones counting as much as the frequent ones."""
     loss: float | None
     """Mean cross-entropy over the sentences; None where the outputs are no logits."""
+    counts: LabelCounts | None = field(default=None, compare=False, repr=False)
+    """What `macro_f1` is made of."""
 
     def of(self, metric: Metric) -> float:
         """The score by this metric."""
@@ -34,18 +73,8 @@ def scores(logits: Tensor, labels: Tensor) -> Scores:
 def scores_of(predicted: Tensor, labels: Tensor, loss: float | None = None) -> Scores:
     """The scores of predicted labels (N,) for the true ones (N,)."""
     accuracy = (predicted == labels).double().mean().item()
-    return Scores(accuracy, macro_f1(predicted, labels), loss)
-
-
-def macro_f1(predicted: Tensor, labels: Tensor) -> float:
-    """The mean F1 of all labels that occur among the predicted or the true ones, each (N,).
-
-    As scikit-learn's `f1_score(average="macro", zero_division=0)`.
-    """
-    count = int(torch.maximum(predicted.max(), labels.max())) + 1
-    hits = torch.bincount(labels[predicted == labels], minlength=count).double()
-    both = torch.bincount(predicted, minlength=count) + torch.bincount(labels, minlength=count)
-    return (2 * hits / both)[both > 0].mean().item()
+    counts = LabelCounts.of(predicted, labels)
+    return Scores(accuracy, counts.macro_f1, loss, counts)
 
 
 def paper_loss(logits: Tensor, labels: Tensor, batch_size: int) -> float:

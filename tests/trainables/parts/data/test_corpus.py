@@ -235,8 +235,8 @@ def test_with_folds_train_and_validation_are_one() -> None:
     assert folded.train.labels == whole.train.labels + whole.validation.labels
     assert folded.validation == folded.train and folded.test == whole.test
     assert set(folded.splits) == {"train", "test"} and folded.folds == 5
-    assert "--folds: the 480 rows of validation have joined train" in folded.notes
-    assert not any("rows also occur in train" in note for note in folded.notes)
+    joined = "--folds: the 480 rows of validation have joined train, after its own 1,440"
+    assert joined in folded.notes
     assert folded.fingerprint != whole.fingerprint
 
 
@@ -247,17 +247,26 @@ def test_without_a_validation_split_none_is_cut_for_folds(tmp_path: Path) -> Non
     assert not any("joined" in note or "were cut" in note for note in corpus.notes)
 
 
-def test_a_few_shot_task_is_drawn_before_it_is_divided_into_folds() -> None:
-    corpus = data.read("embedded", shots=5, folds=5)
-    assert set(Counter(corpus.train.labels).values()) == {5}
-    assert corpus.validation == corpus.train
+def test_a_few_shot_task_has_the_same_rows_with_folds() -> None:
+    corpus, plain = data.read("embedded", shots=5, folds=5), data.read("embedded", shots=5)
+    assert corpus.train == plain.train == corpus.validation
+    assert any("480 rows of validation are left out" in note for note in corpus.notes)
+
+
+def test_rows_that_are_alike_are_told_and_count_once(tmp_path: Path) -> None:
+    rows = [{"text": f"{label} {i}", "label": label} for label in "ab" for i in range(3)]
+    source = folder(tmp_path, train=rows, validation=[{"text": "A 0!", "label": "a"}])
+    notes = data.read(source, folds=3).notes
+    assert any(note.startswith("1 training rows occur in train before") for note in notes)
+    with pytest.raises(ValueError, match="needs a label with 4 different sentences"):
+        data.read(source, folds=4)
 
 
 def test_more_folds_than_any_label_has_rows_are_refused(tmp_path: Path) -> None:
     rows = [{"text": f"{label} {i}", "label": label} for label in "abc" for i in range(4)]
     rows += [{"text": "alone", "label": "d"}]
     source = folder(tmp_path, train=rows)
-    with pytest.raises(ValueError, match="--folds must be at most 4, the rows of the most"):
+    with pytest.raises(ValueError, match="needs a label with 5 different sentences in train"):
         data.read(source, folds=5)
     notes = data.read(source, folds=4).notes
-    assert any(note.startswith("1 of 4 labels have one row") for note in notes)
+    assert any(note.startswith("1 of 4 labels have one sentence") for note in notes)

@@ -13,6 +13,7 @@ from trainables.parts.data.tokens import Data
 from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training import frozen
 from trainables.parts.training.cross_validation import cross_validate, folds, refit
+from trainables.parts.training.scores import scores
 
 FOLDS, SEED = 3, 5
 
@@ -35,6 +36,7 @@ def test_a_run_is_the_mean_of_its_folds_each_trained_alone(
 ) -> None:
     train = training_of(regime, pretrained)
     epochs, logits = finish(cross_validate(train, small, SEED))
+    steps = 0
     correct, seen = np.zeros((len(epochs), len(small.train))), np.zeros(len(small.train), int)
     for rows, held_out in folds(small, SEED):
         alone, model = finish(train(small.divided(rows, held_out)))
@@ -45,12 +47,18 @@ def test_a_run_is_the_mean_of_its_folds_each_trained_alone(
             model.logits(small.train.select(held_out)).cpu(), logits[held_out], rtol=0, atol=0
         )
         seen[held_out] += 1
+        steps += alone[-1].steps
     assert (seen == 1).all()
     # A fold's accuracy stands in each of its sentences, so that their mean is that of all.
     expected = correct.mean(axis=1).tolist()
     assert [each.validation_accuracy for each in epochs] == pytest.approx(expected)
-    right = (logits.argmax(dim=1) == small.train.targets).double().mean().item()
-    assert right == pytest.approx(epochs[-1].best_validation_accuracy)
+    # The last epoch's scores are those of what is returned, against the labels of all sentences.
+    measured, last = scores(logits, small.train.targets), epochs[-1]
+    assert last.best_validation_accuracy == pytest.approx(measured.accuracy)
+    assert last.best_validation_macro_f1 == pytest.approx(measured.macro_f1)
+    if last.validation_loss is not None:
+        assert last.validation_loss == pytest.approx(measured.loss, rel=1e-4)
+    assert last.steps == steps
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -82,6 +90,22 @@ def test_folds_hold_out_each_label_alike(small: Data) -> None:
     assert len(counts) == FOLDS
     assert (np.ptp(counts, axis=0) <= 1).all()
     assert np.ptp([count.sum() for count in counts]) <= 1
+
+
+def test_sentences_that_are_alike_are_held_out_together(small: Data) -> None:
+    """Also where a copy differs in case and punctuation, or in its label."""
+    rows = np.arange(len(small.train)).repeat(2)
+    doubled = small.train.select(rows)
+    assert doubled.texts is not None
+    copies = tuple(text.upper() + "!" if i % 2 else text for i, text in enumerate(doubled.texts))
+    labels = doubled.labels.copy()
+    labels[1] = (labels[1] + 1) % 4
+    train = replace(doubled, texts=copies, labels=labels)
+    parts = folds(replace(small, train=train), SEED)
+    assert sorted(row for _, held_out in parts for row in held_out) == list(range(len(rows)))
+    for trained, held_out in parts:
+        assert not {rows[row] for row in trained} & {rows[row] for row in held_out}
+    assert np.ptp([len(held_out) for _, held_out in parts]) <= 2
 
 
 def test_folds_depend_on_the_seed(small: Data) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from trainables.parts.training.scores import macro_f1, paper_loss, scores
+from trainables.parts.training.scores import LabelCounts, paper_loss, scores, scores_of
 
 
 def test_scores_are_accuracy_and_mean_cross_entropy() -> None:
@@ -48,4 +48,6 @@ def test_macro_f1_is_that_of_scikit_learn(seed: int) -> None:
         torch.rand(40, generator=random) < 0.6, labels, torch.randint(0, 9, (40,), generator=random)
     )
     expected = f1_score(labels, predicted, average="macro", zero_division=0)
-    assert macro_f1(predicted, labels) == pytest.approx(expected, abs=1e-12)
+    assert scores_of(predicted, labels).macro_f1 == pytest.approx(expected, abs=1e-12)
+    parts = [LabelCounts.of(predicted[part], labels[part]) for part in (slice(9), slice(9, 40))]
+    assert LabelCounts.sum(parts).macro_f1 == pytest.approx(expected, abs=1e-12)
