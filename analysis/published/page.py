@@ -11,7 +11,7 @@ from analysis.evidence import Evidence
 from analysis.metric import WORDS
 from analysis.page.markdown import escaped, markdown
 from analysis.published.record import Published
-from analysis.published.tables import goals, overview, scores, to_paper
+from analysis.published.tables import goals, overview, scores, to_best_of_paper, to_paper
 from analysis.read.summary import Summary
 from analysis.text import counted, short_value
 
@@ -20,6 +20,8 @@ END = "<!-- end of what analysis.results made -->"
 WIDTH = 100
 SHOWN_VERSIONS = ("python", "torch", "transformers", "ray", "optuna")
 NO_SEARCH = "No search is published yet."
+FEW_SHOTS = 10
+"""The goals of few examples are for at most so many training sentences of each label."""
 
 
 def rewrite(page: Path, published: Sequence[Published]) -> None:
@@ -64,8 +66,11 @@ def _section(title: str, group: Sequence[Published], evidence: Evidence) -> Iter
     yield _paragraph(_conditions(group))
     yield markdown(scores(summaries, evidence)).rstrip()
     differences = goals(summaries, evidence)
-    if any(search.shots for search in group) and not differences.empty:
+    few = any(search.shots and search.shots <= FEW_SHOTS for search in group)
+    if few and not differences.empty:
         yield markdown(differences).rstrip()
+    if not (ranked := to_best_of_paper(summaries, evidence)).empty:
+        yield markdown(ranked).rstrip()
     if not (distances := to_paper(summaries, evidence)).empty:
         yield markdown(distances).rstrip()
     yield "<details><summary>Winners' configurations, versions and commands</summary>"

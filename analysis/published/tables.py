@@ -1,5 +1,5 @@
 """Published searches as tables of text: all of them, then a group's scores, goals, and distances
-to the paper."""
+to the paper's best regime here and to the paper."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import best_first, label, ordered
 from analysis.evidence import Difference, Evidence
+from analysis.holm import LEVEL, holm
 from analysis.intervals import Interval
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL, duration
@@ -19,6 +20,9 @@ BASELINE = "baseline"
 GOALS = {BASELINE: 5.0, "floor": 2.0}
 """What a search of few examples should gain over the best of `baseline` and over the best floor, in
 points."""
+
+MIN_COMPARED = 3
+"""Searches of one group from which on a table compares each with the paper's best regime."""
 
 
 def overview(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
@@ -76,6 +80,33 @@ def goals(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
         rows.append(_goal(f"{ours.regime} - {floor.regime} (floor)", over, GOALS["floor"]))
     columns = ["difference", "points", "on new sentences", "goal", "reached"]
     return pandas.DataFrame(rows, columns=columns, dtype=object)
+
+
+def to_best_of_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
+    """A row per search: its report runs on test minus those of the paper's best regime.
+
+    That one is chosen by the accuracy that chose the winners. p is corrected for the number of rows
+    by Holm's method. Empty with fewer than `MIN_COMPARED` searches that were tested.
+    """
+    tested = [summary for summary in best_first(summaries) if summary.test]
+    best = next((summary for summary in tested if paper.row(summary.regime)), None)
+    others = [summary for summary in tested if summary is not best]
+    if best is None or len(tested) < MIN_COMPARED:
+        return pandas.DataFrame()
+    differences = [evidence.difference(own, best, "test", len(others)) for own in others]
+    adjusted = holm([each.p_value for each in differences])
+    ranked = sorted(zip(others, differences, adjusted), key=lambda row: -row[1].value)
+    cells = [
+        {
+            "regime": label(own, summaries),
+            f"test, minus {label(best, summaries)}": str(each),
+            "on new sentences": f"± {100 * each.new_sentences:.1f}",
+            "p (Holm)": "< 0.001" if p < 0.001 else f"{p:.3f}",
+            "beyond noise": "yes" if p < LEVEL else "no",
+        }
+        for own, each, p in ranked
+    ]
+    return pandas.DataFrame(cells, dtype=object)
 
 
 def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
