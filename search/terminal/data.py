@@ -37,7 +37,7 @@ def print_data(console: Console, corpus: Corpus) -> None:
     print_line(console, "labels", f"{len(corpus.labels):,}, with {rows} training rows each")
     notes = (
         *corpus.notes,
-        *small_validation(corpus, int(counts.max())),
+        *small_validation(corpus),
         *imbalance(corpus.labels, counts),
     )
     for note in notes:
@@ -74,12 +74,10 @@ def print_advice(console: Console, corpus: Corpus, regimes: Collection[str]) -> 
         )
 
 
-def small_validation(corpus: Corpus, most: int) -> list[str]:
-    """A warning where the validation split tells recipes badly apart, with the remedy.
-
-    `most`: the training rows of the most frequent label.
-    """
+def small_validation(corpus: Corpus) -> list[str]:
+    """A warning where the validation split tells recipes badly apart, with the remedy."""
     rows = len(corpus.validation)
+    most = np.bincount(corpus.train.labels + corpus.validation.labels).max()
     if corpus.folds is not None or rows >= FEW_VALIDATED or most < SUGGESTED_FOLDS:
         return []
     points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / rows)

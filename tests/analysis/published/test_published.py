@@ -170,7 +170,13 @@ def test_scores_have_floors_and_intervals() -> None:
     assert list(table.index) == ["baseline", "supcon", "probe (floor)"]
     assert table["choice"]["supcon"] == "81.0 (n=3)"
     assert table["report runs, validation"]["supcon"].startswith("81.0 ± ")
-    assert "(n=2" in table["test"]["supcon"]
+    assert table["report runs, validation"]["supcon"].endswith("(n=2, df=4)")
+    assert table["test"]["supcon"].endswith("(n=2, df=2)")
+    # Without choice runs both rest on the same runs, which then stand once.
+    plain = [replace(summary, choice_runs={}) for summary in summaries]
+    alone = scores(plain, Evidence(plain)).set_index("regime")
+    assert alone["report runs, validation"]["supcon"].endswith("(n=2, df=2)")
+    assert alone["test"]["supcon"].startswith("89.0 ± ") and "n=" not in alone["test"]["supcon"]
     assert table["report runs, validation"]["probe (floor)"] == "70.0"
 
 
@@ -195,7 +201,7 @@ def test_goals_are_held_against_the_report_runs_and_never_the_test(
 
 
 def test_every_regime_is_compared_on_test_with_the_best_that_the_paper_has() -> None:
-    """`llrd` is that by its choice on validation, though `baseline` is better on test."""
+    """`llrd` is that by its report runs on validation, though `baseline` is better on test."""
     losses = {"test_loss": 0.5, "test_loss_paper": 0.1}
     accuracies = {
         "llrd": (0.80, (0.800, 0.802)),

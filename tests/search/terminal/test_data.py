@@ -22,15 +22,16 @@ def test_imbalanced_classes_produce_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "folds", "most", "said"),
-    [(249, None, 5, True), (250, None, 5, False), (249, 5, 5, False), (249, None, 4, False)],
+    ("rows", "folds", "labels", "said"),
+    [(249, None, 1, True), (250, None, 1, False), (249, 5, 1, False), (249, None, 400, False)],
 )
 def test_a_small_validation_split_names_the_remedy(
-    rows: int, folds: int | None, most: int, said: bool
+    rows: int, folds: int | None, labels: int, said: bool
 ) -> None:
-    train, small = (Split(("x",) * n, (0,) * n) for n in (1000, rows))
-    corpus = Corpus("x", train, small, None, ("a", "b"), (), folds)
-    notes = data.small_validation(corpus, most)
+    """Where a label has a row for each fold."""
+    train, small = (Split(("x",) * n, tuple(i % labels for i in range(n))) for n in (1000, rows))
+    corpus = Corpus("x", train, small, None, tuple(map(str, range(labels))), (), folds)
+    notes = data.small_validation(corpus)
     assert bool(notes) == said
     # 1.96 standard errors of 90 %.
     assert all("by 4 points; --folds 5" in note for note in notes)

@@ -18,6 +18,10 @@ from trainables.parts.data.tokens import Data
 from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.scores import LabelCounts
 
+# For good: floors run in threads, and `catch_warnings` is for one. The data's notes name labels
+# with too few sentences.
+warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+
 Training = Generator[Epoch, None, Any]
 """A regime's run: its epochs, and then its model."""
 
@@ -66,9 +70,7 @@ def folds(data: Data, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     forms = np.arange(len(labels)) if texts is None else np.array(list(map(normal_form, texts)))
     _, first, form_of = np.unique(forms, return_index=True, return_inverse=True)
     divide = StratifiedKFold(data.folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        of_forms = [forms for _, forms in divide.split(first, labels[first])]
+    of_forms = [forms for _, forms in divide.split(first, labels[first])]
     held_out = [np.isin(form_of, forms) for forms in of_forms]
     return [(np.flatnonzero(~rows), np.flatnonzero(rows)) for rows in held_out]
 
