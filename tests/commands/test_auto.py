@@ -21,11 +21,11 @@ BUDGET = REGIMES + 2
 
 
 def trials_of(inputs: Inputs) -> dict[str, int]:
-    """How many trials of each regime have ended."""
+    """How many trials of each regime have ended, of those whose search has begun."""
     counts = {}
     for regime in searched_by_auto():
         folder = inputs.results / f"mine-{regime}"
-        if (folder / "study.journal").exists():
+        with contextlib.suppress(ValueError):  # no journal, or one that is being created
             every = studies.trials(studies.read_study(folder))
             counts[regime] = sum(trial.state.is_finished() for trial in every)
     return counts

@@ -23,51 +23,56 @@ ROWS = 32
 """Eight of each of the four labels, drawn from train."""
 
 
-@pytest.mark.slow
-def test_a_cross_validated_search_ends_with_a_model_of_all_rows(
-    inputs: Inputs, temporary: Path
-) -> None:
-    results = ["--results", str(inputs.results)]
+@pytest.fixture(scope="module")
+def whole(inputs: Inputs) -> Path:
+    """The folder of a search that ran to its end."""
     done = run("search.run", "--name", "whole", *FLAGS, *inputs.sources)
     assert done.returncode == 0, done.stderr
-    whole = inputs.results / "whole"
     assert f"--folds 3: validation is the {ROWS} training rows" in done.stdout
+    return inputs.results / "whole"
 
-    # What is called validation are all training rows.
+
+@pytest.mark.slow
+def test_what_is_called_validation_are_all_training_rows(whole: Path) -> None:
     summary = json.loads((whole / "summary.json").read_text())
     predictions = pd.read_csv(whole / "predictions.csv")
     assert summary["validation_size"] == ROWS and set(predictions["row"]) == set(range(ROWS))
     right = predictions["label"] == predictions["predicted"]
-    study = studies.read_study(whole)
-    reported = reported_runs(study)
-    for seed, epochs in reported.items():
+    for seed, epochs in reported_runs(studies.read_study(whole)).items():
         mean = right[predictions["seed"] == seed].mean()
         assert epochs[-1]["validation_accuracy"] == pytest.approx(mean)
-
     assert {floor["regime"] for floor in summary["floors"]} == {"majority", "tfidf", "probe"}
     assert all(floor["test_accuracy"] is not None for floor in summary["floors"])
     assert "validation" not in set(pd.read_csv(whole / "data_problems.csv")["split"])
     table = (whole / "table.md").read_text()
     assert "3 folds" in table and "maximum over epochs" not in table
 
-    folder = inputs.results / "killed"
-    search = RunningSearch(["--name", folder.name, *FLAGS, *inputs.sources], folder, temporary)
-    search.wait_for_epochs(2).process.kill()
-    search.process.communicate()
-    RunningSearch(["--resume", folder.name, *results], folder, temporary).wait(0)
-    assert outcome(folder) == outcome(whole)
 
+@pytest.mark.slow
+def test_final_training_writes_the_reported_model_of_all_rows(whole: Path, inputs: Inputs) -> None:
+    results = ["--results", str(inputs.results)]
     best, out = inputs.results / "best.yaml", inputs.results / "model"
     assert export.main(["whole", "--floor", "none", *results, "--out", str(best)]) == 0
     done = run("search.train", str(best), "--seeds", "1", "--out", str(out), *results)
     assert done.returncode == 0, done.stderr
-    record = json.loads((out / "scores.json").read_text())
-    ((seed, trained),) = record["curves"].items()
-    assert tiny.curve(trained) == tiny.curve(reported[int(seed)])
-    # The model is that of the report run, and its thresholds are from held-out rows.
-    tested = winner_records.test_scores(study)[int(seed)]
-    assert record["summary"]["test"] == [tested | {"seed": int(seed)}]
+    record, study = json.loads((out / "scores.json").read_text()), studies.read_study(whole)
     assert record["best_seed"] == 1000  # The first: no score is of its model.
+    assert tiny.curve(record["curves"]["1000"]) == tiny.curve(reported_runs(study)[1000])
+    tested = winner_records.test_scores(study)[1000]
+    assert record["summary"]["test"] == [tested | {"seed": 1000}]
     assert "of cross-validation with 3 folds" in (out / "README.md").read_text()
     done = run("search.train", str(best), "--seeds", "2", "--soup", "--out", f"{out}2", *results)
     assert done.returncode == 2 and "found with --folds 3" in done.stderr
+
+
+@pytest.mark.soak
+def test_a_killed_search_ends_as_one_that_was_not(
+    whole: Path, inputs: Inputs, temporary: Path
+) -> None:
+    folder = inputs.results / "killed"
+    search = RunningSearch(["--name", folder.name, *FLAGS, *inputs.sources], folder, temporary)
+    search.wait_for_epochs(2).process.kill()
+    search.process.communicate()
+    results = ["--results", str(inputs.results)]
+    RunningSearch(["--resume", folder.name, *results], folder, temporary).wait(0)
+    assert outcome(folder) == outcome(whole)
