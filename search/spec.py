@@ -84,8 +84,8 @@ class SearchSpec:
     )
     """Validate by cross-validation on train with K folds: for data too small to set validation
     rows apart. A trial trains K models side by side, and each training row is classified by the
-    one that was not trained on it. The rows of a validation split join train, but not with
-    --shots. Reported and final models are trained on all of train."""
+    one that was not trained on it. The rows of a validation split join train; with --shots they
+    are unused. One more model, of all rows, is tested and kept."""
     model: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
