@@ -21,7 +21,7 @@ from search.cluster.start import cluster
 from search.spec import SearchSpec
 from search.trials import worker
 from search.trials.gpu_memory import measure_gpu_fraction, most_expensive
-from search.trials.worker import Job
+from search.trials.job import Job
 from tests import tiny
 from tests.benchmarks.gpu.sentences import INTENTS, bert, pretrained, sentences
 from tests.processes import wait_for

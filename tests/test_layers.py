@@ -209,6 +209,8 @@ def test_a_worker_imports_nothing_of_the_driver() -> None:
         "search",
         "search.reports",
         "search.trials",
+        "search.trials.job",
+        "search.trials.parcel",
         "search.trials.system_metrics",
         "search.trials.worker",
     }

@@ -26,8 +26,8 @@ from search.study.records import VERSION
 from search.trials import worker
 from search.trials.floors import Floors
 from search.trials.gpu_memory import measure_gpu_fraction
+from search.trials.job import Job
 from search.trials.tuner import Workers
-from search.trials.worker import Job
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,9 @@ from search.tracking.tracker import Tracker
 from search.trials.choice_and_report import ChoiceAndReport
 from search.trials.ending import Ending
 from search.trials.floors import Floors, SharedJob
+from search.trials.job import Job
 from search.trials.tuner import RunsAfter, run_trials
-from search.trials.worker import Job, failure_reason
+from search.trials.worker import failure_reason
 
 FLOOR_SECONDS = 20.0
 """How long trials wait for the floors; then they run beside them."""

@@ -10,7 +10,7 @@ import numpy as np
 import trainables
 from analysis.metric import Metric, qualifier
 from search.inputs import Prepared
-from search.trials.worker import Weights
+from search.trials.parcel import Weights
 from trainables.parts.data.tokens import Tokens
 from trainables.parts.model.head import Head
 from trainables.parts.model.text_classifier import TextClassifier

@@ -14,7 +14,8 @@ from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.seeds import report_seeds
 from search.trials import full_runs, worker
-from search.trials.worker import Job, Parcel
+from search.trials.job import Job
+from search.trials.parcel import Parcel
 
 Curve = list[dict[str, Any]]
 """A run's epochs, as `Epoch.to_dict` makes them."""

@@ -6,8 +6,7 @@ from typing import Any
 from search.final.combining import Combined, Kind, mean_weights, measured
 from search.final.seed_runs import SeedRuns
 from search.inputs import Prepared
-from search.trials import worker
-from search.trials.worker import Parcel, Weights
+from search.trials.parcel import Parcel, Weights, assemble
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.ensemble import Ensemble
 from trainables.parts.model.ngrams import NgramClassifier
@@ -41,7 +40,7 @@ def _classifier(
     recipe: Mapping[str, Any], prepared: Prepared, parcel: Parcel
 ) -> Classifier | NgramClassifier:
     """The trained model over the whole vocabulary."""
-    classifier = worker.assemble(
+    classifier = assemble(
         recipe["regime"],
         recipe["config"],
         parcel,

@@ -16,9 +16,9 @@ from search.planning.estimate import Measurement, Stage
 from search.polling import polling
 from search.spec import SearchSpec
 from search.study.configuration import point_parameters
-from search.trials import worker
 from search.trials.gpu_memory import longest
 from trainables.parts.data.tokens import Data, Tokens
+from trainables.parts.memory import free_memory
 from trainables.parts.model.encoder import Precision
 from trainables.parts.training.loop import Training
 
@@ -87,7 +87,7 @@ def measure(
             read_memory()
     finally:
         torch.set_num_threads(threads)
-        worker.free_memory()
+        free_memory()
     models, passes = _fold_factors(prepared.data)
     scale = passes * float(train.lengths.sum() / full.tokens)
     stages = scaled_stages(short.epochs, full.epochs, spec.epochs, scale, per_epoch / len(train))
@@ -110,7 +110,7 @@ def _train(
     device: str,
 ) -> TimedRun:
     """Train a configuration and time its epochs."""
-    worker.free_memory()  # As before each trial.
+    free_memory()  # As before each trial.
     began = time.perf_counter()
     encoder = prepared.small.build(precision, device)
     built = last = time.perf_counter()

@@ -16,7 +16,8 @@ from search.inputs import Prepared
 from search.study.records import Record
 from search.trials import full_runs, worker
 from search.trials.full_runs import POLL_SECONDS, Run
-from search.trials.worker import Job, Tested
+from search.trials.job import Job
+from search.trials.worker import Tested
 from trainables.parts.training import frozen
 
 REGIMES = ("majority", "tfidf", "probe")

@@ -15,7 +15,8 @@ from search.inputs import Prepared
 from search.study.records import Record
 from search.trials import worker
 from search.trials.faults import Fault, Losses, fault_of_run, living_nodes, setup_failure
-from search.trials.worker import Job, Tested
+from search.trials.job import Job
+from search.trials.worker import Tested
 
 POLL_SECONDS = 0.2
 """How often a wait for runs checks whether the user wants to stop."""

@@ -12,7 +12,7 @@ from search.cluster.resources import Resources
 from search.spec import SearchSpec
 from search.study.configuration import configuration
 from search.trials import worker
-from search.trials.worker import Job
+from search.trials.job import Job, begin, finish
 from trainables.parts.data.tokens import Data, Tokens
 from trainables.parts.memory import out_of_memory
 
@@ -108,6 +108,5 @@ def gpu_fraction(peak: float, free: float) -> float:
 
 
 def _peak(job: Job, config: dict[str, Any], seed: int) -> int:
-    for _ in worker.begin(job, config, seed):
-        pass
+    finish(begin(job, config, seed), lambda epoch: None)
     return torch.cuda.max_memory_reserved()

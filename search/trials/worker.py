@@ -1,55 +1,29 @@
 """What runs in Ray's workers: training one configuration, as a trial or as a full run."""
 
-import contextlib
-import ctypes
 import functools
-import gc
-import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
 import torch
 from ray import tune
-from torch import Tensor
 
 import trainables
 from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
+from search.trials.job import Job, Run, Trained, begin, finish, inputs, run_regime
+from search.trials.parcel import Parcel, assemble, packed
 from search.trials.system_metrics import Meter
-from trainables.parts.data.tokens import Data, Encoded, Tokens
-from trainables.parts.memory import cuda_is_lost
-from trainables.parts.model.classifier import Classifier
-from trainables.parts.model.encoder import Encoder, Precision
-from trainables.parts.model.ngrams import NgramClassifier
-from trainables.parts.model.pretrained import Pretrained, state
+from trainables.parts.data.tokens import Encoded, Tokens
+from trainables.parts.memory import cuda_is_lost, free_memory
+from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training import frozen
-from trainables.parts.training.cross_validation import cross_validate, refit
-from trainables.parts.training.epoch_metrics import Epoch
-from trainables.parts.training.optim import Rates
 from trainables.parts.training.scores import paper_loss, scores
 
 if TYPE_CHECKING:  # A worker needs nothing of the driver.
     from search.cluster.resources import Resources
-
-
-@dataclass(frozen=True)
-class Job:
-    """What all runs of a search share. `data` and `pretrained` are in Ray's object store, one copy
-    per node."""
-
-    regime: str
-    data: ray.ObjectRef
-    pretrained: ray.ObjectRef
-    epochs: int
-    precision: Precision
-    device: str
-    threads: int
-    encoded: ray.ObjectRef | None = None
-    """What `join` returns, if the search computes it once for all trials."""
 
 
 @dataclass(frozen=True)
@@ -78,132 +52,10 @@ class Answers:
     """Why the test failed."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """The trained weights of a `Classifier`, over the small vocabulary."""
-
-    encoder: dict[str, np.ndarray]
-    head: dict[str, np.ndarray]
-
-
-Model = Classifier | NgramClassifier
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A trained model as it is sent."""
-
-    model: Weights | NgramClassifier
-    """Weights for the whole encoder, or the model itself."""
-    held_out: np.ndarray | None = None
-    """With folds: the logits of the training sentences (N, K), each by a model that was not trained
-    on it."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a run of a regime ends with."""
-
-    validated: Callable[[], Tensor]
-    """The logits of the validation sentences (N, K), by models that were not trained on them."""
-    model: Callable[[], Model]
-    """The model of all training sentences. With folds, training it begins only now."""
-
-
-Run = Generator[Epoch, None, Trained]
-
-
-def begin(job: Job, config: dict[str, Any], seed: int) -> Run:
-    """The regime's generator of epochs.
-
-    Sets everything that a curve depends on: config, seed, device, precision, threads.
-    """
-    regime = trainables.load(job.regime)
-    typed = regime.Config.from_dict(config)
-    return _run(job, regime, typed, *_inputs(job, encoded=typed.reads_encoded), seed)
-
-
-def _run(
-    job: Job, regime: ModuleType, config: Any, data: Data, build: Callable[[], Encoder], seed: int
-) -> Run:
-    """Train once, or, with folds, on each of them."""
-    if data.folds is None:
-        model = yield from regime.train(config, data, build(), epochs=job.epochs, seed=seed)
-        return Trained(lambda: model.logits(data.validation), lambda: model)
-    if not isinstance(config, Rates):
-        build = functools.cache(build)  # No fold trains the encoder, so they can share it.
-    if config.reads_encoded and data.encoded is None:
-        # As the search would have: on a part of the sentences, the last bits may differ.
-        data = replace(data, encoded=frozen.encode(build(), data))
-
-    def train(data: Data) -> Any:
-        return regime.train(config, data, build(), epochs=job.epochs, seed=seed)
-
-    def model_of_all() -> Model:
-        free_memory()
-        model: Model = refit(train, data)
-        return model
-
-    logits = yield from cross_validate(train, data, seed)
-    return Trained(lambda: logits, model_of_all)
-
-
-def _inputs(job: Job, *, encoded: bool) -> tuple[Data, Callable[[], Encoder]]:
-    """The data, with the vectors that the search has computed if they are read, and what builds the
-    encoder."""
-    torch.set_num_threads(job.threads)
-    if job.device == "cuda":
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    data: Data = ray.get(job.data)
-    pretrained: Pretrained = ray.get(job.pretrained)
-    if job.encoded is not None and encoded:
-        # Lost with its node for good: the regime encodes here, with the same result.
-        with contextlib.suppress(ray.exceptions.RayError):
-            data = replace(data, encoded=_moved(ray.get(job.encoded), job.device))
-    return data, functools.partial(pretrained.build, job.precision, job.device)
-
-
-def encode(job: Job, part: int, parts: int) -> frozen.Part:
-    """The pretrained encoder's vectors of a part of train and validation, in main memory."""
-    data, build = _inputs(job, encoded=False)
-    by_chunk = frozen.encode_part(build(), data, part, parts)
-    return {
-        number: {pooling: vectors.to("cpu") for pooling, vectors in by_pooling.items()}
-        for number, by_pooling in by_chunk.items()
-    }
-
-
-def join(job: Job, *parts: frozen.Part) -> Encoded:
-    """The vectors of train and validation from the parts that `encode` returned."""
-    return frozen.joined(ray.get(job.data), parts)
-
-
-def _moved(encoded: Encoded, device: str) -> Encoded:
-    return {
-        pooling: (train.to(device), validation.to(device))
-        for pooling, (train, validation) in encoded.items()
-    }
-
-
 def failure_reason(error: BaseException) -> str:
     """An error in one line; if Ray has wrapped an error of a worker, that error."""
     error = getattr(error, "cause", None) or error
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def free_memory() -> None:
-    """Free the memory of the worker's previous trial, which ran in another thread."""
-    if gc.get_freeze_count():
-        # Optimiser and schedule refer to each other, and keep a model's weights several times.
-        gc.collect()
-        with contextlib.suppress(AttributeError, OSError):  # not glibc
-            ctypes.CDLL(None).malloc_trim(0)
-    else:
-        # Imported objects stay. Without them, a collection takes milliseconds, not 0.2 s.
-        gc.freeze()
-    # Hand freed memory to the GPU's other trials. Does nothing without a GPU.
-    torch.cuda.empty_cache()
 
 
 def trial(params: dict[str, Any]) -> None:
@@ -234,22 +86,30 @@ def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | Non
     """Train and report each epoch; returns the `Answers` to report after them, if asked for."""
     config = params["config"]
     run = begin(job, config, params["seed"])
-    trained = _finish(run, Meter(job.device, started), tune.report)
+    trained = _metered(run, job, started, tune.report)
     if "answers" not in params:
         return None
     answers = _answers(trained, ray.get(job.data).validation)
     if params["answers"] is None:
         return answers
-    parcel = _packed(trained)
-    del run, trained
-    free_memory()
     try:
+        parcel = packed(trained.model())
+        del run, trained
+        free_memory()
         tested = test(job, config, parcel, *ray.get(params["answers"]))
     except Exception as error:
         if cuda_is_lost(error):
             raise
         return replace(answers, untested=failure_reason(error))
     return replace(answers, tested=tested)
+
+
+def _metered(
+    run: Run, job: Job, started: float, report: Callable[[dict[str, Any]], object]
+) -> Trained:
+    """Train to the end. `report` gets each epoch as it is recorded, with what the process used."""
+    meter = Meter(job.device, started)
+    return finish(run, lambda epoch: report(epoch.to_dict() | meter.read()))
 
 
 def _answers(trained: Trained, split: Tokens) -> Answers:
@@ -278,12 +138,29 @@ def task(
     )(function)
 
 
+def encode(job: Job, part: int, parts: int) -> frozen.Part:
+    """The pretrained encoder's vectors of a part of train and validation, in main memory."""
+    data, build = inputs(job, encoded=False)
+    by_chunk = frozen.encode_part(build(), data, part, parts)
+    return {
+        number: {pooling: vectors.to("cpu") for pooling, vectors in by_pooling.items()}
+        for number, by_pooling in by_chunk.items()
+    }
+
+
+def join(job: Job, *parts: frozen.Part) -> Encoded:
+    """The vectors of train and validation from the parts that `encode` returned."""
+    return frozen.joined(ray.get(job.data), parts)
+
+
 def train(job: Job, config: dict[str, Any], seed: int) -> tuple[list[dict[str, Any]], Parcel]:
     """A full run as a task: its epochs and its model."""
     epochs: list[dict[str, Any]] = []
     started = time.time()
-    trained = _finish(begin(job, config, seed), Meter(job.device, started), epochs.append)
-    return epochs, _packed(trained, held_out=ray.get(job.data).folds is not None)
+    trained = _metered(begin(job, config, seed), job, started, epochs.append)
+    folds = ray.get(job.data).folds
+    held_out = None if folds is None else trained.validated().numpy()
+    return epochs, packed(trained.model(), held_out)
 
 
 def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parcel]:
@@ -294,13 +171,13 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
     """
     started = time.time()
     regime = trainables.load(job.regime)
-    data, build = _inputs(job, encoded=regime.Config().reads_encoded)
+    data, build = inputs(job, encoded=regime.Config().reads_encoded)
     build = functools.cache(build)  # A floor trains no encoder.
     chosen = regime.choose(data, build(), seed=seed) if hasattr(regime, "choose") else {}
     config = regime.Config.from_dict(chosen)
     epochs: list[dict[str, Any]] = []
-    run = _run(job, regime, config, data, build, seed)
-    trained = _finish(run, Meter(job.device, started), epochs.append)
+    run = run_regime(job, regime, config, data, build, seed)
+    trained = _metered(run, job, started, epochs.append)
     record = {
         "config": config.to_dict(),
         "chosen": chosen,
@@ -312,53 +189,7 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
     }
     if hasattr(regime, "label_problems"):
         record |= regime.label_problems(data, build(), seed=seed)
-    return (record, _answers(trained, data.validation).correct), _packed(trained)
-
-
-def _finish(run: Run, meter: Meter, report: Callable[[dict[str, Any]], object]) -> Trained:
-    """Run a regime to its end. `report` gets each epoch as it is recorded."""
-    while True:
-        try:
-            epoch = next(run)
-        except StopIteration as end:
-            trained: Trained = end.value
-            return trained
-        report(epoch.to_dict() | meter.read())
-
-
-def _packed(trained: Trained, *, held_out: bool = False) -> Parcel:
-    """The model to be sent, on request with the logits of held-out sentences."""
-    logits = trained.validated().numpy() if held_out else None
-    model = trained.model()
-    if isinstance(model, NgramClassifier):
-        return Parcel(model, logits)
-    head = {
-        name: tensor.detach().float().cpu().numpy().copy()
-        for name, tensor in model.head.state_dict().items()
-    }
-    return Parcel(Weights(state(model.encoder), head), logits)
-
-
-def assemble(
-    regime: str,
-    config: dict[str, Any],
-    trained: Parcel,
-    whole: Pretrained,
-    vocabulary: np.ndarray,
-    labels: tuple[str, ...],
-    precision: Precision,
-    device: str = "cpu",
-) -> Model:
-    """The trained model; one with an encoder gets back its whole vocabulary."""
-    weights = trained.model
-    if isinstance(weights, NgramClassifier):
-        return weights
-    encoder = whole.restored(weights.encoder, vocabulary).build(precision, device)
-    model = Classifier.new(encoder, trainables.load(regime).Config.from_dict(config), labels)
-    model.head.load_state_dict(
-        {name: torch.from_numpy(array.copy()) for name, array in weights.head.items()}
-    )
-    return model.eval()
+    return (record, _answers(trained, data.validation).correct), packed(trained.model())
 
 
 def test(

@@ -14,7 +14,7 @@ from search.study import records
 from search.study import study as studies
 from search.study.lock import LOCK
 from search.terminal.console import SafeConsole
-from search.trials.worker import Job
+from search.trials.job import Job
 from tests.specs import spec, spec_in
 
 UNUSED: Any = None

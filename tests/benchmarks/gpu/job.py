@@ -16,7 +16,7 @@ from trainables.parts.model.pretrained import Pretrained
 
 READY = "ready"
 Determinism = Literal["search", "unfilled", "strict", "none"]
-"""search: as in `search.trials.worker.begin`. unfilled: the same, but torch does not fill new
+"""search: as in `search.trials.job.begin`. unfilled: the same, but torch does not fill new
 tensors before they are written. strict: also errors instead of warnings, which makes attention's
 backward deterministic. none: torch's defaults."""
 

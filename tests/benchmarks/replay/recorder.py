@@ -22,10 +22,11 @@ from search.study import records
 from search.study.lock import search_lock
 from search.study.proposals import ask
 from search.study.study import open_study
-from search.trials.worker import failure_reason, free_memory
+from search.trials.worker import failure_reason
 from tests.benchmarks.replay import recording, slices
 from tests.benchmarks.replay.recording import DECIMALS, Conditions, Recording, Row
 from trainables.parts.data import corpus as corpora
+from trainables.parts.memory import free_memory
 from trainables.parts.model.classifier import Classifier, vectors
 from trainables.parts.model.encoder import Precision
 from trainables.parts.training.ridge import ridge

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.final.combining import Combined, Kind, check_combination, mean_weights
-from search.trials.worker import Weights
+from search.trials.parcel import Weights
 
 
 def recipe(regime: str, **config: Any) -> dict[str, Any]:
