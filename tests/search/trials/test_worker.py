@@ -1,0 +1,41 @@
+"""What a worker reports of a run."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+from ray import tune
+
+import trainables
+from search.reports import FINISHED
+from search.trials import job, worker
+from trainables.parts.data.tokens import Data
+from trainables.parts.model.pretrained import Pretrained
+
+
+@pytest.mark.parametrize("failing", ["trained on all sentences", "tested"])
+def test_a_report_run_keeps_its_score_where_its_model_cannot_be(
+    failing: str, data: Data, pretrained: Pretrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray, "get", lambda value: value)
+    monkeypatch.setattr(tune, "report", reports.append)
+
+    def fails(*_: Any) -> Any:
+        raise RuntimeError("odd")
+
+    if failing == "tested":
+        monkeypatch.setattr(worker, "test", fails)
+    else:
+        monkeypatch.setattr(job, "refit", fails)
+        train = data.train.select(np.arange(0, len(data.train), 4))
+        data = replace(data, train=train, validation=train, folds=2)
+    config = trainables.load("baseline").Config().to_dict()
+    whole = job.Job("baseline", data, pretrained, 1, "fp32", "cpu", 1)
+    worker.trial({"config": config, "seed": 0, "job": whole, "answers": ()})
+    epoch, last = reports
+    answers = last[FINISHED]
+    assert np.mean(answers.correct) == pytest.approx(epoch["validation_accuracy"])
+    assert (answers.untested, answers.tested) == ("RuntimeError: odd", None)
