@@ -215,7 +215,7 @@ def _print_final(console: "Console", final: "Final", results: str) -> None:
     from analysis.comparison import conditions
     from analysis.comparison import table as comparison
     from analysis.evidence import Evidence
-    from search.terminal.console import print_table
+    from search.terminal.console import print_next, print_table
 
     evidence = Evidence.beside(results_folder(results), [final.summary])
     print_table(console, comparison.table([final.summary], evidence))
@@ -230,7 +230,8 @@ def _print_final(console: "Console", final: "Final", results: str) -> None:
         console.print(f"  out of scope, {split}: {detection}", style="dim")
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
-    console.print(f"wrote {final.folder}\nnext:\n  {commands.predict(final.folder)}")
+    console.print(f"wrote {final.folder}")
+    print_next(console, [("predict", commands.predict(final.folder))])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import pandas
 
 from analysis import paper
+from analysis.comparison.floors import to_floor
 from analysis.comparison.rows import ordered
 from analysis.evidence import Evidence
 from analysis.intervals import Interval
@@ -77,13 +78,14 @@ def _mean_columns(name: str, mean: Interval) -> dict[str, float]:
 
 
 def _over_floor(summary: Summary, evidence: Evidence) -> dict[str, Any]:
-    """The winner's mean score on validation minus the best floor's, which is a single run."""
-    floor, difference = summary.best_floor, evidence.to_floor(summary, "validation")
+    """The winner's mean score minus the best floor's, which is a single run."""
+    floor, (split, lead) = summary.best_floor, to_floor(summary, evidence)
     return {
         "floor": floor.regime if floor else None,
         "floor_validation_score": _float(summary.floor_score),
-        "over_floor": _float(difference.value if difference else None),
-        "over_floor_half_width": _float(difference.half_width if difference else None),
+        "over_floor": _float(lead.value if lead else None),
+        "over_floor_half_width": _float(lead.half_width if lead else None),
+        "over_floor_split": split if lead else None,
     }
 
 

@@ -300,7 +300,7 @@ def _next_steps(spec: SearchSpec, summary: Summary, evidence: Evidence) -> str:
     """The next commands in Markdown, for below the table: MLflow shows both in the run's page."""
     if summary.best_trial is None:
         return ""
-    commands = "\n".join(next_commands.after(spec, summary, evidence))
+    commands = "\n".join(command for _, command in next_commands.after(spec, summary, evidence))
     return (
         f"\nFigures and misclassified texts: `report.html`. Next steps:\n\n```sh\n{commands}\n```\n"
     )

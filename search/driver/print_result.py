@@ -10,6 +10,7 @@ from analysis.read.folder import REPORT
 from analysis.text import duration
 from search.driver.outcome import Outcome
 from search.terminal import next_commands
+from search.terminal.console import print_next
 from search.terminal.outcome import print_outcome
 from search.tracking.store import tracking_uri
 from search.tracking.views import searches_page
@@ -62,15 +63,16 @@ def print_result(
 def _print_next(console: Console, best: Outcome, evidence: Evidence, *, several: bool) -> None:
     """The report, MLflow's page and the commands for the winner; `several` searches share both."""
     spec = best.spec
-    console.print("next:")
-    report = spec.folder.parent if several else spec.folder
-    if (report / REPORT).is_file():
-        console.print(f"  {report / REPORT}")
     page = searches_page(best.page) if several else best.page
-    for line in next_commands.leaderboard(tracking_uri(spec.tracking_uri, spec.results), page):
-        console.print(f"  {line}")
-    for line in next_commands.after(spec, best.summary, evidence):
-        console.print(f"  {line}")
+    browse, *address = next_commands.leaderboard(
+        tracking_uri(spec.tracking_uri, spec.results), page
+    )
+    lines = [("browse", browse), *(("", line) for line in address)]
+    report = (spec.folder.parent if several else spec.folder) / REPORT
+    if report.is_file():
+        lines.insert(0, ("report", str(report)))
+    lines += next_commands.after(spec, best.summary, evidence)
+    print_next(console, lines)
 
 
 def _how_it_ended(outcome: Outcome) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -56,6 +57,13 @@ def print_line(
     table.add_column(overflow="fold")
     table.add_row(heading, Text(visible(text)), style=style)
     console.print(table, soft_wrap=False)
+
+
+def print_next(console: Console, lines: Iterable[tuple[str, str]]) -> None:
+    """Print how to go on: pages and commands, each behind a word for it."""
+    console.print("next:")
+    for word, line in lines:
+        console.print(f"  {word:<{HEADING_WIDTH}}{line}")
 
 
 def print_table(console: Console, frame: "pandas.DataFrame") -> None:

@@ -37,15 +37,15 @@ def confirm(spec: SearchSpec) -> str:
     return commands.confirm(vars(spec), spec.results_flag)
 
 
-def after(spec: SearchSpec, summary: Summary, evidence: Evidence) -> list[str]:
-    """What follows a search with a result: confirm its winner, or export and train it. A floor that
-    is no worse on fresh seeds is offered beside it."""
-    lines = [] if summary.confirmed_scores else [confirm(spec)]
-    lines.append(export(spec))
+def after(spec: SearchSpec, summary: Summary, evidence: Evidence) -> list[tuple[str, str]]:
+    """What follows a search with a result, each command behind a word for it: confirm its winner,
+    or export and train it. A floor that is no worse on fresh seeds is offered beside it."""
+    lines = [] if summary.confirmed_scores else [("confirm", confirm(spec))]
+    lines.append(("export", export(spec)))
     floor = summary.best_floor
     if floor is not None and no_better(summary, evidence):
-        lines.append(f"{export(spec, floor.regime)}  # the floor instead")
-    return [*lines, train(spec, floor=summary.floor_wins)]
+        lines.append(("or", f"{export(spec, floor.regime)}  # the floor instead"))
+    return [*lines, ("train", train(spec, floor=summary.floor_wins))]
 
 
 def again(specs: Sequence[SearchSpec], spec: SearchSpec, *, auto: bool, same: bool) -> str:

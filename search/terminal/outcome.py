@@ -58,7 +58,9 @@ def print_outcome(
 
     `results`: the folder of the searches, which has the winner's errors.
     """
-    frame = leaderboard(summaries, evidence)
+    # A list of regimes may be stopped before some have a trial.
+    begun = [summary for summary in summaries if sum(summary.states.values())]
+    frame = leaderboard(begun or summaries, evidence)
     if console.is_terminal:
         frame = fitted(frame, console.width)
     print_table(console, frame)
@@ -91,6 +93,7 @@ def _remarks(summaries: Sequence[Summary]) -> list[str]:
     metric = summaries[0].metric
     confirmed = any(summary.confirmed_scores for summary in summaries)
     return [
+        "regime: a way to train; floor: a simple model, trained in seconds, that it has to beat",
         f"{score_column(metric)}: the validation {WORDS[metric]} that chose, in percent; a floor's"
         " is of one run",
         *(["±: 95 % interval over seeds, on these sentences"] if confirmed else []),

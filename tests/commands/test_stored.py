@@ -139,7 +139,7 @@ def test_a_renamed_search_is_shown_under_its_folders_name(
     (results / "llrd").rename(results / "renamed")
     assert show.main(["renamed", "--results", str(results)]) == 0
     out = capsys.readouterr().out
-    assert "Errs most: intent_" in out and f"search.export renamed --results {results}" in out
+    assert "Errs most: 'intent_" in out and f"search.export renamed --results {results}" in out
     assert compare.main(["renamed", "baseline", "--results", str(results)]) == 0
 
 
@@ -149,7 +149,7 @@ def test_show_prints_the_result_and_the_next_commands(
     assert show.main(["llrd", "--results", str(results)]) == 0
     out = capsys.readouterr().out
     assert out.index("llrd: ") < out.index("regime") < out.index("result   llrd leads")
-    assert "Errs most: intent_" in out
+    assert "Errs most: 'intent_" in out
     assert f"search.export llrd --results {results} --out best.yaml" in out.partition("next:")[2]
 
 

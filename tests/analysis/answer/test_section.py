@@ -19,7 +19,7 @@ def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     questions = ["Accuracy on test", "Accuracy on validation", "In the search"]
     questions += ["Over the best floor", "Over the runner-up", "Below trial 0"]
     assert list(facts(shown)) == [*questions, "Errs most"]
-    assert " -> intent_" in facts(shown)["Errs most"]
+    assert " taken for 'intent_" in facts(shown)["Errs most"]
     assert shown.verdict.startswith(
         "On these test sentences there is no significant difference from "
     )

@@ -52,11 +52,19 @@ def test_over_floor_is_the_mean_distance_to_the_best_floor_with_the_winners_inte
     (row,) = numbers([summary]).to_dict("records")
     assert row["over_floor"] == pytest.approx(0.9 - 0.87)
     assert row["over_floor_half_width"] == row["confirmed_score_half_width"] > 0
+    assert row["over_floor_split"] == "validation"
     assert row["floor"] == "probe" and row["floor_validation_score"] == 0.87
     half_width = f"{100 * row['confirmed_score_half_width']:.1f}"
     assert table([summary])["over floor"][0] == f"+3.0 ± {half_width}"
     unconfirmed = read_summary(floors=FLOORS, confirmed_accuracy=[], confirmed_seeds=[], test=[])
     assert table([unconfirmed])["over floor"][0] == "\N{EN DASH}"
+
+
+def test_over_floor_is_on_the_test_split_where_both_have_been_tested() -> None:
+    floors = [{**floor, "test_accuracy": 0.85} for floor in FLOORS]
+    tested = [{**run, "test_accuracy": 0.88} for run in read_summary().to_dict()["test"]]
+    (row,) = numbers([read_summary(floors=floors, test=tested)]).to_dict("records")
+    assert row["over_floor"] == pytest.approx(0.88 - 0.85) and row["over_floor_split"] == "test"
 
 
 def test_without_floors_nothing_is_said_about_them() -> None:

@@ -25,6 +25,7 @@ import yaml
 
 from search.spec import SearchSpec
 from search.terminal import next_commands
+from search.terminal.console import HEADING_WIDTH
 from search.tracking.store import EXPERIMENT
 from tests import tiny
 from tests.processes import ROOT, free_port, wait_for
@@ -93,8 +94,8 @@ def listening(pid: int) -> set[str]:
 
 
 def printed(output: str) -> list[str]:
-    """What a command prints to go on with."""
-    return [line.strip() for line in output.partition("next:\n")[2].splitlines()]
+    """What a command prints to go on with, behind a word each."""
+    return [line[2 + HEADING_WIDTH :] for line in output.partition("next:\n")[2].splitlines()]
 
 
 @pytest.fixture(scope="module")

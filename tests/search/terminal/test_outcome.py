@@ -80,6 +80,16 @@ def test_the_table_is_sorted_by_score_with_the_floors_among_the_searches() -> No
     ]
 
 
+def test_a_search_without_a_trial_has_no_row_beside_others() -> None:
+    """Of a list of regimes that was stopped in its first search."""
+    nothing = {"states": {}, "best_trial": None}
+    waiting = users("supcon", 0.9, **nothing)
+    rows = [
+        line.split()[0] for line in printed([users("llrd", 0.91), waiting], quiet=True).splitlines()
+    ]
+    assert rows == ["regime", "llrd", "probe", "tfidf"]
+
+
 def test_the_papers_columns_are_shown_for_its_data_and_its_encoder_only() -> None:
     for changes, shown in (
         ({}, True),
@@ -200,7 +210,7 @@ def test_the_last_screen_has_the_winner_of_eight_regimes(eight: list[Outcome]) -
     lines = on_a_terminal(eight, 80)
     last = " ".join(line.strip() for line in lines[-24:])
     assert "was chosen with trial " in last and "fresh seeds" in last and "next:" in last
-    assert "Errs most: intent_" in last
+    assert "Errs most: 'intent_" in last
     (sentence,) = (at for at, line in enumerate(lines) if line.startswith("result"))
     (ended,) = (at for at, line in enumerate(lines) if line.startswith("swa: "))
     (header,) = (at for at, line in enumerate(lines) if line.split()[:2] == ["regime", "score"])
@@ -225,7 +235,7 @@ def test_a_terminals_table_has_a_line_per_search_with_whole_words(
 def test_a_damaged_file_of_predictions_names_no_errors(eight: list[Outcome]) -> None:
     summaries, results = [eight[0].summary], eight[0].spec.folder.parent
     (line,) = outcome.errors(summaries, results)
-    assert line.startswith("Errs most: intent_") and "of 8 validation sentences (mean" in line
+    assert line.startswith("Errs most: 'intent_") and "of 8 validation sentences (mean" in line
     path = results / eight[0].summary.name / "predictions.csv"
     whole = path.read_text()
     path.write_text("seed\n")

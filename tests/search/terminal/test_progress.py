@@ -28,6 +28,7 @@ from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.terminal import next_commands, plan
+from search.terminal.console import HEADING_WIDTH
 from search.terminal.live_view import classifier_epochs
 from search.terminal.progress import Progress, epoch_seconds_left
 from search.terminal.text import ago, between, difference, differences, sparkline
@@ -536,8 +537,9 @@ def test_quiet_prints_only_the_table_and_the_next_commands(
         table, _, following = done.stdout.partition("next:\n")
         header, *rows = [line.split()[0] for line in table.splitlines() if line.strip()]
         assert header == "regime" and sorted(rows) == sorted([*regimes, *FLOORS])
-        report, browse, page, *commands = following.splitlines()
-        assert Path(report.strip()).is_file() and f"?viewStateShareKey={view}" in page
+        lines = [line[2 + HEADING_WIDTH :] for line in following.splitlines()]
+        report, browse, page, *commands = lines
+        assert Path(report).is_file() and f"?viewStateShareKey={view}" in page
         commands = [browse, *commands]
         assert [line.split()[:3] for line in commands] == [
             ["mlflow", "ui", "--backend-store-uri"],
