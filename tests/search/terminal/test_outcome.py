@@ -82,7 +82,7 @@ def test_the_table_is_sorted_by_score_with_the_floors_among_the_searches() -> No
 
 def test_a_search_without_a_trial_has_no_row_beside_others() -> None:
     """Of a list of regimes that was stopped in its first search."""
-    nothing = {"states": {}, "best_trial": None}
+    nothing: dict[str, Any] = {"states": {}, "best_trial": None}
     waiting = users("supcon", 0.9, **nothing)
     rows = [
         line.split()[0] for line in printed([users("llrd", 0.91), waiting], quiet=True).splitlines()
