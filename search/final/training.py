@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from analysis.read.summary import Summary
+from search.cluster.preflight import preflight
 from search.cluster.resources import Resources, connected, require_accelerator, resources
 from search.cluster.start import cluster
 from search.final.combining import Combined, Kind, check_combination
@@ -26,6 +27,7 @@ from search.inputs import Prepared, prepare
 from search.outputs.provenance import commit, versions
 from search.terminal.console import SafeConsole
 from search.tracking.store import connect, tracking_uri, without_password
+from search.trials import worker
 from trainables.parts.data.reading import reading_from
 from trainables.parts.quote import quoted, reason
 
@@ -108,6 +110,7 @@ def _train(spec: TrainSpec, console: Console) -> Final:
     store = tracking_uri(spec.tracking_uri, spec.results)
     with cluster(spec.address or os.environ.get("RAY_ADDRESS"), environment=spec.runtime_env):
         per_run = resources_of(recipe, spec.accelerator_type, console)
+        preflight(worker.__name__, per_run)
         # Only now: a recipe that does not fit the machine leaves no store behind.
         client = connect(store, spec.results)
         recipe = {**recipe, "model": {**recipe["model"], "fingerprint": prepared.model_fingerprint}}

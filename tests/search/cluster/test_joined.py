@@ -16,6 +16,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.study import records
+from search.terminal.console import HEADING_WIDTH
 from tests.processes import ROOT, Inputs, run
 from tests.ray_nodes import RayNodes, ray_nodes
 from tests.ray_search import Search, states, trains_on
@@ -72,6 +73,7 @@ with cluster(sys.argv[1]):
     os._exit(0)
 """
 """A driver that sees a process die, and then the node of a trial, a run and a model."""
+NO_CODE = r"error: node [\d.]+ \(.+\): ModuleNotFoundError: .* 'search'\n"
 
 
 @pytest.fixture
@@ -102,6 +104,13 @@ def other_job(nodes: RayNodes, cores: int) -> Iterator["subprocess.Popen[str]"]:
             yield job
         finally:
             job.kill()
+
+
+def working_directory(folder: Path) -> str:
+    """The environment variable of a Ray job that brings a working directory without our code."""
+    folder.mkdir()
+    (folder / "notes").write_text("no code")
+    return json.dumps({"runtime_env": {"working_dir": str(folder)}})
 
 
 @pytest.mark.soak
@@ -151,16 +160,13 @@ def test_a_node_without_the_code_is_named_before_the_search_begins(
     short: Path, inputs: Inputs
 ) -> None:
     """A job with a working directory of its own brings its code, and here it does not."""
-    (short / "job").mkdir()
-    (short / "job" / "notes").write_text("no code")
-    job = json.dumps({"runtime_env": {"working_dir": str(short / "job")}})
+    job = working_directory(short / "job")
     with (
         ray_nodes(short, 1) as nodes,
         Search(inputs, nodes, "bare", RAY_JOB_CONFIG_JSON_ENV_VAR=job) as search,
     ):
         code, _, err = search.end()
-    assert code == 2
-    assert re.fullmatch(r"error: node [\d.]+ \(.+\): ModuleNotFoundError: .* 'search'\n", err), err
+    assert code == 2 and re.fullmatch(NO_CODE, err), err
     assert not search.folder.exists()
 
 
@@ -226,13 +232,16 @@ def test_the_winner_is_trained_on_the_cluster_by_the_printed_command(
         with Search(inputs, nodes, "final", *flags) as search:
             code, out, err = search.end()
         assert code == 0, (out, err)
-        *_, export, train = (line.split() for line in out.splitlines() if "python -m" in line)
+        lines = out.partition("next:\n")[2].splitlines()
+        *_, export, train = (line[2 + HEADING_WIDTH :].split() for line in lines)
         assert train[-2:] == ["--address", nodes.address]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        for command in (export, train):
-            argv = [sys.executable, *command[1:]]
-            done = subprocess.run(argv, capture_output=True, text=True, cwd=short, env=env)
-            assert done.returncode == 0, done.stderr
+        bare = {"RAY_JOB_CONFIG_JSON_ENV_VAR": working_directory(short / "job")}
+        for command, more, code in ((export, {}, 0), (train, bare, 2), (train, {}, 0)):
+            argv, here = [sys.executable, *command[1:]], env | more
+            done = subprocess.run(argv, capture_output=True, text=True, cwd=short, env=here)
+            assert done.returncode == code, done.stderr
+            assert code == 0 or re.fullmatch(NO_CODE, done.stderr), done.stderr
     record = json.loads((short / "model" / "scores.json").read_text())
     seeds = int(train[train.index("--seeds") + 1])  # one, where a floor won
     assert len(record["curves"]) == seeds and any((short / "model").glob("*.safetensors"))

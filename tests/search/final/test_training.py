@@ -42,6 +42,7 @@ class Runs:
         monkeypatch.setattr(ray, "get", self.get)
         monkeypatch.setattr(training, "cluster", lambda *_, **__: contextlib.nullcontext())
         monkeypatch.setattr(training, "connected", lambda _: Machine((Node(2),)))
+        monkeypatch.setattr(training, "preflight", lambda *_: [])
         monkeypatch.setattr(training, "connect", lambda *_: None)
         monkeypatch.setattr(training, "log_final", lambda *_: None)
 
