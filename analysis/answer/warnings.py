@@ -40,7 +40,7 @@ def warnings(labels: list[str], searches: Mapping[str, Search], evidence: Eviden
 
 def _leads(labels: list[str], searches: Mapping[str, Search], evidence: Evidence) -> list[str]:
     """The winner's leads over the runner-up and the best floor without the leaked rows, where these
-    change them."""
+    change what is shown of them."""
     known = without_leaks(searches, evidence)
     if known is None:
         return []
@@ -49,7 +49,7 @@ def _leads(labels: list[str], searches: Mapping[str, Search], evidence: Evidence
     leads = ", ".join(
         f"{lead.without} points on {lead.split} over {lead.other} (with them {lead.whole})"
         for lead in known.leads
-        if (lead.other, lead.split) in shown and lead.whole.value != lead.without.value
+        if (lead.other, lead.split) in shown and str(lead.whole) != str(lead.without)
     )
     if not leads:
         return []

@@ -55,14 +55,27 @@ def warnings(search: Search) -> list[str]:
             parts.append(f"{counted(count, 'pair')} of {pairs} {have} different labels")
     if count := len(problem(search.problems, "doubt")):
         parts.append(f"{counted(count, 'label')} {'is' if count == 1 else 'are'} in doubt")
-    without = " ".join(
-        f" Without the rows that are in train, the score on {each.split} is"
-        f" {100 * each.without:.1f} % (with them {100 * each.accuracy:.1f} %)."
-        for each in without_leaks(search)
-    )
     if not parts:
         return []
-    return [f"Data: {', '.join(parts)}.{without} See Data before you search further."]
+    return [
+        f"Data: {', '.join(parts)}.{_effect_of_leaks(search)} See Data before you search further."
+    ]
+
+
+def _effect_of_leaks(search: Search) -> str:
+    """What the scores are without the rows that are in train, where that is known."""
+    scores = [
+        (each.split, f"{100 * each.without:.1f} %", f"{100 * each.accuracy:.1f} %")
+        for each in without_leaks(search)
+    ]
+    changed = [
+        f"the score on {split} is {without} (with them {score})"
+        for split, without, score in scores
+        if without != score
+    ]
+    if not scores:
+        return ""
+    return f" Without the rows that are in train, {' and '.join(changed) or 'no score changes'}."
 
 
 def _leaks(search: Search) -> list[Block]:
