@@ -63,6 +63,9 @@ class Difference:
     sentences: int | None
     """Sentences that show it on new ones, likewise, with the runs there are. It is a lower bound:
     the spread over seeds is taken to shrink with the sentences as that over sentences does."""
+    paired: bool
+    """Whether the sentences that each got right are compared one by one. Where they are not known,
+    they count as independent, and what is said of new sentences is an upper bound."""
 
     @property
     def exceeds(self) -> bool:
@@ -196,6 +199,7 @@ class Evidence:
             spread.p_value(value, *new),
             max(1, math.ceil(spread.half_width(ours) ** 2 / left)) if left > 0 else None,
             None,  # The published run has been on no other sentences.
+            paired=False,
         )
 
     def difference(
@@ -310,9 +314,9 @@ def _difference(
     `size`: the sentences of the split.
     """
     ours, theirs = bits
-    sampled = one.unit + other.unit
+    sampled, paired = one.unit + other.unit, False
     if ours is not None and theirs is not None:
-        sampled = sentence_variance(ours, theirs)
+        sampled, paired = sentence_variance(ours, theirs), True
     value, level = one.mean - other.mean, 1 - 0.05 / pairs
     seeds = (spread.of_mean(one), spread.of_mean(other))
     new = (*seeds, spread.known(sampled))
@@ -325,6 +329,7 @@ def _difference(
         spread.p_value(value, *new),
         _times(one_seed, value),
         _times(_shown(spread, *new, level=level), value, size),
+        paired,
     )
 
 

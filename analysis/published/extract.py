@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas
 
-from analysis.published.record import Published
+from analysis.published.record import Published, RightSentences
+from analysis.read.correct import packed
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
 
@@ -75,11 +76,23 @@ def publish(search: Search) -> Published:
         },
         searched=tuple(_text(trial.get("suggested")).split()),
         summary=_without_folders(summary, search.spec),
+        correct=tuple(_right_sentences(search)),
     )
     for text in _texts(asdict(published)):
         if PATH.search(text):
             raise ValueError(f"'{search.folder}' cannot be published: '{text:.80}' names a path")
     return published
+
+
+def _right_sentences(search: Search) -> Iterator[RightSentences]:
+    """Of the report runs and the best floor, which are compared with other searches."""
+    summary = search.summary
+    wanted = {("report", summary.winner_trial)}
+    if summary.best_floor is not None:
+        wanted.add((summary.best_floor.regime, 0))
+    for (kind, trial, seed, split), bits in sorted(search.correct.runs.items()):
+        if (kind, trial) in wanted:
+            yield RightSentences(kind, trial, seed, split, len(bits), packed(bits))
 
 
 def command(spec: Mapping[str, Any]) -> str:

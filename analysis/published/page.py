@@ -11,7 +11,7 @@ from analysis.evidence import Evidence
 from analysis.metric import WORDS
 from analysis.page.markdown import escaped, markdown
 from analysis.published.record import Published
-from analysis.published.tables import goals, overview, scores, to_best_of_paper, to_paper
+from analysis.published.tables import goals, overview, scores, to_paper, to_papers_best
 from analysis.read.summary import Summary
 from analysis.text import counted, short_value
 
@@ -50,7 +50,8 @@ def tables(published: Sequence[Published]) -> str:
     if not groups:
         return f"{NO_SEARCH}\n"
     summaries = [search.summary for search in published]
-    evidence = Evidence(summaries)
+    correct = {search.summary.name: search.right for search in published}
+    evidence = Evidence(summaries, correct)
     sections = ["\n\n".join(_section(title, group, evidence)) for title, group in groups.items()]
     return "\n\n".join([markdown(overview(summaries, evidence)).rstrip(), *sections]) + "\n"
 
@@ -69,7 +70,7 @@ def _section(title: str, group: Sequence[Published], evidence: Evidence) -> Iter
     few = any(search.shots and search.shots <= FEW_SHOTS for search in group)
     if few and not differences.empty:
         yield markdown(differences).rstrip()
-    if not (ranked := to_best_of_paper(summaries, evidence)).empty:
+    if not (ranked := to_papers_best(summaries, evidence)).empty:
         yield markdown(ranked).rstrip()
     if not (distances := to_paper(summaries, evidence)).empty:
         yield markdown(distances).rstrip()

@@ -8,8 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from analysis.atomic import write
+from analysis.read.correct import Correct, unpacked
 from analysis.read.files import read_json, record
 from analysis.read.summary import Summary
+
+
+@dataclass(frozen=True)
+class RightSentences:
+    """Which sentences of a split a report run or a floor got right, as a row of correct.csv."""
+
+    kind: str
+    trial: int
+    seed: int
+    split: str
+    sentences: int
+    correct: str
+    """Hexadecimal digits, as `analysis.read.correct.packed` writes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +42,17 @@ class Published:
     """Those of them that the search chose."""
     summary: Summary
     """Its outcome."""
+    correct: tuple[RightSentences, ...] = ()
+    """Of its report runs and its best floor; empty where an earlier version published it."""
+
+    @property
+    def right(self) -> Correct:
+        """The same as bits, as evidence takes them."""
+        runs = {
+            (row.kind, row.trial, row.seed, row.split): unpacked(row.correct, row.sentences)
+            for row in self.correct
+        }
+        return Correct(runs, self.summary.winner_trial)
 
 
 def read_published(folder: Path) -> list[Published]:

@@ -1,8 +1,9 @@
 """Published searches as tables of text: all of them, then a group's scores, goals, and distances
-to the paper's best regime here and to the paper."""
+to the paper's best regime and to the paper."""
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
 import pandas
 
@@ -11,7 +12,7 @@ from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import best_first, label, ordered
 from analysis.evidence import Difference, Evidence
-from analysis.holm import LEVEL, holm
+from analysis.holm import holm
 from analysis.intervals import Interval
 from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL, duration
@@ -39,7 +40,7 @@ def overview(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
                 "n": str(validation.n),
                 "validation": validation.short,
                 "test": test.short if test.n else EMPTY_CELL,
-                "over the best floor": EMPTY_CELL if gain is None else str(gain),
+                "validation, over the best floor": EMPTY_CELL if gain is None else str(gain),
             }
         )
     return pandas.DataFrame(cells, dtype=object)
@@ -83,32 +84,31 @@ def goals(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=columns, dtype=object)
 
 
-def to_best_of_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
-    """A row per search: its report runs on test minus those of the paper's best regime.
+def to_papers_best(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
+    """A row per search: its report runs minus those of the regime that is the paper's best.
 
-    That one is the best by its report runs on validation. p is corrected for the number of rows by
-    Holm's method. Empty with fewer than `MIN_COMPARED` searches that were tested.
+    The highest on validation is first. p is corrected for the number of rows by Holm's method.
+    Empty with fewer than `MIN_COMPARED` searches that were tested.
     """
     tested = [summary for summary in summaries if summary.test]
-    of_paper = [summary for summary in tested if paper.row(summary.regime)]
-    best = max(of_paper, key=lambda summary: fmean(summary.confirmed_scores), default=None)
+    best = next((each for each in tested if each.regime == paper.BEST.regime), None)
     others = [summary for summary in tested if summary is not best]
     if best is None or len(tested) < MIN_COMPARED:
         return pandas.DataFrame()
-    differences = [evidence.difference(own, best, "test", len(others)) for own in others]
-    adjusted = holm([each.p_value for each in differences])
-    ranked = sorted(zip(others, differences, adjusted), key=lambda row: -row[1].value)
-    cells = [
-        {
-            "regime": label(own, summaries),
-            f"test, minus {label(best, summaries)}": str(each),
-            "on new sentences": f"± {100 * each.new_sentences:.1f}",
-            "p (Holm)": "under 0.001" if p < 0.001 else f"{p:.3f}",
-            "beyond noise": "yes" if p < LEVEL else "no",
+    columns: dict[str, list[Any]] = {"regime": [label(own, summaries) for own in others]}
+    for split in ("validation", "test"):
+        leads = [evidence.difference(own, best, split, len(others)) for own in others]
+        columns |= {
+            f"{split}, minus {label(best, summaries)}": [str(lead) for lead in leads],
+            f"{split}: on new sentences": [_on_new_sentences(lead) for lead in leads],
+            f"{split}: p (Holm)": [
+                "under 0.001" if p < 0.001 else f"{p:.3f}"
+                for p in holm([lead.p_value for lead in leads])
+            ],
         }
-        for own, each, p in ranked
-    ]
-    return pandas.DataFrame(cells, dtype=object)
+    scores = [fmean(summary.confirmed_scores) for summary in others]
+    highest_first = sorted(range(len(others)), key=lambda place: -scores[place])
+    return pandas.DataFrame(columns, dtype=object).iloc[highest_first]
 
 
 def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
@@ -132,7 +132,7 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
                 "test": _mean(evidence.mean(summary, "test")),
                 f"paper ({paper.ENCODER})": _percent(published.test_accuracy),
                 "difference": str(difference),
-                "on new sentences": f"± {100 * difference.new_sentences:.1f}",
+                "on new sentences": _on_new_sentences(difference),
                 "beyond noise": "yes" if difference.exceeds else "no",
             }
         )
@@ -157,16 +157,21 @@ def _search(name: str, summary: Summary, evidence: Evidence) -> dict[str, str]:
 
 
 def _goal(name: str, difference: Difference, goal: float) -> dict[str, str]:
-    points, half_width = 100 * difference.value, 100 * difference.new_sentences
+    points = 100 * difference.value
     reached = "yes" if points >= goal else "no"
-    certain = abs(points - goal) > half_width
+    certain = abs(points - goal) > 100 * difference.new_sentences
     return {
         "difference": name,
         "points": str(difference),
-        "on new sentences": f"± {half_width:.1f}",
+        "on new sentences": _on_new_sentences(difference),
         "goal": f"{goal:+.0f}",
         "reached": reached if certain else f"{reached}, not certain",
     }
+
+
+def _on_new_sentences(difference: Difference) -> str:
+    half_width = f"± {100 * difference.new_sentences:.1f}"
+    return half_width if difference.paired else f"at most {half_width}"
 
 
 def _mean(mean: Interval) -> str:

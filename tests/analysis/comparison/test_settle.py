@@ -50,7 +50,7 @@ def test_so_many_sentences_show_it_on_new_ones_if_seeds_vary_with_them_as_said()
 
 def difference(**changes: object) -> Difference:
     known = {"value": 0.01, "half_width": 0.02, "new_sentences": 0.03, "p_value": 0.3}
-    more = {"p_value_new_sentences": 0.5, "seeds": 12, "sentences": 12_345}
+    more = {"p_value_new_sentences": 0.5, "seeds": 12, "sentences": 12_345, "paired": True}
     return Difference(**{**known, **more, **changes})  # type: ignore[arg-type]
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from analysis import results
-from analysis.evidence import Evidence
+from analysis.evidence import SPLITS, Evidence
 from analysis.published import page
 from analysis.published.extract import (
     LEAST_REPORT_RUNS,
@@ -19,13 +20,14 @@ from analysis.published.extract import (
     publish,
 )
 from analysis.published.record import read_published, write_published
-from analysis.published.tables import goals, scores, to_best_of_paper, to_paper
+from analysis.published.tables import goals, scores, to_paper, to_papers_best
+from analysis.read.correct import COLUMNS, packed
 from analysis.read.folder import read_search
 from analysis.read.summary import Summary
 from search.driver.arguments import parser
 from search.seeds import report_counts
 from search.spec import SearchSpec
-from tests.analysis.searches import summary, write_search
+from tests.analysis.searches import summary, write_csv, write_search
 from tests.processes import ROOT
 
 FLOOR = {
@@ -200,14 +202,14 @@ def test_goals_are_held_against_the_report_runs_and_never_the_test(
     assert goals(summaries[1:], Evidence(summaries)).empty
 
 
-def test_every_regime_is_compared_on_test_with_the_best_that_the_paper_has() -> None:
-    """`llrd` is that by its report runs on validation, though `baseline` is better on test."""
+def test_every_regime_is_compared_with_the_papers_best() -> None:
+    """With the regime of the paper's best row, whichever of its regimes is the best here."""
     losses = {"test_loss": 0.5, "test_loss_paper": 0.1}
     accuracies = {
-        "llrd": (0.80, (0.800, 0.802)),
-        "baseline": (0.70, (0.808, 0.812)),
+        "llrd_warmup": (0.80, (0.800, 0.802)),
+        "baseline": (0.81, (0.808, 0.812)),
         "rdrop": (0.90, (0.899, 0.901)),
-        "swa": (0.85, (0.800, 0.802)),
+        "swa": (0.79, (0.800, 0.802)),
     }
     summaries = [
         Summary.from_dict(
@@ -222,13 +224,65 @@ def test_every_regime_is_compared_on_test_with_the_best_that_the_paper_has() -> 
         )
         for name, (validation, test) in accuracies.items()
     ]
-    table = to_best_of_paper(summaries, Evidence(summaries))
+    table = to_papers_best(summaries, Evidence(summaries))
     assert list(table["regime"]) == ["rdrop", "baseline", "swa"]
-    column = table["test, minus llrd"]
-    assert [text.split(" ")[0] for text in column] == ["+9.9", "+0.9", "+0.0"]
-    assert table["beyond noise"].iloc[0] == "yes" and table["beyond noise"].iloc[2] == "no"
-    assert to_best_of_paper(summaries[:2], Evidence(summaries)).empty
-    assert to_best_of_paper(summaries[2:], Evidence(summaries)).empty
+    for split, leads in (
+        ("validation", ["+10.0", "+1.0", "-1.0"]),
+        ("test", ["+9.9", "+0.9", "+0.0"]),
+    ):
+        column = table[f"{split}, minus llrd_warmup"]
+        assert [text.split(" ")[0] for text in column] == leads
+        # Which sentences were right is not known.
+        assert all(cell.startswith("at most ± ") for cell in table[f"{split}: on new sentences"])
+    assert table["test: p (Holm)"].iloc[0] == "under 0.001"
+    assert float(table["test: p (Holm)"].iloc[2]) > 0.5
+    assert to_papers_best(summaries[:2], Evidence(summaries)).empty
+    assert to_papers_best(summaries[1:], Evidence(summaries)).empty
+
+
+def test_published_searches_are_compared_sentence_by_sentence(tmp_path: Path) -> None:
+    """As the searches themselves: the bits that are published are those of the folder."""
+    generator, sentences = np.random.default_rng(0), 400
+    difficulty = generator.random(sentences)
+    for regime, skill in (("supcon", 0.9), ("baseline", 0.8)):
+        bits = {
+            split: difficulty < skill + 0.02 * generator.standard_normal((2, sentences))
+            for split in ("validation", "test")
+        }
+        means = {split: runs.mean(axis=1).tolist() for split, runs in bits.items()}
+        tests = [
+            {"seed": 1000 + n, "test_accuracy": mean, "test_loss": 0.5 + n, "test_loss_paper": 0.1}
+            for n, mean in enumerate(means["test"])
+        ]
+        sizes = {"validation_size": sentences, "test_size": sentences}
+        outcome = few(regime, *means["validation"], test=tests, **sizes)
+        folder = write_search(
+            tmp_path / "of" / f"few-{regime}", outcome=outcome, **SPEC, regime=regime
+        )
+        rows = [
+            dict(zip(COLUMNS, ("report", 2, 1000 + n, split, sentences, packed(run))))
+            for split, runs in bits.items()
+            for n, run in enumerate(runs)
+        ]
+        other = dict(
+            zip(COLUMNS, ("choice", 1, 1, "validation", sentences, packed(bits["test"][0])))
+        )
+        write_csv(folder / "correct.csv", list(COLUMNS), [*rows, other])
+        write_published(tmp_path, publish(read_search(folder)))
+    again = read_published(tmp_path)
+    whole = Evidence.beside(tmp_path / "of", [])
+    small = Evidence(
+        [each.summary for each in again], {each.summary.name: each.right for each in again}
+    )
+    assert all(len(each.correct) == 4 for each in again)
+    for split in SPLITS:
+        leads = [
+            evidence.difference(
+                *(evidence.summaries[f"few-{name}"] for name in ("supcon", "baseline")), split
+            )
+            for evidence in (whole, small)
+        ]
+        assert leads[0] == leads[1] and leads[0].paired
 
 
 def test_searches_on_the_papers_data_stand_beside_its_table_7() -> None:
