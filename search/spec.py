@@ -50,8 +50,9 @@ class SearchSpec:
     trials: Count = flag(50, metavar="N")
     """Number of configurations to try."""
     metric: Metric = flag("accuracy", on_resume="fixed")
-    """The score on validation by which epochs and trials are compared, pruned and chosen. macro_f1:
-    the mean F1 of the labels, to which rare ones count as much as frequent ones."""
+    """The validation score to search by: it picks each run's best epoch, prunes trials and chooses
+    the winner. macro_f1: the mean F1 of the labels, to which rare ones count as much as frequent
+    ones."""
     data: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -125,15 +126,15 @@ class SearchSpec:
     )
     """Fraction of one GPU for each trial; auto: measured; 0: train on the CPU."""
     accelerator_type: str | None = flag(None, on_resume="fixed", metavar="TYPE", unset="any")
-    """Type of the GPUs to train on, as Ray names it, such as T4 or A100: curves are the same to the
-    last bit on one type only."""
+    """Type of the GPUs to train on, as Ray names it, such as T4 or A100. On another type, curves
+    may differ."""
     cpus_per_trial: Annotated[float, Range(MIN_CPUS_PER_TRIAL)] = flag(
         1.0, on_resume="fixed", metavar="F"
     )
     """CPU cores, and threads, for each trial."""
     max_concurrent: Count | None = flag(None, metavar="N", unset="as many as fit")
-    """Maximum number of trials that run at the same time. On a joined cluster exactly so many are
-    submitted, even before nodes exist (autoscaling)."""
+    """Maximum number of trials that run at the same time. With --address, so many are submitted
+    even where there is no room for them yet, so that an autoscaler adds nodes."""
     time_budget: float | None = flag(None, metavar="2h", unset="no limit", parse=seconds)
     """Time after which no trial of a search is started or continued, such as 90s, 30m or 2h; with
     --regime auto, of all searches together. A resumed search gets it anew; the choice and report
@@ -221,7 +222,7 @@ class SearchSpec:
 
     def _check_folds(self) -> None:
         if self.epoch_size is not None:
-            raise ValueError("folds are for small data and epoch_size for large: leave one out")
+            raise ValueError("folds and epoch_size cannot be combined: leave one out")
         if self.fix.get("early_stopping_patience") is not None:
             raise ValueError(
                 "early_stopping_patience cannot be fixed with folds: all models of a trial train"

@@ -70,6 +70,6 @@ def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
     needed = math.ceil(size * sampled / WIDE**2 / 100) * 100
     return [
         f"Only {size} {split} sentences: on new ones the score is uncertain by"
-        f" ± {100 * mean.new_sentences:.1f} points. With about {needed:,} sentences their part of"
-        f" that is ± {100 * WIDE:.0f}; more seeds do not change it."
+        f" ± {100 * mean.new_sentences:.1f} points. About {needed:,} would bring the part that is"
+        f" from the sentences down to ± {100 * WIDE:.0f} points; more seeds would not."
     ]

@@ -231,8 +231,9 @@ def _floors(rows: Sequence[Summary]) -> list[str]:
     return [
         "Floors take seconds: the most frequent label (majority), TF-IDF with a linear SVM (tfidf),"
         " logistic regression on the vectors of the frozen encoder (probe). Each is a single run,"
-        " and its choices are cross-validated on train. Over floor: the winner's mean on validation"
-        " minus the best floor's, in percentage points, ± the interval over the winner's seeds."
+        " and its choices are cross-validated on train. Over floor: the mean of the winner's report"
+        " runs minus the best floor's score, in percentage points, ± the interval over the winner's"
+        " seeds; on the test split where both have been tested, else on validation."
     ]
 
 

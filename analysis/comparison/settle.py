@@ -32,10 +32,10 @@ def needs(difference: Difference, split: Split) -> str:
     if difference.exceeds and difference.on_new_sentences:
         return ""
     if not difference.exceeds and seeds_settle(difference.seeds):
-        return f"about {difference.seeds} report seeds would tell"
+        return f"about {difference.seeds} report seeds would settle it"
     if difference.sentences is None:
         return "no difference was seen that more runs could confirm"
-    return f"{sentences(difference.sentences)} {split} sentences would tell, more seeds would not"
+    return f"it takes {sentences(difference.sentences)} {split} sentences; more seeds do not help"
 
 
 def sentences(number: float | None) -> str:

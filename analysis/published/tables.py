@@ -11,7 +11,7 @@ from analysis import paper
 from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import best_first, label, ordered
-from analysis.evidence import Difference, Evidence
+from analysis.evidence import Difference, Evidence, Split
 from analysis.holm import holm
 from analysis.intervals import Interval
 from analysis.read.summary import Summary
@@ -95,13 +95,15 @@ def to_papers_best(summaries: Sequence[Summary], evidence: Evidence) -> pandas.D
     others = [summary for summary in tested if summary is not best]
     if best is None or len(tested) < MIN_COMPARED:
         return pandas.DataFrame()
-    columns: dict[str, list[Any]] = {"regime": [label(own, summaries) for own in others]}
-    for split in ("validation", "test"):
+    minus = f"minus {label(best, summaries)}"
+    columns: dict[str, list[Any]] = {minus: [label(own, summaries) for own in others]}
+    heads: dict[Split, str] = {"validation": "", "test": "test, "}
+    for split, head in heads.items():
         leads = [evidence.difference(own, best, split, len(others)) for own in others]
         columns |= {
-            f"{split}, minus {label(best, summaries)}": [str(lead) for lead in leads],
-            f"{split}: on new sentences": [_on_new_sentences(lead) for lead in leads],
-            f"{split}: p (Holm)": [
+            split: [str(lead) for lead in leads],
+            f"{head}new sentences": [_on_new_sentences(lead) for lead in leads],
+            f"{head}p": [
                 "under 0.001" if p < 0.001 else f"{p:.3f}"
                 for p in holm([lead.p_value for lead in leads])
             ],
@@ -171,7 +173,7 @@ def _goal(name: str, difference: Difference, goal: float) -> dict[str, str]:
 
 def _on_new_sentences(difference: Difference) -> str:
     half_width = f"± {100 * difference.new_sentences:.1f}"
-    return half_width if difference.paired else f"at most {half_width}"
+    return half_width if difference.paired else f"up to {half_width}"
 
 
 def _mean(mean: Interval) -> str:

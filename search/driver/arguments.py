@@ -72,10 +72,10 @@ def _add_reruns(parser: argparse.ArgumentParser) -> None:
         "--confirm",
         metavar="auto|KxN",
         help=(
-            "Rerun the best K configurations on N seeds to choose the winner; auto: all that chance"
-            f" may have put behind the best, at most {MAX_CANDIDATES}, until it no longer explains"
-            " who is ahead, they differ by less than --indifference or a quarter of the trials'"
-            " epochs are spent (default: auto)"
+            "How the winner is chosen. KxN: run the best K configurations on N other seeds each."
+            f" auto: run those whose distance to the best may be chance, at most {MAX_CANDIDATES},"
+            " a seed at a time, until one is ahead, the rest are equal (--indifference), or a"
+            " quarter as many epochs as the trials took are spent (default: auto)"
         ),
     )
     parser.add_argument(
@@ -159,7 +159,8 @@ def _require_regimes(names: Sequence[str], regimes: Sequence[str]) -> None:
     for place, name in enumerate(names):
         if name not in regimes:
             raise ValueError(
-                f"--regime must be auto, all, or of {', '.join(regimes)}; got {quoted(name)}"
+                f"--regime must be auto, all, or one or more of: {', '.join(regimes)}; got"
+                f" {quoted(name)}"
             )
         if name in names[:place]:
             raise ValueError(f"--regime must name each regime once; got {quoted(name)} twice")
@@ -174,14 +175,15 @@ def given_values(args: argparse.Namespace, spec: type[SearchSpec] = SearchSpec) 
     kinds = get_type_hints(spec, include_extras=True)
     for field in fields(spec):
         declared, value = flag_of(field), getattr(args, field.name, None)
+        name = f"--{field.name.replace('_', '-')}"
         if declared.hidden or value is None:
             continue
         if declared.parse is not None:
             try:
                 value = declared.parse(value)
             except ValueError as error:
-                raise ValueError(f"--{field.name.replace('_', '-')} must be {error}") from None
-        values[field.name] = checked(field.name, value, kinds[field.name])
+                raise ValueError(f"{name} must be {error}") from None
+        values[field.name] = checked(name, value, kinds[field.name])
     if "trials" in values:
         values.setdefault("patience", None)
     return values | _reruns(args)

@@ -225,8 +225,8 @@ def _over_runner_up(
 def _seeds(seeds: float | None) -> str:
     """How many report seeds would settle a difference, in a few words."""
     if seeds_settle(seeds):
-        return f": about {seeds:.0f} report seeds each would tell"
-    return f": up to {MAX_SEEDS} report seeds each would not tell"
+        return f": about {seeds:.0f} report seeds each would settle it"
+    return f": up to {MAX_SEEDS} report seeds each would not settle it"
 
 
 def _mean(numbers: dict[str, Any], name: str) -> str:

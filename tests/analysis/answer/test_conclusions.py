@@ -128,7 +128,7 @@ def test_too_few_sentences(sentences: int, tmp_path: Path) -> None:
     few = warned(shown, f"Only {sentences} test sentences: on new ones the score is uncertain by ")
     assert few is (sentences < 5000)
     if sentences == 40:
-        assert warned(shown, "sentences their part of that is ± 3; more seeds do not change it.")
+        assert warned(shown, "sentences down to ± 3 points; more seeds would not.")
 
 
 def test_a_wide_spread_over_seeds_is_not_blamed_on_the_sentences(tmp_path: Path) -> None:

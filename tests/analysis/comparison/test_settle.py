@@ -58,12 +58,12 @@ def difference(**changes: object) -> Difference:
     ("changes", "said"),
     [
         ({"half_width": 0.001, "new_sentences": 0.002}, ""),
-        ({}, "about 12 report seeds would tell"),
+        ({}, "about 12 report seeds would settle it"),
         (
             {"half_width": 0.001},
-            "at least 13,000 test sentences would tell, more seeds would not",
+            "it takes at least 13,000 test sentences; more seeds do not help",
         ),
-        ({"seeds": 1001}, "at least 13,000 test sentences would tell, more seeds would not"),
+        ({"seeds": 1001}, "it takes at least 13,000 test sentences; more seeds do not help"),
         (
             {"value": 0.0, "seeds": None, "sentences": None},
             "no difference was seen that more runs could confirm",

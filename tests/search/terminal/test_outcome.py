@@ -119,9 +119,9 @@ def test_the_winner_is_compared_with_the_floor_and_the_runner_up() -> None:
         (
             0.871,
             "+1.9",
-            "chance on new sentences: at least 8,000 test sentences would tell, more",
+            "chance on new sentences: it takes at least 8,000 test sentences; more",
         ),
-        (0.88, "+1.0", "which may be chance: about 12 report seeds would tell."),
+        (0.88, "+1.0", "which may be chance: about 12 report seeds would settle it."),
     ],
 )
 def test_a_lead_over_the_floor_is_that_on_test_with_what_would_settle_it(
