@@ -48,6 +48,8 @@ REQUIRED_PACKAGES = (
     "transformers",
 )
 """What the served model imports."""
+SERVED_CODE = (search, trainables)
+"""The packages of ours that a served model comes with."""
 MAX_NAME_LENGTH = 200
 
 
@@ -240,7 +242,7 @@ def served(folder: Path, scratch: Path) -> dict[str, Any]:
         "artifacts": {"model": str(folder)},
         "signature": ModelSignature(inputs, infer_signature(example, outputs).outputs),
         "input_example": example,
-        "code_paths": [package.__path__[0] for package in (search, trainables)],
+        "code_paths": [package.__path__[0] for package in SERVED_CODE],
         "pip_requirements": requirements(),
     }
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.atomic import write
 from trainables.parts.config import Fraction, checked
 from trainables.parts.quote import quoted, reason
 
@@ -36,6 +35,8 @@ def add_to_record(folder: Path, entries: Mapping[str, Any], files: Sequence[str]
 
 
 def _write(folder: Path, record: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    from analysis.atomic import write  # A served model, which only reads, comes without it.
+
     # Through JSON, so that the digest is that of what will be read.
     values: dict[str, Any] = json.loads(json.dumps(dict(record)))
     values[DIGESTS] = {**digests, SCORES: record_digest(values)}

@@ -276,6 +276,44 @@ def test_mlflow_serves_the_registered_model(invocations: str, trained: Path) -> 
         assert error.value.code == 400, refused
 
 
+ELSEWHERE = """
+import importlib.metadata, json, re, sys
+import mlflow
+from search.final.mlflow_model import REQUIRED_PACKAGES, SERVED_CODE
+
+for name in [name for name in sys.modules if name.partition(".")[0] in sys.argv[2].split()]:
+    del sys.modules[name]
+kept = {name.replace("-", "_") for name in REQUIRED_PACKAGES} | {"sklearn"}
+needed = [re.match(r"[\\w-]+", line)[0] for line in importlib.metadata.requires("regimen")]
+absent = {name.replace("-", "_") for name in needed} | set(sys.argv[2].split())
+absent -= kept | {package.__name__ for package in SERVED_CODE}
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Absent())
+assert {"analysis", "spaces", "ray", "optuna"} <= absent
+model = mlflow.pyfunc.load_model(sys.argv[1])
+print(json.dumps(model.predict([{"text": "wake me at seven"}]).to_dict("records")))
+"""
+"""Loads a model where nothing of Regimen is installed but what was logged with the model, and only
+the required libraries."""
+
+
+def test_the_registered_model_loads_where_regimen_is_not_installed(
+    searched: Searched, trained: Path
+) -> None:
+    packages = "analysis search spaces tests trainables"
+    argv = [sys.executable, "-c", ELSEWHERE, "models:/tiny-intents/1", packages]
+    env = {**os.environ, "MLFLOW_TRACKING_URI": searched.store}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout.splitlines()[-1])
+    assert row["label"] == Predictor(trained).predict(["wake me at seven"])[0]["label"]
+
+
 @pytest.mark.soak
 def test_a_search_with_epochs_of_a_part_is_repeated_by_its_final_training(inputs: Inputs) -> None:
     """The contrastive stage's epochs have 40 sentences, the classifier's all of them."""

@@ -276,12 +276,10 @@ def test_published_searches_are_compared_sentence_by_sentence(tmp_path: Path) ->
     )
     assert all(len(each.correct) == 4 for each in again)
     for split in SPLITS:
-        leads = [
-            evidence.difference(
-                *(evidence.summaries[f"few-{name}"] for name in ("supcon", "baseline")), split
-            )
-            for evidence in (whole, small)
-        ]
+        leads = []
+        for evidence in (whole, small):
+            supcon, plain = (evidence.summaries[f"few-{name}"] for name in ("supcon", "baseline"))
+            leads.append(evidence.difference(supcon, plain, split))
         assert leads[0] == leads[1] and leads[0].paired
 
 
