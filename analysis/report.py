@@ -35,14 +35,13 @@ def report(results: Path, out: Path | None = None) -> Path:
     from analysis.page.files import csv_text, write_figures
     from analysis.page.html import html_page
     from analysis.page.markdown import markdown_page
-    from analysis.read.folder import REPORT, read_searches
+    from analysis.read.folder import REPORT, is_search, read_searches
     from analysis.sections import sections
     from analysis.tables import tables
 
-    if out is None:
-        out = results / REPORT
-    else:
-        _check_out(out)
+    if out is not None or not is_search(results):  # Nobody else's files are in a search's folder.
+        _check_out(out or results / REPORT)
+    out = out or results / REPORT
     # Texts are taken out of these small tables one by one, which is slow with Arrow's arrays.
     with pandas.option_context("mode.string_storage", "python"):
         searches = read_searches(results)

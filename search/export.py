@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--overwrite",
         action="store_true",
         help=(
-            "Replace the file even if it is the export of another search; the same search's is"
-            " replaced always, and any other file never"
+            "Replace the file even if it is the export of another search, or was edited; the same"
+            " search's is replaced without, and any other file never"
         ),
     )
     add_results_flag(parser)
@@ -55,13 +55,15 @@ def _run(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise ValueError(f"--top must be at least 1; got {args.top}")
     folder = existing_folder(args.results, args.name)
-    from search.outputs.recipe import check_out, export  # Imports the regimes, which takes seconds.
+    # These import the regimes, which takes seconds.
+    from search.outputs.recipe import export
+    from search.outputs.replaceable import check_out
 
     text = export(folder, args.top, args.floor)
     if args.out is None:
         sys.stdout.write(text)
     else:
-        check_out(args.out, text, overwrite=args.overwrite)
+        check_out(args.out, text, folder, overwrite=args.overwrite)
         with user_path(args.out):
             write(args.out, text)
         print(f"wrote {args.out}")

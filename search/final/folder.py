@@ -23,7 +23,7 @@ from search.final.record import (
     write_record,
 )
 from search.lock import locked
-from search.outputs.recipe import same_id
+from search.outputs.replaceable import same_id
 from trainables.parts.model.model_folder import WEIGHTS
 from trainables.parts.model.onnx_model import ONNX_FILES
 from trainables.parts.model.text_classifier import TextClassifier

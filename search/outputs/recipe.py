@@ -153,9 +153,23 @@ def _recipe(study: optuna.Study, spec: SearchSpec, entries: dict[str, Any]) -> d
         "threads": conditions["threads"],
         "device": conditions["device"],
         "scores": entries["scores"],
-        "versions": versions(),
-        "commit": commit(),
+        **_made_with(study),
     }
+
+
+def _made_with(study: optuna.Study) -> dict[str, Any]:
+    """The versions and the commit of the search; of this process where a journal of an earlier
+    version has none."""
+    tags = records.TAGS.read(study)
+    numbers = {
+        name.removeprefix(records.VERSION): number
+        for name, number in tags.items()
+        if name.startswith(records.VERSION)
+    }
+    if not numbers:
+        return {"versions": versions(), "commit": commit()}
+    known = tags.get("git_commit")
+    return {"versions": numbers, "commit": None if known == "unknown" else known}
 
 
 def trial_scores(study: optuna.Study, trial: FrozenTrial, metric: Metric) -> dict[str, Any]:
@@ -178,50 +192,6 @@ def trial_scores(study: optuna.Study, trial: FrozenTrial, metric: Metric) -> dic
 
 def _scores(runs: dict[int, list[records.Record]], metric: Metric) -> dict[int, float]:
     return {seed: run_score(epochs, metric) for seed, epochs in runs.items()}
-
-
-def check_out(out: Path, text: str, *, overwrite: bool = False) -> None:
-    """Raise ValueError where the export `text` must not replace what is at `out`.
-
-    It may replace an empty file and an earlier export of the same search; with `overwrite`, that of
-    another search too.
-    """
-    where = f"--out {quoted(str(out))}"
-    with user_path(out):
-        if out.is_dir() or not out.exists():
-            return
-        is_file = out.is_file()
-        if is_file and not out.stat().st_size:
-            return
-    try:
-        if not is_file:
-            raise ValueError("it is a device")
-        earlier = read_recipe(out)
-    except ValueError as error:
-        raise ValueError(
-            f"{where} exists and is not a file that search.export wrote; choose another"
-        ) from error
-    if not overwrite and not _same_search(earlier, next(yaml.safe_load_all(text))):
-        search = quoted(str(earlier.get("search")))
-        raise ValueError(
-            f"{where} holds the export of another search ({search}); choose another, or replace it"
-            " with --overwrite"
-        )
-
-
-def same_id(one: str | None, other: str | None) -> bool:
-    """Whether two recipes may be of one search, by its identity; earlier versions wrote none."""
-    return None in (one, other) or one == other
-
-
-def _same_search(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return same_id(one.get("search_id"), other.get("search_id")) and _about(one) == _about(other)
-
-
-def _about(recipe: dict[str, Any]) -> tuple[Any, ...]:
-    """What tells searches apart where their identity is not known."""
-    prints = (recipe[part].get("fingerprint") for part in ("data", "model"))
-    return recipe.get("search"), recipe.get("seed"), recipe["metric"], *prints
 
 
 class _Loader(yaml.SafeLoader):

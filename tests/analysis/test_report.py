@@ -147,6 +147,21 @@ def test_out_replaces_an_earlier_report_and_no_other_file(
         assert report.main([str(folder), "--out", str(out)]) == 0
 
 
+@pytest.mark.parametrize("name", ["report.html", "report.md", "report_trials.csv"])
+def test_a_folder_of_searches_keeps_the_users_own_report(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder is the user's, who may write there too."""
+    write_search(tmp_path / "one", outcome=summary())
+    (tmp_path / name).write_text("three years")
+    assert f"{name}' exists and is not of an earlier" in report_error([str(tmp_path)], capsys)
+    assert (tmp_path / name).read_text() == "three years"
+    assert {path.name for path in tmp_path.iterdir()} == {"one", name}
+    (tmp_path / name).unlink()
+    for _ in range(2):
+        assert report.main([str(tmp_path)]) == 0
+
+
 def test_a_search_by_macro_f1_is_reported_by_it_and_beside_others_by_accuracy(
     tmp_path: Path,
 ) -> None:

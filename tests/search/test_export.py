@@ -6,6 +6,10 @@ import pytest
 import yaml
 
 from search.export import main
+from search.outputs.provenance import versions
+from search.spec import SearchSpec
+from search.study import records
+from search.study import study as studies
 from search.tracking.identity import identify
 from tests.search.test_seeds import NEW, journal
 
@@ -96,3 +100,37 @@ def test_a_device_is_no_file_to_replace(flags: list[str], tmp_path: Path) -> Non
     (tmp_path / "best.yaml").symlink_to("/dev/null")
     assert main(flags) == 2
     assert (tmp_path / "best.yaml").is_symlink()
+
+
+@pytest.mark.parametrize("entry", ["config", "epochs"])
+def test_an_edited_export_is_replaced_only_if_asked_for(
+    entry: str, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "best.yaml"
+    assert main(flags) == 0
+    ours = path.read_text()
+    edited = yaml.safe_load(ours)
+    if entry == "config":
+        edited["config"]["batch_size"] *= 2
+    else:
+        edited["epochs"] += 1
+    path.write_text(yaml.safe_dump(edited))
+    before = path.read_bytes()
+    assert main(flags) == 2
+    assert "is an export that was edited since" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert main([*flags, "--overwrite"]) == 0
+    assert path.read_text() == ours
+
+
+def test_the_versions_of_an_export_are_the_searchs(flags: list[str], tmp_path: Path) -> None:
+    """Also where other versions write it. A journal of an earlier version knows none."""
+    assert main(flags) == 0
+    ours = yaml.safe_load((tmp_path / "best.yaml").read_text())
+    assert ours["versions"] == versions()
+    search = studies.open_study(SearchSpec.read(tmp_path / "results" / flags[0]))
+    other = {"version.torch": "1.0", "git_commit": "abc"}
+    records.TAGS.write(search, records.TAGS.read(search) | other)
+    assert main(flags) == 0
+    recipe = yaml.safe_load((tmp_path / "best.yaml").read_text())
+    assert (recipe["versions"], recipe["commit"]) == ({"torch": "1.0"}, "abc")
