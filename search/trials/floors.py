@@ -13,6 +13,7 @@ import ray
 import trainables
 from search.cluster.resources import Resources
 from search.inputs import Prepared
+from search.reports import STARTED_AT
 from search.study.records import Record
 from search.trials import full_runs, worker
 from search.trials.full_runs import POLL_SECONDS, Run
@@ -43,6 +44,8 @@ class Floors:
         """Why a floor is missing."""
         self.encode_seconds: float | None = None
         """Seconds of one thread for all sentences; None until they are encoded, and on a GPU."""
+        self.encode_wall_seconds = 0.0
+        """How long that took, on all threads; 0 on a GPU."""
         # A cluster may have room for more trials than this machine has cores.
         self._width = min(resources.slots, os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(self._width) if job.device == "cpu" else None
@@ -69,7 +72,8 @@ class Floors:
 
         def join() -> ray.ObjectRef:
             vectors = [part.result() for part in parts]
-            self.encode_seconds = count * (time.monotonic() - began)
+            self.encode_wall_seconds = time.monotonic() - began
+            self.encode_seconds = count * self.encode_wall_seconds
             return ray.put(worker.join(self.job, *vectors))
 
         # Threads take what is submitted in its order, so the parts have begun by then.
@@ -99,9 +103,12 @@ class Floors:
             self._pending[run] = regime
 
     def _run_here(self, regime: str) -> tuple[Record, np.ndarray]:
-        recorded, model = worker.floor(self._job(regime), self.seed)
+        job = self._job(regime)
+        (record, correct), model = worker.floor(job, self.seed)
+        if job.encoded is not None:  # Another thread encoded for it.
+            record[STARTED_AT] -= self.encode_wall_seconds
         self._models[regime] = ray.put(model)
-        return recorded
+        return record, correct
 
     def _job(self, regime: str) -> Job:
         """The job of a floor. One that reads encoded sentences waits for them."""

@@ -1,4 +1,4 @@
-"""The floors' encoded sentences, which trials share."""
+"""The floors' encoded sentences, which trials share and which their times include."""
 
 import subprocess
 import sys
@@ -35,6 +35,12 @@ with cluster(None):
     after = shared()
     assert shared() is after and after is not before
     shares = ray.get(ray.get(after).encoded)
+    assert 0 < context.floors.encode_wall_seconds <= context.floors.encode_seconds
+    context.floors.encode_wall_seconds = 1000.0
+    context.floors.start()
+    assert context.floors.collect(within=60)
+    slow = [name for name, it in context.floors.found.items() if it["ended"] - it["began"] > 1000]
+    assert slow == ["probe"], slow
     context.floors.close(wait=True)
 alone = encode(prepared.small.build("fp32"), prepared.data)
 assert shares.keys() == alone.keys()
