@@ -37,9 +37,17 @@ def resume(spec: Mapping[str, Any], results: str) -> str:
     return f"{program('search.run')} --resume {name}{results}{cluster_flags(spec)}"
 
 
-def confirm(spec: Mapping[str, Any], results: str) -> str:
-    """Continue a search with the choice and report runs that it lacks."""
-    return resume(spec, results) + ("" if spec.get("confirm_top", 1) else " --confirm auto")
+def confirm(spec: Mapping[str, Any], results: str, trials: int | None = None) -> str:
+    """Continue a search with the choice and report runs that it lacks, and without further trials
+    where it has ended, with so many."""
+    more = "" if trials is None else no_more_than(trials)
+    return resume(spec, results) + more + ("" if spec.get("confirm_top", 1) else " --confirm auto")
+
+
+def no_more_than(trials: int) -> str:
+    """The flag with which a search that ended early, by its time budget or patience, runs no
+    further trials when it is continued."""
+    return f" --trials {trials}"
 
 
 def results_flag(folder: Path, spec: Mapping[str, Any]) -> str:

@@ -59,7 +59,7 @@ def _row(folder: Path) -> tuple[str, ...]:
         summary = read_summary(folder) if (folder / SUMMARY).exists() else None
         if summary is not None and summary.best_trial is not None:
             score = f"{100 * summary.selection_score:.1f}{qualifier(summary.metric)}"
-        finished = summary is not None and sum(summary.states.values()) >= spec["trials"]
+        finished = summary is not None and summary.trial_count >= spec["trials"]
         return folder.name, str(regime), score, _state(folder, finished=finished), when
     except (OSError, ValueError):
         return folder.name, EMPTY_CELL, EMPTY_CELL, "damaged", when

@@ -72,7 +72,7 @@ def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
         return []
     change = 100 * (mean.mean - best.best_score)
     other = f"{abs(change):.1f} points {'less' if change < 0 else 'more'} on fresh seeds"
-    trials = counted(sum(best.states.values()), "trial")
+    trials = counted(best.trial_count, "trial")
     pruned = f" ({best.states['PRUNED']} of them pruned)" if best.states.get("PRUNED") else ""
     note = f"the highest of {trials}{pruned} on one seed; {other}"
     return [Fact("In the search", f"{100 * best.best_score:.1f} %", note)]

@@ -32,7 +32,8 @@ def next_commands(
         other = commands.export(best.spec, flag, best.summary.best_floor.regime)
         lines += ["# the floor instead, which is no worse:", other]
     if not best.summary.confirmed_scores:
-        lines += ["# to confirm it:", commands.confirm(best.spec, flag)]
+        trials = best.summary.trial_count if best.finished else None
+        lines += ["# to confirm it:", commands.confirm(best.spec, flag, trials)]
     if seeds := _seeds_to_settle(labels, pairs):
         pair = (searches[label].summary for label in labels[:2])
         lines += ["# to settle it:", *(more_seeds(summary, seeds, where) for summary in pair)]

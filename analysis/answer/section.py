@@ -48,7 +48,7 @@ def _no_winner(searches: Mapping[str, Search]) -> list[Block]:
     lines = [
         commands.resume(search.spec, commands.results_flag(search.folder, search.spec))
         for search in searches.values()
-        if sum(search.summary.states.values()) < search.spec["trials"]
+        if search.summary.trial_count < search.spec["trials"]
     ]
     said = f"No trial completed: there is no winner yet. {floors}"
     return [Paragraph(said.strip()), *([Code("Continue", tuple(lines))] if lines else [])]

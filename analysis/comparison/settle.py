@@ -4,6 +4,7 @@ import math
 import shlex
 
 from analysis.command import program
+from analysis.commands import no_more_than
 from analysis.evidence import POWER, Difference, Split
 from analysis.read.summary import Summary
 
@@ -13,12 +14,13 @@ IN_MOST_CASES = f"in {100 * POWER:.0f} % of cases"
 
 
 def more_seeds(summary: Summary, seeds: int, results: str = "") -> str:
-    """The command that trains a winner on so many report seeds; those it has are not repeated.
+    """The command that trains a winner on so many report seeds; those it has are not repeated, and
+    no trial is run that could win instead.
 
     `results`: its `--results` flag, and those of its cluster.
     """
     resume = f"{program('search.run')} --resume {shlex.quote(summary.name)}"
-    return f"{resume} --report-seeds {seeds}{results}"
+    return f"{resume}{no_more_than(summary.trial_count)} --report-seeds {seeds}{results}"
 
 
 def seeds_settle(seeds: float | None) -> bool:

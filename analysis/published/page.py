@@ -102,7 +102,7 @@ def _winner(search: Published) -> str:
     made += [search.date] if search.date else []
     return (
         f"{summary.regime}: trial {summary.winner} of"
-        f" {counted(sum(summary.states.values()), 'trial')} ({states}) of"
+        f" {counted(summary.trial_count, 'trial')} ({states}) of"
         f" {summary.budget}; {values or 'the defaults'}. {', '.join(made)}."
     )
 

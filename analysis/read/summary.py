@@ -251,6 +251,11 @@ class Summary:
         return self.best_score or 0.0 if self.choice_score is None else self.choice_score
 
     @property
+    def trial_count(self) -> int:
+        """Trials that have ended."""
+        return sum(self.states.values())
+
+    @property
     def best_floor(self) -> Floor | None:
         """The floor with the highest score on validation; on ties the first, which is cheaper."""
         by = self.metric

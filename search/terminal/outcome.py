@@ -59,7 +59,7 @@ def print_outcome(
     `results`: the folder of the searches, which has the winner's errors.
     """
     # A list of regimes may be stopped before some have a trial.
-    begun = [summary for summary in summaries if sum(summary.states.values())]
+    begun = [summary for summary in summaries if summary.trial_count]
     frame = leaderboard(begun or summaries, evidence)
     if console.is_terminal:
         frame = fitted(frame, console.width)
@@ -173,7 +173,7 @@ def _winner_and_score(
     if not best.confirmed_scores:
         return (
             f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"
-            f" {counted(sum(best.states.values()), 'trial')} that no other seed has confirmed"
+            f" {counted(best.trial_count, 'trial')} that no other seed has confirmed"
         )
     words = qualifier(best.metric)
     text = f"{name}: {_mean(numbers, 'confirmed_score')}{words} on validation"
