@@ -58,8 +58,13 @@ UNKNOWN_FACTS: Mapping[str, Any] = {
     "why_not": None,
     "test_size": None,
     "validation_size": None,
+    "macro_f1_sentences": {},
+    "rows": {},
+    "versions": {},
+    "commit": None,
+    "machine": None,
 }
-"""What `search.driver.context.facts` says, where data and model are not at hand."""
+"""What `search.driver.context.facts` and the machine are, where data and model are not at hand."""
 
 
 def facts_of(folder: Path) -> Mapping[str, Any]:

@@ -150,6 +150,7 @@ class Ledger:
             if fault == Fault.NODE:
                 records.NODES_LOST.write(trial, lost.nodes)
             requeue(self.study, trial.number)
+        self.exhausted = False  # It is to be asked for.
 
     def _patience_is_spent(self) -> bool:
         if self._patience is None or self._patience[0] != self._ended:

@@ -76,7 +76,8 @@ def test_two_equal_recipes(tmp_path: Path) -> None:
     _, commands = shown.codes
     place = commands.lines.index("# to settle it:")
     for regime, line in zip(("llrd", "baseline"), commands.lines[place + 1 :], strict=True):
-        assert line.startswith(f"python -m search.run --resume {regime} --trials 4 --report-seeds {seeds} ")
+        resume = f"python -m search.run --resume {regime} --trials 4 --report-seeds {seeds} "
+        assert line.startswith(resume)
 
 
 def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:

@@ -19,4 +19,5 @@ def test_a_winner_without_fresh_seeds_comes_with_the_command_that_confirms_it(
     path.write_text(json.dumps({**json.loads(path.read_text()), "confirm_top": top}))
     _, how = answer(tmp_path).codes
     assert how.lines[-2] == "# to confirm it:"
-    assert how.lines[-1] == f"python -m search.run --resume baseline --results {tmp_path}{flag}"
+    resume = f"python -m search.run --resume baseline --results {tmp_path} --trials 6"
+    assert how.lines[-1] == f"{resume}{flag}"

@@ -96,7 +96,8 @@ def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
     text = report.report(results).with_suffix(".md").read_text()
     folder = str(results) if moved else "runs"
     where = f"--results {re.escape(folder)} --address 10.0.0.1:6379"
-    counts = re.findall(rf"search.run --resume (?:one|two) --trials \d+ --report-seeds (\d+) {where}", text)
+    resume = r"search.run --resume (?:one|two) --trials \d+ --report-seeds"
+    counts = re.findall(rf"{resume} (\d+) {where}", text)
     assert len(counts) == text.count("--report-seeds ") == 6 and len(set(counts)) == 1
     train = (
         rf"search.train best.yaml --seeds 5 --out model {where}"

@@ -78,7 +78,7 @@ def test_commands_name_both_searches_or_say_that_seeds_cannot_help() -> None:
     one, two = read_summary(name="one"), read_summary(name="the other")
     helped = to_settle(difference(), "test", one, two, " --results runs")
     assert more_seeds(one, 12, " --results runs") in helped
-    assert "--resume 'the other' --report-seeds 12 --results runs." in helped
+    assert "--resume 'the other' --trials 4 --report-seeds 12 --results runs." in helped
     beyond = to_settle(difference(seeds=5000), "test", one, two)
     assert "--resume" not in beyond and "it is at most 3.0 points on these sentences" in beyond
     assert beyond.endswith("Only more sentences may show one: at least 13,000.")

@@ -201,6 +201,20 @@ def test_a_full_disk_while_an_overdue_trial_is_ended_ends_the_search(tmp_path: P
     assert isinstance(ledger.write_error, OSError) and ledger.stopping
 
 
+def test_a_trial_that_lost_its_worker_runs_again_where_the_space_is_exhausted(
+    tmp_path: Path,
+) -> None:
+    """`majority` has one configuration."""
+    ledger = resumed(spec(tmp_path, sampler="random", regime="majority", trials=100))
+    count = next(number for number in range(100) if ledger.ask(str(number)) is None)
+    assert count > 0 and ledger.all_trials_started
+    ledger.ended("0", Fault.NODE)
+    assert not ledger.all_trials_started
+    again = ledger.ask("again")
+    assert again is not None and again.number == 0
+    assert ledger.ask("more") is None and ledger.all_trials_started
+
+
 @pytest.fixture
 def odd_space(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A space of llrd's that sets a field without suggesting it, with points; what is in the
