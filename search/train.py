@@ -215,9 +215,12 @@ def _print_final(console: "Console", final: "Final", results: str) -> None:
     from analysis.comparison import conditions
     from analysis.comparison import table as comparison
     from analysis.evidence import Evidence
+    from analysis.read.correct import Correct
     from search.terminal.console import print_next, print_table
 
-    evidence = Evidence.beside(results_folder(results), [final.summary])
+    # Which sentences the search's runs got right says nothing of a tuned recipe or another model.
+    unknown = {final.summary.name: Correct()}
+    evidence = Evidence.beside(results_folder(results), [final.summary], unknown)
     print_table(console, comparison.table([final.summary], evidence))
     for line in conditions.remarks([final.summary], evidence):
         console.print(f"  {line}", style="dim")

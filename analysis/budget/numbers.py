@@ -47,7 +47,7 @@ def _log_choose(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def counted_scores(trials: pandas.DataFrame) -> np.ndarray:
-    """The score each trial that ended counts with; 0 if it failed without one.
+    """The score each trial that ended counts with; 0 if it failed, since it cannot win.
 
     A trial pruned before the final stage counts with the lowest score of a completed trial. No
     trial counts with more than the best completed one, which is what a search returns.
@@ -56,7 +56,7 @@ def counted_scores(trials: pandas.DataFrame) -> np.ndarray:
     score = ended["final_stage_score"]
     complete = score[ended["state"] == "COMPLETE"]
     unscored = score.isna() & (ended["state"] == "PRUNED")
-    counted = score.mask(unscored, complete.min()).fillna(0.0)
+    counted = score.mask(unscored, complete.min()).mask(ended["state"] == "FAIL", 0.0).fillna(0.0)
     return counted.clip(upper=complete.max() if len(complete) else None).to_numpy(dtype=float)
 
 

@@ -43,6 +43,11 @@ def test_expected_best_counts_pruned_and_failed_trials() -> None:
         (0.85 + 0.4 + 0.9 + 0) / 4
     )
     assert budget.expected_best(trials.head(0)).empty
+    later = trials.assign(
+        final_stage_score=trials["final_stage_score"].where(trials["number"] != 3, 0.8)
+    )
+    assert set(later.loc[later["number"] == 3, "state"]) == {"FAIL"}  # after an epoch
+    assert budget.expected_best(later).equals(budget.expected_best(trials))
 
 
 @pytest.mark.parametrize(
