@@ -67,11 +67,16 @@ class HiddenKey(Generic[T]):
     """A system attribute of the study, which Optuna's dashboard does not show."""
 
     name: str
+    default: T
 
-    def read(self, study: optuna.Study) -> T | None:
-        """Its value; None where it was not recorded."""
-        value: T | None = _attributes(study, self.name).get(self.name)
+    def read(self, study: optuna.Study) -> T:
+        """Its value, or the default where it was not recorded."""
+        value: T = _attributes(study, self.name).get(self.name, self.default)
         return value
+
+    def recorded(self, study: optuna.Study) -> bool:
+        """Whether it was recorded."""
+        return self.name in _attributes(study, self.name)
 
     def write(self, study: optuna.Study, value: T) -> None:
         """Record it. The value goes through JSON, so that it is read back as it is here."""
@@ -172,7 +177,7 @@ PAGE = Key[str | None]("leaderboard", None)
 FIRST_STARTED, LAST_ENDED = Key[float]("first_began", 0.0), Key[float]("last_ended", 0.0)
 """When its first process started and its last one ended, in seconds since 1970."""
 
-FLOORS = Key[dict[str, Record]]("floors", {})
+FLOORS = HiddenKey[dict[str, Record]]("floors", {})
 """The floors by regime: each one's whole `config`, the `chosen` part of it, its scores and loss
 on validation, when it started and ended, and its `test` scores once the winner's are known. That of
 `probe` also has the `doubts` and `near_duplicates`: labels that may be wrong. Journals of early
@@ -204,21 +209,21 @@ def identity(study: optuna.Study) -> str | None:
     return TAGS.read(study).get(IDENTITY)
 
 
-def predictions(trial: int, seed: int) -> HiddenKey[dict[str, list[Any]]]:
+def predictions(trial: int, seed: int) -> HiddenKey[dict[str, list[Any]] | None]:
     """What a reported run predicts on validation: `predicted` (label indices) and `confidence`
     (their probabilities), in the order of the split."""
-    return HiddenKey(f"predicted:{trial}:{seed}")
+    return HiddenKey(f"predicted:{trial}:{seed}", None)
 
 
-def correct(split: str, trial: int, seed: int) -> HiddenKey[Record]:
+def correct(split: str, trial: int, seed: int) -> HiddenKey[Record | None]:
     """Which sentences of `validation` or `test` a choice or report run got right, as `bits`; of
     validation also trial 0. Journals of early versions have none, or none of trial 0."""
-    return HiddenKey(f"correct:{split}:{trial}:{seed}")
+    return HiddenKey(f"correct:{split}:{trial}:{seed}", None)
 
 
-def floor_correct(split: str, regime: str) -> HiddenKey[Record]:
+def floor_correct(split: str, regime: str) -> HiddenKey[Record | None]:
     """The same of a floor."""
-    return HiddenKey(f"correct:{split}:{regime}")
+    return HiddenKey(f"correct:{split}:{regime}", None)
 
 
 def bits(right: NDArray[np.bool_]) -> Record:

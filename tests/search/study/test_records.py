@@ -97,14 +97,17 @@ def test_the_file_names_every_key_of_a_journal(finished: SearchSpec) -> None:
 
 
 def test_the_dashboard_shows_neither_epochs_nor_curves(finished: SearchSpec) -> None:
-    """Nor predictions: they are no user attributes. The score has its name."""
+    """Nor predictions, nor labels in doubt: they are no user attributes. The score has its name."""
     study = open_study(finished)
+    floors = {"probe": {"validation_accuracy": 0.8, "doubts": [{"split": "train", "row": 3}] * 200}}
+    records.FLOORS.write(study, floors)
     records.predictions(0, 1000).write(study, {"predicted": [0], "confidence": [0.5]})
     study = read_study(finished.folder)
     shown = {*study.user_attrs, *(name for trial in study.trials for name in trial.user_attrs)}
     assert shown == {records.CONFIG.name, records.WINNER.name, records.TEST_SCORES.name}
     assert study.metric_names == ["best_validation_accuracy"]
     assert records.predictions(0, 1000).read(study) == {"predicted": [0], "confidence": [0.5]}
+    assert records.FLOORS.read(study) == floors and records.FLOORS.recorded(study)
 
 
 def test_a_journal_whose_attributes_are_all_the_users_says_the_same(
