@@ -42,7 +42,14 @@ LAYERS = {
         "paper intervals spread holm command",
         "atomic metric text",
     ],
-    "trainables.parts": ["training", "model", "memory", "data", "config", "docstrings quote"],
+    "trainables.parts": [
+        "training",
+        "model",
+        "memory",
+        "data",
+        "config",
+        "docstrings machine quote",
+    ],
 }
 """The rooms and files of a package from the top layer down. A file imports from its own room and
 from lower layers; files in one layer do not import each other."""

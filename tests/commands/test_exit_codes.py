@@ -1,6 +1,7 @@
 """Exit codes of the commands."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,13 +54,17 @@ def place(
     (folder / "results" / "unreadable" / "spec.json").symlink_to(
         "/proc/self/mem"
     )  # reading its first byte is EIO
+    shutil.copytree(folder / "model", folder / "unreadable-model")
+    (folder / "unreadable-model" / "config.json").unlink()
+    (folder / "unreadable-model" / "config.json").symlink_to("/proc/self/mem")
     return folder
 
 
-UNREADABLE: dict[str, tuple[Callable[[list[str]], int], str]] = {
-    "export": (export.main, "unreadable"),
-    "sync": (sync.main, "unreadable"),
-    "train": (train.main, "/proc/self/mem"),
+UNREADABLE: dict[str, tuple[Callable[[list[str]], int], list[str]]] = {
+    "export": (export.main, ["unreadable"]),
+    "sync": (sync.main, ["unreadable"]),
+    "train": (train.main, ["/proc/self/mem"]),
+    "predict": (predict.main, ["unreadable-model", "wake me"]),
 }
 
 
@@ -68,8 +73,8 @@ def test_a_disk_that_gives_nothing_back_is_exit_code_1_and_one_line(
     place: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
-    main, argument = UNREADABLE[command]
-    assert main([argument]) == 1
+    main, arguments = UNREADABLE[command]
+    assert main(arguments) == 1
     said = capsys.readouterr()
     assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
 

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from trainables.parts.machine import require_sound
 from trainables.parts.quote import listed, quoted, reason
 
 FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
@@ -59,6 +60,7 @@ def _content(path: Path, where: str) -> str:
             f"{where} is not UTF-8: byte {error.object[error.start]:#04x} at {error.start}"
         ) from error
     except OSError as error:
+        require_sound(error)
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
 
 

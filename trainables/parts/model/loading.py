@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from trainables.parts.data import hub
+from trainables.parts.machine import require_sound
 from trainables.parts.model.architecture import (
     read_config,
     require_similar_size,
@@ -47,6 +48,7 @@ def load(source: str) -> Pretrained:
         _require_valid_padding(encoder.transformer)
         _require_finite(encoder.transformer)
     except Exception as error:
+        require_sound(error)
         # transformers raises OSError, ValueError, KeyError, SafetensorError and others
         raise ValueError(f"model {quoted(source)} cannot be loaded: {reason(error)}") from error
     return Pretrained(source, encoder.transformer.config, state(encoder), embedding)
@@ -63,6 +65,7 @@ def load_tokenizer(source: str) -> Any:
             folder, config=read_config(folder), use_fast=True, trust_remote_code=False
         )
     except Exception as error:
+        require_sound(error)
         raise ValueError(
             f"model {quoted(source)} has no tokenizer that can be loaded: {reason(error)}"
         ) from error

@@ -1,7 +1,10 @@
 """JSON lines, CSV and Parquet give the same texts, and damaged files are refused in one line."""
 
+import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,8 @@ from tests.trainables.parts.data.labelled import (
     rows_of,
 )
 from trainables.parts.data import corpus as data
+from trainables.parts.data.files import read_rows
+from trainables.parts.model.loading import load, load_tokenizer
 
 
 def test_the_three_formats_give_the_same_corpus(tmp_path: Path) -> None:
@@ -147,3 +152,14 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
 def test_file_of_another_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "train.xml").write_text("<text/>")
     assert ".jsonl, .csv, .tsv, .parquet" in refusal(tmp_path / "train.xml")
+
+
+@pytest.mark.parametrize("read", [read_rows, load, load_tokenizer])
+def test_a_disk_that_gives_nothing_back_is_not_the_users_fault(
+    read: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    path = tmp_path / ("rows.csv" if read is read_rows else "config.json")
+    path.symlink_to("/proc/self/mem")  # reading its first byte is EIO
+    with pytest.raises(OSError) as raised:
+        read(path if read is read_rows else str(tmp_path))
+    assert raised.value.errno == errno.EIO
