@@ -10,7 +10,6 @@ from analysis.read.space import Choices, Space
 MIN_EFFECT_TRIALS = 4
 """Completed trials from which on ranks are compared."""
 SHUFFLES = 999
-LEVEL = 0.05
 """An effect is beyond chance if fewer of the shuffled ones are as large."""
 COLUMNS = ["parameter", "effect", "better", "chance", "trials"]
 

@@ -4,8 +4,9 @@ from functools import lru_cache
 
 import pandas
 
+from analysis.holm import LEVEL
 from analysis.hyperparameters import figures
-from analysis.hyperparameters.effects import LEVEL, MIN_EFFECT_TRIALS, effects
+from analysis.hyperparameters.effects import MIN_EFFECT_TRIALS, effects
 from analysis.hyperparameters.numbers import edges, is_numeric, pairs, placed
 from analysis.hyperparameters.robustness import MIN_ROBUSTNESS_TRIALS, robustness
 from analysis.metric import WORDS

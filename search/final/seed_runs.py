@@ -135,11 +135,11 @@ def _trained(
     prepared: Prepared,
     per_run: Resources,
     failures: Failures,
-) -> tuple[dict[int, full_runs.Run], dict[int, Curve]]:
+) -> tuple[dict[int, full_runs.FullRun], dict[int, Curve]]:
     """The runs that ended well and their curves, in the order of the seeds."""
     job, metric = job_of(recipe, prepared, per_run), recipe["metric"]
     submitted = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
-    runs: dict[int, full_runs.Run] = {}
+    runs: dict[int, full_runs.FullRun] = {}
     curves: dict[int, Curve] = {}
     try:
         for run, epochs, failure in full_runs.finished(submitted):
@@ -158,7 +158,7 @@ def _trained(
 
 
 def _tested(
-    runs: Sequence[full_runs.Run], per_run: Resources, prepared: Prepared
+    runs: Sequence[full_runs.FullRun], per_run: Resources, prepared: Prepared
 ) -> tuple[TestScores, dict[int, str]]:
     """The scores on the test split by seed, and why runs cannot be tested."""
     try:
@@ -176,7 +176,7 @@ def _tested(
     return tests, untested
 
 
-def _fetched(runs: Sequence[full_runs.Run], failures: Failures) -> dict[int, Parcel]:
+def _fetched(runs: Sequence[full_runs.FullRun], failures: Failures) -> dict[int, Parcel]:
     """The models of the runs, by seed."""
     models: dict[int, Parcel] = {}
     for run in runs:

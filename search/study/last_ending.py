@@ -6,8 +6,6 @@ from pathlib import Path
 JOURNAL = "study.journal"
 KEY = "ending"
 """The attribute of the study that `search.study.records` writes."""
-
-
 UNRECORDED = ""
 """The ending of a search of an early version, which did not record it."""
 

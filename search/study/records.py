@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial
 from analysis.read.correct import packed
 from analysis.read.earlier import EPOCH_NAMES, TEST_NAMES, renamed
 from search.reports import BESIDE_EPOCH
+from search.study import last_ending
 from trainables.parts.training.epoch_metrics import EPOCH_FIELDS, Epoch
 
 T = TypeVar("T")
@@ -167,7 +168,7 @@ IDENTITY = "regimen.id"
 """The tag that identifies a search, wherever its folder is and however often its name was used."""
 VERSION = "version."
 """How the tags begin that have the version of a library."""
-ENDING = Key[str | None]("ending", None)
+ENDING = Key[str | None](last_ending.KEY, None)
 """How the search ended last; None while it runs. Journals of early versions have none."""
 ALL_WRITTEN = Key[bool]("all_written", False)
 """Whether the process that ended last wrote everything: files, report, MLflow. Journals of early

@@ -197,7 +197,8 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
     settled = needs(lead, split)
     chance = "which may be chance on new sentences" if lead.exceeds else "which may be chance"
     more = f", {chance}: {settled}" if settled else ""
-    return [f"{lead} points on {split} over the best floor, {floor.name}{more}"]
+    wider = f"± {100 * lead.new_sentences:.1f} on new sentences"
+    return [f"{lead} points on {split} ({wider}) over the best floor, {floor.name}{more}"]
 
 
 def _over_runner_up(

@@ -16,7 +16,7 @@ from search.inputs import Prepared
 from search.reports import STARTED_AT
 from search.study.records import Record
 from search.trials import full_runs, worker
-from search.trials.full_runs import POLL_SECONDS, Run
+from search.trials.full_runs import POLL_SECONDS, FullRun
 from search.trials.job import Job
 from search.trials.worker import Tested
 from trainables.parts.training import frozen
@@ -174,12 +174,12 @@ class Floors:
         assert split is not None
         return worker.test(job, config, model, prepared.pretrained, vocabulary, labels, split)
 
-    def _run(self, regime: str, config: dict[str, Any]) -> Run:
+    def _run(self, regime: str, config: dict[str, Any]) -> FullRun:
         job = self._job(regime)
         if regime not in self._models:
             return full_runs.start(job, self.resources, 0, self.seed, config)
         model = self._models[regime]
-        return Run(job, self.resources, 0, self.seed, config, model, model)
+        return FullRun(job, self.resources, 0, self.seed, config, model, model)
 
 
 class SharedJob:

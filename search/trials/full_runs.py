@@ -23,7 +23,7 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Run:
+class FullRun:
     """One configuration on one seed, running or done. Its model stays in the object store."""
 
     job: Job
@@ -36,7 +36,7 @@ class Run:
     nodes: frozenset[str] = frozenset()
     """The nodes that were alive when it was submitted."""
 
-    def again(self) -> "Run":
+    def again(self) -> "FullRun":
         """Submit it once more; its result is the same."""
         return start(self.job, self.resources, self.number, self.seed, self.config)
 
@@ -48,7 +48,9 @@ class _Lost:
         self._check = check
         self._losses: defaultdict[tuple[str, int, int], Losses] = defaultdict(Losses)
 
-    def tries_again(self, run: Run, error: ray.exceptions.RayError, nodes: frozenset[str]) -> bool:
+    def tries_again(
+        self, run: FullRun, error: ray.exceptions.RayError, nodes: frozenset[str]
+    ) -> bool:
         """Whether a run that lost its worker is worth another try, as a trial is.
 
         Raises OSError where no worker can be started.
@@ -61,17 +63,19 @@ class _Lost:
         return fault != Fault.WORK and not self._losses[key].too_many()
 
 
-def start(job: Job, resources: Resources, number: int, seed: int, config: dict[str, Any]) -> Run:
+def start(
+    job: Job, resources: Resources, number: int, seed: int, config: dict[str, Any]
+) -> FullRun:
     """Submit a run. `number` tells configurations on one seed apart."""
     nodes = living_nodes()
     remote = worker.task(worker.train, resources, outputs=2, retries=0)
     epochs, model = remote.remote(job, config, seed)
-    return Run(job, resources, number, seed, config, epochs, model, nodes)
+    return FullRun(job, resources, number, seed, config, epochs, model, nodes)
 
 
 def finished(
-    runs: Sequence[Run], check: Callable[[], None] = lambda: None
-) -> Iterator[tuple[Run, list[Record], str | None]]:
+    runs: Sequence[FullRun], check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[FullRun, list[Record], str | None]]:
     """Each run as soon as it is done, with its epochs, or with none and why it failed.
 
     A run that was submitted again replaces the one in `runs`.
@@ -93,7 +97,7 @@ def finished(
 
 
 def test(
-    runs: Sequence[Run],
+    runs: Sequence[FullRun],
     resources: Resources,
     prepared: Prepared,
     check: Callable[[], None] = lambda: None,
@@ -106,12 +110,12 @@ def test(
     labels, vocabulary = prepared.corpus.labels, prepared.vocabulary
     remote = worker.task(worker.test, resources, retries=0)
 
-    def submit(run: Run) -> ray.ObjectRef:
+    def submit(run: FullRun) -> ray.ObjectRef:
         return remote.remote(run.job, run.config, run.model, whole, vocabulary, labels, split)
 
     lost, nodes = _Lost(check), living_nodes()
 
-    def outcome(run: Run, reference: ray.ObjectRef, nodes: frozenset[str]) -> Tested:
+    def outcome(run: FullRun, reference: ray.ObjectRef, nodes: frozenset[str]) -> Tested:
         try:
             tested: Tested = ray.get(_first_done([reference], check))
             return tested
