@@ -11,7 +11,7 @@ Each regime module has:
   `Classifier` it inherits from `trainables.parts.model.head.Head`, from which a saved one is
   rebuilt;
 - optionally `choose(data, encoder, *, seed)`: hyperparameters that it prefers by cross-validation
-  on train;
+  on train; and, in a floor, `label_problems(data, encoder, *, seed)`: labels that may be wrong;
 - `train(config, data, encoder, *, epochs, seed)`: a generator that yields an `Epoch` after each
   epoch and returns the trained `Classifier`, or another
   `trainables.parts.model.text_classifier.TextClassifier` that Ray can send.
