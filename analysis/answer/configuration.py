@@ -29,9 +29,9 @@ def configuration(best: Search) -> Code:
             same.append(line)
         else:
             changed.append(f"{line}  # {default}")
-    title = f"{best.spec['regime']}, trial {best.summary.winner}, rounded"
+    title = f"Settings of {best.spec['regime']}'s trial {best.summary.winner}, rounded"
     if best.summary.winner != 0:
-        title += "; #: trial 0, where it differs"
+        title += "; after #: trial 0, the defaults"
     return Code(title, (*changed, *same))
 
 

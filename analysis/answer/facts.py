@@ -95,22 +95,27 @@ def _over_runner_up(
     labels: list[str], summaries: Mapping[str, Summary], split: Split, pairs: pandas.DataFrame
 ) -> list[Fact]:
     """The lead over the next search; empty where there is only one."""
-    question = "Over the runner-up"
     if len(labels) < 2:
         return []
+    question = f"Over {labels[1]}"
     pair = pair_of(labels[0], labels[1], pairs)
     if pair is None:
         best, second = summaries[labels[0]], summaries[labels[1]]
         value = 100 * (best.selection_score - second.selection_score)
-        return [Fact(question, f"{value:+.1f} points", f"{labels[1]}; not confirmed")]
+        return [Fact(question, f"{value:+.1f} points", "the runner-up; not confirmed")]
     verdict = "no significant difference"
     if pair["different"]:
-        verdict = "significant" if pair["difference"] > 0 else "the runner-up is better"
+        verdict = "significant"
         verdict += (
             "" if pair["different_on_new_sentences"] else "; on new sentences it may be chance"
         )
-    points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
-    return [Fact(question, points, f"{labels[1]} on {split}: {verdict}")]
+    value = 100 * pair["difference"]
+    if value < 0:
+        question, points = f"Below {labels[1]}", f"{-value:.1f}"
+    else:
+        points = f"{value:+.1f}"
+    half_width = f"± {100 * pair['half_width']:.1f} points"
+    return [Fact(question, f"{points} {half_width}", f"the runner-up, on {split}: {verdict}")]
 
 
 def _over_trial_0(best: Summary, evidence: Evidence) -> list[Fact]:

@@ -1,5 +1,6 @@
 """How to train and use the winner, and what would settle who it is."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from analysis.comparison.settle import more_seeds, seeds_settle
 from analysis.evidence import Evidence
 from analysis.page.blocks import Code
 from analysis.read.folder import Search
+
+MAX_SUGGESTED_SEEDS = 30
+"""A difference that needs more report seeds is too small to matter much: Comparison has the
+commands, the first screen has not."""
 
 
 def next_commands(
@@ -34,11 +39,11 @@ def next_commands(
     if not best.summary.confirmed_scores:
         trials = best.summary.trial_count if best.finished else None
         lines += ["# to confirm it:", commands.confirm(best.spec, flag, trials)]
-    if seeds := _seeds_to_settle(labels, pairs):
+    if (seeds := _seeds_to_settle(labels, pairs)) and seeds <= MAX_SUGGESTED_SEEDS:
         pair = (searches[label].summary for label in labels[:2])
         lines += ["# to settle it:", *(more_seeds(summary, seeds, where) for summary in pair)]
     _, lead = to_floor(best.summary, evidence)
-    if lead is not None and not lead.exceeds and seeds_settle(lead.seeds):
+    if lead is not None and not lead.exceeds and (lead.seeds or math.inf) <= MAX_SUGGESTED_SEEDS:
         assert lead.seeds is not None
         lines += ["# to tell it from the best floor:"]
         lines += [more_seeds(best.summary, lead.seeds, where)]

@@ -29,12 +29,13 @@ def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFra
         return (
             f"On these {split} sentences {_listed(better)} {'is' if len(better) == 1 else 'are'}"
             f" significantly better{corrected}. {labels[0]} was chosen by its score on the seeds of"
-            " the search and the choice. A choice by these runs would need fresh"
-            " seeds and other test sentences."
+            f" the search and the choice. If you take {'it' if len(better) == 1 else 'one of them'}"
+            " for this result, check it once more on fresh seeds and other test sentences: what a"
+            " score chose is a little too high."
         )
     if not equal:
         return (
-            f"On these {split} sentences it differs significantly from {_all(different)}"
+            f"On these {split} sentences it is significantly better than {_all(different)}"
             f"{corrected}.{_on_new(own, different)}"
         )
     names, settled = _listed(equal), _settled(labels, pairs, equal)
@@ -44,8 +45,8 @@ def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFra
             f"{corrected}.{settled}"
         )
     return (
-        f"On these {split} sentences it differs significantly from {different} of {len(own)}"
-        f" others{corrected}; not from {names}.{settled}"
+        f"On these {split} sentences it is significantly better than {different} of {len(own)}"
+        f" others{corrected}; there is no significant difference from {names}.{settled}"
     )
 
 

@@ -169,7 +169,7 @@ def _ranking(
     means = {label: evidence.mean(own, split) for label, own in confirmed.items()}
     first, *others = sorted(means, key=lambda label: -confirmed[label].selection_score)
     words = prefix(confirmed[first].metric)
-    best = f"The winner on {split}: {first}, {words}{means[first].percent}"
+    best = f"Chosen on validation: {first}. On {split} it has {words}{means[first].percent}"
     if single:
         return (
             f"{best}. It is the only search here, so it is compared only with its floors, trial 0"

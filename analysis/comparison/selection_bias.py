@@ -9,6 +9,8 @@ from analysis.read.summary import Summary
 
 ENOUGH_TO_CORRECT = 5
 """Searches from which on each one's best score is also corrected by the others'."""
+ENOUGH = 3
+"""Searches from which on there is a mean. For two, Student's t is 12.7, which says nothing."""
 
 
 def flattery(summaries: Sequence[Summary]) -> list[float]:
@@ -32,9 +34,9 @@ def corrected_errors(differences: Sequence[float]) -> list[float]:
 
 
 def selection_bias(summaries: Sequence[Summary]) -> str | None:
-    """A sentence or two; None for fewer than two searches."""
+    """A sentence or two; None for fewer than `ENOUGH` searches."""
     differences = flattery(summaries)
-    if len(differences) < 2:
+    if len(differences) < ENOUGH:
         return None
     mean = mean_interval(differences)
     sentence = (

@@ -192,7 +192,7 @@ def test_the_first_screen_of_a_large_report_is_complete_and_the_page_short(
     browser.get(large.as_uri())
     assert evaluate("return document.querySelector('.answer').getBoundingClientRect().bottom") < 900
     shown = evaluate("return document.querySelector('.answer').innerText")
-    for part in (" with trial ", "Over the runner-up", "search.train best.yaml", "Versions"):
+    for part in (" with trial ", "the runner-up, on ", "search.train best.yaml", "Versions"):
         assert part in shown
     assert evaluate(
         "return [...document.querySelectorAll('.answer pre')]"

@@ -1,12 +1,14 @@
 """What the first screen lets one conclude, from prepared folders: a clear winner, two equal
 recipes, a lucky search, leaked rows, and too few sentences."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from analysis.answer.next_commands import MAX_SUGGESTED_SEEDS
 from analysis.page.blocks import Answer
 from analysis.read.correct import COLUMNS, packed
 from tests.analysis.answer.first_screen import answer, facts
@@ -54,10 +56,10 @@ def test_a_clear_winner(tmp_path: Path) -> None:
     shown = answer(tmp_path)
     assert shown.headline.startswith("llrd wins with trial 2: 90.0 ")
     assert shown.verdict == (
-        "On these test sentences it differs significantly from the other. On new sentences too."
+        "On these test sentences it is significantly better than the other. On new sentences too."
     )
-    (runner_up,) = (fact for fact in shown.facts if fact.question == "Over the runner-up")
-    assert runner_up.note == "baseline on test: significant"
+    (runner_up,) = (fact for fact in shown.facts if fact.question == "Over baseline")
+    assert runner_up.note == "the runner-up, on test: significant"
     assert not warned(shown, "sentences: on new ones")
 
 
@@ -70,14 +72,22 @@ def test_two_equal_recipes(tmp_path: Path) -> None:
         "On these test sentences there is no significant difference from baseline."
         " If the difference to baseline is as large as it seems, about "
     )
-    (runner_up,) = (fact for fact in shown.facts if fact.question == "Over the runner-up")
-    assert runner_up.note == "baseline on test: no significant difference"
+    (runner_up,) = (fact for fact in shown.facts if fact.question == "Below baseline")
+    assert runner_up.note == "the runner-up, on test: no significant difference"
     seeds = shown.verdict.partition(" seems, about ")[2].partition(" ")[0]
-    _, commands = shown.codes
+    assert int(seeds) > MAX_SUGGESTED_SEEDS
+    assert "# to settle it:" not in shown.codes[1].lines
+
+
+def test_two_recipes_that_a_few_seeds_would_tell_apart(tmp_path: Path) -> None:
+    write(tmp_path, "baseline", 0.895, [0.900, 0.889, 0.897, 0.894])
+    write(tmp_path, "llrd", 0.900, [0.906, 0.894, 0.897, 0.901])
+    _, commands = answer(tmp_path).codes
     place = commands.lines.index("# to settle it:")
     for regime, line in zip(("llrd", "baseline"), commands.lines[place + 1 :], strict=True):
-        resume = f"python -m search.run --resume {regime} --trials 4 --report-seeds {seeds} "
-        assert line.startswith(resume)
+        resume = rf"python -m search.run --resume {regime} --trials 4 --report-seeds (\d+) .*"
+        seeds = re.fullmatch(resume, line)
+        assert seeds is not None and 4 < int(seeds[1]) <= MAX_SUGGESTED_SEEDS
 
 
 def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:
@@ -91,12 +101,10 @@ def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:
     )
     assert facts(shown)["In the search"] == "92.0 %"
     (luck, runner_up) = (
-        fact.note
-        for fact in shown.facts
-        if fact.question in ("In the search", "Over the runner-up")
+        fact.note for fact in shown.facts if fact.question in ("In the search", "Below baseline")
     )
     assert luck.endswith("7.0 points less on fresh seeds")
-    assert runner_up == "baseline on test: the runner-up is better"
+    assert runner_up == "the runner-up, on test: significant"
 
 
 @pytest.mark.parametrize(

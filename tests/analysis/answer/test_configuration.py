@@ -53,4 +53,4 @@ def test_the_configuration_names_trial_0s_values_where_they_differ(
 ) -> None:
     write_search(tmp_path / "one", outcome=summary(winner_trial=winner))
     configuration, _ = answer(tmp_path).codes
-    assert ("trial 0, where it differs" in configuration.title) is (winner != 0)
+    assert ("after #: trial 0, the defaults" in configuration.title) is (winner != 0)

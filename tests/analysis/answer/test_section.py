@@ -17,8 +17,10 @@ def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     shown = answer(write_searches(tmp_path, regimes=3, trials=12, epochs=3))
     assert " was chosen with trial " in shown.headline and " % on test" in shown.headline
     questions = ["Accuracy on test", "Accuracy on validation", "In the search"]
-    questions += ["Over the best floor", "Over the runner-up", "Below trial 0"]
-    assert list(facts(shown)) == [*questions, "Errs most"]
+    questions += ["Over the best floor", "Below trial 0"]
+    found = list(facts(shown))
+    (runner_up,) = {*found} - {*questions, "Errs most"}
+    assert runner_up.split()[0] in ("Over", "Below") and found[4] == runner_up
     assert " taken for 'intent_" in facts(shown)["Errs most"]
     assert shown.verdict.startswith(
         "On these test sentences there is no significant difference from "
@@ -35,13 +37,15 @@ def test_it_exists_without_a_confirmation_and_says_so(tmp_path: Path) -> None:
     assert " leads with trial 0, its defaults: " in shown.headline
     assert shown.headline.endswith("on validation, not confirmed")
     assert "Nothing is confirmed" in shown.verdict
-    assert facts(shown)["Over the runner-up"].endswith(" points")
+    assert any(
+        name.startswith("Over ") and text.endswith(" points") for name, text in facts(shown).items()
+    )
 
 
 def test_one_search_alone_comes_with_the_command_that_compares_all(tmp_path: Path) -> None:
     shown = answer(write_searches(tmp_path, regimes=1, trials=6, epochs=3))
     assert shown.verdict == f"To compare all in the folder: {REPORT} {tmp_path}"
-    assert "Over the runner-up" not in facts(shown)
+    assert not any("runner-up" in fact.note for fact in shown.facts)
 
 
 def test_an_unfinished_search_and_one_without_a_result(tmp_path: Path) -> None:

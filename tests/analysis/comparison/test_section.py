@@ -62,7 +62,9 @@ def test_a_clear_winner_is_named(tmp_path: Path) -> None:
 
 def test_a_difference_within_noise_says_what_would_settle_it(tmp_path: Path) -> None:
     text = stated(tmp_path, [0.88, 0.89], [0.885, 0.895])
-    assert re.search(r"llrd, 89.0 ± \d\.\d % \(n=2, df=2\), 0.5 points above baseline", text)
+    assert re.search(
+        r"llrd. On validation it has 89.0 ± \d\.\d % \(n=2, df=2\), 0.5 points above baseline", text
+    )
     assert (
         "These runs cannot tell which is better. If the difference on validation is as large"
         in text
@@ -75,7 +77,10 @@ def test_a_difference_within_noise_says_what_would_settle_it(tmp_path: Path) -> 
 def test_what_would_settle_it_is_about_the_answers_split(tmp_path: Path) -> None:
     """On test, both have the same runs, so no number of seeds tells them apart."""
     text = stated(tmp_path, [0.88, 0.89], [0.885, 0.895], test=summary()["test"])
-    assert "The winner on test: llrd, 89.0" in text and "The row's mean test accuracy" in text
+    assert (
+        "Chosen on validation: llrd. On test it has 89.0" in text
+        and "The row's mean test accuracy" in text
+    )
     assert "Up to 1000 report seeds each would not show a difference as small as the one on" in text
     assert "on test: it is at most " in text
 
@@ -133,7 +138,9 @@ def test_equal_searches_are_called_equal(tmp_path: Path) -> None:
 
 def test_a_single_seed_rests_on_the_spread_of_others(tmp_path: Path) -> None:
     text = stated(tmp_path, [0.85, 0.851], [0.95])
-    assert re.search(r"llrd, 95.0 ± \d\.\d % \(n=1, df=1\), 9.9 points above", text)
+    assert re.search(
+        r"llrd. On validation it has 95.0 ± \d\.\d % \(n=1, df=1\), 9.9 points above", text
+    )
 
 
 def test_a_difference_that_only_this_test_set_shows_is_named_so(tmp_path: Path) -> None:
@@ -147,7 +154,10 @@ def test_a_difference_that_only_this_test_set_shows_is_named_so(tmp_path: Path) 
 def test_one_search_uses_the_spread_of_those_beside_it(tmp_path: Path) -> None:
     write_two(tmp_path, [0.88, 0.89], [0.885, 0.895])
     alone = Page(report.report(tmp_path / "one").read_text()).text
-    assert re.search(r"baseline, 88.5 ± \d\.\d % \(n=2, df=2\). It is the only search", alone)
+    assert re.search(
+        r"baseline. On validation it has 88.5 ± \d\.\d % \(n=2, df=2\). It is the only search",
+        alone,
+    )
 
 
 def test_copies_of_a_search_are_labelled_by_folder(tmp_path: Path) -> None:
@@ -158,7 +168,7 @@ def test_copies_of_a_search_are_labelled_by_folder(tmp_path: Path) -> None:
         result["best_validation_accuracy"] = accuracy
         write_search(tmp_path / folder, outcome=result, name="same")
     page = Page(report.report(tmp_path).read_text())
-    assert "The winner on validation: baseline (other), 93.5" in page.text
+    assert "Chosen on validation: baseline (other). On validation it has 93.5" in page.text
     compared = (tmp_path / "report.md").read_text()
     assert all(
         compared.count(f"| baseline ({folder}) | 84.9 |") == 1

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import pandas
@@ -253,4 +254,19 @@ def test_a_winner_that_fresh_seeds_do_not_bear_out_was_chosen() -> None:
     assert said.startswith("supcon was chosen with trial 2: 80.0")
     assert said.endswith("; on validation, llrd is significantly better.")
     (said,) = outcome.winner([other], Evidence([other]))
+    assert said.startswith("llrd was chosen with trial 2")  # There is nothing to win against.
+    floors = [{**FLOORS[1], "validation_accuracy": 0.5}]
+    (said,) = outcome.winner(
+        [replace(other, floors=read_summary(floors=floors).floors)], Evidence([other])
+    )
     assert said.startswith("llrd wins with trial 2")
+
+
+def test_a_winner_below_its_own_defaults_was_chosen() -> None:
+    """By more than the noise; one that is level with them may win."""
+    floors = [{**FLOORS[1], "validation_accuracy": 0.5}]
+    for defaults, word in ((0.95, "was chosen"), (0.901, "wins")):
+        scores = {"paper_config_validation_accuracy": defaults, "confirmed_accuracy": [0.90, 0.901]}
+        one = read_summary("llrd", choice_accuracy=0.90, test=[], floors=floors, **scores)
+        (said,) = outcome.winner([one], Evidence([one]))
+        assert said.startswith(f"llrd {word} with trial 2"), said
