@@ -38,16 +38,16 @@ def resume(spec: Mapping[str, Any], results: str) -> str:
 
 
 def confirm(spec: Mapping[str, Any], results: str, trials: int | None = None) -> str:
-    """Continue a search with the choice and report runs that it lacks, and without further trials
-    where it has ended, with so many."""
-    more = "" if trials is None else no_more_than(trials)
+    """Continue a search with the choice and report runs that it lacks. `trials`: see
+    `no_more_than`."""
+    more = no_more_than(trials)
     return resume(spec, results) + more + ("" if spec.get("confirm_top", 1) else " --confirm auto")
 
 
-def no_more_than(trials: int) -> str:
-    """The flag with which a search that ended early, by its time budget or patience, runs no
-    further trials when it is continued."""
-    return f" --trials {trials}"
+def no_more_than(trials: int | None) -> str:
+    """The flag with which a search that its time budget has ended runs no further trials when it is
+    continued; empty for None, for searches that would run none anyway or are to run more."""
+    return "" if trials is None else f" --trials {trials}"
 
 
 def results_flag(folder: Path, spec: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ def report(results: Path, out: Path | None = None) -> Path:
     from analysis.sections import sections
     from analysis.tables import tables
 
-    if out is not None or not is_search(results):  # Nobody else's files are in a search's folder.
+    if out is not None or not is_search(results):  # In a search's folder, these names are its own.
         _check_out(out or results / REPORT)
     out = out or results / REPORT
     # Texts are taken out of these small tables one by one, which is slow with Arrow's arrays.
@@ -62,15 +62,16 @@ def _check_out(out: Path) -> None:
 
     if out.suffix.lower() != ".html":
         raise ValueError(f"the report must be a file that ends in .html; got '{out}'")
-    if out.is_file():
-        with out.open(encoding="utf-8", errors="replace") as page:
-            if f"<title>{TITLE}</title>" in page.read(START):
-                return
+    for path, mark in ((out, f"<title>{TITLE}</title>"), (out.with_suffix(".md"), f"# {TITLE}\n")):
+        if path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as page:
+                if mark in page.read(START):
+                    return
     tables = (out.with_name(f"{out.stem}_{name}.csv") for name in NAMES)
     for path in (out, out.with_suffix(".md"), *tables):
         if os.path.lexists(path):
             raise ValueError(
-                f"'{path}' exists and is not of an earlier report; choose another --out"
+                f"'{path}' exists and is not of an earlier report; name another page with --out"
             )
 
 

@@ -37,7 +37,7 @@ def next_commands(
         other = commands.export(best.spec, flag, best.summary.best_floor.regime)
         lines += ["# the floor instead, which is no worse:", other]
     if not best.summary.confirmed_scores:
-        trials = best.summary.trial_count if best.finished else None
+        trials = best.summary.trials_to_keep
         lines += ["# to confirm it:", commands.confirm(best.spec, flag, trials)]
     if (seeds := _seeds_to_settle(labels, pairs)) and seeds <= MAX_SUGGESTED_SEEDS:
         pair = (searches[label].summary for label in labels[:2])

@@ -20,7 +20,7 @@ def more_seeds(summary: Summary, seeds: int, results: str = "") -> str:
     `results`: its `--results` flag, and those of its cluster.
     """
     resume = f"{program('search.run')} --resume {shlex.quote(summary.name)}"
-    return f"{resume}{no_more_than(summary.trial_count)} --report-seeds {seeds}{results}"
+    return f"{resume}{no_more_than(summary.trials_to_keep)} --report-seeds {seeds}{results}"
 
 
 def seeds_settle(seeds: float | None) -> bool:

@@ -75,7 +75,8 @@ def _effect_of_leaks(search: Search) -> str:
     ]
     if not scores:
         return ""
-    return f" Without the rows that are in train, {' and '.join(changed) or 'no score changes'}."
+    effect = " and ".join(changed) or "no score changes by 0.1 points"
+    return f" Without the rows that are in train, {effect}."
 
 
 def _leaks(search: Search) -> list[Block]:

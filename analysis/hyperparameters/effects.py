@@ -10,7 +10,7 @@ from analysis.read.space import Choices, Space
 MIN_EFFECT_TRIALS = 4
 """Completed trials from which on ranks are compared."""
 SHUFFLES = 999
-"""An effect is beyond chance if fewer of the shuffled ones are as large."""
+"""How often the scores are shuffled, to see how large effects are by chance."""
 COLUMNS = ["parameter", "effect", "better", "chance", "trials"]
 
 

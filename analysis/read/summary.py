@@ -53,7 +53,7 @@ class Floor:
     validation_loss: float | None
     """Mean cross-entropy, in nats."""
     seconds: float
-    """Time in its worker, the choice included."""
+    """Time in its worker, the choice included; on a CPU also that of encoding for it."""
     test_accuracy: float | None = None
     """On the test split, once the winner is tested; None before that, and without the split."""
     test_loss: float | None = None
@@ -178,6 +178,8 @@ class Summary:
     """The git commit of the code; None outside a repository."""
     machine: str | None = None
     """The hardware of the search as it last ran. Earlier versions did not record it."""
+    ending: str | None = None
+    """Why no more trials were run, such as `DONE` or `TIME`. Earlier versions did not record it."""
 
     @classmethod
     def from_dict(cls, content: Any, path: Path | str = "summary") -> "Summary":
@@ -253,7 +255,13 @@ class Summary:
     @property
     def trial_count(self) -> int:
         """Trials that have ended."""
-        return sum(self.states.values())
+        return sum(count for state, count in self.states.items() if state != "RUNNING")
+
+    @property
+    def trials_to_keep(self) -> int | None:
+        """The number of trials, where a time budget ended them: a process that continues the search
+        for other reasons would get the budget anew, and run more. None elsewhere."""
+        return self.trial_count if self.ending == "TIME" else None
 
     @property
     def best_floor(self) -> Floor | None:

@@ -45,7 +45,9 @@ def print_result(
             console.print(_how_it_ended(outcome) + early)
     summaries, results = [outcome.summary for outcome in outcomes], outcomes[0].spec.folder.parent
     evidence = Evidence.beside(results, summaries)
-    print_outcome(console, summaries, evidence, results, quiet=quiet)
+    # A list of regimes may be stopped before some have a trial.
+    begun = [summary for summary in summaries if summary.trial_count]
+    print_outcome(console, begun or summaries, evidence, results, quiet=quiet)
     if again is not None:
         console.print(f"stopped. Continue with: {again}")
         return INTERRUPTED

@@ -4,6 +4,8 @@
 """
 
 import json
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -130,6 +132,23 @@ def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str,
     return [{"trial": None, "regime": regime, "config": config, **budget, "scores": scores}]
 
 
+def recipe_again(folder: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the search in `folder` exports of the trial, or the floor, that a recipe names; None
+    where it has no such trial or floor."""
+    spec, study = SearchSpec.read(folder), studies.read_study(folder)
+    trial, regime = recipe.get("trial"), str(recipe["regime"])
+    if trial is None:
+        if regime not in records.FLOORS.read(study):
+            return None
+        (entries,) = _floor(study, spec, regime)
+    else:
+        trials = {each.number: each for each in studies.trials(study)}
+        if trial not in trials or regime != spec.regime:
+            return None
+        entries = _trial(study, spec, trials[trial])
+    return _recipe(study, spec, {"rank": recipe.get("rank")} | entries)
+
+
 def _recipe(study: optuna.Study, spec: SearchSpec, entries: dict[str, Any]) -> dict[str, Any]:
     conditions = records.CONDITIONS.read(study)
     if not conditions:
@@ -209,15 +228,20 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
     Raises ValueError where it is not valid, OSError where the disk fails.
     """
+    return read_recipes(path, 1)[0]
+
+
+def read_recipes(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """The recipes of such a file, at most so many; at least one."""
     where = quoted(str(path))
     text = _read_text(path, where)
     try:
-        document = next(iter(yaml.load_all(text, _Loader)), None)
+        documents = list(islice(yaml.load_all(text, _Loader), most)) or [None]
     except Exception as error:
         # Besides its own errors, PyYAML passes on those of Python's constructors.
         raise ValueError(f"{where} cannot be read as YAML: {reason(error)}") from error
     try:
-        return _validated(document)
+        return [_validated(document) for document in documents]
     except ValueError as error:
         raise ValueError(f"{where} is not a file that search.export wrote: {error}") from error
 

@@ -7,11 +7,22 @@ import yaml
 
 import trainables
 from analysis.command import user_path
-from search.outputs.recipe import read_recipe
-from search.spec import SearchSpec
-from search.study import records
-from search.study import study as studies
+from search.outputs.recipe import read_recipes, recipe_again
 from trainables.parts.quote import quoted
+
+TRAINED_BY = (
+    "epochs",
+    "epoch_size",
+    "seed",
+    "metric",
+    "data",
+    "model",
+    "max_tokens",
+    "precision",
+    "threads",
+    "device",
+)
+"""The entries of a recipe, beside its configuration, that training depends on."""
 
 
 def check_out(out: Path, text: str, folder: Path, *, overwrite: bool = False) -> None:
@@ -31,18 +42,18 @@ def check_out(out: Path, text: str, folder: Path, *, overwrite: bool = False) ->
     try:
         if not is_file:
             raise ValueError("it is a device")
-        earlier = read_recipe(out)
+        earlier = read_recipes(out)
     except ValueError as error:
         raise ValueError(
             f"{where} exists and is not a file that search.export wrote; choose another"
         ) from error
-    if not overwrite and not _same_search(earlier, next(yaml.safe_load_all(text))):
-        search = quoted(str(earlier.get("search")))
+    if not overwrite and not _same_search(earlier[0], next(yaml.safe_load_all(text))):
+        search = quoted(str(earlier[0].get("search")))
         raise ValueError(
             f"{where} holds the export of another search ({search}); choose another, or replace it"
             " with --overwrite"
         )
-    if not overwrite and not _as_exported(earlier, folder):
+    if not overwrite and not all(_as_exported(recipe, folder) for recipe in earlier):
         raise ValueError(
             f"{where} is an export that was edited since; choose another, or replace it with"
             " --overwrite"
@@ -65,16 +76,18 @@ def _about(recipe: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _as_exported(recipe: dict[str, Any], folder: Path) -> bool:
-    """Whether configuration and budget are still those of the trial, or the floor."""
-    study, spec = studies.read_study(folder), SearchSpec.read(folder)
-    regime, trial = recipe["regime"], recipe.get("trial")
-    if trial is None:
-        config, epochs = records.FLOORS.read(study).get(regime, {}).get("config"), 1
-    else:
-        trials = {each.number: each for each in studies.trials(study)}
-        config = records.CONFIG.read(trials[trial]) if trial in trials else None
-        epochs = spec.epochs
-    if config is None or recipe["epochs"] != epochs:
+    """Whether a recipe still says what was exported; earlier versions wrote fewer entries."""
+    ours = recipe_again(folder, recipe)
+    if ours is None:
         return False
-    of = trainables.load(regime).Config.from_dict  # An earlier version had fewer fields.
-    return bool(of(recipe["config"]) == of(config))
+    of = trainables.load(recipe["regime"]).Config.from_dict
+    if of(recipe["config"]) != of(ours["config"]):
+        return False
+    return all(_within(recipe.get(name), ours[name]) for name in TRAINED_BY)
+
+
+def _within(part: Any, whole: Any) -> bool:
+    """Whether all that is written is the same."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(value == whole.get(name) for name, value in part.items())
+    return part is None or part == whole

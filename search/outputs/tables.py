@@ -231,6 +231,7 @@ def summarise(
         batch_size=config.get("batch_size"),
         last_contrastive_loss=last_contrastive_loss(runs.values(), spec),
         floors=tuple(_floor(*item) for item in records.FLOORS.read(study).items()),
+        ending=records.ENDING.read(study),
         **facts,
     )
 

@@ -32,16 +32,15 @@ def resume(spec: SearchSpec) -> str:
     return commands.resume(vars(spec), spec.results_flag)
 
 
-def confirm(spec: SearchSpec, trials: int) -> str:
-    """Continue a search that has ended, with so many trials, with the choice and report runs that
-    it lacks."""
-    return commands.confirm(vars(spec), spec.results_flag, trials)
+def confirm(spec: SearchSpec, summary: Summary) -> str:
+    """Continue a search with the choice and report runs that it lacks."""
+    return commands.confirm(vars(spec), spec.results_flag, summary.trials_to_keep)
 
 
 def after(spec: SearchSpec, summary: Summary, evidence: Evidence) -> list[tuple[str, str]]:
     """What follows a search with a result, each command behind a word for it: confirm its winner,
     or export and train it. A floor that is no worse on fresh seeds is offered beside it."""
-    lines = [] if summary.confirmed_scores else [("confirm", confirm(spec, summary.trial_count))]
+    lines = [] if summary.confirmed_scores else [("confirm", confirm(spec, summary))]
     lines.append(("export", export(spec)))
     floor = summary.best_floor
     if floor is not None and no_better(summary, evidence):

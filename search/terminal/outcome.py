@@ -26,6 +26,7 @@ from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL, counted
 from search.terminal.console import print_line, print_table, table_width
 
+FLOOR = "floor: a simple model, trained in seconds, that it has to beat"
 OTHER_METRIC, N_AND_DF = "the other metric", "n and df"
 
 
@@ -58,9 +59,7 @@ def print_outcome(
 
     `results`: the folder of the searches, which has the winner's errors.
     """
-    # A list of regimes may be stopped before some have a trial.
-    begun = [summary for summary in summaries if summary.trial_count]
-    frame = leaderboard(begun or summaries, evidence)
+    frame = leaderboard(summaries, evidence)
     if console.is_terminal:
         frame = fitted(frame, console.width)
     print_table(console, frame)
@@ -93,7 +92,7 @@ def _remarks(summaries: Sequence[Summary]) -> list[str]:
     metric = summaries[0].metric
     confirmed = any(summary.confirmed_scores for summary in summaries)
     return [
-        "regime: a way to train; floor: a simple model, trained in seconds, that it has to beat",
+        "regime: a way to train" + (f"; {FLOOR}" if any(each.floors for each in summaries) else ""),
         f"{score_column(metric)}: the validation {WORDS[metric]} that chose, in percent; a floor's"
         " is of one run",
         *(["±: 95 % interval over seeds, on these sentences"] if confirmed else []),
@@ -151,6 +150,7 @@ def winner(summaries: Sequence[Summary], evidence: Evidence) -> list[str]:
         _winner_and_score(best, numbers, summaries, pairs, evidence),
         *_over_floor(best, evidence),
         *_over_runner_up(best, others, summaries, split, pairs),
+        *_below_trial_0(best, evidence),
         *(
             f"on {split}, {name} is significantly better"
             for name in better_than(label(best, summaries), pairs)
@@ -197,8 +197,17 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
     settled = needs(lead, split)
     chance = "which may be chance on new sentences" if lead.exceeds else "which may be chance"
     more = f", {chance}: {settled}" if settled else ""
-    wider = f"± {100 * lead.new_sentences:.1f} on new sentences"
+    wider = f"{'' if lead.paired else 'up to '}± {100 * lead.new_sentences:.1f} on new sentences"
     return [f"{lead} points on {split} ({wider}) over the best floor, {floor.name}{more}"]
+
+
+def _below_trial_0(best: Summary, evidence: Evidence) -> list[str]:
+    """That the defaults are better, where chance does not explain it."""
+    gain = evidence.to_trial_0(best)
+    if gain is None or gain.value > 0 or not gain.exceeds:
+        return []
+    points = f"{-gain}".removeprefix("+")
+    return [f"{points} points below its defaults, trial 0, on validation"]
 
 
 def _over_runner_up(

@@ -16,12 +16,16 @@ def answer(spec: SearchSpec, summary: Summary) -> dict[str, str]:
     next command: as far as they are known."""
     evidence = Evidence.beside(spec.folder.parent, [summary])
     confirmed = evidence.mean(summary, "validation")
-    step = commands.export if summary.confirmed_scores else commands.confirm
+    results = commands.results_flag(spec.folder, vars(spec))
+    if summary.confirmed_scores:
+        step = commands.export(vars(spec), results)
+    else:
+        step = commands.confirm(vars(spec), results, summary.trials_to_keep)
     found = {
         CONFIRMED: f"{confirmed.short} on validation" if confirmed.n else None,
         OVER_FLOOR: _over_floor(summary, evidence),
         ERRS_MOST: most_confused_in(spec.folder),
-        NEXT: step(vars(spec), commands.results_flag(spec.folder, vars(spec))),
+        NEXT: step,
     }
     return {name: text for name, text in found.items() if text}
 

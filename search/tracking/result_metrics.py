@@ -6,7 +6,9 @@ from statistics import fmean
 
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.comparison.floors import to_floor
 from analysis.comparison.rows import is_papers
+from analysis.evidence import Evidence
 from analysis.metric import WORDS, best_validation, other, validation
 from analysis.read.summary import Summary
 from search.study.records import Record
@@ -76,12 +78,12 @@ def best_so_far(ended: Sequence[FrozenTrial]) -> list[tuple[int, float, float]]:
 
 
 def _over_floor(summary: Summary) -> float | None:
-    """The winner's mean on the report seeds minus the best floor, which without them is the score
-    that chose it."""
+    """The winner's mean on the report seeds minus the best floor, on test where both were tested.
+    Without such runs, the score that chose the winner minus the floor's."""
     if summary.best_trial is None or summary.floor_score is None:
         return None
-    mean = _mean(summary.confirmed_scores)
-    return (summary.selection_score if mean is None else mean) - summary.floor_score
+    _, lead = to_floor(summary, Evidence([summary]))
+    return summary.selection_score - summary.floor_score if lead is None else lead.value
 
 
 def _mean(scores: Sequence[float]) -> float | None:

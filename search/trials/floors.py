@@ -105,7 +105,7 @@ class Floors:
     def _run_here(self, regime: str) -> tuple[Record, np.ndarray]:
         job = self._job(regime)
         (record, correct), model = worker.floor(job, self.seed)
-        if job.encoded is not None:  # Another thread encoded for it.
+        if job.encoded is not None:  # Other threads have encoded for it, just before.
             record[STARTED_AT] -= self.encode_wall_seconds
         self._models[regime] = ray.put(model)
         return record, correct

@@ -37,7 +37,7 @@ class Job:
     device: str
     threads: int
     encoded: ray.ObjectRef | None = None
-    """What `join` returns, if the search computes it once for all trials."""
+    """What `search.trials.worker.join` returns, if the search computes it once for all trials."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Trained:
     """The model of all training sentences. With folds, training it begins only now."""
 
 
-Run = Generator[Epoch, None, Trained]
+Epochs = Generator[Epoch, None, Trained]
 
 
-def begin(job: Job, config: dict[str, Any], seed: int) -> Run:
+def begin(job: Job, config: dict[str, Any], seed: int) -> Epochs:
     """The regime's generator of epochs.
 
     Sets everything that a curve depends on: config, seed, device, precision, threads.
@@ -65,7 +65,7 @@ def begin(job: Job, config: dict[str, Any], seed: int) -> Run:
 
 def run_regime(
     job: Job, regime: ModuleType, config: Any, data: Data, build: Callable[[], Encoder], seed: int
-) -> Run:
+) -> Epochs:
     """Train once, or, with folds, on each of them."""
     if data.folds is None:
         model = yield from regime.train(config, data, build(), epochs=job.epochs, seed=seed)
@@ -88,7 +88,7 @@ def run_regime(
     return Trained(lambda: logits, model_of_all)
 
 
-def finish(run: Run, report: Callable[[Epoch], object]) -> Trained:
+def finish(run: Epochs, report: Callable[[Epoch], object]) -> Trained:
     """Train to the end. `report` gets each epoch."""
     while True:
         try:

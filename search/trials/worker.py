@@ -13,7 +13,7 @@ from ray import tune
 
 import trainables
 from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
-from search.trials.job import Job, Run, Trained, begin, finish, inputs, run_regime
+from search.trials.job import Epochs, Job, Trained, begin, finish, inputs, run_regime
 from search.trials.parcel import Parcel, assemble, packed
 from search.trials.system_metrics import Meter
 from trainables.parts.data.tokens import Encoded, Tokens
@@ -92,10 +92,10 @@ def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | Non
     answers = _answers(trained, ray.get(job.data).validation)
     if params["answers"] is None:
         return answers
+    parcel = packed(trained.model())
+    del run, trained
+    free_memory()
     try:
-        parcel = packed(trained.model())
-        del run, trained
-        free_memory()
         tested = test(job, config, parcel, *ray.get(params["answers"]))
     except Exception as error:
         if cuda_is_lost(error):
@@ -105,7 +105,7 @@ def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | Non
 
 
 def _metered(
-    run: Run, job: Job, started: float, report: Callable[[dict[str, Any]], object]
+    run: Epochs, job: Job, started: float, report: Callable[[dict[str, Any]], object]
 ) -> Trained:
     """Train to the end. `report` gets each epoch as it is recorded, with what the process used."""
     meter = Meter(job.device, started)

@@ -102,19 +102,27 @@ def test_a_device_is_no_file_to_replace(flags: list[str], tmp_path: Path) -> Non
     assert (tmp_path / "best.yaml").is_symlink()
 
 
-@pytest.mark.parametrize("entry", ["config", "epochs"])
+@pytest.mark.parametrize("entry", ["config", "epochs", "data", "precision", "second"])
 def test_an_edited_export_is_replaced_only_if_asked_for(
     entry: str, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "best.yaml"
+    """Also where only the second of its configurations was edited."""
+    path, flags = tmp_path / "best.yaml", [*flags, "--top", "2"]
     assert main(flags) == 0
     ours = path.read_text()
-    edited = yaml.safe_load(ours)
-    if entry == "config":
-        edited["config"]["batch_size"] *= 2
-    else:
-        edited["epochs"] += 1
-    path.write_text(yaml.safe_dump(edited))
+    first, second = yaml.safe_load_all(ours)
+    match entry:
+        case "config":
+            first["config"]["batch_size"] *= 2
+        case "second":
+            second["config"]["batch_size"] *= 2
+        case "epochs":
+            first["epochs"] += 1
+        case "data":
+            first["data"]["source"] = "mine.csv"
+        case "precision":
+            first["precision"] = "fp32" if first["precision"] == "bf16" else "bf16"
+    path.write_text(yaml.safe_dump_all([first, second]))
     before = path.read_bytes()
     assert main(flags) == 2
     assert "is an export that was edited since" in capsys.readouterr().err

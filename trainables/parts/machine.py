@@ -13,11 +13,11 @@ FAULTS = {
 }
 
 
-def require_sound(error: BaseException) -> None:
-    """Raise OSError where a disk, memory or the number of open files is behind an error, whatever
-    another library has made of it."""
+def raise_if_machines(error: BaseException) -> None:
+    """Raise OSError where one with such a number is behind an error, whatever another library has
+    made of it."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in FAULTS:
             raise OSError(cause.errno, cause.strerror, cause.filename) from error
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)

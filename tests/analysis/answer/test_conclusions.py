@@ -85,7 +85,7 @@ def test_two_recipes_that_a_few_seeds_would_tell_apart(tmp_path: Path) -> None:
     _, commands = answer(tmp_path).codes
     place = commands.lines.index("# to settle it:")
     for regime, line in zip(("llrd", "baseline"), commands.lines[place + 1 :], strict=True):
-        resume = rf"python -m search.run --resume {regime} --trials 4 --report-seeds (\d+) .*"
+        resume = rf"python -m search.run --resume {regime} --report-seeds (\d+) .*"
         seeds = re.fullmatch(resume, line)
         assert seeds is not None and 4 < int(seeds[1]) <= MAX_SUGGESTED_SEEDS
 
@@ -108,7 +108,7 @@ def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "effect"), [(0.8, "the score on test is "), (1.0, "no score changes.")]
+    ("share", "effect"), [(0.8, "the score on test is "), (1.0, "no score changes by 0.1 points.")]
 )
 def test_leaked_rows(share: float, effect: str, tmp_path: Path) -> None:
     """Of 480 rows of each split, those in train are right in every run, of the others a share."""

@@ -69,7 +69,7 @@ def test_a_difference_within_noise_says_what_would_settle_it(tmp_path: Path) -> 
         "These runs cannot tell which is better. If the difference on validation is as large"
         in text
     )
-    (seeds,) = set(re.findall(r"--resume (?:one|two) --trials \d+ --report-seeds (\d+)", text))
+    (seeds,) = set(re.findall(r"--resume (?:one|two) --report-seeds (\d+)", text))
     assert f"about {seeds} report seeds each" in text and int(seeds) > 2
     assert "probability" not in text
 
@@ -101,7 +101,7 @@ def test_commands_name_folder_cluster_and_store_and_one_number_of_seeds(
     text = report.report(results).with_suffix(".md").read_text()
     folder = str(results) if moved else "runs"
     where = f"--results {re.escape(folder)} --address 10.0.0.1:6379"
-    resume = r"search.run --resume (?:one|two) --trials \d+ --report-seeds"
+    resume = r"search.run --resume (?:one|two) --report-seeds"
     counts = re.findall(rf"{resume} (\d+) {where}", text)
     assert len(counts) == text.count("--report-seeds ") == 6 and len(set(counts)) == 1
     train = (

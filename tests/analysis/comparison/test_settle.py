@@ -75,7 +75,7 @@ def test_what_a_difference_needs_in_a_few_words(changes: dict[str, float], said:
 
 
 def test_commands_name_both_searches_or_say_that_seeds_cannot_help() -> None:
-    one, two = read_summary(name="one"), read_summary(name="the other")
+    one, two = read_summary(name="one"), read_summary(name="the other", ending="TIME")
     helped = to_settle(difference(), "test", one, two, " --results runs")
     assert more_seeds(one, 12, " --results runs") in helped
     assert "--resume 'the other' --trials 4 --report-seeds 12 --results runs." in helped

@@ -25,6 +25,14 @@ EARLIER = {
     "test_loss_paper": "paper_loss",
 }
 SCORES = {"test_accuracy": 0.8, "test_loss": 0.5, "test_loss_paper": 0.02}
+FLOOR = {
+    "config": {},
+    "chosen": {},
+    "validation_accuracy": 0.7,
+    "validation_loss": 1.0,
+    "began": 1.0,
+    "ended": 2.0,
+}
 
 
 @pytest.fixture
@@ -43,6 +51,7 @@ def finished(tmp_path: Path) -> SearchSpec:
     records.WINNER.write(study, 0)
     records.REPORT_RUNS.add(study, 0, 1000, run)
     records.TEST_SCORES.add(study, 0, 1000, SCORES)
+    records.FLOORS.write(study, {"probe": FLOOR})
     return made
 
 
@@ -54,7 +63,8 @@ def test_a_journal_with_the_metric_names_of_earlier_versions_says_the_same(
     def everything() -> list[object]:
         study = read_study(finished.folder)
         rows = [trial_rows(study), epoch_rows(study, finished)]
-        return [*rows, summarise(study, finished), records.TEST_SCORES.read(study)]
+        known = records.TEST_SCORES.read(study), records.FLOORS.read(study)
+        return [*rows, summarise(study, finished), *known]
 
     today = everything()
     text = path.read_text()
@@ -87,7 +97,8 @@ def test_a_key_that_was_not_recorded_reads_as_its_default(finished: SearchSpec) 
 
 def test_the_file_names_every_key_of_a_journal(finished: SearchSpec) -> None:
     names = {key.name for key in vars(records).values() if isinstance(key, records.Key)}
-    names |= {key.name for key in vars(records).values() if isinstance(key, records.RunKey)}
+    hidden = records.RunKey | records.HiddenKey
+    names |= {key.name for key in vars(records).values() if isinstance(key, hidden)}
     recorded = set()
     for line in (finished.folder / JOURNAL).read_text().splitlines():
         operation = json.loads(line)
@@ -127,7 +138,8 @@ def test_a_journal_whose_attributes_are_all_the_users_says_the_same(
             line["user_attr"] = line.pop("system_attr")
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     study = open_study(finished)
-    assert records.REPORT_RUNS.name in study.user_attrs
+    assert {records.REPORT_RUNS.name, records.FLOORS.name} <= {*study.user_attrs}
+    assert records.FLOORS.recorded(study) and records.FLOORS.read(study) == {"probe": FLOOR}
     assert [records.epochs(trial) for trial in study.trials] == epochs
     assert records.REPORT_RUNS.read(study) == curves != {}
     records.REPORT_RUNS.add(study, 0, 1001, curves[0][1000])

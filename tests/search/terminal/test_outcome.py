@@ -81,14 +81,15 @@ def test_the_table_is_sorted_by_score_with_the_floors_among_the_searches() -> No
     ]
 
 
-def test_a_search_without_a_trial_has_no_row_beside_others() -> None:
+def test_a_search_without_a_trial_has_no_row_beside_others(eight: list[Outcome]) -> None:
     """Of a list of regimes that was stopped in its first search."""
-    nothing: dict[str, Any] = {"states": {}, "best_trial": None}
-    waiting = users("supcon", 0.9, **nothing)
-    rows = [
-        line.split()[0] for line in printed([users("llrd", 0.91), waiting], quiet=True).splitlines()
-    ]
-    assert rows == ["regime", "llrd", "probe", "tfidf"]
+    waiting = replace(
+        eight[1].summary, states=dict.fromkeys(eight[1].summary.states, 0), best_trial=None
+    )
+    lines = on_a_terminal([eight[0], replace(eight[1], summary=waiting)], 120)
+    header = next(at for at, line in enumerate(lines) if line.split()[:2] == ["regime", "score"])
+    names = [line.split()[0] for line in lines[header + 1 : header + 3]]
+    assert eight[0].summary.regime in names and waiting.regime not in names
 
 
 def test_the_papers_columns_are_shown_for_its_data_and_its_encoder_only() -> None:
@@ -106,7 +107,9 @@ def test_the_winner_is_compared_with_the_floor_and_the_runner_up() -> None:
     searches = [users("baseline", 0.90), users("llrd", 0.91), users("supcon", 0.70)]
     (sentence,) = winner(searches)
     assert sentence.startswith("llrd leads with trial 2: 91.0 ± ") and "3 fresh seeds" in sentence
-    assert re.search(r"\+4\.0 ± \S+ points on validation \(± \S+ on new sentences\)", sentence)
+    assert re.search(
+        r"\+4\.0 ± \S+ points on validation \(up to ± \S+ on new sentences\)", sentence
+    )
     assert "over the best floor, probe;" in sentence
     close = Evidence(searches).difference(searches[1], searches[0], "validation")
     assert f"{close} points on validation over the runner-up, baseline, which may be" in sentence
@@ -133,7 +136,7 @@ def test_a_lead_over_the_floor_is_that_on_test_with_what_would_settle_it(
     scores = {"test_accuracy": on_test, "test_loss": 1.0, "test_loss_paper": 1.0}
     probe = {**FLOORS[1], "validation_accuracy": 0.86, **scores}
     (sentence,) = winner([read_summary("llrd", floors=[probe])])
-    assert f"; {lead} ± 1.8 points on test (± " in sentence
+    assert f"; {lead} ± 1.8 points on test (up to ± " in sentence
     assert " on new sentences) over the best floor, probe" in sentence
     assert ending in sentence
 
@@ -262,6 +265,13 @@ def test_a_winner_that_fresh_seeds_do_not_bear_out_was_chosen() -> None:
     assert said.startswith("llrd wins with trial 2")
 
 
+def test_a_search_alone_leads_until_fresh_seeds_have_confirmed_it() -> None:
+    floors = [{**FLOORS[1], "validation_accuracy": 0.5}]
+    one = read_summary("llrd", confirmed_accuracy=[], confirmed_seeds=[], test=[], floors=floors)
+    (said,) = outcome.winner([one], Evidence([one]))
+    assert said.startswith("llrd leads with trial 2")
+
+
 def test_a_winner_below_its_own_defaults_was_chosen() -> None:
     """By more than the noise; one that is level with them may win."""
     floors = [{**FLOORS[1], "validation_accuracy": 0.5}]
@@ -270,3 +280,4 @@ def test_a_winner_below_its_own_defaults_was_chosen() -> None:
         one = read_summary("llrd", choice_accuracy=0.90, test=[], floors=floors, **scores)
         (said,) = outcome.winner([one], Evidence([one]))
         assert said.startswith(f"llrd {word} with trial 2"), said
+        assert ("points below its defaults, trial 0, on validation" in said) == (word != "wins")

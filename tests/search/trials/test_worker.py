@@ -9,14 +9,14 @@ import ray
 from ray import tune
 
 import trainables
-from search.reports import FINISHED
+from search.reports import FAILED, FINISHED
 from search.trials import job, worker
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.pretrained import Pretrained
 
 
-@pytest.mark.parametrize("failing", ["trained on all sentences", "tested"])
-def test_a_report_run_keeps_its_score_where_its_model_cannot_be(
+@pytest.mark.parametrize("failing", ["the model of all sentences", "the test"])
+def test_a_report_run_without_a_model_fails_and_one_without_a_test_keeps_its_score(
     failing: str, data: Data, pretrained: Pretrained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[dict[str, Any]] = []
@@ -26,7 +26,7 @@ def test_a_report_run_keeps_its_score_where_its_model_cannot_be(
     def fails(*_: Any) -> Any:
         raise RuntimeError("odd")
 
-    if failing == "tested":
+    if failing == "the test":
         monkeypatch.setattr(worker, "test", fails)
     else:
         monkeypatch.setattr(job, "refit", fails)
@@ -36,6 +36,9 @@ def test_a_report_run_keeps_its_score_where_its_model_cannot_be(
     whole = job.Job("baseline", data, pretrained, 1, "fp32", "cpu", 1)
     worker.trial({"config": config, "seed": 0, "job": whole, "answers": ()})
     epoch, last = reports
-    answers = last[FINISHED]
-    assert np.mean(answers.correct) == pytest.approx(epoch["validation_accuracy"])
-    assert (answers.untested, answers.tested) == ("RuntimeError: odd", None)
+    if failing == "the test":
+        answers = last[FINISHED]
+        assert np.mean(answers.correct) == pytest.approx(epoch["validation_accuracy"])
+        assert (answers.untested, answers.tested) == ("RuntimeError: odd", None)
+    else:
+        assert last[FAILED] == "RuntimeError: odd" and FINISHED not in last

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from tests.trainables.parts.data.labelled import (
     OTHER,
@@ -162,4 +163,15 @@ def test_a_disk_that_gives_nothing_back_is_not_the_users_fault(
     path.symlink_to("/proc/self/mem")  # reading its first byte is EIO
     with pytest.raises(OSError) as raised:
         read(path if read is read_rows else str(tmp_path))
+    assert raised.value.errno == errno.EIO
+
+
+def test_so_is_a_parquet_file_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> Any:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    (tmp_path / "rows.parquet").touch()
+    monkeypatch.setattr(parquet, "ParquetFile", fails)
+    with pytest.raises(OSError) as raised:
+        read_rows(tmp_path / "rows.parquet")
     assert raised.value.errno == errno.EIO
