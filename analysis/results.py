@@ -2,8 +2,8 @@
 
 FOLDER holds a small JSON file for each published search; the page beside it, `FOLDER.md`, gets
 their tables between two marks, and keeps everything outside them. `--add` writes such a file from
-the folder of a finished search: its command, scores, configuration and versions, but no rows of
-data, and no paths.
+the folder of a finished search: its command, scores, configuration, versions and, as bits, which
+sentences it got right, but no rows of data, and no paths.
 """
 
 from collections.abc import Sequence
