@@ -87,6 +87,7 @@ def summary(regime: str = "baseline", **changes: Any) -> dict[str, Any]:
         "rows": {},
         "versions": {},
         "commit": None,
+        "ending": "DONE",
         "machine": None,
     } | changes
 

@@ -98,9 +98,9 @@ class Search:
     def finish(
         self, tracker: Tracker, within: float = 60.0, interrupted: bool = False
     ) -> str | None:
+        self.study.set_user_attr(records.ENDING.name, "INTERRUPTED" if interrupted else "DONE")
         summary = results.write_results(self.study, self.spec, results.UNKNOWN_FACTS, CORPUS)
         (self.spec.folder / "table.md").write_text("| a table |\n")
-        self.study.set_user_attr(records.ENDING.name, "INTERRUPTED" if interrupted else "DONE")
         return tracker.finish_within(
             within, self.study, summary, "| a table |\n", interrupted=interrupted
         )
