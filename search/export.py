@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--overwrite",
         action="store_true",
         help=(
-            "Replace the file even if it is the export of another search, or was edited; the same"
-            " search's is replaced without, and any other file never"
+            "Replace the file even if it is an edited export, or that of another search. Without"
+            " this, only an unedited export of the same search is replaced; any other file never is"
         ),
     )
     add_results_flag(parser)

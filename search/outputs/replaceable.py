@@ -7,22 +7,11 @@ import yaml
 
 import trainables
 from analysis.command import user_path
-from search.outputs.recipe import read_recipes, recipe_again
+from search.outputs.recipe import REQUIRED, read_recipes, recipe_again
 from trainables.parts.quote import quoted
 
-TRAINED_BY = (
-    "epochs",
-    "epoch_size",
-    "seed",
-    "metric",
-    "data",
-    "model",
-    "max_tokens",
-    "precision",
-    "threads",
-    "device",
-)
-"""The entries of a recipe, beside its configuration, that training depends on."""
+COMPARED = (*REQUIRED, "epoch_size", "seed", "metric")
+"""The entries of a recipe that say what is trained."""
 
 
 def check_out(out: Path, text: str, folder: Path, *, overwrite: bool = False) -> None:
@@ -83,7 +72,7 @@ def _as_exported(recipe: dict[str, Any], folder: Path) -> bool:
     of = trainables.load(recipe["regime"]).Config.from_dict
     if of(recipe["config"]) != of(ours["config"]):
         return False
-    return all(_within(recipe.get(name), ours[name]) for name in TRAINED_BY)
+    return all(_within(recipe.get(name), ours[name]) for name in COMPARED if name != "config")
 
 
 def _within(part: Any, whole: Any) -> bool:

@@ -69,7 +69,7 @@ def print_advice(console: Console, corpus: Corpus, regimes: Collection[str]) -> 
             console,
             "note",
             f"labels have few training rows ({rows:.0f} at the median): --regime"
-            f" {FEW_ROWS_REGIME} was better than fine-tuning where both were searched"
+            f" {FEW_ROWS_REGIME} was better than baseline wherever both were searched"
             " (docs/results.md)",
             style="yellow",
         )

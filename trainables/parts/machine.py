@@ -13,7 +13,7 @@ FAULTS = {
 }
 
 
-def raise_if_machines(error: BaseException) -> None:
+def raise_if_machine_fault(error: BaseException) -> None:
     """Raise OSError where one with such a number is behind an error, whatever another library has
     made of it."""
     cause: BaseException | None = error

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from trainables.parts.machine import raise_if_machines
+from trainables.parts.machine import raise_if_machine_fault
 from trainables.parts.quote import listed, quoted, reason
 
 FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
@@ -45,7 +45,7 @@ def _parquet(path: Path, where: str) -> list[Row]:
             table = file.read()
         rows: list[Row] = table.to_pylist()
     except Exception as error:
-        raise_if_machines(error)
+        raise_if_machine_fault(error)
         # pyarrow raises its own types for a damaged file, and Python's for values that Python
         # cannot represent
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
@@ -61,7 +61,7 @@ def _content(path: Path, where: str) -> str:
             f"{where} is not UTF-8: byte {error.object[error.start]:#04x} at {error.start}"
         ) from error
     except OSError as error:
-        raise_if_machines(error)
+        raise_if_machine_fault(error)
         raise ValueError(f"{where} cannot be read: {reason(error)}") from error
 
 

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from trainables.parts.data import hub
-from trainables.parts.machine import raise_if_machines
+from trainables.parts.machine import raise_if_machine_fault
 from trainables.parts.model.architecture import (
     read_config,
     require_similar_size,
@@ -48,7 +48,7 @@ def load(source: str) -> Pretrained:
         _require_valid_padding(encoder.transformer)
         _require_finite(encoder.transformer)
     except Exception as error:
-        raise_if_machines(error)
+        raise_if_machine_fault(error)
         # transformers raises OSError, ValueError, KeyError, SafetensorError and others
         raise ValueError(f"model {quoted(source)} cannot be loaded: {reason(error)}") from error
     return Pretrained(source, encoder.transformer.config, state(encoder), embedding)
@@ -65,7 +65,7 @@ def load_tokenizer(source: str) -> Any:
             folder, config=read_config(folder), use_fast=True, trust_remote_code=False
         )
     except Exception as error:
-        raise_if_machines(error)
+        raise_if_machine_fault(error)
         raise ValueError(
             f"model {quoted(source)} has no tokenizer that can be loaded: {reason(error)}"
         ) from error

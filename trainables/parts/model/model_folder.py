@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from torch import Tensor
 
-from trainables.parts.machine import raise_if_machines
+from trainables.parts.machine import raise_if_machine_fault
 from trainables.parts.quote import quoted, reason
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -37,7 +37,7 @@ def loading(folder: str | Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
-        raise_if_machines(error)
+        raise_if_machine_fault(error)
         raise ValueError(
             f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
         ) from error
