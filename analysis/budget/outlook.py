@@ -29,9 +29,9 @@ def expected_gain(trials: Sequence[Ended], more: int = MORE) -> float | None:
 
     None if no trial was completed, or if the sampler proposed fewer than MIN_OUTLOOK_TRIALS. Each
     doubling of these raised their expected best; the next ones are expected to raise it less and
-    less, in the ratio of the last two. What they are then expected to reach may still lie below the
-    best of all. This takes trials as draws from one distribution: a sampler that still improves
-    brings more.
+    less, in the ratio of the last two, and to at most 1. What they are then expected to reach may
+    still lie below the best of all. This takes trials as draws from one distribution: a sampler
+    that still improves brings more.
     """
     scores = projected(trials)
     drawn = [score for trial, score in zip(trials, scores) if not trial.given]
@@ -40,10 +40,12 @@ def expected_gain(trials: Sequence[Ended], more: int = MORE) -> float | None:
         return None
     quarter, half, whole = (best_of(drawn, number // part) for part in (4, 2, 1))
     last, before = whole - half, half - quarter
-    ratio = min(1.0, last / before) if before > 0 else 1.0
+    # Between 0 and 1 but for rounding: the last doubling of tied scores may bring -1e-16.
+    ratio = min(1.0, max(0.0, last / before)) if before > 0 else 1.0
     doublings = np.log2((number + more) / number)
     powers = doublings if ratio == 1 else (1 - ratio**doublings) / (1 - ratio)
-    return max(0.0, float(whole + last * ratio * powers) - max(scores))
+    reached = min(1.0, float(whole + last * ratio * powers))
+    return max(0.0, reached - max(scores))
 
 
 def projected(trials: Sequence[Ended]) -> list[float]:

@@ -38,8 +38,8 @@ class Draws:
         return np.exp(self.random.normal(-(spread**2) / 2, spread, DRAWS))
 
     def fractions(self, low: float, high: float) -> np.ndarray:
-        """Uniform fractions, cut off at 1."""
-        return np.minimum(1.0, self.random.uniform(low, high, DRAWS))
+        """Uniform between these, cut off at 0 and 1."""
+        return np.clip(self.random.uniform(low, high, DRAWS), 0.0, 1.0)
 
     def go_on(self, seconds: np.ndarray) -> None:
         """A run that has begun takes so much longer, in its own slot."""

@@ -36,8 +36,9 @@ OVERRUN = 0.15
 RERUN, TO_COME = 0.08, 0.3
 """Likewise of a full run from the best trials so far, and how much more while trials are to
 come."""
-RACE = (0.1, 1.3)
-"""The fraction of its runs that a race spends is drawn between these and cut at 1: often all."""
+RACE = (-1.0, 2.0)
+"""The fraction of its runs that a race spends is drawn between these and cut off at 0 and 1: of 22
+published searches 14 spent none, and the others all."""
 FIRST_EPOCH = 1.15
 """A trial's first epoch takes at least so many times as long as it has taken."""
 MAX_SIMULATED = 200
@@ -205,7 +206,7 @@ class TimeLeft:
         if self.spec.patience != "auto":
             return np.full_like(draws.free[:, 0], self.spec.trials)
         least = min(max(started, MIN_TRIALS), self.spec.trials)
-        more = np.maximum(0.0, draws.fractions(-1.0, 1.0))
+        more = draws.fractions(-1.0, 1.0)
         return least + more * (self.spec.trials - least)
 
     def _choice(self, draws: Draws, full: np.ndarray, trained: np.ndarray) -> None:

@@ -31,13 +31,14 @@ from search.reports import ENDED_AT, STARTED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
+from search.study.patience import Patience, is_spent
 from search.study.pruners import pruner, prunes
 from search.study.study import JOURNAL, read_study
 from search.study.study import trials as trials_of
 from search.trials.choice_and_report import CHANCE
 from tests.benchmarks import program
 from tests.benchmarks.replay import recording
-from tests.benchmarks.replay.recording import Recording
+from tests.benchmarks.replay.recording import Recording, Row
 
 POINTS = {"1/10": 0.1, "1/4": 0.25, "1/2": 0.5, "3/4": 0.75}
 """Parts of a search's time at which it is asked."""
@@ -145,7 +146,14 @@ def _as_of(trial: FrozenTrial, now: float) -> FrozenTrial:
 class Simulated:
     """A search whose trials are drawn from a recording."""
 
-    def __init__(self, recording: Recording, trials: int, slots: int, seed: int) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        trials: int,
+        slots: int,
+        seed: int,
+        patience: Patience = None,
+    ) -> None:
         self.random = np.random.default_rng(seed)
         conditions = recording.conditions
         self.spec = SearchSpec(
@@ -154,11 +162,13 @@ class Simulated:
             model="minilm",
             trials=trials,
             epochs=conditions.epochs,
+            patience=patience,
         )
+        self.points = conditions.points
         self.slots, self.sentences = slots, conditions.validation
         first = [row for row in recording.rows if row.number < conditions.points]
         drawn = self.random.choice(len(recording.rows), max(0, trials - len(first)))
-        rows = [*first, *(recording.rows[place] for place in drawn)][:trials]
+        rows = [*first, *(self._like(recording.rows[place]) for place in drawn)][:trials]
         self.rows = [replace(row, seconds=_undisturbed(row.seconds)) for row in rows]
 
     def run(self) -> Search:
@@ -186,6 +196,15 @@ class Simulated:
         search.report = self._full([standing.winner] * reports, now)
         search.end = float(self.random.choice(ENDS))
         return search
+
+    def _like(self, row: Row) -> Row:
+        """A trial like a recorded one: recordings are short, and a search runs nothing twice."""
+        shift = self.random.normal(0.0, SEEDS_SPREAD)
+        return replace(
+            row,
+            accuracies=[min(1.0, max(0.0, each + shift)) for each in row.accuracies],
+            score=None if row.score is None else min(1.0, max(0.0, row.score + shift)),
+        )
 
     def _margin(self, scores: dict[int, list[float]]) -> Margin:
         spread = Spread.of(
@@ -217,8 +236,13 @@ class Simulated:
         waiting = iter(self.rows)
 
         def start(now: float) -> None:
+            if is_spent(study, self.spec.patience):
+                return
             for row in waiting:
+                if len(open_trials) < self.points:
+                    study.enqueue_trial({})
                 trial = study.ask()
+                trial.set_user_attr(records.CONFIG.name, row.config)
                 shown = create_trial(
                     state=TrialState.RUNNING, user_attrs={records.CONFIG.name: row.config}
                 )
@@ -286,7 +310,8 @@ def from_journal(folder: Path, slots: int) -> Search | None:
         ]
         for key in (records.CHOICE_RUNS, records.REPORT_RUNS)
     )
-    if not report or len(trials) < spec.trials or any(ENDED_AT not in each for each in epochs):
+    ended = len(trials) >= spec.trials or is_spent(study, spec.patience)
+    if not report or not ended or any(ENDED_AT not in each for each in epochs):
         return None
     search = Search(spec, slots, trials, None, choice, report)
     # The journal's last record says that all is written.
@@ -378,7 +403,8 @@ class Benchmark:
             for trials in self.args.trials:
                 for slots in self.args.slots:
                     for seed in range(self.args.repeats):
-                        yield Simulated(recorded, trials, slots, seed).run()
+                        patience = self.args.patience
+                        yield Simulated(recorded, trials, slots, seed, patience).run()
 
     def run(self) -> None:
         """Replay."""
@@ -428,6 +454,13 @@ def parser() -> argparse.ArgumentParser:
     add("--slots", type=int, nargs="+", default=[2, 4], metavar="N", help="trials at a time")
     add("--repeats", type=int, default=5, metavar="N", help="searches of each kind (default: 5)")
     add(
+        "--patience",
+        type=_patience,
+        default="auto",
+        metavar="N|auto|none",
+        help="of the searches (default: auto, as of a search without --trials)",
+    )
+    add(
         "--journals",
         type=Path,
         nargs="+",
@@ -435,6 +468,10 @@ def parser() -> argparse.ArgumentParser:
         help="replay the finished searches in these folders instead; --slots: as they had",
     )
     return parser
+
+
+def _patience(text: str) -> Patience:
+    return None if text == "none" else "auto" if text == "auto" else int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -62,6 +62,14 @@ def test_few_trials_say_nothing_and_equal_ones_promise_nothing() -> None:
     assert expected_gain(drawn_trials([0.5] * MIN_OUTLOOK_TRIALS)) == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize("below", range(9))
+def test_scores_with_ties_promise_neither_a_rounding_error_nor_more_than_all(below: int) -> None:
+    drawn = drawn_trials([0.1] * below + [0.9] * (9 - below))
+    with np.errstate(all="raise"):
+        expected = expected_gain(drawn)
+    assert expected is not None and 0.0 <= expected <= 0.1 + 1e-9
+
+
 @pytest.mark.parametrize("number", [20, 50])
 @pytest.mark.parametrize("shape", DRAWN)
 def test_a_given_trial_that_is_ahead_leaves_less_to_gain(shape: str, number: int) -> None:
