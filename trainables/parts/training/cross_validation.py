@@ -6,7 +6,7 @@ side in one process, an epoch at a time, so that a trial can be judged, and prun
 
 import warnings
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -102,22 +102,20 @@ class _OwnRandomness:
 
 
 def _pooled(epochs: list[Epoch], sizes: list[int]) -> Epoch:
-    """The folds' epochs as one. `sizes` are how many sentences they hold out."""
+    """The folds' epochs as one: a metric is the mean over the folds, on validation over the
+    sentences. `sizes` are how many sentences the folds hold out."""
 
-    def mean(name: str, weights: list[int] | None = None) -> Any:
+    def mean(name: str) -> float | None:
         values = [getattr(epoch, name) for epoch in epochs]
+        weights = sizes if "validation" in name else None
         return None if None in values else float(np.average(values, weights=weights))
 
-    accuracy = mean("validation_accuracy", sizes)
+    metrics = [each.name for each in fields(epochs[0]) if each.type in (float, float | None)]
     counts = [epoch.counts for epoch in epochs if epoch.counts is not None]
     macro_f1 = LabelCounts.sum(counts).macro_f1 if len(counts) == len(epochs) else None
-    return replace(
-        epochs[0],
-        train_loss=mean("train_loss"),
-        train_accuracy=mean("train_accuracy"),
-        validation_loss=mean("validation_loss", sizes),
-        validation_accuracy=accuracy,
-        best_validation_accuracy=accuracy,
+    others = dict(
+        # Every fold keeps its last epoch.
+        best_validation_accuracy=mean("validation_accuracy"),
         validation_macro_f1=macro_f1,
         best_validation_macro_f1=macro_f1,
         steps=sum(epoch.steps for epoch in epochs),
@@ -125,3 +123,4 @@ def _pooled(epochs: list[Epoch], sizes: list[int]) -> Epoch:
         micro_batch=min(epoch.micro_batch or 0 for epoch in epochs) or None,
         counts=None,
     )
+    return replace(epochs[0], **{name: mean(name) for name in metrics} | others)

@@ -1,7 +1,7 @@
 """Cross-validation against its slow definition: the folds trained one after the other."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from trainables.parts.data.tokens import Data
 from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training import frozen
 from trainables.parts.training.cross_validation import cross_validate, folds, refit
+from trainables.parts.training.epoch_metrics import Epoch
 from trainables.parts.training.scores import scores
 
 FOLDS, SEED = 3, 5
@@ -59,6 +60,27 @@ def test_a_run_is_the_mean_of_its_folds_each_trained_alone(
     if last.validation_loss is not None:
         assert last.validation_loss == pytest.approx(measured.loss, rel=1e-4)
     assert last.steps == steps
+
+
+@dataclass(frozen=True)
+class WithNorm(Epoch):
+    """An epoch with a metric that somebody has added."""
+
+    gradient_norm: float | None = None
+
+
+def test_a_metric_that_is_added_is_pooled_like_the_others(small: Data) -> None:
+    learning_rates, norms = iter([0.1, 0.2, 0.6]), iter([1.0, 2.0, 6.0])
+
+    def train(part: Data) -> Generator[Epoch, None, Any]:
+        measured = scores(torch.zeros(len(part.validation), 60), part.validation.targets)
+        epoch = WithNorm.closed_form("fine-tune", measured, seconds=1.0)
+        yield replace(epoch, learning_rate=next(learning_rates), gradient_norm=next(norms))
+
+    epoch = next(cross_validate(train, small, SEED))
+    assert isinstance(epoch, WithNorm)
+    assert epoch.gradient_norm == pytest.approx(3.0)
+    assert epoch.learning_rate == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("regime", REGIMES)
