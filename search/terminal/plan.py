@@ -171,13 +171,12 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
     slots, free = resources.slots, psutil.virtual_memory().available
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("regime", no_wrap=True)
-    for column in ("trials", "searched fields", "budget", "trial 0", "time", "memory"):
+    for column in ("trials", "fields", "epochs", "trial 0", "time", "memory"):
         table.add_column(column, justify="right", no_wrap=True)
     known, notes = list[SecondsRange](), list[str]()
     for planned in plans:
         spec, trial = planned.spec, planned.trial
-        shown = [spec.regime, str(spec.trials), str(len(distributions(spec)))]
-        shown += [epochs_of(spec.epochs, spec.sentences_per_epoch)]
+        shown = [spec.regime, *map(str, (spec.trials, len(distributions(spec)), spec.epochs))]
         if trial is None:
             table.add_row(*shown, "fails")
             continue
@@ -193,6 +192,10 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
             f"{spec.regime}: {line}" for line in warnings(spec, trial, estimated, slots, free)
         ]
     console.print(table, soft_wrap=False)
+    fields = "how many hyperparameters are searched"
+    if size := plans[0].spec.sentences_per_epoch:
+        fields += f"; an epoch has {counted(size, 'sentence')}"
+    print_line(console, "fields", fields)
     low, high = (sum(end) for end in ([each.low for each in known], [each.high for each in known]))
     print_line(
         console,

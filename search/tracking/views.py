@@ -22,24 +22,27 @@ REGIME, STATE, EPOCHS, MODEL, METRIC = (
     f"tags.`{name}`"
     for name in ("regimen.regime", "regimen.state", "regimen.epochs", "model", "regimen.metric")
 )
-ANSWER = {CONFIRMED: 180, OVER_FLOOR: 230, ERRS_MOST: 260, NEXT: 420}
-"""The columns that say what a search found, with their widths in pixels: at a width of 1,400, two
-are seen beside MLflow's assistant, and three without it."""
-WIDTHS = {NAME: 240, CREATED: 130, REGIME: 130, STATE: 130, EPOCHS: 130, DURATION: 100}
-SCORE_WIDTH = 120
+LEARNING_RATE = "params.`learning_rate`"
+ANSWER = {CONFIRMED: 120, OVER_FLOOR: 120, ERRS_MOST: 240, NEXT: 420}
+"""The columns that say what a search found, with their widths in pixels."""
+WIDTHS = {NAME: 240, CREATED: 130, STATE: 100, EPOCHS: 70, DURATION: 80, LEARNING_RATE: 90}
+"""With these a window of 1,400 pixels shows a search's list to the column of what it confuses."""
+SCORE_WIDTH = 90
 
 
 def search_view(key: str, identity: str, metric: Metric) -> dict[str, str]:
     """A search, its trials, floors and final trainings, the best score first, as a tag.
 
-    Not those of another search of its name, from another results folder.
+    Not those of another search of its name, from another results folder; nor its choice and report
+    runs, whose scores are not compared with those of trials.
     """
-    where = f"tags.`{IDENTITY}` = '{identity}'"
+    kinds = [f"tags.`regimen.kind` != '{kind}'" for kind in ("choice", "report")]
     columns = [
+        *(STATE, EPOCHS, DURATION, LEARNING_RATE),
         *(_tag(each) for each in ANSWER),
-        *(STATE, "params.`learning_rate`", "params.`batch_size`", _metric(test(metric))),
-        *(REGIME, EPOCHS, DURATION, CREATED, DATASET, MODEL, SOURCE),
+        *("params.`batch_size`", _metric(test(metric)), REGIME, CREATED, DATASET, MODEL, SOURCE),
     ]
+    where = " and ".join([f"tags.`{IDENTITY}` = '{identity}'", *kinds])
     return _view(key, where, _metric(best_validation(metric)), columns)
 
 

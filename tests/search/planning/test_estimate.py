@@ -275,6 +275,36 @@ def epoch_tokens(made: SearchSpec, prepared: Prepared, clock: TokenClock) -> lis
     return [number for stage in tokens.values() for number in (stage[0], stage[-1])]
 
 
+@pytest.mark.parametrize("epoch_size", [None, 2000])
+def test_the_table_of_several_regimes_fits_80_columns(
+    epoch_size: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan.psutil, "virtual_memory", lambda: SimpleNamespace(available=200 * GIB))
+    large = replace(TWO, peak_memory=25 * GIB, stages=(Stage(10, 1200.0, 1000.0),))
+    made = [
+        spec(regime=regime, trials=1000, epoch_size=epoch_size)
+        for regime in ("llrd_grouped", "supcon_joint", "simclr_crop")
+    ]
+    plans = [plan.Planned(each, large, 0) for each in made]
+    plans += [plan.Planned(spec(regime="rdrop"), None, 0)]
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, color_system=None)
+    plan.print_estimates(console, plans, Resources(4, 0.25, 4))
+    lines = out.getvalue().splitlines()
+    assert "…" not in out.getvalue() and all(len(line) <= 80 for line in lines)
+    assert [line.split()[0] for line in lines[:5]] == [
+        *("regime", "llrd_grouped", "supcon_joint", "simclr_crop", "rdrop"),
+    ]
+    assert "100.0 GiB" in lines[1] and lines[4].split()[-1] == "fails"
+    assert ("an epoch has 2,000 sentences" in out.getvalue()) == (epoch_size is not None)
+
+
+def test_a_search_with_more_trials_than_asked_for_says_so() -> None:
+    out = io.StringIO()
+    plan.print_surplus(Console(file=out, width=200), begun=12, trials=5)
+    assert "--trials 5 is fewer than the 12 trials that there are" in out.getvalue()
+
+
 def test_the_plan_is_wrapped_in_a_terminal_only(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
