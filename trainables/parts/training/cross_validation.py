@@ -110,10 +110,11 @@ def _pooled(epochs: list[Epoch], sizes: list[int]) -> Epoch:
         weights = sizes if "validation" in name else None
         return None if None in values else float(np.average(values, weights=weights))
 
-    metrics = [each.name for each in fields(epochs[0]) if each.type in (float, float | None)]
+    names = [each.name for each in fields(epochs[0]) if each.type in (float, float | None)]
+    metrics: dict[str, Any] = {name: mean(name) for name in names}
     counts = [epoch.counts for epoch in epochs if epoch.counts is not None]
     macro_f1 = LabelCounts.sum(counts).macro_f1 if len(counts) == len(epochs) else None
-    others = dict(
+    others = dict[str, Any](
         # Every fold keeps its last epoch.
         best_validation_accuracy=mean("validation_accuracy"),
         validation_macro_f1=macro_f1,
@@ -123,4 +124,4 @@ def _pooled(epochs: list[Epoch], sizes: list[int]) -> Epoch:
         micro_batch=min(epoch.micro_batch or 0 for epoch in epochs) or None,
         counts=None,
     )
-    return replace(epochs[0], **{name: mean(name) for name in metrics} | others)
+    return replace(epochs[0], **metrics | others)
