@@ -6,7 +6,6 @@ from typing import Any
 import pandas
 
 from analysis import paper
-from analysis.commands import cluster_flags, results_flag
 from analysis.comparison import figures
 from analysis.comparison.conditions import SCORES, remarks
 from analysis.comparison.differences import differences
@@ -31,6 +30,7 @@ from analysis.page.blocks import Block, Details, Drawing, Figures, Notes, Paragr
 from analysis.page.forest import forest
 from analysis.read.folder import Search
 from analysis.read.summary import Summary
+from analysis.shell_lines import cluster_flags, results_flag
 from analysis.text import EMPTY_CELL, counted
 
 

@@ -4,9 +4,9 @@ import math
 import shlex
 
 from analysis.command import program
-from analysis.commands import no_more_than
 from analysis.evidence import POWER, Difference, Split
 from analysis.read.summary import Summary
+from analysis.shell_lines import no_more_than
 
 MAX_SEEDS = 1000
 """More report seeds than these cannot be run."""

@@ -17,12 +17,12 @@ from analysis.read.summary import Summary
 from analysis.text import counted
 from search.final.combining import Combined
 from search.final.record import SCORES
-from search.reports import ENDED_AT, STARTED_AT
 from search.study import records
 from search.tracking import views
 from search.tracking.recorder import STATE_TAG, Recorder
 from search.tracking.result_metrics import test_metrics
 from search.tracking.store import EXPERIMENT
+from search.worker_reports import ENDED_AT, STARTED_AT
 from trainables.parts.quote import quoted
 
 SERVING = Path(__file__).with_name("serving.py")

@@ -25,7 +25,6 @@ from analysis.read.folder import (
 from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
 from analysis.text import cell, guarded
 from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
-from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
 from search.study.study import paper_trial, ranking, trials
@@ -37,6 +36,7 @@ from search.study.winner_records import (
     test_scores,
     trial_score,
 )
+from search.worker_reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from trainables.parts.data.corpus import Corpus
 
 SCORES = tuple(map(best_validation, WORDS))

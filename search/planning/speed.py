@@ -9,8 +9,8 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from search.planning.estimate import Measurement
-from search.reports import STARTED_AT, run_seconds
 from search.study import records
+from search.worker_reports import STARTED_AT, run_seconds
 
 SPREAD, SPREAD_TRIALS = 0.45, 4.0
 """Prior standard deviation of the logarithm of an epoch's seconds over configurations, and the

@@ -17,11 +17,11 @@ from search.planning.estimate import choice_runs
 from search.planning.speed import Guess, Rates, Speed, repeats
 from search.planning.trial_lengths import Lengths
 from search.race import affordable_runs
-from search.reports import ENDED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
 from search.study.patience import MIN_TRIALS
+from search.worker_reports import ENDED_AT
 
 START_SECONDS = 20.0
 """Of a command: imports, workers, data and floors."""

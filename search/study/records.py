@@ -19,8 +19,8 @@ from optuna.trial import FrozenTrial
 
 from analysis.read.correct import packed
 from analysis.read.earlier import EPOCH_NAMES, TEST_NAMES, renamed
-from search.reports import BESIDE_EPOCH
 from search.study import last_ending
+from search.worker_reports import BESIDE_EPOCH
 from trainables.parts.training.epoch_metrics import EPOCH_FIELDS, Epoch
 
 T = TypeVar("T")

@@ -16,13 +16,13 @@ from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, estimate, warnings
 from search.planning.speed import Guess
 from search.planning.time_left import START_SECONDS, TimeLeft
-from search.reports import ENDED_AT, STARTED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.console import print_line
 from search.terminal.space import distributions
 from search.terminal.text import between, difference, gibibytes, how_many, per_trial, roughly
+from search.worker_reports import ENDED_AT, STARTED_AT
 
 FEW_SECONDS = 10.0
 """Below this, starting and encoding take longer than the floors themselves."""

@@ -18,7 +18,6 @@ from search.planning.draws import SecondsRange
 from search.planning.queue import Queue
 from search.planning.smoothing import SmoothedRange
 from search.planning.time_left import TimeLeft
-from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -26,6 +25,7 @@ from search.terminal.full_runs import FullRuns
 from search.terminal.live_view import Clock, LiveView
 from search.terminal.text import between, percent, roughly
 from search.trials.choice_and_report import Round, Run
+from search.worker_reports import ENDED_AT
 
 ECHO_WIDTH = 3
 """Columns right of the live view that stay empty. A terminal writes `^C` there; if it had to wrap

@@ -4,13 +4,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.metric import run_score, validation
-from search.reports import ENDED_AT, STARTED_AT
 from search.study import records
 from search.study.study import trials
 from search.tracking.logged_run import LoggedRun
 from search.tracking.recorder import STATE_TAG
 from search.tracking.result_metrics import floor_metrics, percent, test_metrics
 from search.tracking.runs import SearchRuns
+from search.worker_reports import ENDED_AT, STARTED_AT
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 """MLflow's status of a run, by the state of its trial."""

@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.metric import run_score, validation
 from search.cluster.watchdog import ray_is_alive
-from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.spec import SearchSpec
 from search.study import patience, records
 from search.study.proposals import ask, first_trial_of_each
@@ -18,6 +17,7 @@ from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
 from search.trials.faults import Fault, Losses
 from search.trials.worker import Answers
+from search.worker_reports import FAILED, FINISHED, WORKER_LOST
 
 MAX_EQUAL_FAILURES = 3
 """If the first trials, so many, all fail for one reason, the search stops: the cause is common."""

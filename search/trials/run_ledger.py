@@ -9,13 +9,13 @@ import ray
 
 from analysis.metric import run_score
 from search.cluster.watchdog import ray_is_alive
-from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.study import records
 from search.study.records import Record
 from search.trials.choice_and_report import ChoiceAndReport, Round, Run, Untested
 from search.trials.faults import Fault, Losses
 from search.trials.ledger import not_a_number
 from search.trials.worker import Answers
+from search.worker_reports import FAILED, FINISHED, WORKER_LOST
 
 
 class Watcher(Protocol):

@@ -12,10 +12,10 @@ import torch
 from ray import tune
 
 import trainables
-from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
 from search.trials.job import Epochs, Job, Trained, begin, finish, inputs, run_regime
 from search.trials.parcel import Parcel, assemble, packed
 from search.trials.system_metrics import Meter
+from search.worker_reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
 from trainables.parts.data.tokens import Encoded, Tokens
 from trainables.parts.memory import cuda_is_lost, free_memory
 from trainables.parts.model.pretrained import Pretrained

@@ -27,7 +27,6 @@ from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess
 from search.planning.time_left import RunsLeft, TimeLeft
 from search.race import Margin, affordable_runs, race
-from search.reports import ENDED_AT, STARTED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
@@ -36,6 +35,7 @@ from search.study.pruners import pruner, prunes
 from search.study.study import JOURNAL, read_study
 from search.study.study import trials as trials_of
 from search.trials.choice_and_report import CHANCE
+from search.worker_reports import ENDED_AT, STARTED_AT
 from tests.benchmarks import program
 from tests.benchmarks.replay import recording
 from tests.benchmarks.replay.recording import Recording, Row

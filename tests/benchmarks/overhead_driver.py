@@ -14,12 +14,12 @@ from ray.tune.execution.tune_controller import TuneController
 
 from search.cluster.watchdog import AGENTS, DAEMONS
 from search.driver import pipeline
-from search.reports import ENDED_AT, FINISHED, STARTED_AT
 from search.run import main
 from search.study import journal
 from search.terminal import progress
 from search.tracking import tracker as tracking
 from search.trials import ray_adapters, searcher, worker
+from search.worker_reports import ENDED_AT, FINISHED, STARTED_AT
 from trainables.parts.training.epoch_metrics import Epoch
 
 PARTS: dict[str, tuple[Any, str]] = {

@@ -6,10 +6,10 @@ from statistics import fmean
 import pytest
 
 from search.planning.time_left import TimeLeft
-from search.reports import ENDED_AT
 from search.seeds import report_counts
 from search.study import records
 from search.study.patience import MIN_TRIALS, Patience
+from search.worker_reports import ENDED_AT
 from tests.benchmarks.eta import POINTS, Benchmark, Search, Simulated, from_journal, judge, parser
 from tests.benchmarks.replay import recording
 from tests.search.terminal.test_progress import grown

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import trainables
-from search.reports import FAILED, FINISHED
 from search.study import records
 from search.study import study as studies
 from search.study.proposals import first_trial_of_each
 from search.trials.ledger import Ledger
+from search.worker_reports import FAILED, FINISHED
 from tests.benchmarks.overhead_figures import NEAR, marks, sizes, slots
 from tests.processes import ROOT
 from tests.search.reported import epoch

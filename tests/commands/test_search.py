@@ -20,12 +20,12 @@ from analysis import paper, report
 from analysis.read.correct import read_correct, unpacked
 from analysis.read.summary import Summary
 from search.outputs.recipe import read_recipe
-from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from search.study import records
 from search.study import study as studies
 from search.tracking import store
 from search.tracking.views import search_key
 from search.trials.floors import REGIMES as FLOORS
+from search.worker_reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from tests import tiny
 from tests.attributes import attributes
 from tests.mlflow_server import MlflowServer

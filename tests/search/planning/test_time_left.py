@@ -13,10 +13,10 @@ from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Q
 from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess, Speed, repeats
 from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
-from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study.patience import MIN_TRIALS
+from search.worker_reports import ENDED_AT, STARTED_AT
 from tests import specs
 
 NOW = 1_700_000_000.0

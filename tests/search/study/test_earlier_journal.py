@@ -13,9 +13,9 @@ from optuna.trial import FrozenTrial
 from analysis.read.folder import read_summary
 from search.outputs.recipe import export
 from search.outputs.tables import summarise
-from search.reports import FINISHED
 from search.spec import SearchSpec
 from search.study.study import read_study, trials
+from search.worker_reports import FINISHED
 from tests.search.trials.test_resumed_decisions import report, resumed
 
 EARLIER = Path(__file__).with_name("earlier")

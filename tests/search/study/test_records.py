@@ -8,11 +8,11 @@ import pytest
 from optuna.storages.journal._storage import JournalOperation
 
 from search.outputs.tables import epoch_rows, summarise, trial_rows
-from search.reports import FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import JOURNAL, open_study, read_study
 from search.trials.ledger import Ledger
+from search.worker_reports import FINISHED
 from tests.search.reported import epoch
 from tests.specs import spec_in
 

@@ -14,7 +14,6 @@ from scipy.stats import binomtest
 import trainables
 from analysis.read.correct import read_correct
 from search.outputs import tables as results
-from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from search.spec import Scheduler
 from search.study import proposals, records
 from search.study import study as studies
@@ -23,6 +22,7 @@ from search.study.journal import repair
 from search.study.proposals import ask
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
+from search.worker_reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from tests.search.reported import CORPUS, epoch
 from tests.specs import spec_in
 

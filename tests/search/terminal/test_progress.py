@@ -23,7 +23,6 @@ from search.cluster.resources import Resources
 from search.driver import pipeline
 from search.planning.queue import Queue
 from search.polling import polling
-from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -35,6 +34,7 @@ from search.terminal.text import ago, between, difference, differences, sparklin
 from search.trials.choice_and_report import Round, Run
 from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
+from search.worker_reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from tests import tiny
 from tests.processes import run
 from tests.search.reported import epoch

@@ -7,12 +7,6 @@ import optuna
 
 from analysis import paper
 from search.outputs import tables as results
-from search.reports import (
-    CPU_PERCENT,
-    FINISHED,
-    MEMORY_MB,
-    SYSTEM_METRICS,
-)
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder, store
@@ -21,6 +15,12 @@ from search.tracking.identity import identify
 from search.tracking.store import connect
 from search.tracking.tracker import Tracker
 from search.trials.ledger import Ledger
+from search.worker_reports import (
+    CPU_PERCENT,
+    FINISHED,
+    MEMORY_MB,
+    SYSTEM_METRICS,
+)
 from tests.attributes import attributes
 from tests.search.reported import CORPUS, epoch
 from tests.specs import spec_in

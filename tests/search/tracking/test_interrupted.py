@@ -3,14 +3,14 @@
 import contextlib
 from pathlib import Path
 
-from search.reports import (
-    FAILED,
-)
 from search.study import records
 from search.study import study as studies
 from search.sync import sync
 from search.tracking.store import connect, open_client
 from search.tracking.tracker import Tracker
+from search.worker_reports import (
+    FAILED,
+)
 from tests.search.tracking.logged_study import Search, check, everything
 from tests.search.tracking.lossy import Lossy
 

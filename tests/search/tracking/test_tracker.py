@@ -7,17 +7,17 @@ import pandas
 
 from analysis.read.files import read_json
 from analysis.read.summary import Summary
-from search.reports import (
-    CPU_PERCENT,
-    GPU_MEMORY_MB,
-    GPU_PERCENT,
-    MEMORY_MB,
-)
 from search.study import records
 from search.tracking.answer import answer
 from search.tracking.logged_run import LoggedRun
 from search.tracking.store import open_client
 from search.tracking.tracker import Tracker
+from search.worker_reports import (
+    CPU_PERCENT,
+    GPU_MEMORY_MB,
+    GPU_PERCENT,
+    MEMORY_MB,
+)
 from tests.analysis.searches import read_summary
 from tests.search.tracking.logged_study import Search, check, everything
 from tests.search.tracking.lossy import Lossy

@@ -23,7 +23,6 @@ import spaces
 import trainables
 from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.reports import FINISHED
 from search.study import records
 from search.study import study as studies
 from search.study.configuration import configuration, point_parameters
@@ -32,6 +31,7 @@ from search.trials.faults import Fault
 from search.trials.ledger import Ledger
 from search.trials.ray_adapters import Relay, StudyScheduler
 from search.trials.searcher import StudySearcher
+from search.worker_reports import FINISHED
 from tests import tiny
 from tests.processes import run
 from tests.search.trials.test_resumed_decisions import report, resumed, spec

@@ -9,9 +9,9 @@ from ray.tune.search import Searcher
 
 from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.reports import FINISHED
 from search.trials.ray_adapters import Relay
 from search.trials.searcher import StudySearcher
+from search.worker_reports import FINISHED
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
 SECONDS = 60.0

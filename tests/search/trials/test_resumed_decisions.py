@@ -25,12 +25,12 @@ from hypothesis.stateful import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from search.reports import FAILED, FINISHED
 from search.spec import Sampler, Scheduler, SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
+from search.worker_reports import FAILED, FINISHED
 from tests.specs import spec_in
 
 EPOCHS, TRIALS = 12, 12

@@ -14,7 +14,6 @@ from ray.tune.search import Searcher
 from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
 from search.inputs import Prepared
-from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -25,6 +24,7 @@ from search.trials.ending import Ending
 from search.trials.faults import MAX_NODE_LOSSES, Fault
 from search.trials.run_ledger import RunLedger
 from search.trials.searcher import StudySearcher
+from search.worker_reports import FAILED, FINISHED
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
 EXAM: Any = "what a test needs"

@@ -9,8 +9,8 @@ import ray
 from ray import tune
 
 import trainables
-from search.reports import FAILED, FINISHED
 from search.trials import job, worker
+from search.worker_reports import FAILED, FINISHED
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.pretrained import Pretrained
 
