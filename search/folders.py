@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from trainables.parts.quote import listed, quoted, reason
+from trainables.parts.quote import error_text, listed, quoted
 
 SPEC = "spec.json"
 """The file in a search's folder that says what was asked for."""
@@ -36,7 +36,7 @@ def results_folder(results: str) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         # a name that the file system refuses, or `~` of an unknown user
         raise ValueError(
-            f"results must be a folder; got {quoted(results)}: {reason(error)}"
+            f"results must be a folder; got {quoted(results)}: {error_text(error)}"
         ) from error
     require(fits, "results", "a folder", results)
     return path

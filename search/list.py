@@ -46,7 +46,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _row(folder: Path) -> tuple[str, ...]:
     """A search's line. One with a damaged file is listed too, and says so."""
-    from analysis.read.files import checked, read_json
+    from analysis.read.files import checked_fields, read_json
     from analysis.read.folder import SUMMARY, read_summary
 
     when = score = EMPTY_CELL
@@ -54,7 +54,9 @@ def _row(folder: Path) -> tuple[str, ...]:
         path = folder / JOURNAL
         last = (path if path.exists() else folder / SPEC).stat().st_mtime
         when = f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}"
-        spec = checked(folder / SPEC, read_json(folder / SPEC), {"regime": str, "trials": int})
+        spec = checked_fields(
+            folder / SPEC, read_json(folder / SPEC), {"regime": str, "trials": int}
+        )
         regime = spec["regime"]
         summary = read_summary(folder) if (folder / SUMMARY).exists() else None
         if summary is not None and summary.best_trial is not None:

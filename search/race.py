@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-Scores = Sequence[float]
+RunScores = Sequence[float]
 """A trial's accuracies as fractions: in the search, then on the seeds of the choice."""
-Margin = Callable[[Scores, Scores], float]
+Margin = Callable[[RunScores, RunScores], float]
 """How far apart the means of two trials may be by chance."""
 
 CHOICE_EPOCHS_FRACTION = 0.25
@@ -39,7 +39,7 @@ class Race:
 
 
 def race(
-    scores: Mapping[int, Scores],
+    scores: Mapping[int, RunScores],
     margin: Margin,
     runs: int,
     *,

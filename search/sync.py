@@ -9,7 +9,7 @@ from analysis.command import OK, Parser, exit_code, program
 from search.folders import add_results_flag, existing_folder
 from search.spec import SearchSpec
 from search.study.lock import search_lock
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
@@ -41,7 +41,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
             summary = summarise(study, spec, facts_of(folder))
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
-            why = without_password(reason(error), store)
+            why = without_password(error_text(error), store)
             raise OSError(
                 f"MLflow at '{shown}' still lacks some of '{spec.name}': {why}"
             ) from error

@@ -5,12 +5,12 @@ import pandas
 from analysis import shell_lines
 from analysis.comparison.pairwise import better_than, pair_of
 from analysis.comparison.settle import IN_MOST_CASES, MAX_SEEDS, bound, seeds_settle
-from analysis.evidence import Split
+from analysis.evidence import ScoredSplit
 from analysis.metric import WORDS
 from analysis.read.folder import Search
 
 
-def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFrame) -> str:
+def verdict(labels: list[str], best: Search, split: ScoredSplit, pairs: pandas.DataFrame) -> str:
     """The sentences; `labels` has the best search first."""
     if not best.summary.confirmed_scores:
         return (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from analysis.comparison.floors import no_better, to_floor, verdicts
 from analysis.comparison.leaks import BEST_FLOOR, without_leaks
 from analysis.data.section import warnings as data_warnings
-from analysis.evidence import Evidence, Split
+from analysis.evidence import Evidence, ScoredSplit
 from analysis.hyperparameters.section import warnings as range_warnings
 from analysis.read.folder import Search
 from analysis.read.summary import Summary
@@ -60,7 +60,7 @@ def _leads(labels: list[str], searches: Mapping[str, Search], evidence: Evidence
 
 def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
     """Whether more sentences are what the score needs, and about how many."""
-    split: Split = "test" if best.test else "validation"
+    split: ScoredSplit = "test" if best.test else "validation"
     mean, size = evidence.mean(best, split), best.test_size if best.test else best.validation_size
     if not size or mean.new_sentences is None:
         return []

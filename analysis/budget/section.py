@@ -12,7 +12,7 @@ from analysis.budget.numbers import (
     winners_pruned,
 )
 from analysis.budget.outlook import MORE, Ended, expected_gain
-from analysis.budget.rungs import rungs
+from analysis.budget.rungs import rung_correlations
 from analysis.metric import WORDS
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
@@ -167,7 +167,7 @@ def _early_judgement(search: Search) -> list[Block]:
     """How early trials can be judged; empty for too few completed trials or epochs."""
     if (search.trials["state"] == "COMPLETE").sum() < MIN_COMPLETE:
         return []
-    correlations = rungs(search.trials, search.epochs)
+    correlations = rung_correlations(search.trials, search.epochs)
     if len(correlations) < 2:
         return []
     other_classifier = (

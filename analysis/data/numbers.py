@@ -20,7 +20,7 @@ MISSED_COLUMNS = ["row", "text", "label", "predicted", "confidence", "runs"]
 
 
 @dataclass(frozen=True)
-class WithoutLeaks:
+class ScoreWithoutLeaks:
     """The winner's mean accuracy on one split, with and without the rows that are in train."""
 
     split: str
@@ -31,7 +31,7 @@ class WithoutLeaks:
     on_leaked: float
 
 
-def without_leaks(search: Search) -> list[WithoutLeaks]:
+def without_leaks(search: Search) -> list[ScoreWithoutLeaks]:
     """For each split with such rows and recorded answers, unless all its rows are such."""
     scores = []
     for split in ("validation", "test"):
@@ -40,7 +40,7 @@ def without_leaks(search: Search) -> list[WithoutLeaks]:
             continue
         others = np.delete(bits, rows, axis=1)
         scores.append(
-            WithoutLeaks(
+            ScoreWithoutLeaks(
                 split,
                 len(rows),
                 bits.shape[1],

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas
 
-from analysis.metric import WORDS, Metric, best_validation, validation
+from analysis.metric import WORDS, Metric, best_validation_field, validation_field
 from analysis.read.correct import Correct, read_correct
 from analysis.read.earlier import translate_epochs, translate_trials
-from analysis.read.files import check_whole_numbers, checked, read_csv, read_json
+from analysis.read.files import check_whole_numbers, checked_fields, read_csv, read_json
 from analysis.read.predictions import read_predictions
 from analysis.read.problems import read_problems
 from analysis.read.scores import run_scores, scored
@@ -118,17 +118,18 @@ def read_search(folder: Path, metric: Metric | None = None) -> Search:
 
     Raises ValueError for a missing or damaged file.
     """
-    spec = checked(folder / SPEC, read_json(folder / SPEC), SPEC_FIELDS)
-    own = checked(folder / SPEC, {"metric": "accuracy", **spec}, {"metric": Metric})["metric"]
+    spec = checked_fields(folder / SPEC, read_json(folder / SPEC), SPEC_FIELDS)
+    fields = checked_fields(folder / SPEC, {"metric": "accuracy", **spec}, {"metric": Metric})
+    own = fields["metric"]
     by = metric or own
     # A search that runs may write meanwhile, the summary last: read it first, and its winner is
     # among the trials.
     finished = (folder / SUMMARY).exists()
     summary = read_summary(folder) if finished else None
-    trials = _read_trials(folder / TRIALS, best_validation(by), required=finished)
+    trials = _read_trials(folder / TRIALS, best_validation_field(by), required=finished)
     epochs = read_csv(
         folder / EPOCHS,
-        tuple(dict.fromkeys((*EPOCH_COLUMNS, validation(by)))),
+        tuple(dict.fromkeys((*EPOCH_COLUMNS, validation_field(by)))),
         ("kind", "stage"),
         required=finished,
         translate=translate_epochs,
@@ -185,7 +186,7 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metri
     complete = trials[trials["state"] == "COMPLETE"]
     if not complete.empty:  # Without a trial there may be no column of the metric.
         complete = complete.sort_values(
-            [best_validation(metric), "number"], ascending=[False, True]
+            [best_validation_field(metric), "number"], ascending=[False, True]
         )
     best = None if complete.empty else int(complete["number"].iloc[0])
     return Summary(
@@ -215,9 +216,9 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metri
 
 def _score(complete: pandas.DataFrame, trial: int | None, metric: Metric) -> float | None:
     """A completed trial's score; None without one, or where trials have none by this metric."""
-    if best_validation(metric) not in complete:
+    if best_validation_field(metric) not in complete:
         return None
-    scores = complete[complete["number"] == trial][best_validation(metric)].dropna()
+    scores = complete[complete["number"] == trial][best_validation_field(metric)].dropna()
     return None if scores.empty else float(scores.iloc[0])
 
 
@@ -227,7 +228,7 @@ def _read_trials(path: Path, score: str, *, required: bool) -> pandas.DataFrame:
     trials = read_csv(
         path, numeric, ("state", "reason"), required=required, translate=translate_trials
     )
-    for name in set(map(best_validation, WORDS)) & set(trials):
+    for name in set(map(best_validation_field, WORDS)) & set(trials):
         trials[name] = pandas.to_numeric(trials[name], errors="coerce")
     if unknown := set(trials["state"]) - set(STATES):
         raise ValueError(

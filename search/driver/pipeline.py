@@ -184,7 +184,7 @@ def _run_trials(
             runs_after = None
             if spec.confirm_top:
                 rounds = ChoiceAndReport(spec, study, context.prepared)
-                runs_after = RunsAfter(rounds, lambda: context.exam, progress)
+                runs_after = RunsAfter(rounds, lambda: context.test_inputs, progress)
             with polling(update, every=PROGRESS_SECONDS):
                 ending = run_trials(
                     spec, study, shared, capacity, context.workers, stop, runs_after

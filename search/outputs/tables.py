@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 
 from analysis.atomic import write
-from analysis.metric import WORDS, Metric, best_validation
+from analysis.metric import WORDS, Metric, best_validation_field
 from analysis.read.files import read_json
 from analysis.read.folder import (
     CORRECT,
@@ -39,7 +39,7 @@ from search.study.winner_records import (
 from search.worker_reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from trainables.parts.data.corpus import Corpus
 
-SCORES = tuple(map(best_validation, WORDS))
+SCORES = tuple(map(best_validation_field, WORDS))
 """The columns of trials.csv that hold a trial's scores by each metric."""
 
 
@@ -95,7 +95,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "epochs": len(epochs),
             "seconds": round(run_seconds(epochs), 3),
             "suggested": " ".join(trial.params),
-            "given": records.given(trial),
+            "given": records.is_starting_point(trial),
         }
         config = records.CONFIG.read(trial)
         rows.append(row | {f"config.{name}": value for name, value in config.items()})

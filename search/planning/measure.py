@@ -12,7 +12,7 @@ import torch
 import trainables
 from search.cluster.resources import Resources
 from search.inputs import Prepared
-from search.planning.estimate import Measurement, Stage
+from search.planning.estimate import Measurement, StageTime
 from search.polling import polling
 from search.spec import SearchSpec
 from search.study.configuration import point_parameters
@@ -129,7 +129,7 @@ def scaled_stages(
     epochs: int,
     scale: float,
     part: float = 1.0,
-) -> tuple[Stage, ...]:
+) -> tuple[StageTime, ...]:
     """The stages of a trial of `epochs` epochs, of which each has a `part` of the sentences.
 
     `once` and `twice`: the seconds of a run with a budget of one epoch, and of one with two. A
@@ -142,7 +142,7 @@ def scaled_stages(
         factor = scale * (part if longer else 1.0)
         later = seconds[1:] or seconds
         length = len(seconds) + longer * (epochs - 2)
-        result.append(Stage(length, factor * seconds[0], factor * sum(later) / len(later)))
+        result.append(StageTime(length, factor * seconds[0], factor * sum(later) / len(later)))
     return tuple(result)
 
 

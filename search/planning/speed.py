@@ -57,7 +57,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Rates:
+class EpochTime:
     """How long an epoch takes."""
 
     mean: float
@@ -110,7 +110,7 @@ class Speed:
         observed = self.of(trial)
         return observed.seconds * observed.epochs + (observed.rest or 0.0)
 
-    def rates(self, trials: Sequence[FrozenTrial], now: float) -> Rates | None:
+    def epoch_time(self, trials: Sequence[FrozenTrial], now: float) -> EpochTime | None:
         """How long epochs take, in these trials and the next ones; None where nothing is known."""
         timed = [
             observed
@@ -126,7 +126,7 @@ class Speed:
             if self.guess is None:
                 return None
             rest = rest if self.guess.rest is None else self.guess.rest
-            return Rates(self.guess.epoch, self.guess.spread, SPREAD, rest)
+            return EpochTime(self.guess.epoch, self.guess.spread, SPREAD, rest)
         seconds = [observed.seconds for observed in timed]
         mean = fmean(seconds)
         # A first epoch that takes longer than the mean says how long it takes at least.
@@ -135,7 +135,7 @@ class Speed:
         count, prior = len(seconds), SPREAD_TRIALS
         variance = prior * SPREAD**2 + count * float(np.log(seconds).var())
         spread = math.sqrt(variance / (prior + count))
-        return Rates(
+        return EpochTime(
             fmean(seconds), math.hypot(spread / math.sqrt(count), LOG_SECONDS_DRIFT), spread, rest
         )
 

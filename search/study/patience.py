@@ -25,7 +25,7 @@ def gain(study: optuna.Study) -> float | None:
 
 def _ended(trial: FrozenTrial) -> Ended:
     final = None if trial.state == TrialState.PRUNED else trial.value or 0.0
-    return Ended(trial.intermediate_values, final, records.given(trial))
+    return Ended(trial.intermediate_values, final, records.is_starting_point(trial))
 
 
 def is_spent(study: optuna.Study, patience: Patience) -> bool:

@@ -41,7 +41,7 @@ from search.tracking.search_run import (
     winner_note,
 )
 from search.tracking.store import without_password
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
@@ -109,7 +109,7 @@ class Tracker:
                     return
                 except Exception as error:
                     uri = self.recorder.client.tracking_uri
-                    problem[0] = without_password(reason(error), uri)
+                    problem[0] = without_password(error_text(error), uri)
                 if attempts_left:
                     time.sleep(1.0)
 

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.metric import run_score, validation
+from analysis.metric import run_score, validation_field
 from search.cluster.watchdog import ray_is_alive
 from search.spec import SearchSpec
 from search.study import patience, records
@@ -16,7 +16,7 @@ from search.study.proposals import ask, first_trial_of_each
 from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
 from search.trials.faults import Fault, Losses
-from search.trials.worker import Answers
+from search.trials.worker import ValidationPredictions
 from search.worker_reports import FAILED, FINISHED, WORKER_LOST
 
 MAX_EQUAL_FAILURES = 3
@@ -160,11 +160,13 @@ class Ledger:
     def _prunes(self, trial: optuna.Trial, report: dict[str, Any]) -> bool:
         """Record an epoch. Returns whether the pruner ends the trial with it."""
         number = report["epoch"]
-        trial.report(report[validation(self.spec.metric)], number)
+        trial.report(report[validation_field(self.spec.metric)], number)
         records.record_epoch(trial, report)
         return prunes(trial, number, self.spec.epochs)
 
-    def _finish(self, ray_id: str, trial: optuna.Trial, answers: Answers | None) -> None:
+    def _finish(
+        self, ray_id: str, trial: optuna.Trial, answers: ValidationPredictions | None
+    ) -> None:
         epochs = self._epochs(trial)
         if epochs:
             with transaction(self.study):

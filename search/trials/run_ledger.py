@@ -14,7 +14,7 @@ from search.study.records import Record
 from search.trials.choice_and_report import ChoiceAndReport, Round, Run, Untested
 from search.trials.faults import Fault, Losses
 from search.trials.ledger import not_a_number
-from search.trials.worker import Answers
+from search.trials.worker import ValidationPredictions
 from search.worker_reports import FAILED, FINISHED, WORKER_LOST
 
 
@@ -51,14 +51,17 @@ class _InFlight:
 class RunLedger:
     """The runs of the choice and of the report by Ray's trial id.
 
-    `exam` returns what a worker needs to test a model, in the object store; None where there is no
-    test split. It is called for report runs only.
+    `test_inputs` returns what a worker needs to test a model, in the object store; None where there
+    is no test split. It is called for report runs only.
     """
 
     def __init__(
-        self, plan: ChoiceAndReport, exam: Callable[[], ray.ObjectRef | None], watcher: Watcher
+        self,
+        plan: ChoiceAndReport,
+        test_inputs: Callable[[], ray.ObjectRef | None],
+        watcher: Watcher,
     ) -> None:
-        self.plan, self.exam, self.watcher = plan, exam, watcher
+        self.plan, self.test_inputs, self.watcher = plan, test_inputs, watcher
         self._in_flight: dict[str, _InFlight] = {}
         self._rounds: Iterator[Round] = plan.rounds()
         self._round: Round | None = None
@@ -99,7 +102,7 @@ class RunLedger:
         """The parameters of the next run, which is due."""
         run = self._queue.popleft()
         self._in_flight[ray_id] = _InFlight(run)
-        answers = self.exam() if run.reports else None
+        answers = self.test_inputs() if run.reports else None
         return {"trial": run.trial, "config": run.config, "seed": run.seed, "answers": answers}
 
     def started(self, ray_id: str) -> None:
@@ -144,7 +147,7 @@ class RunLedger:
         self._queue.appendleft(entry.run)
         self.watcher.queued(entry.run)
 
-    def _finish(self, ray_id: str, answers: Answers) -> None:
+    def _finish(self, ray_id: str, answers: ValidationPredictions) -> None:
         entry = self._in_flight[ray_id]
         if not entry.epochs:
             self._fail(ray_id, "it ended without an epoch")

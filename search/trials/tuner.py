@@ -46,7 +46,7 @@ class RunsAfter:
     """The runs that follow the trials."""
 
     plan: ChoiceAndReport
-    exam: Callable[[], ray.ObjectRef | None]
+    test_inputs: Callable[[], ray.ObjectRef | None]
     """Returns what a worker needs to test a model, in the object store."""
     watcher: Watcher
 
@@ -127,7 +127,7 @@ def run_trials(
     runs = (
         None
         if runs_after is None
-        else RunLedger(runs_after.plan, runs_after.exam, runs_after.watcher)
+        else RunLedger(runs_after.plan, runs_after.test_inputs, runs_after.watcher)
     )
     searcher = StudySearcher(ledger, capacity, runs, job, lambda: stop.trials_end)
     if not searcher.is_over:

@@ -37,7 +37,7 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Answers:
+class ValidationPredictions:
     """What trial 0, and a choice or report run, report after their epochs."""
 
     predicted: list[int]
@@ -62,8 +62,8 @@ def trial(params: dict[str, Any]) -> None:
     """A trial of the search, or a choice or report run, as Ray Tune calls it.
 
     `params`: the `config`, the `seed`, and the `job` in the object store. Those that report
-    `Answers` also have `answers`: what `test` needs after the model, in the object store, or None
-    where the test split is not theirs.
+    `ValidationPredictions` also have `answers`: what `test` needs after the model, in the object
+    store, or None where the test split is not theirs.
 
     An error is reported with its reason, and the worker stays warm. An error after which CUDA
     cannot be used in this process is raised, so that Tune replaces the worker.
@@ -82,14 +82,14 @@ def trial(params: dict[str, Any]) -> None:
         tune.report({FINISHED: answers, "validation_accuracy": 0.0})
 
 
-def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | None:
-    """Train and report each epoch; returns the `Answers` to report after them, if asked for."""
+def _reported(params: dict[str, Any], job: Job, started: float) -> ValidationPredictions | None:
+    """Train and report each epoch; returns what to report after them, if it is asked for."""
     config = params["config"]
     run = begin(job, config, params["seed"])
     trained = _metered(run, job, started, tune.report)
     if "answers" not in params:
         return None
-    answers = _answers(trained, ray.get(job.data).validation)
+    answers = _predictions(trained, ray.get(job.data).validation)
     if params["answers"] is None:
         return answers
     parcel = packed(trained.model())
@@ -112,10 +112,12 @@ def _metered(
     return finish(run, lambda epoch: report(epoch.to_dict() | meter.read()))
 
 
-def _answers(trained: Trained, split: Tokens) -> Answers:
+def _predictions(trained: Trained, split: Tokens) -> ValidationPredictions:
     confidence, predicted = trained.validated().softmax(dim=1).max(dim=1)
     rounded = [round(probability, 4) for probability in confidence.tolist()]
-    return Answers(predicted.tolist(), rounded, predicted.cpu().numpy() == split.labels)
+    return ValidationPredictions(
+        predicted.tolist(), rounded, predicted.cpu().numpy() == split.labels
+    )
 
 
 @functools.cache
@@ -138,7 +140,7 @@ def task(
     )(function)
 
 
-def encode(job: Job, part: int, parts: int) -> frozen.Part:
+def encode(job: Job, part: int, parts: int) -> frozen.EncodedPart:
     """The pretrained encoder's vectors of a part of train and validation, in main memory."""
     data, build = inputs(job, encoded=False)
     by_chunk = frozen.encode_part(build(), data, part, parts)
@@ -148,7 +150,7 @@ def encode(job: Job, part: int, parts: int) -> frozen.Part:
     }
 
 
-def join(job: Job, *parts: frozen.Part) -> Encoded:
+def join(job: Job, *parts: frozen.EncodedPart) -> Encoded:
     """The vectors of train and validation from the parts that `encode` returned."""
     return frozen.joined(ray.get(job.data), parts)
 
@@ -189,7 +191,7 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
     }
     if hasattr(regime, "label_problems"):
         record |= regime.label_problems(data, build(), seed=seed)
-    return (record, _answers(trained, data.validation).correct), packed(trained.model())
+    return (record, _predictions(trained, data.validation).correct), packed(trained.model())
 
 
 def test(

@@ -17,7 +17,7 @@ from mlflow.entities import Run
 
 import trainables
 from analysis import paper, report
-from analysis.read.correct import read_correct, unpacked
+from analysis.read.correct import from_hex, read_correct
 from analysis.read.summary import Summary
 from search.outputs.recipe import read_recipe
 from search.study import records
@@ -229,7 +229,7 @@ def test_the_bits_of_right_sentences_have_the_accuracies_of_their_runs(searched:
     summary = Summary.from_dict(json.loads((searched.folder / "summary.json").read_text()))
     rows = pandas.read_csv(searched.folder / "correct.csv", dtype={"correct": str})
     rows["accuracy"] = [
-        unpacked(digits, sentences).mean()
+        from_hex(digits, sentences).mean()
         for digits, sentences in zip(rows["correct"], rows["sentences"])
     ]
     choice = rows[rows["kind"] == "choice"].groupby("trial")["accuracy"].apply(list)

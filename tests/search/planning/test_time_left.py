@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.planning.draws import SecondsRange
-from search.planning.estimate import Measurement, Stage
+from search.planning.estimate import Measurement, StageTime
 from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
 from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess, Speed, repeats
@@ -175,7 +175,7 @@ def test_full_runs_take_as_long_as_their_trial() -> None:
 
 def test_what_is_measured_on_a_few_sentences_is_a_guess() -> None:
     """1 s of set-up and 10 epochs of 4.9 s are 5 s an epoch; the second stage takes two such."""
-    trial_0 = Measurement(1.0, (Stage(10, 4.9, 4.9), Stage(5, 2.0, 2.0)), 0, 256)
+    trial_0 = Measurement(1.0, (StageTime(10, 4.9, 4.9), StageTime(5, 2.0, 2.0)), 0, 256)
     guess = Guess.measured(trial_0, 10)
     assert (guess.epoch, guess.rest) == (pytest.approx(5), pytest.approx(2))
 

@@ -100,11 +100,13 @@ def test_given_trials_are_those_that_the_search_began_with(
         pass
     trials = studies.trials(study)
     beginning = len(points(made))
-    assert [trial.number for trial in trials if records.given(trial)] == [
+    assert [trial.number for trial in trials if records.is_starting_point(trial)] == [
         trial.number for trial in trials if trial.number < beginning
     ]
     assert any(records.REPLACEMENT.read(trial) for trial in trials)
-    assert [row["given"] for row in results.trial_rows(study)] == list(map(records.given, trials))
+    assert [row["given"] for row in results.trial_rows(study)] == list(
+        map(records.is_starting_point, trials)
+    )
 
 
 def test_states_are_honest(tmp_path: Path) -> None:

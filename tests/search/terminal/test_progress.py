@@ -30,7 +30,7 @@ from search.terminal import next_commands, plan
 from search.terminal.console import HEADING_WIDTH
 from search.terminal.live_view import classifier_epochs
 from search.terminal.progress import Progress, epoch_seconds_left
-from search.terminal.text import ago, between, difference, differences, sparkline
+from search.terminal.text import ago, between, config_difference, config_differences, sparkline
 from search.trials.choice_and_report import Round, Run
 from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
@@ -220,7 +220,7 @@ def test_a_hyperparameter_without_effect_is_not_shown() -> None:
         {"optimizer": "sgd", "learning_rate": 0.2, "sgd_learning_rate": 0.7, "epochs": 3},
     ]
     searched = [{"optimizer", "learning_rate"}, {"optimizer", "sgd_learning_rate"}]
-    assert differences(configs, searched, {}) == [
+    assert config_differences(configs, searched, {}) == [
         "optimizer=adamw learning_rate=0.1",
         "optimizer=sgd sgd_learning_rate=0.7",
     ]
@@ -568,7 +568,7 @@ def test_durations_differences_and_sparklines() -> None:
         "2h05m",
     ]
     assert (
-        difference({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1})
+        config_difference({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1})
         == "a=0.00012 b=none"
     )
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"

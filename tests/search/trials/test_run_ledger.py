@@ -90,14 +90,14 @@ class Search:
         owner.report(ray_id, {FINISHED: self.answers(params)})
         self.searcher.ended(ray_id)
 
-    def answers(self, params: dict[str, Any]) -> worker.Answers | None:
+    def answers(self, params: dict[str, Any]) -> worker.ValidationPredictions | None:
         if "answers" not in params:
             return None
         right = np.array(self.plan.prepared.corpus.validation.labels) == 0
         count = len(right)
         scores = {"test_accuracy": 0.5, "test_loss": 1.0 + params["seed"]}
         tested = worker.Tested(scores, np.array([True, False]))
-        return worker.Answers(
+        return worker.ValidationPredictions(
             [0] * count, [0.5] * count, right, tested if params["answers"] else None
         )
 
@@ -250,7 +250,9 @@ def test_a_report_run_that_was_not_tested_is_trained_again_and_tested(
     search.runs.report(ray_id, report(0, 1))
     count = len(prepared.corpus.validation)
     right = np.zeros(count, dtype=bool)
-    untested = worker.Answers([0] * count, [0.5] * count, right, untested="RuntimeError: odd")
+    untested = worker.ValidationPredictions(
+        [0] * count, [0.5] * count, right, untested="RuntimeError: odd"
+    )
     search.runs.report(ray_id, {FINISHED: untested})
     assert str(search.runs.untested) == "a run cannot be tested: RuntimeError: odd"
     search.train(*beside)

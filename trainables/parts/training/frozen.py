@@ -22,7 +22,7 @@ from trainables.parts.training.ridge import Ridge, ridge
 from trainables.parts.training.scores import scores
 from trainables.parts.training.step import Objective
 
-Part = dict[int, dict[Pooling, Tensor]]
+EncodedPart = dict[int, dict[Pooling, Tensor]]
 """Vectors of some chunks of sentences, by the chunk's number."""
 
 
@@ -36,7 +36,7 @@ def encode(encoder: Encoder, data: Data) -> Encoded:
     return joined(data, [encode_part(encoder, data)])
 
 
-def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> Part:
+def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> EncodedPart:
     """The vectors of one of so many parts of all chunks of sentences, by the chunk's number."""
     return {
         number: {pooling: vectors.clone() for pooling, vectors in by_pooling.items()}
@@ -45,7 +45,7 @@ def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> 
     }
 
 
-def joined(data: Data, parts: Sequence[Part]) -> Encoded:
+def joined(data: Data, parts: Sequence[EncodedPart]) -> Encoded:
     """The vectors of train and validation from all parts of their chunks."""
     by_number = {number: vectors for part in parts for number, vectors in part.items()}
     encoded: dict[str, tuple[Features, Features]] = {}

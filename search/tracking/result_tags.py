@@ -11,7 +11,7 @@ CONFIRMED, OVER_FLOOR = "regimen.confirmed", "regimen.over_floor"
 ERRS_MOST, NEXT = "regimen.errs_most", "regimen.next"
 
 
-def answer(spec: SearchSpec, summary: Summary) -> dict[str, str]:
+def result_tags(spec: SearchSpec, summary: Summary) -> dict[str, str]:
     """The confirmed score, its distance to the best floor in points, where the winner errs and the
     next command: as far as they are known."""
     evidence = Evidence.beside(spec.folder.parent, [summary])
