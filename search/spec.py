@@ -23,7 +23,7 @@ from search.flag import (
     positive_int,
     seconds,
 )
-from search.folders import SPEC, is_taken, require, require_free, results_folder, valid_name
+from search.folders import SPEC_FILE, is_taken, require, require_free, results_folder, valid_name
 from search.race import MAX_CANDIDATES
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
@@ -331,7 +331,7 @@ class SearchSpec:
         Raises ValueError where there is no valid one, OSError where the disk fails.
         """
         try:
-            return cls.from_json((folder / SPEC).read_text(encoding="utf-8"))
+            return cls.from_json((folder / SPEC_FILE).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             where = quoted(str(folder.parent))
             raise ValueError(

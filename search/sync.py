@@ -21,7 +21,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
     """
     folder = folder.expanduser().absolute()
     # These import the regimes and MLflow, which takes seconds.
-    from analysis.read.folder import TABLE
+    from analysis.read.folder import TABLE_FILE
     from search.outputs.tables import facts_of, summarise
     from search.study import records
     from search.study import study as studies
@@ -34,7 +34,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
         study = studies.read_study(folder)
         store = tracking_uri(uri or spec.tracking_uri, spec.results)
         tracker = Tracker(connect(store, spec.results), spec, records.TAGS.read(study))
-        table = folder / TABLE
+        table = folder / TABLE_FILE
         note = table.read_text(encoding="utf-8") if table.is_file() else None
         shown = without_password(store, store)
         try:

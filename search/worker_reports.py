@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-FINISHED, FAILED, WORKER_LOST = "finished", "failed", "worker_lost"
+RUN_FINISHED, RUN_FAILED, WORKER_LOST = "finished", "failed", "worker_lost"
 """Keys of a trial's or run's last report: it finished its budget (with the answers of a choice or
 report run); the reason why it failed; the reason why its worker cannot be used again."""
 

@@ -12,7 +12,7 @@ from analysis.read.folder import Search
 from analysis.read.summary import Summary
 from analysis.text import counted
 
-WIDE = 0.03
+WIDE_HALF_WIDTH = 0.03
 """Half width on new sentences that is too wide to rely on."""
 
 
@@ -65,11 +65,11 @@ def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
     if not size or mean.new_sentences is None:
         return []
     sampled = mean.new_sentences**2 - (mean.half_width or 0.0) ** 2
-    if sampled <= WIDE**2:
+    if sampled <= WIDE_HALF_WIDTH**2:
         return []
-    needed = math.ceil(size * sampled / WIDE**2 / 100) * 100
+    needed = math.ceil(size * sampled / WIDE_HALF_WIDTH**2 / 100) * 100
     return [
         f"Only {size} {split} sentences: on new ones the score is uncertain by"
         f" ± {100 * mean.new_sentences:.1f} points. About {needed:,} would bring the part that is"
-        f" from the sentences down to ± {100 * WIDE:.0f} points; more seeds would not."
+        f" from the sentences down to ± {100 * WIDE_HALF_WIDTH:.0f} points; more seeds would not."
     ]

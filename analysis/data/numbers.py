@@ -13,7 +13,7 @@ import pandas
 from analysis.read.folder import Search
 from analysis.read.problems import leaked_rows
 
-MIN_RUNS = 2
+MIN_AGREEING_RUNS = 2
 """Runs that must agree before a mistake is the data's rather than the seed's."""
 UNSEPARATED_COLUMNS = ["label", "predicted", "least", "sentences", "share", "example"]
 MISSED_COLUMNS = ["row", "text", "label", "predicted", "confidence", "runs"]
@@ -81,10 +81,11 @@ def unseparated(predictions: pandas.DataFrame) -> pandas.DataFrame:
     """Pairs of classes that every run confuses, the most confused first.
 
     `least`: how many of the label's `sentences` the best run still takes for `predicted`, also as
-    `share`; `example`: a sentence that most runs take for it. Empty for fewer than `MIN_RUNS`.
+    `share`; `example`: a sentence that most runs take for it. Empty for fewer than
+    `MIN_AGREEING_RUNS`.
     """
     runs = predictions["run"].nunique()
-    if runs < MIN_RUNS:
+    if runs < MIN_AGREEING_RUNS:
         return pandas.DataFrame(columns=UNSEPARATED_COLUMNS)
     wrong = predictions[predictions["label"] != predictions["predicted"]]
     sizes = predictions.drop_duplicates("row")["label"].value_counts()
@@ -108,10 +109,10 @@ def missed_by_all(predictions: pandas.DataFrame) -> pandas.DataFrame:
     """Validation sentences that every run takes for the same wrong label, the surest first.
 
     Their labels may be wrong, or ask for what the text does not say. Empty for fewer than
-    `MIN_RUNS`.
+    `MIN_AGREEING_RUNS`.
     """
     runs = predictions["run"].nunique()
-    if runs < MIN_RUNS:
+    if runs < MIN_AGREEING_RUNS:
         return pandas.DataFrame(columns=MISSED_COLUMNS)
     sentences = (
         predictions.groupby(["row", "text", "label"])

@@ -15,7 +15,7 @@ from analysis.trials.rivals import rivals
 OVERCONFIDENCE = (
     "If it rises on validation while it falls on training, the classifier becomes overconfident."
 )
-MIN_TRIALS = 3
+MIN_COURSE_TRIALS = 3
 """Trials from which on their course is drawn."""
 MIN_EPOCHS = 2
 """Epochs from which on curves are drawn."""
@@ -126,7 +126,7 @@ def _best_so_far(search: Search) -> list[Drawing]:
     """The best score over the course of the search; empty for too few trials."""
     drawings = []
     best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
-    if len(best) + len(pruned) >= MIN_TRIALS:
+    if len(best) + len(pruned) >= MIN_COURSE_TRIALS:
         before_final_stage = (
             " Ticks at the bottom are trials pruned before the final stage, which have no"
             " comparable score."

@@ -23,10 +23,10 @@ from trainables.parts.model.encoder import Precision
 from trainables.parts.training.loop import Training
 
 WARM_UP_SENTENCES = 16
-MIN_SENTENCES, MAX_SENTENCES = 64, 256
+MIN_TIMED_SENTENCES, MAX_TIMED_SENTENCES = 64, 256
 """Training sentences that are timed, in whole mini-batches."""
 MEASURING_SECONDS = 6.0
-"""For all searches of a command together; with a slow model `MIN_SENTENCES` take longer."""
+"""For all searches of a command together; with a slow model `MIN_TIMED_SENTENCES` take longer."""
 MEMORY_SECONDS = 0.01
 """Between two readings of the memory in use; a training step takes several times as long."""
 
@@ -82,7 +82,9 @@ def measure(
             began = time.perf_counter()
             run(replace(few, train=longest(train, batch)), 2)  # Takes the most memory.
             batches = math.floor(seconds / (time.perf_counter() - began))
-            batches = max(min(batches, MAX_SENTENCES // batch), math.ceil(MIN_SENTENCES / batch))
+            batches = max(
+                min(batches, MAX_TIMED_SENTENCES // batch), math.ceil(MIN_TIMED_SENTENCES / batch)
+            )
             full = run(spread(prepared.data, min(batch * batches, per_epoch)), 2)
             read_memory()
     finally:

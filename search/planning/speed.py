@@ -21,7 +21,7 @@ ones: the sampler prefers other batch sizes, and the machine does other things."
 MEASURED_SPREAD = 0.35
 """The same between a dry run's measurement on a few sentences and a trial: trials that run side by
 side slow each other down."""
-CLASSIFIER = 0.35
+CLASSIFIER_STAGE_EPOCHS = 0.35
 """Expected length of a classifier stage after the budget, in epochs, before it is measured."""
 
 
@@ -121,7 +121,7 @@ class Speed:
             observed.rest / observed.seconds for observed in timed if observed.rest is not None
         ]
         two_stages = any("classifier" in records.CONFIG.read(trial) for trial in trials[:1])
-        rest = fmean(rests) if rests else CLASSIFIER * two_stages
+        rest = fmean(rests) if rests else CLASSIFIER_STAGE_EPOCHS * two_stages
         if not timed:
             if self.guess is None:
                 return None

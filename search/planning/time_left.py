@@ -20,7 +20,7 @@ from search.race import affordable_runs
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
-from search.study.patience import MIN_TRIALS
+from search.study.patience import MIN_PATIENCE_TRIALS
 from search.worker_reports import ENDED_AT
 
 START_SECONDS = 20.0
@@ -31,9 +31,9 @@ TEST_EPOCHS = 0.25
 """Of an epoch: the test of the report runs."""
 CONSTANTS_SPREAD = 0.3
 """Standard deviation of the logarithm of these constants."""
-OVERRUN = 0.15
+OVERRUN_SPREAD = 0.15
 """Likewise of a trial's epochs from its epochs so far."""
-RERUN, TO_COME = 0.08, 0.3
+RERUN_SPREAD, TRIALS_TO_COME_SPREAD = 0.08, 0.3
 """Likewise of a full run from the best trials so far, and how much more while trials are to
 come."""
 RACE = (-1.0, 2.0)
@@ -43,7 +43,7 @@ FIRST_EPOCH = 1.15
 """A trial's first epoch takes at least so many times as long as it has taken."""
 MAX_SIMULATED = 200
 """Trials to come that are drawn one by one; more of them are as slow as these on average."""
-SOON, SOON_PART = 0.05, 0.1
+SOON_EPOCH_FRACTION, SOON_ELAPSED_FRACTION = 0.05, 0.1
 """What takes longer than expected ends within these parts of an epoch and of its time so far."""
 
 
@@ -112,7 +112,7 @@ class TimeLeft:
         mean = np.full_like(draws.free[:, 0], epoch_time.mean)
         full = self._full(trials, mean, epoch_time, draws, runs.trial)
         for elapsed in runs.running:
-            length = full * draws.factors(OVERRUN / 2)
+            length = full * draws.factors(OVERRUN_SPREAD / 2)
             (draws.go_on if elapsed else draws.run)(_left(length, elapsed, length))
         draws.wait()
         if runs.choosing:
@@ -164,7 +164,7 @@ class TimeLeft:
         (draws); with `full` of them it goes on with its later stages."""
         epochs, observed = records.epochs(trial), self.speed.of(trial)
         if observed.epochs:
-            epoch = observed.seconds * draws.factors(OVERRUN)
+            epoch = observed.seconds * draws.factors(OVERRUN_SPREAD)
         else:
             epoch = epoch_time.mean * draws.factors(
                 math.hypot(epoch_time.of_mean, epoch_time.spread)
@@ -207,7 +207,7 @@ class TimeLeft:
         """
         if self.spec.patience != "auto":
             return np.full_like(draws.free[:, 0], self.spec.trials)
-        least = min(max(started, MIN_TRIALS), self.spec.trials)
+        least = min(max(started, MIN_PATIENCE_TRIALS), self.spec.trials)
         more = draws.fractions(-1.0, 1.0)
         return least + more * (self.spec.trials - least)
 
@@ -236,10 +236,10 @@ class TimeLeft:
             return mean * draws.factors(epoch_time.spread) * (self.spec.epochs + epoch_time.rest)
         seconds = fmean(self.speed.full_run(each) for each in best)
         to_come = max(0.0, 1 - len(trials) / self.spec.trials)
-        return seconds * draws.factors(math.hypot(RERUN, TO_COME * to_come))
+        return seconds * draws.factors(math.hypot(RERUN_SPREAD, TRIALS_TO_COME_SPREAD * to_come))
 
 
 def _left(whole: np.ndarray, elapsed: float, epoch: np.ndarray) -> np.ndarray:
     """What is left of so many seconds (draws)."""
-    soon = SOON * epoch + SOON_PART * elapsed
+    soon = SOON_EPOCH_FRACTION * epoch + SOON_ELAPSED_FRACTION * elapsed
     return np.maximum(whole - elapsed, np.minimum(soon, whole))

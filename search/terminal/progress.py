@@ -37,7 +37,7 @@ CLOCK_SECONDS = 0.9
 HEARTBEAT_SECONDS = 60.0
 """A file gets a line after so much silence, or after `HEARTBEAT_PART` of the time so far."""
 HEARTBEAT_PART = 0.05
-MOST_NAMED = 8
+MAX_TRIALS_NAMED = 8
 """Running trials that such a line names; it counts the others."""
 
 
@@ -229,8 +229,8 @@ class Progress:
             ]
         said = []
         if running:
-            more = len(running) - MOST_NAMED
-            named = running[:MOST_NAMED] + ([f"{more} more"] if more > 0 else [])
+            more = len(running) - MAX_TRIALS_NAMED
+            named = running[:MAX_TRIALS_NAMED] + ([f"{more} more"] if more > 0 else [])
             said.append(f"running: {', '.join(named)}")
         if waiting:
             said.append(f"waiting for room: {len(waiting)}")

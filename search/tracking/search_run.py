@@ -7,7 +7,7 @@ from statistics import fmean
 import optuna
 
 from analysis.metric import best_validation_field
-from analysis.read.folder import REPORT
+from analysis.read.folder import REPORT_FILE
 from analysis.read.summary import Summary
 from search.study import records
 from search.study.study import trials
@@ -62,8 +62,8 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
     `note`: the table of results in Markdown, which MLflow shows in the run's page.
     """
     run.last = max([run.last, *(nested.last for nested in runs.nested.values())])
-    if note and (runs.spec.folder / REPORT).exists():
-        note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT))
+    if note and (runs.spec.folder / REPORT_FILE).exists():
+        note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT_FILE))
     # What is no longer known of a search that has grown is not what it was.
     tags = {name: "" for name in views.ANSWER if name in run.tags} | result_tags(runs.spec, summary)
     tags |= {"mlflow.note.content": note} if note else {}

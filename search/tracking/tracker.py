@@ -45,7 +45,7 @@ from trainables.parts.quote import error_text
 
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
-CLOSE_SECONDS = 2.0
+TRACKER_CLOSE_SECONDS = 2.0
 """How long `close` may take."""
 FINISH_ATTEMPTS = 3
 """How often logging the results is tried."""
@@ -152,9 +152,9 @@ class Tracker:
         If a sync keeps MLflow busy, `search.sync` ends them later.
         """
         self.recorder.deadline = time.monotonic()
-        if self.lock.acquire(timeout=CLOSE_SECONDS):
+        if self.lock.acquire(timeout=TRACKER_CLOSE_SECONDS):
             try:
-                self.recorder.deadline = time.monotonic() + CLOSE_SECONDS
+                self.recorder.deadline = time.monotonic() + TRACKER_CLOSE_SECONDS
                 if self.runs.search is not None:
                     end_search(self.runs.search, self.runs, self.ended, interrupted=interrupted)
             finally:

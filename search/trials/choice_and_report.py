@@ -20,12 +20,12 @@ from search.study.study import epochs_trained, ranking
 from search.study.winner_records import run_scores
 from search.trials.worker import ValidationPredictions
 
-CHANCE = 0.68
+STAY_IN_RACE_PROBABILITY = 0.68
 """Probability that two equal trials stay in the race together: one standard error. A higher one
 spends more runs on trials that hardly ever win (LOG.md)."""
 
 
-NARROW = 0.015
+NARROW_HALF_WIDTH = 0.015
 """Half width of the report runs' interval at which no further run is needed."""
 
 
@@ -180,7 +180,7 @@ class ChoiceAndReport:
             means = (
                 spread.of_mean(Runs(tuple(of_trial), sentences)) for of_trial in (first, second)
             )
-            return spread.half_width(*means, level=CHANCE)
+            return spread.half_width(*means, level=STAY_IN_RACE_PROBABILITY)
 
         return margin
 
@@ -223,7 +223,7 @@ class ChoiceAndReport:
         same = len(scores) > 1 and len(losses) == 1
         reported = Runs(scores, effective_sentences(split.labels, metric), deterministic=same)
         spread = Spread.of([reported], PRIORS["validation" if test is None else "test"])
-        return spread.half_width(spread.of_mean(reported)) <= NARROW
+        return spread.half_width(spread.of_mean(reported)) <= NARROW_HALF_WIDTH
 
     def _is_reported(self, winner: int, seed: int) -> bool:
         """Whether a report run is recorded with its test, where there is one."""

@@ -17,7 +17,7 @@ from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
 from search.trials.faults import Fault, Losses
 from search.trials.worker import ValidationPredictions
-from search.worker_reports import FAILED, FINISHED, WORKER_LOST
+from search.worker_reports import RUN_FAILED, RUN_FINISHED, WORKER_LOST
 
 MAX_EQUAL_FAILURES = 3
 """If the first trials, so many, all fail for one reason, the search stops: the cause is common."""
@@ -99,14 +99,14 @@ class Ledger:
         trial = self.in_flight.get(ray_id)
         if trial is None:
             return False
-        if FAILED in report:
-            self.fail(ray_id, report[FAILED])
+        if RUN_FAILED in report:
+            self.fail(ray_id, report[RUN_FAILED])
             return False
         if WORKER_LOST in report:
             self._lost_workers[ray_id] = report[WORKER_LOST]
             return True
-        if FINISHED in report:
-            self._finish(ray_id, trial, report[FINISHED])
+        if RUN_FINISHED in report:
+            self._finish(ray_id, trial, report[RUN_FINISHED])
             return False
         if problem := not_a_number(report):
             self.fail(ray_id, problem)

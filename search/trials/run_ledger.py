@@ -15,7 +15,7 @@ from search.trials.choice_and_report import ChoiceAndReport, Round, Run, Unteste
 from search.trials.faults import Fault, Losses
 from search.trials.ledger import not_a_number
 from search.trials.worker import ValidationPredictions
-from search.worker_reports import FAILED, FINISHED, WORKER_LOST
+from search.worker_reports import RUN_FAILED, RUN_FINISHED, WORKER_LOST
 
 
 class Watcher(Protocol):
@@ -117,12 +117,12 @@ class RunLedger:
         entry = self._in_flight.get(ray_id)
         if entry is None:
             return False
-        if FAILED in report:
-            self._fail(ray_id, report[FAILED])
+        if RUN_FAILED in report:
+            self._fail(ray_id, report[RUN_FAILED])
         elif WORKER_LOST in report:
             entry.last_words = report[WORKER_LOST]
-        elif FINISHED in report:
-            self._finish(ray_id, report[FINISHED])
+        elif RUN_FINISHED in report:
+            self._finish(ray_id, report[RUN_FINISHED])
         elif problem := not_a_number(report):
             self._fail(ray_id, problem)
         else:

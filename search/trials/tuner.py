@@ -37,7 +37,7 @@ for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGAT
 NO_LIMIT = 10**6
 POLL_SECONDS = 0.2
 """How often the main thread checks whether Tune still runs; in between it handles no signal."""
-CLOSE_SECONDS = 60.0
+TUNE_END_SECONDS = 60.0
 """How long the end waits for Tune to end its workers."""
 
 
@@ -95,7 +95,7 @@ class Workers:
         """End the workers. Nothing more is recorded of what they are running."""
         if self._relay is not None and self._thread is not None:
             self._relay.close()
-            self._thread.join(CLOSE_SECONDS)
+            self._thread.join(TUNE_END_SECONDS)
         self._relay = self._thread = None
 
     def _tune(self, relay: Relay) -> None:

@@ -15,7 +15,7 @@ import trainables
 from search.trials.job import Epochs, Job, Trained, begin, finish, inputs, run_regime
 from search.trials.parcel import Parcel, assemble, packed
 from search.trials.system_metrics import Meter
-from search.worker_reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
+from search.worker_reports import ENDED_AT, RUN_FAILED, RUN_FINISHED, STARTED_AT, WORKER_LOST
 from trainables.parts.data.tokens import Encoded, Tokens
 from trainables.parts.memory import cuda_is_lost, free_memory
 from trainables.parts.model.pretrained import Pretrained
@@ -74,12 +74,12 @@ def trial(params: dict[str, Any]) -> None:
         answers = _reported(params, ray.get(params["job"]), started)
     except Exception as error:
         worker_lost = cuda_is_lost(error)
-        key = WORKER_LOST if worker_lost else FAILED
+        key = WORKER_LOST if worker_lost else RUN_FAILED
         tune.report({key: failure_reason(error), "validation_accuracy": 0.0})
         if worker_lost:
             raise
     else:
-        tune.report({FINISHED: answers, "validation_accuracy": 0.0})
+        tune.report({RUN_FINISHED: answers, "validation_accuracy": 0.0})
 
 
 def _reported(params: dict[str, Any], job: Job, started: float) -> ValidationPredictions | None:

@@ -15,7 +15,7 @@ from search.planning.speed import Guess, Speed, repeats
 from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
 from search.spec import SearchSpec
 from search.study import records
-from search.study.patience import MIN_TRIALS
+from search.study.patience import MIN_PATIENCE_TRIALS
 from search.worker_reports import ENDED_AT, STARTED_AT
 from tests import specs
 
@@ -151,8 +151,8 @@ def test_pruning_counts_as_often_as_it_was_seen() -> None:
 def test_patience_may_end_the_trials_from_its_minimum_on() -> None:
     """Of 100 trials of 100 s, two at a time: ten more at least where ten are done, 90 at most."""
     asked = forecast(trials=100, scheduler="none", confirm_top=0, patience="auto")
-    done = [trial(number, 10) for number in range(MIN_TRIALS + 10)]
-    early, late = asked.of_trials(done[: MIN_TRIALS - 10], NOW), asked.of_trials(done, NOW)
+    done = [trial(number, 10) for number in range(MIN_PATIENCE_TRIALS + 10)]
+    early, late = asked.of_trials(done[: MIN_PATIENCE_TRIALS - 10], NOW), asked.of_trials(done, NOW)
     assert early is not None and early.low == pytest.approx(500, rel=0.2)
     assert 2500 < early.high < 4500 * 1.2
     assert late is not None and late.low < 200 < late.middle < late.high < 3500 * 1.2

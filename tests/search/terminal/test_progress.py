@@ -34,7 +34,7 @@ from search.terminal.text import ago, between, config_difference, config_differe
 from search.trials.choice_and_report import Round, Run
 from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
-from search.worker_reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
+from search.worker_reports import ENDED_AT, RUN_FAILED, RUN_FINISHED, STARTED_AT
 from tests import tiny
 from tests.processes import run
 from tests.search.reported import epoch
@@ -57,8 +57,8 @@ def grown(folder: Path) -> tuple[SearchSpec, Any]:
         ledger.report(ray_id, epoch(1, 0.5))
     for number in range(2, made.epochs + 1):
         ledger.report("a", epoch(number, 0.5))
-    ledger.report("a", {FINISHED: None})
-    ledger.report("b", {FAILED: "FloatingPointError: the loss became nan in epoch 2"})
+    ledger.report("a", {RUN_FINISHED: None})
+    ledger.report("b", {RUN_FAILED: "FloatingPointError: the loss became nan in epoch 2"})
     return made, study
 
 

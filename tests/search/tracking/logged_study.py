@@ -17,8 +17,8 @@ from search.tracking.tracker import Tracker
 from search.trials.ledger import Ledger
 from search.worker_reports import (
     CPU_PERCENT,
-    FINISHED,
     MEMORY_MB,
+    RUN_FINISHED,
     SYSTEM_METRICS,
 )
 from tests.attributes import attributes
@@ -64,7 +64,7 @@ class Search:
     def end(self, *numbers: int) -> None:
         """These trials come to their end."""
         for number in numbers:
-            self.ledger.report(str(number), {FINISHED: None})
+            self.ledger.report(str(number), {RUN_FINISHED: None})
 
     def win(self, number: int) -> None:
         """A trial, run on two choice seeds, wins and is tested."""

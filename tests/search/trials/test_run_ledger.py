@@ -24,7 +24,7 @@ from search.trials.ending import Ending
 from search.trials.faults import MAX_NODE_LOSSES, Fault
 from search.trials.run_ledger import RunLedger
 from search.trials.searcher import StudySearcher
-from search.worker_reports import FAILED, FINISHED
+from search.worker_reports import RUN_FAILED, RUN_FINISHED
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
 EXAM: Any = "what a test needs"
@@ -87,7 +87,7 @@ class Search:
         other = number + 100 * params["seed"]
         for epoch in range(1, 4):
             assert owner.report(ray_id, {**report(other, epoch), "done": False})
-        owner.report(ray_id, {FINISHED: self.answers(params)})
+        owner.report(ray_id, {RUN_FINISHED: self.answers(params)})
         self.searcher.ended(ray_id)
 
     def answers(self, params: dict[str, Any]) -> worker.ValidationPredictions | None:
@@ -218,7 +218,7 @@ def test_a_run_that_fails_is_recorded_with_its_reason(prepared: Prepared, tmp_pa
     search = Search(made(tmp_path, trials=1, confirm_seeds=1), prepared)
     search.train(*search.ask())
     ray_id, params = search.ask()
-    assert not search.runs.report(ray_id, {FAILED: "ValueError: odd"})
+    assert not search.runs.report(ray_id, {RUN_FAILED: "ValueError: odd"})
     assert records.CHOICE_FAILURES.read(search.ledger.study) == {0: {1: "ValueError: odd"}}
     assert search.ask()[1] == Searcher.FINISHED and params["trial"] == 0
     assert records.WINNER.read(search.ledger.study) is None
@@ -253,7 +253,7 @@ def test_a_report_run_that_was_not_tested_is_trained_again_and_tested(
     untested = worker.ValidationPredictions(
         [0] * count, [0.5] * count, right, untested="RuntimeError: odd"
     )
-    search.runs.report(ray_id, {FINISHED: untested})
+    search.runs.report(ray_id, {RUN_FINISHED: untested})
     assert str(search.runs.untested) == "a run cannot be tested: RuntimeError: odd"
     search.train(*beside)
     study = search.ledger.study

@@ -10,7 +10,7 @@ from ray import tune
 
 import trainables
 from search.trials import job, worker
-from search.worker_reports import FAILED, FINISHED
+from search.worker_reports import RUN_FAILED, RUN_FINISHED
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.pretrained import Pretrained
 
@@ -37,8 +37,8 @@ def test_a_report_run_without_a_model_fails_and_one_without_a_test_keeps_its_sco
     worker.trial({"config": config, "seed": 0, "job": whole, "answers": ()})
     epoch, last = reports
     if failing == "the test":
-        answers = last[FINISHED]
+        answers = last[RUN_FINISHED]
         assert np.mean(answers.correct) == pytest.approx(epoch["validation_accuracy"])
         assert (answers.untested, answers.tested) == ("RuntimeError: odd", None)
     else:
-        assert last[FAILED] == "RuntimeError: odd" and FINISHED not in last
+        assert last[RUN_FAILED] == "RuntimeError: odd" and RUN_FINISHED not in last

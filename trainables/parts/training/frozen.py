@@ -26,7 +26,7 @@ EncodedPart = dict[int, dict[Pooling, Tensor]]
 """Vectors of some chunks of sentences, by the chunk's number."""
 
 
-CHUNK = 2048
+CHUNK_SENTENCES = 2048
 """Sentences that are encoded on their own. So several workers encode them with the same result, to
 the last bit, as one."""
 
@@ -62,7 +62,7 @@ def joined(data: Data, parts: Sequence[EncodedPart]) -> Encoded:
 
 def chunk_count(data: Data) -> int:
     """How many chunks there are, and so how many parts at most."""
-    return sum(-(-len(split) // CHUNK) for split in _splits(data))
+    return sum(-(-len(split) // CHUNK_SENTENCES) for split in _splits(data))
 
 
 def _splits(data: Data) -> list[Tokens]:
@@ -72,8 +72,8 @@ def _splits(data: Data) -> list[Tokens]:
 
 def _chunks(data: Data) -> Iterator[Tokens]:
     for split in _splits(data):
-        for start in range(0, len(split), CHUNK):
-            yield split.select(np.arange(start, min(start + CHUNK, len(split))))
+        for start in range(0, len(split), CHUNK_SENTENCES):
+            yield split.select(np.arange(start, min(start + CHUNK_SENTENCES, len(split))))
 
 
 def encoded(encoder: Encoder, data: Data) -> tuple[Features, Features]:
