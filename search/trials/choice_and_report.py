@@ -245,27 +245,27 @@ class ChoiceAndReport:
         on = f"{activity} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         yield Round(tuple(runs), on, left)
 
-    def record(self, run: Run, epochs: list[Record], answers: ValidationPredictions) -> None:
+    def record(self, run: Run, epochs: list[Record], predictions: ValidationPredictions) -> None:
         """Record a run that is done. Raises `Untested` where it could not be tested."""
         study, trial, seed = self.study, run.trial, run.seed
         if not run.reports:
-            self._record_correct("validation", run, answers.correct)
+            self._record_correct("validation", run, predictions.correct)
             records.CHOICE_RUNS.add(study, trial, seed, epochs)
             return
         if seed not in records.REPORT_RUNS.of(study, trial):
             # The run itself last, because a run that is recorded is not repeated.
             rows: dict[str, list[Any]] = {
-                "predicted": answers.predicted,
-                "confidence": answers.confidence,
+                "predicted": predictions.predicted,
+                "confidence": predictions.confidence,
             }
             records.predictions(trial, seed).write(study, rows)
-            self._record_correct("validation", run, answers.correct)
+            self._record_correct("validation", run, predictions.correct)
             records.REPORT_RUNS.add(study, trial, seed, epochs)
-        if answers.tested is not None:
-            self._record_correct("test", run, answers.tested.correct)
-            records.TEST_SCORES.add(study, trial, seed, answers.tested.scores)
-        if answers.untested is not None:
-            raise Untested(f"a run cannot be tested: {answers.untested}")
+        if predictions.tested is not None:
+            self._record_correct("test", run, predictions.tested.correct)
+            records.TEST_SCORES.add(study, trial, seed, predictions.tested.scores)
+        if predictions.untested is not None:
+            raise Untested(f"a run cannot be tested: {predictions.untested}")
 
     def fail(self, run: Run, reason: str) -> None:
         """Record why a run failed. Raises `Untested` where it had been recorded before."""

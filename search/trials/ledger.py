@@ -165,14 +165,14 @@ class Ledger:
         return prunes(trial, number, self.spec.epochs)
 
     def _finish(
-        self, ray_id: str, trial: optuna.Trial, answers: ValidationPredictions | None
+        self, ray_id: str, trial: optuna.Trial, predictions: ValidationPredictions | None
     ) -> None:
         epochs = self._epochs(trial)
         if epochs:
             with transaction(self.study):
-                if answers is not None:
+                if predictions is not None:
                     right = records.correct("validation", trial.number, self.spec.seed)
-                    right.write(self.study, records.bits(answers.correct))
+                    right.write(self.study, records.bits(predictions.correct))
                 self._close(ray_id, TrialState.COMPLETE, run_score(epochs, self.spec.metric))
         else:
             self.fail(ray_id, "it ended without an epoch")

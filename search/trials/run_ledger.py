@@ -102,8 +102,13 @@ class RunLedger:
         """The parameters of the next run, which is due."""
         run = self._queue.popleft()
         self._in_flight[ray_id] = _InFlight(run)
-        answers = self.test_inputs() if run.reports else None
-        return {"trial": run.trial, "config": run.config, "seed": run.seed, "answers": answers}
+        test_inputs = self.test_inputs() if run.reports else None
+        return {
+            "trial": run.trial,
+            "config": run.config,
+            "seed": run.seed,
+            "test_inputs": test_inputs,
+        }
 
     def started(self, ray_id: str) -> None:
         """A run has a worker."""
@@ -147,14 +152,14 @@ class RunLedger:
         self._queue.appendleft(entry.run)
         self.watcher.queued(entry.run)
 
-    def _finish(self, ray_id: str, answers: ValidationPredictions) -> None:
+    def _finish(self, ray_id: str, predictions: ValidationPredictions) -> None:
         entry = self._in_flight[ray_id]
         if not entry.epochs:
             self._fail(ray_id, "it ended without an epoch")
             return
         del self._in_flight[ray_id]
         try:
-            self.plan.record(entry.run, entry.epochs, answers)
+            self.plan.record(entry.run, entry.epochs, predictions)
         except Untested as error:
             self.untested = error
         score = run_score(entry.epochs, self.plan.spec.metric)

@@ -62,8 +62,8 @@ def trial(params: dict[str, Any]) -> None:
     """A trial of the search, or a choice or report run, as Ray Tune calls it.
 
     `params`: the `config`, the `seed`, and the `job` in the object store. Those that report
-    `ValidationPredictions` also have `answers`: what `test` needs after the model, in the object
-    store, or None where the test split is not theirs.
+    `ValidationPredictions` also have `test_inputs`: what `test` needs after the model, in the
+    object store, or None where the test split is not theirs.
 
     An error is reported with its reason, and the worker stays warm. An error after which CUDA
     cannot be used in this process is raised, so that Tune replaces the worker.
@@ -71,7 +71,7 @@ def trial(params: dict[str, Any]) -> None:
     started = time.time()
     free_memory()
     try:
-        answers = _reported(params, ray.get(params["job"]), started)
+        predictions = _reported(params, ray.get(params["job"]), started)
     except Exception as error:
         worker_lost = cuda_is_lost(error)
         key = WORKER_LOST if worker_lost else RUN_FAILED
@@ -79,7 +79,7 @@ def trial(params: dict[str, Any]) -> None:
         if worker_lost:
             raise
     else:
-        tune.report({RUN_FINISHED: answers, "validation_accuracy": 0.0})
+        tune.report({RUN_FINISHED: predictions, "validation_accuracy": 0.0})
 
 
 def _reported(params: dict[str, Any], job: Job, started: float) -> ValidationPredictions | None:
@@ -87,21 +87,21 @@ def _reported(params: dict[str, Any], job: Job, started: float) -> ValidationPre
     config = params["config"]
     run = begin(job, config, params["seed"])
     trained = _metered(run, job, started, tune.report)
-    if "answers" not in params:
+    if "test_inputs" not in params:
         return None
-    answers = _predictions(trained, ray.get(job.data).validation)
-    if params["answers"] is None:
-        return answers
+    predictions = _predictions(trained, ray.get(job.data).validation)
+    if params["test_inputs"] is None:
+        return predictions
     parcel = packed(trained.model())
     del run, trained
     free_memory()
     try:
-        tested = test(job, config, parcel, *ray.get(params["answers"]))
+        tested = test(job, config, parcel, *ray.get(params["test_inputs"]))
     except Exception as error:
         if cuda_is_lost(error):
             raise
-        return replace(answers, untested=failure_reason(error))
-    return replace(answers, tested=tested)
+        return replace(predictions, untested=failure_reason(error))
+    return replace(predictions, tested=tested)
 
 
 def _metered(
