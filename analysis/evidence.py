@@ -21,8 +21,8 @@ from analysis.read.folder import read_outcomes
 from analysis.read.summary import Summary
 from analysis.spread import PRIORS, Runs, Spread, Term, sampling_variance, sentence_variance
 
-Split = Literal["validation", "test"]
-SPLITS: tuple[Split, ...] = ("validation", "test")
+ScoredSplit = Literal["validation", "test"]
+SCORED_SPLITS: tuple[ScoredSplit, ...] = ("validation", "test")
 UNKNOWN_SIZE = 1000
 """Sentences in a split whose size an early version did not record."""
 ROUNDING = 1e-9
@@ -36,7 +36,7 @@ seems."""
 class _Pool:
     """What runs must have in common to share a spread."""
 
-    split: Split
+    split: ScoredSplit
     metric: Metric
     sentences: int | None
     content: tuple[str, ...]
@@ -103,7 +103,7 @@ class Evidence:
         self._contents = Contents(summaries)
         pools: dict[_Pool, dict[object, Runs]] = {}
         for summary in summaries:
-            for split in SPLITS:
+            for split in SCORED_SPLITS:
                 recipes = pools.setdefault(self._pool(summary, split), {})
                 for trial, values in _recipes(summary, split):
                     # Equal runs are those of a copied folder, which is no further evidence.
@@ -150,12 +150,12 @@ class Evidence:
         """The searches by their names."""
         return {summary.name: summary for summary in self._summaries}
 
-    def spread(self, summary: Summary, split: Split) -> Spread:
+    def spread(self, summary: Summary, split: ScoredSplit) -> Spread:
         """The spread over seeds on the data, model and budget of a search; the prior if it has no
         runs there."""
         return self._spreads.get(self._pool(summary, split)) or Spread.of([], PRIORS[split])
 
-    def mean(self, summary: Summary, split: Split) -> Interval:
+    def mean(self, summary: Summary, split: ScoredSplit) -> Interval:
         """The mean score of a search's report runs; NaN with n=0 if it has none."""
         values = reported(summary, split)
         if not values:
@@ -203,7 +203,7 @@ class Evidence:
         )
 
     def difference(
-        self, first: Summary, second: Summary, split: Split, pairs: int = 1
+        self, first: Summary, second: Summary, split: ScoredSplit, pairs: int = 1
     ) -> Difference:
         """One search's mean score minus another's. Raises ValueError unless both have runs on the
         split, and one metric.
@@ -246,7 +246,7 @@ class Evidence:
         size = _size(summary, "validation") or UNKNOWN_SIZE
         return _difference(self.spread(summary, "validation"), ours, theirs, bits, 1, size)
 
-    def to_floor(self, summary: Summary, split: Split) -> Difference | None:
+    def to_floor(self, summary: Summary, split: ScoredSplit) -> Difference | None:
         """The winner's mean score minus that of the best floor, which every seed makes alike; but
         with folds each seed divides the sentences anew.
 
@@ -281,17 +281,17 @@ class Evidence:
         size = _size(summary, "validation") or UNKNOWN_SIZE
         return _difference(self.spread(summary, "validation"), one, two, bits, 1, size)
 
-    def _pool(self, summary: Summary, split: Split) -> _Pool:
+    def _pool(self, summary: Summary, split: ScoredSplit) -> _Pool:
         size, content = _size(summary, split), self._contents.of(summary)
         return _Pool(split, summary.metric, size, content, summary.budget)
 
-    def _reported_bits(self, summary: Summary, split: Split) -> Bits | None:
+    def _reported_bits(self, summary: Summary, split: ScoredSplit) -> Bits | None:
         """Those of several report runs; one run does not tell seeds and sentences apart."""
         runs, winner = len(reported(summary, split)), summary.winner_trial
         return self._bits(summary, "report", winner, split, runs) if runs > 1 else None
 
     def _bits(
-        self, summary: Summary, kind: str, trial: int | None, split: Split, runs: int
+        self, summary: Summary, kind: str, trial: int | None, split: ScoredSplit, runs: int
     ) -> Bits | None:
         """Which sentences the runs of a trial got right; None where that is not recorded for all,
         or does not tell about the metric."""
@@ -301,7 +301,7 @@ class Evidence:
         return bits if bits is not None and len(bits) == runs else None
 
 
-def reported(summary: Summary, split: Split) -> tuple[float, ...]:
+def reported(summary: Summary, split: ScoredSplit) -> tuple[float, ...]:
     """The scores of a search's report runs on a split."""
     return summary.test_scores if split == "test" else summary.confirmed_scores
 
@@ -343,7 +343,7 @@ def _times(shown: float, value: float, unit: int = 1) -> int | None:
     return max(1, math.ceil(unit * (shown / value) ** 2)) if abs(value) > ROUNDING else None
 
 
-def _recipes(summary: Summary, split: Split) -> Iterator[tuple[str, tuple[float, ...]]]:
+def _recipes(summary: Summary, split: ScoredSplit) -> Iterator[tuple[str, tuple[float, ...]]]:
     """The runs that tell about the spread: for each recipe a name and its scores.
 
     Runs that chose the winner have another mean than those that are reported, so they count as
@@ -357,18 +357,18 @@ def _recipes(summary: Summary, split: Split) -> Iterator[tuple[str, tuple[float,
                 yield trial, scores
 
 
-def _runs(summary: Summary, split: Split, values: tuple[float, ...]) -> Runs:
+def _runs(summary: Summary, split: ScoredSplit, values: tuple[float, ...]) -> Runs:
     same = summary.same_on_every_seed
     if summary.folds is not None and split == "validation":
         same = same and len(set(values)) == 1  # Each seed divides the sentences anew.
     return Runs(values, _effective_size(summary, split), same)
 
 
-def _effective_size(summary: Summary, split: Split) -> float:
+def _effective_size(summary: Summary, split: ScoredSplit) -> float:
     """How many sentences the sampling variance of a score rests on."""
     size = _size(summary, split) or UNKNOWN_SIZE
     return size if summary.metric == "accuracy" else summary.macro_f1_sentences.get(split, size)
 
 
-def _size(summary: Summary, split: Split) -> int | None:
+def _size(summary: Summary, split: ScoredSplit) -> int | None:
     return summary.test_size if split == "test" else summary.validation_size

@@ -12,28 +12,28 @@ WORDS: Mapping[Metric, str] = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 """What readers see."""
 
 
-def validation(metric: Metric) -> str:
+def validation_field(metric: Metric) -> str:
     """The field of an epoch's score on validation, and of a floor's."""
     return f"validation_{metric}"
 
 
-def best_validation(metric: Metric) -> str:
+def best_validation_field(metric: Metric) -> str:
     """The field of the score on validation of the epoch whose weights are kept, and of a trial's
     score."""
     return f"best_validation_{metric}"
 
 
-def confirmed(metric: Metric) -> str:
+def confirmed_field(metric: Metric) -> str:
     """The field of the winner's scores on validation on the report seeds."""
     return f"confirmed_{metric}"
 
 
-def choice(metric: Metric) -> str:
+def choice_field(metric: Metric) -> str:
     """The field of the scores by which winners are chosen."""
     return f"choice_{metric}"
 
 
-def test(metric: Metric) -> str:
+def test_field(metric: Metric) -> str:
     """The field of a score on the test split."""
     return f"test_{metric}"
 
@@ -65,5 +65,5 @@ def percent_of(score: float, metric: Metric) -> str:
 
 def run_score(epochs: list[dict[str, Any]], metric: Metric) -> float:
     """The score of a run, from its epochs: that of the epoch whose weights are kept."""
-    score: float = epochs[-1][best_validation(metric)]
+    score: float = epochs[-1][best_validation_field(metric)]
     return score

@@ -19,7 +19,7 @@ SIZES = {"train": 11_514, "validation": 2_033, "test": 2_974}
 
 
 @dataclass(frozen=True)
-class Row:
+class PaperRow:
     """A row of Table 7: one training run, evaluated once on the test split."""
 
     index: int
@@ -37,13 +37,13 @@ class Row:
 
 
 TABLE_7 = (
-    Row(1, "untuned", "Test set before fine-tuning", 0.0166073, 0.0097512, 256),
-    Row(2, "baseline", "Test set after fine-tuning", 0.0641283, 0.8493611, 16),
-    Row(3, "llrd", "Test set with <Layer-wise Learning Rate Decay>", 0.0665530, 0.8117014, 16),
-    Row(4, "warmup", "Test set with <Warmup Steps>", 0.0595268, 0.8540686, 16),
-    Row(5, "llrd_warmup", "Test set with <LLRD and Warmup Steps>", 0.0645733, 0.8823134, 16),
-    Row(6, "supcon", "Test set with SupContrast", 0.0106450, 0.8739072, 64),
-    Row(7, "simclr", "Test set with SimCLR", 0.0030572, 0.8074916, 256),
+    PaperRow(1, "untuned", "Test set before fine-tuning", 0.0166073, 0.0097512, 256),
+    PaperRow(2, "baseline", "Test set after fine-tuning", 0.0641283, 0.8493611, 16),
+    PaperRow(3, "llrd", "Test set with <Layer-wise Learning Rate Decay>", 0.0665530, 0.8117014, 16),
+    PaperRow(4, "warmup", "Test set with <Warmup Steps>", 0.0595268, 0.8540686, 16),
+    PaperRow(5, "llrd_warmup", "Test set with <LLRD and Warmup Steps>", 0.0645733, 0.8823134, 16),
+    PaperRow(6, "supcon", "Test set with SupContrast", 0.0106450, 0.8739072, 64),
+    PaperRow(7, "simclr", "Test set with SimCLR", 0.0030572, 0.8074916, 256),
 )
 BEST = max(TABLE_7, key=lambda row: row.test_accuracy)
 """The regime with which the paper had its highest test accuracy."""
@@ -286,7 +286,7 @@ FOOTNOTES = (
 )
 
 
-def row(regime: str) -> Row | None:
+def row(regime: str) -> PaperRow | None:
     """The row of Table 7 for a regime; None if the paper does not have it."""
     return next((row for row in TABLE_7 if row.regime == regime), None)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from analysis.read.folder import Search
 
 TITLE = "Regimen: search results"
-START = 4096
+TITLE_WITHIN_CHARACTERS = 4096
 """Characters of a page among which its title is."""
 
 
@@ -35,13 +35,13 @@ def report(results: Path, out: Path | None = None) -> Path:
     from analysis.page.files import csv_text, write_figures
     from analysis.page.html import html_page
     from analysis.page.markdown import markdown_page
-    from analysis.read.folder import REPORT, is_search, read_searches
+    from analysis.read.folder import REPORT_FILE, is_search, read_searches
     from analysis.sections import sections
     from analysis.tables import tables
 
     if out is not None or not is_search(results):  # In a search's folder, these names are its own.
-        _check_out(out or results / REPORT)
-    out = out or results / REPORT
+        _check_out(out or results / REPORT_FILE)
+    out = out or results / REPORT_FILE
     # Texts are taken out of these small tables one by one, which is slow with Arrow's arrays.
     with pandas.option_context("mode.string_storage", "python"):
         searches = read_searches(results)
@@ -65,7 +65,7 @@ def _check_out(out: Path) -> None:
     for path, mark in ((out, f"<title>{TITLE}</title>"), (out.with_suffix(".md"), f"# {TITLE}\n")):
         if path.is_file():
             with path.open(encoding="utf-8", errors="replace") as page:
-                if mark in page.read(START):
+                if mark in page.read(TITLE_WITHIN_CHARACTERS):
                     return
     tables = (out.with_name(f"{out.stem}_{name}.csv") for name in NAMES)
     for path in (out, out.with_suffix(".md"), *tables):

@@ -26,11 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print_rungs(folder: Path) -> int:
     # These import pandas, which `--help` does not wait for.
-    from analysis.budget.rungs import rungs
+    from analysis.budget.rungs import rung_correlations
     from analysis.read.folder import read_search
 
     search = read_search(folder)
-    table = rungs(search.trials, search.epochs)
+    table = rung_correlations(search.trials, search.epochs)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     return OK
 

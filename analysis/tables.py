@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import pandas
 
 from analysis.budget.numbers import expected_best
-from analysis.budget.rungs import COLUMNS, MIN_RANKED_TRIALS, rungs
+from analysis.budget.rungs import COLUMNS, MIN_RANKED_TRIALS, rung_correlations
 from analysis.comparison.floors import floor_rows
-from analysis.comparison.leaks import WithoutLeaks, without_leaks
+from analysis.comparison.leaks import LeadsWithoutLeaks, without_leaks
 from analysis.comparison.numbers import numbers, records
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import label, ordered
@@ -29,7 +29,9 @@ def _trials(search: Search) -> pandas.DataFrame:
 def _rungs(search: Search) -> pandas.DataFrame:
     """Empty for too few completed trials."""
     enough = (search.trials["state"] == "COMPLETE").sum() >= MIN_RANKED_TRIALS
-    return rungs(search.trials, search.epochs) if enough else pandas.DataFrame(columns=COLUMNS)
+    if not enough:
+        return pandas.DataFrame(columns=COLUMNS)
+    return rung_correlations(search.trials, search.epochs)
 
 
 def _confusions(search: Search) -> pandas.DataFrame:
@@ -65,19 +67,19 @@ def tables(searches: Sequence[Search], evidence: Evidence) -> dict[str, pandas.D
     labelled = dict(zip(labels, summaries))
     by_summary = {id(search.summary): search for search in compared}
     fewer = without_leaks({name: by_summary[id(own)] for name, own in labelled.items()}, evidence)
-    duels = pairwise_table(labelled, comparable_split(summaries), evidence)
+    pairs = pairwise_table(labelled, comparable_split(summaries), evidence)
     return {
         "comparison": _comparison(
             ordered([search.summary for search in searches]), evidence
         ).convert_dtypes(),
-        "duels": duels,
-        "duels_without_leaks": duels.head(0) if fewer is None else fewer.pairs,
+        "duels": pairs,
+        "duels_without_leaks": pairs.head(0) if fewer is None else fewer.pairs,
         "leads_without_leaks": _leads(fewer),
         **{name: _stacked(searches, table) for name, table in PER_SEARCH.items()},
     }
 
 
-def _leads(fewer: WithoutLeaks | None) -> pandas.DataFrame:
+def _leads(fewer: LeadsWithoutLeaks | None) -> pandas.DataFrame:
     """A row per lead of the winner, with all rows and without those in train."""
     columns = ["difference", "half_width", "half_width_new_sentences"]
     columns += [f"{name}_without_leaks" for name in columns]

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from trainables.parts.quote import listed, quoted, reason
+from trainables.parts.quote import error_text, listed, quoted
 
-SPEC = "spec.json"
+SPEC_FILE = "spec.json"
 """The file in a search's folder that says what was asked for."""
 MAX_LISTED = 10
 """Searches that an error names."""
@@ -36,7 +36,7 @@ def results_folder(results: str) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         # a name that the file system refuses, or `~` of an unknown user
         raise ValueError(
-            f"results must be a folder; got {quoted(results)}: {reason(error)}"
+            f"results must be a folder; got {quoted(results)}: {error_text(error)}"
         ) from error
     require(fits, "results", "a folder", results)
     return path
@@ -56,7 +56,7 @@ def existing_folder(results: str, name: str) -> Path:
     Raises ValueError with the names of those that there are, where it has no spec.json.
     """
     folder = folder_of(results, name)
-    if not (folder / SPEC).exists():
+    if not (folder / SPEC_FILE).exists():
         where = quoted(str(folder.parent))
         others = names(folder.parent)
         instead = "it holds none"
@@ -91,7 +91,7 @@ def names(results: Path) -> list[str]:
     """The names of the searches in a results folder, the last begun first."""
     begun: dict[str, float] = {}
     with contextlib.suppress(OSError):
-        for spec in sorted(results.glob(f"*/{SPEC}")):
+        for spec in sorted(results.glob(f"*/{SPEC_FILE}")):
             with contextlib.suppress(FileNotFoundError):  # It was removed meanwhile.
                 begun[spec.parent.name] = spec.stat().st_mtime
     return sorted(begun, key=lambda name: -begun[name])

@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis.command import OK, Parser, exit_code, program
 from analysis.metric import qualifier
 from analysis.text import EMPTY_CELL
-from search.folders import SPEC, add_results_flag, names, results_folder
+from search.folders import SPEC_FILE, add_results_flag, names, results_folder
 from search.study.last_ending import JOURNAL, UNRECORDED, last_ending
 from search.study.lock import require_not_running
 from search.terminal.console import SafeConsole, print_table
@@ -46,17 +46,19 @@ def _run(args: argparse.Namespace) -> int:
 
 def _row(folder: Path) -> tuple[str, ...]:
     """A search's line. One with a damaged file is listed too, and says so."""
-    from analysis.read.files import checked, read_json
-    from analysis.read.folder import SUMMARY, read_summary
+    from analysis.read.files import checked_fields, read_json
+    from analysis.read.folder import SUMMARY_FILE, read_summary
 
     when = score = EMPTY_CELL
     try:
         path = folder / JOURNAL
-        last = (path if path.exists() else folder / SPEC).stat().st_mtime
+        last = (path if path.exists() else folder / SPEC_FILE).stat().st_mtime
         when = f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M}"
-        spec = checked(folder / SPEC, read_json(folder / SPEC), {"regime": str, "trials": int})
+        spec = checked_fields(
+            folder / SPEC_FILE, read_json(folder / SPEC_FILE), {"regime": str, "trials": int}
+        )
         regime = spec["regime"]
-        summary = read_summary(folder) if (folder / SUMMARY).exists() else None
+        summary = read_summary(folder) if (folder / SUMMARY_FILE).exists() else None
         if summary is not None and summary.best_trial is not None:
             score = f"{100 * summary.selection_score:.1f}{qualifier(summary.metric)}"
         finished = summary is not None and summary.trial_count >= spec["trials"]

@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-Scores = Sequence[float]
+RunScores = Sequence[float]
 """A trial's accuracies as fractions: in the search, then on the seeds of the choice."""
-Margin = Callable[[Scores, Scores], float]
+Margin = Callable[[RunScores, RunScores], float]
 """How far apart the means of two trials may be by chance."""
 
 CHOICE_EPOCHS_FRACTION = 0.25
 """Of the epochs that the trials were trained, at most so many more choose the winner."""
 MAX_CANDIDATES = 8
 """Trials that enter a race. Those beyond chance of the best leave it before any runs."""
-MIN_RUNS, MAX_RUNS = 2, 30
+MIN_CHOICE_RUNS, MAX_CHOICE_RUNS = 2, 30
 """Enough for one more score of two trials each; and what more runs would hardly change."""
 NEGLIGIBLE_DIFFERENCE = 0.002
 """Trials whose accuracies differ by less are equal for practical purposes."""
-CHEAPER = 0.75
+CHEAPER_COST_FRACTION = 0.75
 """Of equal trials one wins by its cost if it costs less than so much of the leader's. Costs are
 measured, beside other work."""
 
@@ -39,7 +39,7 @@ class Race:
 
 
 def race(
-    scores: Mapping[int, Scores],
+    scores: Mapping[int, RunScores],
     margin: Margin,
     runs: int,
     *,
@@ -70,7 +70,7 @@ def race(
     winner = leader
     if costs is not None:
         cheapest = min(alike, key=lambda trial: costs[trial])
-        winner = cheapest if costs[cheapest] < CHEAPER * costs[leader] else leader
+        winner = cheapest if costs[cheapest] < CHEAPER_COST_FRACTION * costs[leader] else leader
     if set(left) <= set(alike):
         return Race(winner, alike, ())
     fewest = min(len(scores[trial]) for trial in left)
@@ -79,4 +79,4 @@ def race(
 
 def affordable_runs(epochs: float, budget: int) -> int:
     """How many runs of `budget` epochs may choose the winner of trials of `epochs` in all."""
-    return max(MIN_RUNS, min(MAX_RUNS, int(CHOICE_EPOCHS_FRACTION * epochs / budget)))
+    return max(MIN_CHOICE_RUNS, min(MAX_CHOICE_RUNS, int(CHOICE_EPOCHS_FRACTION * epochs / budget)))

@@ -14,7 +14,7 @@ from search.cluster.watchdog import exit_now
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Treated alike: ^C, and what a machine sends before it shuts down."""
 
-TRIALS_SHARE = 0.4
+TRIALS_FRACTION = 0.4
 """The part of `--stop-within` that running trials may use to end their epoch. The rest is for
 workers to end, and for tables and the report."""
 
@@ -52,7 +52,7 @@ class Stop:
         """When trials that still run are given up, by `time.monotonic`; None: never."""
         if self.within is None or not self.asked:
             return None
-        return self.asked_at + TRIALS_SHARE * self.within
+        return self.asked_at + TRIALS_FRACTION * self.within
 
     def limit(self, within: float | None, last_words: str) -> None:
         """Let the process end at most `within` seconds after a signal, with these last words."""

@@ -23,12 +23,12 @@ from search.flag import (
     positive_int,
     seconds,
 )
-from search.folders import SPEC, is_taken, require, require_free, results_folder, valid_name
+from search.folders import SPEC_FILE, is_taken, require, require_free, results_folder, valid_name
 from search.race import MAX_CANDIDATES
 from search.seeds import MAX_CHOICE_SEEDS, MAX_REPORT_SEEDS
 from trainables.parts.config import Count, Fraction, Range, checked
 from trainables.parts.data.reading import Reading, reading_from
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 Sampler = Literal["tpe", "gp", "cmaes", "random"]
 Scheduler = Literal["asha", "hyperband", "median", "recent", "rush", "none"]
@@ -331,7 +331,7 @@ class SearchSpec:
         Raises ValueError where there is no valid one, OSError where the disk fails.
         """
         try:
-            return cls.from_json((folder / SPEC).read_text(encoding="utf-8"))
+            return cls.from_json((folder / SPEC_FILE).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             where = quoted(str(folder.parent))
             raise ValueError(
@@ -339,11 +339,11 @@ class SearchSpec:
             ) from None
         except (IsADirectoryError, ValueError) as error:
             raise ValueError(
-                f"no search can be read in {quoted(str(folder))}: {reason(error)}"
+                f"no search can be read in {quoted(str(folder))}: {error_text(error)}"
             ) from error
         except OSError as error:
             raise OSError(
-                f"the search in {quoted(str(folder))} cannot be read: {reason(error)}"
+                f"the search in {quoted(str(folder))} cannot be read: {error_text(error)}"
             ) from error
 
     @classmethod
@@ -352,7 +352,7 @@ class SearchSpec:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"spec.json is damaged: {reason(error)}") from error
+            raise ValueError(f"spec.json is damaged: {error_text(error)}") from error
         if not isinstance(values, dict):
             raise ValueError(f"spec.json is damaged: it must be an object; got {quoted(values)}")
         epochs = values.get("epochs")
@@ -396,5 +396,5 @@ def _password(uri: str | None) -> str | None:
         return urlsplit(uri or "").password
     except ValueError as error:
         raise ValueError(
-            f"tracking_uri must be a URI; got {quoted(uri)}: {reason(error)}"
+            f"tracking_uri must be a URI; got {quoted(uri)}: {error_text(error)}"
         ) from error

@@ -9,7 +9,7 @@ from analysis.command import OK, Parser, exit_code, program
 from search.folders import add_results_flag, existing_folder
 from search.spec import SearchSpec
 from search.study.lock import search_lock
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 
 def sync(folder: Path, uri: str | None = None) -> str:
@@ -21,7 +21,7 @@ def sync(folder: Path, uri: str | None = None) -> str:
     """
     folder = folder.expanduser().absolute()
     # These import the regimes and MLflow, which takes seconds.
-    from analysis.read.folder import TABLE
+    from analysis.read.folder import TABLE_FILE
     from search.outputs.tables import facts_of, summarise
     from search.study import records
     from search.study import study as studies
@@ -34,14 +34,14 @@ def sync(folder: Path, uri: str | None = None) -> str:
         study = studies.read_study(folder)
         store = tracking_uri(uri or spec.tracking_uri, spec.results)
         tracker = Tracker(connect(store, spec.results), spec, records.TAGS.read(study))
-        table = folder / TABLE
+        table = folder / TABLE_FILE
         note = table.read_text(encoding="utf-8") if table.is_file() else None
         shown = without_password(store, store)
         try:
             summary = summarise(study, spec, facts_of(folder))
             tracker.finish(study, summary, note, interrupted=was_interrupted(study, spec))
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
-            why = without_password(reason(error), store)
+            why = without_password(error_text(error), store)
             raise OSError(
                 f"MLflow at '{shown}' still lacks some of '{spec.name}': {why}"
             ) from error

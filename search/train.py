@@ -211,7 +211,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _print_final(console: "Console", final: "Final", results: str) -> None:
     """Print the row of the comparison table, what was measured, and the next command."""
-    from analysis import commands
+    from analysis import shell_lines
     from analysis.comparison import conditions
     from analysis.comparison import table as comparison
     from analysis.evidence import Evidence
@@ -234,7 +234,7 @@ def _print_final(console: "Console", final: "Final", results: str) -> None:
     for scores in final.onnx:
         console.print(f"  {scores}", style="bold yellow" if scores.loses else "dim")
     console.print(f"wrote {final.folder}")
-    print_next(console, [("predict", commands.predict(final.folder))])
+    print_next(console, [("predict", shell_lines.predict(final.folder))])
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from typing import Any
 
 from spaces.parts.fine_tune import POINTS, fine_tune
+from spaces.parts.layerwise_decay import layerwise_decay
 from spaces.parts.optimizer import schedule
-from spaces.parts.rates import layerwise_decay
 
 __all__ = ["POINTS", "space"]
 

@@ -28,7 +28,7 @@ LAYERS = {
         "inputs signals study",
         "cluster",
         "spec storage",
-        "flag folders lock polling race reports seeds",
+        "flag folders lock polling race seeds worker_reports",
     ],
     "analysis": [
         "report results rungs",
@@ -38,7 +38,7 @@ LAYERS = {
         "page",
         "evidence",
         "read",
-        "commands",
+        "shell_lines",
         "paper intervals spread holm command",
         "atomic metric text",
     ],
@@ -214,7 +214,7 @@ def test_a_worker_imports_nothing_of_the_driver() -> None:
     loaded = {name for name in done.stdout.split() if within(name, "search", "analysis", "spaces")}
     assert loaded == {
         "search",
-        "search.reports",
+        "search.worker_reports",
         "search.trials",
         "search.trials.job",
         "search.trials.parcel",

@@ -7,7 +7,7 @@ import pandas
 from analysis.comparison.floors import to_floor
 from analysis.comparison.pairwise import pair_of
 from analysis.comparison.settle import needs
-from analysis.evidence import ROUNDING, Difference, Evidence, Split
+from analysis.evidence import ROUNDING, Difference, Evidence, ScoredSplit
 from analysis.metric import capitalised
 from analysis.mistakes.numbers import most_confused
 from analysis.page.blocks import Fact
@@ -15,14 +15,14 @@ from analysis.read.folder import Search
 from analysis.read.summary import Summary
 from analysis.text import counted
 
-SPLITS_SHOWN: tuple[Split, ...] = ("test", "validation")
+SPLITS_SHOWN: tuple[ScoredSplit, ...] = ("test", "validation")
 
 
 def facts(
     labels: list[str],
     searches: Mapping[str, Search],
     evidence: Evidence,
-    split: Split,
+    split: ScoredSplit,
     pairs: pandas.DataFrame,
 ) -> list[Fact]:
     """The facts of the best of these searches; `labels` has the best first."""
@@ -57,7 +57,7 @@ def facts(
     ]
 
 
-def _bias(best: Summary, split: Split) -> str:
+def _bias(best: Summary, split: ScoredSplit) -> str:
     """Why a score on a split is too high."""
     if split == "test":
         return ""
@@ -92,7 +92,7 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
 
 
 def _over_runner_up(
-    labels: list[str], summaries: Mapping[str, Summary], split: Split, pairs: pandas.DataFrame
+    labels: list[str], summaries: Mapping[str, Summary], split: ScoredSplit, pairs: pandas.DataFrame
 ) -> list[Fact]:
     """The lead over the next search; empty where there is only one."""
     if len(labels) < 2:
@@ -133,7 +133,7 @@ def _over(
     lead: Difference | None,
     other: str,
     note: str,
-    split: Split,
+    split: ScoredSplit,
     settled: str = "",
 ) -> Fact:
     """How far the winner is above a single run's score. `settled`: what would settle it."""

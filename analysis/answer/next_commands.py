@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas
 
-from analysis import commands
+from analysis import shell_lines
 from analysis.comparison.floors import no_better, to_floor
 from analysis.comparison.pairwise import pair_of
 from analysis.comparison.settle import more_seeds, seeds_settle
@@ -24,21 +24,21 @@ def next_commands(
 ) -> Code:
     """For the best of these searches; `labels` has the best first."""
     best = searches[labels[0]]
-    flag = commands.results_flag(best.folder, best.spec)
-    where = flag + commands.cluster_flags(best.spec)
+    flag = shell_lines.results_flag(best.folder, best.spec)
+    where = flag + shell_lines.cluster_flags(best.spec)
     floor = best.summary.best_floor if best.summary.floor_wins else None
     title = f"Train and use {floor.regime}, the best floor" if floor else "Train and use it"
     lines = [
-        commands.export(best.spec, flag),
-        commands.train(best.spec, flag, floor=floor is not None),
-        commands.predict(Path("model")),
+        shell_lines.export(best.spec, flag),
+        shell_lines.train(best.spec, flag, floor=floor is not None),
+        shell_lines.predict(Path("model")),
     ]
     if best.summary.best_floor is not None and no_better(best.summary, evidence):
-        other = commands.export(best.spec, flag, best.summary.best_floor.regime)
+        other = shell_lines.export(best.spec, flag, best.summary.best_floor.regime)
         lines += ["# the floor instead, which is no worse:", other]
     if not best.summary.confirmed_scores:
         trials = best.summary.trials_to_keep
-        lines += ["# to confirm it:", commands.confirm(best.spec, flag, trials)]
+        lines += ["# to confirm it:", shell_lines.confirm(best.spec, flag, trials)]
     if (seeds := _seeds_to_settle(labels, pairs)) and seeds <= MAX_SUGGESTED_SEEDS:
         pair = (searches[label].summary for label in labels[:2])
         lines += ["# to settle it:", *(more_seeds(summary, seeds, where) for summary in pair)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from analysis import commands
+from analysis import shell_lines
 from analysis.answer.configuration import configuration
 from analysis.answer.facts import facts
 from analysis.answer.headline import headline
@@ -46,7 +46,7 @@ def _no_winner(searches: Mapping[str, Search]) -> list[Block]:
     """That there is none yet, what the floors reach until then, and how to continue."""
     floors = " ".join(verdicts([search.summary for search in searches.values()]))
     lines = [
-        commands.resume(search.spec, commands.results_flag(search.folder, search.spec))
+        shell_lines.resume(search.spec, shell_lines.results_flag(search.folder, search.spec))
         for search in searches.values()
         if search.summary.trial_count < search.spec["trials"]
     ]

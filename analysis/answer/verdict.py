@@ -2,15 +2,15 @@
 
 import pandas
 
-from analysis import commands
+from analysis import shell_lines
 from analysis.comparison.pairwise import better_than, pair_of
 from analysis.comparison.settle import IN_MOST_CASES, MAX_SEEDS, bound, seeds_settle
-from analysis.evidence import Split
+from analysis.evidence import ScoredSplit
 from analysis.metric import WORDS
 from analysis.read.folder import Search
 
 
-def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFrame) -> str:
+def verdict(labels: list[str], best: Search, split: ScoredSplit, pairs: pandas.DataFrame) -> str:
     """The sentences; `labels` has the best search first."""
     if not best.summary.confirmed_scores:
         return (
@@ -20,7 +20,7 @@ def verdict(labels: list[str], best: Search, split: Split, pairs: pandas.DataFra
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
         alone = "" if len(labels) == 1 else "No other search here has runs on fresh seeds. "
-        command = commands.compare(best.folder, best.spec)
+        command = shell_lines.compare(best.folder, best.spec)
         return f"{alone}To compare all in the folder: {command}"
     equal = [str(name) for name in own[~own["different"].astype(bool)]["other"]]
     different = len(own) - len(equal)

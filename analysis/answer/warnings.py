@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from analysis.comparison.floors import no_better, to_floor, verdicts
 from analysis.comparison.leaks import BEST_FLOOR, without_leaks
 from analysis.data.section import warnings as data_warnings
-from analysis.evidence import Evidence, Split
+from analysis.evidence import Evidence, ScoredSplit
 from analysis.hyperparameters.section import warnings as range_warnings
 from analysis.read.folder import Search
 from analysis.read.summary import Summary
 from analysis.text import counted
 
-WIDE = 0.03
+WIDE_HALF_WIDTH = 0.03
 """Half width on new sentences that is too wide to rely on."""
 
 
@@ -60,16 +60,16 @@ def _leads(labels: list[str], searches: Mapping[str, Search], evidence: Evidence
 
 def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
     """Whether more sentences are what the score needs, and about how many."""
-    split: Split = "test" if best.test else "validation"
+    split: ScoredSplit = "test" if best.test else "validation"
     mean, size = evidence.mean(best, split), best.test_size if best.test else best.validation_size
     if not size or mean.new_sentences is None:
         return []
     sampled = mean.new_sentences**2 - (mean.half_width or 0.0) ** 2
-    if sampled <= WIDE**2:
+    if sampled <= WIDE_HALF_WIDTH**2:
         return []
-    needed = math.ceil(size * sampled / WIDE**2 / 100) * 100
+    needed = math.ceil(size * sampled / WIDE_HALF_WIDTH**2 / 100) * 100
     return [
         f"Only {size} {split} sentences: on new ones the score is uncertain by"
         f" ± {100 * mean.new_sentences:.1f} points. About {needed:,} would bring the part that is"
-        f" from the sentences down to ± {100 * WIDE:.0f} points; more seeds would not."
+        f" from the sentences down to ± {100 * WIDE_HALF_WIDTH:.0f} points; more seeds would not."
     ]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-MORE = 10
+FURTHER_TRIALS = 10
 """Further trials that the outlook is about."""
 MIN_OUTLOOK_TRIALS = 8
 """Trials of the sampler that the outlook needs."""
@@ -24,7 +24,7 @@ class Ended(NamedTuple):
     say nothing about what the sampler proposes."""
 
 
-def expected_gain(trials: Sequence[Ended], more: int = MORE) -> float | None:
+def expected_gain(trials: Sequence[Ended], more: int = FURTHER_TRIALS) -> float | None:
     """By how much `more` further trials are expected to raise the best score.
 
     None if no trial was completed, or if the sampler proposed fewer than MIN_OUTLOOK_TRIALS. Each

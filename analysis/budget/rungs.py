@@ -10,7 +10,7 @@ MIN_RANKED_TRIALS = 3
 COLUMNS = ["epoch", "correlation", "correlation_better_half", "lost", "n"]
 
 
-def rungs(
+def rung_correlations(
     trials: pandas.DataFrame, epochs: pandas.DataFrame, keep: float = 1 / 3
 ) -> pandas.DataFrame:
     """A row per epoch that all completed trials reported.

@@ -11,8 +11,8 @@ from analysis.budget.numbers import (
     pruning_savings,
     winners_pruned,
 )
-from analysis.budget.outlook import MORE, Ended, expected_gain
-from analysis.budget.rungs import rungs
+from analysis.budget.outlook import FURTHER_TRIALS, Ended, expected_gain
+from analysis.budget.rungs import rung_correlations
 from analysis.metric import WORDS
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
@@ -28,7 +28,7 @@ MIN_COMPLETE = 5
 def comparison_details(searches: Mapping[str, Search]) -> list[Block]:
     """All searches at equal numbers of trials, and what each took."""
     outlook = "; ".join(_outlook(searches)[:MAX_HINTS])
-    hint = f"{MORE} more trials: {outlook}" if outlook else "the cost of each search"
+    hint = f"{FURTHER_TRIALS} more trials: {outlook}" if outlook else "the cost of each search"
     parts = (*_equal_budgets(searches), _costs(searches))
     return [Details("What did the budget buy, and what would more?", hint, parts)]
 
@@ -83,10 +83,10 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     if outlook:
         paragraphs.append(
             Paragraph(
-                f"{MORE} more trials are expected to raise the best score: {'; '.join(outlook)}."
-                " This continues the best of the trials that the sampler proposed, as if they were"
-                " drawn at random: a sampler that still improves brings more. A pruned trial"
-                " counts as far behind the best as it was when it was pruned."
+                f"{FURTHER_TRIALS} more trials are expected to raise the best score:"
+                f" {'; '.join(outlook)}. This continues the best of the trials that the sampler"
+                " proposed, as if they were drawn at random: a sampler that still improves brings"
+                " more. A pruned trial counts as far behind the best as it was when it was pruned."
             )
         )
     return [*paragraphs, Figures((drawing,))]
@@ -167,7 +167,7 @@ def _early_judgement(search: Search) -> list[Block]:
     """How early trials can be judged; empty for too few completed trials or epochs."""
     if (search.trials["state"] == "COMPLETE").sum() < MIN_COMPLETE:
         return []
-    correlations = rungs(search.trials, search.epochs)
+    correlations = rung_correlations(search.trials, search.epochs)
     if len(correlations) < 2:
         return []
     other_classifier = (

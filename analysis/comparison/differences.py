@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import pandas
 
 from analysis.comparison.pairwise import comparable_split, pairwise_table
-from analysis.evidence import Evidence, Split, reported
+from analysis.evidence import Evidence, ScoredSplit, reported
 from analysis.page.forest import COLUMNS
 from analysis.read.summary import Summary
 
 
 def differences(
     summaries: Mapping[str, Summary], best: str, evidence: Evidence
-) -> tuple[Split, pandas.DataFrame]:
+) -> tuple[ScoredSplit, pandas.DataFrame]:
     """The split, and a row per other search and for the best floor, the nearest first.
 
     Searches without report runs are left out; the frame is empty if the winner has none. Searches
@@ -38,7 +38,7 @@ def differences(
     return split, frame.sort_values("difference", ascending=False, ignore_index=True)
 
 
-def _floor(winner: Summary, split: Split, evidence: Evidence) -> list[tuple[object, ...]]:
+def _floor(winner: Summary, split: ScoredSplit, evidence: Evidence) -> list[tuple[object, ...]]:
     """The best floor, which is the same on every seed."""
     floor, difference = winner.best_floor, evidence.to_floor(winner, split)
     if floor is None or difference is None:

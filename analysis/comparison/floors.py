@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.rows import label
-from analysis.evidence import ROUNDING, Difference, Evidence, Split
+from analysis.evidence import ROUNDING, Difference, Evidence, ScoredSplit
 from analysis.metric import other, percent_of
 from analysis.read.contents import Contents
 from analysis.read.summary import Floor, Summary
@@ -76,7 +76,7 @@ def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
     )
 
 
-def to_floor(summary: Summary, evidence: Evidence) -> tuple[Split, Difference | None]:
+def to_floor(summary: Summary, evidence: Evidence) -> tuple[ScoredSplit, Difference | None]:
     """The winner's lead over its best floor, and where it was measured: on test, which chose
     neither, if both were tested."""
     on_test = evidence.to_floor(summary, "test")

@@ -7,7 +7,7 @@ import pandas
 
 from analysis.comparison.pairwise import comparable_split, pairwise_table
 from analysis.comparison.rows import best_first
-from analysis.evidence import Difference, Evidence, Split
+from analysis.evidence import Difference, Evidence, ScoredSplit
 from analysis.read.folder import Search
 from analysis.read.problems import leaked_rows
 from analysis.read.summary import Summary
@@ -20,18 +20,18 @@ class Lead:
     """The winner's mean score minus that of another search, of its best floor, or of trial 0."""
 
     other: str
-    split: Split
+    split: ScoredSplit
     whole: Difference
     without: Difference
     """Without the leaked rows."""
 
 
 @dataclass(frozen=True)
-class WithoutLeaks:
+class LeadsWithoutLeaks:
     """What searches look like without the rows that are in train."""
 
     winner: str
-    split: Split
+    split: ScoredSplit
     """Where searches are compared."""
     leads: tuple[Lead, ...]
     pairs: pandas.DataFrame
@@ -40,7 +40,7 @@ class WithoutLeaks:
     """Pairs that differ significantly with all rows and not without these, or the reverse."""
 
 
-def without_leaks(searches: Mapping[str, Search], evidence: Evidence) -> WithoutLeaks | None:
+def without_leaks(searches: Mapping[str, Search], evidence: Evidence) -> LeadsWithoutLeaks | None:
     """The differences of searches by their labels; None where no row of the winner's data is
     leaked, or nothing records which sentences its runs got right."""
     summaries = {label: search.summary for label, search in searches.items()}
@@ -71,14 +71,14 @@ def without_leaks(searches: Mapping[str, Search], evidence: Evidence) -> Without
     ]
     leads += _over_single_runs(summaries[winner], evidence, kept[winner], fewer)
     changed = int((whole["different"] != without["different"]).sum()) // 2
-    return WithoutLeaks(winner, split, tuple(leads), without, changed)
+    return LeadsWithoutLeaks(winner, split, tuple(leads), without, changed)
 
 
 Known = tuple[Mapping[str, Summary], Evidence]
 """Searches by their labels, and what their runs say."""
 
 
-def _over(winner: str, other: str, split: Split, whole: Known, without: Known) -> Lead:
+def _over(winner: str, other: str, split: ScoredSplit, whole: Known, without: Known) -> Lead:
     """The winner's lead over another search."""
     found = [
         evidence.difference(summaries[winner], summaries[other], split)
@@ -91,7 +91,7 @@ def _over_single_runs(
     best: Summary, evidence: Evidence, kept: Summary, fewer: Evidence
 ) -> list[Lead]:
     """The winner's leads over its best floor on each split, and over trial 0."""
-    splits: tuple[Split, ...] = ("validation", "test")
+    splits: tuple[ScoredSplit, ...] = ("validation", "test")
     found = [
         (BEST_FLOOR, split, evidence.to_floor(best, split), fewer.to_floor(kept, split))
         for split in splits

@@ -11,7 +11,7 @@ from analysis.comparison.floors import to_floor
 from analysis.comparison.rows import ordered
 from analysis.evidence import Evidence
 from analysis.intervals import Interval
-from analysis.metric import Metric, other, test
+from analysis.metric import Metric, other, test_field
 from analysis.read.scores import named
 from analysis.read.summary import Summary
 
@@ -32,7 +32,7 @@ def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
     """
     published = paper.row(summary.regime) if summary.comparable else None
     to_paper = evidence.to_published(summary, published.test_accuracy) if published else None
-    confirmed, besides = evidence.mean(summary, "validation"), test(other(summary.metric))
+    confirmed, besides = evidence.mean(summary, "validation"), test_field(other(summary.metric))
     contrastive = summary.last_contrastive_loss
     return {
         "name": summary.name,
@@ -64,7 +64,7 @@ def row(summary: Summary, evidence: Evidence) -> dict[str, Any]:
 
 def records(frame: pandas.DataFrame, metric: Metric) -> pandas.DataFrame:
     """The numbers of searches and floors with their columns named by the metric."""
-    return named(frame.rename(columns={"test_other": test(other(metric))}), metric)
+    return named(frame.rename(columns={"test_other": test_field(other(metric))}), metric)
 
 
 def _mean_columns(name: str, mean: Interval) -> dict[str, float]:

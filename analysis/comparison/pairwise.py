@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas
 
-from analysis.evidence import Evidence, Split, reported
+from analysis.evidence import Evidence, ScoredSplit, reported
 from analysis.holm import LEVEL, holm
 from analysis.read.summary import Summary
 
@@ -33,7 +33,7 @@ COLUMNS = [
 
 
 def pairwise_table(
-    summaries: Mapping[str, Summary], split: Split, evidence: Evidence
+    summaries: Mapping[str, Summary], split: ScoredSplit, evidence: Evidence
 ) -> pandas.DataFrame:
     """A row per ordered pair of searches, by their labels; searches without runs are left out.
 
@@ -84,7 +84,7 @@ def better_than(label: str, pairs: pandas.DataFrame) -> list[str]:
     return [str(name) for name in own[own["difference"] < 0]["other"]]
 
 
-def comparable_split(summaries: Sequence[Summary]) -> Split:
+def comparable_split(summaries: Sequence[Summary]) -> ScoredSplit:
     """The split on which searches are compared: test if every confirmed search was evaluated on
     it, else validation."""
     confirmed = [summary for summary in summaries if summary.confirmed_scores]

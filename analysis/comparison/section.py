@@ -6,7 +6,6 @@ from typing import Any
 import pandas
 
 from analysis import paper
-from analysis.commands import cluster_flags, results_flag
 from analysis.comparison import figures
 from analysis.comparison.conditions import SCORES, remarks
 from analysis.comparison.differences import differences
@@ -19,18 +18,19 @@ from analysis.comparison.selection_bias import selection_bias
 from analysis.comparison.settle import (
     IN_MOST_CASES,
     MAX_SEEDS,
+    at_least_text,
     more_seeds,
     seeds_settle,
-    sentences,
     to_settle,
 )
 from analysis.comparison.table import table
-from analysis.evidence import Evidence, Split, reported
+from analysis.evidence import Evidence, ScoredSplit, reported
 from analysis.metric import WORDS, Metric, prefix
 from analysis.page.blocks import Block, Details, Drawing, Figures, Notes, Paragraph, Table
 from analysis.page.forest import forest
 from analysis.read.folder import Search
 from analysis.read.summary import Summary
+from analysis.shell_lines import cluster_flags, results_flag
 from analysis.text import EMPTY_CELL, counted
 
 
@@ -243,7 +243,7 @@ def _pairwise(title: str, pairs: pandas.DataFrame, scores: str) -> list[Block]:
 
 
 def _unsettled(
-    pairs: pandas.DataFrame, split: Split, searches: Mapping[str, Search]
+    pairs: pandas.DataFrame, split: ScoredSplit, searches: Mapping[str, Search]
 ) -> list[Block]:
     """Beside each pair that is not told apart, on these sentences or on new ones, what would tell
     it apart; empty without such pairs."""
@@ -287,9 +287,9 @@ def _seeds_cell(pair: Mapping[str, Any]) -> str:
 
 
 def _sentences_cell(pair: Mapping[str, Any]) -> str:
-    return (
-        "told apart" if pair["different_on_new_sentences"] else sentences(pair["sentences_needed"])
-    )
+    if pair["different_on_new_sentences"]:
+        return "told apart"
+    return at_least_text(pair["sentences_needed"])
 
 
 def _command_cell(pair: Mapping[str, Any], searches: Mapping[str, Search]) -> str:

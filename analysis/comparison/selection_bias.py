@@ -7,9 +7,9 @@ import numpy as np
 from analysis.intervals import Interval, mean_interval
 from analysis.read.summary import Summary
 
-ENOUGH_TO_CORRECT = 5
+MIN_SEARCHES_TO_CORRECT = 5
 """Searches from which on each one's best score is also corrected by the others'."""
-ENOUGH = 3
+MIN_SEARCHES_TO_AVERAGE = 3
 """Searches from which on there is a mean. For two, Student's t is 12.7, which says nothing."""
 
 
@@ -34,16 +34,16 @@ def corrected_errors(differences: Sequence[float]) -> list[float]:
 
 
 def selection_bias(summaries: Sequence[Summary]) -> str | None:
-    """A sentence or two; None for fewer than `ENOUGH` searches."""
+    """A sentence or two; None for fewer than `MIN_SEARCHES_TO_AVERAGE` searches."""
     differences = flattery(summaries)
-    if len(differences) < ENOUGH:
+    if len(differences) < MIN_SEARCHES_TO_AVERAGE:
         return None
     mean = mean_interval(differences)
     sentence = (
         f"Over {len(differences)} searches, the best score in the search minus the mean of the"
         f" winner's report runs is {_points(mean)} points (Student's t over searches)."
     )
-    if len(differences) < ENOUGH_TO_CORRECT:
+    if len(differences) < MIN_SEARCHES_TO_CORRECT:
         return sentence
     before, after = (
         100 * float(np.mean(errors))

@@ -4,9 +4,9 @@ import math
 import shlex
 
 from analysis.command import program
-from analysis.commands import no_more_than
-from analysis.evidence import POWER, Difference, Split
+from analysis.evidence import POWER, Difference, ScoredSplit
 from analysis.read.summary import Summary
+from analysis.shell_lines import no_more_than
 
 MAX_SEEDS = 1000
 """More report seeds than these cannot be run."""
@@ -28,7 +28,7 @@ def seeds_settle(seeds: float | None) -> bool:
     return seeds is not None and seeds <= MAX_SEEDS  # NaN is not
 
 
-def needs(difference: Difference, split: Split) -> str:
+def needs(difference: Difference, split: ScoredSplit) -> str:
     """What would settle a difference, in a few words; empty where it is settled, on new sentences
     too."""
     if difference.exceeds and difference.on_new_sentences:
@@ -37,10 +37,12 @@ def needs(difference: Difference, split: Split) -> str:
         return f"about {difference.seeds} report seeds would settle it"
     if difference.sentences is None:
         return "no difference was seen that more runs could confirm"
-    return f"it takes {sentences(difference.sentences)} {split} sentences; more seeds do not help"
+    return (
+        f"it takes {at_least_text(difference.sentences)} {split} sentences; more seeds do not help"
+    )
 
 
-def sentences(number: float | None) -> str:
+def at_least_text(number: float | None) -> str:
     """At least how many sentences, to two digits: a bound needs no more. None or NaN where no
     number is known."""
     if number is None or math.isnan(number):
@@ -50,13 +52,13 @@ def sentences(number: float | None) -> str:
 
 
 def to_settle(
-    difference: Difference, split: Split, first: Summary, second: Summary, results: str = ""
+    difference: Difference, split: ScoredSplit, first: Summary, second: Summary, results: str = ""
 ) -> str:
     """What would show a difference between two searches, or that more seeds cannot."""
     if not seeds_settle(difference.seeds):
         more = ""
         if difference.sentences is not None:
-            more = f" Only more sentences may show one: {sentences(difference.sentences)}."
+            more = f" Only more sentences may show one: {at_least_text(difference.sentences)}."
         return (
             f"Up to {MAX_SEEDS} report seeds each would not show a difference as small as the one"
             f" on {split}: {bound(difference.value, difference.half_width)} on these"

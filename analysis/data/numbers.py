@@ -13,14 +13,14 @@ import pandas
 from analysis.read.folder import Search
 from analysis.read.problems import leaked_rows
 
-MIN_RUNS = 2
+MIN_AGREEING_RUNS = 2
 """Runs that must agree before a mistake is the data's rather than the seed's."""
 UNSEPARATED_COLUMNS = ["label", "predicted", "least", "sentences", "share", "example"]
 MISSED_COLUMNS = ["row", "text", "label", "predicted", "confidence", "runs"]
 
 
 @dataclass(frozen=True)
-class WithoutLeaks:
+class ScoreWithoutLeaks:
     """The winner's mean accuracy on one split, with and without the rows that are in train."""
 
     split: str
@@ -31,7 +31,7 @@ class WithoutLeaks:
     on_leaked: float
 
 
-def without_leaks(search: Search) -> list[WithoutLeaks]:
+def without_leaks(search: Search) -> list[ScoreWithoutLeaks]:
     """For each split with such rows and recorded answers, unless all its rows are such."""
     scores = []
     for split in ("validation", "test"):
@@ -40,7 +40,7 @@ def without_leaks(search: Search) -> list[WithoutLeaks]:
             continue
         others = np.delete(bits, rows, axis=1)
         scores.append(
-            WithoutLeaks(
+            ScoreWithoutLeaks(
                 split,
                 len(rows),
                 bits.shape[1],
@@ -81,10 +81,11 @@ def unseparated(predictions: pandas.DataFrame) -> pandas.DataFrame:
     """Pairs of classes that every run confuses, the most confused first.
 
     `least`: how many of the label's `sentences` the best run still takes for `predicted`, also as
-    `share`; `example`: a sentence that most runs take for it. Empty for fewer than `MIN_RUNS`.
+    `share`; `example`: a sentence that most runs take for it. Empty for fewer than
+    `MIN_AGREEING_RUNS`.
     """
     runs = predictions["run"].nunique()
-    if runs < MIN_RUNS:
+    if runs < MIN_AGREEING_RUNS:
         return pandas.DataFrame(columns=UNSEPARATED_COLUMNS)
     wrong = predictions[predictions["label"] != predictions["predicted"]]
     sizes = predictions.drop_duplicates("row")["label"].value_counts()
@@ -108,10 +109,10 @@ def missed_by_all(predictions: pandas.DataFrame) -> pandas.DataFrame:
     """Validation sentences that every run takes for the same wrong label, the surest first.
 
     Their labels may be wrong, or ask for what the text does not say. Empty for fewer than
-    `MIN_RUNS`.
+    `MIN_AGREEING_RUNS`.
     """
     runs = predictions["run"].nunique()
-    if runs < MIN_RUNS:
+    if runs < MIN_AGREEING_RUNS:
         return pandas.DataFrame(columns=MISSED_COLUMNS)
     sentences = (
         predictions.groupby(["row", "text", "label"])

@@ -15,7 +15,7 @@ from analysis.read.folder import Search
 from analysis.read.problems import leaked_rows, problem
 from analysis.text import counted
 
-MAX_ROWS = 100
+MAX_ROWS_SHOWN = 100
 """Rows of a table of sentences."""
 NOT_RECORDED = (
     "Rows in two splits, contradictory labels and doubtful labels are not recorded for this search:"
@@ -102,7 +102,7 @@ def _leaks(search: Search) -> list[Block]:
             for each in compared
         ]
         inner.append(Table("The winner's reported runs, in percent.", pandas.DataFrame(rows)))
-    shown = leaks.head(MAX_ROWS)
+    shown = leaks.head(MAX_ROWS_SHOWN)
     frame = pandas.DataFrame(
         {
             "split": shown["split"],
@@ -122,7 +122,7 @@ def _conflicts(search: Search) -> list[Block]:
     conflicts = problem(search.problems, "conflict")
     if conflicts.empty:
         return []
-    shown = conflicts.head(MAX_ROWS)
+    shown = conflicts.head(MAX_ROWS_SHOWN)
     frame = pandas.DataFrame(
         {
             "text": shown["text"],
@@ -144,7 +144,7 @@ def _near_duplicates(search: Search) -> list[Block]:
     near = problem(search.problems, "near")
     if near.empty:
         return []
-    shown = near.head(MAX_ROWS)
+    shown = near.head(MAX_ROWS_SHOWN)
     frame = pandas.DataFrame(
         {
             "text": shown["text"],
@@ -173,7 +173,7 @@ def _doubts(search: Search, predictions: pandas.DataFrame) -> list[Block]:
     missed = missed_by_all(predictions)
     validated = "validation" if search.summary.folds is None else "train"
     agreed = dict(zip(missed["row"].astype(int), missed["predicted"]))
-    shown = doubts.head(MAX_ROWS)
+    shown = doubts.head(MAX_ROWS_SHOWN)
     frame = pandas.DataFrame(
         {
             "text": shown["text"],
@@ -206,7 +206,7 @@ def _unseparated(predictions: pandas.DataFrame) -> list[Block]:
     pairs = unseparated(predictions)
     if pairs.empty:
         return []
-    shown = pairs.head(MAX_ROWS)
+    shown = pairs.head(MAX_ROWS_SHOWN)
     frame = pandas.DataFrame(
         {
             "label": shown["label"],
@@ -239,7 +239,7 @@ def _missed(predictions: pandas.DataFrame) -> list[Block]:
     missed = missed_by_all(predictions)
     if missed.empty:
         return []
-    shown = missed.head(MAX_ROWS)
+    shown = missed.head(MAX_ROWS_SHOWN)
     frame = pandas.DataFrame(
         {
             "text": shown["text"],
@@ -270,4 +270,4 @@ def _whole(values: pandas.Series) -> list[str]:
 
 
 def _first(rows: pandas.DataFrame) -> str:
-    return f": the first {MAX_ROWS} of {len(rows)}" if len(rows) > MAX_ROWS else ""
+    return f": the first {MAX_ROWS_SHOWN} of {len(rows)}" if len(rows) > MAX_ROWS_SHOWN else ""

@@ -15,11 +15,11 @@ from analysis.read.space import Choices, Space
 
 MIN_ROBUSTNESS_TRIALS = 8
 """Completed trials from which on the surface is fitted."""
-MAX_TRIALS = 300
+MAX_FITTED_TRIALS = 300
 """Of more, those nearest to the winner count."""
-STEP = 0.1
+STEP_FRACTION = 0.1
 """How far a parameter moves, as a fraction of its range."""
-MIDDLE = 0.5
+ABSENT_PLACE = 0.5
 """The place of a parameter in a trial that did not have it."""
 LEVEL_POINTS = 0.01
 """A change within one percentage point leaves the score level."""
@@ -48,9 +48,9 @@ def robustness(placed: pandas.DataFrame, space: Space, best: int | None) -> pand
     steps = [(name, way) for name in moved for way in (-1.0, 1.0)]
     points = np.tile(at, (1 + len(steps), 1))
     for row, (name, way) in enumerate(steps, 1):
-        points[row, first[name]] += way * STEP
+        points[row, first[name]] += way * STEP_FRACTION
     # What a step changes is decided near the winner, and time grows with the cube of the number.
-    nearest = np.argsort(((x - at) ** 2).sum(axis=1), kind="stable")[:MAX_TRIALS]
+    nearest = np.argsort(((x - at) ** 2).sum(axis=1), kind="stable")[:MAX_FITTED_TRIALS]
     change, half = _changes(x[nearest], y[nearest], points)
     rows = []
     for number, name in enumerate(moved):
@@ -79,7 +79,7 @@ def _inputs(
         if isinstance(kind, Choices):
             columns += [(values[name] == choice).astype(float) / 2 for choice in kind.values]
         else:
-            columns.append(places[name].fillna(MIDDLE))
+            columns.append(places[name].fillna(ABSENT_PLACE))
     x = np.column_stack(columns)
     score = complete.drop_duplicates("number").set_index("number")["final_stage_score"]
     y = score.reindex(places.index).to_numpy(dtype=float)

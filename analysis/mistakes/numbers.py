@@ -12,7 +12,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from analysis.intervals import wilson
-from analysis.read.folder import PREDICTIONS
+from analysis.read.folder import PREDICTIONS_FILE
 from analysis.read.predictions import read_predictions
 from analysis.text import counted
 
@@ -64,7 +64,7 @@ def most_confused_in(folder: Path) -> str | None:
     """The same of the winner of the search in `folder`; None where its predictions are missing or
     damaged, of which the report says so."""
     try:
-        return most_confused(read_predictions(folder / PREDICTIONS))
+        return most_confused(read_predictions(folder / PREDICTIONS_FILE))
     except ValueError:
         return None
 

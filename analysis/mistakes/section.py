@@ -6,11 +6,11 @@ from analysis.mistakes import figures, numbers
 from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
 from analysis.read.folder import Search
 
-MAX_PAIRS = 10
+MAX_CONFUSIONS_SHOWN = 10
 MAX_EXAMPLE_CHARACTERS = 60
 
 
-MIN_SENTENCES = 5
+MIN_CLASS_SENTENCES = 5
 """Sentences of a class from which on its accuracy is drawn: with fewer, all intervals are wide."""
 CALIBRATED_DIFFERENCE = 0.02
 """Confidence and accuracy that differ by less agree."""
@@ -41,11 +41,11 @@ def details(search: Search, *, full: bool) -> list[Block]:
 def _figures(predictions: pandas.DataFrame) -> list[Block]:
     drawings = [*_confusion_matrix(predictions), _calibration(predictions)]
     classes = numbers.classes(predictions)
-    if classes["sentences"].median() >= MIN_SENTENCES:
+    if classes["sentences"].median() >= MIN_CLASS_SENTENCES:
         drawings.append(_classes(classes))
         return [Figures(tuple(drawings))]
     missing = (
-        f"Not drawn: the accuracy of each class. It takes about {MIN_SENTENCES} validation"
+        f"Not drawn: the accuracy of each class. It takes about {MIN_CLASS_SENTENCES} validation"
         f" sentences a class; here they have {classes['sentences'].median():.0f}."
     )
     return [Figures(tuple(drawings)), Paragraph(missing)]
@@ -67,7 +67,7 @@ def _accuracy(search: Search) -> str:
 
 
 def _table(confusions: pandas.DataFrame) -> pandas.DataFrame:
-    worst = confusions.head(MAX_PAIRS)
+    worst = confusions.head(MAX_CONFUSIONS_SHOWN)
     return pandas.DataFrame(
         {
             "label": worst["label"],

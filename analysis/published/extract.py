@@ -12,7 +12,7 @@ from typing import Any
 import pandas
 
 from analysis.published.record import Published, RightSentences
-from analysis.read.correct import packed
+from analysis.read.correct import to_hex
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.summary import Summary
 
@@ -92,7 +92,7 @@ def _right_sentences(search: Search) -> Iterator[RightSentences]:
         wanted.add((summary.best_floor.regime, 0))
     for (kind, trial, seed, split), bits in sorted(search.correct.runs.items()):
         if (kind, trial) in wanted:
-            yield RightSentences(kind, trial, seed, split, len(bits), packed(bits))
+            yield RightSentences(kind, trial, seed, split, len(bits), to_hex(bits))
 
 
 def command(spec: Mapping[str, Any]) -> str:

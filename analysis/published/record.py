@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.atomic import write
-from analysis.read.correct import Correct, unpacked
+from analysis.read.correct import Correct, from_hex
 from analysis.read.files import read_json, record
 from analysis.read.summary import Summary
 
@@ -23,7 +23,7 @@ class RightSentences:
     split: str
     sentences: int
     correct: str
-    """Hexadecimal digits, as `analysis.read.correct.packed` writes them."""
+    """Hexadecimal digits, as `analysis.read.correct.to_hex` writes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Published:
     def right(self) -> Correct:
         """The same as bits, as evidence takes them."""
         runs = {
-            (row.kind, row.trial, row.seed, row.split): unpacked(row.correct, row.sentences)
+            (row.kind, row.trial, row.seed, row.split): from_hex(row.correct, row.sentences)
             for row in self.correct
         }
         return Correct(runs, self.summary.winner_trial)

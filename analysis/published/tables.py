@@ -11,7 +11,7 @@ from analysis import paper
 from analysis.comparison.floors import floor_rows
 from analysis.comparison.numbers import row
 from analysis.comparison.rows import best_first, label, ordered
-from analysis.evidence import Difference, Evidence, Split
+from analysis.evidence import Difference, Evidence, ScoredSplit
 from analysis.holm import holm
 from analysis.intervals import Interval
 from analysis.read.summary import Summary
@@ -97,7 +97,7 @@ def to_papers_best(summaries: Sequence[Summary], evidence: Evidence) -> pandas.D
         return pandas.DataFrame()
     minus = f"minus {label(best, summaries)}"
     columns: dict[str, list[Any]] = {minus: [label(own, summaries) for own in others]}
-    heads: dict[Split, str] = {"validation": "", "test": "test, "}
+    heads: dict[ScoredSplit, str] = {"validation": "", "test": "test, "}
     for split, head in heads.items():
         leads = [evidence.difference(own, best, split, len(others)) for own in others]
         columns |= {

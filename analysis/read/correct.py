@@ -33,13 +33,13 @@ class Correct:
         return None if self.winner is None else self.of("report", self.winner, split)
 
 
-def packed(correct: Bits) -> str:
+def to_hex(correct: Bits) -> str:
     """Bits (N,) as hexadecimal digits, the first sentence first."""
     return np.packbits(correct).tobytes().hex()
 
 
-def unpacked(digits: str, sentences: int) -> Bits:
-    """The bits (N,) of `packed`. Raises ValueError for digits that are not those of N bits."""
+def from_hex(digits: str, sentences: int) -> Bits:
+    """The bits (N,) of `to_hex`. Raises ValueError for digits that are not those of N bits."""
     try:
         content = np.frombuffer(bytes.fromhex(digits), dtype=np.uint8)
     except ValueError:
@@ -62,7 +62,7 @@ def read_correct(path: Path, winner: int | None) -> Correct:
         raise ValueError(f"'{path}' is damaged: runs on one split differ in their sentences")
     try:
         runs = {
-            (str(kind), int(trial), int(seed), str(split)): unpacked(str(digits), int(sentences))
+            (str(kind), int(trial), int(seed), str(split)): from_hex(str(digits), int(sentences))
             for kind, trial, seed, split, digits, sentences in zip(
                 *(rows[name] for name in ("kind", "trial", "seed", "split", "correct", "sentences"))
             )

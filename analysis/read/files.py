@@ -17,7 +17,7 @@ from analysis.text import plain, unguarded
 LARGEST_INTEGER = 2**53
 """Integers up to here are exact as floats; nothing in a results folder counts higher."""
 
-Record = TypeVar("Record")
+T = TypeVar("T")
 
 
 def read_json(path: Path) -> Any:
@@ -32,7 +32,7 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"'{path}' is damaged: {plain(str(error))}") from error
 
 
-def checked(path: Path | str, content: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+def checked_fields(path: Path | str, content: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """`content` if it is a mapping that has these fields, each of its type annotation.
 
     `path` names the content in error messages. Raises ValueError where a field is missing or of
@@ -47,10 +47,10 @@ def checked(path: Path | str, content: Any, fields: Mapping[str, Any]) -> Mappin
     return {**content, **typed}
 
 
-def record(path: Path | str, content: Any, kind: type[Record]) -> Record:
+def record(path: Path | str, content: Any, kind: type[T]) -> T:
     """A dataclass, built from a mapping with its fields; a field with a default may be missing.
 
-    Raises ValueError as `checked` does.
+    Raises ValueError as `checked_fields` does.
     """
     names = [
         field.name
@@ -60,7 +60,7 @@ def record(path: Path | str, content: Any, kind: type[Record]) -> Record:
         or (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING)
     ]
     hints = get_type_hints(kind)
-    typed = checked(path, content, {name: hints[name] for name in names})
+    typed = checked_fields(path, content, {name: hints[name] for name in names})
     return kind(**{name: typed[name] for name in names})
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas
 
-from analysis.metric import WORDS, Metric, best_validation, validation
+from analysis.metric import WORDS, Metric, best_validation_field, validation_field
 from analysis.read.correct import Correct, read_correct
 from analysis.read.earlier import translate_epochs, translate_trials
-from analysis.read.files import check_whole_numbers, checked, read_csv, read_json
+from analysis.read.files import check_whole_numbers, checked_fields, read_csv, read_json
 from analysis.read.predictions import read_predictions
 from analysis.read.problems import read_problems
 from analysis.read.scores import run_scores, scored
@@ -19,14 +19,25 @@ from analysis.read.space import Space, read_space
 from analysis.read.summary import Summary
 from analysis.text import data_name
 
-SPEC, TRIALS, EPOCHS, SUMMARY = "spec.json", "trials.csv", "epochs.csv", "summary.json"
-SPACE, IMPORTANCES, PREDICTIONS = "space.json", "importances.csv", "predictions.csv"
-CORRECT, PROBLEMS = "correct.csv", "data_problems.csv"
-TABLE, SPACE_TABLE, RECIPE = "table.md", "space.md", "best.yaml"
-REPORT = "report.html"
+SPEC_FILE, SUMMARY_FILE = "spec.json", "summary.json"
+TRIALS_FILE, EPOCHS_FILE = "trials.csv", "epochs.csv"
+SPACE_FILE, IMPORTANCES_FILE, PREDICTIONS_FILE = "space.json", "importances.csv", "predictions.csv"
+CORRECT_FILE, PROBLEMS_FILE = "correct.csv", "data_problems.csv"
+TABLE_FILE, SPACE_TABLE_FILE, RECIPE_FILE = "table.md", "space.md", "best.yaml"
+REPORT_FILE = "report.html"
 FILES = (
-    *(SPEC, TRIALS, EPOCHS, SUMMARY, SPACE, IMPORTANCES, PREDICTIONS, CORRECT, PROBLEMS),
-    *(TABLE, SPACE_TABLE, RECIPE),
+    SPEC_FILE,
+    TRIALS_FILE,
+    EPOCHS_FILE,
+    SUMMARY_FILE,
+    SPACE_FILE,
+    IMPORTANCES_FILE,
+    PREDICTIONS_FILE,
+    CORRECT_FILE,
+    PROBLEMS_FILE,
+    TABLE_FILE,
+    SPACE_TABLE_FILE,
+    RECIPE_FILE,
 )
 """What a search writes beside its journal and its report. MLflow gets these files, and no others
 that are in the folder."""
@@ -103,7 +114,9 @@ def read_searches(results: Path) -> list[Search]:
         else sorted(path for path in results.iterdir() if path.is_dir() and is_search(path))
     )
     if not folders:
-        raise ValueError(f"no search in '{results}': neither it nor a folder in it has a {SPEC}")
+        raise ValueError(
+            f"no search in '{results}': neither it nor a folder in it has a {SPEC_FILE}"
+        )
     searches = [read_search(folder) for folder in folders]
     if len({search.summary.metric for search in searches}) > 1:
         searches = [read_search(folder, "accuracy") for folder in folders]
@@ -118,26 +131,29 @@ def read_search(folder: Path, metric: Metric | None = None) -> Search:
 
     Raises ValueError for a missing or damaged file.
     """
-    spec = checked(folder / SPEC, read_json(folder / SPEC), SPEC_FIELDS)
-    own = checked(folder / SPEC, {"metric": "accuracy", **spec}, {"metric": Metric})["metric"]
+    spec = checked_fields(folder / SPEC_FILE, read_json(folder / SPEC_FILE), SPEC_FIELDS)
+    fields = checked_fields(folder / SPEC_FILE, {"metric": "accuracy", **spec}, {"metric": Metric})
+    own = fields["metric"]
     by = metric or own
     # A search that runs may write meanwhile, the summary last: read it first, and its winner is
     # among the trials.
-    finished = (folder / SUMMARY).exists()
+    finished = (folder / SUMMARY_FILE).exists()
     summary = read_summary(folder) if finished else None
-    trials = _read_trials(folder / TRIALS, best_validation(by), required=finished)
+    trials = _read_trials(folder / TRIALS_FILE, best_validation_field(by), required=finished)
     epochs = read_csv(
-        folder / EPOCHS,
-        tuple(dict.fromkeys((*EPOCH_COLUMNS, validation(by)))),
+        folder / EPOCHS_FILE,
+        tuple(dict.fromkeys((*EPOCH_COLUMNS, validation_field(by)))),
         ("kind", "stage"),
         required=finished,
         translate=translate_epochs,
     )
-    check_whole_numbers(folder / EPOCHS, epochs, "trial", "epoch")
+    check_whole_numbers(folder / EPOCHS_FILE, epochs, "trial", "epoch")
     trials, epochs = scored(trials, epochs, by)
     summary = replace(summary or provisional(spec, trials, own), metric=by)
     for trial in {summary.best_trial, summary.winner_trial} - {None, *trials["number"]}:
-        raise ValueError(f"'{folder / TRIALS}' is damaged: it lacks trial {trial}, the best one")
+        raise ValueError(
+            f"'{folder / TRIALS_FILE}' is damaged: it lacks trial {trial}, the best one"
+        )
     if by == "accuracy" and not summary.choice_runs:
         summary = replace(summary, choice_runs=_choice_runs(epochs))
     return Search(
@@ -146,31 +162,33 @@ def read_search(folder: Path, metric: Metric | None = None) -> Search:
         epochs=epochs,
         summary=summary,
         finished=finished,
-        space=read_space(folder / SPACE),
+        space=read_space(folder / SPACE_FILE),
         importances=read_csv(
-            folder / IMPORTANCES, ("importance", "trials"), ("name",), required=False
+            folder / IMPORTANCES_FILE, ("importance", "trials"), ("name",), required=False
         ),
-        predictions=read_predictions(folder / PREDICTIONS),
-        correct=read_correct(folder / CORRECT, summary.winner_trial),
-        problems=read_problems(folder / PROBLEMS),
+        predictions=read_predictions(folder / PREDICTIONS_FILE),
+        correct=read_correct(folder / CORRECT_FILE, summary.winner_trial),
+        problems=read_problems(folder / PROBLEMS_FILE),
         folder=folder,
     )
 
 
 def read_summary(folder: Path) -> Summary:
     """A finished search's outcome. Raises ValueError if its file is missing or damaged."""
-    return Summary.from_dict(read_json(folder / SUMMARY), folder / SUMMARY)
+    return Summary.from_dict(read_json(folder / SUMMARY_FILE), folder / SUMMARY_FILE)
 
 
 def read_outcomes(results: Path) -> list[tuple[Summary, Correct]]:
     """The finished searches in a results folder, without their trials; damaged ones are left
     out."""
     outcomes = []
-    for path in sorted(results.glob(f"*/{SUMMARY}")):
+    for path in sorted(results.glob(f"*/{SUMMARY_FILE}")):
         with contextlib.suppress(ValueError):
             # A folder may have been renamed or copied.
             summary = replace(read_summary(path.parent), name=path.parent.name)
-            outcomes.append((summary, read_correct(path.with_name(CORRECT), summary.winner_trial)))
+            outcomes.append(
+                (summary, read_correct(path.with_name(CORRECT_FILE), summary.winner_trial))
+            )
     return outcomes
 
 
@@ -185,7 +203,7 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metri
     complete = trials[trials["state"] == "COMPLETE"]
     if not complete.empty:  # Without a trial there may be no column of the metric.
         complete = complete.sort_values(
-            [best_validation(metric), "number"], ascending=[False, True]
+            [best_validation_field(metric), "number"], ascending=[False, True]
         )
     best = None if complete.empty else int(complete["number"].iloc[0])
     return Summary(
@@ -215,9 +233,9 @@ def provisional(spec: Mapping[str, Any], trials: pandas.DataFrame, metric: Metri
 
 def _score(complete: pandas.DataFrame, trial: int | None, metric: Metric) -> float | None:
     """A completed trial's score; None without one, or where trials have none by this metric."""
-    if best_validation(metric) not in complete:
+    if best_validation_field(metric) not in complete:
         return None
-    scores = complete[complete["number"] == trial][best_validation(metric)].dropna()
+    scores = complete[complete["number"] == trial][best_validation_field(metric)].dropna()
     return None if scores.empty else float(scores.iloc[0])
 
 
@@ -227,7 +245,7 @@ def _read_trials(path: Path, score: str, *, required: bool) -> pandas.DataFrame:
     trials = read_csv(
         path, numeric, ("state", "reason"), required=required, translate=translate_trials
     )
-    for name in set(map(best_validation, WORDS)) & set(trials):
+    for name in set(map(best_validation_field, WORDS)) & set(trials):
         trials[name] = pandas.to_numeric(trials[name], errors="coerce")
     if unknown := set(trials["state"]) - set(STATES):
         raise ValueError(
@@ -245,7 +263,7 @@ def _read_trials(path: Path, score: str, *, required: bool) -> pandas.DataFrame:
 
 def is_search(folder: Path) -> bool:
     """Whether a search has written a file here."""
-    return any((folder / name).exists() for name in (SPEC, TRIALS, SUMMARY))
+    return any((folder / name).exists() for name in (SPEC_FILE, TRIALS_FILE, SUMMARY_FILE))
 
 
 def _named(name: str, search: Search) -> Search:

@@ -7,7 +7,7 @@ import math
 
 import pandas
 
-from analysis.metric import Metric, best_validation, validation
+from analysis.metric import Metric, best_validation_field, validation_field
 
 
 def scored(
@@ -15,10 +15,10 @@ def scored(
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """trials.csv with `best_validation_score` and `final_stage_score`, and epochs.csv with
     `validation_score` and `train_score`, which is known of the accuracy only."""
-    trials = trials.assign(best_validation_score=trials[best_validation(metric)])
-    best = best_validation(metric)
+    trials = trials.assign(best_validation_score=trials[best_validation_field(metric)])
+    best = best_validation_field(metric)
     epochs = epochs.assign(
-        validation_score=epochs[validation(metric)],
+        validation_score=epochs[validation_field(metric)],
         best_validation_score=pandas.to_numeric(epochs.get(best, math.nan)),
         train_score=epochs["train_accuracy"] if metric == "accuracy" else math.nan,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.read.files import checked, read_json
+from analysis.read.files import checked_fields, read_json
 
 EDGE_FRACTION = 0.05
 """A value is at the edge of a range if it lies in this fraction of it at either end, on the scale
@@ -81,15 +81,15 @@ def read_space(path: Path) -> Space:
     """
     if not path.exists():
         return {}
-    content = checked(path, read_json(path), {})
+    content = checked_fields(path, read_json(path), {})
     return {str(name): _parameter(path, str(name), entry) for name, entry in content.items()}
 
 
 def _parameter(path: Path, name: str, entry: Any) -> SearchRange | Choices:
     if isinstance(entry, dict) and "choices" in entry:
-        choices = checked(path, entry, {"choices": list})["choices"]
+        choices = checked_fields(path, entry, {"choices": list})["choices"]
         return Choices(tuple("" if choice is None else str(choice) for choice in choices))
-    fields = checked(path, entry, {"low": float, "high": float, "log": bool})
+    fields = checked_fields(path, entry, {"low": float, "high": float, "log": bool})
     low, high = float(fields["low"]), float(fields["high"])
     valid = math.isfinite(low) and math.isfinite(high) and low <= high
     if not valid or (fields["log"] and low <= 0):

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.metric import Metric, best_validation, choice, confirmed, test, validation
+from analysis.metric import (
+    Metric,
+    best_validation_field,
+    choice_field,
+    confirmed_field,
+    test_field,
+    validation_field,
+)
 from analysis.read.earlier import translate_summary
 from analysis.read.files import record
 from analysis.text import epochs_of
@@ -67,12 +74,12 @@ class Floor:
 
     def validation_score(self, metric: Metric) -> float:
         """Its score on validation; 0 where an earlier version did not record this metric."""
-        score: float | None = getattr(self, validation(metric))
+        score: float | None = getattr(self, validation_field(metric))
         return 0.0 if score is None else score
 
     def test_score(self, metric: Metric) -> float | None:
         """Its score on the test split; None until that is known."""
-        score: float | None = getattr(self, test(metric))
+        score: float | None = getattr(self, test_field(metric))
         return score
 
     @property
@@ -217,13 +224,13 @@ class Summary:
     @property
     def trial_0_score(self) -> float | None:
         """The score of trial 0."""
-        score: float | None = getattr(self, f"paper_config_{validation(self.metric)}")
+        score: float | None = getattr(self, f"paper_config_{validation_field(self.metric)}")
         return score
 
     @property
     def best_score(self) -> float | None:
         """The best trial's score in the search."""
-        score: float | None = getattr(self, best_validation(self.metric))
+        score: float | None = getattr(self, best_validation_field(self.metric))
         return score
 
     @property
@@ -234,13 +241,13 @@ class Summary:
     @property
     def confirmed_scores(self) -> tuple[float, ...]:
         """The winner's score on validation on each report seed."""
-        scores: tuple[float, ...] = getattr(self, confirmed(self.metric))
+        scores: tuple[float, ...] = getattr(self, confirmed_field(self.metric))
         return scores
 
     @property
     def choice_score(self) -> float | None:
         """What the winner was chosen by; None without choice runs."""
-        score: float | None = getattr(self, choice(self.metric))
+        score: float | None = getattr(self, choice_field(self.metric))
         return score
 
     @property
@@ -288,5 +295,5 @@ class Summary:
     @property
     def test_scores(self) -> tuple[float, ...]:
         """The score on the test split of each reported run; empty where one lacks it."""
-        scores = [getattr(run, test(self.metric)) for run in self.test]
+        scores = [getattr(run, test_field(self.metric)) for run in self.test]
         return () if None in scores else tuple(scores)

@@ -9,13 +9,13 @@ from analysis.page.forest import forest
 from analysis.read.folder import Search
 from analysis.read.scores import named
 from analysis.read.stages import stages
-from analysis.trials import figures, numbers, ranking, sentences
+from analysis.trials import figures, numbers, ranking, remarks
 from analysis.trials.rivals import rivals
 
 OVERCONFIDENCE = (
     "If it rises on validation while it falls on training, the classifier becomes overconfident."
 )
-MIN_TRIALS = 3
+MIN_COURSE_TRIALS = 3
 """Trials from which on their course is drawn."""
 MIN_EPOCHS = 2
 """Epochs from which on curves are drawn."""
@@ -31,7 +31,7 @@ def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
 
     `full`: with the winner's rivals, the course of the search and the winner's own curves.
     """
-    parts: list[Block] = [Paragraph(sentences.overview(search))]
+    parts: list[Block] = [Paragraph(remarks.overview(search))]
     if not search.finished:
         parts.append(
             Paragraph(
@@ -39,11 +39,11 @@ def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
                 " far."
             )
         )
-    if selection := sentences.selection(search, evidence):
+    if selection := remarks.selection(search, evidence):
         parts.append(Paragraph(selection))
     parts += _tables(search)
-    remarks = (sentences.first_stage_of_trial_0(search), sentences.contrastive_loss(search))
-    parts += [Paragraph(remark) for remark in remarks if remark]
+    on_stages = (remarks.first_stage_of_trial_0(search), remarks.contrastive_loss(search))
+    parts += [Paragraph(remark) for remark in on_stages if remark]
     drawings = _learning_curves(search)
     if full:
         drawings = [
@@ -54,7 +54,7 @@ def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
         ]
     if drawings:
         parts.append(Figures(tuple(drawings)))
-    return [Details("How did the trials go?", sentences.hint(search), tuple(parts))]
+    return [Details("How did the trials go?", remarks.hint(search), tuple(parts))]
 
 
 def _rivals(search: Search, evidence: Evidence) -> list[Drawing]:
@@ -115,7 +115,7 @@ def _learning_curves(search: Search) -> list[Drawing]:
             "Learning curves",
             f"Each line is a trial's {WORDS[metric]} on validation after each epoch; grey trials"
             " were pruned. Where lines cross late, early scores are a poor guide to the final"
-            f" ones.{sentences.stage_spans(spans)}",
+            f" ones.{remarks.stage_spans(spans)}",
             figures.learning_curves(curves, winner, spans, WORDS[metric]),
             data=named(curves, metric),
         )
@@ -126,7 +126,7 @@ def _best_so_far(search: Search) -> list[Drawing]:
     """The best score over the course of the search; empty for too few trials."""
     drawings = []
     best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
-    if len(best) + len(pruned) >= MIN_TRIALS:
+    if len(best) + len(pruned) >= MIN_COURSE_TRIALS:
         before_final_stage = (
             " Ticks at the bottom are trials pruned before the final stage, which have no"
             " comparable score."
@@ -160,7 +160,7 @@ def _winner(search: Search) -> list[Drawing]:
     drawings = [
         Drawing(
             f"The winner: {WORDS[metric]}",
-            f"{caption}{sentences.stage_spans(spans)}",
+            f"{caption}{remarks.stage_spans(spans)}",
             figures.score_curve(curve, spans, reported, WORDS[metric]),
             data=named(curve, metric),
         )

@@ -10,7 +10,7 @@ import ray._raylet
 from ray import exceptions
 from ray._private.services import canonicalize_bootstrap_address_or_die
 
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 _core: Any = ray._raylet
 ANSWER_SECONDS = 5.0
@@ -63,7 +63,7 @@ def require_listening(address: str) -> None:
 
 def no_connection(address: str, error: Exception) -> ValueError:
     """Why a search is not connected, in one line."""
-    return ValueError(f"no Ray cluster answers at {quoted(address)}: {reason(error)}")
+    return ValueError(f"no Ray cluster answers at {quoted(address)}: {error_text(error)}")
 
 
 def _accepts(head: str, address: str, mode: str) -> bool:

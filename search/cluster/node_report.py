@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from search.cluster.code import fingerprint
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 LIBRARIES = ("torch", "ray", "transformers", "numpy")
 """Libraries that a trial's results, or the transfer of its data, depend on."""
@@ -87,7 +87,7 @@ def _card() -> Card | str:
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        return reason(error)
+        return error_text(error)
     free, total = torch.cuda.mem_get_info()
     bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     return Card(torch.cuda.get_device_name(), bf16, total, free)

@@ -10,7 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search.cluster.node_report import NodeReport, report_node, software
 from search.cluster.resources import Node, Resources
 from search.cluster.watchdog import is_ours
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 QUERY_GPU_FRACTION = 0.01
 """Fraction of a GPU that the query itself reserves."""
@@ -54,7 +54,7 @@ def preflight(module: str, trial: Resources) -> list[NodeReport]:
             reports.append(ray.get(query))
             problem = _problem(reports[-1], compared=not ours)
         except ray.exceptions.RayError as error:
-            problem = import_failure(error) or reason(error)
+            problem = import_failure(error) or error_text(error)
         if problem:
             wrong.append((queries[query], problem))
     for query in late:

@@ -11,7 +11,7 @@ import yaml
 from search.cluster import SETTINGS
 from search.cluster.code import CODE, PACKAGES, fingerprint
 from search.storage import RAY_JOB
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 FOLDERS = ("working_dir", "py_modules")
 """The fields that name local folders."""
@@ -44,9 +44,9 @@ def _read(file: str) -> dict[str, Any]:
     try:
         environment = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{flag} cannot be read: {reason(error)}") from error
+        raise ValueError(f"{flag} cannot be read: {error_text(error)}") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise ValueError(f"{flag} must be YAML or JSON: {reason(error)}") from error
+        raise ValueError(f"{flag} must be YAML or JSON: {error_text(error)}") from error
     if not isinstance(environment, dict) or not all(isinstance(name, str) for name in environment):
         raise ValueError(f"{flag} must hold a mapping, such as env_vars: {{NAME: value}}")
     from ray.runtime_env import RuntimeEnv
@@ -70,7 +70,7 @@ def _read(file: str) -> dict[str, Any]:
     try:
         RuntimeEnv(**{name: environment[name] for name in environment if name not in FOLDERS})
     except Exception as error:  # Ray raises errors of many kinds.
-        raise ValueError(f"{flag} is refused by Ray: {reason(error)}") from error
+        raise ValueError(f"{flag} is refused by Ray: {error_text(error)}") from error
     return environment
 
 

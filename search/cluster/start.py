@@ -21,7 +21,7 @@ from search.cluster.connection import watch_connection
 from search.cluster.runtime_env import runtime_env
 from search.cluster.watchdog import watch
 from search.cluster.workers import PRELOADED, forget, preloading
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 MAX_MISSED_HEARTBEATS = 1000
 """In effect no limit: a busy machine misses heartbeats; the watchdog notices real deaths."""
@@ -105,7 +105,7 @@ def _connect(
     except Exception as error:  # Ray raises errors of its own, of Python's and of its libraries.
         if address:
             raise no_connection(address, error) from error
-        raise OSError(f"Ray cannot be started: {reason(error)}") from error
+        raise OSError(f"Ray cannot be started: {error_text(error)}") from error
     finally:
         ray._private.utils.set_sigterm_handler = setter
         # Ray replaces the handler of SIGTERM. Python's default would be worse: no clean-up.

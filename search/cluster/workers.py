@@ -24,7 +24,7 @@ mark."""
 IDLE = "ray::IDLE"
 """How the name of a worker without work begins."""
 POLL_SECONDS = 0.1
-MOST_SECONDS = 60.0
+WORKERS_TIMEOUT_SECONDS = 60.0
 
 _marks: list[Path] = []
 """The folder in which workers leave their marks, while there is one."""
@@ -58,7 +58,7 @@ def wait_for_workers(stopped: Callable[[], bool]) -> None:
     For a trial that comes sooner, Ray would start a further worker, which imports everything again
     on the same cores.
     """
-    deadline = time.monotonic() + MOST_SECONDS
+    deadline = time.monotonic() + WORKERS_TIMEOUT_SECONDS
     while not _are_ready() and time.monotonic() < deadline and not stopped():
         time.sleep(POLL_SECONDS)
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-Scores = Mapping[str, Sequence[float]]
+ScoresByRegime = Mapping[str, Sequence[float]]
 """The score of each trial of a regime in the order of their numbers; 0 for one without a score."""
 
 
@@ -24,7 +24,7 @@ class Allocation:
 
 
 def allocate(
-    scores: Scores, points: Mapping[str, int], budget: int, ended: Collection[str] = ()
+    scores: ScoresByRegime, points: Mapping[str, int], budget: int, ended: Collection[str] = ()
 ) -> Allocation:
     """Divide `budget` trials over the regimes of `points`, the number of points of each.
 

@@ -16,7 +16,7 @@ import trainables
 from analysis.command import Parser, program
 from search.flag import add_flags, flag_of, sentence
 from search.folders import (
-    SPEC,
+    SPEC_FILE,
     existing_folder,
     folder_of,
     require_free,
@@ -218,7 +218,7 @@ def worker_count(args: argparse.Namespace) -> int:
     if args.resume is not None:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             # A damaged spec is refused later, when the regimes are imported.
-            stored = json.loads((resumed_folder(args) / SPEC).read_text(encoding="utf-8"))
+            stored = json.loads((resumed_folder(args) / SPEC_FILE).read_text(encoding="utf-8"))
     values = (stored if isinstance(stored, dict) else {}) | given_values(args)
     cpus = values.get("cpus_per_trial", 1.0)
     if values.get("gpus_per_trial") or not isinstance(cpus, int | float):
@@ -237,7 +237,7 @@ def resumed_folder(args: argparse.Namespace) -> Path:
 
 def begun_folders(args: argparse.Namespace) -> list[Path]:
     """The folders of those searches of `--start-or-resume` that have begun."""
-    return [folder for folder in _folders(args) if (folder / SPEC).exists()]
+    return [folder for folder in _folders(args) if (folder / SPEC_FILE).exists()]
 
 
 def require_free_names(args: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 from optuna.trial import TrialState
 
 from analysis.read.files import read_json
-from analysis.read.folder import SUMMARY
+from analysis.read.folder import SUMMARY_FILE
 from analysis.read.summary import Summary
 from search.driver.allocation import Allocation, allocate
 from search.driver.outcome import Outcome
@@ -34,7 +34,9 @@ def run_auto(
     """
     by_regime = {spec.regime: spec for spec in specs}
     budget, deadline = specs[0].trials, _deadline(specs[0])
-    outcomes = {spec.regime: _earlier(spec) for spec in specs if (spec.folder / SUMMARY).exists()}
+    outcomes = {
+        spec.regime: _earlier(spec) for spec in specs if (spec.folder / SUMMARY_FILE).exists()
+    }
     printed = set[str]()
     while True:
         allocation = _allocation(specs, budget, outcomes)
@@ -90,7 +92,7 @@ def _scores(spec: SearchSpec) -> list[float]:
 
 def _earlier(spec: SearchSpec) -> Outcome:
     """How a search stands that an earlier process ran."""
-    path = spec.folder / SUMMARY
+    path = spec.folder / SUMMARY_FILE
     return Outcome(spec, Summary.from_dict(read_json(path), path), Ending.DONE)
 
 

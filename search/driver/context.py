@@ -55,7 +55,7 @@ class Context:
         return hardware(machine, [name for name in cards if name], here=is_ours())
 
     @cached_property
-    def exam(self) -> ray.ObjectRef | None:
+    def test_inputs(self) -> ray.ObjectRef | None:
         """What a worker needs to test a model, in the object store from the first access on.
 
         None where there is no test split. Only report runs get it.

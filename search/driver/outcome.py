@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from analysis.evidence import Evidence
-from analysis.read.folder import EPOCHS, REPORT, TRIALS
+from analysis.read.folder import EPOCHS_FILE, REPORT_FILE, TRIALS_FILE
 from analysis.read.summary import Summary
 from search.spec import SearchSpec
 from search.study.study import read_study
@@ -34,12 +34,12 @@ class Outcome:
     @cached_property
     def trials(self) -> pandas.DataFrame:
         """A row per trial: its state, best scores on validation, and fields as `config.*`."""
-        return pandas.read_csv(self.spec.folder / TRIALS).set_index("number")
+        return pandas.read_csv(self.spec.folder / TRIALS_FILE).set_index("number")
 
     @cached_property
     def epochs(self) -> pandas.DataFrame:
         """A row per epoch of the trials, of the choice and of the report runs (`kind`)."""
-        return pandas.read_csv(self.spec.folder / EPOCHS)
+        return pandas.read_csv(self.spec.folder / EPOCHS_FILE)
 
     @property
     def best(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Outcome:
 
     def report(self) -> Path:
         """The report with its figures, drawn if it is not there."""
-        path = self.spec.folder / REPORT
+        path = self.spec.folder / REPORT_FILE
         if not path.is_file():
             from analysis.report import report  # Imported late: it takes a second.
 

@@ -16,7 +16,7 @@ from analysis.atomic import write
 from analysis.comparison import table as comparison
 from analysis.evidence import Evidence
 from analysis.page.markdown import escaped
-from analysis.read.folder import RECIPE, SPACE_TABLE, SPEC, TABLE
+from analysis.read.folder import RECIPE_FILE, SPACE_TABLE_FILE, SPEC_FILE, TABLE_FILE
 from analysis.read.summary import Summary
 from search.cluster.capacity import Capacity
 from search.cluster.watchdog import hint
@@ -85,13 +85,13 @@ def run_search(
     with search_lock(spec.folder, instead), stop.delayed():
         if not resume:
             spec.named()
-            write(spec.folder / SPEC, spec.to_json())
+            write(spec.folder / SPEC_FILE, spec.to_json())
         study = studies.open_study(spec)
         hint(again)
         job = replace(context.job, regime=spec.regime, epochs=spec.epochs)
         _check_conditions(study, spec, context)
-        write(spec.folder / SPEC, spec.to_json())
-        write(spec.folder / SPACE_TABLE, space.markdown(spec))
+        write(spec.folder / SPEC_FILE, spec.to_json())
+        write(spec.folder / SPACE_TABLE_FILE, space.markdown(spec))
         studies.interrupt(study)
         if changed := changed_versions(study, context.tags):
             console.print(
@@ -184,7 +184,7 @@ def _run_trials(
             runs_after = None
             if spec.confirm_top:
                 rounds = ChoiceAndReport(spec, study, context.prepared)
-                runs_after = RunsAfter(rounds, lambda: context.exam, progress)
+                runs_after = RunsAfter(rounds, lambda: context.test_inputs, progress)
             with polling(update, every=PROGRESS_SECONDS):
                 ending = run_trials(
                     spec, study, shared, capacity, context.workers, stop, runs_after
@@ -290,9 +290,9 @@ def write_records(spec: SearchSpec, study: optuna.Study, context: Context) -> Su
     note = "".join(f"{escaped(sentence)}\n\n" for sentence in sentences)
     note += comparison.note([summary], evidence, spec.results_flag)
     note += _next_steps(spec, summary, evidence)
-    write(spec.folder / TABLE, note)
+    write(spec.folder / TABLE_FILE, note)
     if summary.best_trial is not None or summary.floors:
-        write(spec.folder / RECIPE, recipe.export(spec.folder, top=1))
+        write(spec.folder / RECIPE_FILE, recipe.export(spec.folder, top=1))
     return summary
 
 
@@ -334,7 +334,7 @@ def _finish_tracking(
     console: Console,
 ) -> bool:
     """Log the rest to MLflow, or print the command that does; whether nothing is missing."""
-    note = (spec.folder / TABLE).read_text(encoding="utf-8")
+    note = (spec.folder / TABLE_FILE).read_text(encoding="utf-8")
     interrupted, seconds = ending == Ending.INTERRUPTED, FINAL_TRACKING_SECONDS
     if not interrupted:
         seconds += FINAL_TRACKING_SECONDS_PER_RUN * tracker.runs_missing(study)

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from analysis.command import INTERRUPTED, NO_RESULT, OK
 from analysis.evidence import Evidence
-from analysis.read.folder import REPORT
+from analysis.read.folder import REPORT_FILE
 from analysis.text import duration
 from search.driver.outcome import Outcome
 from search.terminal import next_commands
@@ -70,7 +70,7 @@ def _print_next(console: Console, best: Outcome, evidence: Evidence, *, several:
         tracking_uri(spec.tracking_uri, spec.results), page
     )
     lines = [("browse", browse), *(("", line) for line in address)]
-    report = (spec.folder.parent if several else spec.folder) / REPORT
+    report = (spec.folder.parent if several else spec.folder) / REPORT_FILE
     if report.is_file():
         lines.insert(0, ("report", str(report)))
     lines += next_commands.after(spec, best.summary, evidence)

@@ -9,7 +9,7 @@ from typing import Any
 import trainables
 from search.driver.allocation import allocate
 from search.driver.arguments import given_values, results_of, resumed_folder
-from search.folders import SPEC, folder_of
+from search.folders import SPEC_FILE, folder_of
 from search.inputs import default_sources
 from search.spec import SearchSpec
 from search.study.configuration import searched_regimes
@@ -112,7 +112,7 @@ def _again(args: argparse.Namespace, regimes: Sequence[str]) -> Request:
     begun = {
         regime: _begun(args, name, regime)
         for regime, name in named.items()
-        if (folder_of(results, name) / SPEC).exists()
+        if (folder_of(results, name) / SPEC_FILE).exists()
     }
     if begun:
         first = next(iter(begun.values()))

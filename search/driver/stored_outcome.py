@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.read.files import read_json
-from analysis.read.folder import SUMMARY, read_search
+from analysis.read.folder import SUMMARY_FILE, read_search
 from analysis.read.summary import Summary
 from search.driver.outcome import Outcome
 from search.folders import folder_of
@@ -14,7 +14,7 @@ from search.study.study import JOURNAL, read_study
 from search.tracking.identity import was_interrupted
 from search.trials.ending import Ending
 
-FINAL = (Ending.DONE, Ending.EXHAUSTED, Ending.TIME, Ending.PATIENCE)
+FINAL_ENDINGS = (Ending.DONE, Ending.EXHAUSTED, Ending.TIME, Ending.PATIENCE)
 """Endings after which the same command has nothing left to do."""
 
 
@@ -32,7 +32,7 @@ def ended(spec: SearchSpec) -> Outcome | None:
         return None
     study = read_study(spec.folder)
     name = records.ENDING.read(study)
-    if not records.ALL_WRITTEN.read(study) or name not in {ending.name for ending in FINAL}:
+    if not records.ALL_WRITTEN.read(study) or name not in {ending.name for ending in FINAL_ENDINGS}:
         return None
     return Outcome(spec, summary, Ending[str(name)], records.PAGE.read(study))
 
@@ -58,5 +58,5 @@ def stored(results: str, name: str) -> Outcome:
 
 
 def _summary(folder: Path) -> Summary | None:
-    path = folder / SUMMARY
+    path = folder / SUMMARY_FILE
     return Summary.from_dict(read_json(path), path) if path.exists() else None

@@ -12,17 +12,24 @@ from typing import Any
 
 import search
 import trainables
-from analysis.metric import WORDS, best_validation, confirmed, run_score, test, validation
+from analysis.metric import (
+    WORDS,
+    best_validation_field,
+    confirmed_field,
+    run_score,
+    test_field,
+    validation_field,
+)
 from analysis.read.summary import Summary
 from analysis.text import counted
 from search.final.combining import Combined
 from search.final.record import SCORES
-from search.reports import ENDED_AT, STARTED_AT
 from search.study import records
 from search.tracking import views
 from search.tracking.recorder import STATE_TAG, Recorder
 from search.tracking.result_metrics import test_metrics
 from search.tracking.store import EXPERIMENT
+from search.worker_reports import ENDED_AT, STARTED_AT
 from trainables.parts.quote import quoted
 
 SERVING = Path(__file__).with_name("serving.py")
@@ -108,14 +115,14 @@ def log_final(
             recorder, parent, name, "final-seed", {**shared, "seed": seed}, epochs, test_scores
         )
     metrics = {
-        name(each): fmean(getattr(summary, confirmed(each)))
+        name(each): fmean(getattr(summary, confirmed_field(each)))
         for each in WORDS
-        for name in (best_validation, confirmed)
+        for name in (best_validation_field, confirmed_field)
     }
     if combined:
-        metrics[f"{combined.kind}_{validation(metric)}"] = combined.validation_score
+        metrics[f"{combined.kind}_{validation_field(metric)}"] = combined.validation_score
         if combined.test_score is not None:
-            metrics[f"{combined.kind}_{test(metric)}"] = combined.test_score
+            metrics[f"{combined.kind}_{test_field(metric)}"] = combined.test_score
     recorder.metrics(parent, {**metrics, **test_metrics(tests)}, ended)
     client.log_artifact(parent, str(folder / SCORES))
     version = _log_model(uri, parent, folder, register)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from huggingface_hub import ModelCardData
 
-from analysis.metric import WORDS, Metric, confirmed, test, validation
+from analysis.metric import WORDS, Metric, confirmed_field, test_field, validation_field
 from analysis.text import epochs_of
 from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.ensemble import Ensemble
@@ -101,7 +101,7 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
     """The card of a final training, from the record that `scores.json` holds."""
     summary = record["summary"]
     metric: Metric = summary["metric"]
-    validated, tests = summary[confirmed(metric)], summary["test"]
+    validated, tests = summary[confirmed_field(metric)], summary["test"]
     encodes, transformers = isinstance(model, Classifier | Ensemble), isinstance(model, Classifier)
     header = ModelCardData(
         pipeline_tag="text-classification",
@@ -121,7 +121,7 @@ def model_card(record: Mapping[str, Any], model: TextClassifier) -> str:
         seeds=", ".join(map(str, summary["confirmed_seeds"])),
         metric=WORDS[metric],
         validation=_scores(validated),
-        test=_scores([scores[test(metric)] for scores in tests]) or "no test split",
+        test=_scores([scores[test_field(metric)] for scores in tests]) or "no test split",
         failed=_failed(record.get("failed_seeds") or {}),
         weights=_weights(record),
         out_of_scope=_out_of_scope(record.get("out_of_scope") or {}),
@@ -137,16 +137,16 @@ def _failed(seeds: Mapping[str, str]) -> str:
 def _weights(record: Mapping[str, Any]) -> str:
     """Whose weights these are."""
     metric: Metric = record["summary"]["metric"]
-    reached, combined = record["summary"][confirmed(metric)], record.get("combined")
+    reached, combined = record["summary"][confirmed_field(metric)], record.get("combined")
     seed, runs = record["best_seed"], len(reached)
     best = reached[record["summary"]["confirmed_seeds"].index(seed)]
     if folds := record["summary"].get("folds"):
         return FIRST.format(seed=seed, runs=runs, folds=folds)
     if not combined:
         return BEST.format(seed=seed, runs=runs, best=best)
-    tested = combined[test(metric)]
+    tested = combined[test_field(metric)]
     scores = {
-        "validation": f"{combined[validation(metric)]:.4f}",
+        "validation": f"{combined[validation_field(metric)]:.4f}",
         "test": "not measured" if tested is None else f"{tested:.4f}",
     }
     if not combined["kept"]:

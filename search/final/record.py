@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.parts.config import Fraction, checked
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 SCORES = "scores.json"
 DIGESTS = "digests"
@@ -78,6 +78,6 @@ def read_threshold(folder: Path) -> float:
         return threshold
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"--min-confidence auto: {quoted(str(folder))} has no threshold ({reason(error)}); give"
-            " a number from 0 to 1"
+            f"--min-confidence auto: {quoted(str(folder))} has no threshold ({error_text(error)});"
+            " give a number from 0 to 1"
         ) from error

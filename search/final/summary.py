@@ -9,8 +9,8 @@ from search.driver.context import facts
 from search.final.seed_runs import SeedRuns
 from search.inputs import Prepared
 from search.outputs.tables import last_contrastive_loss
-from search.reports import run_seconds
 from search.spec import SearchSpec
+from search.worker_reports import run_seconds
 from trainables.parts.data.reading import reading_from
 
 

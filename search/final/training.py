@@ -29,7 +29,7 @@ from search.terminal.console import SafeConsole
 from search.tracking.store import connect, tracking_uri, without_password
 from search.trials import worker
 from trainables.parts.data.reading import reading_from
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ def _train(spec: TrainSpec, console: Console) -> Final:
     except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
         problem = (
             f"the model is in {quoted(str(final.folder))}, but MLflow at '{store}' lacks some of"
-            f" it: {reason(error)}"
+            f" it: {error_text(error)}"
         )
         raise OSError(without_password(problem, store)) from error
     return final
@@ -201,7 +201,7 @@ def _add_onnx(folder: Path, prepared: Prepared) -> list[OnnxScores]:
             return add_onnx(folder, prepared.test, "test")
         return add_onnx(folder, prepared.validation, "train")
     except Exception as error:  # the exporter and ONNX Runtime raise errors of their own
-        problem = f"the model is in {quoted(str(folder))}, but without ONNX: {reason(error)}"
+        problem = f"the model is in {quoted(str(folder))}, but without ONNX: {error_text(error)}"
         raise OSError(problem) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 import trainables
-from analysis.metric import Metric, best_validation, qualifier, run_score
+from analysis.metric import Metric, best_validation_field, qualifier, run_score
 from search.cluster.resources import Resources
 from search.final.seed_runs import Curve, job_of
 from search.final.transfer import values_around
@@ -83,5 +83,5 @@ def tune(
     )
     console.print(f"tuned {field}: {recipe_value:.4g} -> {best:.4g}")
     scores = {f"{value:.6g}": score for value, score in best_scores.items()}
-    tuned = {"field": field, best_validation(metric): scores}
+    tuned = {"field": field, best_validation_field(metric): scores}
     return {**recipe, "config": configs[best], "tuned": tuned}, curves

@@ -14,7 +14,14 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from analysis.command import user_path
-from analysis.metric import Metric, best_validation, choice, confirmed, run_score, validation
+from analysis.metric import (
+    Metric,
+    best_validation_field,
+    choice_field,
+    confirmed_field,
+    run_score,
+    validation_field,
+)
 from analysis.read.earlier import RECIPE_NAMES, TEST_NAMES, renamed
 from search.outputs.provenance import commit, versions
 from search.outputs.tables import summarise
@@ -25,7 +32,7 @@ from search.study.winner_records import reported_runs, reported_runs_chose, test
 from trainables.parts.config import Count, Range, checked
 from trainables.parts.data.reading import reading_from
 from trainables.parts.model.encoder import Precision
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 REQUIRED = (
     "regime",
@@ -124,7 +131,7 @@ def _floor(study: optuna.Study, spec: SearchSpec, regime: str) -> list[dict[str,
         choices = ", ".join(floors) or "none"
         raise ValueError(f"'{spec.name}' has no floor {quoted(regime)}; its floors: {choices}")
     record = floors[regime]
-    scores = {best_validation(spec.metric): record[validation(spec.metric)]}
+    scores = {best_validation_field(spec.metric): record[validation_field(spec.metric)]}
     if "test" in record:
         scores["test"] = {spec.seed: dict(record["test"])}
     config = json.loads(json.dumps(record["config"]))
@@ -197,13 +204,13 @@ def trial_scores(study: optuna.Study, trial: FrozenTrial, metric: Metric) -> dic
     The winner also has its scores on the seeds that chose nothing, on validation and test.
     """
     runs = dict(sorted(records.CHOICE_RUNS.of(study, trial.number).items()))
-    scores: dict[str, Any] = {best_validation(metric): trial.value}
+    scores: dict[str, Any] = {best_validation_field(metric): trial.value}
     if runs:
-        scores[choice(metric)] = _scores(runs, metric)
+        scores[choice_field(metric)] = _scores(runs, metric)
     if trial.number != records.WINNER.read(study):
         return scores
     if not reported_runs_chose(study):
-        scores[confirmed(metric)] = _scores(reported_runs(study), metric)
+        scores[confirmed_field(metric)] = _scores(reported_runs(study), metric)
     if tests := test_scores(study):
         scores["test"] = {seed: dict(test) for seed, test in tests.items()}
     return scores
@@ -239,7 +246,7 @@ def read_recipes(path: Path, most: int | None = None) -> list[dict[str, Any]]:
         documents = list(islice(yaml.load_all(text, _Loader), most)) or [None]
     except Exception as error:
         # Besides its own errors, PyYAML passes on those of Python's constructors.
-        raise ValueError(f"{where} cannot be read as YAML: {reason(error)}") from error
+        raise ValueError(f"{where} cannot be read as YAML: {error_text(error)}") from error
     try:
         return [_validated(document) for document in documents]
     except ValueError as error:
@@ -252,7 +259,7 @@ def _read_text(path: Path, where: str) -> str:
         with user_path(path), path.open("rb") as file:
             text = file.read(MAX_BYTES + 1).decode("utf-8")
     except ValueError as error:
-        raise ValueError(f"{where} cannot be read: {reason(error)}") from error
+        raise ValueError(f"{where} cannot be read: {error_text(error)}") from error
     if len(text) > MAX_BYTES:
         raise ValueError(
             f"{where} is not a file that search.export wrote: it is longer than {MAX_BYTES} bytes"
@@ -270,7 +277,7 @@ def _validated(document: Any) -> dict[str, Any]:
     try:
         json.dumps(document, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"JSON cannot represent it: {reason(error)}") from error
+        raise ValueError(f"JSON cannot represent it: {error_text(error)}") from error
     document = _with_present_names(document)
     for name, kind in TYPES.items():
         section, _, key = name.partition(".")

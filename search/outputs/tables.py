@@ -10,22 +10,21 @@ from typing import Any
 import optuna
 
 from analysis.atomic import write
-from analysis.metric import WORDS, Metric, best_validation
+from analysis.metric import WORDS, Metric, best_validation_field
 from analysis.read.files import read_json
 from analysis.read.folder import (
-    CORRECT,
-    EPOCHS,
-    IMPORTANCES,
-    PREDICTIONS,
-    PROBLEMS,
-    SPACE,
-    SUMMARY,
-    TRIALS,
+    CORRECT_FILE,
+    EPOCHS_FILE,
+    IMPORTANCES_FILE,
+    PREDICTIONS_FILE,
+    PROBLEMS_FILE,
+    SPACE_FILE,
+    SUMMARY_FILE,
+    TRIALS_FILE,
 )
 from analysis.read.summary import ContrastiveLoss, Floor, Summary, TestRun
 from analysis.text import cell, guarded
 from search.outputs.data_problems import PROBLEM_COLUMNS, problem_rows
-from search.reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from search.spec import SearchSpec
 from search.study import importance, records
 from search.study.study import paper_trial, ranking, trials
@@ -37,9 +36,10 @@ from search.study.winner_records import (
     test_scores,
     trial_score,
 )
+from search.worker_reports import BESIDE_EPOCH, ENDED_AT, STARTED_AT, run_seconds
 from trainables.parts.data.corpus import Corpus
 
-SCORES = tuple(map(best_validation, WORDS))
+SCORES = tuple(map(best_validation_field, WORDS))
 """The columns of trials.csv that hold a trial's scores by each metric."""
 
 
@@ -69,7 +69,7 @@ UNKNOWN_FACTS: Mapping[str, Any] = {
 
 def facts_of(folder: Path) -> Mapping[str, Any]:
     """The facts that the last summary of a search has; unknown without a whole one."""
-    path = folder / SUMMARY
+    path = folder / SUMMARY_FILE
     try:
         written = Summary.from_dict(read_json(path), path)
     except ValueError:
@@ -95,7 +95,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             "epochs": len(epochs),
             "seconds": round(run_seconds(epochs), 3),
             "suggested": " ".join(trial.params),
-            "given": records.given(trial),
+            "given": records.is_starting_point(trial),
         }
         config = records.CONFIG.read(trial)
         rows.append(row | {f"config.{name}": value for name, value in config.items()})
@@ -267,21 +267,21 @@ def write_results(
     folder, rows = spec.folder, trial_rows(study)
     columns = list(dict.fromkeys(key for row in rows for key in row)) or ["number", "state"]
     epoch_columns = ["trial", "seed", "kind", *records.EPOCH_FIELDS, *BESIDE_EPOCH]
-    write_csv(folder / TRIALS, rows, columns)
-    write_csv(folder / EPOCHS, epoch_rows(study, spec), epoch_columns)
-    write(folder / SPACE, json.dumps(importance.ranges(study), indent=2) + "\n")
+    write_csv(folder / TRIALS_FILE, rows, columns)
+    write_csv(folder / EPOCHS_FILE, epoch_rows(study, spec), epoch_columns)
+    write(folder / SPACE_FILE, json.dumps(importance.ranges(study), indent=2) + "\n")
     if predictions := prediction_rows(study, corpus):
-        write_csv(folder / PREDICTIONS, predictions, list(predictions[0]))
+        write_csv(folder / PREDICTIONS_FILE, predictions, list(predictions[0]))
     if correct := correct_rows(study, spec):
-        write_csv(folder / CORRECT, correct, list(correct[0]))
+        write_csv(folder / CORRECT_FILE, correct, list(correct[0]))
     problems = problem_rows(corpus, records.FLOORS.read(study))
-    write_csv(folder / PROBLEMS, problems, list(PROBLEM_COLUMNS))
+    write_csv(folder / PROBLEMS_FILE, problems, list(PROBLEM_COLUMNS))
     summary = summarise(study, spec, facts)
-    write(folder / SUMMARY, json.dumps(summary.to_dict(), indent=2) + "\n")
+    write(folder / SUMMARY_FILE, json.dumps(summary.to_dict(), indent=2) + "\n")
     return summary
 
 
 def write_importances(study: optuna.Study, folder: Path) -> None:
     """Write importances.csv. With hundreds of trials, this takes longer than all other files."""
     rows = importance.importances(study)
-    write_csv(folder / IMPORTANCES, rows, ["name", "importance", "trials"])
+    write_csv(folder / IMPORTANCES_FILE, rows, ["name", "importance", "trials"])

@@ -13,7 +13,7 @@ from search.study.study import read_study, trials
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageTime:
     """A training stage: so many epochs of one kind.
 
     The first epoch may take longer: a frozen encoder encodes all sentences there.
@@ -32,7 +32,7 @@ class Measurement:
 
     setup: float
     """Seconds to build the model."""
-    stages: tuple[Stage, ...]
+    stages: tuple[StageTime, ...]
     peak_memory: int
     """Bytes of the process, at most."""
     sentences: int
@@ -75,9 +75,9 @@ def estimate(spec: SearchSpec, trial: Measurement, slots: int, finished: int = 0
     left, whole = max(0, spec.trials - finished), trial.seconds()
     unpruned = math.ceil(left / slots) * whole
     pruned = None
-    if left and rungs(spec):
+    if left and rung_epochs(spec):
         complete = 1 if finished == 0 else 0  # Trial 0 is never pruned.
-        mean = mean_seconds(trial, rungs(spec), spec.reduction_factor)
+        mean = mean_seconds(trial, rung_epochs(spec), spec.reduction_factor)
         total = complete * whole + (left - complete) * mean
         pruned = min(unpruned, max(whole, total / slots))
     choice = choice_runs(spec)
@@ -95,8 +95,8 @@ def choice_runs(spec: SearchSpec) -> int:
     """How many runs will choose the winner, at most."""
     if spec.confirm_seeds or spec.confirm_top < 2:
         return min(spec.confirm_top, spec.trials) * (spec.confirm_seeds or 0)
-    an_epoch_each = Measurement(0.0, (Stage(spec.epochs, 1.0, 1.0),), 0, 0)
-    mean = mean_seconds(an_epoch_each, rungs(spec), spec.reduction_factor)
+    an_epoch_each = Measurement(0.0, (StageTime(spec.epochs, 1.0, 1.0),), 0, 0)
+    mean = mean_seconds(an_epoch_each, rung_epochs(spec), spec.reduction_factor)
     return affordable_runs(spec.trials * mean, spec.epochs)
 
 
@@ -108,7 +108,7 @@ def finished_trials(spec: SearchSpec) -> int:
         return 0
 
 
-def rungs(spec: SearchSpec) -> list[int]:
+def rung_epochs(spec: SearchSpec) -> list[int]:
     """Epochs after which one trial in so many continues; empty for a scheduler that promises none.
 
     None is late in the budget, where no trial is pruned any more.

@@ -12,7 +12,7 @@ import torch
 import trainables
 from search.cluster.resources import Resources
 from search.inputs import Prepared
-from search.planning.estimate import Measurement, Stage
+from search.planning.estimate import Measurement, StageTime
 from search.polling import polling
 from search.spec import SearchSpec
 from search.study.configuration import point_parameters
@@ -23,10 +23,10 @@ from trainables.parts.model.encoder import Precision
 from trainables.parts.training.loop import Training
 
 WARM_UP_SENTENCES = 16
-MIN_SENTENCES, MAX_SENTENCES = 64, 256
+MIN_TIMED_SENTENCES, MAX_TIMED_SENTENCES = 64, 256
 """Training sentences that are timed, in whole mini-batches."""
 MEASURING_SECONDS = 6.0
-"""For all searches of a command together; with a slow model `MIN_SENTENCES` take longer."""
+"""For all searches of a command together; with a slow model `MIN_TIMED_SENTENCES` take longer."""
 MEMORY_SECONDS = 0.01
 """Between two readings of the memory in use; a training step takes several times as long."""
 
@@ -82,7 +82,9 @@ def measure(
             began = time.perf_counter()
             run(replace(few, train=longest(train, batch)), 2)  # Takes the most memory.
             batches = math.floor(seconds / (time.perf_counter() - began))
-            batches = max(min(batches, MAX_SENTENCES // batch), math.ceil(MIN_SENTENCES / batch))
+            batches = max(
+                min(batches, MAX_TIMED_SENTENCES // batch), math.ceil(MIN_TIMED_SENTENCES / batch)
+            )
             full = run(spread(prepared.data, min(batch * batches, per_epoch)), 2)
             read_memory()
     finally:
@@ -129,7 +131,7 @@ def scaled_stages(
     epochs: int,
     scale: float,
     part: float = 1.0,
-) -> tuple[Stage, ...]:
+) -> tuple[StageTime, ...]:
     """The stages of a trial of `epochs` epochs, of which each has a `part` of the sentences.
 
     `once` and `twice`: the seconds of a run with a budget of one epoch, and of one with two. A
@@ -142,7 +144,7 @@ def scaled_stages(
         factor = scale * (part if longer else 1.0)
         later = seconds[1:] or seconds
         length = len(seconds) + longer * (epochs - 2)
-        result.append(Stage(length, factor * seconds[0], factor * sum(later) / len(later)))
+        result.append(StageTime(length, factor * seconds[0], factor * sum(later) / len(later)))
     return tuple(result)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from search.planning.estimate import Measurement
-from search.reports import STARTED_AT, run_seconds
 from search.study import records
+from search.worker_reports import STARTED_AT, run_seconds
 
 SPREAD, SPREAD_TRIALS = 0.45, 4.0
 """Prior standard deviation of the logarithm of an epoch's seconds over configurations, and the
@@ -21,7 +21,7 @@ ones: the sampler prefers other batch sizes, and the machine does other things."
 MEASURED_SPREAD = 0.35
 """The same between a dry run's measurement on a few sentences and a trial: trials that run side by
 side slow each other down."""
-CLASSIFIER = 0.35
+CLASSIFIER_STAGE_EPOCHS = 0.35
 """Expected length of a classifier stage after the budget, in epochs, before it is measured."""
 
 
@@ -57,7 +57,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Rates:
+class EpochTime:
     """How long an epoch takes."""
 
     mean: float
@@ -110,7 +110,7 @@ class Speed:
         observed = self.of(trial)
         return observed.seconds * observed.epochs + (observed.rest or 0.0)
 
-    def rates(self, trials: Sequence[FrozenTrial], now: float) -> Rates | None:
+    def epoch_time(self, trials: Sequence[FrozenTrial], now: float) -> EpochTime | None:
         """How long epochs take, in these trials and the next ones; None where nothing is known."""
         timed = [
             observed
@@ -121,12 +121,12 @@ class Speed:
             observed.rest / observed.seconds for observed in timed if observed.rest is not None
         ]
         two_stages = any("classifier" in records.CONFIG.read(trial) for trial in trials[:1])
-        rest = fmean(rests) if rests else CLASSIFIER * two_stages
+        rest = fmean(rests) if rests else CLASSIFIER_STAGE_EPOCHS * two_stages
         if not timed:
             if self.guess is None:
                 return None
             rest = rest if self.guess.rest is None else self.guess.rest
-            return Rates(self.guess.epoch, self.guess.spread, SPREAD, rest)
+            return EpochTime(self.guess.epoch, self.guess.spread, SPREAD, rest)
         seconds = [observed.seconds for observed in timed]
         mean = fmean(seconds)
         # A first epoch that takes longer than the mean says how long it takes at least.
@@ -135,7 +135,7 @@ class Speed:
         count, prior = len(seconds), SPREAD_TRIALS
         variance = prior * SPREAD**2 + count * float(np.log(seconds).var())
         spread = math.sqrt(variance / (prior + count))
-        return Rates(
+        return EpochTime(
             fmean(seconds), math.hypot(spread / math.sqrt(count), LOG_SECONDS_DRIFT), spread, rest
         )
 

@@ -14,14 +14,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.planning.draws import Draws, SecondsRange
 from search.planning.estimate import choice_runs
-from search.planning.speed import Guess, Rates, Speed, repeats
+from search.planning.speed import EpochTime, Guess, Speed, repeats
 from search.planning.trial_lengths import Lengths
 from search.race import affordable_runs
-from search.reports import ENDED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
-from search.study.patience import MIN_TRIALS
+from search.study.patience import MIN_PATIENCE_TRIALS
+from search.worker_reports import ENDED_AT
 
 START_SECONDS = 20.0
 """Of a command: imports, workers, data and floors."""
@@ -31,9 +31,9 @@ TEST_EPOCHS = 0.25
 """Of an epoch: the test of the report runs."""
 CONSTANTS_SPREAD = 0.3
 """Standard deviation of the logarithm of these constants."""
-OVERRUN = 0.15
+OVERRUN_SPREAD = 0.15
 """Likewise of a trial's epochs from its epochs so far."""
-RERUN, TO_COME = 0.08, 0.3
+RERUN_SPREAD, TRIALS_TO_COME_SPREAD = 0.08, 0.3
 """Likewise of a full run from the best trials so far, and how much more while trials are to
 come."""
 RACE = (-1.0, 2.0)
@@ -43,7 +43,7 @@ FIRST_EPOCH = 1.15
 """A trial's first epoch takes at least so many times as long as it has taken."""
 MAX_SIMULATED = 200
 """Trials to come that are drawn one by one; more of them are as slow as these on average."""
-SOON, SOON_PART = 0.05, 0.1
+SOON_EPOCH_FRACTION, SOON_ELAPSED_FRACTION = 0.05, 0.1
 """What takes longer than expected ends within these parts of an epoch and of its time so far."""
 
 
@@ -83,18 +83,18 @@ class TimeLeft:
         `trials`: those that have started. `now`: in seconds since 1970. `budget`: seconds until the
         time budget ends the trials.
         """
-        rates = self.speed.rates(trials, now)
-        if rates is None:
+        epoch_time = self.speed.epoch_time(trials, now)
+        if epoch_time is None:
             return None
         draws = Draws(self.slots)
         lengths = Lengths(self.spec, trials, self.speed, draws)
-        mean = rates.mean * draws.factors(rates.of_mean)
-        trained = self._started(trials, rates, lengths, draws, now)
-        trained = trained + self._to_come(len(trials), mean, rates, lengths, draws)
+        mean = epoch_time.mean * draws.factors(epoch_time.of_mean)
+        trained = self._started(trials, epoch_time, lengths, draws, now)
+        trained = trained + self._to_come(len(trials), mean, epoch_time, lengths, draws)
         draws.wait()
         draws.at_most(budget)
         if self.spec.confirm_top:
-            full = self._full(trials, mean, rates, draws)
+            full = self._full(trials, mean, epoch_time, draws)
             self._choice(draws, full, trained)
             self._report(draws, full)
             draws.add(TEST_EPOCHS * mean)
@@ -105,14 +105,14 @@ class TimeLeft:
         self, runs: RunsLeft, trials: Sequence[FrozenTrial], now: float
     ) -> SecondsRange | None:
         """Seconds until the search ends, while choice or report runs are running."""
-        rates = self.speed.rates(trials, now)
-        if rates is None:
+        epoch_time = self.speed.epoch_time(trials, now)
+        if epoch_time is None:
             return None
         draws = Draws(self.slots)
-        mean = np.full_like(draws.free[:, 0], rates.mean)
-        full = self._full(trials, mean, rates, draws, runs.trial)
+        mean = np.full_like(draws.free[:, 0], epoch_time.mean)
+        full = self._full(trials, mean, epoch_time, draws, runs.trial)
         for elapsed in runs.running:
-            length = full * draws.factors(OVERRUN / 2)
+            length = full * draws.factors(OVERRUN_SPREAD / 2)
             (draws.go_on if elapsed else draws.run)(_left(length, elapsed, length))
         draws.wait()
         if runs.choosing:
@@ -134,7 +134,7 @@ class TimeLeft:
     def _started(
         self,
         trials: Sequence[FrozenTrial],
-        rates: Rates,
+        epoch_time: EpochTime,
         lengths: Lengths,
         draws: Draws,
         now: float,
@@ -147,7 +147,7 @@ class TimeLeft:
                 trained += observed.epochs
                 continue
             length = lengths.of(trial.number, observed.epochs)
-            draws.go_on(self._running(trial, length, lengths.full, rates, draws, now))
+            draws.go_on(self._running(trial, length, lengths.full, epoch_time, draws, now))
             trained += length
         return trained
 
@@ -156,7 +156,7 @@ class TimeLeft:
         trial: FrozenTrial,
         length: np.ndarray,
         full: float,
-        rates: Rates,
+        epoch_time: EpochTime,
         draws: Draws,
         now: float,
     ) -> np.ndarray:
@@ -164,9 +164,11 @@ class TimeLeft:
         (draws); with `full` of them it goes on with its later stages."""
         epochs, observed = records.epochs(trial), self.speed.of(trial)
         if observed.epochs:
-            epoch = observed.seconds * draws.factors(OVERRUN)
+            epoch = observed.seconds * draws.factors(OVERRUN_SPREAD)
         else:
-            epoch = rates.mean * draws.factors(math.hypot(rates.of_mean, rates.spread))
+            epoch = epoch_time.mean * draws.factors(
+                math.hypot(epoch_time.of_mean, epoch_time.spread)
+            )
         done, since = observed.epochs, now
         if repeats(trial, epochs):
             done = 0
@@ -178,13 +180,13 @@ class TimeLeft:
             epoch = np.maximum(epoch, FIRST_EPOCH * (now - since))
         beyond = len(epochs) - observed.epochs
         if done and beyond > 0:
-            whole = epoch * rates.rest / (1 + beyond)
+            whole = epoch * epoch_time.rest / (1 + beyond)
         else:
-            whole = epoch * (np.maximum(length - done, 0) + rates.rest * (length >= full))
+            whole = epoch * (np.maximum(length - done, 0) + epoch_time.rest * (length >= full))
         return _left(whole, max(0.0, now - since), epoch)
 
     def _to_come(
-        self, started: int, mean: np.ndarray, rates: Rates, lengths: Lengths, draws: Draws
+        self, started: int, mean: np.ndarray, epoch_time: EpochTime, lengths: Lengths, draws: Draws
     ) -> np.ndarray:
         """Run the trials that have not started; returns their epochs (draws)."""
         trained = np.zeros_like(mean)
@@ -193,8 +195,8 @@ class TimeLeft:
         for number in range(min(count, MAX_SIMULATED)):
             like = count / min(count, MAX_SIMULATED)
             length = lengths.of(started + number) * (started + number * like < ends_after)
-            epochs = length + rates.rest * (length >= lengths.full)
-            draws.run(epochs * mean * draws.factors(rates.spread) * like)
+            epochs = length + epoch_time.rest * (length >= lengths.full)
+            draws.run(epochs * mean * draws.factors(epoch_time.spread) * like)
             trained += length * like
         return trained
 
@@ -205,7 +207,7 @@ class TimeLeft:
         """
         if self.spec.patience != "auto":
             return np.full_like(draws.free[:, 0], self.spec.trials)
-        least = min(max(started, MIN_TRIALS), self.spec.trials)
+        least = min(max(started, MIN_PATIENCE_TRIALS), self.spec.trials)
         more = draws.fractions(-1.0, 1.0)
         return least + more * (self.spec.trials - least)
 
@@ -222,7 +224,7 @@ class TimeLeft:
         self,
         trials: Sequence[FrozenTrial],
         mean: np.ndarray,
-        rates: Rates,
+        epoch_time: EpochTime,
         draws: Draws,
         trial: int | None = None,
     ) -> np.ndarray:
@@ -231,13 +233,13 @@ class TimeLeft:
         best = sorted(complete, key=lambda each: -(each.value or 0.0))[: self.spec.confirm_top]
         best = [each for each in complete if each.number == trial] or best
         if not best:
-            return mean * draws.factors(rates.spread) * (self.spec.epochs + rates.rest)
+            return mean * draws.factors(epoch_time.spread) * (self.spec.epochs + epoch_time.rest)
         seconds = fmean(self.speed.full_run(each) for each in best)
         to_come = max(0.0, 1 - len(trials) / self.spec.trials)
-        return seconds * draws.factors(math.hypot(RERUN, TO_COME * to_come))
+        return seconds * draws.factors(math.hypot(RERUN_SPREAD, TRIALS_TO_COME_SPREAD * to_come))
 
 
 def _left(whole: np.ndarray, elapsed: float, epoch: np.ndarray) -> np.ndarray:
     """What is left of so many seconds (draws)."""
-    soon = SOON * epoch + SOON_PART * elapsed
+    soon = SOON_EPOCH_FRACTION * epoch + SOON_ELAPSED_FRACTION * elapsed
     return np.maximum(whole - elapsed, np.minimum(soon, whole))

@@ -24,7 +24,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.study.records import queued
+from search.study.records import was_enqueued
 
 SIGMA = 1 / 6
 """Initial standard deviation as a fraction of each range, as in Optuna's CmaEsSampler."""
@@ -92,8 +92,8 @@ class CmaEs(BaseSampler):
         learns the value that was drawn, so that it drifts at random and not towards a constant.
         """
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        enqueued = [trial for trial in finished if queued(trial)]
-        proposed = [trial for trial in finished if not queued(trial)]
+        enqueued = [trial for trial in finished if was_enqueued(trial)]
+        proposed = [trial for trial in finished if not was_enqueued(trial)]
         optimizer = encoding.optimizer(next(iter(ranked(enqueued, study.direction)), None))
         size = optimizer.population_size
         for start in range(0, len(proposed) - size + 1, size):

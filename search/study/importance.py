@@ -9,9 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.study import trials
 
-MIN_TRIALS = 10
+MIN_IMPORTANCE_TRIALS = 10
 """Complete trials below which importances are noise."""
-MAX_TRIALS = 500
+MAX_IMPORTANCE_TRIALS = 500
 """If more are complete, half of these are the best trials and half random others: fANOVA's time
 grows faster than the number of trials."""
 
@@ -38,11 +38,11 @@ def importances(study: optuna.Study) -> list[dict[str, Any]]:
 
     Optuna's fANOVA (Hutter et al., 2014, https://proceedings.mlr.press/v32/hutter14.html): the
     fraction of the scores' variance that a parameter explains, by a random forest over the complete
-    trials, or `MAX_TRIALS` of them. Only parameters that all of these have, with several values,
-    can be compared.
+    trials, or `MAX_IMPORTANCE_TRIALS` of them. Only parameters that all of these have, with several
+    values, can be compared.
     """
     complete = [trial for trial in trials(study) if trial.state == TrialState.COMPLETE]
-    if len(complete) < MIN_TRIALS or len({trial.value for trial in complete}) < 2:
+    if len(complete) < MIN_IMPORTANCE_TRIALS or len({trial.value for trial in complete}) < 2:
         return []
     complete = _sample(complete)
     shared = set.intersection(*(set(trial.params) for trial in complete))
@@ -68,9 +68,9 @@ def importances(study: optuna.Study) -> list[dict[str, Any]]:
 
 def _sample(complete: list[FrozenTrial]) -> list[FrozenTrial]:
     """The best trials and random others, in their order; all if there are few."""
-    if len(complete) <= MAX_TRIALS:
+    if len(complete) <= MAX_IMPORTANCE_TRIALS:
         return complete
     ranked = sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
-    half = MAX_TRIALS // 2
-    others = random.Random(0).sample(ranked[half:], MAX_TRIALS - half)
+    half = MAX_IMPORTANCE_TRIALS // 2
+    others = random.Random(0).sample(ranked[half:], MAX_IMPORTANCE_TRIALS - half)
     return sorted([*ranked[:half], *others], key=lambda trial: trial.number)

@@ -15,7 +15,7 @@ from optuna.storages.journal._file import get_lock_file
 LINE_START = b'{"op_code":'
 """How every line of a journal starts."""
 
-MORE = "more"
+CONTINUED_KEY = "more"
 """Key of a line that is not the last one of its entry. Optuna ignores it, so every reader of
 Optuna's journals can read this file."""
 
@@ -80,7 +80,7 @@ class Journal(BaseJournalBackend):
         if not logs:
             return
         size = self.path.stat().st_size
-        lines = [*({**log, MORE: True} for log in logs[:-1]), logs[-1]]
+        lines = [*({**log, CONTINUED_KEY: True} for log in logs[:-1]), logs[-1]]
         try:
             text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
             with get_lock_file(self._lock), open(self.path, "ab") as file:
@@ -130,4 +130,4 @@ def _ends_entry(line: bytes) -> bool:
         log = json.loads(line)
     except ValueError:
         return False
-    return isinstance(log, dict) and MORE not in log
+    return isinstance(log, dict) and CONTINUED_KEY not in log

@@ -11,7 +11,7 @@ from search.study import records
 from search.study.study import trials
 
 Patience = int | Literal["auto"] | None
-MIN_TRIALS = 20
+MIN_PATIENCE_TRIALS = 20
 """`auto` decides after so many finished trials: twice those that TPE draws at random."""
 
 
@@ -25,7 +25,7 @@ def gain(study: optuna.Study) -> float | None:
 
 def _ended(trial: FrozenTrial) -> Ended:
     final = None if trial.state == TrialState.PRUNED else trial.value or 0.0
-    return Ended(trial.intermediate_values, final, records.given(trial))
+    return Ended(trial.intermediate_values, final, records.is_starting_point(trial))
 
 
 def is_spent(study: optuna.Study, patience: Patience) -> bool:
@@ -38,7 +38,7 @@ def is_spent(study: optuna.Study, patience: Patience) -> bool:
         return False
     finished = [trial for trial in trials(study) if trial.state.is_finished()]
     if patience == "auto":
-        expected = gain(study) if len(finished) >= MIN_TRIALS else None
+        expected = gain(study) if len(finished) >= MIN_PATIENCE_TRIALS else None
         return expected is not None and expected < NEGLIGIBLE_DIFFERENCE
     complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     if not complete:

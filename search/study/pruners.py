@@ -24,7 +24,7 @@ HALVING = ("asha", "recent")
 """Schedulers that let one trial in `--reduction-factor` continue from each rung."""
 MEDIAN_STARTUP_TRIALS = 5
 """Trials that must finish before the median pruner prunes."""
-RECENT = 3
+RECENT_WINDOW_FACTORS = 3
 """`recent` compares a trial with the last trials, so many times the reduction factor."""
 
 
@@ -40,7 +40,7 @@ def pruner(spec: SearchSpec) -> BasePruner:
     if spec.scheduler == "median":
         return MedianPruner(n_startup_trials=MEDIAN_STARTUP_TRIALS, n_warmup_steps=grace)
     if spec.scheduler == "recent":
-        return RungPruner(grace, factor, fraction(factor, window=RECENT * factor))
+        return RungPruner(grace, factor, fraction(factor, window=RECENT_WINDOW_FACTORS * factor))
     if spec.scheduler == "rush":
         return RungPruner(grace, factor, fraction(factor), first_trials(len(points(spec))))
     assert spec.scheduler == "none"

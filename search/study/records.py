@@ -17,16 +17,16 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from analysis.read.correct import packed
+from analysis.read.correct import to_hex
 from analysis.read.earlier import EPOCH_NAMES, TEST_NAMES, renamed
-from search.reports import BESIDE_EPOCH
 from search.study import last_ending
+from search.worker_reports import BESIDE_EPOCH
 from trainables.parts.training.epoch_metrics import EPOCH_FIELDS, Epoch
 
 T = TypeVar("T")
 Record = dict[str, Any]
 """An epoch as it is recorded: the fields of `Epoch`, and what is known of `BESIDE_EPOCH`."""
-Scores = dict[str, float]
+TestScores = dict[str, float]
 """`test_accuracy`, `test_macro_f1` (not in earlier versions), `test_loss`, `test_loss_paper`."""
 
 EPOCH_PREFIX = "epoch:"
@@ -201,7 +201,7 @@ REPORT_FAILURES = RunKey[str]("report_failed")
 """Why a run that was to be reported failed."""
 TEST_EXPECTED = Key[bool]("test_follows", False)
 """Whether the data has a test split, so that test scores follow the report runs."""
-TEST_SCORES = RunKey[Scores]("tested")
+TEST_SCORES = RunKey[TestScores]("tested")
 """Scores of the reported runs on the test split."""
 
 
@@ -228,16 +228,16 @@ def floor_correct(split: str, regime: str) -> HiddenKey[Record | None]:
 
 
 def bits(right: NDArray[np.bool_]) -> Record:
-    """Which sentences are right (N,): `sentences`, their number, and `correct`, the packed bits."""
-    return {"sentences": len(right), "correct": packed(right)}
+    """Which sentences are right (N,): `sentences`, their number, and `correct`, the bits in hex."""
+    return {"sentences": len(right), "correct": to_hex(right)}
 
 
-def given(trial: FrozenTrial) -> bool:
+def is_starting_point(trial: FrozenTrial) -> bool:
     """Whether the search began with the trial's configuration."""
-    return queued(trial) and not REPLACEMENT.read(trial)
+    return was_enqueued(trial) and not REPLACEMENT.read(trial)
 
 
-def queued(trial: FrozenTrial) -> bool:
+def was_enqueued(trial: FrozenTrial) -> bool:
     """Whether the trial was queued with its parameters, and not proposed by the sampler."""
     return "fixed_params" in trial.system_attrs
 

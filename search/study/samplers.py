@@ -19,7 +19,7 @@ from search.spec import SearchSpec
 from search.study.cmaes import CmaEs
 from search.study.records import DUPLICATE_OF
 
-MAX_TRIALS = 1000
+MAX_TPE_TRIALS = 1000
 """Finished trials that TPE learns from: some of the best, otherwise the newest. The time of a
 proposal grows with their number."""
 BEST_TRIALS = 100
@@ -35,7 +35,7 @@ def sampler(spec: SearchSpec) -> BaseSampler:
         return PenaliseFailures(
             lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
             spec.seed,
-            MAX_TRIALS,
+            MAX_TPE_TRIALS,
         )
     if spec.sampler == "gp":
         return PenaliseFailures(

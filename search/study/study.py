@@ -11,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.metric import best_validation
+from analysis.metric import best_validation_field
 from search.spec import SearchSpec
 from search.study import records
 from search.study.configuration import point_configuration, point_parameters, points
@@ -41,7 +41,7 @@ def open_study(spec: SearchSpec) -> optuna.Study:
         load_if_exists=True,
     )
     if not study.metric_names:  # as Optuna's dashboard shows them
-        study.set_metric_names([best_validation(spec.metric)])
+        study.set_metric_names([best_validation_field(spec.metric)])
     # All points in a new study; those still missing in one that was killed while it queued them.
     queued = len(study.get_trials(deepcopy=False))
     for point in points(spec)[queued:]:

@@ -9,16 +9,16 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from analysis.metric import Metric, best_validation
+from analysis.metric import Metric, best_validation_field
 from search.study import records
-from search.study.records import Record, Scores
+from search.study.records import Record, TestScores
 from search.study.study import ranking
 
 
 def trial_score(trial: FrozenTrial | None, metric: Metric) -> float | None:
     """A trial's score in the search; None without a trial, or where it was not recorded."""
     epochs = [] if trial is None else records.epochs(trial)
-    score: float | None = epochs[-1].get(best_validation(metric)) if epochs else None
+    score: float | None = epochs[-1].get(best_validation_field(metric)) if epochs else None
     return score
 
 
@@ -38,7 +38,7 @@ def choice_score(study: optuna.Study, trial: FrozenTrial | None, metric: Metric)
 
 def run_scores(runs: Iterable[list[Record]], metric: Metric) -> tuple[float, ...]:
     """The runs' scores; empty where one was recorded without this metric, by an earlier version."""
-    scores: list[float | None] = [epochs[-1].get(best_validation(metric)) for epochs in runs]
+    scores: list[float | None] = [epochs[-1].get(best_validation_field(metric)) for epochs in runs]
     known = tuple(score for score in scores if score is not None)
     return known if len(known) == len(scores) else ()
 
@@ -61,7 +61,7 @@ def reported_runs(study: optuna.Study) -> dict[int, list[Record]]:
     return dict(sorted(key.of(study, records.WINNER.read(study)).items()))
 
 
-def test_scores(study: optuna.Study) -> dict[int, Scores]:
+def test_scores(study: optuna.Study) -> dict[int, TestScores]:
     """The test scores of the winner's reported runs by seed; empty where there are none."""
     scores = records.TEST_SCORES.of(study, records.WINNER.read(study))
     return {seed: scores[seed] for seed in reported_runs(study) if seed in scores}

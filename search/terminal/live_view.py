@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.metric import WORDS, percent_of, validation
+from analysis.metric import WORDS, percent_of, validation_field
 from analysis.text import counted, duration
 from search.cluster.capacity import Capacity
 from search.planning.speed import repeats
@@ -20,7 +20,14 @@ from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
 from search.terminal.full_runs import FullRuns
-from search.terminal.text import ago, difference, differences, per_trial, percent, sparkline
+from search.terminal.text import (
+    ago,
+    config_difference,
+    config_differences,
+    per_trial,
+    percent,
+    sparkline,
+)
 
 SPARKLINE_EPOCHS = 12
 """Epochs that a trial's curve shows, the last ones."""
@@ -121,7 +128,7 @@ class LiveView:
         for run, began in list(runs.pending.items())[:room]:
             whole, ran = runs.seconds.get(run.trial, 0.0), 0.0 if began is None else now - began
             epochs = runs.epochs.get(run, ())
-            scores = [epoch[validation(self.spec.metric)] for epoch in epochs]
+            scores = [epoch[validation_field(self.spec.metric)] for epoch in epochs]
             table.add_row(
                 str(run.trial),
                 str(run.seed),
@@ -143,7 +150,7 @@ class LiveView:
         if best.datetime_complete:
             age = ago((datetime.now() - best.datetime_complete).total_seconds())
         same = "same as trial 0" if best.number else "the defaults"
-        config = difference(records.CONFIG.read(best), self.paper) or same
+        config = config_difference(records.CONFIG.read(best), self.paper) or same
         score = percent_of(best.value or 0.0, self.spec.metric)
         return _one_line(f"best so far: {score}", "bold green").append(
             f"  trial {best.number}, {age}  {config}", style="not bold default"
@@ -176,10 +183,10 @@ class LiveView:
         table.add_column(heading, ratio=1, no_wrap=True, overflow="ellipsis")
         width = max(MIN_TEXT, clock.width - sum(columns.values()) - COLUMN_GAP * len(columns))
         configs = [records.CONFIG.read(trial) for trial in running]
-        texts = differences(configs, [trial.params for trial in running], self.paper)
+        texts = config_differences(configs, [trial.params for trial in running], self.paper)
         for trial, config, text in zip(running, configs, texts):
             epochs = records.epochs(trial)
-            scores = [epoch[validation(self.spec.metric)] for epoch in epochs]
+            scores = [epoch[validation_field(self.spec.metric)] for epoch in epochs]
             if trial.number in self.capacity.waiting:
                 text = f"waiting for room; {text}"
             elif repeats(trial, epochs):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from analysis import commands
+from analysis import shell_lines
 from analysis.command import program
 from analysis.comparison.floors import no_better
 from analysis.evidence import Evidence
@@ -19,22 +19,22 @@ from search.spec import SearchSpec
 
 def export(spec: SearchSpec, floor: str | None = None) -> str:
     """Export the winner, or this floor, to a file."""
-    return commands.export(vars(spec), spec.results_flag, floor)
+    return shell_lines.export(vars(spec), spec.results_flag, floor)
 
 
 def train(spec: SearchSpec, *, floor: bool = False) -> str:
     """Train a model from that file."""
-    return commands.train(vars(spec), spec.results_flag, floor=floor)
+    return shell_lines.train(vars(spec), spec.results_flag, floor=floor)
 
 
 def resume(spec: SearchSpec) -> str:
     """Continue a search, on the same cluster."""
-    return commands.resume(vars(spec), spec.results_flag)
+    return shell_lines.resume(vars(spec), spec.results_flag)
 
 
 def confirm(spec: SearchSpec, summary: Summary) -> str:
     """Continue a search with the choice and report runs that it lacks."""
-    return commands.confirm(vars(spec), spec.results_flag, summary.trials_to_keep)
+    return shell_lines.confirm(vars(spec), spec.results_flag, summary.trials_to_keep)
 
 
 def after(spec: SearchSpec, summary: Summary, evidence: Evidence) -> list[tuple[str, str]]:

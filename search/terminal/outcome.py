@@ -19,7 +19,7 @@ from analysis.comparison.pairwise import (
 from analysis.comparison.rows import best_first, label, ordered
 from analysis.comparison.settle import MAX_SEEDS, needs, seeds_settle
 from analysis.comparison.standing import standing
-from analysis.evidence import Evidence, Split
+from analysis.evidence import Evidence, ScoredSplit
 from analysis.metric import WORDS, Metric, percent_of, qualifier
 from analysis.mistakes.numbers import most_confused_in
 from analysis.read.summary import Summary
@@ -214,7 +214,7 @@ def _over_runner_up(
     best: Summary,
     others: Sequence[Summary],
     summaries: Sequence[Summary],
-    split: Split,
+    split: ScoredSplit,
     pairs: pandas.DataFrame,
 ) -> list[str]:
     """The difference to the next search on fresh seeds, and whether chance explains it."""

@@ -9,20 +9,20 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from analysis.metric import WORDS, Metric, percent_of, validation
+from analysis.metric import WORDS, Metric, percent_of, validation_field
 from analysis.text import counted, duration, epochs_of
 from search.cluster.resources import Resources
 from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, estimate, warnings
 from search.planning.speed import Guess
 from search.planning.time_left import START_SECONDS, TimeLeft
-from search.reports import ENDED_AT, STARTED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study.pruners import PRUNABLE_FRACTION
 from search.terminal.console import print_line
 from search.terminal.space import distributions
-from search.terminal.text import between, difference, gibibytes, how_many, per_trial, roughly
+from search.terminal.text import between, config_difference, gibibytes, how_many, per_trial, roughly
+from search.worker_reports import ENDED_AT, STARTED_AT
 
 FEW_SECONDS = 10.0
 """Below this, starting and encoding take longer than the floors themselves."""
@@ -63,7 +63,7 @@ def print_plan(
         f"{regime}: {trials}{by}, {spec.sampler}, {_pruning(spec)}{budget}; {reruns}",
     )
     if spec.warm_start:
-        changes = difference(spec.warm_start, {})
+        changes = config_difference(spec.warm_start, {})
         print_line(console, "begins", f"with the best of the searches before it: {changes}")
     print_machine(console, resources, precision)
 
@@ -94,12 +94,12 @@ def print_floors(
     """Print the scores of the floors, which a recipe has to beat, and why floors are missing."""
     if floor_records:
         floors = [
-            f"{regime} {100 * record[validation(metric)]:.1f} %{_chosen(record['chosen'])}"
+            f"{regime} {100 * record[validation_field(metric)]:.1f} %{_chosen(record['chosen'])}"
             for regime, record in floor_records.items()
         ]
         began = min(record[STARTED_AT] for record in floor_records.values())
         seconds = max(record[ENDED_AT] for record in floor_records.values()) - began
-        best = max(record[validation(metric)] for record in floor_records.values())
+        best = max(record[validation_field(metric)] for record in floor_records.values())
         print_line(
             console,
             "floors",
@@ -111,7 +111,7 @@ def print_floors(
 
 
 def _chosen(values: Mapping[str, Any]) -> str:
-    return f" ({difference(values, {})})" if values else ""
+    return f" ({config_difference(values, {})})" if values else ""
 
 
 def _pruning(spec: SearchSpec) -> str:

@@ -18,7 +18,6 @@ from search.planning.draws import SecondsRange
 from search.planning.queue import Queue
 from search.planning.smoothing import SmoothedRange
 from search.planning.time_left import TimeLeft
-from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -26,6 +25,7 @@ from search.terminal.full_runs import FullRuns
 from search.terminal.live_view import Clock, LiveView
 from search.terminal.text import between, percent, roughly
 from search.trials.choice_and_report import Round, Run
+from search.worker_reports import ENDED_AT
 
 ECHO_WIDTH = 3
 """Columns right of the live view that stay empty. A terminal writes `^C` there; if it had to wrap
@@ -37,7 +37,7 @@ CLOCK_SECONDS = 0.9
 HEARTBEAT_SECONDS = 60.0
 """A file gets a line after so much silence, or after `HEARTBEAT_PART` of the time so far."""
 HEARTBEAT_PART = 0.05
-MOST_NAMED = 8
+MAX_TRIALS_NAMED = 8
 """Running trials that such a line names; it counts the others."""
 
 
@@ -229,8 +229,8 @@ class Progress:
             ]
         said = []
         if running:
-            more = len(running) - MOST_NAMED
-            named = running[:MOST_NAMED] + ([f"{more} more"] if more > 0 else [])
+            more = len(running) - MAX_TRIALS_NAMED
+            named = running[:MAX_TRIALS_NAMED] + ([f"{more} more"] if more > 0 else [])
             said.append(f"running: {', '.join(named)}")
         if waiting:
             said.append(f"waiting for room: {len(waiting)}")

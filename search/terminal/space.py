@@ -23,7 +23,7 @@ from search.terminal.text import fix_value
 
 
 @dataclass(frozen=True)
-class Row:
+class SpaceRow:
     """A hyperparameter."""
 
     name: str
@@ -58,7 +58,7 @@ def range_text(distribution: BaseDistribution) -> str:
     return f"{distribution.low:g} to {distribution.high:g}{log}{step}"
 
 
-def rows(spec: SearchSpec) -> list[Row]:
+def rows(spec: SearchSpec) -> list[SpaceRow]:
     """The searched hyperparameters, then those that keep one value."""
     config = trainables.load(spec.regime).Config
     meanings, searched = config.describe(), distributions(spec)
@@ -70,7 +70,7 @@ def rows(spec: SearchSpec) -> list[Row]:
             return range_text(searched[name])
         return "fixed" if name in spec.fix else "default"
 
-    return [Row(name, range_of(name), values[name], meanings.get(name, "")) for name in names]
+    return [SpaceRow(name, range_of(name), values[name], meanings.get(name, "")) for name in names]
 
 
 def markdown(spec: SearchSpec) -> str:

@@ -64,7 +64,7 @@ def fix_value(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def difference(config: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+def config_difference(config: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
     """The hyperparameters that differ from `reference`, as `--fix` takes them, with two digits."""
     return " ".join(
         f"{name}={value:.2g}" if isinstance(value, float) else f"{name}={fix_value(value)}"
@@ -73,7 +73,7 @@ def difference(config: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
     )
 
 
-def differences(
+def config_differences(
     configs: Sequence[Mapping[str, Any]],
     searched: Sequence[Collection[str]],
     reference: Mapping[str, Any],
@@ -84,7 +84,7 @@ def differences(
     effect there, unless it was proposed for none.
     """
     if len(configs) < 2:
-        return [difference(config, reference) for config in configs]
+        return [config_difference(config, reference) for config in configs]
     anywhere = {name for names in searched for name in names}
     first = configs[0]
     shared = {
@@ -93,7 +93,7 @@ def differences(
         if all(config.get(name, value) == value for config in configs)
     }
     return [
-        difference(
+        config_difference(
             {
                 name: value
                 for name, value in config.items()

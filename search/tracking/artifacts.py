@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.page.files import is_ours
-from analysis.read.folder import FILES, REPORT, TABLE
+from analysis.read.folder import FILES, REPORT_FILE, TABLE_FILE
 from analysis.tables import NAMES
 
 FLAT_DIGEST, DIGEST = "regimen.artifacts", "regimen.artifacts_digest"
 """Tags with a digest of the files that MLflow has. The first is of early versions, whose files all
 lay beside each other; their runs keep that order."""
-REPORTS = (REPORT, "report.md")
+REPORTS = (REPORT_FILE, "report.md")
 FIGURES = "report_figures/*.svg"
 FOLDERS = {".csv": "tables", ".json": "search", ".md": "search", ".yaml": "recipe"}
 """Folders of artifacts by the ending of their names; the report stands above them."""
@@ -40,4 +40,4 @@ def place(path: Path, *, flat: bool) -> str | None:
         return "figures"
     if flat:
         return None
-    return "tables" if path.name == TABLE else FOLDERS.get(path.suffix)
+    return "tables" if path.name == TABLE_FILE else FOLDERS.get(path.suffix)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import optuna
 
-from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import transaction, trials
+from search.worker_reports import ENDED_AT
 
 
 def identify(study: optuna.Study, tags: Mapping[str, str]) -> dict[str, str]:

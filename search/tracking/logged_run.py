@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.reports import epoch_ends
 from search.study.records import Record
 from search.tracking.recorder import EPOCHS_TAG, STATE_TAG, Recorder
+from search.worker_reports import epoch_ends
 
 
 @dataclass

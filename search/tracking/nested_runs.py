@@ -3,14 +3,14 @@
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.metric import run_score, validation
-from search.reports import ENDED_AT, STARTED_AT
+from analysis.metric import run_score, validation_field
 from search.study import records
 from search.study.study import trials
 from search.tracking.logged_run import LoggedRun
 from search.tracking.recorder import STATE_TAG
-from search.tracking.result_metrics import floor_metrics, percent, test_metrics
+from search.tracking.result_metrics import floor_metrics, percent_number, test_metrics
 from search.tracking.runs import SearchRuns
+from search.worker_reports import ENDED_AT, STARTED_AT
 
 STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 """MLflow's status of a run, by the state of its trial."""
@@ -92,7 +92,7 @@ def _finish_trial(
     """End a trial's run, with its result in the name: `supcon 007 · 87.3`."""
     state = trial.state.name
     result = {
-        "COMPLETE": percent(trial.value or 0.0),
+        "COMPLETE": percent_number(trial.value or 0.0),
         "PRUNED": f"pruned after {len(epochs)}",
         "FAIL": "failed",
     }[state]
@@ -130,7 +130,7 @@ def _log_full_run(
         return
     tags = {STATE_TAG: "COMPLETE"}
     if epochs:
-        tags["mlflow.runName"] = f"{name} · {percent(run_score(epochs, runs.spec.metric))}"
+        tags["mlflow.runName"] = f"{name} · {percent_number(run_score(epochs, runs.spec.metric))}"
     run.finish("FINISHED", test_metrics([scores] if scores else []), tags, run.last)
 
 
@@ -138,7 +138,7 @@ def _log_floor(runs: SearchRuns, regime: str, record: records.Record, search: Lo
     """A floor's run. Its test scores arrive later."""
     key = f"floor {regime}"
     run = runs.nested.get(key)
-    name = f"{key} · {percent(record[validation(runs.spec.metric)])}"
+    name = f"{key} · {percent_number(record[validation_field(runs.spec.metric)])}"
     if run is None:
         tags = {"regimen.regime": regime}
         run = runs.start(key, name, "floor", record[STARTED_AT], tags, search.id)

@@ -27,12 +27,12 @@ def log_paper(recorder: Recorder) -> None:
             _log(recorder, row, run_id, at)
 
 
-def row_name(row: paper.Row) -> str:
+def row_name(row: paper.PaperRow) -> str:
     """The name of a row's run: `paper · supcon · 87.4`."""
     return f"paper · {row.regime} · {100 * row.test_accuracy:.1f}"
 
 
-def _start(client: Any, experiment: str, row: paper.Row, at: float) -> str:
+def _start(client: Any, experiment: str, row: paper.PaperRow, at: float) -> str:
     tags = {
         "mlflow.runName": row_name(row),
         "mlflow.source.name": "Table 7",
@@ -47,7 +47,7 @@ def _start(client: Any, experiment: str, row: paper.Row, at: float) -> str:
     return run
 
 
-def _log(recorder: Recorder, row: paper.Row, run: str, at: float) -> None:
+def _log(recorder: Recorder, row: paper.PaperRow, run: str, at: float) -> None:
     metrics = {"test_accuracy": row.test_accuracy, "test_loss_paper": row.test_loss}
     recorder.metrics(run, metrics, at)
     recorder.params(run, paper.HYPERPARAMETERS.get(row.regime, {}))

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from search.reports import SYSTEM_METRICS, epoch_ends
 from search.study.records import EPOCH_FIELDS
 from search.tracking import sqlite_file
 from search.tracking.store import EXPERIMENT, make_experiments, open_client
+from search.worker_reports import SYSTEM_METRICS, epoch_ends
 
 STATE_TAG = "regimen.state"
 NO_METRICS = ("epoch", "stage", "steps", "micro_batch")

@@ -9,12 +9,12 @@ from optuna.trial import FrozenTrial, TrialState
 from analysis.comparison.floors import to_floor
 from analysis.comparison.rows import is_papers
 from analysis.evidence import Evidence
-from analysis.metric import WORDS, best_validation, other, validation
+from analysis.metric import WORDS, best_validation_field, other, validation_field
 from analysis.read.summary import Summary
 from search.study.records import Record
 
 
-def percent(fraction: float) -> str:
+def percent_number(fraction: float) -> str:
     """A score in the name of a run: `87.3`."""
     return f"{100 * fraction:.1f}"
 
@@ -30,10 +30,10 @@ def test_metrics(scores: Sequence[Mapping[str, float | None]]) -> dict[str, floa
 
 def floor_metrics(record: Record) -> dict[str, float | None]:
     """The scores of a floor, which has no epochs."""
-    scores = {metric: record.get(validation(metric)) for metric in WORDS}
+    scores = {metric: record.get(validation_field(metric)) for metric in WORDS}
     return {
-        **{validation(metric): score for metric, score in scores.items()},
-        **{best_validation(metric): score for metric, score in scores.items()},
+        **{validation_field(metric): score for metric, score in scores.items()},
+        **{best_validation_field(metric): score for metric, score in scores.items()},
         "validation_loss": record["validation_loss"],
         **record.get("test", {}),
     }
@@ -54,9 +54,9 @@ def summary_metrics(summary: Summary) -> dict[str, float | None]:
         **papers,
         "selection_score": None if summary.best_trial is None else summary.selection_score,
         "over_floor": _over_floor(summary),
-        f"floor_{validation(metric)}": summary.floor_score,
+        f"floor_{validation_field(metric)}": summary.floor_score,
         # The best trial's; by the metric itself, the search's run has a curve.
-        best_validation(besides): getattr(summary, best_validation(besides)),
+        best_validation_field(besides): getattr(summary, best_validation_field(besides)),
         "confirmed_accuracy": _mean(summary.confirmed_accuracy),
         "confirmed_macro_f1": _mean(summary.confirmed_macro_f1),
         **tested,

@@ -12,7 +12,7 @@ from search.tracking.logged_run import LoggedRun
 from search.tracking.recorder import Recorder
 
 KEY_TAG, WINNER_TAG = "regimen.key", "regimen.winner"
-FINAL = "final"
+FINAL_KIND_PREFIX = "final"
 """How the kinds of a final training's runs begin."""
 
 
@@ -54,7 +54,7 @@ class SearchRuns:
         self.recorder.save_views(views_of_search | views.searches_view())
         logged = self.recorder.search(f"tags.`{IDENTITY}` = '{self.identity}'")
         # The final trainings of its export stand in its leaderboard too, and stay as they are.
-        logged = [run for run in logged if not _kind(run).startswith(FINAL)]
+        logged = [run for run in logged if not _kind(run).startswith(FINAL_KIND_PREFIX)]
         children = Counter(run.data.tags.get("mlflow.parentRunId") for run in logged)
         # A late request may have made a second run with the same key. The fuller one stays.
         logged.sort(

@@ -6,18 +6,18 @@ from statistics import fmean
 
 import optuna
 
-from analysis.metric import best_validation
-from analysis.read.folder import REPORT
+from analysis.metric import best_validation_field
+from analysis.read.folder import REPORT_FILE
 from analysis.read.summary import Summary
 from search.study import records
 from search.study.study import trials
 from search.tracking import artifacts, views
-from search.tracking.answer import answer
 from search.tracking.identity import settings
 from search.tracking.logged_run import LoggedRun
 from search.tracking.nested_runs import logged_trials, trial_key
 from search.tracking.recorder import STATE_TAG
-from search.tracking.result_metrics import best_so_far, percent, summary_metrics
+from search.tracking.result_metrics import best_so_far, percent_number, summary_metrics
+from search.tracking.result_tags import result_tags
 from search.tracking.runs import SearchRuns
 
 ENDED_TAG = "regimen.trials_ended"
@@ -50,7 +50,7 @@ def log_best_so_far(run: LoggedRun, runs: SearchRuns, study: optuna.Study) -> No
     logged = int(run.tags.get(ENDED_TAG, 0))
     points = [point for point in best_so_far(ended) if point[0] > logged]
     tags = {ENDED_TAG: str(len(ended)), **_best_in_name(str(runs.spec.name), points)}
-    score = best_validation(runs.spec.metric)
+    score = best_validation_field(runs.spec.metric)
     runs.recorder.curve(run.id, score, points, tags)
     run.tags |= tags
     run.metrics |= {score: points[-1][2]} if points else {}
@@ -62,13 +62,13 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
     `note`: the table of results in Markdown, which MLflow shows in the run's page.
     """
     run.last = max([run.last, *(nested.last for nested in runs.nested.values())])
-    if note and (runs.spec.folder / REPORT).exists():
-        note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT))
+    if note and (runs.spec.folder / REPORT_FILE).exists():
+        note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT_FILE))
     # What is no longer known of a search that has grown is not what it was.
-    tags = {name: "" for name in views.ANSWER if name in run.tags} | answer(runs.spec, summary)
+    tags = {name: "" for name in views.ANSWER if name in run.tags} | result_tags(runs.spec, summary)
     tags |= {"mlflow.note.content": note} if note else {}
     if scores := summary.confirmed_scores:
-        tags["mlflow.runName"] = f"{runs.spec.name} · {percent(fmean(scores))} confirmed"
+        tags["mlflow.runName"] = f"{runs.spec.name} · {percent_number(fmean(scores))} confirmed"
     run.log(summary_metrics(summary), tags)
 
 
@@ -108,7 +108,7 @@ def winner_note(summary: Summary) -> str:
     its trial is the highest of many."""
     if summary.floor_wins or not summary.confirmed_scores:
         return "winner"
-    return f"winner, {percent(fmean(summary.confirmed_scores))} confirmed"
+    return f"winner, {percent_number(fmean(summary.confirmed_scores))} confirmed"
 
 
 def _first_start(study: optuna.Study) -> float:
@@ -121,7 +121,7 @@ def _best_in_name(name: str, points: Sequence[tuple[int, float, float]]) -> dict
     """A search's name with its best score, as a tag."""
     if not points:
         return {}
-    return {"mlflow.runName": f"{name} · {percent(points[-1][2])}"}
+    return {"mlflow.runName": f"{name} · {percent_number(points[-1][2])}"}
 
 
 def _linked(note: str, link: str) -> str:

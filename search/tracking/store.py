@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from search.tracking import sqlite_file
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 EXPERIMENT, PAPER_EXPERIMENT = "regimen", "regimen-paper"
 
@@ -31,7 +31,7 @@ def connect(uri: str, results: str) -> Any:
         client = open_client(uri)
         make_experiments(client, results)
     except Exception as error:  # The file system, requests, SQLAlchemy and MLflow have their own.
-        problem = without_password(f"MLflow cannot record at '{uri}': {reason(error)}", uri)
+        problem = without_password(f"MLflow cannot record at '{uri}': {error_text(error)}", uri)
         raise (OSError if sqlite_file.is_full(error) else ValueError)(problem) from error
     return client
 

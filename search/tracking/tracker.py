@@ -41,11 +41,11 @@ from search.tracking.search_run import (
     winner_note,
 )
 from search.tracking.store import without_password
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 SYNC_SECONDS = 10.0
 """A sync starts no request after that time; the next one continues."""
-CLOSE_SECONDS = 2.0
+TRACKER_CLOSE_SECONDS = 2.0
 """How long `close` may take."""
 FINISH_ATTEMPTS = 3
 """How often logging the results is tried."""
@@ -109,7 +109,7 @@ class Tracker:
                     return
                 except Exception as error:
                     uri = self.recorder.client.tracking_uri
-                    problem[0] = without_password(reason(error), uri)
+                    problem[0] = without_password(error_text(error), uri)
                 if attempts_left:
                     time.sleep(1.0)
 
@@ -152,9 +152,9 @@ class Tracker:
         If a sync keeps MLflow busy, `search.sync` ends them later.
         """
         self.recorder.deadline = time.monotonic()
-        if self.lock.acquire(timeout=CLOSE_SECONDS):
+        if self.lock.acquire(timeout=TRACKER_CLOSE_SECONDS):
             try:
-                self.recorder.deadline = time.monotonic() + CLOSE_SECONDS
+                self.recorder.deadline = time.monotonic() + TRACKER_CLOSE_SECONDS
                 if self.runs.search is not None:
                     end_search(self.runs.search, self.runs, self.ended, interrupted=interrupted)
             finally:

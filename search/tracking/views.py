@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.metric import Metric, best_validation, confirmed, test
+from analysis.metric import Metric, best_validation_field, confirmed_field, test_field
 from search.study.records import IDENTITY
-from search.tracking.answer import CONFIRMED, ERRS_MOST, NEXT, OVER_FLOOR
+from search.tracking.result_tags import CONFIRMED, ERRS_MOST, NEXT, OVER_FLOOR
 
 TAG = "mlflow.sharedViewState."
 SEARCHES = "searches"
@@ -40,10 +40,11 @@ def search_view(key: str, identity: str, metric: Metric) -> dict[str, str]:
     columns = [
         *(STATE, EPOCHS, DURATION, LEARNING_RATE),
         *(_tag(each) for each in ANSWER),
-        *("params.`batch_size`", _metric(test(metric)), REGIME, CREATED, DATASET, MODEL, SOURCE),
+        *("params.`batch_size`", _metric(test_field(metric)), REGIME, CREATED, DATASET),
+        *(MODEL, SOURCE),
     ]
     where = " and ".join([f"tags.`{IDENTITY}` = '{identity}'", *kinds])
-    return _view(key, where, _metric(best_validation(metric)), columns)
+    return _view(key, where, _metric(best_validation_field(metric)), columns)
 
 
 def searches_view() -> dict[str, str]:
@@ -53,9 +54,9 @@ def searches_view() -> dict[str, str]:
     """
     columns = [
         *(_tag(each) for each in ANSWER),
-        *(_metric(name("accuracy")) for name in (test, confirmed)),
+        *(_metric(name("accuracy")) for name in (test_field, confirmed_field)),
         *(REGIME, METRIC),
-        *(_metric(name("macro_f1")) for name in (confirmed, test)),
+        *(_metric(name("macro_f1")) for name in (confirmed_field, test_field)),
         *(STATE, "tags.`regimen.trials_ended`", DURATION, CREATED, DATASET, MODEL, SOURCE),
     ]
     return _view(SEARCHES, "tags.`regimen.kind` = 'search'", _metric("selection_score"), columns)

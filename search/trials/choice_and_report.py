@@ -8,25 +8,24 @@ from typing import Any
 import numpy as np
 import optuna
 
-from analysis.metric import run_score
-from analysis.metric import test as test_score
+from analysis.metric import run_score, test_field
 from analysis.spread import PRIORS, Runs, Spread, effective_sentences
 from search.inputs import Prepared
-from search.race import Margin, Race, Scores, affordable_runs, race
+from search.race import Margin, Race, RunScores, affordable_runs, race
 from search.seeds import choice_seeds, report_counts, report_seeds
 from search.spec import SearchSpec
 from search.study import records
 from search.study.records import Record
 from search.study.study import epochs_trained, ranking
 from search.study.winner_records import run_scores
-from search.trials.worker import Answers
+from search.trials.worker import ValidationPredictions
 
-CHANCE = 0.68
+STAY_IN_RACE_PROBABILITY = 0.68
 """Probability that two equal trials stay in the race together: one standard error. A higher one
 spends more runs on trials that hardly ever win (LOG.md)."""
 
 
-NARROW = 0.015
+NARROW_HALF_WIDTH = 0.015
 """Half width of the report runs' interval at which no further run is needed."""
 
 
@@ -88,7 +87,7 @@ class ChoiceAndReport:
             records.WINNER.write(self.study, winner)
             yield from self._report(winner)
 
-    def _choice(self) -> Generator[Round, None, Mapping[int, Scores]]:
+    def _choice(self) -> Generator[Round, None, Mapping[int, RunScores]]:
         """The rounds of the best `confirm_top` trials on seeds of the choice; returns the scores.
 
         A configuration that fails on one seed cannot win.
@@ -107,7 +106,7 @@ class ChoiceAndReport:
                     scores[number].append(run_score(runs[number][seed], self.spec.metric))
         return scores
 
-    def _winner(self, scores: Mapping[int, Scores]) -> tuple[int, list[int]]:
+    def _winner(self, scores: Mapping[int, RunScores]) -> tuple[int, list[int]]:
         """The trial that wins the race, or, where all have as many seeds, the one with the highest
         mean over its choice runs and the search's own score; and those that are equal to it for
         practical purposes.
@@ -120,7 +119,7 @@ class ChoiceAndReport:
         winner = earlier if earlier in standing.alike else standing.winner
         return winner, sorted(set(standing.alike) - {winner})
 
-    def _standing(self, scores: Mapping[int, Scores], runs: int) -> Race:
+    def _standing(self, scores: Mapping[int, RunScores], runs: int) -> Race:
         stored = self.study.get_trials(deepcopy=False)
         epochs = {number: records.epochs(stored[number]) for number in scores}
         costs = {
@@ -136,12 +135,14 @@ class ChoiceAndReport:
             indifference=self.spec.indifference / 100,
         )
 
-    def _fixed(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
+    def _fixed(
+        self, scores: Mapping[int, RunScores]
+    ) -> Iterator[tuple[list[tuple[int, int]], int]]:
         """All of them on the same seeds, side by side; no further runs follow."""
         seeds = choice_seeds(self.spec.seed, self.spec.confirm_seeds or 1)
         yield [(number, seed) for number in scores for seed in seeds], 0
 
-    def _race(self, scores: Mapping[int, Scores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
+    def _race(self, scores: Mapping[int, RunScores]) -> Iterator[tuple[list[tuple[int, int]], int]]:
         """One more seed for each trial that may still win, as long as runs are left; and how many
         are left then.
 
@@ -169,17 +170,17 @@ class ChoiceAndReport:
         among, trials = ", ".join(map(str, numbers)), "trial" if len(numbers) == 1 else "trials"
         yield from self._round(new, f"choosing the winner: {trials} {among}", left=left)
 
-    def _margin(self, scores: Mapping[int, Scores]) -> Margin:
+    def _margin(self, scores: Mapping[int, RunScores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
         sentences = effective_sentences(self.prepared.data.validation.labels, self.spec.metric)
         recipes = [Runs(tuple(of_trial), sentences) for of_trial in scores.values()]
         spread = Spread.of(recipes, PRIORS["validation"])
 
-        def margin(first: Scores, second: Scores) -> float:
+        def margin(first: RunScores, second: RunScores) -> float:
             means = (
                 spread.of_mean(Runs(tuple(of_trial), sentences)) for of_trial in (first, second)
             )
-            return spread.half_width(*means, level=CHANCE)
+            return spread.half_width(*means, level=STAY_IN_RACE_PROBABILITY)
 
         return margin
 
@@ -215,14 +216,14 @@ class ChoiceAndReport:
             losses = {epochs[-1]["validation_loss"] for epochs in runs}
         else:
             tested = records.TEST_SCORES.of(self.study, winner).values()
-            split, scores = test, tuple(each[test_score(metric)] for each in tested)
+            split, scores = test, tuple(each[test_field(metric)] for each in tested)
             losses = {each["test_loss"] for each in tested}
         if not scores:
             return False
         same = len(scores) > 1 and len(losses) == 1
         reported = Runs(scores, effective_sentences(split.labels, metric), deterministic=same)
         spread = Spread.of([reported], PRIORS["validation" if test is None else "test"])
-        return spread.half_width(spread.of_mean(reported)) <= NARROW
+        return spread.half_width(spread.of_mean(reported)) <= NARROW_HALF_WIDTH
 
     def _is_reported(self, winner: int, seed: int) -> bool:
         """Whether a report run is recorded with its test, where there is one."""
@@ -244,27 +245,27 @@ class ChoiceAndReport:
         on = f"{activity} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         yield Round(tuple(runs), on, left)
 
-    def record(self, run: Run, epochs: list[Record], answers: Answers) -> None:
+    def record(self, run: Run, epochs: list[Record], predictions: ValidationPredictions) -> None:
         """Record a run that is done. Raises `Untested` where it could not be tested."""
         study, trial, seed = self.study, run.trial, run.seed
         if not run.reports:
-            self._record_correct("validation", run, answers.correct)
+            self._record_correct("validation", run, predictions.correct)
             records.CHOICE_RUNS.add(study, trial, seed, epochs)
             return
         if seed not in records.REPORT_RUNS.of(study, trial):
             # The run itself last, because a run that is recorded is not repeated.
             rows: dict[str, list[Any]] = {
-                "predicted": answers.predicted,
-                "confidence": answers.confidence,
+                "predicted": predictions.predicted,
+                "confidence": predictions.confidence,
             }
             records.predictions(trial, seed).write(study, rows)
-            self._record_correct("validation", run, answers.correct)
+            self._record_correct("validation", run, predictions.correct)
             records.REPORT_RUNS.add(study, trial, seed, epochs)
-        if answers.tested is not None:
-            self._record_correct("test", run, answers.tested.correct)
-            records.TEST_SCORES.add(study, trial, seed, answers.tested.scores)
-        if answers.untested is not None:
-            raise Untested(f"a run cannot be tested: {answers.untested}")
+        if predictions.tested is not None:
+            self._record_correct("test", run, predictions.tested.correct)
+            records.TEST_SCORES.add(study, trial, seed, predictions.tested.scores)
+        if predictions.untested is not None:
+            raise Untested(f"a run cannot be tested: {predictions.untested}")
 
     def fail(self, run: Run, reason: str) -> None:
         """Record why a run failed. Raises `Untested` where it had been recorded before."""

@@ -13,12 +13,12 @@ import ray
 import trainables
 from search.cluster.resources import Resources
 from search.inputs import Prepared
-from search.reports import STARTED_AT
 from search.study.records import Record
 from search.trials import full_runs, worker
 from search.trials.full_runs import POLL_SECONDS, FullRun
 from search.trials.job import Job
 from search.trials.worker import Tested
+from search.worker_reports import STARTED_AT
 from trainables.parts.training import frozen
 
 REGIMES = ("majority", "tfidf", "probe")

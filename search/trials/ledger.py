@@ -8,16 +8,16 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.metric import run_score, validation
+from analysis.metric import run_score, validation_field
 from search.cluster.watchdog import ray_is_alive
-from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.spec import SearchSpec
 from search.study import patience, records
 from search.study.proposals import ask, first_trial_of_each
 from search.study.pruners import prunes
 from search.study.study import requeue, transaction, trials
 from search.trials.faults import Fault, Losses
-from search.trials.worker import Answers
+from search.trials.worker import ValidationPredictions
+from search.worker_reports import RUN_FAILED, RUN_FINISHED, WORKER_LOST
 
 MAX_EQUAL_FAILURES = 3
 """If the first trials, so many, all fail for one reason, the search stops: the cause is common."""
@@ -99,14 +99,14 @@ class Ledger:
         trial = self.in_flight.get(ray_id)
         if trial is None:
             return False
-        if FAILED in report:
-            self.fail(ray_id, report[FAILED])
+        if RUN_FAILED in report:
+            self.fail(ray_id, report[RUN_FAILED])
             return False
         if WORKER_LOST in report:
             self._lost_workers[ray_id] = report[WORKER_LOST]
             return True
-        if FINISHED in report:
-            self._finish(ray_id, trial, report[FINISHED])
+        if RUN_FINISHED in report:
+            self._finish(ray_id, trial, report[RUN_FINISHED])
             return False
         if problem := not_a_number(report):
             self.fail(ray_id, problem)
@@ -160,17 +160,19 @@ class Ledger:
     def _prunes(self, trial: optuna.Trial, report: dict[str, Any]) -> bool:
         """Record an epoch. Returns whether the pruner ends the trial with it."""
         number = report["epoch"]
-        trial.report(report[validation(self.spec.metric)], number)
+        trial.report(report[validation_field(self.spec.metric)], number)
         records.record_epoch(trial, report)
         return prunes(trial, number, self.spec.epochs)
 
-    def _finish(self, ray_id: str, trial: optuna.Trial, answers: Answers | None) -> None:
+    def _finish(
+        self, ray_id: str, trial: optuna.Trial, predictions: ValidationPredictions | None
+    ) -> None:
         epochs = self._epochs(trial)
         if epochs:
             with transaction(self.study):
-                if answers is not None:
+                if predictions is not None:
                     right = records.correct("validation", trial.number, self.spec.seed)
-                    right.write(self.study, records.bits(answers.correct))
+                    right.write(self.study, records.bits(predictions.correct))
                 self._close(ray_id, TrialState.COMPLETE, run_score(epochs, self.spec.metric))
         else:
             self.fail(ray_id, "it ended without an epoch")

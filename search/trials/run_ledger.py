@@ -9,13 +9,13 @@ import ray
 
 from analysis.metric import run_score
 from search.cluster.watchdog import ray_is_alive
-from search.reports import FAILED, FINISHED, WORKER_LOST
 from search.study import records
 from search.study.records import Record
 from search.trials.choice_and_report import ChoiceAndReport, Round, Run, Untested
 from search.trials.faults import Fault, Losses
 from search.trials.ledger import not_a_number
-from search.trials.worker import Answers
+from search.trials.worker import ValidationPredictions
+from search.worker_reports import RUN_FAILED, RUN_FINISHED, WORKER_LOST
 
 
 class Watcher(Protocol):
@@ -51,14 +51,17 @@ class _InFlight:
 class RunLedger:
     """The runs of the choice and of the report by Ray's trial id.
 
-    `exam` returns what a worker needs to test a model, in the object store; None where there is no
-    test split. It is called for report runs only.
+    `test_inputs` returns what a worker needs to test a model, in the object store; None where there
+    is no test split. It is called for report runs only.
     """
 
     def __init__(
-        self, plan: ChoiceAndReport, exam: Callable[[], ray.ObjectRef | None], watcher: Watcher
+        self,
+        plan: ChoiceAndReport,
+        test_inputs: Callable[[], ray.ObjectRef | None],
+        watcher: Watcher,
     ) -> None:
-        self.plan, self.exam, self.watcher = plan, exam, watcher
+        self.plan, self.test_inputs, self.watcher = plan, test_inputs, watcher
         self._in_flight: dict[str, _InFlight] = {}
         self._rounds: Iterator[Round] = plan.rounds()
         self._round: Round | None = None
@@ -99,8 +102,13 @@ class RunLedger:
         """The parameters of the next run, which is due."""
         run = self._queue.popleft()
         self._in_flight[ray_id] = _InFlight(run)
-        answers = self.exam() if run.reports else None
-        return {"trial": run.trial, "config": run.config, "seed": run.seed, "answers": answers}
+        test_inputs = self.test_inputs() if run.reports else None
+        return {
+            "trial": run.trial,
+            "config": run.config,
+            "seed": run.seed,
+            "test_inputs": test_inputs,
+        }
 
     def started(self, ray_id: str) -> None:
         """A run has a worker."""
@@ -114,12 +122,12 @@ class RunLedger:
         entry = self._in_flight.get(ray_id)
         if entry is None:
             return False
-        if FAILED in report:
-            self._fail(ray_id, report[FAILED])
+        if RUN_FAILED in report:
+            self._fail(ray_id, report[RUN_FAILED])
         elif WORKER_LOST in report:
             entry.last_words = report[WORKER_LOST]
-        elif FINISHED in report:
-            self._finish(ray_id, report[FINISHED])
+        elif RUN_FINISHED in report:
+            self._finish(ray_id, report[RUN_FINISHED])
         elif problem := not_a_number(report):
             self._fail(ray_id, problem)
         else:
@@ -144,14 +152,14 @@ class RunLedger:
         self._queue.appendleft(entry.run)
         self.watcher.queued(entry.run)
 
-    def _finish(self, ray_id: str, answers: Answers) -> None:
+    def _finish(self, ray_id: str, predictions: ValidationPredictions) -> None:
         entry = self._in_flight[ray_id]
         if not entry.epochs:
             self._fail(ray_id, "it ended without an epoch")
             return
         del self._in_flight[ray_id]
         try:
-            self.plan.record(entry.run, entry.epochs, answers)
+            self.plan.record(entry.run, entry.epochs, predictions)
         except Untested as error:
             self.untested = error
         score = run_score(entry.epochs, self.plan.spec.metric)

@@ -64,7 +64,7 @@ class StudySearcher:
                 config = CONFIG.read(trial)
                 params = {"trial": trial.number, "config": config, "seed": ledger.spec.seed}
                 if trial.number == 0:
-                    params["answers"] = None  # The winner is compared with it.
+                    params["test_inputs"] = None  # The winner is compared with it.
             elif self.runs is not None and not ledger.in_flight and self._runs_are_due():
                 params = self.runs.ask(trial_id)
         except OSError as error:

@@ -6,7 +6,7 @@ import time
 import psutil
 import torch
 
-from search.reports import (
+from search.worker_reports import (
     CPU_PERCENT,
     ENDED_AT,
     GPU_MEMORY_MB,
@@ -30,7 +30,8 @@ class Meter:
             torch.cuda.reset_peak_memory_stats()
 
     def read(self) -> dict[str, float]:
-        """The metrics that this machine can measure, and the times, by `search.reports`' names."""
+        """The metrics that this machine can measure, and the times, by the names of
+        `search.worker_reports`."""
         busy = (time.process_time() - self.cpu) / (time.perf_counter() - self.wall)
         metrics = {CPU_PERCENT: 100 * busy, MEMORY_MB: self.process.memory_info().rss / 1e6}
         if self.cuda:

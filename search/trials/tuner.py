@@ -37,7 +37,7 @@ for variables in (class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGAT
 NO_LIMIT = 10**6
 POLL_SECONDS = 0.2
 """How often the main thread checks whether Tune still runs; in between it handles no signal."""
-CLOSE_SECONDS = 60.0
+TUNE_END_SECONDS = 60.0
 """How long the end waits for Tune to end its workers."""
 
 
@@ -46,7 +46,7 @@ class RunsAfter:
     """The runs that follow the trials."""
 
     plan: ChoiceAndReport
-    exam: Callable[[], ray.ObjectRef | None]
+    test_inputs: Callable[[], ray.ObjectRef | None]
     """Returns what a worker needs to test a model, in the object store."""
     watcher: Watcher
 
@@ -95,7 +95,7 @@ class Workers:
         """End the workers. Nothing more is recorded of what they are running."""
         if self._relay is not None and self._thread is not None:
             self._relay.close()
-            self._thread.join(CLOSE_SECONDS)
+            self._thread.join(TUNE_END_SECONDS)
         self._relay = self._thread = None
 
     def _tune(self, relay: Relay) -> None:
@@ -127,7 +127,7 @@ def run_trials(
     runs = (
         None
         if runs_after is None
-        else RunLedger(runs_after.plan, runs_after.exam, runs_after.watcher)
+        else RunLedger(runs_after.plan, runs_after.test_inputs, runs_after.watcher)
     )
     searcher = StudySearcher(ledger, capacity, runs, job, lambda: stop.trials_end)
     if not searcher.is_over:

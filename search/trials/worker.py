@@ -12,10 +12,10 @@ import torch
 from ray import tune
 
 import trainables
-from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT, WORKER_LOST
 from search.trials.job import Epochs, Job, Trained, begin, finish, inputs, run_regime
 from search.trials.parcel import Parcel, assemble, packed
 from search.trials.system_metrics import Meter
+from search.worker_reports import ENDED_AT, RUN_FAILED, RUN_FINISHED, STARTED_AT, WORKER_LOST
 from trainables.parts.data.tokens import Encoded, Tokens
 from trainables.parts.memory import cuda_is_lost, free_memory
 from trainables.parts.model.pretrained import Pretrained
@@ -37,7 +37,7 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Answers:
+class ValidationPredictions:
     """What trial 0, and a choice or report run, report after their epochs."""
 
     predicted: list[int]
@@ -62,8 +62,8 @@ def trial(params: dict[str, Any]) -> None:
     """A trial of the search, or a choice or report run, as Ray Tune calls it.
 
     `params`: the `config`, the `seed`, and the `job` in the object store. Those that report
-    `Answers` also have `answers`: what `test` needs after the model, in the object store, or None
-    where the test split is not theirs.
+    `ValidationPredictions` also have `test_inputs`: what `test` needs after the model, in the
+    object store, or None where the test split is not theirs.
 
     An error is reported with its reason, and the worker stays warm. An error after which CUDA
     cannot be used in this process is raised, so that Tune replaces the worker.
@@ -71,37 +71,37 @@ def trial(params: dict[str, Any]) -> None:
     started = time.time()
     free_memory()
     try:
-        answers = _reported(params, ray.get(params["job"]), started)
+        predictions = _reported(params, ray.get(params["job"]), started)
     except Exception as error:
         worker_lost = cuda_is_lost(error)
-        key = WORKER_LOST if worker_lost else FAILED
+        key = WORKER_LOST if worker_lost else RUN_FAILED
         tune.report({key: failure_reason(error), "validation_accuracy": 0.0})
         if worker_lost:
             raise
     else:
-        tune.report({FINISHED: answers, "validation_accuracy": 0.0})
+        tune.report({RUN_FINISHED: predictions, "validation_accuracy": 0.0})
 
 
-def _reported(params: dict[str, Any], job: Job, started: float) -> Answers | None:
-    """Train and report each epoch; returns the `Answers` to report after them, if asked for."""
+def _reported(params: dict[str, Any], job: Job, started: float) -> ValidationPredictions | None:
+    """Train and report each epoch; returns what to report after them, if it is asked for."""
     config = params["config"]
     run = begin(job, config, params["seed"])
     trained = _metered(run, job, started, tune.report)
-    if "answers" not in params:
+    if "test_inputs" not in params:
         return None
-    answers = _answers(trained, ray.get(job.data).validation)
-    if params["answers"] is None:
-        return answers
+    predictions = _predictions(trained, ray.get(job.data).validation)
+    if params["test_inputs"] is None:
+        return predictions
     parcel = packed(trained.model())
     del run, trained
     free_memory()
     try:
-        tested = test(job, config, parcel, *ray.get(params["answers"]))
+        tested = test(job, config, parcel, *ray.get(params["test_inputs"]))
     except Exception as error:
         if cuda_is_lost(error):
             raise
-        return replace(answers, untested=failure_reason(error))
-    return replace(answers, tested=tested)
+        return replace(predictions, untested=failure_reason(error))
+    return replace(predictions, tested=tested)
 
 
 def _metered(
@@ -112,10 +112,12 @@ def _metered(
     return finish(run, lambda epoch: report(epoch.to_dict() | meter.read()))
 
 
-def _answers(trained: Trained, split: Tokens) -> Answers:
+def _predictions(trained: Trained, split: Tokens) -> ValidationPredictions:
     confidence, predicted = trained.validated().softmax(dim=1).max(dim=1)
     rounded = [round(probability, 4) for probability in confidence.tolist()]
-    return Answers(predicted.tolist(), rounded, predicted.cpu().numpy() == split.labels)
+    return ValidationPredictions(
+        predicted.tolist(), rounded, predicted.cpu().numpy() == split.labels
+    )
 
 
 @functools.cache
@@ -138,7 +140,7 @@ def task(
     )(function)
 
 
-def encode(job: Job, part: int, parts: int) -> frozen.Part:
+def encode(job: Job, part: int, parts: int) -> frozen.EncodedPart:
     """The pretrained encoder's vectors of a part of train and validation, in main memory."""
     data, build = inputs(job, encoded=False)
     by_chunk = frozen.encode_part(build(), data, part, parts)
@@ -148,7 +150,7 @@ def encode(job: Job, part: int, parts: int) -> frozen.Part:
     }
 
 
-def join(job: Job, *parts: frozen.Part) -> Encoded:
+def join(job: Job, *parts: frozen.EncodedPart) -> Encoded:
     """The vectors of train and validation from the parts that `encode` returned."""
     return frozen.joined(ray.get(job.data), parts)
 
@@ -189,7 +191,7 @@ def floor(job: Job, seed: int) -> tuple[tuple[dict[str, Any], np.ndarray], Parce
     }
     if hasattr(regime, "label_problems"):
         record |= regime.label_problems(data, build(), seed=seed)
-    return (record, _answers(trained, data.validation).correct), packed(trained.model())
+    return (record, _predictions(trained, data.validation).correct), packed(trained.model())
 
 
 def test(

@@ -5,8 +5,8 @@ from typing import Any
 
 from spaces.parts.batches import batch_size
 from spaces.parts.head import pooling
+from spaces.parts.layerwise_decay import layerwise_decay
 from spaces.parts.optimizer import optimizer, schedule, warmup
-from spaces.parts.rates import layerwise_decay
 
 POINTS = [
     {"dropout": 0.1, "optimizer": "adamw", "learning_rate": rate, "batch_size": 64}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.read.correct import packed
+from analysis.read.correct import to_hex
 from tests.analysis.searches import EPOCH_FIELDS, summary, write_csv
 
 REGIMES = ("baseline", "llrd", "llrd_warmup", "lp_ft", "rdrop", "simclr", "supcon", "swa")
@@ -246,7 +246,7 @@ def _write_answers(
                 "seed": seed,
                 "split": split,
                 "sentences": SENTENCES,
-                "correct": packed(bits),
+                "correct": to_hex(bits),
             }
             for (kind, seed, split), bits in right.items()
         ],

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.comparison.conditions import notes
 from analysis.evidence import Difference, Evidence
-from analysis.read.correct import COLUMNS, Correct, packed
+from analysis.read.correct import COLUMNS, Correct, to_hex
 from analysis.read.summary import Summary
 from analysis.spread import PRIORS, Runs, Spread, sampling_variance
 from tests.analysis.searches import (
@@ -270,7 +270,7 @@ def test_searches_beside_a_folder_tell_about_its_spread(tmp_path: Path) -> None:
     assert evidence.mean(one, "validation").freedom == 1 + 1 + (1 + 2)
     two = Summary.from_dict(other)
     without = evidence.mean(two, "test")
-    right = packed(np.ones(2974, dtype=bool))
+    right = to_hex(np.ones(2974, dtype=bool))
     rows = [("report", 2, seed, "test", 2974, right) for seed in (1000, 1001)]
     write_csv(folder / "correct.csv", list(COLUMNS), [dict(zip(COLUMNS, row)) for row in rows])
     known = Evidence.beside(tmp_path, [one]).mean(two, "test")

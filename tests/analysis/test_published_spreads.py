@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from analysis.evidence import SPLITS, Split, reported
+from analysis.evidence import SCORED_SPLITS, ScoredSplit, reported
 from analysis.holm import LEVEL, holm
 from analysis.published.record import read_published
 from analysis.spread import PRIOR_DEVIATION, PRIORS, Runs, Spread, sampling_variance
@@ -16,7 +16,7 @@ SENTENCES, ACCURACIES = 480, (0.84, 0.86, 0.88, 0.87)
 PUBLISHED = [published.summary for published in read_published(ROOT / "docs" / "results")]
 
 
-def recipes(split: Split) -> list[Runs]:
+def recipes(split: ScoredSplit) -> list[Runs]:
     """The published recipes that ran on several seeds."""
     pooled = []
     for summary in PUBLISHED:
@@ -26,13 +26,13 @@ def recipes(split: Split) -> list[Runs]:
     return [runs for runs in pooled if runs.freedom]
 
 
-def dispersions(split: Split) -> list[float]:
+def dispersions(split: ScoredSplit) -> list[float]:
     """Their variances over seeds, relative to the sampling variance."""
     return [runs.squares / runs.freedom for runs in recipes(split)]
 
 
 def simulated(
-    generator: np.random.Generator, split: Split, n: int, accuracies: tuple[float, ...]
+    generator: np.random.Generator, split: ScoredSplit, n: int, accuracies: tuple[float, ...]
 ) -> list[Runs]:
     """A recipe for each accuracy with n runs, whose dispersion is that of a published recipe."""
     drawn = generator.choice(dispersions(split), len(accuracies))
@@ -43,8 +43,8 @@ def simulated(
     return recipes
 
 
-@pytest.mark.parametrize("split", SPLITS)
-def test_the_prior_allows_for_the_published_spreads(split: Split) -> None:
+@pytest.mark.parametrize("split", SCORED_SPLITS)
+def test_the_prior_allows_for_the_published_spreads(split: ScoredSplit) -> None:
     """Learned from all of them, the centre is within the prior's deviation of the prior."""
     spread = Spread.of(recipes(split), PRIORS[split])
     assert spread.freedom >= 30
@@ -53,8 +53,8 @@ def test_the_prior_allows_for_the_published_spreads(split: Split) -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
-@pytest.mark.parametrize("split", SPLITS)
-def test_intervals_cover_the_mean_of_their_recipe(split: Split, n: int) -> None:
+@pytest.mark.parametrize("split", SCORED_SPLITS)
+def test_intervals_cover_the_mean_of_their_recipe(split: ScoredSplit, n: int) -> None:
     """Nominal: 95 %. Four recipes, as one search leaves them; each has a spread of its own."""
     generator, cases, covered = np.random.default_rng(n), 600, 0
     for _ in range(cases):
@@ -68,8 +68,8 @@ def test_intervals_cover_the_mean_of_their_recipe(split: Split, n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
-@pytest.mark.parametrize("split", SPLITS)
-def test_of_equal_recipes_few_are_called_different(split: Split, n: int) -> None:
+@pytest.mark.parametrize("split", SCORED_SPLITS)
+def test_of_equal_recipes_few_are_called_different(split: ScoredSplit, n: int) -> None:
     """At most 5 % of folders with four recipes of one accuracy have any pair that differs, within
     two standard errors. Dispersions estimated from few runs differ by more than the true ones."""
     generator, cases, called = np.random.default_rng(n), 2000, 0

@@ -27,7 +27,6 @@ from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess
 from search.planning.time_left import RunsLeft, TimeLeft
 from search.race import Margin, affordable_runs, race
-from search.reports import ENDED_AT, STARTED_AT
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
@@ -35,7 +34,8 @@ from search.study.patience import Patience, is_spent
 from search.study.pruners import pruner, prunes
 from search.study.study import JOURNAL, read_study
 from search.study.study import trials as trials_of
-from search.trials.choice_and_report import CHANCE
+from search.trials.choice_and_report import STAY_IN_RACE_PROBABILITY
+from search.worker_reports import ENDED_AT, STARTED_AT
 from tests.benchmarks import program
 from tests.benchmarks.replay import recording
 from tests.benchmarks.replay.recording import Recording, Row
@@ -213,7 +213,7 @@ class Simulated:
 
         def margin(one: Sequence[float], other: Sequence[float]) -> float:
             means = (spread.of_mean(Runs(tuple(own), self.sentences)) for own in (one, other))
-            return spread.half_width(*means, level=CHANCE)
+            return spread.half_width(*means, level=STAY_IN_RACE_PROBABILITY)
 
         return margin
 

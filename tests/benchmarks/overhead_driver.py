@@ -14,12 +14,12 @@ from ray.tune.execution.tune_controller import TuneController
 
 from search.cluster.watchdog import AGENTS, DAEMONS
 from search.driver import pipeline
-from search.reports import ENDED_AT, FINISHED, STARTED_AT
 from search.run import main
 from search.study import journal
 from search.terminal import progress
 from search.tracking import tracker as tracking
 from search.trials import ray_adapters, searcher, worker
+from search.worker_reports import ENDED_AT, RUN_FINISHED, STARTED_AT
 from trainables.parts.training.epoch_metrics import Epoch
 
 PARTS: dict[str, tuple[Any, str]] = {
@@ -125,7 +125,7 @@ def empty_trial(params: dict[str, Any]) -> None:
     line = {"pid": os.getpid(), "building": 0.0, "began": began, "ended": time.monotonic()}
     with open(os.environ["OVERHEAD_WORKERS"], "a") as file:
         file.write(json.dumps({**line, "reports": reports, "cpu": time.process_time()}) + "\n")
-    tune.report({FINISHED: None, "validation_accuracy": 0.0})
+    tune.report({RUN_FINISHED: None, "validation_accuracy": 0.0})
 
 
 def _services() -> float:

@@ -38,7 +38,6 @@ from analysis.report import report as draw
 from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
 from search.outputs.tables import UNKNOWN_FACTS, write_results
-from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import importance, records
 from search.study import study as studies
@@ -47,6 +46,7 @@ from search.study.proposals import ask, first_trial_of_each
 from search.study.study import JOURNAL, open_study, transaction
 from search.terminal.progress import Progress
 from search.trials.ledger import Ledger
+from search.worker_reports import ENDED_AT, STARTED_AT
 from tests.benchmarks import report
 from trainables.parts.data import corpus as corpora
 from trainables.parts.training.epoch_metrics import Epoch

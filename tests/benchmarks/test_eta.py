@@ -6,10 +6,10 @@ from statistics import fmean
 import pytest
 
 from search.planning.time_left import TimeLeft
-from search.reports import ENDED_AT
 from search.seeds import report_counts
 from search.study import records
-from search.study.patience import MIN_TRIALS, Patience
+from search.study.patience import MIN_PATIENCE_TRIALS, Patience
+from search.worker_reports import ENDED_AT
 from tests.benchmarks.eta import POINTS, Benchmark, Search, Simulated, from_journal, judge, parser
 from tests.benchmarks.replay import recording
 from tests.search.terminal.test_progress import grown
@@ -46,7 +46,7 @@ def test_patience_ends_a_search_early() -> None:
         len(Simulated(recorded, trials=50, slots=2, seed=0, patience=patience).run().trials)
         for patience in kinds
     )
-    assert every == 50 and MIN_TRIALS <= some < 50
+    assert every == 50 and MIN_PATIENCE_TRIALS <= some < 50
 
 
 @pytest.mark.soak

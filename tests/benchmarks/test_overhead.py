@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import trainables
-from search.reports import FAILED, FINISHED
 from search.study import records
 from search.study import study as studies
 from search.study.proposals import first_trial_of_each
 from search.trials.ledger import Ledger
+from search.worker_reports import RUN_FAILED, RUN_FINISHED
 from tests.benchmarks.overhead_figures import NEAR, marks, sizes, slots
 from tests.processes import ROOT
 from tests.search.reported import epoch
@@ -106,7 +106,8 @@ def test_the_journal_is_synced_once_before_the_search_continues(
                 break
         else:
             ledger.report(
-                str(number), {FINISHED: None} if number % 4 else {FAILED: f"ValueError: {number}"}
+                str(number),
+                {RUN_FINISHED: None} if number % 4 else {RUN_FAILED: f"ValueError: {number}"},
             )
             assert on_disk()
     assert {one.state.name for one in studies.trials(ledger.study)} == {
@@ -122,8 +123,8 @@ def test_a_trial_that_reports_its_end_is_not_asked_for_more(tmp_path: Path) -> N
     for ray_id in "ab":
         ledger.ask(ray_id)
         assert ledger.report(ray_id, epoch(1, 0.5))
-    assert not ledger.report("a", {FINISHED: None}) and not ledger.report(
-        "b", {FAILED: "ValueError: odd"}
+    assert not ledger.report("a", {RUN_FINISHED: None}) and not ledger.report(
+        "b", {RUN_FAILED: "ValueError: odd"}
     )
 
 

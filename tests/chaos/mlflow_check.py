@@ -9,10 +9,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from optuna.trial import FrozenTrial
 
-from search.reports import SYSTEM_METRICS
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder, store
+from search.worker_reports import SYSTEM_METRICS
 from tests.chaos.workspace import SEARCH_NAME
 
 STATUS = {"COMPLETE": "FINISHED", "FAIL": "FAILED", "PRUNED": "KILLED"}

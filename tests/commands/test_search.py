@@ -17,15 +17,15 @@ from mlflow.entities import Run
 
 import trainables
 from analysis import paper, report
-from analysis.read.correct import read_correct, unpacked
+from analysis.read.correct import from_hex, read_correct
 from analysis.read.summary import Summary
 from search.outputs.recipe import read_recipe
-from search.reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from search.study import records
 from search.study import study as studies
 from search.tracking import store
 from search.tracking.views import search_key
 from search.trials.floors import REGIMES as FLOORS
+from search.worker_reports import CPU_PERCENT, GPU_MEMORY_MB, MEMORY_MB
 from tests import tiny
 from tests.attributes import attributes
 from tests.mlflow_server import MlflowServer
@@ -229,7 +229,7 @@ def test_the_bits_of_right_sentences_have_the_accuracies_of_their_runs(searched:
     summary = Summary.from_dict(json.loads((searched.folder / "summary.json").read_text()))
     rows = pandas.read_csv(searched.folder / "correct.csv", dtype={"correct": str})
     rows["accuracy"] = [
-        unpacked(digits, sentences).mean()
+        from_hex(digits, sentences).mean()
         for digits, sentences in zip(rows["correct"], rows["sentences"])
     ]
     choice = rows[rows["kind"] == "choice"].groupby("trial")["accuracy"].apply(list)

@@ -12,7 +12,7 @@ from search.race import (
     NEGLIGIBLE_DIFFERENCE,
     Margin,
     Race,
-    Scores,
+    RunScores,
     affordable_runs,
     race,
 )
@@ -22,7 +22,7 @@ DEVIATION = 0.01
 """Of an accuracy over seeds."""
 
 
-def standard_error(one: Scores, other: Scores) -> float:
+def standard_error(one: RunScores, other: RunScores) -> float:
     return float(DEVIATION * (1 / len(one) + 1 / len(other)) ** 0.5)
 
 
@@ -99,7 +99,7 @@ def played(
 ) -> tuple[Race, dict[int, list[float]], int]:
     """A race of the best trials to its end; their scores as far as they ran, and the runs left."""
 
-    def standard_error(one: Scores, other: Scores) -> float:
+    def standard_error(one: RunScores, other: RunScores) -> float:
         return float(deviation * (1 / len(one) + 1 / len(other)) ** 0.5)
 
     searched = random.normal(true, deviation)

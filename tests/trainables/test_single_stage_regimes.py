@@ -203,7 +203,7 @@ def test_a_probe_of_an_earlier_version_is_still_trained_by_gradient() -> None:
 def test_parts_that_are_encoded_by_several_workers_are_the_whole_to_the_last_bit(
     precision: Precision, pretrained: Pretrained, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen, "CHUNK", 50)
+    monkeypatch.setattr(frozen, "CHUNK_SENTENCES", 50)
     whole = frozen.encode(pretrained.build(precision), data)
     parts = [frozen.encode_part(pretrained.build(precision), data, part, 3) for part in range(3)]
     joined = frozen.joined(data, parts[::-1])

@@ -27,7 +27,7 @@ def listed(names: Iterable[object]) -> str:
     return ", ".join([*texts[:MAX_NAMES], *more]) or "none"
 
 
-def reason(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The message of an error on one line, or the name of its type if it has none."""
     return printable(" ".join(str(error).split())) or type(error).__name__
 

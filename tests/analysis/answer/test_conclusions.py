@@ -10,7 +10,7 @@ import pytest
 
 from analysis.answer.next_commands import MAX_SUGGESTED_SEEDS
 from analysis.page.blocks import Answer
-from analysis.read.correct import COLUMNS, packed
+from analysis.read.correct import COLUMNS, to_hex
 from tests.analysis.answer.first_screen import answer, facts
 from tests.analysis.folders import write_problems
 from tests.analysis.searches import summary, write_csv, write_search
@@ -118,7 +118,7 @@ def test_leaked_rows(share: float, effect: str, tmp_path: Path) -> None:
     folder = tmp_path / "baseline"
     write_problems(folder)
     rows = [
-        dict(zip(COLUMNS, ("report", 2, seed, split, sentences, packed(bits))))
+        dict(zip(COLUMNS, ("report", 2, seed, split, sentences, to_hex(bits))))
         for seed, bits in zip(SEEDS, right)
         for split in ("validation", "test")
     ]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.budget.outlook import (
+    FURTHER_TRIALS,
     MIN_OUTLOOK_TRIALS,
-    MORE,
     Ended,
     best_of,
     expected_gain,
@@ -48,7 +48,7 @@ def test_the_best_of_some_is_the_mean_over_all_choices(
 def test_the_expected_gain_is_what_further_draws_bring(shape: str, number: int) -> None:
     """On average, within a quarter of it or a twentieth of a point."""
     random = np.random.default_rng(0)
-    drawn = DRAWN[shape](random, 20_000 * (number + MORE)).reshape(20_000, -1)
+    drawn = DRAWN[shape](random, 20_000 * (number + FURTHER_TRIALS)).reshape(20_000, -1)
     brought = fmean(drawn.max(axis=1) - drawn[:, :number].max(axis=1))
     gains = [expected_gain(drawn_trials(trials[:number])) for trials in drawn[:1000]]
     expected = fmean(gain for gain in gains if gain is not None)

@@ -3,7 +3,7 @@
 import pandas
 import pytest
 
-from analysis.budget.rungs import rungs
+from analysis.budget.rungs import rung_correlations
 
 
 def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
@@ -25,16 +25,16 @@ def test_rungs_find_the_epoch_after_which_ranks_hold() -> None:
         for trial, score in enumerate(final)
         for epoch in (1, 2, 3)
     ]
-    table = rungs(trials, pandas.DataFrame(rows)).set_index("epoch")
+    table = rung_correlations(trials, pandas.DataFrame(rows)).set_index("epoch")
     assert table["correlation"].round(9).tolist() == [-1, 1, 1]
     assert table["lost"].round(9).tolist() == [0.4, 0, 0]
     longer = pandas.DataFrame(
         [*rows, {"trial": 5, "kind": "search", "epoch": 4, "validation_score": 0.4}]
     )
-    assert rungs(trials, longer)["epoch"].tolist() == [
+    assert rung_correlations(trials, longer)["epoch"].tolist() == [
         1,
         2,
         3,
     ]  # at epoch 4 there is nothing to rank trial 5 against
     with pytest.raises(ValueError, match="at least 3 completed trials"):
-        rungs(trials.head(2), pandas.DataFrame(rows))
+        rung_correlations(trials.head(2), pandas.DataFrame(rows))

@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from analysis import report
-from analysis.budget.outlook import MORE, Ended, expected_gain
+from analysis.budget.outlook import FURTHER_TRIALS, Ended, expected_gain
 from tests.analysis.searches import (
     Page,
     summary,
@@ -65,4 +65,4 @@ def test_report_says_what_more_trials_are_expected_to_bring(known: bool, tmp_pat
     ]
     gain = expected_gain(seen)
     assert gain is not None
-    assert f"{MORE} more trials: baseline {100 * gain:+.1f} points" in page.text
+    assert f"{FURTHER_TRIALS} more trials: baseline {100 * gain:+.1f} points" in page.text

@@ -10,7 +10,7 @@ import pytest
 from analysis.answer import section
 from analysis.comparison.leaks import without_leaks
 from analysis.comparison.pairwise import pairwise_table
-from analysis.evidence import SPLITS, Evidence
+from analysis.evidence import SCORED_SPLITS, Evidence
 from analysis.page.blocks import Answer
 from analysis.read.correct import Bits, Correct
 from analysis.read.fewer_rows import without_rows
@@ -114,7 +114,7 @@ def test_they_are_those_of_a_folder_that_never_had_the_rows(
     best = summaries["supcon"]
     leads = {(lead.other, lead.split): lead for lead in found.leads}
     assert leads["llrd", "test"].without == evidence.difference(best, summaries["llrd"], "test")
-    for split in SPLITS:
+    for split in SCORED_SPLITS:
         assert leads["the best floor", split].without == evidence.to_floor(best, split)
     assert leads["trial 0", "validation"].without == evidence.to_trial_0(best)
 

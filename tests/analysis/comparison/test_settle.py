@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.comparison.settle import more_seeds, needs, sentences, to_settle
+from analysis.comparison.settle import at_least_text, more_seeds, needs, to_settle
 from analysis.evidence import POWER, Difference, Evidence
 from tests.analysis.searches import read_summary
 
@@ -91,4 +91,4 @@ def test_commands_name_both_searches_or_say_that_seeds_cannot_help() -> None:
     [(7, "at least 7"), (2_101, "at least 2,200"), (None, "no number"), (math.nan, "no number")],
 )
 def test_sentences_are_rounded_up(number: float | None, said: str) -> None:
-    assert sentences(number) == said
+    assert at_least_text(number) == said

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas
 
-from analysis.hyperparameters.robustness import STEP, robustness
+from analysis.hyperparameters.robustness import STEP_FRACTION, robustness
 from analysis.read.space import Choices, SearchRange, Space
 
 NAMES = ("a", "b", "c")
@@ -55,7 +55,9 @@ def test_a_sensitive_value_is_found_and_a_step_out_of_the_range_is_empty() -> No
     rows = robustness(frame, SPACE, best)
     assert list(rows[rows["verdict"] == "sensitive"]["parameter"]) == ["a"]
     near_end = frame.copy()
-    near_end.loc[(frame["parameter"] == "b") & (frame["number"] == best), "place"] = STEP / 2
+    near_end.loc[(frame["parameter"] == "b") & (frame["number"] == best), "place"] = (
+        STEP_FRACTION / 2
+    )
     ended = robustness(near_end, SPACE, best)
     ended = ended[ended["parameter"] == "b"]
     assert ended["down"].isna().all() and ended["up"].notna().all()
@@ -75,7 +77,7 @@ def test_intervals_hold_the_true_change() -> None:
         own = frame[frame["number"] == best]
         at = dict(zip(own["parameter"], own["place"].astype(float)))
         for n, row in enumerate(robustness(frame, SPACE, best).to_dict("records")):
-            for way, step in (("down", -STEP), ("up", STEP)):
+            for way, step in (("down", -STEP_FRACTION), ("up", STEP_FRACTION)):
                 if row[way] == row[way]:
                     distance = at[NAMES[n]] - OPTIMUM[n]
                     true = -[0.3, 0.05, 0.0][n] * ((distance + step) ** 2 - distance**2)

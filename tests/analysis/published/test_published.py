@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis import results
-from analysis.evidence import SPLITS, Evidence
+from analysis.evidence import SCORED_SPLITS, Evidence
 from analysis.published import page
 from analysis.published.extract import (
     LEAST_REPORT_RUNS,
@@ -21,7 +21,7 @@ from analysis.published.extract import (
 )
 from analysis.published.record import read_published, write_published
 from analysis.published.tables import goals, scores, to_paper, to_papers_best
-from analysis.read.correct import COLUMNS, packed
+from analysis.read.correct import COLUMNS, to_hex
 from analysis.read.folder import read_search
 from analysis.read.summary import Summary
 from search.driver.arguments import parser
@@ -260,12 +260,12 @@ def test_published_searches_are_compared_sentence_by_sentence(tmp_path: Path) ->
             tmp_path / "of" / f"few-{regime}", outcome=outcome, **SPEC, regime=regime
         )
         rows = [
-            dict(zip(COLUMNS, ("report", 2, 1000 + n, split, sentences, packed(run))))
+            dict(zip(COLUMNS, ("report", 2, 1000 + n, split, sentences, to_hex(run))))
             for split, runs in bits.items()
             for n, run in enumerate(runs)
         ]
         other = dict(
-            zip(COLUMNS, ("choice", 1, 1, "validation", sentences, packed(bits["test"][0])))
+            zip(COLUMNS, ("choice", 1, 1, "validation", sentences, to_hex(bits["test"][0])))
         )
         write_csv(folder / "correct.csv", list(COLUMNS), [*rows, other])
         write_published(tmp_path, publish(read_search(folder)))
@@ -275,7 +275,7 @@ def test_published_searches_are_compared_sentence_by_sentence(tmp_path: Path) ->
         [each.summary for each in again], {each.summary.name: each.right for each in again}
     )
     assert all(len(each.correct) == 4 for each in again)
-    for split in SPLITS:
+    for split in SCORED_SPLITS:
         leads = []
         for evidence in (whole, small):
             supcon, plain = (evidence.summaries[f"few-{name}"] for name in ("supcon", "baseline"))

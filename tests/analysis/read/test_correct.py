@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.read.correct import COLUMNS, packed, read_correct, unpacked
+from analysis.read.correct import COLUMNS, from_hex, read_correct, to_hex
 from tests.analysis.searches import write_csv
 
 
 @pytest.mark.parametrize("sentences", [1, 8, 13, 480])
 def test_bits_are_unpacked_as_they_were_packed(sentences: int) -> None:
     bits = np.random.default_rng(sentences).random(sentences) < 0.8
-    assert (unpacked(packed(bits), sentences) == bits).all()
-    assert len(packed(bits)) == 2 * -(-sentences // 8)
+    assert (from_hex(to_hex(bits), sentences) == bits).all()
+    assert len(to_hex(bits)) == 2 * -(-sentences // 8)
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    digits = packed(np.array([True, False, True]))
+    digits = to_hex(np.array([True, False, True]))
     values = ("report", 2, 1000, "test", 3, digits)
     return dict(zip(COLUMNS, values)) | changes
 
@@ -31,7 +31,7 @@ def written(folder: Path, *rows: dict[str, Any]) -> Path:
 def test_runs_are_read_by_kind_trial_and_split_in_the_order_of_seeds(tmp_path: Path) -> None:
     path = written(
         tmp_path,
-        row(seed=1001, correct=packed(np.array([False, True, True]))),
+        row(seed=1001, correct=to_hex(np.array([False, True, True]))),
         row(),
         row(split="validation"),
         row(kind="choice", seed=1),

@@ -8,9 +8,9 @@ import yaml
 
 import trainables
 from search.outputs.recipe import export, read_recipe
-from search.reports import ENDED_AT, STARTED_AT
 from search.study import records
 from search.study.winner_records import choice_score
+from search.worker_reports import ENDED_AT, STARTED_AT
 from tests.search.test_seeds import NEW, journal
 
 SCORES_OF_EARLIER_VERSIONS = {

@@ -16,7 +16,7 @@ import trainables
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.planning import estimate, measure
-from search.planning.estimate import Estimate, Measurement, Stage
+from search.planning.estimate import Estimate, Measurement, StageTime
 from search.run import main
 from search.spec import SearchSpec
 from search.study.configuration import point_parameters
@@ -31,8 +31,8 @@ from trainables.parts.model.pretrained import Pretrained
 from trainables.parts.training.cross_validation import cross_validate
 
 GIB = 2**30
-ONE = Measurement(1.0, (Stage(10, 5.0, 5.0),), GIB, 256)
-TWO = Measurement(1.0, (Stage(10, 12.0, 10.0), Stage(20, 3.0, 0.5)), GIB, 256)
+ONE = Measurement(1.0, (StageTime(10, 5.0, 5.0),), GIB, 256)
+TWO = Measurement(1.0, (StageTime(10, 12.0, 10.0), StageTime(20, 3.0, 0.5)), GIB, 256)
 """A trial of one stage, 51 s; and one of two: 1 + 12 + 9 * 10 + 3 + 19 * 0.5 = 115.5 s."""
 
 
@@ -67,7 +67,7 @@ def test_a_trials_duration_is_the_sum_of_its_stages() -> None:
 def test_rungs_are_the_epochs_after_which_one_in_so_many_continues(
     values: dict[str, Any], expected: list[int]
 ) -> None:
-    assert estimate.rungs(spec(**values)) == expected
+    assert estimate.rung_epochs(spec(**values)) == expected
 
 
 def test_mean_seconds_weights_each_rung() -> None:
@@ -135,19 +135,19 @@ def test_stages_have_a_fixed_length_or_follow_the_budget() -> None:
         },
     )
     assert measure.scaled_stages(once, twice, epochs=10, scale=3) == (
-        Stage(10, 6, 3),
-        Stage(3, 12, 3),
+        StageTime(10, 6, 3),
+        StageTime(3, 12, 3),
     )
     assert measure.scaled_stages(once, twice, epochs=10, scale=3, part=0.5) == (
-        Stage(10, 3, 1.5),
-        Stage(3, 12, 3),
+        StageTime(10, 3, 1.5),
+        StageTime(3, 12, 3),
     )
     assert measure.scaled_stages({"untuned": [1.0]}, {"untuned": [1.5]}, epochs=1, scale=2) == (
-        Stage(1, 3, 3),
+        StageTime(1, 3, 3),
     )
     assert measure.scaled_stages(
         {"fine-tune": [1.0]}, {"fine-tune": [1.0, 2.0]}, epochs=1, scale=1
-    ) == (Stage(1, 1, 2),)
+    ) == (StageTime(1, 1, 2),)
 
 
 def test_warnings_name_a_remedy() -> None:

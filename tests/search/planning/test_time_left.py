@@ -8,15 +8,15 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.planning.draws import SecondsRange
-from search.planning.estimate import Measurement, Stage
+from search.planning.estimate import Measurement, StageTime
 from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
 from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess, Speed, repeats
 from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
-from search.reports import ENDED_AT, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
-from search.study.patience import MIN_TRIALS
+from search.study.patience import MIN_PATIENCE_TRIALS
+from search.worker_reports import ENDED_AT, STARTED_AT
 from tests import specs
 
 NOW = 1_700_000_000.0
@@ -151,8 +151,8 @@ def test_pruning_counts_as_often_as_it_was_seen() -> None:
 def test_patience_may_end_the_trials_from_its_minimum_on() -> None:
     """Of 100 trials of 100 s, two at a time: ten more at least where ten are done, 90 at most."""
     asked = forecast(trials=100, scheduler="none", confirm_top=0, patience="auto")
-    done = [trial(number, 10) for number in range(MIN_TRIALS + 10)]
-    early, late = asked.of_trials(done[: MIN_TRIALS - 10], NOW), asked.of_trials(done, NOW)
+    done = [trial(number, 10) for number in range(MIN_PATIENCE_TRIALS + 10)]
+    early, late = asked.of_trials(done[: MIN_PATIENCE_TRIALS - 10], NOW), asked.of_trials(done, NOW)
     assert early is not None and early.low == pytest.approx(500, rel=0.2)
     assert 2500 < early.high < 4500 * 1.2
     assert late is not None and late.low < 200 < late.middle < late.high < 3500 * 1.2
@@ -175,7 +175,7 @@ def test_full_runs_take_as_long_as_their_trial() -> None:
 
 def test_what_is_measured_on_a_few_sentences_is_a_guess() -> None:
     """1 s of set-up and 10 epochs of 4.9 s are 5 s an epoch; the second stage takes two such."""
-    trial_0 = Measurement(1.0, (Stage(10, 4.9, 4.9), Stage(5, 2.0, 2.0)), 0, 256)
+    trial_0 = Measurement(1.0, (StageTime(10, 4.9, 4.9), StageTime(5, 2.0, 2.0)), 0, 256)
     guess = Guess.measured(trial_0, 10)
     assert (guess.epoch, guess.rest) == (pytest.approx(5), pytest.approx(2))
 

@@ -13,9 +13,9 @@ from optuna.trial import FrozenTrial
 from analysis.read.folder import read_summary
 from search.outputs.recipe import export
 from search.outputs.tables import summarise
-from search.reports import FINISHED
 from search.spec import SearchSpec
 from search.study.study import read_study, trials
+from search.worker_reports import RUN_FINISHED
 from tests.search.trials.test_resumed_decisions import report, resumed
 
 EARLIER = Path(__file__).with_name("earlier")
@@ -60,7 +60,7 @@ def test_it_goes_on_and_keeps_its_trials(spec: SearchSpec) -> None:
             if not ledger.report("a", report(trial.number, epoch)):
                 break
         else:
-            ledger.report("a", {FINISHED: None})
+            ledger.report("a", {RUN_FINISHED: None})
     assert ledger.all_trials_started
     after = [content(trial) for trial in trials(read_study(spec.folder))]
     assert len(before) == 4 and after[:4] == before and len(after) == 6

@@ -77,7 +77,7 @@ def test_importances_are_in_their_known_order() -> None:
 def test_of_many_trials_the_best_and_others_tell_what_mattered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importance, "MAX_TRIALS", 60)
+    monkeypatch.setattr(importance, "MAX_IMPORTANCE_TRIALS", 60)
     generator = np.random.default_rng(0)
     trials: list[tuple[dict[str, Any], float | None]] = []
     for _ in range(200):
@@ -94,7 +94,7 @@ def test_of_many_trials_the_best_and_others_tell_what_mattered(
 @pytest.mark.parametrize(
     "scores",
     [
-        [0.1 * number for number in range(importance.MIN_TRIALS - 1)],
+        [0.1 * number for number in range(importance.MIN_IMPORTANCE_TRIALS - 1)],
         [0.5] * 20,
         [0.5, 0.5 + 1e-12] * 10,
         [],

@@ -51,7 +51,9 @@ def test_auto_ends_a_plateau_and_continues_a_climb(tmp_path: Path) -> None:
 
 def test_auto_ends_where_pruned_proposals_stay_behind_a_given_trial(tmp_path: Path) -> None:
     """Trial 0 does not learn, the next one does, and the sampler finds nothing as good early on."""
-    search = spec_in(tmp_path, regime="supcon", sampler="random", trials=patience.MIN_TRIALS)
+    search = spec_in(
+        tmp_path, regime="supcon", sampler="random", trials=patience.MIN_PATIENCE_TRIALS
+    )
     study, random = studies.open_study(search), np.random.default_rng(0)
     spent = []
     for number in range(search.trials):
@@ -64,8 +66,10 @@ def test_auto_ends_where_pruned_proposals_stay_behind_a_given_trial(tmp_path: Pa
             trial.report(random.normal(0.6, 0.05), 1)
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         spent.append(patience.is_spent(study, "auto"))
-    assert spent == [False] * (patience.MIN_TRIALS - 1) + [True]
+    assert spent == [False] * (patience.MIN_PATIENCE_TRIALS - 1) + [True]
 
 
 def test_auto_waits_for_enough_trials(tmp_path: Path) -> None:
-    assert not patience.is_spent(study_of(tmp_path, [0.8] * (patience.MIN_TRIALS - 1)), "auto")
+    assert not patience.is_spent(
+        study_of(tmp_path, [0.8] * (patience.MIN_PATIENCE_TRIALS - 1)), "auto"
+    )

@@ -8,11 +8,11 @@ import pytest
 from optuna.storages.journal._storage import JournalOperation
 
 from search.outputs.tables import epoch_rows, summarise, trial_rows
-from search.reports import FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study.study import JOURNAL, open_study, read_study
 from search.trials.ledger import Ledger
+from search.worker_reports import RUN_FINISHED
 from tests.search.reported import epoch
 from tests.specs import spec_in
 
@@ -45,7 +45,7 @@ def finished(tmp_path: Path) -> SearchSpec:
         assert ledger.ask(ray_id)
         for number in (1, 2):
             ledger.report(ray_id, epoch(number, 0.4 + 0.1 * number))
-        ledger.report(ray_id, {FINISHED: None})
+        ledger.report(ray_id, {RUN_FINISHED: None})
     run = [epoch(number, 0.5 + 0.1 * number) for number in (1, 2)]
     records.CHOICE_RUNS.add(study, 0, 1, run)
     records.WINNER.write(study, 0)

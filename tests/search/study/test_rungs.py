@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from search.spec import SearchSpec
 from search.study.configuration import points
-from search.study.pruners import RECENT, pruner, prunes
+from search.study.pruners import RECENT_WINDOW_FACTORS, pruner, prunes
 from tests import specs
 
 EPOCHS = 9
@@ -54,7 +54,9 @@ def slowly(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:
         length = EPOCHS
         for rung in (1, 3):
             before = [n for n in range(number) if ends[n] >= rung]
-            seen = before[-(RECENT * 3 - 1) :] if made.scheduler == "recent" else before
+            seen = (
+                before[-(RECENT_WINDOW_FACTORS * 3 - 1) :] if made.scheduler == "recent" else before
+            )
             better = [n for n in seen if curves[n][rung - 1] > curve[rung - 1]]
             continues = len(better) < max(1, (len(seen) + 1) // 3)
             if made.scheduler == "rush" and number >= known:

@@ -14,7 +14,6 @@ from scipy.stats import binomtest
 import trainables
 from analysis.read.correct import read_correct
 from search.outputs import tables as results
-from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from search.spec import Scheduler
 from search.study import proposals, records
 from search.study import study as studies
@@ -23,6 +22,7 @@ from search.study.journal import repair
 from search.study.proposals import ask
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
+from search.worker_reports import ENDED_AT, RUN_FAILED, RUN_FINISHED, STARTED_AT
 from tests.search.reported import CORPUS, epoch
 from tests.specs import spec_in
 
@@ -57,7 +57,7 @@ def test_every_sampler_proposes_after_results(sampler: str, tmp_path: Path) -> N
     for number in range(12):
         assert ledger.ask(f"r{number}") is not None
         ledger.report(f"r{number}", epoch(1, number / 20))
-        ledger.report(f"r{number}", {FINISHED: None})
+        ledger.report(f"r{number}", {RUN_FINISHED: None})
     assert [trial.state for trial in studies.trials(study)] == [TrialState.COMPLETE] * 12
 
 
@@ -76,7 +76,7 @@ def test_a_configuration_is_not_run_twice_and_an_exhausted_space_ends_the_search
     asked = 0
     while ledger.ask(f"r{asked}") is not None:
         ledger.report(f"r{asked}", epoch(1, 0.5))
-        ledger.report(f"r{asked}", {FINISHED: None})
+        ledger.report(f"r{asked}", {RUN_FINISHED: None})
         asked += 1
     assert asked == 3 and ledger.exhausted
     assert {records.CONFIG.read(trial)["schedule"] for trial in studies.trials(study)} == {
@@ -100,11 +100,13 @@ def test_given_trials_are_those_that_the_search_began_with(
         pass
     trials = studies.trials(study)
     beginning = len(points(made))
-    assert [trial.number for trial in trials if records.given(trial)] == [
+    assert [trial.number for trial in trials if records.is_starting_point(trial)] == [
         trial.number for trial in trials if trial.number < beginning
     ]
     assert any(records.REPLACEMENT.read(trial) for trial in trials)
-    assert [row["given"] for row in results.trial_rows(study)] == list(map(records.given, trials))
+    assert [row["given"] for row in results.trial_rows(study)] == list(
+        map(records.is_starting_point, trials)
+    )
 
 
 def test_states_are_honest(tmp_path: Path) -> None:
@@ -117,13 +119,13 @@ def test_states_are_honest(tmp_path: Path) -> None:
     for number, ray_id in enumerate("bc"):
         assert ledger.report(ray_id, epoch(1, 0.8 + 0.1 * number))
     assert not ledger.report("d", epoch(1, 0.05))
-    ledger.report("e", {FAILED: "FloatingPointError: the loss became nan in epoch 1"})
+    ledger.report("e", {RUN_FAILED: "FloatingPointError: the loss became nan in epoch 1"})
     ledger.ended("f", Fault.PROCESS)
     ledger.ask("f")
     ledger.ended("f", Fault.PROCESS)
     ledger.report("a", epoch(2, 0.7))
     ledger.report("a", epoch(3, 0.6, best=0.7))
-    ledger.report("a", {FINISHED: None})
+    ledger.report("a", {RUN_FINISHED: None})
     trials = studies.trials(study)
     assert [trial.state.name for trial in trials] == [
         "COMPLETE",
@@ -186,7 +188,7 @@ def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
         ledger.ask(ray_id)
     for ray_id in "ac":
         ledger.report(ray_id, epoch(1, 0.5))
-    ledger.report("c", {FINISHED: None})
+    ledger.report("c", {RUN_FINISHED: None})
     before = {trial.number: trial for trial in studies.trials(ledger.study)}
     study = studies.open_study(made)  # as another process would, after the first one died
     studies.interrupt(study)
@@ -198,7 +200,7 @@ def test_what_was_interrupted_is_run_again_as_it_was_and_finished_trials_stand(
         assert records.CONFIG.read(trial) == records.CONFIG.read(before[number])
         again.report(ray_id, epoch(1, 0.5))
         again.report(ray_id, epoch(2, 0.6))
-        again.report(ray_id, {FINISHED: None})
+        again.report(ray_id, {RUN_FINISHED: None})
     trials = studies.trials(study)
     assert [(trial.number, trial.state, trial.value) for trial in trials] == [
         (number, TrialState.COMPLETE, value) for number, value in ((0, 0.6), (1, 0.6), (2, 0.5))
@@ -239,7 +241,7 @@ def test_the_rungs_of_an_interrupted_search_count_each_trial_once(tmp_path: Path
                     for known in range(step):
                         assert ledger.report(str(number), epoch(known + 1, curve[known]))
             else:
-                ledger.report(str(number), {FINISHED: None})
+                ledger.report(str(number), {RUN_FINISHED: None})
         return outcomes
 
     (tmp_path / "a").mkdir()
@@ -290,9 +292,9 @@ def test_three_first_failures_for_one_reason_end_the_search(tmp_path: Path) -> N
     for ray_id in "abcd":
         ledger.ask(ray_id)
     for ray_id in "ab":
-        ledger.report(ray_id, {FAILED: "OSError: no such file"})
+        ledger.report(ray_id, {RUN_FAILED: "OSError: no such file"})
     assert ledger.common_failure is None and ledger.report("d", epoch(1, 0.1))
-    ledger.report("c", {FAILED: "OSError: no such file"})
+    ledger.report("c", {RUN_FAILED: "OSError: no such file"})
     assert ledger.common_failure == "OSError: no such file"
     assert not ledger.report("d", epoch(2, 0.1))
 
@@ -307,7 +309,7 @@ def test_failures_for_different_reasons_or_after_a_success_do_not(
         ledger.ask(str(number))
         if reason is None:
             ledger.report(str(number), epoch(1, 0.1))
-        ledger.report(str(number), {FINISHED: None} if reason is None else {FAILED: reason})
+        ledger.report(str(number), {RUN_FINISHED: None} if reason is None else {RUN_FAILED: reason})
     assert ledger.common_failure is None
 
 
@@ -329,10 +331,10 @@ def test_a_sampler_learns_to_stay_away_from_what_fails(
             fails = records.CONFIG.read(trial)["layerwise_decay"] > 0.75
             if fails:
                 reason = f"FloatingPointError: the loss became nan in epoch {number}"
-                ledger.report(str(number), {FAILED: reason})
+                ledger.report(str(number), {RUN_FAILED: reason})
             else:
                 ledger.report(str(number), epoch(1, 0.5 + number % 7 / 100))
-                ledger.report(str(number), {FINISHED: None})
+                ledger.report(str(number), {RUN_FINISHED: None})
             if number >= 15:
                 late.append(fails)
         assert {trial.state for trial in studies.trials(ledger.study)} == {
@@ -351,7 +353,7 @@ def test_a_journal_that_was_cut_at_any_byte_loads_and_goes_on(step: int, tmp_pat
         ledger.ask(str(number))
         for step in range(1, 4):
             ledger.report(str(number), epoch(step, 0.1 * step))
-        ledger.report(str(number), {FINISHED: None})
+        ledger.report(str(number), {RUN_FINISHED: None})
     path = made.folder / studies.JOURNAL
     content = path.read_bytes()
     assert len(content) > 4096
@@ -419,7 +421,7 @@ def test_tables_are_rebuilt_from_the_journal_alone(tmp_path: Path) -> None:
     for number, accuracy in enumerate((0.2, 0.9, 0.4)):
         ledger.ask(str(number))
         ledger.report(str(number), epoch(1, accuracy))
-        ledger.report(str(number), {FINISHED: None})
+        ledger.report(str(number), {RUN_FINISHED: None})
     facts = {
         "comparable": False,
         "why_not": "x",
@@ -541,7 +543,7 @@ def test_a_sampler_that_repeats_itself_still_covers_a_small_space(tmp_path: Path
         accuracy = 0.9 if records.CONFIG.read(trial)["schedule"] == "linear" else 0.1
         ledger.report(str(asked), epoch(1, accuracy))
         if str(asked) in ledger.in_flight:
-            ledger.report(str(asked), {FINISHED: None})
+            ledger.report(str(asked), {RUN_FINISHED: None})
         asked += 1
     assert asked == 54
 
@@ -558,7 +560,7 @@ def test_no_trial_is_stopped_before_its_grace(scheduler: str, tmp_path: Path) ->
                 stopped.append(step)
                 break
         else:
-            ledger.report(str(number), {FINISHED: None})
+            ledger.report(str(number), {RUN_FINISHED: None})
     assert stopped and min(stopped) == 3
 
 

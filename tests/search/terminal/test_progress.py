@@ -23,7 +23,6 @@ from search.cluster.resources import Resources
 from search.driver import pipeline
 from search.planning.queue import Queue
 from search.polling import polling
-from search.reports import ENDED_AT, FAILED, FINISHED, STARTED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -31,10 +30,11 @@ from search.terminal import next_commands, plan
 from search.terminal.console import HEADING_WIDTH
 from search.terminal.live_view import classifier_epochs
 from search.terminal.progress import Progress, epoch_seconds_left
-from search.terminal.text import ago, between, difference, differences, sparkline
+from search.terminal.text import ago, between, config_difference, config_differences, sparkline
 from search.trials.choice_and_report import Round, Run
 from search.trials.floors import REGIMES as FLOORS
 from search.trials.ledger import Ledger
+from search.worker_reports import ENDED_AT, RUN_FAILED, RUN_FINISHED, STARTED_AT
 from tests import tiny
 from tests.processes import run
 from tests.search.reported import epoch
@@ -57,8 +57,8 @@ def grown(folder: Path) -> tuple[SearchSpec, Any]:
         ledger.report(ray_id, epoch(1, 0.5))
     for number in range(2, made.epochs + 1):
         ledger.report("a", epoch(number, 0.5))
-    ledger.report("a", {FINISHED: None})
-    ledger.report("b", {FAILED: "FloatingPointError: the loss became nan in epoch 2"})
+    ledger.report("a", {RUN_FINISHED: None})
+    ledger.report("b", {RUN_FAILED: "FloatingPointError: the loss became nan in epoch 2"})
     return made, study
 
 
@@ -220,7 +220,7 @@ def test_a_hyperparameter_without_effect_is_not_shown() -> None:
         {"optimizer": "sgd", "learning_rate": 0.2, "sgd_learning_rate": 0.7, "epochs": 3},
     ]
     searched = [{"optimizer", "learning_rate"}, {"optimizer", "sgd_learning_rate"}]
-    assert differences(configs, searched, {}) == [
+    assert config_differences(configs, searched, {}) == [
         "optimizer=adamw learning_rate=0.1",
         "optimizer=sgd sgd_learning_rate=0.7",
     ]
@@ -568,7 +568,7 @@ def test_durations_differences_and_sparklines() -> None:
         "2h05m",
     ]
     assert (
-        difference({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1})
+        config_difference({"a": 0.000123, "b": None, "c": 1}, {"a": 1.0, "b": 3, "c": 1})
         == "a=0.00012 b=none"
     )
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"

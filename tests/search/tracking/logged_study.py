@@ -7,12 +7,6 @@ import optuna
 
 from analysis import paper
 from search.outputs import tables as results
-from search.reports import (
-    CPU_PERCENT,
-    FINISHED,
-    MEMORY_MB,
-    SYSTEM_METRICS,
-)
 from search.study import records
 from search.study import study as studies
 from search.tracking import recorder, store
@@ -21,6 +15,12 @@ from search.tracking.identity import identify
 from search.tracking.store import connect
 from search.tracking.tracker import Tracker
 from search.trials.ledger import Ledger
+from search.worker_reports import (
+    CPU_PERCENT,
+    MEMORY_MB,
+    RUN_FINISHED,
+    SYSTEM_METRICS,
+)
 from tests.attributes import attributes
 from tests.search.reported import CORPUS, epoch
 from tests.specs import spec_in
@@ -64,7 +64,7 @@ class Search:
     def end(self, *numbers: int) -> None:
         """These trials come to their end."""
         for number in numbers:
-            self.ledger.report(str(number), {FINISHED: None})
+            self.ledger.report(str(number), {RUN_FINISHED: None})
 
     def win(self, number: int) -> None:
         """A trial, run on two choice seeds, wins and is tested."""

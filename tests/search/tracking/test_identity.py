@@ -7,13 +7,13 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.reports import ENDED_AT
 from search.spec import SearchSpec
 from search.study import records
 from search.study.records import record_epoch
 from search.study.study import interrupt, open_study
 from search.tracking.identity import changed_versions, conclude, identify, was_interrupted
 from search.trials.ending import Ending
+from search.worker_reports import ENDED_AT
 from tests.search.trials.test_resumed_decisions import report
 
 SPEC = SearchSpec(regime="baseline", data="embedded", model="minilm", name="ended", trials=3)

@@ -3,14 +3,14 @@
 import contextlib
 from pathlib import Path
 
-from search.reports import (
-    FAILED,
-)
 from search.study import records
 from search.study import study as studies
 from search.sync import sync
 from search.tracking.store import connect, open_client
 from search.tracking.tracker import Tracker
+from search.worker_reports import (
+    RUN_FAILED,
+)
 from tests.search.tracking.logged_study import Search, check, everything
 from tests.search.tracking.lossy import Lossy
 
@@ -45,7 +45,7 @@ def test_a_killed_search_is_told_from_one_that_ended(search: Search, sqlite: str
     interrupted; a reason may hold anything."""
     search.epochs(0, 1, 2)
     search.end(0, 1)
-    search.ledger.report("2", {FAILED: "odd: \0 \ud800 " + "x" * 9000})
+    search.ledger.report("2", {RUN_FAILED: "odd: \0 \ud800 " + "x" * 9000})
     tracker = search.tracker(sqlite)
     tracker.sync(search.study, within=60.0)
     sync(search.spec.folder, sqlite)

@@ -10,14 +10,14 @@ import pandas
 import pytest
 
 from search.outputs import tables as results
-from search.reports import (
-    ENDED_AT,
-    STARTED_AT,
-)
 from search.study import records
 from search.study import study as studies
 from search.tracking.identity import conclude
 from search.tracking.store import open_client
+from search.worker_reports import (
+    ENDED_AT,
+    STARTED_AT,
+)
 from tests.processes import Searched
 from tests.search.reported import epoch
 from tests.search.tracking.logged_study import Search, check, of_a_search

@@ -7,17 +7,17 @@ import pandas
 
 from analysis.read.files import read_json
 from analysis.read.summary import Summary
-from search.reports import (
+from search.study import records
+from search.tracking.logged_run import LoggedRun
+from search.tracking.result_tags import result_tags
+from search.tracking.store import open_client
+from search.tracking.tracker import Tracker
+from search.worker_reports import (
     CPU_PERCENT,
     GPU_MEMORY_MB,
     GPU_PERCENT,
     MEMORY_MB,
 )
-from search.study import records
-from search.tracking.answer import answer
-from search.tracking.logged_run import LoggedRun
-from search.tracking.store import open_client
-from search.tracking.tracker import Tracker
 from tests.analysis.searches import read_summary
 from tests.search.tracking.logged_study import Search, check, everything
 from tests.search.tracking.lossy import Lossy
@@ -96,14 +96,14 @@ def test_what_a_search_found_and_the_next_command_are_tags(tmp_path: Path) -> No
     scores = {"test_accuracy": None, "test_loss": None, "test_loss_paper": None}
     floors = [{**floor, **scores, "validation_accuracy": 0.85}]
     spec = spec_in(tmp_path, name="mine")
-    found = answer(spec, read_summary(floors=floors))
+    found = result_tags(spec, read_summary(floors=floors))
     assert re.fullmatch(r"\d\d\.\d ± \d\.\d on validation", found["regimen.confirmed"])
     over = found["regimen.over_floor"]
     assert re.fullmatch(r"\+\d\.\d ± \d\.\d on new validation sentences", over)
     assert "search.export mine" in found["regimen.next"] and "regimen.errs_most" not in found
     alone = read_summary(confirmed_accuracy=[], confirmed_seeds=[], test=[])
-    assert [*answer(spec, alone)] == ["regimen.next"]
-    assert "search.run --resume mine" in answer(spec, alone)["regimen.next"]
+    assert [*result_tags(spec, alone)] == ["regimen.next"]
+    assert "search.run --resume mine" in result_tags(spec, alone)["regimen.next"]
 
 
 def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(

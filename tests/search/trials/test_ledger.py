@@ -23,15 +23,15 @@ import spaces
 import trainables
 from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.reports import FINISHED
 from search.study import records
 from search.study import study as studies
 from search.study.configuration import configuration, point_parameters
-from search.study.journal import MORE, repair
+from search.study.journal import CONTINUED_KEY, repair
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
 from search.trials.ray_adapters import Relay, StudyScheduler
 from search.trials.searcher import StudySearcher
+from search.worker_reports import RUN_FINISHED
 from tests import tiny
 from tests.processes import run
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
@@ -42,7 +42,7 @@ def entries(path: Path) -> list[list[dict[str, Any]]]:
     written: list[list[dict[str, Any]]] = [[]]
     for line in map(json.loads, path.read_text().splitlines()):
         written[-1].append(line)
-        if MORE not in line:
+        if CONTINUED_KEY not in line:
             written.append([])
     assert written.pop() == []
     return written
@@ -59,7 +59,7 @@ def test_what_follows_from_an_event_is_one_entry(tmp_path: Path) -> None:
     assert ledger.report("b", {**report(1, 1), "validation_accuracy": 0.9})
     assert not ledger.report("c", {**report(2, 1), "validation_accuracy": 0.1})
     ledger.ended("d", Fault.PROCESS)
-    ledger.report("b", {FINISHED: None})
+    ledger.report("b", {RUN_FINISHED: None})
     written = entries(path)[before:]
     assert len(written) == 5 and len(written[0]) > 5
     assert [line.get("state") for line in written[2]][-1] == TrialState.PRUNED
@@ -85,7 +85,7 @@ def test_the_ledger_counts_what_the_study_has(tmp_path: Path) -> None:
             counts.append(counted())
         assert ledger.report("a", {**report(1, 1), "validation_accuracy": 0.9})
         for event in (
-            lambda ledger=ledger: ledger.report("a", {FINISHED: None}),
+            lambda ledger=ledger: ledger.report("a", {RUN_FINISHED: None}),
             lambda ledger=ledger: ledger.fail("b", "for a test"),
             lambda ledger=ledger: ledger.ended("c", False),
         ):
@@ -177,7 +177,7 @@ def test_an_accuracy_that_is_no_number_fails_its_trial_and_is_not_ranked(
 def test_a_trial_that_ends_without_an_epoch_fails(tmp_path: Path) -> None:
     ledger = resumed(spec(tmp_path))
     ledger.ask("a")
-    assert not ledger.report("a", {FINISHED: None})
+    assert not ledger.report("a", {RUN_FINISHED: None})
     (trial,) = studies.trials(ledger.study)
     assert trial.state == TrialState.FAIL
     assert records.FAILURE.read(trial) == "it ended without an epoch"

@@ -9,9 +9,9 @@ from ray.tune.search import Searcher
 
 from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
-from search.reports import FINISHED
 from search.trials.ray_adapters import Relay
 from search.trials.searcher import StudySearcher
+from search.worker_reports import RUN_FINISHED
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
 SECONDS = 60.0
@@ -42,7 +42,7 @@ def tune(relay: Relay) -> threading.Thread:
             assert owner is not None
             for epoch in range(1, 4):
                 owner.report(ray_id, {**report(number, epoch), "done": False})
-            owner.report(ray_id, {FINISHED: None})
+            owner.report(ray_id, {RUN_FINISHED: None})
             relay.on_trial_complete(ray_id)
 
     thread = threading.Thread(target=loop, daemon=True)

@@ -25,12 +25,12 @@ from hypothesis.stateful import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from search.reports import FAILED, FINISHED
 from search.spec import Sampler, Scheduler, SearchSpec
 from search.study import records
 from search.study import study as studies
 from search.trials.faults import Fault
 from search.trials.ledger import Ledger
+from search.worker_reports import RUN_FAILED, RUN_FINISHED
 from tests.specs import spec_in
 
 EPOCHS, TRIALS = 12, 12
@@ -88,7 +88,7 @@ def play(made: SearchSpec, interrupt_after: int | None = None) -> list[FrozenTri
             if not goes_on:
                 break
         else:
-            ledger.report("a", {FINISHED: None})
+            ledger.report("a", {RUN_FINISHED: None})
     return studies.trials(ledger.study)
 
 
@@ -156,7 +156,7 @@ def test_trials_that_are_interrupted_late_complete_as_they_would_have(
     ledger = resumed(made)
     run(ledger, 10)
     for ray_id in "abc":
-        ledger.report(ray_id, {FINISHED: None})
+        ledger.report(ray_id, {RUN_FINISHED: None})
     assert [(trial.state, trial.value) for trial in studies.trials(ledger.study)] == [
         (TrialState.COMPLETE, ends[i]) for i in range(3)
     ]
@@ -235,8 +235,8 @@ class Search(RuleBasedStateMachine):
         for _ in range(epochs):
             number, done = self.running[ray_id]
             if done == EPOCHS:
-                assert not self.ledger.report(ray_id, {FINISHED: None})
-                self.calm.report(str(number), {FINISHED: None})
+                assert not self.ledger.report(ray_id, {RUN_FINISHED: None})
+                self.calm.report(str(number), {RUN_FINISHED: None})
                 return self._end(ray_id, TrialState.COMPLETE)
             goes_on = self.ledger.report(ray_id, report(number, done + 1))
             if done + 1 > self.recorded[number]:
@@ -254,7 +254,7 @@ class Search(RuleBasedStateMachine):
     def fail(self, data: st.DataObject) -> None:
         ray_id = data.draw(st.sampled_from(sorted(self.running)))
         for ledger, name in ((self.ledger, ray_id), (self.calm, str(self.running[ray_id][0]))):
-            ledger.report(name, {FAILED: f"FloatingPointError: in {self.running[ray_id]}"})
+            ledger.report(name, {RUN_FAILED: f"FloatingPointError: in {self.running[ray_id]}"})
         self._end(ray_id, TrialState.FAIL)
 
     @precondition(lambda self: self.running)
@@ -266,7 +266,7 @@ class Search(RuleBasedStateMachine):
         self.ledger.ended(ray_id, Fault.PROCESS if died else None)
         self.deaths[number] = self.deaths.get(number, 0) + died
         if self.deaths[number] == 2 and died:
-            self.calm.report(str(number), {FAILED: "its worker died twice"})
+            self.calm.report(str(number), {RUN_FAILED: "its worker died twice"})
             self._end(ray_id, TrialState.FAIL)
         else:
             del self.running[ray_id]

@@ -14,7 +14,6 @@ from ray.tune.search import Searcher
 from search.cluster.capacity import Capacity
 from search.cluster.resources import Resources
 from search.inputs import Prepared
-from search.reports import FAILED, FINISHED
 from search.spec import SearchSpec
 from search.study import records
 from search.study import study as studies
@@ -25,9 +24,10 @@ from search.trials.ending import Ending
 from search.trials.faults import MAX_NODE_LOSSES, Fault
 from search.trials.run_ledger import RunLedger
 from search.trials.searcher import StudySearcher
+from search.worker_reports import RUN_FAILED, RUN_FINISHED
 from tests.search.trials.test_resumed_decisions import report, resumed, spec
 
-EXAM: Any = "what a test needs"
+TEST_INPUTS: Any = "what a test needs"
 KEYS = (
     records.CHOICE_RUNS,
     records.CHOICE_FAILURES,
@@ -62,16 +62,16 @@ class Search:
     def __init__(self, made: SearchSpec, prepared: Prepared) -> None:
         self.ledger, self.shown = resumed(made), Shown()
         self.plan = ChoiceAndReport(made, self.ledger.study, prepared)
-        self.exams = 0
-        self.runs = RunLedger(self.plan, self._exam, self.shown)
+        self.tests_asked = 0
+        self.runs = RunLedger(self.plan, self._test_inputs, self.shown)
         capacity = Capacity(Resources(cpus=1, gpus=0, slots=2))
         self.searcher = StudySearcher(self.ledger, capacity, self.runs)
         self.ids = map(str, itertools.count())
         self.asked: list[dict[str, Any]] = []
 
-    def _exam(self) -> Any:
-        self.exams += 1
-        return EXAM
+    def _test_inputs(self) -> Any:
+        self.tests_asked += 1
+        return TEST_INPUTS
 
     def ask(self) -> tuple[str, Any]:
         ray_id = next(self.ids)
@@ -87,18 +87,18 @@ class Search:
         other = number + 100 * params["seed"]
         for epoch in range(1, 4):
             assert owner.report(ray_id, {**report(other, epoch), "done": False})
-        owner.report(ray_id, {FINISHED: self.answers(params)})
+        owner.report(ray_id, {RUN_FINISHED: self.predictions(params)})
         self.searcher.ended(ray_id)
 
-    def answers(self, params: dict[str, Any]) -> worker.Answers | None:
-        if "answers" not in params:
+    def predictions(self, params: dict[str, Any]) -> worker.ValidationPredictions | None:
+        if "test_inputs" not in params:
             return None
         right = np.array(self.plan.prepared.corpus.validation.labels) == 0
         count = len(right)
         scores = {"test_accuracy": 0.5, "test_loss": 1.0 + params["seed"]}
         tested = worker.Tested(scores, np.array([True, False]))
-        return worker.Answers(
-            [0] * count, [0.5] * count, right, tested if params["answers"] else None
+        return worker.ValidationPredictions(
+            [0] * count, [0.5] * count, right, tested if params["test_inputs"] else None
         )
 
     def steps(self) -> Iterator[dict[str, Any]]:
@@ -139,18 +139,20 @@ def whole(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Searc
 def test_runs_follow_the_trials_and_only_report_runs_get_the_test_split(whole: Search) -> None:
     trials, choice, reports = whole.asked[:4], whole.asked[4:10], whole.asked[10:]
     plain = {"trial", "config", "seed", "job"}
-    assert [set(params) - plain for params in trials] == [{"answers"}, *[set()] * 3]
-    assert trials[0]["answers"] is None
+    assert [set(params) - plain for params in trials] == [{"test_inputs"}, *[set()] * 3]
+    assert trials[0]["test_inputs"] is None
     right = records.correct("validation", 0, 0).read(whole.ledger.study)
     assert right == records.bits(np.array(whole.plan.prepared.corpus.validation.labels) == 0)
     assert {params["seed"] for params in trials} == {0}
-    assert [params["answers"] for params in choice] == [None] * 6
+    assert [params["test_inputs"] for params in choice] == [None] * 6
     assert {params["seed"] for params in choice} == {1, 2}
     winner = records.WINNER.read(whole.ledger.study)
     assert [(params["trial"], params["seed"]) for params in reports] == [
         (winner, seed) for seed in (1000, 1001, 1002)
     ]
-    assert all(params["answers"] is EXAM for params in reports) and whole.exams == 3
+    assert (
+        all(params["test_inputs"] is TEST_INPUTS for params in reports) and whole.tests_asked == 3
+    )
     assert set(records.TEST_SCORES.of(whole.ledger.study, winner)) == {1000, 1001, 1002}
     assert whole.searcher.ending == Ending.DONE and whole.searcher.is_over
 
@@ -218,7 +220,7 @@ def test_a_run_that_fails_is_recorded_with_its_reason(prepared: Prepared, tmp_pa
     search = Search(made(tmp_path, trials=1, confirm_seeds=1), prepared)
     search.train(*search.ask())
     ray_id, params = search.ask()
-    assert not search.runs.report(ray_id, {FAILED: "ValueError: odd"})
+    assert not search.runs.report(ray_id, {RUN_FAILED: "ValueError: odd"})
     assert records.CHOICE_FAILURES.read(search.ledger.study) == {0: {1: "ValueError: odd"}}
     assert search.ask()[1] == Searcher.FINISHED and params["trial"] == 0
     assert records.WINNER.read(search.ledger.study) is None
@@ -250,8 +252,10 @@ def test_a_report_run_that_was_not_tested_is_trained_again_and_tested(
     search.runs.report(ray_id, report(0, 1))
     count = len(prepared.corpus.validation)
     right = np.zeros(count, dtype=bool)
-    untested = worker.Answers([0] * count, [0.5] * count, right, untested="RuntimeError: odd")
-    search.runs.report(ray_id, {FINISHED: untested})
+    untested = worker.ValidationPredictions(
+        [0] * count, [0.5] * count, right, untested="RuntimeError: odd"
+    )
+    search.runs.report(ray_id, {RUN_FINISHED: untested})
     assert str(search.runs.untested) == "a run cannot be tested: RuntimeError: odd"
     search.train(*beside)
     study = search.ledger.study

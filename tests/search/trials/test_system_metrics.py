@@ -7,7 +7,8 @@ import psutil
 import pytest
 import torch
 
-from search.reports import (
+from search.trials.system_metrics import Meter
+from search.worker_reports import (
     CPU_PERCENT,
     ENDED_AT,
     GPU_MEMORY_MB,
@@ -17,7 +18,6 @@ from search.reports import (
     epoch_ends,
     run_seconds,
 )
-from search.trials.system_metrics import Meter
 
 
 def test_a_busy_process_is_told_from_an_idle_one() -> None:

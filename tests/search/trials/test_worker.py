@@ -9,8 +9,8 @@ import ray
 from ray import tune
 
 import trainables
-from search.reports import FAILED, FINISHED
 from search.trials import job, worker
+from search.worker_reports import RUN_FAILED, RUN_FINISHED
 from trainables.parts.data.tokens import Data
 from trainables.parts.model.pretrained import Pretrained
 
@@ -34,11 +34,11 @@ def test_a_report_run_without_a_model_fails_and_one_without_a_test_keeps_its_sco
         data = replace(data, train=train, validation=train, folds=2)
     config = trainables.load("baseline").Config().to_dict()
     whole = job.Job("baseline", data, pretrained, 1, "fp32", "cpu", 1)
-    worker.trial({"config": config, "seed": 0, "job": whole, "answers": ()})
+    worker.trial({"config": config, "seed": 0, "job": whole, "test_inputs": ()})
     epoch, last = reports
     if failing == "the test":
-        answers = last[FINISHED]
-        assert np.mean(answers.correct) == pytest.approx(epoch["validation_accuracy"])
-        assert (answers.untested, answers.tested) == ("RuntimeError: odd", None)
+        predictions = last[RUN_FINISHED]
+        assert np.mean(predictions.correct) == pytest.approx(epoch["validation_accuracy"])
+        assert (predictions.untested, predictions.tested) == ("RuntimeError: odd", None)
     else:
-        assert last[FAILED] == "RuntimeError: odd" and FINISHED not in last
+        assert last[RUN_FAILED] == "RuntimeError: odd" and RUN_FINISHED not in last

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.parts.machine import raise_if_machine_fault
-from trainables.parts.quote import listed, quoted, reason
+from trainables.parts.quote import error_text, listed, quoted
 
 FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
@@ -48,7 +48,7 @@ def _parquet(path: Path, where: str) -> list[Row]:
         raise_if_machine_fault(error)
         # pyarrow raises its own types for a damaged file, and Python's for values that Python
         # cannot represent
-        raise ValueError(f"{where} cannot be read: {reason(error)}") from error
+        raise ValueError(f"{where} cannot be read: {error_text(error)}") from error
     _require_distinct(table.column_names, where)
     return rows
 
@@ -62,7 +62,7 @@ def _content(path: Path, where: str) -> str:
         ) from error
     except OSError as error:
         raise_if_machine_fault(error)
-        raise ValueError(f"{where} cannot be read: {reason(error)}") from error
+        raise ValueError(f"{where} cannot be read: {error_text(error)}") from error
 
 
 def _delimiter(content: str, usual: str) -> str:
@@ -85,7 +85,9 @@ def _csv(content: str, where: str, delimiter: str) -> list[Row]:
         header = next(reader, [])
         rows = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
-        raise ValueError(f"{where} line {reader.line_num} is not CSV: {reason(error)}") from error
+        raise ValueError(
+            f"{where} line {reader.line_num} is not CSV: {error_text(error)}"
+        ) from error
     _require_distinct(header, where)
     if rows and len(header) == 1:
         raise ValueError(
@@ -113,7 +115,7 @@ def _json_row(line: str, where: str) -> Row:
     try:
         row = json.loads(line, object_pairs_hook=_json_object)
     except (ValueError, RecursionError) as error:  # ValueError: also for an integer too long
-        raise ValueError(f"{where} is not JSON: {reason(error)}") from error
+        raise ValueError(f"{where} is not JSON: {error_text(error)}") from error
     if not isinstance(row, dict):
         raise ValueError(f"{where} is not a JSON object but a {type(row).__name__}")
     return row

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from trainables.parts.data import hub
 from trainables.parts.data.files import FORMATS, Row, read_rows
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 EMBEDDED = Path(__file__).parent / "massive_mini"
 MASSIVE_HUB = "mteb/amazon_massive_intent"
@@ -90,7 +90,7 @@ def _hub(source: str, repository: str, config: str | None) -> dict[str, list[Row
     except Exception as error:
         # datasets raises a dozen types if the data or the hub is missing
         raise ValueError(
-            f"data {quoted(source)} is neither on the hub nor in its cache: {reason(error)}"
+            f"data {quoted(source)} is neither on the hub nor in its cache: {error_text(error)}"
         ) from error
     rows: dict[str, list[Row]] = {}
     for name, split in splits.items():
@@ -115,7 +115,7 @@ def _folder(folder: Path) -> dict[str, list[Row]]:
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
-        raise ValueError(f"{where} cannot be read: {reason(error)}") from error
+        raise ValueError(f"{where} cannot be read: {error_text(error)}") from error
     for path in paths:
         split = SPLIT_NAMES.get(path.stem.lower())
         if path.suffix.lower() in FORMATS and split:

@@ -12,7 +12,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
-from trainables.parts.quote import printable, quoted, reason
+from trainables.parts.quote import error_text, printable, quoted
 
 MAX_COUNT = 100_000
 """Largest `num_*` or `n_*` value in config.json: layers, heads, labels and the like."""
@@ -35,7 +35,7 @@ def read_config(folder: str) -> PretrainedConfig:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
         # transformers raises many types for a config.json that is missing or invalid
-        raise ValueError(f"its config.json cannot be read: {reason(error)}") from error
+        raise ValueError(f"its config.json cannot be read: {error_text(error)}") from error
 
 
 def uninitialized(config: PretrainedConfig) -> PreTrainedModel:
@@ -48,7 +48,7 @@ def uninitialized(config: PretrainedConfig) -> PreTrainedModel:
             return AutoModel.from_config(config, trust_remote_code=False)
     except Exception as error:
         # every architecture fails in its own way on a wrong value
-        raise ValueError(f"its config.json makes no model: {reason(error)}") from error
+        raise ValueError(f"its config.json makes no model: {error_text(error)}") from error
 
 
 def require_similar_size(folder: str | Path, build: Callable[[], nn.Module]) -> None:

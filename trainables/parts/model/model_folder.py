@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from trainables.parts.machine import raise_if_machine_fault
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -23,7 +23,7 @@ def weights_file(folder: Path) -> Iterator[Path]:
     try:
         yield path
     except SafetensorError as error:  # for example on a full disk
-        raise OSError(f"{quoted(str(path))} cannot be written: {reason(error)}") from error
+        raise OSError(f"{quoted(str(path))} cannot be written: {error_text(error)}") from error
     # safetensors writes with mode 0600 whatever the umask
     path.chmod((folder / CONFIG).stat().st_mode & 0o777)
 
@@ -39,7 +39,7 @@ def loading(folder: str | Path) -> Iterator[None]:
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
         raise_if_machine_fault(error)
         raise ValueError(
-            f"{quoted(str(folder))} is not a folder that search.train wrote: {reason(error)}"
+            f"{quoted(str(folder))} is not a folder that search.train wrote: {error_text(error)}"
         ) from error
 
 

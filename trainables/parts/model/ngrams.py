@@ -23,7 +23,7 @@ from trainables.parts.model.model_folder import (
     require_finite,
     weights_file,
 )
-from trainables.parts.quote import reason
+from trainables.parts.quote import error_text
 
 if TYPE_CHECKING:  # scikit-learn takes seconds to import, and few workers need it.
     from scipy.sparse import csr_matrix
@@ -160,7 +160,7 @@ class NgramClassifier:
                 vectorizer.vocabulary = {term: index for index, term in enumerate(terms)}
                 vectorizer.idf_ = weights[f"idf.{i}"]
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"its files lack something: {reason(error)}") from error
+            raise ValueError(f"its files lack something: {error_text(error)}") from error
         shape = (len(labels), sum(map(len, vocabularies)))
         if weight.shape != shape or bias.shape != shape[:1]:
             raise ValueError(f"its weight is {weight.shape} and not {shape}")

@@ -11,7 +11,7 @@ from trainables.parts.model.classifier import Classifier
 from trainables.parts.model.model_folder import require_finite
 from trainables.parts.model.onnx_model import ONNX_FILES, OnnxModel, require_onnx
 from trainables.parts.model.pretrained import require_valid_ids
-from trainables.parts.quote import quoted, reason
+from trainables.parts.quote import error_text, quoted
 
 OnnxPrecision = Literal["fp32", "int8"]
 
@@ -45,7 +45,9 @@ class OnnxClassifier:
             session = OnnxModel(file, torch.get_num_threads())
             intents = session.intents
         except Exception as error:  # ONNX Runtime raises errors of its own
-            raise ValueError(f"{quoted(str(file))} cannot be loaded: {reason(error)}") from error
+            raise ValueError(
+                f"{quoted(str(file))} cannot be loaded: {error_text(error)}"
+            ) from error
         if intents != len(architecture.labels):
             raise ValueError(
                 f"{quoted(str(file))} gives {intents} scores, and config.json has"

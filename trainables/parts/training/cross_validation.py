@@ -22,11 +22,13 @@ from trainables.parts.training.scores import LabelCounts
 # with too few sentences.
 warnings.filterwarnings("ignore", "The least populated class", UserWarning)
 
-Training = Generator[Epoch, None, Any]
+EpochGenerator = Generator[Epoch, None, Any]
 """A regime's run: its epochs, and then its model."""
 
 
-def cross_validate(train: Callable[[Data], Training], data: Data, seed: int) -> Training:
+def cross_validate(
+    train: Callable[[Data], EpochGenerator], data: Data, seed: int
+) -> EpochGenerator:
     """Yield the folds' epochs as one; then return the logits of all training sentences (N, K).
 
     `train` begins a run on a part of the data. Scores and losses on validation are those of all
@@ -44,7 +46,7 @@ def cross_validate(train: Callable[[Data], Training], data: Data, seed: int) -> 
     return torch.cat(logits)[order]
 
 
-def refit(train: Callable[[Data], Training], data: Data) -> Any:
+def refit(train: Callable[[Data], EpochGenerator], data: Data) -> Any:
     """The model of all training sentences, trained as those of the folds.
 
     Nothing judges it, so it is validated on a single sentence.
@@ -78,7 +80,7 @@ def folds(data: Data, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
 class _OwnRandomness:
     """A run that draws the same random numbers as if it ran alone."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: EpochGenerator) -> None:
         self.model: Any = None
         """Once it has ended."""
         self._training = training

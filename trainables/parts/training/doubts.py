@@ -18,7 +18,7 @@ from trainables.parts.data.tokens import Features
 from trainables.parts.training.logistic import stratified
 from trainables.parts.training.ridge import ridge
 
-MAX_ROWS = 20_000
+MAX_CLASSIFIED_SENTENCES = 20_000
 """Sentences that are looked at: of more, a stratified part."""
 MAX_DOUBTS = 200
 """Sentences that are reported, the most doubtful first."""
@@ -45,7 +45,7 @@ class Doubt:
 def doubts(features: Features, intents: int, seed: int) -> list[Doubt]:
     """The doubtful labels of sentences (N, D), the most doubtful first, at most `MAX_DOUBTS`."""
     labels = features.targets.cpu().numpy()
-    rows = stratified(labels, MAX_ROWS, seed)
+    rows = stratified(labels, MAX_CLASSIFIED_SENTENCES, seed)
     vectors, targets = features.vectors[rows], features.targets[rows]
     solution = ridge(vectors, targets, intents)
     logits = solution.scale(targets) * solution.left_out

@@ -22,11 +22,11 @@ from trainables.parts.training.ridge import Ridge, ridge
 from trainables.parts.training.scores import scores
 from trainables.parts.training.step import Objective
 
-Part = dict[int, dict[Pooling, Tensor]]
+EncodedPart = dict[int, dict[Pooling, Tensor]]
 """Vectors of some chunks of sentences, by the chunk's number."""
 
 
-CHUNK = 2048
+CHUNK_SENTENCES = 2048
 """Sentences that are encoded on their own. So several workers encode them with the same result, to
 the last bit, as one."""
 
@@ -36,7 +36,7 @@ def encode(encoder: Encoder, data: Data) -> Encoded:
     return joined(data, [encode_part(encoder, data)])
 
 
-def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> Part:
+def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> EncodedPart:
     """The vectors of one of so many parts of all chunks of sentences, by the chunk's number."""
     return {
         number: {pooling: vectors.clone() for pooling, vectors in by_pooling.items()}
@@ -45,7 +45,7 @@ def encode_part(encoder: Encoder, data: Data, part: int = 0, parts: int = 1) -> 
     }
 
 
-def joined(data: Data, parts: Sequence[Part]) -> Encoded:
+def joined(data: Data, parts: Sequence[EncodedPart]) -> Encoded:
     """The vectors of train and validation from all parts of their chunks."""
     by_number = {number: vectors for part in parts for number, vectors in part.items()}
     encoded: dict[str, tuple[Features, Features]] = {}
@@ -62,7 +62,7 @@ def joined(data: Data, parts: Sequence[Part]) -> Encoded:
 
 def chunk_count(data: Data) -> int:
     """How many chunks there are, and so how many parts at most."""
-    return sum(-(-len(split) // CHUNK) for split in _splits(data))
+    return sum(-(-len(split) // CHUNK_SENTENCES) for split in _splits(data))
 
 
 def _splits(data: Data) -> list[Tokens]:
@@ -72,8 +72,8 @@ def _splits(data: Data) -> list[Tokens]:
 
 def _chunks(data: Data) -> Iterator[Tokens]:
     for split in _splits(data):
-        for start in range(0, len(split), CHUNK):
-            yield split.select(np.arange(start, min(start + CHUNK, len(split))))
+        for start in range(0, len(split), CHUNK_SENTENCES):
+            yield split.select(np.arange(start, min(start + CHUNK_SENTENCES, len(split))))
 
 
 def encoded(encoder: Encoder, data: Data) -> tuple[Features, Features]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # scikit-learn takes seconds to import, and few workers need 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Values of C that cross-validation compares."""
 FOLDS = 3
-MAX_ROWS = 3000
+MAX_CV_ROWS = 3000
 """Rows of train that cross-validation uses at most."""
 ITERATIONS = 200
 CV_TOLERANCE = 1e-3
@@ -59,7 +59,7 @@ def choose(
     rows, nothing can be compared: the result is empty.
     """
     labels = next(iter(encoded.values())).targets.cpu().numpy()
-    rows = stratified(labels, MAX_ROWS, seed)
+    rows = stratified(labels, MAX_CV_ROWS, seed)
     labels = labels[rows]
     folds = min(FOLDS, int(np.bincount(labels).max()))
     if folds < 2 or len(np.unique(labels)) < 2:

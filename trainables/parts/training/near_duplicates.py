@@ -30,13 +30,14 @@ from torch.nn.functional import normalize
 from trainables.parts.data.tokens import Features
 from trainables.parts.training.logistic import stratified
 
-MAX_ROWS = 20_000
+MAX_COMPARED_SENTENCES = 20_000
 """Sentences that are looked at: of more, a stratified part."""
-MAX_PAIRS = 200
+MAX_NEAR_PAIRS = 200
 """Pairs that are reported, the nearest first."""
-CHUNK = 512
-"""Sentences that are compared with all others at once: 41 MB of cosines for `MAX_ROWS`."""
-SAME = 1 - 1e-5
+SENTENCES_AT_ONCE = 512
+"""Sentences that are compared with all others at once: 41 MB of cosines for
+`MAX_COMPARED_SENTENCES`."""
+IDENTICAL_COSINE = 1 - 1e-5
 """Cosine from which on two sentences are one for the encoder: such are found by their text."""
 
 
@@ -51,9 +52,9 @@ class NearDuplicate:
 
 def near_duplicates(features: Features, seed: int) -> list[NearDuplicate]:
     """The pairs with different labels among sentences (N, D), the nearest first, at most
-    `MAX_PAIRS`."""
+    `MAX_NEAR_PAIRS`."""
     labels = features.targets.cpu().numpy()
-    rows = stratified(labels, MAX_ROWS, seed)
+    rows = stratified(labels, MAX_COMPARED_SENTENCES, seed)
     cosines, nearest = _nearest(features.vectors[rows])
     places = np.arange(len(rows))
     mutual = (nearest[nearest] == places) & (places < nearest)
@@ -62,7 +63,7 @@ def near_duplicates(features: Features, seed: int) -> list[NearDuplicate]:
         return []
     threshold = np.median(cosines[mutual & alike])
     found = np.flatnonzero(mutual & ~alike & (cosines >= threshold))
-    order = found[np.argsort(-cosines[found], kind="stable")][:MAX_PAIRS]
+    order = found[np.argsort(-cosines[found], kind="stable")][:MAX_NEAR_PAIRS]
     return [
         NearDuplicate(int(rows[one]), int(rows[nearest[one]]), float(cosines[one])) for one in order
     ]
@@ -72,9 +73,9 @@ def _nearest(vectors: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The cosine of each sentence (N, D) with its nearest neighbour, and that one's place."""
     units = normalize(vectors.float() - vectors.float().mean(dim=0), dim=1)
     found = []
-    for start in range(0, len(units), CHUNK):
-        cosines = units[start : start + CHUNK] @ units.T  # (C, N)
-        cosines.masked_fill_(cosines > SAME, -1.0)  # itself too
+    for start in range(0, len(units), SENTENCES_AT_ONCE):
+        cosines = units[start : start + SENTENCES_AT_ONCE] @ units.T  # (C, N)
+        cosines.masked_fill_(cosines > IDENTICAL_COSINE, -1.0)  # itself too
         own = torch.arange(len(cosines), device=cosines.device)
         cosines[own, start + own] = -1.0
         found.append(cosines.max(dim=1))

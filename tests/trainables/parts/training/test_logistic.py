@@ -47,7 +47,7 @@ def test_the_choice_has_the_best_accuracy_of_a_plain_cross_validation() -> None:
     """As scikit-learn computes it, each fit from zero. Warm starts stop a little elsewhere."""
     encoded = {"cls": clusters(240, 4.0), "mean": clusters(240, 1.5)}
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    rows = stratified(encoded["cls"].targets.numpy(), logistic.MAX_ROWS, 0)
+    rows = stratified(encoded["cls"].targets.numpy(), logistic.MAX_CV_ROWS, 0)
     means = {
         (pooling, C): cross_val_score(
             make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=200)),

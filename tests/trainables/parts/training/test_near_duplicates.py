@@ -7,7 +7,7 @@ from torch.nn.functional import normalize
 
 from trainables.parts.data.tokens import Features
 from trainables.parts.training import near_duplicates as module
-from trainables.parts.training.near_duplicates import MAX_PAIRS, near_duplicates
+from trainables.parts.training.near_duplicates import MAX_NEAR_PAIRS, near_duplicates
 
 PAIRS, WIDTH = 60, 32
 
@@ -29,7 +29,7 @@ def test_planted_pairs_are_found_the_nearest_first(
     shift: float, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where all vectors share a direction, as those of many encoders do."""
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(module, "SENTENCES_AT_ONCE", chunk)
     noise = [0.05, 0.15, 0.1, *[0.3] * (PAIRS - 3)]
     features = pairs(noise, mislabelled=3, shift=shift)
     found = near_duplicates(features, seed=0)
@@ -53,7 +53,7 @@ def test_a_sentence_that_is_there_twice_is_no_near_duplicate() -> None:
 
 
 def test_the_list_ends_and_may_be_empty() -> None:
-    many = pairs([0.1] * (3 * MAX_PAIRS), mislabelled=2 * MAX_PAIRS)
-    assert len(near_duplicates(many, seed=0)) <= MAX_PAIRS
+    many = pairs([0.1] * (3 * MAX_NEAR_PAIRS), mislabelled=2 * MAX_NEAR_PAIRS)
+    assert len(near_duplicates(many, seed=0)) <= MAX_NEAR_PAIRS
     distinct = Features(torch.randn(30, WIDTH), torch.arange(30))
     assert near_duplicates(distinct, seed=0) == []

@@ -1,6 +1,6 @@
 """What a search found, as short texts: tags of its run, which MLflow's table shows as columns."""
 
-from analysis import commands
+from analysis import shell_lines
 from analysis.comparison.floors import to_floor
 from analysis.evidence import Evidence
 from analysis.mistakes.numbers import most_confused_in
@@ -11,16 +11,16 @@ CONFIRMED, OVER_FLOOR = "regimen.confirmed", "regimen.over_floor"
 ERRS_MOST, NEXT = "regimen.errs_most", "regimen.next"
 
 
-def answer(spec: SearchSpec, summary: Summary) -> dict[str, str]:
+def result_tags(spec: SearchSpec, summary: Summary) -> dict[str, str]:
     """The confirmed score, its distance to the best floor in points, where the winner errs and the
     next command: as far as they are known."""
     evidence = Evidence.beside(spec.folder.parent, [summary])
     confirmed = evidence.mean(summary, "validation")
-    results = commands.results_flag(spec.folder, vars(spec))
+    results = shell_lines.results_flag(spec.folder, vars(spec))
     if summary.confirmed_scores:
-        step = commands.export(vars(spec), results)
+        step = shell_lines.export(vars(spec), results)
     else:
-        step = commands.confirm(vars(spec), results, summary.trials_to_keep)
+        step = shell_lines.confirm(vars(spec), results, summary.trials_to_keep)
     found = {
         CONFIRMED: f"{confirmed.short} on validation" if confirmed.n else None,
         OVER_FLOOR: _over_floor(summary, evidence),

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-FINISHED, FAILED, WORKER_LOST = "finished", "failed", "worker_lost"
-"""Keys of a trial's or run's last report: it finished its budget (with the answers of a choice or
-report run); the reason why it failed; the reason why its worker cannot be used again."""
+RUN_FINISHED, RUN_FAILED, WORKER_LOST = "finished", "failed", "worker_lost"
+"""Keys of a trial's or run's last report: it finished its budget (with the predictions of a choice
+or report run); the reason why it failed; the reason why its worker cannot be used again."""
 
 CPU_PERCENT = "system/process_cpu_utilization_percentage"
 """CPU time of the worker process, all threads, in percent of the wall time since the last report:
