@@ -36,7 +36,7 @@ def needs(difference: Difference, split: Split) -> str:
     if not difference.exceeds and seeds_settle(difference.seeds):
         return f"about {difference.seeds} report seeds would settle it"
     if difference.sentences is None:
-        return "no difference was seen that more runs could confirm"
+        return "there is no difference that more runs could confirm"
     return f"it takes {sentences(difference.sentences)} {split} sentences; more seeds do not help"
 
 
@@ -56,9 +56,9 @@ def to_settle(
     if not seeds_settle(difference.seeds):
         more = ""
         if difference.sentences is not None:
-            more = f" Only more sentences may show one: {sentences(difference.sentences)}."
+            more = f" Only more sentences may show it: {sentences(difference.sentences)}."
         return (
-            f"Up to {MAX_SEEDS} report seeds each would not show a difference as small as the one"
+            f"Up to {MAX_SEEDS} report seeds each would not show a difference as small as this one"
             f" on {split}: {bound(difference.value, difference.half_width)} on these"
             f" sentences.{more}"
         )
