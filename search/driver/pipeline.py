@@ -201,7 +201,7 @@ def _run_trials(
                     _test_floors(study, context.floors, check)
         queue.learn(time_left)
     except KeyboardInterrupt:
-        say.print("stopping: what has ended is recorded; press again to abort")
+        say.print("stopping: finished runs are recorded; press again to abort")
         return Ending.INTERRUPTED
     finally:
         console.quiet = False
