@@ -71,7 +71,7 @@ def _check_out(out: Path) -> None:
     for path in (out, out.with_suffix(".md"), *tables):
         if os.path.lexists(path):
             raise ValueError(
-                f"'{path}' exists and is not of an earlier report; name another page with --out"
+                f"'{path}' exists and was not written by a report; name another page with --out"
             )
 
 
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = Parser(
         prog=program("analysis.report"),
-        description="Tables, plots and one HTML page from results.",
+        description="Write a report of searches: an HTML page, tables and figures.",
     )
     parser.add_argument(
         "results",

@@ -15,10 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=program("search.compare"),
         description=(
             "Print the searches side by side, the highest score first, and whether the winner is"
-            " better than chance explains. Searches by different metrics are compared by accuracy."
+            " significantly better. Searches by different metrics are compared by accuracy."
         ),
     )
-    parser.add_argument("names", metavar="NAME", nargs="+", help="Names of two searches or more")
+    parser.add_argument("names", metavar="NAME", nargs="+", help="Names of two or more searches")
     add_results_flag(parser)
     args = parser.parse_args(argv)
     return exit_code(lambda: _run(args))
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(args.names))
     if len(names) < 2:
-        raise ValueError(f"NAME must be two searches or more; got {quoted(names[0])}")
+        raise ValueError(f"name two or more searches to compare; got only {quoted(names[0])}")
     folders = [existing_folder(args.results, name) for name in names]
     # These take seconds.
     from analysis.evidence import Evidence

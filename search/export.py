@@ -15,8 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=program("search.export"),
         description=(
-            "Write the winner of a search, or the best floor if nothing beats it, as YAML, with"
-            " everything that is needed to train it again: the input of search.train."
+            "Write the winner of a search, or the best floor if nothing beats it, as YAML with"
+            " everything needed to train it again with search.train."
         ),
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")
@@ -42,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--overwrite",
         action="store_true",
         help=(
-            "Replace the file even if it is an edited export, or that of another search. Without"
-            " this, only an unedited export of the same search is replaced; any other file never is"
+            "Replace the file even if it is an edited export, or an export of another search."
+            " Without this flag, only an unedited export of the same search is replaced. Any other"
+            " file is never replaced"
         ),
     )
     add_results_flag(parser)

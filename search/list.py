@@ -21,8 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=program("search.list"),
         description=(
-            "List the searches in a folder, the last begun first: the score by which the winner was"
-            " chosen, in percent, whether it has ended, and when it last recorded something."
+            "List the searches in a folder, the newest first: the score by which the winner was"
+            " chosen, in percent, whether the search has ended, and when it last recorded data."
         ),
     )
     add_results_flag(parser)

@@ -18,8 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=program("search.predict"),
         description=(
-            "Classify texts with a model folder that search.train wrote. Prints a JSON line for"
-            " each, with the label and the probability of every label."
+            "Classify texts with a model folder that search.train wrote. Prints a JSON line per"
+            " text, with its label and the probability of every label."
         ),
     )
     parser.add_argument("folder", metavar="DIR", help="Model folder")
@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--onnx",
         choices=["fp32", "int8"],
         help=(
-            "Answer with the folder's ONNX file, which search.train --onnx writes; faster for"
-            " single texts, int8 also for many (default: PyTorch)"
+            "Use the folder's ONNX file, which search.train --onnx writes; it is faster for single"
+            " texts, int8 also for many (default: PyTorch)"
         ),
     )
     parser.add_argument(

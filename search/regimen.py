@@ -20,7 +20,7 @@ COMMANDS = {
     "list": ("search.list", "list the searches in a folder"),
     "show": ("search.show", "print the result of a search"),
     "compare": ("search.compare", "print searches side by side"),
-    "sync": ("search.sync", "log to MLflow what it missed"),
+    "sync": ("search.sync", "log data that is missing in MLflow"),
     "report": ("analysis.report", "write the report of one search or of all"),
 }
 """The module of each command, and what it does."""

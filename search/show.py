@@ -11,7 +11,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
         prog=program("search.show"),
-        description="Print the result of a search and the next commands, as its end printed them.",
+        description="Print again the result of a search and the next commands.",
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")
     add_results_flag(parser)
@@ -36,7 +36,7 @@ def _run(args: argparse.Namespace) -> int:
         if outcome.ending == Ending.INTERRUPTED:
             again = next_commands.resume(outcome.spec)
     except ValueError as running:
-        console.print(f"{running}: what follows may change")
+        console.print(f"{running}: the result below may change")
     print_result(console, [outcome], again=again)
     return OK
 

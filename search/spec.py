@@ -51,8 +51,8 @@ class SearchSpec:
     """Number of configurations to try."""
     metric: Metric = flag("accuracy", on_resume="fixed")
     """The validation score to search by: it picks each run's best epoch, prunes trials and chooses
-    the winner. macro_f1: the mean F1 of the labels, to which rare ones count as much as frequent
-    ones."""
+    the winner. macro_f1: the mean F1 of the labels, in which rare labels count as much as
+    frequent ones."""
     data: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -70,23 +70,23 @@ class SearchSpec:
     """The column that holds the label."""
     oos_label: str | None = flag(None, on_resume="fixed", metavar="NAME", unset="none")
     """A label whose rows are out of scope: they have no intent. No model is trained, chosen or
-    tested on them; search.train measures with them how well its model refuses such texts."""
+    tested on them; search.train uses them to measure how well its model refuses such texts."""
     limit: int | None = flag(
         None, on_resume="fixed", metavar="N", unset="all rows", parse=positive_int
     )
-    """Use N rows of train, and as large a part of validation and test: for a first try. Chosen at
-    random, stratified by label."""
+    """Use N rows of train and the same fraction of validation and test, for a first try. The rows
+    are drawn at random, stratified by label."""
     shots: Count | None = flag(None, on_resume="fixed", metavar="N", unset="all rows")
-    """Draw a few-shot task: N training rows of each label. Validation and test stay whole."""
+    """Draw a few-shot task: N training rows of each label. All of validation and test is kept."""
     shots_seed: int = flag(0, on_resume="fixed", metavar="S")
     """Random seed for drawing the rows of --shots."""
     folds: Annotated[int, Range(2, MAX_FOLDS)] | None = flag(
         None, on_resume="fixed", metavar="K", unset="a validation split", parse=positive_int
     )
-    """Validate by cross-validation on train with K folds: for data too small to set validation
-    rows apart. A trial trains K models side by side, and each training row is classified by the
-    one that was not trained on it. The rows of a validation split join train; with --shots they
-    are unused. One more model, of all rows, is tested and kept."""
+    """Validate by cross-validation on train with K folds: for data too small for a validation
+    split. A trial trains K models side by side, and each training row is classified by the model
+    that was not trained on it. The rows of a validation split are added to train; with --shots
+    they are unused. One more model, trained on all rows, is tested and kept."""
     model: str = flag(
         on_resume="fixed",
         metavar="SOURCE",
@@ -100,9 +100,9 @@ class SearchSpec:
     epoch_size: Count | None = flag(
         None, on_resume="fixed", metavar="N", unset="all training sentences"
     )
-    """Training sentences in an epoch, fewer than there are; the next epoch continues where the
-    last one stopped. --epochs and --grace count these epochs. With much data, trials are then
-    judged, and pruned, before they have seen all of it."""
+    """Training sentences per epoch, if not all; the next epoch continues where the last one
+    stopped. --epochs and --grace count these epochs. With large data, trials can then be scored
+    and pruned before they have seen all of it."""
     seed: int = flag(0, on_resume="fixed", metavar="N")
     """Random seed of the sampler and of every trial."""
     name: str | None = flag(None, on_resume="fixed", unset="derived from regime and data")
@@ -110,8 +110,8 @@ class SearchSpec:
     sampler: Sampler = flag("tpe")
     """How configurations are proposed."""
     scheduler: Scheduler = flag("asha", on_resume="fixed")
-    """How weak trials are pruned; none: not at all; recent: as asha, but compared with the last
-    trials only; rush: as asha, but a trial must also be as good as the search's first ones."""
+    """How weak trials are pruned; none: not at all; recent: like asha, but compared only with the
+    last trials; rush: like asha, but a trial must also be as good as the search's first ones."""
     grace: Count | None = flag(
         None,
         on_resume="fixed",
@@ -133,12 +133,12 @@ class SearchSpec:
     )
     """CPU cores, and threads, for each trial."""
     max_concurrent: Count | None = flag(None, metavar="N", unset="as many as fit")
-    """Maximum number of trials that run at the same time. With --address, so many are submitted
-    even where there is no room for them yet, so that an autoscaler adds nodes."""
+    """Maximum number of trials that run at the same time. With --address, this many are submitted
+    even if there are no resources for them yet, so that an autoscaler adds nodes."""
     time_budget: float | None = flag(None, metavar="2h", unset="no limit", parse=seconds)
     """Time after which no trial of a search is started or continued, such as 90s, 30m or 2h; with
-    --regime auto, of all searches together. A resumed search gets it anew; the choice and report
-    runs come on top."""
+    --regime auto, all searches share it. A resumed search gets the full time again. It does not
+    include the choice and report runs."""
     trial_timeout: float | None = flag(None, metavar="30m", unset="no limit", parse=seconds)
     """Time after which a trial that still runs is stopped and counted as failed."""
     patience: Count | Literal["auto"] | None = flag(
@@ -147,12 +147,12 @@ class SearchSpec:
         unset="auto; with --trials or --regime auto, no early end",
         parse=count_or_auto,
     )
-    """End the search when so many trials in a row were no better than the best before them; auto:
-    when ten more are expected to raise the best score by less than 0.2 points, but not before
-    20 trials have finished."""
+    """End the search after N trials in a row without a new best score; auto: when ten more trials
+    are expected to raise the best score by less than 0.2 points, but not before 20 trials have
+    finished."""
     stop_within: float | None = flag(None, metavar="25s", unset="no limit", parse=seconds)
-    """Time in which the search ends after Ctrl-C or SIGTERM. Trials may use the first 40 % of it to
-    finish their epoch."""
+    """Time within which the search ends after Ctrl-C or SIGTERM. Trials may use the first 40 % of
+    it to finish their epoch."""
     address: str | None = flag(
         None, on_resume="place", metavar="ADDR", unset="RAY_ADDRESS, else a new local cluster"
     )
@@ -160,7 +160,7 @@ class SearchSpec:
     runtime_env: str | None = flag(
         None, on_resume="place", metavar="FILE", unset="Regimen's code and settings"
     )
-    """Runtime environment for the workers of the cluster at the address, as YAML or JSON, beside
+    """Ray runtime environment for the workers of the cluster, as YAML or JSON, in addition to
     Regimen's code and settings."""
     confirm_top: int = flag(MAX_CANDIDATES, hidden=True)
     """How many of the best configurations are run again; 0: none."""
@@ -168,17 +168,17 @@ class SearchSpec:
     """Seeds on which each of them is run again. These scores, with the search's own, choose the
     winner. None: as many as it takes to find the best (`search.race`)."""
     indifference: Annotated[float, Range(0.0, 100.0)] = flag(0.2, metavar="POINTS")
-    """Configurations that differ by less, chance included, are equal for practical purposes: with
-    --confirm auto, no further seeds tell them apart, and of equal ones a clearly cheaper one
-    wins."""
+    """Trials whose scores differ by less than this, standard error included, are treated as equal:
+    with --confirm auto, they get no further seeds to separate them, and of equal ones a clearly
+    cheaper one wins."""
     report_seeds: int | None = flag(None, metavar="auto|N", unset="auto", parse=int_or_auto)
-    """Train and test the winner on N further seeds, which chose nothing; these scores are the ones
-    reported. auto: on 4, then on 2 more, and on 2 more, until the 95 % interval of their mean is at
-    most 1.5 points to either side."""
+    """Train and test the winner on N fresh seeds, on which nothing was chosen; these scores are the
+    reported ones. auto: on 4, then on 2 more and another 2, until the 95 % interval of their mean
+    is at most ± 1.5 points."""
     fix: dict[str, Any] = flag(default_factory=dict, on_resume="fixed", hidden=True)
     """Hyperparameters that keep the given value and are not searched."""
     warm_start: dict[str, Any] = flag(default_factory=dict, on_resume="fixed", hidden=True)
-    """Hyperparameters that an earlier search of the same command found, tried after the paper's."""
+    """Hyperparameters that an earlier search of the same command found, tried after trial 0."""
     precision: PrecisionChoice = flag("auto", on_resume="fixed")
     """Precision of matrix products; auto: bf16 where the hardware supports it."""
     max_tokens: Annotated[int, Range(3)] = flag(64, on_resume="fixed", hidden=True)
@@ -214,7 +214,7 @@ class SearchSpec:
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0", value)
         if self.accelerator_type is not None and self.gpus_per_trial == 0:
-            raise ValueError("accelerator_type needs a GPU; leave it out where gpus_per_trial is 0")
+            raise ValueError("accelerator_type needs a GPU; leave it out if gpus_per_trial is 0")
         if self.folds is not None:
             self._check_folds()
         self._check_reruns()
@@ -226,7 +226,7 @@ class SearchSpec:
         if self.fix.get("early_stopping_patience") is not None:
             raise ValueError(
                 "early_stopping_patience cannot be fixed with folds: all models of a trial train"
-                " its full budget and keep their last epoch"
+                " for its full budget and keep their last epoch"
             )
 
     def _check_reruns(self) -> None:

@@ -43,14 +43,14 @@ def sync(folder: Path, uri: str | None = None) -> str:
         except Exception as error:  # requests, sqlalchemy and mlflow raise errors of their own.
             why = without_password(error_text(error), store)
             raise OSError(
-                f"MLflow at '{shown}' still lacks some of '{spec.name}': {why}"
+                f"some data of '{spec.name}' is still missing in MLflow at '{shown}': {why}"
             ) from error
     runs, epochs = tracker.recorder.runs_started, tracker.recorder.epochs_logged
     if not runs and not epochs:
         return f"MLflow at '{shown}' already has every epoch of '{spec.name}'"
     return (
-        f"MLflow at '{shown}' lacked {runs} runs and {epochs} epochs of '{spec.name}', and has them"
-        " now"
+        f"logged {runs} runs and {epochs} epochs of '{spec.name}' that were missing in MLflow at"
+        f" '{shown}'"
     )
 
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = Parser(
         prog=program("search.sync"),
-        description="Log to MLflow what it lacks of a search. Repeating this changes nothing.",
+        description="Log data of a search that is missing in MLflow. Logging is idempotent.",
     )
     parser.add_argument("name", metavar="NAME", help="Name of the search")
     add_results_flag(parser)

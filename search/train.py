@@ -33,8 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog=program("search.train"),
         description=(
-            "Train an exported configuration on several seeds; the best of them on validation, or"
-            " all of them as one, becomes a model folder. The first seeds are those on which the"
+            "Train an exported configuration on several seeds; the best model on validation, or all"
+            " of them combined, becomes a model folder. The first seeds are those on which the"
             " search reports its winner: neither the search nor the choice of the winner used them."
         ),
     )
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "file",
         type=Path,
         metavar="FILE",
-        help="What search.export wrote; its first configuration is trained",
+        help="File that search.export wrote; its first configuration is trained",
     )
     parser.add_argument(
         "--seeds",
@@ -62,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         "--overwrite",
         action="store_true",
         help=(
-            "Replace the model in --out even if it is another recipe's; the same recipe's is"
-            " replaced always, and a folder with files that you wrote or edited never"
+            "Replace the model in --out even if it is of another recipe. A model of the same recipe"
+            " is always replaced, a folder with files that you added or edited never"
         ),
     )
     parser.add_argument(
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0.95,
         metavar="P",
         help=(
-            "Find the confidence from which on this fraction of the answers are right, for"
+            "Find the confidence threshold at which this fraction of the answers is right, for"
             " search.predict --min-confidence auto (default: 0.95)"
         ),
     )
@@ -88,16 +88,16 @@ def _parser() -> argparse.ArgumentParser:
         "--oos-label",
         metavar="NAME",
         help=(
-            "A label whose rows are out of scope: they have no intent. They are not trained on, and"
-            " measure how well the model refuses such texts (default: the search's)"
+            "A label whose rows are out of scope: they have no intent. They are not trained on, but"
+            " used to measure how well the model refuses such texts (default: the search's)"
         ),
     )
     parser.add_argument(
         "--tune",
         metavar="FIELD",
         help=(
-            "First try --trials values of this field, the recipe's and others a factor of two"
-            " apart; the best on validation is trained"
+            "First try --trials values of this field: the recipe's, and others a factor of two"
+            " apart. The best on validation is then trained"
         ),
     )
     parser.add_argument(
@@ -113,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_const",
         const="soup",
         help=(
-            "Write one model whose weights are the mean of all seeds' weights; where it is worse on"
-            " validation than the best seed's model, that one is written"
+            "Write one model whose weights are the mean of all seeds' weights; if it is worse on"
+            " validation than the best seed's model, write the best seed's model"
         ),
     )
     combine.add_argument(
@@ -123,8 +123,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_const",
         const="ensemble",
         help=(
-            "Write the models of all seeds as one that averages their probabilities; it takes the"
-            " time and size of all of them, and loads as one model with Regimen and MLflow only"
+            "Write the models of all seeds as one that averages their probabilities; it takes as"
+            " much time and space as all of them, and only Regimen and MLflow load it as one model"
         ),
     )
     parser.add_argument(
@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         "--results",
         default="results",
         metavar="DIR",
-        help="Folder of the SQLite file (default: results)",
+        help="Folder of MLflow's SQLite file (default: results)",
     )
     return parser
 
@@ -191,7 +191,7 @@ def _run(args: argparse.Namespace) -> int:
         return OK
     names, others = ", ".join(map(str, final.failed)), args.seeds - len(final.failed)
     of = f"{len(final.failed)} of {args.seeds} seeds failed: {names}"
-    print(refusal(f"{of}; the model is of the other {others}"), file=sys.stderr)
+    print(refusal(f"{of}; the model is from the other {others}"), file=sys.stderr)
     return FAILED
 
 

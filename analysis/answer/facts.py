@@ -44,7 +44,7 @@ def facts(
             Fact(
                 f"{scored} on validation",
                 f"{100 * best.selection_score:.1f} %",
-                "the best of the search, so too high; no other seed confirms it",
+                "optimistic: a maximum, not confirmed on fresh seeds",
             )
         )
     return [
@@ -61,8 +61,9 @@ def _bias(best: Summary, split: ScoredSplit) -> str:
     """Why a score on a split is too high."""
     if split == "test":
         return ""
-    chosen = "configuration" if best.folds is not None else "configuration and epochs"
-    return f"; optimistic, since these chose {chosen}"
+    folded = best.folds is not None
+    chosen = "the configuration was" if folded else "configuration and epochs were"
+    return f"; optimistic, since {chosen} chosen on this split"
 
 
 def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
@@ -71,7 +72,7 @@ def _in_search(best: Summary, evidence: Evidence) -> list[Fact]:
     if not mean.n or best.best_score is None:
         return []
     change = 100 * (mean.mean - best.best_score)
-    other = f"{abs(change):.1f} points {'less' if change < 0 else 'more'} on fresh seeds"
+    other = f"{abs(change):.1f} points {'lower' if change < 0 else 'higher'} on fresh seeds"
     trials = counted(best.trial_count, "trial")
     pruned = f" ({best.states['PRUNED']} of them pruned)" if best.states.get("PRUNED") else ""
     note = f"the highest of {trials}{pruned} on one seed; {other}"

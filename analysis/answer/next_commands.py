@@ -35,17 +35,20 @@ def next_commands(
     ]
     if best.summary.best_floor is not None and no_better(best.summary, evidence):
         other = shell_lines.export(best.spec, flag, best.summary.best_floor.regime)
-        lines += ["# the floor instead, which is no worse:", other]
+        lines += ["# or export the floor, which is no worse:", other]
     if not best.summary.confirmed_scores:
         trials = best.summary.trials_to_keep
         lines += ["# to confirm it:", shell_lines.confirm(best.spec, flag, trials)]
     if (seeds := _seeds_to_settle(labels, pairs)) and seeds <= MAX_SUGGESTED_SEEDS:
         pair = (searches[label].summary for label in labels[:2])
-        lines += ["# to settle it:", *(more_seeds(summary, seeds, where) for summary in pair)]
+        lines += [
+            "# to settle who is better:",
+            *(more_seeds(summary, seeds, where) for summary in pair),
+        ]
     _, lead = to_floor(best.summary, evidence)
     if lead is not None and not lead.exceeds and (lead.seeds or math.inf) <= MAX_SUGGESTED_SEEDS:
         assert lead.seeds is not None
-        lines += ["# to tell it from the best floor:"]
+        lines += ["# to settle its lead over the best floor:"]
         lines += [more_seeds(best.summary, lead.seeds, where)]
     return Code(f"{title}, with the exact values", tuple(lines))
 

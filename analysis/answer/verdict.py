@@ -15,7 +15,7 @@ def verdict(labels: list[str], best: Search, split: ScoredSplit, pairs: pandas.D
     if not best.summary.confirmed_scores:
         return (
             f"Nothing is confirmed: the {WORDS[best.summary.metric]} is the highest of several"
-            " trials on one seed, which flatters. The last command confirms it on fresh seeds."
+            " trials on one seed, so it is optimistic. The last command confirms it on fresh seeds."
         )
     own = pairs[pairs["regime"] == labels[0]]
     if own.empty:
@@ -29,24 +29,25 @@ def verdict(labels: list[str], best: Search, split: ScoredSplit, pairs: pandas.D
         return (
             f"On these {split} sentences {_listed(better)} {'is' if len(better) == 1 else 'are'}"
             f" significantly better{corrected}. {labels[0]} was chosen by its score on the seeds of"
-            f" the search and the choice. If you take {'it' if len(better) == 1 else 'one of them'}"
-            " for this result, check it once more on fresh seeds and other test sentences: what a"
-            " score chose is a little too high."
+            f" the search and the choice. If you take"
+            f" {better[0] if len(better) == 1 else 'one of the others'} because of this result,"
+            " check it once more on fresh seeds and other test sentences: a score by which a"
+            " recipe was chosen is optimistic."
         )
     if not equal:
         return (
-            f"On these {split} sentences it is significantly better than {_all(different)}"
-            f"{corrected}.{_on_new(own, different)}"
+            f"On these {split} sentences, {labels[0]} is significantly better than"
+            f" {_all(different)}{corrected}.{_on_new(own, different)}"
         )
     names, settled = _listed(equal), _settled(labels, pairs, equal)
     if not different:
         return (
-            f"On these {split} sentences there is no significant difference from {names}"
+            f"On these {split} sentences, {labels[0]} does not differ significantly from {names}"
             f"{corrected}.{settled}"
         )
     return (
-        f"On these {split} sentences it is significantly better than {different} of {len(own)}"
-        f" others{corrected}; there is no significant difference from {names}.{settled}"
+        f"On these {split} sentences, {labels[0]} is significantly better than {different} of"
+        f" {len(own)} others{corrected}; it does not differ significantly from {names}.{settled}"
     )
 
 
@@ -54,7 +55,7 @@ def _settled(labels: list[str], pairs: pandas.DataFrame, equal: list[str]) -> st
     """What would settle whether the winner differs from the runner-up, and where the rest is."""
     pair = pair_of(labels[0], labels[1], pairs)
     rest = [name for name in equal if name != labels[1]]
-    others = f" Comparison has what would settle {_listed(rest)}." if rest else ""
+    others = f" For {_listed(rest)}, see Comparison." if rest else ""
     if pair is None or pair["different"]:
         return others
     if seeds_settle(pair["seeds_needed"]):
@@ -71,8 +72,8 @@ def _settled(labels: list[str], pairs: pandas.DataFrame, equal: list[str]) -> st
 def _on_new(own: pandas.DataFrame, different: int) -> str:
     shown = int(own["different_on_new_sentences"].sum())
     if shown == different:
-        return " On new sentences too."
-    return f" On new sentences that is shown for {shown} of {different}."
+        return " The same holds on new sentences."
+    return f" On new sentences this is shown for {shown} of {different}."
 
 
 def _listed(labels: list[str]) -> str:

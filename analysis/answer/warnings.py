@@ -21,12 +21,14 @@ def warnings(labels: list[str], searches: Mapping[str, Search], evidence: Eviden
     best, summaries = searches[labels[0]], [search.summary for search in searches.values()]
     found = list(verdicts(summaries))
     if worse := no_better(best.summary, evidence):
-        found.append(f"On fresh seeds it is {worse}.")
+        found.append(f"On fresh seeds the winner is {worse}.")
     found += _few_sentences(best.summary, evidence)
     if not best.finished:
         found.append("This search has not finished: the winner may change.")
     if best.summary.selected_on_reported_runs:
-        found.append("The reported runs also chose the winner: its score is slightly too high.")
+        found.append(
+            "The reported runs were also used to choose the winner: its score is optimistic."
+        )
     if best.summary.confirmed_failed:
         runs = counted(best.summary.confirmed_failed, "report run")
         found.append(f"{runs} failed and are left out: the score is slightly too high.")
@@ -47,7 +49,7 @@ def _leads(labels: list[str], searches: Mapping[str, Search], evidence: Evidence
     floor_split, _ = to_floor(searches[labels[0]].summary, evidence)
     shown = [(name, known.split) for name in labels[1:2]] + [(BEST_FLOOR, floor_split)]
     leads = ", ".join(
-        f"{lead.without} points on {lead.split} over {lead.other} (with them {lead.whole})"
+        f"{lead.without} points on {lead.split} over {lead.other} (with them: {lead.whole})"
         for lead in known.leads
         if (lead.other, lead.split) in shown and str(lead.whole) != str(lead.without)
     )
@@ -70,6 +72,6 @@ def _few_sentences(best: Summary, evidence: Evidence) -> list[str]:
     needed = math.ceil(size * sampled / WIDE_HALF_WIDTH**2 / 100) * 100
     return [
         f"Only {size} {split} sentences: on new ones the score is uncertain by"
-        f" ± {100 * mean.new_sentences:.1f} points. About {needed:,} would bring the part that is"
-        f" from the sentences down to ± {100 * WIDE_HALF_WIDTH:.0f} points; more seeds would not."
+        f" ± {100 * mean.new_sentences:.1f} points. About {needed:,} would bring the sampling error"
+        f" down to ± {100 * WIDE_HALF_WIDTH:.0f} points; more seeds would not."
     ]

@@ -67,12 +67,12 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
     }
     drawing = Drawing(
         "What more trials buy",
-        f"The best validation {WORDS[metric]} to expect of n of the trials that the search ran, in"
-        " any order; in four of five orders it lies in the band. At its end stands what was found."
-        " At an equal number of trials, the higher line is better; a line that still climbs at its"
-        " end had too few trials. A pruned trial counts with its best epoch, or, if it was pruned"
-        " before the final stage, with the lowest score of a completed trial. A trial that failed"
-        " without a score counts with 0.",
+        f"The best validation {WORDS[metric]} to expect from n of the trials that the search ran,"
+        " in random order; in four of five orders it lies in the band. It ends at the best score"
+        " found. At an equal number of trials, the higher line is better; a line that still climbs"
+        " at its end had too few trials. A pruned trial counts with its best epoch, or, if it was"
+        " pruned before the final stage, with the lowest score of a completed trial. A trial that"
+        " failed without a score counts with 0.",
         figures.expected_best(budgets, WORDS[metric]),
         data=pandas.concat(
             [best.assign(search=label) for label, best in budgets.items()], ignore_index=True
@@ -84,7 +84,7 @@ def _equal_budgets(searches: Mapping[str, Search]) -> list[Block]:
         paragraphs.append(
             Paragraph(
                 f"{FURTHER_TRIALS} more trials are expected to raise the best score:"
-                f" {'; '.join(outlook)}. This continues the best of the trials that the sampler"
+                f" {'; '.join(outlook)}. This extrapolates the best of the trials that the sampler"
                 " proposed, as if they were drawn at random: a sampler that still improves brings"
                 " more. A pruned trial counts as far behind the best as it was when it was pruned."
             )
@@ -132,8 +132,8 @@ def _costs(searches: Mapping[str, Search]) -> Table:
             }
         )
     caption = (
-        "What the searches took: wall-clock time, and the summed times of their runs, several of"
-        " which run side by side. Energy is not measured."
+        "The cost of the searches: wall-clock time, and the summed times of their runs, several of"
+        " which run at the same time. Energy is not measured."
     )
     return Table(caption, pandas.DataFrame(rows))
 
@@ -148,10 +148,10 @@ def _pruning(search: Search) -> list[Block]:
         ""
         if lost is None
         else (
-            " Judging by what completed trials gained from that epoch on,"
+            " Judging by what completed trials gained after the same epoch,"
             f" {_about(lost)} of the pruned trials would have become the best. This is a rough"
             " estimate, since it is based on trials that did well; a search with --scheduler none"
-            " measures it."
+            " would measure it."
         )
     )
     return [
@@ -171,7 +171,7 @@ def _early_judgement(search: Search) -> list[Block]:
     if len(correlations) < 2:
         return []
     other_classifier = (
-        " Before the final stage, the score is that of another classifier."
+        " Before the final stage, the score comes from another classifier."
         if later_stages(search.trials, search.epochs)
         else ""
     )
@@ -179,8 +179,8 @@ def _early_judgement(search: Search) -> list[Block]:
         "How early can a trial be judged?",
         "Spearman's rank correlation of the score after each epoch with the final"
         f" one.{other_classifier} It covers only the {correlations['n'].iloc[0]} completed trials,"
-        " so if others were pruned it is lower than it would be over all trials. Where it is near"
-        " 1, pruning loses little; where it is low, ranks still change.",
+        " so if other trials were pruned, it is lower than over all trials. If it is near 1,"
+        " pruning loses little; if it is low, ranks still change.",
         figures.rungs(correlations),
         data=correlations,
     )

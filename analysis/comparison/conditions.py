@@ -15,21 +15,21 @@ from analysis.read.contents import Contents
 from analysis.read.summary import Summary
 
 INTERVALS = (
-    "± is the 95 % interval over seeds, on the sentences that were measured. How much a recipe"
-    " varies over seeds is learned from all runs on the same data, model and budget in the results"
-    " folder; df counts their degrees of freedom (a recipe's runs less one, summed over recipes),"
-    " and a weak prior from recorded searches adds about three."
+    "± is the 95 % interval over seeds, on the same sentences. How much a recipe varies over seeds"
+    " is estimated from all runs on the same data, model and budget in the results folder; df is"
+    " their degrees of freedom (a recipe's runs minus one, summed over recipes), to which a weak"
+    " prior from recorded searches adds about three."
 )
 NEW_SENTENCES = (
-    "On new sentences: the interval of the test score for sentences like these, over seeds and"
+    "On new sentences: the interval of the test score on other sentences like these, over seeds and"
     " sentences. It is wider, because a test split is a sample too."
 )
 SCORES: Mapping[Metric, str] = {"accuracy": "Accuracies", "macro_f1": "Macro-F1 scores"}
 MACRO_F1 = (
-    "Trials were ranked, pruned and chosen by macro-F1, the mean F1 of the labels, which the"
-    " differences and intervals are about. On new sentences its interval is approximate: it counts"
-    " each label's sentences, and compares no two models sentence by sentence, so that an interval"
-    " of a difference is an upper bound."
+    "Trials were ranked, pruned and chosen by macro-F1, the mean F1 of the labels. Differences and"
+    " intervals are about it too. On new sentences its interval is approximate: it depends on the"
+    " number of sentences of each label, and models are not compared sentence by sentence, so the"
+    " interval of a difference is an upper bound."
 )
 
 
@@ -150,7 +150,7 @@ def _differences(rows: Sequence[Summary]) -> list[str]:
         if len(groups) > 1:
             values = "; ".join(f"{labels}: {value}" for value, labels in groups)
             sentences.append(
-                f"The searches differ in {name}, so their rows differ in more than the regime."
+                f"The searches differ in {name}, so their rows differ not only in the regime."
                 f" {values}."
             )
     return sentences
@@ -179,12 +179,12 @@ def _fresh_seeds(rows: Sequence[Summary]) -> list[str]:
         if n == 0:
             sentences.append(
                 f"{labels}: not confirmed on fresh seeds. The best score of a search is a maximum,"
-                " so it is too high."
+                " so it is optimistic."
             )
         elif n == 1:
             sentences.append(
-                f"{labels}: confirmed on one fresh seed (n=1), {unused}. Its interval rests on the"
-                " spread of other recipes alone."
+                f"{labels}: confirmed on one fresh seed (n=1), {unused}. Its interval depends only"
+                " on the spread of other recipes."
             )
         else:
             sentences.append(f"{labels}: means over n={n} fresh seeds, {unused}.")
@@ -194,8 +194,9 @@ def _fresh_seeds(rows: Sequence[Summary]) -> list[str]:
 def _selection_bias(rows: Sequence[Summary]) -> list[str]:
     """Which searches of earlier versions report the runs that chose their winner."""
     return [
-        f"{labels}: its numbers come from n={n} runs that also chose the winner, as in earlier"
-        " versions of Regimen. They are slightly too high; --resume adds runs on fresh seeds."
+        f"{labels}: the numbers come from n={n} runs that were also used to choose the winner, as"
+        " in earlier versions of Regimen. They are slightly too high; --resume adds runs on fresh"
+        " seeds."
         for n, labels in grouped(
             rows, lambda row: len(row.confirmed_scores) if row.selected_on_reported_runs else None
         )
@@ -205,10 +206,10 @@ def _selection_bias(rows: Sequence[Summary]) -> list[str]:
 def _equal_trials(rows: Sequence[Summary]) -> list[str]:
     """Which searches' winners have equals."""
     return [
-        f"{labels}: chance included, trial {winner}, the winner, and"
-        f" {', '.join(f'trial {trial}' for trial in equal)} differ by less than --indifference. Of"
-        " such trials a clearly cheaper one wins, else the one with the highest mean of those with"
-        " most runs."
+        f"{labels}: the scores of trial {winner}, the winner, and"
+        f" {', '.join(f'trial {trial}' for trial in equal)} differ by less than --indifference,"
+        " standard error included, so they count as equal. Of equal trials a clearly cheaper one"
+        " wins; otherwise, among the trials with the most runs, the one with the highest mean."
         for (winner, equal), labels in grouped(
             rows, lambda row: (row.winner_trial, row.equal_trials) if row.equal_trials else None
         )
@@ -230,10 +231,10 @@ def _floors(rows: Sequence[Summary]) -> list[str]:
         return []
     return [
         "Floors take seconds: the most frequent label (majority), TF-IDF with a linear SVM (tfidf),"
-        " logistic regression on the vectors of the frozen encoder (probe). Each is a single run,"
-        " and its choices are cross-validated on train. Over floor: the mean of the winner's report"
-        " runs minus the best floor's score, in percentage points, ± the interval over the winner's"
-        " seeds; on the test split where both have been tested, else on validation."
+        " logistic regression on the vectors of the frozen encoder (probe). Each is a single run;"
+        " its settings are chosen by cross-validation on train. Over floor: the mean of the"
+        " winner's report runs minus the best floor's score, in percentage points, ± the interval"
+        " over the winner's seeds; on the test split if both have been tested, else on validation."
     ]
 
 
@@ -255,9 +256,9 @@ def _paper(rows: Sequence[Summary], evidence: Evidence, results: str) -> list[st
     return [
         source,
         (
-            "Difference to paper: percentage points, on this test set, where both have the same"
-            " sentences. ± is its 95 % noise: the spread over our seeds, and that of the published"
-            " run's single seed, assumed equal to ours."
+            "Difference to paper: percentage points, on this test set, whose sentences are the same"
+            " for both. ± is its 95 % noise: the spread over our seeds, and the spread of the"
+            " published single run, assumed equal to ours."
         ),
         *(
             _on_new_sentences(row, label(row, rows), evidence, results)
@@ -285,8 +286,8 @@ def _to_settle(row: Summary, difference: Difference, results: str) -> str:
         return ""
     if difference.seeds is None:
         return (
-            ". On this test set it is within what the published run's single seed explains, so no"
-            " number of our seeds settles it"
+            ". On this test set, the published run's single seed alone could explain the"
+            " difference, so no number of our seeds settles it"
         )
     return (
         ". On this test set, a difference of this size exceeds its noise from about"
@@ -302,7 +303,7 @@ def _batch_sizes(rows: Sequence[Summary]) -> list[str]:
         if published and row.batch_size not in (None, published.loss_batch_size):
             sentences.append(
                 f"{label(row, rows)}: the loss in the paper's definition is computed at batch size"
-                f" {row.batch_size}, the published one fits {published.loss_batch_size}. It shrinks"
-                " as batches grow, so the two are not comparable."
+                f" {row.batch_size}, the published loss fits {published.loss_batch_size}. This loss"
+                " shrinks as batches grow, so the two are not comparable."
             )
     return sentences

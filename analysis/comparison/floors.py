@@ -71,7 +71,7 @@ def _verdict(best: Summary, summaries: Sequence[Summary]) -> str:
         return f"Until a trial completes, best.yaml holds the best floor: {floor.name}, {reached}."
     return (
         f"No recipe beats the floor: {floor.name} has {reached}, the best search"
-        f" ({label(best, summaries)}) {100 * best.selection_score:.1f} %. So best.yaml holds"
+        f" ({label(best, summaries)}) has {100 * best.selection_score:.1f} %. So best.yaml holds"
         f" {floor.regime}."
     )
 

@@ -82,7 +82,7 @@ def _other_metrics(searches: Mapping[str, Search]) -> list[str]:
         return []
     return [
         f"All searches are compared by accuracy here. {', '.join(chose)} chose by macro-F1, which"
-        " their own reports are about."
+        " is the metric of their own reports."
     ]
 
 
@@ -124,10 +124,10 @@ def _differences(summaries: Mapping[str, Summary], evidence: Evidence) -> list[D
         Drawing(
             "Which searches differ significantly?",
             f"Mean {split} {WORDS[metric]} minus that of {winner}, the winner. The thick line is"
-            " the 95 % interval over seeds on these sentences, the thin one on new sentences, both"
-            " of the difference itself: overlapping bars of two means say less. Searches differ"
-            " after Holm's correction for the number of pairs, a floor where both intervals exclude"
-            " zero.",
+            " the 95 % interval of the difference over seeds on these sentences, the thin one on"
+            " new sentences. It says more than whether the intervals of two means overlap."
+            " Significance is after Holm's correction for the number of pairs; a floor differs"
+            " significantly if both intervals exclude zero.",
             forest(rows, winner, WORDS[metric]),
             wide=True,
             data=rows,
@@ -150,10 +150,10 @@ def _standings(summaries: Mapping[str, Summary], evidence: Evidence) -> list[Dra
     return [
         Drawing(
             "Standings",
-            "A dot is a reported run, the upright mark their mean. The thick line is its 95 %"
-            " interval over seeds, the thin one on new sentences. Trial 0 is a single run of the"
-            " regime's default configuration, with any values set by --fix. What is far below the"
-            " others is written at the edge.",
+            "A dot is a report run, the upright mark the mean of the runs. The thick line is the"
+            " mean's 95 % interval over seeds, the thin one on new sentences. Trial 0 is a single"
+            " run of the regime's default configuration, with any values set by --fix. Scores far"
+            " below the others are written at the edge.",
             figures.standings(frame, order, seeds, WORDS[metric]),
             wide=True,
             data=records(frame, metric),
@@ -173,7 +173,7 @@ def _ranking(
     if single:
         return (
             f"{best}. It is the only search here, so it is compared only with its floors, trial 0"
-            " and, where the data allow it, with the paper."
+            " and, if the data allow it, the paper."
         )
     if not others:
         return f"{best}."
@@ -213,10 +213,11 @@ def _conclusion(better: str, *, different: bool, on_new: bool, pairs: int) -> st
     """Whether the difference of the two highest means is larger than noise, and on what."""
     corrected = f"Corrected for the number of pairs, {pairs}: " if pairs > 1 else ""
     if not different:
-        return f"{corrected}{'these' if corrected else 'These'} runs cannot tell which is better."
+        these = "these" if corrected else "These"
+        return f"{corrected}{these} runs cannot show which one is better."
     if on_new:
         return f"{corrected}{better} is better on these sentences, and on new ones too."
-    return f"{corrected}{better} is better on these sentences. On new sentences that is not shown."
+    return f"{corrected}{better} is better on these sentences. On new sentences this is not shown."
 
 
 def _pairwise(title: str, pairs: pandas.DataFrame, scores: str) -> list[Block]:
@@ -234,11 +235,11 @@ def _pairwise(title: str, pairs: pandas.DataFrame, scores: str) -> list[Block]:
     caption = (
         f"The row's mean {scores} minus the column's, in percentage points, ± the 95 %"
         " interval over seeds on these sentences (in brackets: on new sentences). A star marks"
-        " pairs that differ on these sentences after Holm's correction for the number of pairs:"
-        " among equal recipes, at most one table in twenty has one."
+        " pairs that differ significantly on these sentences after Holm's correction for the number"
+        " of pairs: if all recipes were equal, at most one table in twenty would have a star."
     )
     different = int(pairs["different"].sum()) // 2
-    answer = f"{different} of {len(pairs) // 2} pairs differ on these sentences"
+    answer = f"{different} of {len(pairs) // 2} pairs differ significantly on these sentences"
     return [Details(title, answer, (Table(caption, matrix),))]
 
 
@@ -266,19 +267,21 @@ def _unsettled(
         for pair in ({str(name): cell for name, cell in row.items()} for row in found)
     ]
     caption = (
-        "Report seeds tell whether the winners differ on these sentences, more sentences whether"
-        f" they differ on new ones. The numbers show a difference {IN_MOST_CASES} if it is as large"
-        " as it seems; smaller ones need more. Where seeds cannot, label more sentences and train"
-        " both recipes on the same data again (search.export, search.train)."
+        "More report seeds can show that the winners differ on these sentences, more sentences that"
+        " they differ on new ones. With these numbers, a difference that is as large as it seems is"
+        f" shown {IN_MOST_CASES}; smaller differences need more. If more seeds do not help, label"
+        " more sentences and train both recipes on the same data again (search.export,"
+        " search.train)."
     )
     answer = f"{len(unsettled)} of {len(once)} pairs"
-    title, frame = "What would settle the pairs that are not told apart", pandas.DataFrame(rows)
+    title = "What would settle the pairs without a significant difference"
+    frame = pandas.DataFrame(rows)
     return [Details(title, answer, (Table(caption, frame),))]
 
 
 def _seeds_cell(pair: Mapping[str, Any]) -> str:
     if pair["different"]:
-        return "told apart"
+        return "significant already"
     return (
         f"about {pair['seeds_needed']:.0f}"
         if seeds_settle(pair["seeds_needed"])
@@ -287,9 +290,11 @@ def _seeds_cell(pair: Mapping[str, Any]) -> str:
 
 
 def _sentences_cell(pair: Mapping[str, Any]) -> str:
-    if pair["different_on_new_sentences"]:
-        return "told apart"
-    return at_least_text(pair["sentences_needed"])
+    return (
+        "significant already"
+        if pair["different_on_new_sentences"]
+        else at_least_text(pair["sentences_needed"])
+    )
 
 
 def _command_cell(pair: Mapping[str, Any], searches: Mapping[str, Search]) -> str:
@@ -321,11 +326,11 @@ def _without_leaks(searches: Mapping[str, Search], evidence: Evidence) -> list[B
     )
     caption = (
         "The winner's leads in percentage points, ± the 95 % interval over seeds on these"
-        " sentences, with all rows and without those that are in train too."
+        " sentences, with all rows and without the rows that are in train too."
     )
     changed = found.changed_verdicts
     answer = (
-        "all verdicts stay" if not changed else f"{counted(changed, 'verdict')} of pairs change"
+        "no verdict changes" if not changed else f"{counted(changed, 'verdict')} of pairs change"
     )
     pairs = _pairwise("All pairs", found.pairs, f"{found.split} accuracy")
     return [

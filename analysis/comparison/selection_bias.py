@@ -50,8 +50,8 @@ def selection_bias(summaries: Sequence[Summary]) -> str | None:
         for errors in (np.abs(differences), corrected_errors(differences))
     )
     return (
-        f"{sentence} It misses that mean by {before:.1f} points on average; less the mean of the"
-        f" other searches, by {after:.1f}."
+        f"{sentence} The best score misses that mean by {before:.1f} points on average; corrected"
+        f" by the average difference of the other searches, by {after:.1f}."
     )
 
 

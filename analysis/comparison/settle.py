@@ -36,7 +36,7 @@ def needs(difference: Difference, split: ScoredSplit) -> str:
     if not difference.exceeds and seeds_settle(difference.seeds):
         return f"about {difference.seeds} report seeds would settle it"
     if difference.sentences is None:
-        return "no difference was seen that more runs could confirm"
+        return "there is no difference that more runs could confirm"
     return (
         f"it takes {at_least_text(difference.sentences)} {split} sentences; more seeds do not help"
     )
@@ -58,9 +58,9 @@ def to_settle(
     if not seeds_settle(difference.seeds):
         more = ""
         if difference.sentences is not None:
-            more = f" Only more sentences may show one: {at_least_text(difference.sentences)}."
+            more = f" Only more sentences may show it: {at_least_text(difference.sentences)}."
         return (
-            f"Up to {MAX_SEEDS} report seeds each would not show a difference as small as the one"
+            f"Up to {MAX_SEEDS} report seeds each would not show a difference as small as this one"
             f" on {split}: {bound(difference.value, difference.half_width)} on these"
             f" sentences.{more}"
         )

@@ -47,8 +47,8 @@ def forest(rows: pandas.DataFrame, best: str, metric: str) -> str:
     highest = (100 * (rows["difference"] + rows["half_width_new_sentences"])).max()
     axes.set_xlim(-limit, float(np.clip(1.05 * highest, 0.1 * limit, limit)))
     axes.grid(visible=False, axis="y")
-    axes.plot([], [], color=VERMILION, linewidth=4, label="told apart")
-    axes.plot([], [], color=BLUE, linewidth=4, label="not told apart")
+    axes.plot([], [], color=VERMILION, linewidth=4, label="significant difference")
+    axes.plot([], [], color=BLUE, linewidth=4, label="no significant difference")
     axes.plot([], [], color=GREY, linewidth=1, label="on new sentences")
     return svg(figure, axes)
 

@@ -46,7 +46,7 @@ def require_usable(address: str) -> None:
             return
         if not _core.AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True):
             raise ValueError(
-                f"the Ray cluster at {quoted(address)} wants a token, and there is none; set"
+                f"the Ray cluster at {quoted(address)} requires a token, but none is set; set"
                 " RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, or write it to ~/.ray/auth_token"
             )
         if not _accepts(head, address, "token"):

@@ -47,9 +47,9 @@ def parser(spec: type[SearchSpec] = SearchSpec) -> argparse.ArgumentParser:
         "--regime",
         metavar="NAME",
         help=(
-            f"{sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; several: a"
-            " list such as baseline,llrd; all: one search for each with something to search; auto:"
-            " one budget of trials over all that train the encoder"
+            f"{sentence(docstrings['regime'])}: one of {', '.join(trainables.names())}; a list"
+            " such as baseline,llrd; all: one search for each regime that has hyperparameters;"
+            " auto: one budget of trials for all regimes that train the encoder"
         ),
     )
     add_flags(parser, spec, (field.name for field in fields(spec) if not flag_of(field).hidden))
@@ -73,15 +73,15 @@ def _add_reruns(parser: argparse.ArgumentParser) -> None:
         metavar="auto|KxN",
         help=(
             "How the winner is chosen. KxN: run the best K configurations on N other seeds each."
-            f" auto: run those whose distance to the best may be chance, at most {MAX_CANDIDATES},"
-            " a seed at a time, until one is ahead, the rest are equal (--indifference), or a"
-            " quarter as many epochs as the trials took are spent (default: auto)"
+            f" auto: run those within one standard error of the best, at most {MAX_CANDIDATES}, on"
+            " one more seed at a time, until one is ahead, the rest are equal (--indifference), or"
+            " these runs have used a quarter as many epochs as the trials did (default: auto)"
         ),
     )
     parser.add_argument(
         "--no-confirm",
         action="store_true",
-        help="Skip the reruns, the report seeds and the test split",
+        help="Skip the choice runs, the report runs and the test split",
     )
 
 
@@ -94,16 +94,16 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         "--start-or-resume",
         action="store_true",
         help=(
-            "With --regime and --name: begin the search, continue it if it began, or print its"
-            " result if it has ended, so that the same command may run again"
+            "With --regime and --name: begin the search, continue it if it has begun, or print its"
+            " result if it has ended, so that the same command is safe to repeat"
         ),
     )
     parser.add_argument(
         "--cold",
         action="store_true",
         help=(
-            "With --regime all or a list: run each search on its own; without it, a search also"
-            " tries the best configuration of those before it"
+            "With --regime all or a list: run each search independently; without this flag, a"
+            " search also tries the best configuration of the searches before it"
         ),
     )
     parser.add_argument(
@@ -132,13 +132,15 @@ def parse(argv: Sequence[str] | None, spec: type[SearchSpec] = SearchSpec) -> ar
     args = parser(spec).parse_args(words)
     if args.dry_run and args.quiet:
         raise ValueError(
-            "--dry-run and --quiet cannot be combined: --quiet would hide all that a dry run prints"
+            "--dry-run and --quiet cannot be combined: --quiet would hide the dry run's output"
         )
     regimes = trainables.names()
     if args.start_or_resume and (
         args.resume is not None or args.name is None or args.regime is None
     ):
-        raise ValueError("--start-or-resume takes --regime and --name, and no --resume")
+        raise ValueError(
+            "--start-or-resume needs --regime and --name, and cannot be combined with --resume"
+        )
     if args.resume is not None:
         existing_folder(results_of(args), args.resume)
     elif not args.regime and args.dry_run:

@@ -95,8 +95,8 @@ def run_search(
         studies.interrupt(study)
         if changed := changed_versions(study, context.tags):
             console.print(
-                f"NOTE     '{spec.name}' last ran with other versions ({'; '.join(changed)}): a"
-                " configuration may have another curve now",
+                f"NOTE     '{spec.name}' last ran with other versions ({'; '.join(changed)}):"
+                " results may differ from those of earlier trials",
                 style="bold yellow",
             )
         tracker = Tracker(client, spec, identify(study, context.tags))
@@ -201,7 +201,7 @@ def _run_trials(
                     _test_floors(study, context.floors, check)
         queue.learn(time_left)
     except KeyboardInterrupt:
-        say.print("stopping: what has ended is recorded; press again to abort")
+        say.print("stopping: finished runs are recorded; press again to abort")
         return Ending.INTERRUPTED
     finally:
         console.quiet = False

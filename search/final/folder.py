@@ -68,7 +68,7 @@ def check_out(out: Path, recipe: Mapping[str, Any], *, overwrite: bool = False) 
     with user_path(out):
         why = why_not_ours(out)
         if out.is_symlink() and not out.exists():
-            why = "it is a link to nothing"
+            why = "it is a broken symlink"
     if why:
         raise ValueError(
             f"{where} exists and is not a model folder of search.train ({why}); choose another"

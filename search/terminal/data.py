@@ -55,7 +55,7 @@ def print_model(console: Console, prepared: "Prepared", source: str) -> None:
         console,
         "model",
         f"{source}: {prepared.pretrained.parameters / 1e6:.1f} M parameters;"
-        f" {len(prepared.vocabulary):,} of its {vocabulary:,} tokens occur",
+        f" {len(prepared.vocabulary):,} of its {vocabulary:,} tokens occur in the data",
     )
     for note in prepared.notes:
         print_line(console, "note", note, style="yellow")
@@ -68,7 +68,7 @@ def print_advice(console: Console, corpus: Corpus, regimes: Collection[str]) -> 
         print_line(
             console,
             "note",
-            f"labels have few training rows ({rows:.0f} at the median): --regime"
+            f"labels have few training rows (median {rows:.0f}): --regime"
             f" {FEW_ROWS_REGIME} was better than baseline wherever both were searched"
             " (docs/results.md)",
             style="yellow",
@@ -83,9 +83,9 @@ def small_validation(corpus: Corpus) -> list[str]:
         return []
     points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / rows)
     return [
-        f"{rows} validation rows choose the recipe: an accuracy of 90 % is uncertain by"
-        f" {points:.0f} points; --folds {SUGGESTED_FOLDS} validates on training rows, which takes"
-        " several times as long"
+        f"the recipe is chosen on only {rows} validation rows: an accuracy of 90 % is uncertain by"
+        f" {points:.0f} points; --folds {SUGGESTED_FOLDS} validates on training rows instead, which"
+        " takes several times as long"
     ]
 
 
@@ -103,6 +103,6 @@ def imbalance(labels: Sequence[str], counts: np.ndarray) -> list[str]:
     )
     return [
         f"the largest class, {largest}, has over {MAX_IMBALANCE} times the rows of the smallest,"
-        f" {smallest}: accuracy says little about small classes; --metric macro_f1 counts all"
-        " classes alike"
+        f" {smallest}: accuracy says little about small classes; --metric macro_f1 gives all"
+        " classes the same weight"
     ]

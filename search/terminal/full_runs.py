@@ -54,6 +54,6 @@ class FullRuns:
         left = self.round.left
         more = f", up to {counted(left, 'run')} more" if left else ""
         if not self.round.choosing:
-            return f"training the winner for the report{more}, and testing it; then the report"
+            return f"training and testing the winner for the report{more}; then the report"
         runs = "run" if report_counts[-1] == 1 else "runs"
         return f"choosing the winner{more}, then {how_many(report_counts)} {runs} for the report"

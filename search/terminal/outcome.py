@@ -26,7 +26,7 @@ from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL, counted
 from search.terminal.console import print_line, print_table, table_width
 
-FLOOR = "floor: a simple model, trained in seconds, that it has to beat"
+FLOOR = "floor: a simple model, trained in seconds, that a regime has to beat"
 OTHER_METRIC, N_AND_DF = "the other metric", "n and df"
 
 
@@ -93,11 +93,11 @@ def _remarks(summaries: Sequence[Summary]) -> list[str]:
     confirmed = any(summary.confirmed_scores for summary in summaries)
     return [
         "regime: a way to train" + (f"; {FLOOR}" if any(each.floors for each in summaries) else ""),
-        f"{score_column(metric)}: the validation {WORDS[metric]} that chose, in percent; a floor's"
-        " is of one run",
+        f"{score_column(metric)}: the validation {WORDS[metric]} used to select the winner, in"
+        " percent; a floor's is from one run",
         *(["±: 95 % interval over seeds, on these sentences"] if confirmed else []),
         *conditions.exceptions(summaries),
-        "more: the report, which has the intervals on new sentences and the conditions",
+        "more: the report has the intervals on new sentences and the conditions",
     ]
 
 
@@ -173,7 +173,7 @@ def _winner_and_score(
     if not best.confirmed_scores:
         return (
             f"{name}: {percent_of(best.selection_score, best.metric)} on validation, a maximum over"
-            f" {counted(best.trial_count, 'trial')} that no other seed has confirmed"
+            f" {counted(best.trial_count, 'trial')}, not confirmed on fresh seeds"
         )
     words = qualifier(best.metric)
     text = f"{name}: {_mean(numbers, 'confirmed_score')}{words} on validation"
@@ -225,7 +225,7 @@ def _over_runner_up(
     pair = pair_of(label(best, summaries), second, pairs)
     if pair is None:
         value = 100 * (best.selection_score - others[0].selection_score)
-        return [f"{value:+.1f} points over {name}, on the seeds that chose"]
+        return [f"{value:+.1f} points over {name}, by the scores that select winners"]
     points = f"{100 * pair['difference']:+.1f} ± {100 * pair['half_width']:.1f} points"
     if pair["different"]:
         return [f"{points} on {split} over {name}"]

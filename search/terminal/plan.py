@@ -48,7 +48,7 @@ def print_plan(
         choice = (
             f"best {spec.confirm_top} rerun on {counted(spec.confirm_seeds, 'seed')}"
             if spec.confirm_seeds
-            else "best trials rerun on as many seeds as it takes to choose"
+            else "best trials rerun on as many seeds as are needed to choose"
         )
         reruns = f"{choice}, the winner on {how_many(report_counts(spec.report_seeds))} more"
     budget = f", at most {duration(spec.time_budget)}" if spec.time_budget else ""
@@ -64,7 +64,7 @@ def print_plan(
     )
     if spec.warm_start:
         changes = config_difference(spec.warm_start, {})
-        print_line(console, "begins", f"with the best of the searches before it: {changes}")
+        print_line(console, "begins", f"with the best of the earlier searches: {changes}")
     print_machine(console, resources, precision)
 
 
@@ -79,8 +79,8 @@ def print_surplus(console: Console, begun: int, trials: int) -> None:
     print_line(
         console,
         "note",
-        f"--trials {trials} is fewer than the {counted(begun, 'trial')} that there are: all of them"
-        " stay, and no new one is begun",
+        f"--trials {trials} is fewer than the {counted(begun, 'trial')} that this search has: all"
+        " of them stay, and no new one is begun",
         style="yellow",
     )
 
@@ -145,22 +145,22 @@ def print_estimate(console: Console, planned: Planned, resources: Resources, row
     print_line(
         console,
         "total",
-        f"{between(whole.low + START_SECONDS, whole.high + START_SECONDS)} with start, choice,"
-        " report and the end",
+        f"{between(whole.low + START_SECONDS, whole.high + START_SECONDS)} including start-up,"
+        " choice and report runs, and the report",
     )
     print_line(console, "time", time)
     print_line(
         console,
         "memory",
-        f"{gibibytes(trial.peak_memory)} per trial, {gibibytes(estimated.memory)} for those that"
-        f" run at the same time; {gibibytes(free)} are free",
+        f"{gibibytes(trial.peak_memory)} per trial, {gibibytes(estimated.memory)} for all trials"
+        f" that run at the same time; {gibibytes(free)} are free",
     )
     print_line(
         console,
         "basis",
         f"trial 0 takes {roughly(trial.seconds())}, an epoch {roughly(trial.stages[0].later)}:"
         f" measured on this machine, running alone, on {trial.sentences:,} of {rows:,} sentences;"
-        " other batch sizes and concurrent trials differ",
+        " with other batch sizes or concurrent trials, times differ",
     )
     for warning in warnings(spec, trial, estimated, slots, free):
         print_line(console, "note", warning, style="bold yellow")
@@ -200,9 +200,9 @@ def print_estimates(console: Console, plans: Sequence[Planned], resources: Resou
     print_line(
         console,
         "time",
-        f"{between(low + START_SECONDS, high + START_SECONDS)} for all {len(plans)} with start,"
-        " choice and report runs; extrapolated from a few sentences, --dry-run with one regime has"
-        " the details",
+        f"{between(low + START_SECONDS, high + START_SECONDS)} for all {len(plans)} including"
+        " start-up, choice and report runs; extrapolated from a few sentences; --dry-run with one"
+        " regime shows the details",
     )
     for note in notes:
         print_line(console, "note", note, style="bold yellow")

@@ -183,7 +183,7 @@ class Progress:
         """The time until the search ends in words."""
         left = self.seconds_left(trials)
         if left is None:
-            return "time left: known after an epoch"
+            return "time left: known after the first epoch"
         round_only = " in this round" if self.queue is not None and self.queue.interim else ""
         return f"{between(left.low, left.high)} left{round_only}"
 
@@ -194,7 +194,7 @@ class Progress:
             return
         self.said_stopping = True
         if self.runs is not None:
-            self.console.print("stopping: what has ended is recorded; press again to abort")
+            self.console.print("stopping: finished runs are recorded; press again to abort")
             return
         seconds = epoch_seconds_left(studies.trials(self.study), time.time())
         about = "" if seconds is None else f"about {roughly(max(1.0, seconds))}; "
@@ -287,7 +287,7 @@ class Progress:
         whole = ""
         if self.view.place and self.queue is not None and left is not None:
             every = self.queue.until_all_end(left)
-            whole = f"all of them: {between(every.low, every.high)} left" if every else ""
+            whole = f"all regimes: {between(every.low, every.high)} left" if every else ""
         clock = Clock(
             self._elapsed,
             "stopping" if self.said_stopping else eta,

@@ -139,7 +139,7 @@ def test_out_replaces_an_earlier_report_and_no_other_file(
     folder, out = write_search(tmp_path / "one", outcome=summary()), tmp_path / "thesis.html"
     (tmp_path / name).write_text("three years")
     said = report_error([str(folder), "--out", str(out)], capsys)
-    assert f"{name}' exists and is not of an earlier report; name another page with --out" in said
+    assert f"{name}' exists and was not written by a report; name another page with --out" in said
     assert {path.name for path in tmp_path.iterdir()} == {"one", name}
     assert (tmp_path / name).read_text() == "three years"
     (tmp_path / name).unlink()
@@ -154,7 +154,7 @@ def test_a_folder_of_searches_keeps_the_users_own_report(
     """The folder is the user's, who may write there too."""
     write_search(tmp_path / "one", outcome=summary())
     (tmp_path / name).write_text("three years")
-    assert f"{name}' exists and is not of an earlier" in report_error([str(tmp_path)], capsys)
+    assert f"{name}' exists and was not written by" in report_error([str(tmp_path)], capsys)
     assert (tmp_path / name).read_text() == "three years"
     assert {path.name for path in tmp_path.iterdir()} == {"one", name}
     (tmp_path / name).unlink()

@@ -366,7 +366,7 @@ def test_choice_and_report_runs_survive_a_killed_worker_and_an_interrupt(
     search.wait_for_line("training the winner")
     search.send(signal.SIGINT)
     out, _ = search.wait(130)
-    assert "stopping: what has ended is recorded; press again to abort" in out
+    assert "stopping: finished runs are recorded; press again to abort" in out
     assert f"search.run --resume {folder.name}" in out and search.leftovers() == []
     again = run("search.run", "--resume", folder.name, "--results", str(results))
     assert again.returncode == 0 and "choosing the winner" not in again.stdout, again.stderr

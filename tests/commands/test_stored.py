@@ -181,7 +181,7 @@ def test_searches_are_compared_whatever_their_order(
         (show, ["x"], "no search 'x'"),
         (show, ["../x"], "name must be"),
         (compare, ["llrd", "x"], "no search 'x'"),
-        (compare, ["llrd", "llrd"], "NAME must be two searches or more; got 'llrd'"),
+        (compare, ["llrd", "llrd"], "name two or more searches to compare; got only 'llrd'"),
         (listing, [], "results must be a folder"),
     ],
 )

@@ -292,7 +292,7 @@ def test_an_earlier_versions_folder_is_synced_and_resumed(
     assert "confirmed_accuracy" not in capsys.readouterr().out
     done = run("search.run", "--resume", "tiny", "--report-seeds", "2", *where)
     assert done.returncode == 0, done.stderr
-    assert "(n=2, df=" in done.stdout and "also chose" not in done.stdout
+    assert "(n=2, df=" in done.stdout and "also used to choose" not in done.stdout
     now = attributes(studies.read_study(tmp_path / "tiny"))
     winner = str(first[records.WINNER.name])
     assert (

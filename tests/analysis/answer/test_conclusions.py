@@ -56,7 +56,8 @@ def test_a_clear_winner(tmp_path: Path) -> None:
     shown = answer(tmp_path)
     assert shown.headline.startswith("llrd wins with trial 2: 90.0 ")
     assert shown.verdict == (
-        "On these test sentences it is significantly better than the other. On new sentences too."
+        "On these test sentences, llrd is significantly better than the other."
+        " The same holds on new sentences."
     )
     (runner_up,) = (fact for fact in shown.facts if fact.question == "Over baseline")
     assert runner_up.note == "the runner-up, on test: significant"
@@ -69,21 +70,21 @@ def test_two_equal_recipes(tmp_path: Path) -> None:
     shown = answer(tmp_path)
     assert shown.headline.startswith("llrd was chosen with trial 2")
     assert shown.verdict.startswith(
-        "On these test sentences there is no significant difference from baseline."
+        "On these test sentences, llrd does not differ significantly from baseline."
         " If the difference to baseline is as large as it seems, about "
     )
     (runner_up,) = (fact for fact in shown.facts if fact.question == "Below baseline")
     assert runner_up.note == "the runner-up, on test: no significant difference"
     seeds = shown.verdict.partition(" seems, about ")[2].partition(" ")[0]
     assert int(seeds) > MAX_SUGGESTED_SEEDS
-    assert "# to settle it:" not in shown.codes[1].lines
+    assert "# to settle who is better:" not in shown.codes[1].lines
 
 
 def test_two_recipes_that_a_few_seeds_would_tell_apart(tmp_path: Path) -> None:
     write(tmp_path, "baseline", 0.895, [0.900, 0.889, 0.897, 0.894])
     write(tmp_path, "llrd", 0.900, [0.906, 0.894, 0.897, 0.901])
     _, commands = answer(tmp_path).codes
-    place = commands.lines.index("# to settle it:")
+    place = commands.lines.index("# to settle who is better:")
     for regime, line in zip(("llrd", "baseline"), commands.lines[place + 1 :], strict=True):
         resume = rf"python -m search.run --resume {regime} --report-seeds (\d+) .*"
         seeds = re.fullmatch(resume, line)
@@ -103,7 +104,7 @@ def test_a_search_whose_score_was_luck(tmp_path: Path) -> None:
     (luck, runner_up) = (
         fact.note for fact in shown.facts if fact.question in ("In the search", "Below baseline")
     )
-    assert luck.endswith("7.0 points less on fresh seeds")
+    assert luck.endswith("7.0 points lower on fresh seeds")
     assert runner_up == "the runner-up, on test: significant"
 
 
@@ -137,7 +138,7 @@ def test_too_few_sentences(sentences: int, tmp_path: Path) -> None:
     few = warned(shown, f"Only {sentences} test sentences: on new ones the score is uncertain by ")
     assert few is (sentences < 5000)
     if sentences == 40:
-        assert warned(shown, "sentences down to ± 3 points; more seeds would not.")
+        assert warned(shown, "the sampling error down to ± 3 points; more seeds would not.")
 
 
 def test_a_wide_spread_over_seeds_is_not_blamed_on_the_sentences(tmp_path: Path) -> None:

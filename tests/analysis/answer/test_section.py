@@ -22,9 +22,8 @@ def test_it_has_all_that_a_user_needs(tmp_path: Path) -> None:
     (runner_up,) = {*found} - {*questions, "Errs most"}
     assert runner_up.split()[0] in ("Over", "Below") and found[4] == runner_up
     assert " taken for 'intent_" in facts(shown)["Errs most"]
-    assert shown.verdict.startswith(
-        "On these test sentences there is no significant difference from "
-    )
+    assert shown.verdict.startswith("On these test sentences, ")
+    assert " does not differ significantly from " in shown.verdict
     assert any(warning.startswith("Data: 2 validation rows") for warning in shown.warnings)
     configuration, commands = shown.codes
     assert any(line.startswith("learning_rate: ") for line in configuration.lines)

@@ -37,7 +37,10 @@ def test_a_floor_that_is_as_good_on_test_is_a_warning(
     if warning is None:
         assert not any("floor" in line for line in shown.warnings)
     else:
-        assert f"On fresh seeds it is {warning}; --floor probe exports the floor." in shown.warnings
+        assert (
+            f"On fresh seeds the winner is {warning}; --floor probe exports the floor."
+            in shown.warnings
+        )
     (over,) = (each for each in shown.facts if each.question == f"{fact} the best floor")
     assert over.answer.startswith({0.905: "1.5 ±", 0.89: "+0.0 ±", 0.88: "+1.0 ±"}[on_test])
     assert ", on test; ± " in over.note and "on new sentences; it may be chance" in over.note

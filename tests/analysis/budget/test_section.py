@@ -26,7 +26,7 @@ def test_report_says_what_budget_and_pruning_did(tmp_path: Path) -> None:
         "baseline found 90.0 % with 4 trials, and half of them would have found 80.0 %;"
         in page.text
     )
-    assert page.text.count("The best validation accuracy to expect of n of the trials") == 1
+    assert page.text.count("The best validation accuracy to expect from n of the trials") == 1
     table = pandas.read_csv(tmp_path / "report_budget.csv")
     assert list(table.groupby("search").size()) == [4, 4] and table["expected"].iloc[
         0

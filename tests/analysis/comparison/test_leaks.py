@@ -144,8 +144,8 @@ def test_the_first_screen_has_the_leads_that_it_speaks_of(
     runner_up, floor = over["llrd", "test"], over["the best floor", "test"]
     assert (
         f"Without the rows that are in train, supcon has {runner_up.without} points on test over"
-        f" llrd (with them {runner_up.whole}), {floor.without} points on test over the best floor"
-        f" (with them {floor.whole})"
+        f" llrd (with them: {runner_up.whole}), {floor.without} points on test over the best floor"
+        f" (with them: {floor.whole})"
     ) in " ".join(answer.warnings)
     only_validation = {
         name: replace(search, problems=search.problems[search.problems["split"] == "validation"])

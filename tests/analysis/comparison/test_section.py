@@ -66,7 +66,7 @@ def test_a_difference_within_noise_says_what_would_settle_it(tmp_path: Path) -> 
         r"llrd. On validation it has 89.0 ± \d\.\d % \(n=2, df=2\), 0.5 points above baseline", text
     )
     assert (
-        "These runs cannot tell which is better. If the difference on validation is as large"
+        "These runs cannot show which one is better. If the difference on validation is as large"
         in text
     )
     (seeds,) = set(re.findall(r"--resume (?:one|two) --report-seeds (\d+)", text))
@@ -81,7 +81,9 @@ def test_what_would_settle_it_is_about_the_answers_split(tmp_path: Path) -> None
         "Chosen on validation: llrd. On test it has 89.0" in text
         and "The row's mean test accuracy" in text
     )
-    assert "Up to 1000 report seeds each would not show a difference as small as the one on" in text
+    assert (
+        "Up to 1000 report seeds each would not show a difference as small as this one on" in text
+    )
     assert "on test: it is at most " in text
 
 
@@ -133,7 +135,7 @@ def test_floors_are_beneath_the_searches_the_best_first(tmp_path: Path) -> None:
 
 def test_equal_searches_are_called_equal(tmp_path: Path) -> None:
     text = stated(tmp_path, [0.88, 0.89], [0.89, 0.88])
-    assert "equal to" in text and "These runs cannot tell which is better. Up to 1000" in text
+    assert "equal to" in text and "These runs cannot show which one is better. Up to 1000" in text
 
 
 def test_a_single_seed_rests_on_the_spread_of_others(tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ def test_a_difference_that_only_this_test_set_shows_is_named_so(tmp_path: Path) 
     generator = np.random.default_rng(0)
     ours, theirs = (list(mean + 0.001 * generator.standard_normal(6)) for mean in (0.890, 0.885))
     text = stated(tmp_path, ours, theirs)
-    assert "baseline is better on these sentences. On new sentences that is not shown." in text
+    assert "baseline is better on these sentences. On new sentences this is not shown." in text
 
 
 def test_one_search_uses_the_spread_of_those_beside_it(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def difference(**changes: object) -> Difference:
         ({"seeds": 1001}, "it takes at least 13,000 test sentences; more seeds do not help"),
         (
             {"value": 0.0, "seeds": None, "sentences": None},
-            "no difference was seen that more runs could confirm",
+            "there is no difference that more runs could confirm",
         ),
     ],
 )
@@ -81,7 +81,7 @@ def test_commands_name_both_searches_or_say_that_seeds_cannot_help() -> None:
     assert "--resume 'the other' --trials 4 --report-seeds 12 --results runs." in helped
     beyond = to_settle(difference(seeds=5000), "test", one, two)
     assert "--resume" not in beyond and "it is at most 3.0 points on these sentences" in beyond
-    assert beyond.endswith("Only more sentences may show one: at least 13,000.")
+    assert beyond.endswith("Only more sentences may show it: at least 13,000.")
     same = to_settle(difference(value=0.0, seeds=None, sentences=None), "test", one, two)
     assert same.endswith("it is at most 2.0 points on these sentences.")
 

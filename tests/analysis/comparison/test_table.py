@@ -84,7 +84,7 @@ def test_one_seed_has_the_interval_of_other_recipes() -> None:
     )
     (row,) = table([one]).to_dict("records")
     assert row["test"].startswith("89.0 ± ") and row["test"].endswith(" (n=1, df=0)")
-    assert "rests on the spread of other recipes alone" in "\n".join(notes([one]))
+    assert "depends only on the spread of other recipes" in "\n".join(notes([one]))
 
 
 def test_a_search_without_results_has_empty_cells() -> None:

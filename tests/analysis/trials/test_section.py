@@ -70,7 +70,7 @@ def test_captions_describe_what_is_drawn(tmp_path: Path) -> None:
     )
     assert "Could trials have been pruned?" in text and "What did pruning do?" not in text
     assert (
-        "Before the final stage, the score is that of another classifier. It covers only the 5"
+        "Before the final stage, the score comes from another classifier. It covers only the 5"
         " completed trials" in text
     )
 

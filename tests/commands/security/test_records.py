@@ -206,7 +206,7 @@ def test_every_printed_command_works(
     assert "wrote best.yaml" in run(exporting)
     spec = SearchSpec.from_dict(vars(SearchSpec.read(results / "marked")))
     assert spec.results == RESULTS
-    assert "and has them now" not in run(next_commands.sync(spec))
+    assert "that were missing in MLflow" not in run(next_commands.sync(spec))
     assert "report.html" in run(next_commands.report(spec.folder))
     assert "nothing was run" in run(f"{next_commands.resume(spec)} --dry-run")
     client = mlflow.MlflowClient(tracking_uri=recorded.uri)

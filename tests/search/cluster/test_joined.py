@@ -195,7 +195,7 @@ def test_the_end_is_soon_and_says_how_to_continue(short: Path, inputs: Inputs) -
 @pytest.mark.parametrize(
     ("token", "said"),
     [
-        (None, "wants a token, and there is none; set RAY_AUTH_TOKEN"),
+        (None, "requires a token, but none is set; set RAY_AUTH_TOKEN"),
         ("b" * 64, "refuses the token from RAY_AUTH_TOKEN"),
     ],
 )

@@ -162,7 +162,9 @@ def test_new_searches_of_a_list_share_data_and_model_with_those_that_exist(tmp_p
 
 @pytest.mark.parametrize("flags", [["--regime", "baseline"], ["--resume", "x", "--name", "x"]])
 def test_start_or_resume_needs_a_name_and_no_resume(flags: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"^--start-or-resume takes --regime and --name, and no"):
+    with pytest.raises(
+        ValueError, match=r"^--start-or-resume needs --regime and --name, and cannot"
+    ):
         arguments.parse(["--start-or-resume", *flags])
 
 

@@ -50,7 +50,7 @@ def test_only_a_folder_that_search_train_wrote_is_replaced(tmp_path: Path) -> No
 
 def test_a_link_to_nothing_is_refused_before_the_training(tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to(tmp_path / "gone")
-    with pytest.raises(ValueError, match="it is a link to nothing"):
+    with pytest.raises(ValueError, match="it is a broken symlink"):
         check_out(tmp_path / "model", RECIPE)
 
 

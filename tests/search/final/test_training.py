@@ -163,7 +163,7 @@ def test_the_command_exits_with_1_where_a_seed_failed(
     assert command.main(argv) == 1
     out, errors = capsys.readouterr()
     assert f"wrote {tmp_path / 'm'}" in out
-    assert errors == "error: 1 of 2 seeds failed: 1001; the model is of the other 1\n"
+    assert errors == "error: 1 of 2 seeds failed: 1001; the model is from the other 1\n"
 
 
 def test_a_type_of_gpu_is_refused_where_the_search_used_none(

@@ -280,7 +280,7 @@ def test_the_table_of_several_regimes_fits_80_columns(
     epoch_size: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan.psutil, "virtual_memory", lambda: SimpleNamespace(available=200 * GIB))
-    large = replace(TWO, peak_memory=25 * GIB, stages=(Stage(10, 1200.0, 1000.0),))
+    large = replace(TWO, peak_memory=25 * GIB, stages=(StageTime(10, 1200.0, 1000.0),))
     made = [
         spec(regime=regime, trials=1000, epoch_size=epoch_size)
         for regime in ("llrd_grouped", "supcon_joint", "simclr_crop")
@@ -350,14 +350,14 @@ def test_the_plan_is_wrapped_in_a_terminal_only(
         if line[:HEADING_WIDTH].strip() in headings or line.startswith(" " * HEADING_WIDTH)
     ]
     assert " ".join(" ".join(beside).split()) == " ".join(" ".join(plain).split())
-    whole = r"total    \d+ to \d+ min with start, choice, report and the end"
+    whole = r"total    \d+ to \d+ min including start-up, choice and report runs, and the report"
     assert re.fullmatch(whole, plain[7])
     assert (
         "50 trials take 25m without pruning, 13m if one in 3 continues from each rung; the"
         " choice and report runs 6m" in plain[8]
     )
     assert (
-        "1.0 GiB per trial, 4.0 GiB for those that run at the same time; 20.0 GiB are free"
+        "1.0 GiB per trial, 4.0 GiB for all trials that run at the same time; 20.0 GiB are free"
         in plain[9]
     )
 

@@ -53,4 +53,4 @@ def test_few_rows_of_most_labels_name_their_regime(
     out = io.StringIO()
     corpus = Corpus("x", split, split, None, ("a", "b", "c"), ())
     data.print_advice(Console(file=out, width=200), corpus, regimes)
-    assert ("(10 at the median): --regime proto" in out.getvalue()) == said
+    assert ("(median 10): --regime proto" in out.getvalue()) == said

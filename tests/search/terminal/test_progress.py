@@ -280,7 +280,7 @@ def test_choice_and_report_runs_are_shown_with_what_follows(tmp_path: Path) -> N
         "choosing the winner, up to 2 runs more, then 4 to 8 runs for the report"
     )
     progress.begin(Round((Run(0, 9, {}, reports=True),), "training the winner, trial 0"))
-    assert "training the winner for the report, and testing it" in shown(progress)[2]
+    assert "training and testing the winner for the report" in shown(progress)[2]
 
 
 def test_a_file_gets_a_line_where_nothing_ends_for_long(
@@ -367,7 +367,7 @@ def test_several_regimes_have_a_line_of_their_own(tmp_path: Path) -> None:
     made, study = grown(tmp_path)
     queue = Queue([made, made, made], 2, lambda: 10.0, number=2)
     lines = shown(Progress(terminal(), study, made, {}, Capacity(HERE), queue=queue))
-    assert re.fullmatch(r"regime 2 of 3 +all of them: [\w. ]+ left *", lines[1])
+    assert re.fullmatch(r"regime 2 of 3 +all regimes: [\w. ]+ left *", lines[1])
 
 
 def test_the_best_trial_is_shown_with_its_age(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_a_search_whose_server_is_away_for_a_while(
         ), out
         start(server)
         first = run("search.sync", "away", "--results", str(folder.parent))
-        assert first.returncode == 0 and "has them now" in first.stdout, first.stderr
+        assert first.returncode == 0 and "that were missing in MLflow" in first.stdout, first.stderr
         client = mlflow.MlflowClient(tracking_uri=server.uri)
         before = check(client, studies.read_study(folder))
         assert (
