@@ -302,7 +302,7 @@ def test_the_table_of_several_regimes_fits_80_columns(
 def test_a_search_with_more_trials_than_asked_for_says_so() -> None:
     out = io.StringIO()
     plan.print_surplus(Console(file=out, width=200), begun=12, trials=5)
-    assert "--trials 5 is fewer than the 12 trials that there are" in out.getvalue()
+    assert "--trials 5 is fewer than the 12 trials that this search has" in out.getvalue()
 
 
 def test_the_plan_is_wrapped_in_a_terminal_only(
