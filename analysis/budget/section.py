@@ -14,7 +14,7 @@ from analysis.budget.numbers import (
 from analysis.budget.outlook import FURTHER_TRIALS, Ended, expected_gain
 from analysis.budget.rungs import rung_correlations
 from analysis.metric import WORDS
-from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
+from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table, not_drawn
 from analysis.read.folder import Search
 from analysis.read.stages import later_stages
 from analysis.text import EMPTY_CELL, duration
@@ -164,9 +164,11 @@ def _pruning(search: Search) -> list[Block]:
 
 
 def _early_judgement(search: Search) -> list[Block]:
-    """How early trials can be judged; empty for too few completed trials or epochs."""
-    if (search.trials["state"] == "COMPLETE").sum() < MIN_COMPLETE:
-        return []
+    """How early trials can be judged; empty for too few epochs."""
+    complete = int((search.trials["state"] == "COMPLETE").sum())
+    if complete < MIN_COMPLETE:
+        judged = f"how early a trial can be judged, from {MIN_COMPLETE} completed trials"
+        return [not_drawn(judged, complete)]
     correlations = rung_correlations(search.trials, search.epochs)
     if len(correlations) < 2:
         return []

@@ -10,7 +10,7 @@ from analysis.hyperparameters.effects import MIN_EFFECT_TRIALS, effects
 from analysis.hyperparameters.numbers import edges, is_numeric, pairs, placed
 from analysis.hyperparameters.robustness import MIN_ROBUSTNESS_TRIALS, robustness
 from analysis.metric import WORDS
-from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
+from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table, not_drawn
 from analysis.read.folder import CONFIG_PREFIX, Search
 from analysis.read.scores import named
 from analysis.text import EMPTY_CELL, short_value
@@ -237,11 +237,7 @@ def _figures(search: Search, places: pandas.DataFrame, ranks: pandas.DataFrame) 
     if drawings:
         blocks.append(Figures(tuple(drawings)))
     if missing:
-        blocks.append(
-            Paragraph(
-                f"Not drawn yet: {' and '.join(missing)} completed trials on; these are {complete}."
-            )
-        )
+        blocks.append(not_drawn(f"{' and '.join(missing)} completed trials", complete))
     return blocks
 
 

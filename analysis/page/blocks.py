@@ -104,6 +104,11 @@ class Section:
     blocks: tuple[Block, ...]
 
 
+def not_drawn(missing: str, trials: int) -> Paragraph:
+    """Says from when on a figure is drawn: `slices from 8 completed trials`; there are `trials`."""
+    return Paragraph(f"Not drawn yet: {missing} on; these are {trials}.")
+
+
 def drawings(blocks: tuple[Block, ...]) -> list[Drawing]:
     """All figures among some blocks, folded ones too, in their order."""
     inside: list[Drawing] = []

@@ -4,7 +4,7 @@ import pandas
 
 from analysis.evidence import Evidence
 from analysis.metric import WORDS
-from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table
+from analysis.page.blocks import Block, Details, Drawing, Figures, Paragraph, Table, not_drawn
 from analysis.page.forest import forest
 from analysis.read.folder import Search
 from analysis.read.scores import named
@@ -54,6 +54,8 @@ def details(search: Search, evidence: Evidence, *, full: bool) -> list[Block]:
         ]
     if drawings:
         parts.append(Figures(tuple(drawings)))
+    if full and (ended := _ended(search)) < MIN_COURSE_TRIALS:
+        parts.append(not_drawn(f"the best so far from {MIN_COURSE_TRIALS} trials", ended))
     return [Details("How did the trials go?", remarks.hint(search), tuple(parts))]
 
 
@@ -126,7 +128,7 @@ def _best_so_far(search: Search) -> list[Drawing]:
     """The best score over the course of the search; empty for too few trials."""
     drawings = []
     best, pruned = numbers.best_so_far(search.trials), numbers.pruned_trials(search.trials)
-    if len(best) + len(pruned) >= MIN_COURSE_TRIALS:
+    if _ended(search) >= MIN_COURSE_TRIALS:
         before_final_stage = (
             " Ticks at the bottom are trials pruned before the final stage, which have no"
             " comparable score."
@@ -144,6 +146,11 @@ def _best_so_far(search: Search) -> list[Drawing]:
             )
         )
     return drawings
+
+
+def _ended(search: Search) -> int:
+    """The number of trials with a score: completed, or pruned after an epoch."""
+    return len(numbers.best_so_far(search.trials)) + len(numbers.pruned_trials(search.trials))
 
 
 def _winner(search: Search) -> list[Drawing]:

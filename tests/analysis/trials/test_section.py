@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pandas
+import pytest
 
 from analysis import report
 from tests.analysis.searches import (
@@ -85,6 +86,22 @@ def test_the_winner_is_compared_with_its_fresh_seeds(tmp_path: Path) -> None:
         r"reached 90.0 % in the search and 85.0 ± \d\.\d % \(n=2, df=1\) on fresh seeds,"
         r" -5.0 points",
         page.text,
+    )
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_report_says_from_when_on_a_figure_is_drawn(count: int, tmp_path: Path) -> None:
+    trials = [
+        {"number": n, "state": "COMPLETE", "best_validation_accuracy": 0.5 + n / 10, "epochs": 3}
+        for n in range(count)
+    ]
+    folder = write_search(tmp_path / "one", trials, summary(best_trial=1, winner_trial=1))
+    text = Page(report.report(folder).read_text()).text
+    missing = f"Not drawn yet: the best so far from 3 trials on; these are {count}."
+    assert (missing in text) == (count == 2) and ("Best so far" in text) == (count == 3)
+    assert (
+        "Not drawn yet: how early a trial can be judged, from 5 completed trials on; these are"
+        f" {count}." in text
     )
 
 
