@@ -114,17 +114,17 @@ def to_papers_best(summaries: Sequence[Summary], evidence: Evidence) -> pandas.D
 
 
 def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFrame:
-    """A row per search on the paper's data of a regime that it has: test accuracies and their
-    difference.
+    """A row per search on the paper's data: test accuracies and their difference, for a regime that
+    the paper lacks to its best row.
 
     The encoder may be another one than the paper's.
     """
     rows = ordered(summaries)
     cells = []
     for summary in rows:
-        published = paper.row(summary.regime) if summary.comparable else None
-        if published is None:
+        if not summary.comparable:
             continue
+        published = paper.row(summary.regime) or paper.BEST
         difference = evidence.to_published(summary, published.test_accuracy)
         if difference is None:
             continue
@@ -133,6 +133,7 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
                 "regime": label(summary, rows),
                 "test": _mean(evidence.mean(summary, "test")),
                 f"paper ({paper.ENCODER})": _percent(published.test_accuracy),
+                "its regime": published.regime,
                 "difference": str(difference),
                 "on new sentences": _on_new_sentences(difference),
                 "beyond noise": "yes" if difference.exceeds else "no",
