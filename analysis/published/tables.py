@@ -124,7 +124,9 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
     for summary in rows:
         if not summary.comparable:
             continue
-        published = paper.row(summary.regime) or paper.BEST
+        own = paper.row(summary.regime)
+        published = own or paper.BEST
+        of_best = "" if own else f" by {paper.BEST.regime}"
         difference = evidence.to_published(summary, published.test_accuracy)
         if difference is None:
             continue
@@ -132,8 +134,7 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
             {
                 "regime": label(summary, rows),
                 "test": _mean(evidence.mean(summary, "test")),
-                f"paper ({paper.ENCODER})": _percent(published.test_accuracy),
-                "its regime": published.regime,
+                f"paper ({paper.ENCODER})": f"{_percent(published.test_accuracy)}{of_best}",
                 "difference": str(difference),
                 "on new sentences": _on_new_sentences(difference),
                 "beyond noise": "yes" if difference.exceeds else "no",
