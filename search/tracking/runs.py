@@ -39,8 +39,8 @@ class SearchRuns:
         self.winner: str | None = None
         """The key of the winner's run: a trial, or a floor that no search beats; None before the
         end."""
-        self.winner_note = "winner"
-        """What its name says of it."""
+        self.confirmed: str | None = None
+        """The winner's mean score on fresh seeds, in percent; None for a floor, or if unknown."""
 
     @property
     def view(self) -> str:
@@ -85,8 +85,13 @@ class SearchRuns:
     def name_tags(self, run: LoggedRun, key: str, name: str) -> dict[str, str]:
         """The tags with a run's name and whether it is the winner; one that was says that no more
         where another has won."""
+        if key == self.winner and self.confirmed is None:
+            return {"mlflow.runName": f"{name} · winner", WINNER_TAG: "yes"}
         if key == self.winner:
-            return {"mlflow.runName": f"{name} · {self.winner_note}", WINNER_TAG: "yes"}
+            # Instead of its score as a trial, which is the highest of many.
+            base, _, _ = name.rpartition(" · ")
+            note = f"winner, {self.confirmed} confirmed"
+            return {"mlflow.runName": f"{base} · {note}", WINNER_TAG: "yes"}
         return {"mlflow.runName": name, **({WINNER_TAG: "no"} if WINNER_TAG in run.tags else {})}
 
 

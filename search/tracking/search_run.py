@@ -103,12 +103,11 @@ def winner_key(summary: Summary) -> str | None:
     return None if summary.winner is None else trial_key(summary.winner)
 
 
-def winner_note(summary: Summary) -> str:
-    """What the name of the winner's run says of it: with its score on fresh seeds, since that of
-    its trial is the highest of many."""
+def confirmed_score(summary: Summary) -> str | None:
+    """The winner's mean score on fresh seeds, in percent; None for a floor, or if unknown."""
     if summary.floor_wins or not summary.confirmed_scores:
-        return "winner"
-    return f"winner, {percent_number(fmean(summary.confirmed_scores))} confirmed"
+        return None
+    return percent_number(fmean(summary.confirmed_scores))
 
 
 def _first_start(study: optuna.Study) -> float:

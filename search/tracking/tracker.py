@@ -32,13 +32,13 @@ from search.tracking.recorder import OutOfTime
 from search.tracking.runs import SearchRuns
 from search.tracking.search_run import (
     Sent,
+    confirmed_score,
     end_search,
     log_artifacts,
     log_best_so_far,
     log_results,
     log_search,
     winner_key,
-    winner_note,
 )
 from search.tracking.store import without_password
 from trainables.parts.quote import error_text
@@ -138,7 +138,7 @@ class Tracker:
             self.recorder.deadline = deadline
             self.up_to_date = False  # The server may have lost its disk since the last sync.
             self.runs.winner = None if interrupted else winner_key(summary)
-            self.runs.winner_note = winner_note(summary)
+            self.runs.confirmed = confirmed_score(summary)
             self._sync(study, live=False)
             search = self.runs.search
             assert search is not None

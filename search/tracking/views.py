@@ -23,12 +23,13 @@ REGIME, STATE, EPOCHS, MODEL, METRIC = (
     for name in ("regimen.regime", "regimen.state", "regimen.epochs", "model", "regimen.metric")
 )
 LEARNING_RATE = "params.`learning_rate`"
-ANSWER = {CONFIRMED: 120, OVER_FLOOR: 120, ERRS_MOST: 240, NEXT: 420}
+ANSWER = {CONFIRMED: 170, OVER_FLOOR: 215, ERRS_MOST: 240, NEXT: 420}
 """The columns that say what a search found, with their widths in pixels."""
-WIDTHS = {NAME: 220, CREATED: 115, STATE: 95, EPOCHS: 60, LEARNING_RATE: 75, DURATION: 70}
+WIDTHS = {NAME: 245, CREATED: 110, STATE: 92, EPOCHS: 55, LEARNING_RATE: 70, DURATION: 68}
 """A window of 1,400 pixels has 715 for columns between MLflow's menu and its assistant: with these
-it shows a search's list to the duration, and without the assistant to the distance to the floor."""
-SCORE_WIDTH = 80
+it shows a search's list to the duration, and without the assistant to what is over the floor; of
+all searches the confirmed score, and without the assistant also what is confused most."""
+SCORE_WIDTH = 75
 
 
 def search_view(key: str, identity: str, metric: Metric) -> dict[str, str]:

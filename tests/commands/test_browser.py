@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from analysis import paper, report
-from search.tracking import store
+from search.tracking import store, views
 from search.tracking.paper_runs import row_name
 from tests.analysis.folders import write_searches
 from tests.mlflow_server import MlflowServer
@@ -119,13 +119,22 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(
 
 
 def test_the_printed_address_opens_a_leaderboard(searched: Searched, browser: Any, ui: str) -> None:
-    """Trials, floors and report runs are sorted by their score; the view's columns are there."""
+    """Trials and floors are sorted by their score; how they ended, their length, rate and time are
+    seen in a window of 1,400 pixels, beside MLflow's menu and its assistant."""
     (address,) = [line.strip() for line in searched.out.splitlines() if "/#/experiments/" in line]
     page = address.partition("/#/")[2]
-    browser.set_window_size(2600, 1200)  # the table draws only the columns that it shows
+    resize(browser, 1400, 900)
     shown = text_of(browser, f"{ui}/#/{page}", until="floor tfidf")
-    assert "regimen.state" in shown and "learning_rate" in shown and "PRUNED" in shown
-    assert "llrd_warmup 000" in shown and "floor tfidf" in shown
+    assert "llrd_warmup 000" in shown and "PRUNED" in shown and "report seed" not in shown
+    right = browser.execute_script(
+        "return document.querySelector('.ag-center-cols-viewport').getBoundingClientRect().right"
+    )
+    columns = browser.execute_script(
+        "return [...document.querySelectorAll('.ag-header-cell')]"
+        ".map(cell => [cell.getAttribute('col-id'), cell.getBoundingClientRect().right])"
+    )
+    seen = {name for name, end in columns if end <= right + 1}
+    assert seen >= {views.STATE, views.EPOCHS, views.LEARNING_RATE, views.DURATION}
     cells = browser.execute_script(
         "return [...document.querySelectorAll(`[role=gridcell][col-id*=best_validation]`)]"
         ".map(cell => [+cell.parentElement.getAttribute('row-index'), parseFloat(cell.innerText)])"

@@ -70,7 +70,7 @@ def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     assert search.finish(search.tracker(sqlite)) is None
     client = open_client(sqlite)
     named = names_of(client)
-    assert named["trial 2"][0].endswith(" · winner, 30.2 confirmed")
+    assert named["trial 2"][0] == "llrd 002 · winner, 30.2 confirmed"
     assert named["trial 2"][1] == "yes"
     assert [key for key, (_, won) in named.items() if won] == ["trial 2"]
     (parent,) = (
