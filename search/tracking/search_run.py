@@ -1,7 +1,7 @@
 """The run of the search itself: its settings, its best score so far, its results and files."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import optuna
@@ -64,12 +64,15 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
     run.last = max([run.last, *(nested.last for nested in runs.nested.values())])
     if note and (runs.spec.folder / REPORT_FILE).exists():
         note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT_FILE))
-    # What is no longer known of a search that has grown is not what it was.
-    tags = {name: "" for name in views.ANSWER if name in run.tags} | result_tags(runs.spec, summary)
+    answer = result_tags(runs.spec, summary)
+    tags = _replacing(run, answer)
     tags |= {"mlflow.note.content": note} if note else {}
     if scores := summary.confirmed_scores:
         tags["mlflow.runName"] = f"{runs.spec.name} · {percent_number(fmean(scores))} confirmed"
     run.log(summary_metrics(summary), tags)
+    for key, nested in runs.nested.items():
+        if tags := _replacing(nested, answer if key == runs.winner else {}):
+            nested.log({}, tags)
 
 
 def log_artifacts(run: LoggedRun, runs: SearchRuns, sent: Sent) -> None:
@@ -108,6 +111,11 @@ def confirmed_score(summary: Summary) -> str | None:
     if summary.floor_wins or not summary.confirmed_scores:
         return None
     return percent_number(fmean(summary.confirmed_scores))
+
+
+def _replacing(run: LoggedRun, answer: Mapping[str, str]) -> dict[str, str]:
+    """The answer's tags; those that are no longer known, or another run's now, become empty."""
+    return {name: "" for name in views.ANSWER if run.tags.get(name)} | dict(answer)
 
 
 def _first_start(study: optuna.Study) -> float:

@@ -9,7 +9,7 @@ from analysis.read.files import read_json
 from analysis.read.summary import Summary
 from search.study import records
 from search.tracking.logged_run import LoggedRun
-from search.tracking.result_tags import result_tags
+from search.tracking.result_tags import NEXT, result_tags
 from search.tracking.store import open_client
 from search.tracking.tracker import Tracker
 from search.worker_reports import (
@@ -62,6 +62,12 @@ def names_of(client: object) -> dict[str, tuple[str, str | None]]:
     }
 
 
+def with_the_answer(client: object) -> list[str]:
+    """The runs below a search that have what it found as tags."""
+    tags = [one["tags"] for one in everything(client).values()]
+    return [own["regimen.key"] for own in tags if own.get(NEXT) and "regimen.key" in own]
+
+
 def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     search: Search, sqlite: str
 ) -> None:
@@ -73,6 +79,7 @@ def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     assert named["trial 2"][0] == "llrd 002 · winner, 30.2 confirmed"
     assert named["trial 2"][1] == "yes"
     assert [key for key, (_, won) in named.items() if won] == ["trial 2"]
+    assert with_the_answer(client) == ["trial 2"]
     (parent,) = (
         one
         for one in check(client, search.study).values()
@@ -88,6 +95,7 @@ def test_the_winner_is_named_and_the_search_has_the_score_that_chose_it(
     named = names_of(client)
     assert named["trial 1"][1] == "yes" and named["trial 2"][1] == "no"
     assert "winner" not in named["trial 2"][0]
+    assert with_the_answer(client) == ["trial 1"]
 
 
 def test_what_a_search_found_and_the_next_command_are_tags(tmp_path: Path) -> None:
