@@ -246,8 +246,8 @@ def _pairwise(title: str, pairs: pandas.DataFrame, scores: str) -> list[Block]:
 def _unsettled(
     pairs: pandas.DataFrame, split: ScoredSplit, searches: Mapping[str, Search]
 ) -> list[Block]:
-    """Beside each pair that is not told apart, on these sentences or on new ones, what would tell
-    it apart; empty without such pairs."""
+    """Beside each pair without a significant difference, on these sentences or on new ones, what
+    would show one; empty without such pairs."""
     if pairs.empty:
         return []
     once = pairs[[one < other for one, other in zip(pairs["regime"], pairs["other"])]]

@@ -103,10 +103,7 @@ def to_papers_best(summaries: Sequence[Summary], evidence: Evidence) -> pandas.D
         columns |= {
             split: [str(lead) for lead in leads],
             f"{head}new sentences": [_on_new_sentences(lead) for lead in leads],
-            f"{head}p": [
-                "under 0.001" if p < 0.001 else f"{p:.3f}"
-                for p in holm([lead.p_value for lead in leads])
-            ],
+            f"{head}p": [_p_value(p) for p in holm([lead.p_value for lead in leads])],
         }
     scores = [fmean(summary.confirmed_scores) for summary in others]
     highest_first = sorted(range(len(others)), key=lambda place: -scores[place])
@@ -117,10 +114,11 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
     """A row per search on the paper's data: test accuracies and their difference, for a regime that
     the paper lacks to its best row.
 
-    The encoder may be another one than the paper's.
+    The encoder may be another one than the paper's. p is corrected for the number of rows by Holm's
+    method.
     """
     rows = ordered(summaries)
-    cells = []
+    cells, p_values = [], list[float]()
     for summary in rows:
         if not summary.comparable:
             continue
@@ -130,6 +128,7 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
         difference = evidence.to_published(summary, published.test_accuracy)
         if difference is None:
             continue
+        p_values.append(difference.p_value)
         cells.append(
             {
                 "regime": label(summary, rows),
@@ -137,10 +136,10 @@ def to_paper(summaries: Sequence[Summary], evidence: Evidence) -> pandas.DataFra
                 f"paper ({paper.ENCODER})": f"{_percent(published.test_accuracy)}{of_best}",
                 "difference": str(difference),
                 "on new sentences": _on_new_sentences(difference),
-                "beyond noise": "yes" if difference.exceeds else "no",
             }
         )
-    return pandas.DataFrame(cells, dtype=object)
+    table = pandas.DataFrame(cells, dtype=object)
+    return table.assign(p=[_p_value(p) for p in holm(p_values)]) if cells else table
 
 
 def _search(name: str, summary: Summary, evidence: Evidence) -> dict[str, str]:
@@ -171,6 +170,10 @@ def _goal(name: str, difference: Difference, goal: float) -> dict[str, str]:
         "goal": f"{goal:+.0f}",
         "reached": reached if certain else f"{reached}, not certain",
     }
+
+
+def _p_value(p: float) -> str:
+    return "under 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _on_new_sentences(difference: Difference) -> str:

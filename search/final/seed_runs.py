@@ -145,7 +145,7 @@ def _trained(
     progress = SeedProgress(failures.console, seeds, per_run.slots)
     try:
         for run, epochs, failure in full_runs.finished(submitted, progress.poll):
-            progress.end(run.seed)
+            progress.end(run.seed, failed=failure is not None)
             if failure:
                 failures.add(run.seed, failure)
                 continue

@@ -1,7 +1,7 @@
 """Which seeds of a recipe are in training, as a line a minute: they print nothing before they
 end."""
 
-import math
+import heapq
 import time
 from collections.abc import Callable, Sequence
 from statistics import fmean
@@ -13,7 +13,7 @@ from search.terminal.progress import HEARTBEAT_PART, HEARTBEAT_SECONDS
 
 
 class SeedProgress:
-    """The seeds that train, of which the first `slots` that have not ended are running."""
+    """The seeds that train, of which the first `slots` that have not ended count as running."""
 
     def __init__(
         self,
@@ -29,12 +29,13 @@ class SeedProgress:
         self.first = self.last_line = clock()
         self._start()
 
-    def end(self, seed: int) -> None:
-        """A seed has ended."""
+    def end(self, seed: int, *, failed: bool = False) -> None:
+        """A seed has ended. One that failed says nothing about how long the others take."""
         if seed in self.waiting:
             self.waiting.remove(seed)
         else:
-            self.took.append(self.clock() - self.running.pop(seed))
+            seconds = self.clock() - self.running.pop(seed)
+            self.took += [] if failed else [seconds]
         self._start()
         self.last_line = self.clock()
 
@@ -47,15 +48,22 @@ class SeedProgress:
         self.last_line = now
         parts = [f"seed {seed} for {duration(now - at)}" for seed, at in self.running.items()]
         parts += [f"{len(self.waiting)} to come"] if self.waiting else []
-        left = "" if not self.took else f" (about {duration(self._left(now))} left)"
-        self.console.print(f"running: {', '.join(parts)}{left}", style="dim")
+        left = self._left(now)
+        rest = "" if left is None else f" (about {duration(left)} left)"
+        self.console.print(f"running: {', '.join(parts)}{rest}", style="dim")
 
     def _start(self) -> None:
         while self.waiting and len(self.running) < self.slots:
             self.running[self.waiting.pop(0)] = self.clock()
 
-    def _left(self, now: float) -> float:
-        """As if every seed took as long as those that have ended."""
+    def _left(self, now: float) -> float | None:
+        """Seconds, as if every seed took as long as those that have ended; None where none has, or
+        where the last ones take longer."""
+        if not self.took:
+            return None
         whole = fmean(self.took)
-        running = max(max(0.0, whole - (now - at)) for at in self.running.values())
-        return running + whole * math.ceil(len(self.waiting) / self.slots)
+        free = [max(0.0, whole - (now - at)) for at in self.running.values()]
+        heapq.heapify(free)
+        for _ in self.waiting:
+            heapq.heapreplace(free, free[0] + whole)
+        return max(free) or None

@@ -71,7 +71,9 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
         tags["mlflow.runName"] = f"{runs.spec.name} · {percent_number(fmean(scores))} confirmed"
     run.log(summary_metrics(summary), tags)
     for key, nested in runs.nested.items():
-        if tags := _replacing(nested, answer if key == runs.winner else {}):
+        # What is confirmed is a configuration's, also where a floor wins.
+        wins = key == runs.winner and not summary.floor_wins
+        if tags := _replacing(nested, answer if wins else {}):
             nested.log({}, tags)
 
 

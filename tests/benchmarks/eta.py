@@ -48,7 +48,8 @@ UP, SETTLED = 0.01, 0.1
 """Fractions of a search: by how much a step must count up to be noticed; and when the middle is no
 longer the first guess."""
 SEEDS_SPREAD = 0.006
-"""Standard deviation of an accuracy over seeds, of replayed choice runs."""
+"""Standard deviation of an accuracy over seeds: of replayed choice runs, and of trials that are
+drawn again."""
 MOST_OF_MEDIAN = 3.0
 """An epoch that took longer than so many median ones did not run undisturbed."""
 EPOCHS_OF_BUDGET = 10
@@ -239,7 +240,7 @@ class Simulated:
             if is_spent(study, self.spec.patience):
                 return
             for row in waiting:
-                if len(open_trials) < self.points:
+                if len(open_trials) < self.points:  # counts as a starting point
                     study.enqueue_trial({})
                 trial = study.ask()
                 trial.set_user_attr(records.CONFIG.name, row.config)

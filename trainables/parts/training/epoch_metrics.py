@@ -30,7 +30,8 @@ class Epoch:
     with cross-validation, of the last epoch. A trial whose metric is the accuracy has its last
     value as its score."""
     learning_rate: float
-    """The highest of the parameter groups at the epoch's last step."""
+    """The highest of the parameter groups at the epoch's last step; the folds' mean with
+    cross-validation."""
     steps: int
     """Optimiser steps in this epoch."""
     seconds: float
