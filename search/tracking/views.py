@@ -25,11 +25,12 @@ REGIME, STATE, EPOCHS, MODEL, METRIC = (
 LEARNING_RATE = "params.`learning_rate`"
 ANSWER = {CONFIRMED: 170, OVER_FLOOR: 215, ERRS_MOST: 240, NEXT: 420}
 """The columns that say what a search found, with their widths in pixels."""
-WIDTHS = {NAME: 245, CREATED: 110, STATE: 92, EPOCHS: 55, LEARNING_RATE: 70, DURATION: 68}
-"""A window of 1,400 pixels has 715 for columns between MLflow's menu and its assistant: with these
-it shows a search's list to the duration, and without the assistant to what is over the floor; of
-all searches the confirmed score, and without the assistant also what is confused most."""
-SCORE_WIDTH = 75
+WIDTHS = {NAME: 228, CREATED: 112, STATE: 92, EPOCHS: 55, LEARNING_RATE: 70, DURATION: 68}
+"""A window of 1,400 pixels has 700 for columns between MLflow's menu and its assistant, if the list
+is long enough to scroll: with these it shows a search's list to the duration, and without the
+assistant to what is over the floor; of all searches the confirmed score, and without the assistant
+also what is confused most."""
+SCORE_WIDTH = 73
 
 
 def search_view(key: str, identity: str, metric: Metric) -> dict[str, str]:

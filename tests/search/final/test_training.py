@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,9 +56,12 @@ class Runs:
             raise ray.exceptions.RayError(REASON)
         return self.models[what]
 
-    def finished(self, runs: Sequence[Any]) -> Iterator[tuple[Any, list[Any], str | None]]:
+    def finished(
+        self, runs: Sequence[Any], check: Callable[[], None]
+    ) -> Iterator[tuple[Any, list[Any], str | None]]:
         self.models = {}
         for number, run in enumerate(runs):
+            check()
             if number == self.no_worker_after:
                 raise OSError(REASON)
             if run.seed in self.fail:
