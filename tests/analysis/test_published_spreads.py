@@ -55,8 +55,8 @@ def test_the_prior_allows_for_the_published_spreads(split: ScoredSplit) -> None:
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 @pytest.mark.parametrize("split", SCORED_SPLITS)
 def test_intervals_cover_the_mean_of_their_recipe(split: ScoredSplit, n: int) -> None:
-    """In 93 to 97 %, within two standard errors. Four recipes, as one search leaves them; each has a
-    spread of its own."""
+    """In 93 to 97 %, within two standard errors. Four recipes, as one search leaves them; each has
+    a spread of its own."""
     generator, cases, covered = np.random.default_rng(n), 600, 0
     for _ in range(cases):
         own = simulated(generator, split, n, ACCURACIES)
