@@ -119,8 +119,8 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(
 
 
 def test_the_printed_address_opens_a_leaderboard(searched: Searched, browser: Any, ui: str) -> None:
-    """Trials and floors are sorted by their score; how they ended, their length, rate and time are
-    seen in a window of 1,400 pixels, beside MLflow's menu and its assistant."""
+    """Trials and floors are sorted by their score. How they ended, their length and rate are seen
+    in a window of 1,400 pixels, beside MLflow's menu and its assistant."""
     (address,) = [line.strip() for line in searched.out.splitlines() if "/#/experiments/" in line]
     page = address.partition("/#/")[2]
     resize(browser, 1400, 900)
@@ -134,7 +134,7 @@ def test_the_printed_address_opens_a_leaderboard(searched: Searched, browser: An
         ".map(cell => [cell.getAttribute('col-id'), cell.getBoundingClientRect().right])"
     )
     seen = {name for name, end in columns if end <= right + 1}
-    assert seen >= {views.STATE, views.EPOCHS, views.LEARNING_RATE, views.DURATION}
+    assert seen >= {views.STATE, views.EPOCHS, views.LEARNING_RATE}
     cells = browser.execute_script(
         "return [...document.querySelectorAll(`[role=gridcell][col-id*=best_validation]`)]"
         ".map(cell => [+cell.parentElement.getAttribute('row-index'), parseFloat(cell.innerText)])"
