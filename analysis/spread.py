@@ -24,7 +24,7 @@ from scipy.special import gammaln, stdtr, stdtrit
 
 from analysis.metric import Metric
 
-PRIORS = {"validation": 0.2, "test": 0.6}
+PRIORS = {"validation": 0.28, "test": 0.44}
 """The dispersion by split, where a folder has few runs: that of recorded searches (see LOG.md). On
 validation it is lower, because a run's accuracy there is that of its best epoch."""
 PRIOR_DEVIATION = 1.0

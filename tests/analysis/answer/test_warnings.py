@@ -22,7 +22,7 @@ FLOOR = {
 @pytest.mark.parametrize(
     ("on_test", "warning", "fact"),
     [
-        (0.905, "1.5 ± 1.8 points below the floor probe on test, which may be chance", "Below"),
+        (0.905, "1.5 ± 1.7 points below the floor probe on test, which may be chance", "Below"),
         (0.89, "no better than the floor probe on test", "Over"),
         (0.88, None, "Over"),
     ],

@@ -1,43 +1,45 @@
 """What would settle a comparison does settle it, as often as is said."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 
-from analysis.comparison.settle import at_least_text, more_seeds, needs, to_settle
+from analysis.comparison.settle import MAX_SEEDS, at_least_text, more_seeds, needs, to_settle
 from analysis.evidence import POWER, Difference, Evidence
+from analysis.spread import FREEDOMS, PRIOR_DEVIATION, PRIORS, sampling_variance
 from tests.analysis.searches import read_summary
 
-SENTENCES, DEVIATION = 2000, 0.004
+SENTENCES, MEAN, GAIN, PLANNED = 2000, 0.9, 0.004, 3
 
 
-def scores(mean: float, seeds: int, random: np.random.Generator) -> list[float]:
-    return [float(value) for value in random.normal(mean, DEVIATION, seeds)]
-
-
-def compared(one: list[float], other: list[float]) -> Difference:
+def compared(one: Iterable[float], other: Iterable[float]) -> Difference:
     first, second = (
-        read_summary(regime, name=regime, confirmed_accuracy=own, validation_size=SENTENCES)
+        read_summary(regime, name=regime, confirmed_accuracy=list(own), validation_size=SENTENCES)
         for regime, own in (("llrd", one), ("supcon", other))
     )
     return Evidence([first, second]).difference(first, second, "validation")
 
 
 def test_so_many_seeds_show_a_difference_as_often_as_they_promise() -> None:
-    """Two recipes 0.4 points apart: from a planning sample with just that difference, the number of
-    seeds; then fresh samples of that many. 400 draws: a standard error of two points."""
-    random = np.random.default_rng(0)
-    planned = compared(
-        [0.904 + step * DEVIATION for step in (-1, 0, 1)],
-        [0.900 + step * DEVIATION for step in (-1, 0, 1)],
-    )
-    assert planned.seeds is not None and not planned.exceeds
-    shown = [
-        compared(scores(0.904, planned.seeds, random), scores(0.900, planned.seeds, random)).exceeds
-        for _ in range(400)
-    ]
-    assert np.mean(shown) == pytest.approx(POWER, abs=0.08)
+    """Of recipes 0.4 points apart, with spreads as the prior expects them: from three runs that
+    show just that difference, the number of seeds; then as many fresh runs."""
+    random, shown = np.random.default_rng(0), []
+    unit = sampling_variance(MEAN, SENTENCES)
+    for _ in range(400):
+        centre = PRIORS["validation"] * math.exp(PRIOR_DEVIATION * random.standard_normal())
+        freedom = random.choice(FREEDOMS)
+        deviations = np.sqrt(unit * centre * freedom / random.chisquare(freedom, 2))  # (2,)
+        means = MEAN + np.array([GAIN, 0.0])
+        noise = deviations[:, None] * random.standard_normal((2, PLANNED))
+        noise -= noise.mean(axis=1, keepdims=True)
+        seeds = compared(*(means[:, None] + noise)).seeds
+        assert seeds is not None
+        fresh = deviations[:, None] * random.standard_normal((2, min(seeds, MAX_SEEDS)))
+        shown.append(compared(*(means[:, None] + fresh)).exceeds)
+    error = 2 * math.sqrt(POWER * (1 - POWER) / len(shown))
+    assert np.mean(shown) == pytest.approx(POWER, abs=0.05 + error)
 
 
 def test_so_many_sentences_show_it_on_new_ones_if_seeds_vary_with_them_as_said() -> None:
