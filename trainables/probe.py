@@ -97,14 +97,14 @@ def label_problems(data: Data, encoder: Encoder, *, seed: int) -> dict[str, list
     )
     rows = len(train.targets)
 
-    def place(row: int, prefix: str = "") -> dict[str, Any]:
+    def split_and_row(row: int, prefix: str = "") -> dict[str, Any]:
         within = ("train", row) if row < rows else ("validation", row - rows)
         return dict(zip((f"{prefix}split", f"{prefix}row"), within))
 
     return {
         "doubts": [
             {
-                **place(doubt.row),
+                **split_and_row(doubt.row),
                 "suggested": doubt.suggested,
                 "given_probability": round(doubt.given_probability, 4),
                 "suggested_probability": round(doubt.suggested_probability, 4),
@@ -112,7 +112,11 @@ def label_problems(data: Data, encoder: Encoder, *, seed: int) -> dict[str, list
             for doubt in doubts(both, len(data.labels), seed)
         ],
         "near_duplicates": [
-            {**place(pair.row), **place(pair.other, "other_"), "similarity": round(pair.cosine, 4)}
+            {
+                **split_and_row(pair.row),
+                **split_and_row(pair.other, "other_"),
+                "similarity": round(pair.cosine, 4),
+            }
             for pair in near_duplicates(both, seed)
         ],
     }

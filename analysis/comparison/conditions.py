@@ -68,7 +68,7 @@ def remarks(
             f"{SCORES[metric]} are in percent, losses in nats. Trial 0 uses the regime's default"
             " configuration (for the paper's regimes, the paper's values) and the search's seed."
         ),
-        *_kept(rows),
+        *_kept_epochs(rows),
         *_metric(rows),
     ]
     return [
@@ -97,7 +97,7 @@ def exceptions(summaries: Sequence[Summary]) -> list[str]:
     ]
 
 
-def _kept(rows: Sequence[Summary]) -> list[str]:
+def _kept_epochs(rows: Sequence[Summary]) -> list[str]:
     """Which epoch a run keeps, and so what its score on validation is."""
     words, sentences = WORDS[rows[0].metric], list[str]()
     folded = grouped(rows, lambda row: row.folds)

@@ -41,8 +41,8 @@ def standings(
             axes.axvline(
                 100 * floor, color=INK, linewidth=1, linestyle=":", label="best floor, validation"
             )
-    _points(axes, numbers["paper_config_validation_score"], "trial 0, validation", "|", low)
-    _points(axes, numbers["paper_test_accuracy"], "the paper, test", "D", low)
+    _draw_markers(axes, numbers["paper_config_validation_score"], "trial 0, validation", "|", low)
+    _draw_markers(axes, numbers["paper_test_accuracy"], "the paper, test", "D", low)
     axes.set_yticks(range(len(numbers)), names(labels))
     axes.set_ylim(len(numbers) - 0.5, -0.5)
     axes.set_xlim(low, high)
@@ -89,7 +89,7 @@ def _means(
     axes.plot(mean, rows, "|", color=colour, markersize=11, markeredgewidth=2, label=label)
 
 
-def _points(axes: Axes, values: pandas.Series, label: str, marker: str, low: float) -> None:
+def _draw_markers(axes: Axes, values: pandas.Series, label: str, marker: str, low: float) -> None:
     """A mark per search; one that is far below the others is written at the edge."""
     measured = [(row, 100 * value) for row, value in enumerate(values) if value == value]
     near = [(row, value) for row, value in measured if value >= low]

@@ -11,11 +11,11 @@ from analysis.read.summary import Summary
 def ordered(summaries: Sequence[Summary]) -> list[Summary]:
     """In the order of the paper's Table 7, then other regimes by name; equal regimes by search."""
 
-    def place(summary: Summary) -> tuple[float, str, str]:
+    def sort_key(summary: Summary) -> tuple[float, str, str]:
         row = paper.row(summary.regime)
         return (row.index if row else math.inf, summary.regime, summary.name)
 
-    return sorted(summaries, key=place)
+    return sorted(summaries, key=sort_key)
 
 
 def label(summary: Summary, summaries: Sequence[Summary]) -> str:

@@ -41,7 +41,7 @@ def selection_bias(summaries: Sequence[Summary]) -> str | None:
     mean = mean_interval(differences)
     sentence = (
         f"Over {len(differences)} searches, the best score in the search minus the mean of the"
-        f" winner's report runs is {_points(mean)} points (Student's t over searches)."
+        f" winner's report runs is {_in_points(mean)} points (Student's t over searches)."
     )
     if len(differences) < MIN_SEARCHES_TO_CORRECT:
         return sentence
@@ -55,6 +55,6 @@ def selection_bias(summaries: Sequence[Summary]) -> str | None:
     )
 
 
-def _points(mean: Interval) -> str:
+def _in_points(mean: Interval) -> str:
     assert mean.half_width is not None
     return f"{100 * mean.mean:+.1f} ± {100 * mean.half_width:.1f}"

@@ -84,7 +84,7 @@ def _cells(regime: str, numbers: Mapping[str, Any]) -> dict[str, str]:
     difference, exceeds = EMPTY_CELL, EMPTY_CELL
     if not math.isnan(numbers["difference"]):
         exceeds = "yes" if numbers["difference_exceeds"] else "no"
-        difference = _points(numbers["difference"], numbers["difference_noise"])
+        difference = _in_points(numbers["difference"], numbers["difference_noise"])
     return {
         "regime": regime,
         "paper test": _percent(numbers["paper_test_accuracy"]),
@@ -118,10 +118,10 @@ def _over_floor(numbers: Mapping[str, Any]) -> str:
     """`+1.3 ± 0.4`, in percentage points."""
     if math.isnan(numbers["over_floor"]):
         return EMPTY_CELL
-    return _points(numbers["over_floor"], numbers["over_floor_half_width"])
+    return _in_points(numbers["over_floor"], numbers["over_floor_half_width"])
 
 
-def _points(value: float, half_width: float) -> str:
+def _in_points(value: float, half_width: float) -> str:
     """`+1.3 ± 0.4`, in percentage points."""
     return f"{100 * value:+.1f} {_half_width(half_width)}"
 

@@ -13,7 +13,7 @@ from analysis.read.summary import Summary
 from search.driver.allocation import Allocation, allocate
 from search.driver.outcome import Outcome
 from search.spec import SearchSpec
-from search.study.configuration import points
+from search.study.configuration import starting_points
 from search.study.study import read_study, trials
 from search.trials.ending import Ending
 
@@ -74,7 +74,7 @@ def _allocation(
 ) -> Allocation:
     return allocate(
         {spec.regime: _scores(spec) for spec in specs},
-        {spec.regime: len(points(spec)) for spec in specs},
+        {spec.regime: len(starting_points(spec)) for spec in specs},
         budget,
         ended=[regime for regime, outcome in outcomes.items() if _ended(outcome)],
     )

@@ -101,7 +101,7 @@ def run_search(
             )
         tracker = Tracker(client, spec, identify(study, context.tags))
         queue = queue or queue_of([spec], context, interim=interim)
-        plan.print_plan(console, spec, context.resources, job.precision, queue.place)
+        plan.print_plan(console, spec, context.resources, job.precision, queue.position)
         if (begun := len(studies.trials(study))) > spec.trials:
             plan.print_surplus(console, begun, spec.trials)
         try:

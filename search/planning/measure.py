@@ -77,15 +77,15 @@ def measure(
         torch.set_num_threads(resources.threads)
         with polling(read_memory, every=MEMORY_SECONDS):
             # Libraries load and compile something once; a trial does not pay for that.
-            short = run(spread(prepared.data, min(batch, WARM_UP_SENTENCES)), 1)
-            few = spread(prepared.data, batch)
+            short = run(evenly_spaced(prepared.data, min(batch, WARM_UP_SENTENCES)), 1)
+            few = evenly_spaced(prepared.data, batch)
             began = time.perf_counter()
             run(replace(few, train=longest(train, batch)), 2)  # Takes the most memory.
             batches = math.floor(seconds / (time.perf_counter() - began))
             batches = max(
                 min(batches, MAX_TIMED_SENTENCES // batch), math.ceil(MIN_TIMED_SENTENCES / batch)
             )
-            full = run(spread(prepared.data, min(batch * batches, per_epoch)), 2)
+            full = run(evenly_spaced(prepared.data, min(batch * batches, per_epoch)), 2)
             read_memory()
     finally:
         torch.set_num_threads(threads)
@@ -148,20 +148,20 @@ def scaled_stages(
     return tuple(result)
 
 
-def spread(data: Data, sentences: int) -> Data:
+def evenly_spaced(data: Data, sentences: int) -> Data:
     """A subset of so many training sentences, or all, and of the validation sentences that an epoch
     has for so many; of a fold's, where there are folds.
 
     Its lengths are distributed as in the whole.
     """
-    train = _spread(data.train, sentences)
+    train = _evenly_spaced(data.train, sentences)
     _, passes = _fold_factors(data)
     fraction = min(1.0, len(train) / data.per_epoch) / passes
-    validation = _spread(data.validation, max(1, round(fraction * len(data.validation))))
+    validation = _evenly_spaced(data.validation, max(1, round(fraction * len(data.validation))))
     return Data(train, validation, data.labels, names=data.names)
 
 
-def _spread(tokens: Tokens, sentences: int) -> Tokens:
+def _evenly_spaced(tokens: Tokens, sentences: int) -> Tokens:
     """So many sentences at equal steps in the order of their lengths."""
     order = np.argsort(tokens.lengths, kind="stable")
     middles = (np.arange(sentences) + 0.5) * len(order) / sentences

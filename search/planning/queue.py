@@ -16,11 +16,11 @@ from search.spec import SearchSpec
 EPOCH_PASSES = 2.5
 """Seconds of an epoch by the seconds of encoding its sentences, start included. The ratio is lower
 on few sentences, and higher on many."""
-PASSES_SPREAD = 0.6
+PASSES_DEVIATION = 0.6
 """Standard deviation of that ratio's logarithm over regimes, configurations and machines."""
 FROZEN_PASSES = 0.5
 """Likewise where the encoder is not trained."""
-LEARNED_SPREAD = 0.35
+LEARNED_DEVIATION = 0.35
 """Standard deviation of the logarithm once another regime of the command has been measured."""
 
 
@@ -45,7 +45,7 @@ class Queue:
     _later: dict[int, SecondsRange | None] = field(default_factory=dict)
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Which of several searches runs, `3 of 8`; empty for a single one."""
         return f"{self.number} of {len(self.specs)}" if len(self.specs) > 1 else ""
 
@@ -88,7 +88,7 @@ class Queue:
         guess = self._first_guess(spec)
         if guess is None or not self._ratios:
             return guess
-        return Guess(guess.epoch * geometric_mean(self._ratios), LEARNED_SPREAD)
+        return Guess(guess.epoch * geometric_mean(self._ratios), LEARNED_DEVIATION)
 
     def _first_guess(self, spec: SearchSpec) -> Guess | None:
         seconds = self.encode_seconds()
@@ -96,4 +96,4 @@ class Queue:
             return None
         frozen = hasattr(trainables.load(spec.regime), "MAX_EPOCHS")
         passes = FROZEN_PASSES if frozen else self.part * EPOCH_PASSES
-        return Guess(seconds * passes, PASSES_SPREAD)
+        return Guess(seconds * passes, PASSES_DEVIATION)

@@ -12,13 +12,13 @@ from search.planning.estimate import Measurement
 from search.study import records
 from search.worker_reports import STARTED_AT, run_seconds
 
-SPREAD, SPREAD_TRIALS = 0.45, 4.0
+DEVIATION, DEVIATION_TRIALS = 0.45, 4.0
 """Prior standard deviation of the logarithm of an epoch's seconds over configurations, and the
 number of trials that it weighs as much as."""
 LOG_SECONDS_DRIFT = 0.12
 """Standard deviation of the logarithm by which later trials are slower or faster than the first
 ones: the sampler prefers other batch sizes, and the machine does other things."""
-MEASURED_SPREAD = 0.35
+MEASURED_DEVIATION = 0.35
 """The same between a dry run's measurement on a few sentences and a trial: trials that run side by
 side slow each other down."""
 CLASSIFIER_STAGE_EPOCHS = 0.35
@@ -31,7 +31,7 @@ class Guess:
 
     epoch: float
     """Its seconds."""
-    spread: float
+    deviation: float
     """Standard deviation of their logarithm."""
     rest: float | None = None
     """What follows the budget, in epochs, if it is known."""
@@ -41,7 +41,7 @@ class Guess:
         """From trial 0 on a few sentences; `epochs`: the budget."""
         budget = trial.seconds(epochs)
         rest = (trial.seconds() - budget) * epochs / budget
-        return cls(budget / epochs, MEASURED_SPREAD, rest)
+        return cls(budget / epochs, MEASURED_DEVIATION, rest)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class EpochTime:
     mean: float
     of_mean: float
     """Standard deviation of the logarithm of the mean."""
-    spread: float
+    deviation: float
     """Likewise of one configuration from the mean."""
     rest: float
     """What follows the budget, in epochs."""
@@ -126,14 +126,14 @@ class Speed:
             if self.guess is None:
                 return None
             rest = rest if self.guess.rest is None else self.guess.rest
-            return EpochTime(self.guess.epoch, self.guess.spread, SPREAD, rest)
+            return EpochTime(self.guess.epoch, self.guess.deviation, DEVIATION, rest)
         seconds = [observed.seconds for observed in timed]
         mean = fmean(seconds)
         # A first epoch that takes longer than the mean says how long it takes at least.
         slow = [now - began for began in self._in_first_epoch(trials)]
         seconds += [elapsed for elapsed in slow if elapsed > mean]
-        count, prior = len(seconds), SPREAD_TRIALS
-        variance = prior * SPREAD**2 + count * float(np.log(seconds).var())
+        count, prior = len(seconds), DEVIATION_TRIALS
+        variance = prior * DEVIATION**2 + count * float(np.log(seconds).var())
         spread = math.sqrt(variance / (prior + count))
         return EpochTime(
             fmean(seconds), math.hypot(spread / math.sqrt(count), LOG_SECONDS_DRIFT), spread, rest

@@ -29,11 +29,11 @@ END_SECONDS = 3.0
 """Of a command's first search: tables, report, the last of MLflow. Measured: 1.8 to 4.2 (n=4)."""
 TEST_EPOCHS = 0.25
 """Of an epoch: the test of the report runs."""
-CONSTANTS_SPREAD = 0.3
+CONSTANTS_DEVIATION = 0.3
 """Standard deviation of the logarithm of these constants."""
-OVERRUN_SPREAD = 0.15
+OVERRUN_DEVIATION = 0.15
 """Likewise of a trial's epochs from its epochs so far."""
-RERUN_SPREAD, TRIALS_TO_COME_SPREAD = 0.08, 0.3
+RERUN_DEVIATION, TRIALS_TO_COME_DEVIATION = 0.08, 0.3
 """Likewise of a full run from the best trials so far, and how much more while trials are to
 come."""
 RACE = (-1.0, 2.0)
@@ -98,7 +98,7 @@ class TimeLeft:
             self._choice(draws, full, trained)
             self._report(draws, full)
             draws.add(TEST_EPOCHS * mean)
-        draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
+        draws.add(self.end * draws.factors(CONSTANTS_DEVIATION))
         return draws.range()
 
     def of_full_runs(
@@ -112,8 +112,8 @@ class TimeLeft:
         mean = np.full_like(draws.free[:, 0], epoch_time.mean)
         full = self._full(trials, mean, epoch_time, draws, runs.trial)
         for elapsed in runs.running:
-            length = full * draws.factors(OVERRUN_SPREAD / 2)
-            (draws.go_on if elapsed else draws.run)(_left(length, elapsed, length))
+            length = full * draws.factors(OVERRUN_DEVIATION / 2)
+            (draws.go_on if elapsed else draws.run)(_remaining(length, elapsed, length))
         draws.wait()
         if runs.choosing:
             draws.race(full, np.round(draws.fractions(*RACE) * runs.further))
@@ -121,7 +121,7 @@ class TimeLeft:
         elif runs.further:
             draws.side_by_side(full, math.ceil(runs.further / 2))
         draws.add(TEST_EPOCHS * mean)
-        draws.add(self.end * draws.factors(CONSTANTS_SPREAD))
+        draws.add(self.end * draws.factors(CONSTANTS_DEVIATION))
         return draws.range()
 
     def _report(self, draws: Draws, full: np.ndarray) -> None:
@@ -164,10 +164,10 @@ class TimeLeft:
         (draws); with `full` of them it goes on with its later stages."""
         epochs, observed = records.epochs(trial), self.speed.of(trial)
         if observed.epochs:
-            epoch = observed.seconds * draws.factors(OVERRUN_SPREAD)
+            epoch = observed.seconds * draws.factors(OVERRUN_DEVIATION)
         else:
             epoch = epoch_time.mean * draws.factors(
-                math.hypot(epoch_time.of_mean, epoch_time.spread)
+                math.hypot(epoch_time.of_mean, epoch_time.deviation)
             )
         done, since = observed.epochs, now
         if repeats(trial, epochs):
@@ -183,7 +183,7 @@ class TimeLeft:
             whole = epoch * epoch_time.rest / (1 + beyond)
         else:
             whole = epoch * (np.maximum(length - done, 0) + epoch_time.rest * (length >= full))
-        return _left(whole, max(0.0, now - since), epoch)
+        return _remaining(whole, max(0.0, now - since), epoch)
 
     def _to_come(
         self, started: int, mean: np.ndarray, epoch_time: EpochTime, lengths: Lengths, draws: Draws
@@ -196,7 +196,7 @@ class TimeLeft:
             like = count / min(count, MAX_SIMULATED)
             length = lengths.of(started + number) * (started + number * like < ends_after)
             epochs = length + epoch_time.rest * (length >= lengths.full)
-            draws.run(epochs * mean * draws.factors(epoch_time.spread) * like)
+            draws.run(epochs * mean * draws.factors(epoch_time.deviation) * like)
             trained += length * like
         return trained
 
@@ -233,13 +233,15 @@ class TimeLeft:
         best = sorted(complete, key=lambda each: -(each.value or 0.0))[: self.spec.confirm_top]
         best = [each for each in complete if each.number == trial] or best
         if not best:
-            return mean * draws.factors(epoch_time.spread) * (self.spec.epochs + epoch_time.rest)
+            return mean * draws.factors(epoch_time.deviation) * (self.spec.epochs + epoch_time.rest)
         seconds = fmean(self.speed.full_run(each) for each in best)
         to_come = max(0.0, 1 - len(trials) / self.spec.trials)
-        return seconds * draws.factors(math.hypot(RERUN_SPREAD, TRIALS_TO_COME_SPREAD * to_come))
+        return seconds * draws.factors(
+            math.hypot(RERUN_DEVIATION, TRIALS_TO_COME_DEVIATION * to_come)
+        )
 
 
-def _left(whole: np.ndarray, elapsed: float, epoch: np.ndarray) -> np.ndarray:
+def _remaining(whole: np.ndarray, elapsed: float, epoch: np.ndarray) -> np.ndarray:
     """What is left of so many seconds (draws)."""
     soon = SOON_EPOCH_FRACTION * epoch + SOON_ELAPSED_FRACTION * elapsed
     return np.maximum(whole - elapsed, np.minimum(soon, whole))

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.planning.draws import DRAWS, Draws
 from search.planning.speed import Speed
 from search.spec import SearchSpec
-from search.study.configuration import points
+from search.study.configuration import starting_points
 from search.study.pruners import PRUNABLE_FRACTION
 
 CONTINUES = {"asha": 0.4, "recent": 0.4, "rush": 0.35, "hyperband": 0.6, "median": 0.9}
@@ -33,7 +33,9 @@ class Lengths:
         """Of a trial that is not pruned: less than the budget where trials stop early."""
         expected = CONTINUES.get(spec.scheduler, 1.0)
         # The first trials are known to be good, and say nothing about the others.
-        observed = [(speed.of(trial).epochs, trial.state) for trial in trials[len(points(spec)) :]]
+        observed = [
+            (speed.of(trial).epochs, trial.state) for trial in trials[len(starting_points(spec)) :]
+        ]
         self.continuing: dict[int, np.ndarray] = {}
         """By rung: the fraction of trials that continue."""
         for rung in _rungs(spec):

@@ -84,7 +84,7 @@ def complete(spec: SearchSpec, values: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def points(spec: SearchSpec) -> list[dict[str, Any]]:
+def starting_points(spec: SearchSpec) -> list[dict[str, Any]]:
     """Where a search begins: the paper's configuration, what another search found, POINTS."""
     warm_start = [spec.warm_start] if spec.warm_start else []
     return [{}, *warm_start, *getattr(spaces.load(spec.regime), "POINTS", [])]

@@ -14,7 +14,7 @@ from optuna.pruners import (
 )
 
 from search.spec import SearchSpec
-from search.study.configuration import points
+from search.study.configuration import starting_points
 from search.study.rungs import RungPruner, first_trials, fraction
 
 PRUNABLE_FRACTION = 2 / 3
@@ -42,7 +42,7 @@ def pruner(spec: SearchSpec) -> BasePruner:
     if spec.scheduler == "recent":
         return RungPruner(grace, factor, fraction(factor, window=RECENT_WINDOW_FACTORS * factor))
     if spec.scheduler == "rush":
-        return RungPruner(grace, factor, fraction(factor), first_trials(len(points(spec))))
+        return RungPruner(grace, factor, fraction(factor), first_trials(len(starting_points(spec))))
     assert spec.scheduler == "none"
     return NopPruner()
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from analysis.metric import best_validation_field
 from search.spec import SearchSpec
 from search.study import records
-from search.study.configuration import point_configuration, point_parameters, points
+from search.study.configuration import point_configuration, point_parameters, starting_points
 from search.study.journal import Storage, repair
 from search.study.last_ending import JOURNAL
 from search.study.pruners import pruner
@@ -44,7 +44,7 @@ def open_study(spec: SearchSpec) -> optuna.Study:
         study.set_metric_names([best_validation_field(spec.metric)])
     # All points in a new study; those still missing in one that was killed while it queued them.
     queued = len(study.get_trials(deepcopy=False))
-    for point in points(spec)[queued:]:
+    for point in starting_points(spec)[queued:]:
         config = {records.CONFIG.name: point_configuration(spec, point)}
         study.enqueue_trial(point_parameters(spec, point), user_attrs=config)
     return study

@@ -47,11 +47,11 @@ class FullRuns:
         """What the forecast of the time left needs to know of them."""
         running = [0.0 if began is None else now - began for began in self.pending.values()]
         choosing, trial = self.round.choosing, self.round.runs[0].trial
-        return RunsLeft(running, choosing, self.round.left, None if choosing else trial)
+        return RunsLeft(running, choosing, self.round.runs_left, None if choosing else trial)
 
     def purpose(self, report_counts: Sequence[int]) -> str:
         """What they are for and what follows, in words; `report_counts`: how many report runs."""
-        left = self.round.left
+        left = self.round.runs_left
         more = f", up to {counted(left, 'run')} more" if left else ""
         if not self.round.choosing:
             return f"training and testing the winner for the report{more}; then the report"

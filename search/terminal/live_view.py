@@ -67,7 +67,7 @@ class LiveView:
     capacity: Capacity
     paper: Mapping[str, Any]
     """Trial 0's configuration, with which the others are compared."""
-    place: str = ""
+    position: str = ""
     """Which of several regimes it is: `3 of 8`."""
 
     def of_trials(
@@ -165,8 +165,8 @@ class LiveView:
             ),
             _two_sides(_bar(max(1, total), ended), progress),
         ]
-        if self.place:
-            lines.insert(1, _two_sides(_one_line(f"regime {self.place}"), clock.whole))
+        if self.position:
+            lines.insert(1, _two_sides(_one_line(f"regime {self.position}"), clock.whole))
         return lines
 
     def _running(self, running: Sequence[FrozenTrial], clock: Clock, lines: int) -> Table:

@@ -241,9 +241,9 @@ def _seeds(seeds: float | None) -> str:
 
 def _mean(numbers: dict[str, Any], name: str) -> str:
     """`88.9 ± 0.5 %`."""
-    return f"{100 * numbers[f'{name}_mean']:.1f}{_spread(numbers[f'{name}_half_width'])} %"
+    return f"{100 * numbers[f'{name}_mean']:.1f}{_plus_minus(numbers[f'{name}_half_width'])} %"
 
 
-def _spread(half_width: float) -> str:
+def _plus_minus(half_width: float) -> str:
     """` ± 0.5`, in percentage points; empty where it is NaN."""
     return "" if half_width != half_width else f" ± {100 * half_width:.1f}"

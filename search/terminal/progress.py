@@ -62,7 +62,7 @@ class Progress:
     ) -> None:
         """`queue`: the searches of which this is one."""
         self.console, self.study, self.spec, self.quiet = console, study, spec, quiet
-        self.view = LiveView(spec, capacity, paper, queue.place if queue else "")
+        self.view = LiveView(spec, capacity, paper, queue.position if queue else "")
         self.capacity = capacity
         self.time_left = time_left or TimeLeft(spec, capacity.slots)
         self.queue = queue
@@ -285,7 +285,7 @@ class Progress:
         """The live view of these trials, or of the runs after them."""
         eta, left = self.eta(trials), self.smoothed.shown
         whole = ""
-        if self.view.place and self.queue is not None and left is not None:
+        if self.view.position and self.queue is not None and left is not None:
             every = self.queue.until_all_end(left)
             whole = f"all regimes: {between(every.low, every.high)} left" if every else ""
         clock = Clock(

@@ -48,7 +48,7 @@ class SeedProgress:
         self.last_line = now
         parts = [f"seed {seed} for {duration(now - at)}" for seed, at in self.running.items()]
         parts += [f"{len(self.waiting)} to come"] if self.waiting else []
-        left = self._left(now)
+        left = self._seconds_left(now)
         rest = "" if left is None else f" (about {duration(left)} left)"
         self.console.print(f"running: {', '.join(parts)}{rest}", style="dim")
 
@@ -56,7 +56,7 @@ class SeedProgress:
         while self.waiting and len(self.running) < self.slots:
             self.running[self.waiting.pop(0)] = self.clock()
 
-    def _left(self, now: float) -> float | None:
+    def _seconds_left(self, now: float) -> float | None:
         """Seconds, as if every seed took as long as those that have ended; None where none has, or
         where the last ones take longer."""
         if not self.took:

@@ -34,7 +34,7 @@ def digest(digests: Mapping[Path, str]) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()[:32]
 
 
-def place(path: Path, *, flat: bool) -> str | None:
+def artifact_folder(path: Path, *, flat: bool) -> str | None:
     """The folder of artifacts that a file belongs to; None: above all folders."""
     if path.suffix == ".svg":
         return "figures"

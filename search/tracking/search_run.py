@@ -87,7 +87,7 @@ def log_artifacts(run: LoggedRun, runs: SearchRuns, sent: Sent) -> None:
         return
     for path, digest in files.items():
         if (run.id, path.name, digest) not in sent:
-            runs.recorder.artifact(run.id, path, artifacts.place(path, flat=flat))
+            runs.recorder.artifact(run.id, path, artifacts.artifact_folder(path, flat=flat))
             sent.add((run.id, path.name, digest))
     run.log({}, {tag: overall})
 

@@ -51,7 +51,7 @@ class Round:
     runs: tuple[Run, ...]
     what: str
     """What they are for, in words."""
-    left: int = 0
+    runs_left: int = 0
     """How many further runs of the kind may follow."""
 
     @property
@@ -168,7 +168,7 @@ class ChoiceAndReport:
         ]
         numbers = list(dict.fromkeys(number for number, _ in pairs))
         among, trials = ", ".join(map(str, numbers)), "trial" if len(numbers) == 1 else "trials"
-        yield from self._round(new, f"choosing the winner: {trials} {among}", left=left)
+        yield from self._round(new, f"choosing the winner: {trials} {among}", runs_left=left)
 
     def _margin(self, scores: Mapping[int, RunScores]) -> Margin:
         """How far apart two trials may be by chance, from how all of them vary over seeds."""
@@ -200,7 +200,7 @@ class ChoiceAndReport:
                 for seed in report_seeds(self.spec.seed, count)
                 if seed not in failed and not self._is_reported(winner, seed)
             ]
-            yield from self._round(new, activity, left=counts[-1] - count, reports=True)
+            yield from self._round(new, activity, runs_left=counts[-1] - count, reports=True)
             if self._is_narrow(winner):
                 return
 
@@ -233,7 +233,12 @@ class ChoiceAndReport:
         )
 
     def _round(
-        self, new: Sequence[tuple[int, int]], activity: str, *, left: int = 0, reports: bool = False
+        self,
+        new: Sequence[tuple[int, int]],
+        activity: str,
+        *,
+        runs_left: int = 0,
+        reports: bool = False,
     ) -> Iterator[Round]:
         if not new:
             return
@@ -243,7 +248,7 @@ class ChoiceAndReport:
         ]
         seeds = sorted({seed for _, seed in new})
         on = f"{activity} on seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-        yield Round(tuple(runs), on, left)
+        yield Round(tuple(runs), on, runs_left)
 
     def record(self, run: Run, epochs: list[Record], predictions: ValidationPredictions) -> None:
         """Record a run that is done. Raises `Untested` where it could not be tested."""

@@ -36,7 +36,7 @@ class FullRun:
     nodes: frozenset[str] = frozenset()
     """The nodes that were alive when it was submitted."""
 
-    def again(self) -> "FullRun":
+    def submit_again(self) -> "FullRun":
         """Submit it once more; its result is the same."""
         return start(self.job, self.resources, self.number, self.seed, self.config)
 
@@ -88,7 +88,7 @@ def finished(
             epochs: list[Record] = ray.get(done)
         except ray.exceptions.RayError as error:
             if lost.tries_again(run, error, run.nodes):
-                again = run.again()
+                again = run.submit_again()
                 pending[again.epochs] = again
             else:
                 yield run, [], worker.failure_reason(error)
@@ -124,7 +124,7 @@ def test(
                 reason = worker.failure_reason(error)
                 raise OSError(f"a run cannot be tested: {reason}") from error
         # Its model may be what is lost.
-        again = run.again()
+        again = run.submit_again()
         return outcome(again, submit(again), living_nodes())
 
     return [outcome(run, one, nodes) for run, one in [(run, submit(run)) for run in runs]]

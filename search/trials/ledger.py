@@ -39,7 +39,8 @@ class Ledger:
         """Why no worker can be started, for no trial."""
         self.trials_end = math.inf
         """When the time budget ends the trials, by `time.monotonic`."""
-        self._first_trials = first_trial_of_each(study, spec)
+        self.first_trials = first_trial_of_each(study, spec)
+        """The number of the first trial of each configuration."""
         self._lost_workers: dict[str, str] = {}
         """Why the worker of a trial is about to end, if it said so."""
         self._failures: list[str] = []
@@ -87,7 +88,7 @@ class Ledger:
 
     def ask(self, ray_id: str) -> optuna.Trial | None:
         """The next trial to run, or None if the space is exhausted."""
-        trial = ask(self.study, self.spec, self._first_trials)
+        trial = ask(self.study, self.spec, self.first_trials)
         if trial is None:
             self.exhausted = True
         else:

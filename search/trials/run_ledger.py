@@ -95,7 +95,7 @@ class RunLedger:
     @property
     def all_started(self) -> bool:
         """Whether no other run is to start."""
-        last = self._round is not None and not self._round.choosing and self._round.left == 0
+        last = self._round is not None and not self._round.choosing and self._round.runs_left == 0
         return last and not self._queue
 
     def ask(self, ray_id: str) -> dict[str, Any]:

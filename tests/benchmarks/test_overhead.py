@@ -145,7 +145,7 @@ def test_the_ledger_knows_the_configurations_that_the_study_has(tmp_path: Path) 
         ledger = Ledger(study, made)
         for number in range(4):
             ledger.ask(str(number))
-            assert ledger._first_trials == first_trial_of_each(study, ledger.spec)
+            assert ledger.first_trials == first_trial_of_each(study, ledger.spec)
     assert len({json.dumps(records.CONFIG.read(one)) for one in studies.trials(study)}) == len(
         studies.trials(study)
     )

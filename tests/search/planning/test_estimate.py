@@ -174,14 +174,14 @@ def test_warnings_name_a_remedy() -> None:
 
 def test_a_subset_has_the_validation_sentences_of_its_part_of_an_epoch(prepared: Prepared) -> None:
     data = replace(prepared.data, epoch_size=len(prepared.data.train) // 2)
-    half = measure.spread(data, data.per_epoch // 2)
+    half = measure.evenly_spaced(data, data.per_epoch // 2)
     assert len(half.validation) == pytest.approx(len(data.validation) / 2, abs=1)
-    assert len(measure.spread(data, data.per_epoch).validation) == len(data.validation)
+    assert len(measure.evenly_spaced(data, data.per_epoch).validation) == len(data.validation)
 
 
 def test_the_subset_has_the_length_distribution_of_all_sentences(prepared: Prepared) -> None:
     data = prepared.data
-    part = measure.spread(data, 64)
+    part = measure.evenly_spaced(data, 64)
     assert len(part.train) == 64 and part.labels == data.labels
     assert len(part.validation) == round(64 / len(data.train) * len(data.validation))
     assert part.train.lengths.mean() == pytest.approx(data.train.lengths.mean(), rel=0.1)
@@ -193,9 +193,9 @@ def test_the_subset_has_the_length_distribution_of_all_sentences(prepared: Prepa
         tuple(part.train.ids[start:end])
         for start, end in zip(part.train.offsets, part.train.offsets[1:])
     } <= rows
-    every = measure.spread(data, 1600)
+    every = measure.evenly_spaced(data, 1600)
     assert len(every.train) == len(data.train) and len(every.validation) == len(data.validation)
-    assert len(measure.spread(data, 10_000).train) == len(data.train)
+    assert len(measure.evenly_spaced(data, 10_000).train) == len(data.train)
 
 
 class TokenClock:

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.planning.draws import SecondsRange
 from search.planning.estimate import Measurement, StageTime
-from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_SPREAD, Queue
+from search.planning.queue import EPOCH_PASSES, FROZEN_PASSES, LEARNED_DEVIATION, Queue
 from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess, Speed, repeats
 from search.planning.time_left import END_SECONDS, RunsLeft, TimeLeft
@@ -192,7 +192,7 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     specs = [spec(regime=regime, trials=4) for regime in ("llrd", "baseline", "untuned")]
     queue = Queue(specs, 2, lambda: 2.0)
     first = queue.time_left(specs[0])
-    assert queue.place == "1 of 3"
+    assert queue.position == "1 of 3"
     assert first.guess is not None and first.guess.epoch == 2 * EPOCH_PASSES
     left = SecondsRange(1.0, 2.0, 3.0)
     before = queue.until_all_end(left)
@@ -200,9 +200,9 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     assert seconds is not None and first.speed.mean == 100
     queue.learn(first)
     second = queue.time_left(specs[1])
-    assert queue.place == "2 of 3"
+    assert queue.position == "2 of 3"
     assert second.guess is not None and second.guess.epoch == pytest.approx(100)
-    assert second.guess.spread == LEARNED_SPREAD
+    assert second.guess.deviation == LEARNED_DEVIATION
     after = queue.until_all_end(left)
     assert before is not None and after is not None and before.low < before.high
     guesses = [Queue(specs, 2, lambda: 2.0, 0.25).time_left(each).guess for each in specs]
@@ -212,7 +212,7 @@ def test_a_queue_learns_from_the_regimes_before() -> None:
     ]
     unknown = Queue(specs, 2, lambda: None)
     assert unknown.until_all_end(left) is None and unknown.time_left(specs[0]).guess is None
-    assert Queue(specs[:1], 2, lambda: None).place == ""
+    assert Queue(specs[:1], 2, lambda: None).position == ""
 
 
 def test_the_ends_of_earlier_searches_replace_the_constant() -> None:

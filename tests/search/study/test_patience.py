@@ -9,7 +9,7 @@ import pytest
 from search.race import NEGLIGIBLE_DIFFERENCE
 from search.study import patience
 from search.study import study as studies
-from search.study.configuration import points
+from search.study.configuration import starting_points
 from search.study.proposals import ask
 from tests.specs import spec_in
 
@@ -59,7 +59,7 @@ def test_auto_ends_where_pruned_proposals_stay_behind_a_given_trial(tmp_path: Pa
     for number in range(search.trials):
         trial = ask(study, search)
         assert trial is not None
-        if number < len(points(search)):
+        if number < len(starting_points(search)):
             trial.report(0.8, 1)
             study.tell(trial, 0.05 if number == 0 else 0.9)
         else:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.spec import SearchSpec
-from search.study.configuration import points
+from search.study.configuration import starting_points
 from search.study.pruners import RECENT_WINDOW_FACTORS, pruner, prunes
 from tests import specs
 
@@ -49,7 +49,7 @@ def accuracies(trials: int, seed: int = 0) -> list[list[float]]:
 def slowly(made: SearchSpec, curves: Sequence[Sequence[float]]) -> list[int]:
     """The same, read from the documentation: rungs at 1 and 3 of 9 epochs; the next is too late."""
     ends: list[int] = []
-    known = len(points(made))
+    known = len(starting_points(made))
     for number, curve in enumerate(curves):
         length = EPOCHS
         for rung in (1, 3):

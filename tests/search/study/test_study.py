@@ -17,7 +17,7 @@ from search.outputs import tables as results
 from search.spec import Scheduler
 from search.study import proposals, records
 from search.study import study as studies
-from search.study.configuration import points
+from search.study.configuration import starting_points
 from search.study.journal import repair
 from search.study.proposals import ask
 from search.trials.faults import Fault
@@ -99,7 +99,7 @@ def test_given_trials_are_those_that_the_search_began_with(
     while ask(study, made) is not None:
         pass
     trials = studies.trials(study)
-    beginning = len(points(made))
+    beginning = len(starting_points(made))
     assert [trial.number for trial in trials if records.is_starting_point(trial)] == [
         trial.number for trial in trials if trial.number < beginning
     ]

@@ -262,7 +262,7 @@ def test_choice_and_report_runs_are_shown_with_what_follows(tmp_path: Path) -> N
         return {line.split()[1]: "waits" in line for line in shown(progress)[5:] if line.strip()}
 
     first, second, third = runs = tuple(Run(0, seed, {}, reports=False) for seed in (1, 2, 3))
-    progress.begin(Round(runs, "choosing the winner: trials 0 on seed 1", left=2))
+    progress.begin(Round(runs, "choosing the winner: trials 0 on seed 1", runs_left=2))
     progress.started(first)
     progress.started(second)
     assert waits() == {"1": False, "2": False, "3": True}
