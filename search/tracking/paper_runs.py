@@ -3,7 +3,7 @@
 from typing import Any
 
 from analysis import paper
-from search.tracking.recorder import Recorder
+from search.tracking.recorder import NOTE_TAG, Recorder
 from search.tracking.store import PAPER_EXPERIMENT
 
 
@@ -36,7 +36,7 @@ def _start(client: Any, experiment: str, row: paper.PaperRow, at: float) -> str:
     tags = {
         "mlflow.runName": row_name(row),
         "mlflow.source.name": "Table 7",
-        "mlflow.note.content": f"Row {row.index} of Table 7, {row.name}. {paper.CITATION}",
+        NOTE_TAG: f"Row {row.index} of Table 7, {row.name}. {paper.CITATION}",
         "data": "MASSIVE English",
         "model": paper.ENCODER,
         "regimen.state": "PUBLISHED",

@@ -1,5 +1,6 @@
 """One thin client of MLflow's store: it starts runs, logs to them in few calls, and ends them."""
 
+import hashlib
 import json
 import math
 import time
@@ -13,6 +14,8 @@ from search.tracking.store import EXPERIMENT, make_experiments, open_client
 from search.worker_reports import SYSTEM_METRICS, epoch_ends
 
 STATE_TAG = "regimen.state"
+NOTE_TAG = "mlflow.note.content"
+"""The description of an experiment or a run."""
 NO_METRICS = ("epoch", "stage", "steps", "micro_batch")
 EPOCHS_TAG = "regimen.epochs"
 """How many epochs of a run are logged. Early versions had a metric `epoch` instead."""
@@ -215,6 +218,16 @@ class Recorder:
                 self.check()
                 self.client.set_experiment_tag(self.experiment, name, value)
 
+    def describe(self, note: str) -> None:
+        """Set the experiment's description, unless somebody else has written one."""
+        self.check()
+        has = self.client.get_experiment(self.experiment).tags
+        present = has.get(NOTE_TAG, "")
+        if present != note and (not present or _our_note_tag(present) in has):
+            for name, value in ((_our_note_tag(note), "yes"), (NOTE_TAG, note)):
+                self.check()
+                self.client.set_experiment_tag(self.experiment, name, value)
+
     def dataset(self, run: str) -> None:
         """Log the data set that the tags describe, as MLflow's UI shows it.
 
@@ -262,6 +275,14 @@ class Recorder:
         self.check()
         if all(name in self.tags or name.startswith(OUR_TAGS) for name in run.data.tags):
             self.client.delete_run(run.info.run_id)
+
+
+def _our_note_tag(note: str) -> str:
+    """The experiment's tag that says that we wrote this description.
+
+    One tag for each, so that searches that end at once do not take each other's for a user's.
+    """
+    return f"regimen.note.{hashlib.sha256(note.encode()).hexdigest()[:16]}"
 
 
 def _text(value: Any) -> str:

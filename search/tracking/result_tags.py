@@ -1,9 +1,12 @@
 """What a search found, as short texts: tags of its run, which MLflow's table shows as columns."""
 
+from collections.abc import Mapping
+
 from analysis import shell_lines
 from analysis.comparison.floors import to_floor
 from analysis.evidence import Evidence
 from analysis.mistakes.numbers import most_confused_in
+from analysis.page.markdown import escaped
 from analysis.read.summary import Summary
 from search.spec import SearchSpec
 
@@ -28,6 +31,17 @@ def result_tags(spec: SearchSpec, summary: Summary) -> dict[str, str]:
         NEXT: step,
     }
     return {name: text for name, text in found.items() if text}
+
+
+def last_search_note(result: Mapping[str, str]) -> str:
+    """The next command and the most confused labels of the search that ended last, as Markdown.
+
+    MLflow's UI shows one line of it above all lists of runs. The command names the search.
+    """
+    note = f"Last search: `{result[NEXT]}` is next."
+    if confused := result.get(ERRS_MOST, "").partition(",")[0]:
+        note += f" It errs most here: {escaped(confused)}."
+    return note
 
 
 def _over_floor(summary: Summary, evidence: Evidence) -> str | None:

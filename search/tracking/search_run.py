@@ -15,9 +15,9 @@ from search.tracking import artifacts, views
 from search.tracking.identity import settings
 from search.tracking.logged_run import LoggedRun
 from search.tracking.nested_runs import logged_trials, trial_key
-from search.tracking.recorder import STATE_TAG
+from search.tracking.recorder import NOTE_TAG, STATE_TAG
 from search.tracking.result_metrics import best_so_far, percent_number, summary_metrics
-from search.tracking.result_tags import result_tags
+from search.tracking.result_tags import last_search_note, result_tags
 from search.tracking.runs import SearchRuns
 
 ENDED_TAG = "regimen.trials_ended"
@@ -66,10 +66,11 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
         note = _linked(note, views.artifact(runs.recorder.experiment, run.id, REPORT_FILE))
     answer = result_tags(runs.spec, summary)
     tags = _replacing(run, answer)
-    tags |= {"mlflow.note.content": note} if note else {}
+    tags |= {NOTE_TAG: note} if note else {}
     if scores := summary.confirmed_scores:
         tags["mlflow.runName"] = f"{runs.spec.name} · {percent_number(fmean(scores))} confirmed"
     run.log(summary_metrics(summary), tags)
+    runs.recorder.describe(last_search_note(answer))
     for key, nested in runs.nested.items():
         # What is confirmed is a configuration's, also where a floor wins.
         wins = key == runs.winner and not summary.floor_wins

@@ -9,8 +9,9 @@ from analysis.read.files import read_json
 from analysis.read.summary import Summary
 from search.study import records
 from search.tracking.logged_run import LoggedRun
-from search.tracking.result_tags import NEXT, result_tags
-from search.tracking.store import open_client
+from search.tracking.recorder import NOTE_TAG
+from search.tracking.result_tags import ERRS_MOST, NEXT, last_search_note, result_tags
+from search.tracking.store import EXPERIMENT, open_client
 from search.tracking.tracker import Tracker
 from search.worker_reports import (
     CPU_PERCENT,
@@ -112,6 +113,36 @@ def test_what_a_search_found_and_the_next_command_are_tags(tmp_path: Path) -> No
     alone = read_summary(confirmed_accuracy=[], confirmed_seeds=[], test=[])
     assert [*result_tags(spec, alone)] == ["regimen.next"]
     assert "search.run --resume mine" in result_tags(spec, alone)["regimen.next"]
+
+
+def test_the_list_of_runs_says_what_to_run_next(search: Search, sqlite: str) -> None:
+    """The experiment's description, which stands above it; one that a user wrote stays."""
+
+    def description() -> str:
+        tags: dict[str, str] = client.get_experiment_by_name(EXPERIMENT).tags
+        return tags[NOTE_TAG]
+
+    search.all()
+    assert search.finish(search.tracker(sqlite)) is None
+    client = open_client(sqlite)
+    command = f"search.export {search.spec.name}"
+    assert command in description() and description().startswith("Last search: ")
+    recorder = search.tracker(sqlite).runs.recorder
+    recorder.locate(search.spec.results)
+    for note in ("that of another search", "that of a third"):
+        recorder.describe(note)
+        assert description() == note
+    client.set_experiment_tag(recorder.experiment, NOTE_TAG, f"{description()}, and mine")
+    assert search.finish(search.tracker(sqlite)) is None
+    assert description() == "that of a third, and mine"
+
+
+def test_the_description_has_the_most_confused_labels_without_markup() -> None:
+    result = {NEXT: "go on", ERRS_MOST: "'a*b' taken for 'c', 3 of 5 validation sentences"}
+    assert last_search_note(result) == (
+        "Last search: `go on` is next. It errs most here: 'a\\*b' taken for 'c'."
+    )
+    assert last_search_note({NEXT: "go on"}) == "Last search: `go on` is next."
 
 
 def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(
