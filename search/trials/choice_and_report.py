@@ -11,19 +11,15 @@ import optuna
 from analysis.metric import run_score, test_field
 from analysis.spread import PRIORS, Runs, Spread, effective_sentences
 from search.inputs import Prepared
-from search.race import Margin, Race, RunScores, affordable_runs, race
+from search.race import Race, RunScores, affordable_runs, race
 from search.seeds import choice_seeds, report_counts, report_seeds
 from search.spec import SearchSpec
 from search.study import records
 from search.study.records import Record
 from search.study.study import epochs_trained, ranking
 from search.study.winner_records import run_scores
+from search.trials.margin import margin
 from search.trials.worker import ValidationPredictions
-
-STAY_IN_RACE_PROBABILITY = 0.68
-"""Probability that two equal trials stay in the race together: one standard error. A higher one
-spends more runs on trials that hardly ever win (LOG.md)."""
-
 
 NARROW_HALF_WIDTH = 0.015
 """Half width of the report runs' interval at which no further run is needed."""
@@ -120,6 +116,7 @@ class ChoiceAndReport:
         return winner, sorted(set(standing.alike) - {winner})
 
     def _standing(self, scores: Mapping[int, RunScores], runs: int) -> Race:
+        sentences = effective_sentences(self.prepared.data.validation.labels, self.spec.metric)
         stored = self.study.get_trials(deepcopy=False)
         epochs = {number: records.epochs(stored[number]) for number in scores}
         costs = {
@@ -129,7 +126,7 @@ class ChoiceAndReport:
         }
         return race(
             scores,
-            self._margin(scores),
+            margin(scores, sentences),
             runs,
             costs=costs,
             indifference=self.spec.indifference / 100,
@@ -169,20 +166,6 @@ class ChoiceAndReport:
         numbers = list(dict.fromkeys(number for number, _ in pairs))
         among, trials = ", ".join(map(str, numbers)), "trial" if len(numbers) == 1 else "trials"
         yield from self._round(new, f"choosing the winner: {trials} {among}", runs_left=left)
-
-    def _margin(self, scores: Mapping[int, RunScores]) -> Margin:
-        """How far apart two trials may be by chance, from how all of them vary over seeds."""
-        sentences = effective_sentences(self.prepared.data.validation.labels, self.spec.metric)
-        recipes = [Runs(tuple(of_trial), sentences) for of_trial in scores.values()]
-        spread = Spread.of(recipes, PRIORS["validation"])
-
-        def margin(first: RunScores, second: RunScores) -> float:
-            means = (
-                spread.of_mean(Runs(tuple(of_trial), sentences)) for of_trial in (first, second)
-            )
-            return spread.half_width(*means, level=STAY_IN_RACE_PROBABILITY)
-
-        return margin
 
     def _report(self, winner: int) -> Iterator[Round]:
         """The rounds of the winner on the report seeds. Failed runs are left out.

@@ -21,12 +21,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis.command import Parser
 from analysis.page.markdown import markdown
-from analysis.spread import PRIORS, Runs, Spread
 from search.planning.draws import SecondsRange
 from search.planning.smoothing import SmoothedRange
 from search.planning.speed import Guess
 from search.planning.time_left import RunsLeft, TimeLeft
-from search.race import Margin, affordable_runs, race
+from search.race import affordable_runs, race
 from search.seeds import report_counts
 from search.spec import SearchSpec
 from search.study import records
@@ -34,7 +33,7 @@ from search.study.patience import Patience, is_spent
 from search.study.pruners import pruner, prunes
 from search.study.study import JOURNAL, read_study
 from search.study.study import trials as trials_of
-from search.trials.choice_and_report import STAY_IN_RACE_PROBABILITY
+from search.trials.margin import margin
 from search.worker_reports import ENDED_AT, STARTED_AT
 from tests.benchmarks import program
 from tests.benchmarks.replay import recording
@@ -188,7 +187,7 @@ class Simulated:
             sum(min(self.spec.epochs, len(trial.intermediate_values)) for trial in trials),
             self.spec.epochs,
         )
-        while (standing := race(scores, self._margin(scores), left)).next:
+        while (standing := race(scores, margin(scores, self.sentences), left)).next:
             search.choice += (runs := self._full(standing.next, now))
             left, now = left - len(runs), max(run.ended for run in runs)
             for number in standing.next:
@@ -206,17 +205,6 @@ class Simulated:
             accuracies=[min(1.0, max(0.0, each + shift)) for each in row.accuracies],
             score=None if row.score is None else min(1.0, max(0.0, row.score + shift)),
         )
-
-    def _margin(self, scores: dict[int, list[float]]) -> Margin:
-        spread = Spread.of(
-            [Runs(tuple(own), self.sentences) for own in scores.values()], PRIORS["validation"]
-        )
-
-        def margin(one: Sequence[float], other: Sequence[float]) -> float:
-            means = (spread.of_mean(Runs(tuple(own), self.sentences)) for own in (one, other))
-            return spread.half_width(*means, level=STAY_IN_RACE_PROBABILITY)
-
-        return margin
 
     def _full(self, numbers: Sequence[int], now: float) -> list[FullRun]:
         free, runs = [now] * self.slots, list[FullRun]()

@@ -119,8 +119,8 @@ def test_the_ui_lists_the_search_its_trials_and_the_papers_rows(
 
 
 def test_the_printed_address_opens_a_leaderboard(searched: Searched, browser: Any, ui: str) -> None:
-    """Trials and floors are sorted by their score, below the next command. How they ended, their length and rate are seen
-    in a window of 1,400 pixels, beside MLflow's menu and its assistant."""
+    """Trials and floors are sorted by their score, below the next command. How they ended, their
+    length and rate are seen in a window of 1,400 pixels, beside MLflow's menu and its assistant."""
     (address,) = [line.strip() for line in searched.out.splitlines() if "/#/experiments/" in line]
     page = address.partition("/#/")[2]
     resize(browser, 1400, 900)
