@@ -33,7 +33,7 @@ def facts(
         Fact(
             f"{scored} on {on}",
             f"{mean.short} %",
-            f"{counted(mean.n, 'fresh seed')}, these sentences;"
+            f"95 % interval over {counted(mean.n, 'fresh seed')}, on these sentences;"
             f" ± {100 * (mean.new_sentences or 0.0):.1f} on new ones{_bias(best, on)}",
         )
         for on in SPLITS_SHOWN
@@ -87,7 +87,7 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[Fact]:
     split, lead = to_floor(best, evidence)
     score = floor.test_score(best.metric) if split == "test" else None
     score = floor.validation_score(best.metric) if score is None else score
-    note = f"{floor.name}: {100 * score:.1f} %"
+    note = f"the simple model {floor.name}: {100 * score:.1f} %"
     settled = needs(lead, split) if lead else ""
     return [_over(best, score, lead, "the best floor", note, split, settled)]
 

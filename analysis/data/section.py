@@ -49,7 +49,7 @@ def warnings(search: Search) -> list[str]:
         for split, count in leaks.items()
         if count
     ]
-    for kind, pairs in (("conflict", "like sentences"), ("near", "near duplicates")):
+    for kind, pairs in (("conflict", "equal sentences"), ("near", "near duplicates")):
         if count := len(problem(search.problems, kind)):
             have = "has" if count == 1 else "have"
             parts.append(f"{counted(count, 'pair')} of {pairs} {have} different labels")
@@ -137,7 +137,7 @@ def _conflicts(search: Search) -> list[Block]:
         f" and have different labels{_first(conflicts)}. No model can get both right."
     )
     answer = counted(len(conflicts), "pair")
-    return [Details("Like sentences, different labels", answer, (Table(caption, frame),))]
+    return [Details("Equal sentences, different labels", answer, (Table(caption, frame),))]
 
 
 def _near_duplicates(search: Search) -> list[Block]:

@@ -57,7 +57,7 @@ def most_confused(predictions: pandas.DataFrame) -> str | None:
     mean = f" (mean of {seeds} seeds)" if seeds > 1 else ""
     wrong = f"{count / seeds:.1f}".removesuffix(".0")
     sentences = counted(rows, "validation sentence")
-    return f"'{label}' taken for '{predicted}', {wrong} of {sentences}{mean}"
+    return f"'{label}' taken for '{predicted}', {wrong} of its {sentences}{mean}"
 
 
 def most_confused_in(folder: Path) -> str | None:

@@ -26,6 +26,7 @@ from analysis.read.summary import Summary
 from analysis.text import EMPTY_CELL, counted
 from search.terminal.console import print_line, print_table, table_width
 
+PLAIN = "; baseline: plain fine-tuning"
 FLOOR = "floor: a simple model, trained in seconds, that a regime has to beat"
 OTHER_METRIC, N_AND_DF = "the other metric", "n and df"
 
@@ -91,11 +92,13 @@ def _remarks(summaries: Sequence[Summary]) -> list[str]:
     """How to read the table, in short lines; the report has all conditions."""
     metric = summaries[0].metric
     confirmed = any(summary.confirmed_scores for summary in summaries)
+    regimes = {summary.regime for summary in summaries}
     return [
-        "regime: a way to train" + (f"; {FLOOR}" if any(each.floors for each in summaries) else ""),
+        f"regime: a way to train{PLAIN if 'baseline' in regimes else ''}",
+        *([FLOOR] if any(each.floors for each in summaries) else []),
         f"{score_column(metric)}: the validation {WORDS[metric]} used to select the winner, in"
         " percent; a floor's is from one run",
-        *(["±: 95 % interval over seeds, on these sentences"] if confirmed else []),
+        *(["±: 95 % interval over n seeds, on these sentences"] if confirmed else []),
         *conditions.exceptions(summaries),
         "more: the report has the intervals on new sentences and the conditions",
     ]
@@ -191,14 +194,14 @@ def _over_floor(best: Summary, evidence: Evidence) -> list[str]:
     split, lead = floors.to_floor(best, evidence)
     if lead is None:
         over = f"{100 * (best.selection_score - floor.validation_score(best.metric)):+.1f}"
-        return [f"{over} points over the best floor, {floor.name}"]
+        return [f"{over} points over {floor.name}, the best floor"]
     if (worse := floors.no_better(best, evidence)) is not None:
         return [worse]
     settled = needs(lead, split)
     chance = "which may be chance on new sentences" if lead.exceeds else "which may be chance"
     more = f", {chance}: {settled}" if settled else ""
     wider = f"{'' if lead.paired else 'up to '}± {100 * lead.new_sentences:.1f} on new sentences"
-    return [f"{lead} points on {split} ({wider}) over the best floor, {floor.name}{more}"]
+    return [f"{lead} points on {split} ({wider}) over {floor.name}, the best floor{more}"]
 
 
 def _below_trial_0(best: Summary, evidence: Evidence) -> list[str]:

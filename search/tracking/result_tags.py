@@ -38,15 +38,18 @@ def last_search_note(result: Mapping[str, str]) -> str:
 
     MLflow's UI shows one line of it above all lists of runs. The command names the search.
     """
-    note = f"Last search: `{result[NEXT]}` is next."
+    note = f"Next after the last search: `{result[NEXT]}`"
     if confused := result.get(ERRS_MOST, "").partition(",")[0]:
-        note += f" It errs most here: {escaped(confused)}."
+        note += f". Its winner errs most: {escaped(confused)}"
     return note
 
 
 def _over_floor(summary: Summary, evidence: Evidence) -> str | None:
-    """`+1.3 ± 2.8 on new test sentences`; None where it is not known."""
+    """`+1.3 ± 2.8 over probe, on new test sentences`; None where it is not known."""
     split, lead = to_floor(summary, evidence)
-    if lead is None:
+    if lead is None or summary.best_floor is None:
         return None
-    return f"{100 * lead.value:+.1f} ± {100 * lead.new_sentences:.1f} on new {split} sentences"
+    over = (
+        f"{100 * lead.value:+.1f} ± {100 * lead.new_sentences:.1f} over {summary.best_floor.name}"
+    )
+    return f"{over}, on new {split} sentences"

@@ -25,7 +25,7 @@ REGIME, STATE, EPOCHS, MODEL, METRIC = (
 LEARNING_RATE = "params.`learning_rate`"
 ANSWER = {CONFIRMED: 170, OVER_FLOOR: 215, ERRS_MOST: 240, NEXT: 420}
 """The columns that say what a search found, with their widths in pixels."""
-WIDTHS = {NAME: 228, CREATED: 112, STATE: 92, EPOCHS: 55, LEARNING_RATE: 70, DURATION: 68}
+WIDTHS = {NAME: 240, CREATED: 107, STATE: 92, EPOCHS: 55, LEARNING_RATE: 70, DURATION: 68}
 """A window of 1,400 pixels has 700 for columns between MLflow's menu and its assistant, if the list
 is long enough to scroll: with these it shows a search's list to the duration, and without the
 assistant to what is over the floor; of all searches the confirmed score, and without the assistant

@@ -126,7 +126,7 @@ def test_the_printed_address_opens_a_leaderboard(searched: Searched, browser: An
     resize(browser, 1400, 900)
     shown = text_of(browser, f"{ui}/#/{page}", until="floor tfidf")
     assert "llrd_warmup 000" in shown and "PRUNED" in shown and "report seed" not in shown
-    assert "Last search: python -m search.export" in shown
+    assert "Next after the last search: python -m search.export" in shown
     right = browser.execute_script(
         "return document.querySelector('.ag-center-cols-viewport').getBoundingClientRect().right"
     )

@@ -108,7 +108,7 @@ def test_what_a_search_found_and_the_next_command_are_tags(tmp_path: Path) -> No
     found = result_tags(spec, read_summary(floors=floors))
     assert re.fullmatch(r"\d\d\.\d ± \d\.\d on validation", found["regimen.confirmed"])
     over = found["regimen.over_floor"]
-    assert re.fullmatch(r"\+\d\.\d ± \d\.\d on new validation sentences", over)
+    assert re.fullmatch(r"\+\d\.\d ± \d\.\d over tfidf, on new validation sentences", over)
     assert "search.export mine" in found["regimen.next"] and "regimen.errs_most" not in found
     alone = read_summary(confirmed_accuracy=[], confirmed_seeds=[], test=[])
     assert [*result_tags(spec, alone)] == ["regimen.next"]
@@ -126,7 +126,7 @@ def test_the_list_of_runs_says_what_to_run_next(search: Search, sqlite: str) -> 
     assert search.finish(search.tracker(sqlite)) is None
     client = open_client(sqlite)
     command = f"search.export {search.spec.name}"
-    assert command in description() and description().startswith("Last search: ")
+    assert command in description() and description().startswith("Next after the last search: ")
     recorder = search.tracker(sqlite).runs.recorder
     recorder.locate(search.spec.results)
     for note in ("that of another search", "that of a third"):
@@ -140,9 +140,9 @@ def test_the_list_of_runs_says_what_to_run_next(search: Search, sqlite: str) -> 
 def test_the_description_has_the_most_confused_labels_without_markup() -> None:
     result = {NEXT: "go on", ERRS_MOST: "'a*b' taken for 'c', 3 of 5 validation sentences"}
     assert last_search_note(result) == (
-        "Last search: `go on` is next. It errs most here: 'a\\*b' taken for 'c'."
+        "Next after the last search: `go on`. Its winner errs most: 'a\\*b' taken for 'c'"
     )
-    assert last_search_note({NEXT: "go on"}) == "Last search: `go on` is next."
+    assert last_search_note({NEXT: "go on"}) == "Next after the last search: `go on`"
 
 
 def test_what_an_epoch_took_is_a_system_metric_at_its_step_where_it_is_known(
