@@ -101,7 +101,7 @@ def test_the_last_ending_is_the_one_that_the_study_has(results: Path) -> None:
 def test_a_search_of_a_version_that_recorded_no_ending_has_ended_with_its_trials(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(EARLIER, tmp_path / "before")
+    shutil.copytree(EARLIER / "2026-11-25" / "supcon", tmp_path / "before")
     journal = tmp_path / "before" / "study.journal"
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(line for line in lines if f'"{KEY}"' not in line))
