@@ -13,7 +13,7 @@ from analysis.metric import Metric, qualifier, run_score
 from search.cluster.resources import Resources
 from search.inputs import Prepared
 from search.seeds import report_seeds
-from search.terminal.seed_progress import SeedProgress
+from search.terminal.run_progress import RunProgress
 from search.trials import full_runs, worker
 from search.trials.job import Job
 from search.trials.parcel import Parcel
@@ -142,10 +142,10 @@ def _trained(
     submitted = [full_runs.start(job, per_run, 0, seed, recipe["config"]) for seed in seeds]
     runs: dict[int, full_runs.FullRun] = {}
     curves: dict[int, Curve] = {}
-    progress = SeedProgress(failures.console, seeds, per_run.slots)
+    progress = RunProgress(failures.console, [f"seed {seed}" for seed in seeds], per_run.slots)
     try:
         for run, epochs, failure in full_runs.finished(submitted, progress.poll):
-            progress.end(run.seed, failed=failure is not None)
+            progress.end(f"seed {run.seed}", failed=failure is not None)
             if failure:
                 failures.add(run.seed, failure)
                 continue

@@ -12,6 +12,7 @@ from search.cluster.resources import Resources
 from search.final.seed_runs import Curve, job_of
 from search.final.transfer import values_around
 from search.inputs import Prepared
+from search.terminal.run_progress import RunProgress
 from search.trials import full_runs
 
 Curves = dict[float, Curve]
@@ -64,15 +65,18 @@ def tune(
     metric: Metric = recipe["metric"]
     curves: Curves = {}
     why = "no value was tried"
-    for run, epochs, failure in full_runs.finished(runs):
+    names = {value: f"{field} {value:.4g}" for value in configs}
+    progress = RunProgress(console, list(names.values()), per_run.slots)
+    for run, epochs, failure in full_runs.finished(runs, progress.poll):
         value = run.config[field]
+        progress.end(names[value], failed=failure is not None)
         if failure:
             why = failure
-            console.print(f"tune {field} {value:.4g}: failed: {failure}")
+            console.print(f"tune {names[value]}: failed: {failure}")
             continue
         curves[value] = epochs
         score = f"{run_score(epochs, metric):.4f}{qualifier(metric)}"
-        console.print(f"tune {field} {value:.4g}: validation {score}")
+        console.print(f"tune {names[value]}: validation {score}")
     if not curves:
         raise OSError(f"every run that tunes {field} failed: {why}")
     recipe_value = recipe["config"][field]

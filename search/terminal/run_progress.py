@@ -1,4 +1,4 @@
-"""Which seeds of a recipe are in training, as a line a minute: they print nothing before they
+"""Which runs of a final training are running, as a line a minute: they print nothing before they
 end."""
 
 import heapq
@@ -12,29 +12,29 @@ from analysis.text import duration
 from search.terminal.progress import HEARTBEAT_PART, HEARTBEAT_SECONDS
 
 
-class SeedProgress:
-    """The seeds that train, of which the first `slots` that have not ended count as running."""
+class RunProgress:
+    """Runs by their names, of which the first `slots` that have not ended count as running."""
 
     def __init__(
         self,
         console: Console,
-        seeds: Sequence[int],
+        names: Sequence[str],
         slots: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.console, self.slots, self.clock = console, slots, clock
-        self.waiting = list(seeds)
-        self.running: dict[int, float] = {}
+        self.waiting = list(names)
+        self.running: dict[str, float] = {}
         self.took: list[float] = []
         self.first = self.last_line = clock()
         self._start()
 
-    def end(self, seed: int, *, failed: bool = False) -> None:
-        """A seed has ended. One that failed says nothing about how long the others take."""
-        if seed in self.waiting:
-            self.waiting.remove(seed)
+    def end(self, name: str, *, failed: bool = False) -> None:
+        """A run has ended. One that failed says nothing about how long the others take."""
+        if name in self.waiting:
+            self.waiting.remove(name)
         else:
-            seconds = self.clock() - self.running.pop(seed)
+            seconds = self.clock() - self.running.pop(name)
             self.took += [] if failed else [seconds]
         self._start()
         self.last_line = self.clock()
@@ -46,7 +46,7 @@ class SeedProgress:
         if now - self.last_line < pause or not self.running:
             return
         self.last_line = now
-        parts = [f"seed {seed} for {duration(now - at)}" for seed, at in self.running.items()]
+        parts = [f"{name} for {duration(now - at)}" for name, at in self.running.items()]
         parts += [f"{len(self.waiting)} to come"] if self.waiting else []
         left = self._seconds_left(now)
         rest = "" if left is None else f" (about {duration(left)} left)"
@@ -57,7 +57,7 @@ class SeedProgress:
             self.running[self.waiting.pop(0)] = self.clock()
 
     def _seconds_left(self, now: float) -> float | None:
-        """Seconds, as if every seed took as long as those that have ended; None where none has, or
+        """Seconds, as if every run took as long as those that have ended; None where none has, or
         where the last ones take longer."""
         if not self.took:
             return None
