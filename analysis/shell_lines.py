@@ -22,8 +22,8 @@ def train(spec: Mapping[str, Any], results: str, *, floor: bool = False) -> str:
     """Train a model from that file, on the search's type of GPU. A floor is the same on every seed,
     so it takes one."""
     flags = f"--seeds {1 if floor else 5} --out model{results}{cluster_flags(spec)}"
-    place = _flags(spec, "accelerator_type", "tracking_uri")
-    return f"{program('search.train')} best.yaml {flags}{place}"
+    others = _flags(spec, "accelerator_type", "tracking_uri")
+    return f"{program('search.train')} best.yaml {flags}{others}"
 
 
 def predict(folder: Path) -> str:

@@ -134,9 +134,12 @@ class Speed:
         seconds += [elapsed for elapsed in slow if elapsed > mean]
         count, prior = len(seconds), DEVIATION_TRIALS
         variance = prior * DEVIATION**2 + count * float(np.log(seconds).var())
-        spread = math.sqrt(variance / (prior + count))
+        deviation = math.sqrt(variance / (prior + count))
         return EpochTime(
-            fmean(seconds), math.hypot(spread / math.sqrt(count), LOG_SECONDS_DRIFT), spread, rest
+            fmean(seconds),
+            math.hypot(deviation / math.sqrt(count), LOG_SECONDS_DRIFT),
+            deviation,
+            rest,
         )
 
 

@@ -1,5 +1,4 @@
-"""Which runs of a final training are running, as a line a minute: they print nothing before they
-end."""
+"""A line a minute that names the runs in training, because a run prints nothing before it ends."""
 
 import heapq
 import time

@@ -218,13 +218,16 @@ class Recorder:
                 self.check()
                 self.client.set_experiment_tag(self.experiment, name, value)
 
-    def describe(self, note: str) -> None:
-        """Set the experiment's description, unless somebody else has written one."""
+    def describe(self, note: str, ended: float) -> None:
+        """Set the experiment's description to that of a search that ended then, unless somebody
+        else has written one, or it is of a search that ended later."""
         self.check()
         has = self.client.get_experiment(self.experiment).tags
-        present = has.get(NOTE_TAG, "")
-        if present != note and (not present or _our_note_tag(present) in has):
-            for name, value in ((_our_note_tag(note), "yes"), (NOTE_TAG, note)):
+        note, present = _text(note), has.get(NOTE_TAG, "")
+        if present and float(has.get(_our_note_tag(present), "inf")) > ended:
+            return
+        for name, value in ((_our_note_tag(note), str(ended)), (NOTE_TAG, note)):
+            if has.get(name) != value:
                 self.check()
                 self.client.set_experiment_tag(self.experiment, name, value)
 
@@ -278,7 +281,7 @@ class Recorder:
 
 
 def _our_note_tag(note: str) -> str:
-    """The experiment's tag that says that we wrote this description.
+    """The experiment's tag that says that we wrote this description, and when its search ended.
 
     One tag for each, so that searches that end at once do not take each other's for a user's.
     """

@@ -39,7 +39,7 @@ def last_search_note(result: Mapping[str, str]) -> str:
     MLflow's UI shows one line of it above all lists of runs. The command names the search.
     """
     note = f"Next after the last search: `{result[NEXT]}`"
-    if confused := result.get(ERRS_MOST, "").partition(",")[0]:
+    if confused := result.get(ERRS_MOST, "").rpartition(", ")[0]:
         note += f". Its winner errs most: {escaped(confused)}"
     return note
 

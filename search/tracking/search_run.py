@@ -17,7 +17,7 @@ from search.tracking.logged_run import LoggedRun
 from search.tracking.nested_runs import logged_trials, trial_key
 from search.tracking.recorder import NOTE_TAG, STATE_TAG
 from search.tracking.result_metrics import best_so_far, percent_number, summary_metrics
-from search.tracking.result_tags import last_search_note, result_tags
+from search.tracking.result_tags import result_tags
 from search.tracking.runs import SearchRuns
 
 ENDED_TAG = "regimen.trials_ended"
@@ -56,8 +56,11 @@ def log_best_so_far(run: LoggedRun, runs: SearchRuns, study: optuna.Study) -> No
     run.metrics |= {score: points[-1][2]} if points else {}
 
 
-def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | None) -> None:
-    """The results. A search that has grown gets new ones at a later time.
+def log_results(
+    run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | None
+) -> dict[str, str]:
+    """The results. A search that has grown gets new ones at a later time. Returns the tags that say
+    what it found.
 
     `note`: the table of results in Markdown, which MLflow shows in the run's page.
     """
@@ -70,12 +73,12 @@ def log_results(run: LoggedRun, runs: SearchRuns, summary: Summary, note: str | 
     if scores := summary.confirmed_scores:
         tags["mlflow.runName"] = f"{runs.spec.name} · {percent_number(fmean(scores))} confirmed"
     run.log(summary_metrics(summary), tags)
-    runs.recorder.describe(last_search_note(answer))
     for key, nested in runs.nested.items():
         # What is confirmed is a configuration's, also where a floor wins.
         wins = key == runs.winner and not summary.floor_wins
         if tags := _replacing(nested, answer if wins else {}):
             nested.log({}, tags)
+    return answer
 
 
 def log_artifacts(run: LoggedRun, runs: SearchRuns, sent: Sent) -> None:

@@ -29,6 +29,7 @@ from search.tracking.nested_runs import (
 )
 from search.tracking.paper_runs import log_paper
 from search.tracking.recorder import OutOfTime
+from search.tracking.result_tags import last_search_note
 from search.tracking.runs import SearchRuns
 from search.tracking.search_run import (
     Sent,
@@ -142,9 +143,11 @@ class Tracker:
             self._sync(study, live=False)
             search = self.runs.search
             assert search is not None
-            log_results(search, self.runs, summary, note)
+            answer = log_results(search, self.runs, summary, note)
             log_artifacts(search, self.runs, self.sent)
             end_search(search, self.runs, self.ended, interrupted=interrupted)
+            if not interrupted:
+                self.recorder.describe(last_search_note(answer), self.ended)
 
     def close(self, *, interrupted: bool) -> None:
         """End the runs and log nothing more.

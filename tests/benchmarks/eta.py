@@ -46,7 +46,7 @@ STEPS = 40
 UP, SETTLED = 0.01, 0.1
 """Fractions of a search: by how much a step must count up to be noticed; and when the middle is no
 longer the first guess."""
-SEEDS_SPREAD = 0.006
+SEEDS_DEVIATION = 0.006
 """Standard deviation of an accuracy over seeds: of replayed choice runs, and of trials that are
 drawn again."""
 MOST_OF_MEDIAN = 3.0
@@ -191,7 +191,7 @@ class Simulated:
             search.choice += (runs := self._full(standing.next, now))
             left, now = left - len(runs), max(run.ended for run in runs)
             for number in standing.next:
-                scores[number].append(scores[number][0] + self.random.normal(0, SEEDS_SPREAD))
+                scores[number].append(scores[number][0] + self.random.normal(0, SEEDS_DEVIATION))
         reports = int(self.random.choice(report_counts(self.spec.report_seeds)))
         search.report = self._full([standing.winner] * reports, now)
         search.end = float(self.random.choice(ENDS))
@@ -199,7 +199,7 @@ class Simulated:
 
     def _like(self, row: Row) -> Row:
         """A trial like a recorded one: recordings are short, and a search runs nothing twice."""
-        shift = self.random.normal(0.0, SEEDS_SPREAD)
+        shift = self.random.normal(0.0, SEEDS_DEVIATION)
         return replace(
             row,
             accuracies=[min(1.0, max(0.0, each + shift)) for each in row.accuracies],

@@ -1,6 +1,7 @@
 """MLflow has everything of a study, once."""
 
 import re
+import time
 from pathlib import Path
 
 import pandas
@@ -129,18 +130,21 @@ def test_the_list_of_runs_says_what_to_run_next(search: Search, sqlite: str) -> 
     assert command in description() and description().startswith("Next after the last search: ")
     recorder = search.tracker(sqlite).runs.recorder
     recorder.locate(search.spec.results)
+    ended = time.time()
     for note in ("that of another search", "that of a third"):
-        recorder.describe(note)
+        recorder.describe(note, ended)
         assert description() == note
+    recorder.describe("that of an earlier one, logged again", ended - 1)
+    assert description() == note
     client.set_experiment_tag(recorder.experiment, NOTE_TAG, f"{description()}, and mine")
     assert search.finish(search.tracker(sqlite)) is None
     assert description() == "that of a third, and mine"
 
 
 def test_the_description_has_the_most_confused_labels_without_markup() -> None:
-    result = {NEXT: "go on", ERRS_MOST: "'a*b' taken for 'c', 3 of 5 validation sentences"}
+    result = {NEXT: "go on", ERRS_MOST: "'a*b' taken for 'c, d', 3 of its 5 validation sentences"}
     assert last_search_note(result) == (
-        "Next after the last search: `go on`. Its winner errs most: 'a\\*b' taken for 'c'"
+        "Next after the last search: `go on`. Its winner errs most: 'a\\*b' taken for 'c, d'"
     )
     assert last_search_note({NEXT: "go on"}) == "Next after the last search: `go on`"
 
