@@ -29,7 +29,7 @@ ROUNDING = 1e-9
 """Means that differ by less are equal."""
 POWER = 0.8
 """How likely the seeds or sentences that would settle a difference show it, if it is as large as it
-seems."""
+seems and the spread over seeds is as estimated."""
 
 
 @dataclass(frozen=True)

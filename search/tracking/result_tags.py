@@ -46,10 +46,8 @@ def last_search_note(result: Mapping[str, str]) -> str:
 
 def _over_floor(summary: Summary, evidence: Evidence) -> str | None:
     """`+1.3 ± 2.8 over probe, on new test sentences`; None where it is not known."""
-    split, lead = to_floor(summary, evidence)
-    if lead is None or summary.best_floor is None:
+    floor, (split, lead) = summary.best_floor, to_floor(summary, evidence)
+    if floor is None or lead is None:
         return None
-    over = (
-        f"{100 * lead.value:+.1f} ± {100 * lead.new_sentences:.1f} over {summary.best_floor.name}"
-    )
-    return f"{over}, on new {split} sentences"
+    points = f"{100 * lead.value:+.1f} ± {100 * lead.new_sentences:.1f}"
+    return f"{points} over {floor.name}, on new {split} sentences"

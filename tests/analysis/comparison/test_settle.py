@@ -1,12 +1,20 @@
 """What would settle a comparison does settle it, as often as is said."""
 
 import math
+import re
 from collections.abc import Iterable
 
 import numpy as np
 import pytest
 
-from analysis.comparison.settle import MAX_SEEDS, at_least_text, more_seeds, needs, to_settle
+from analysis.comparison.settle import (
+    IN_MOST_CASES,
+    MAX_SEEDS,
+    at_least_text,
+    more_seeds,
+    needs,
+    to_settle,
+)
 from analysis.evidence import POWER, Difference, Evidence
 from analysis.spread import FREEDOMS, PRIOR_DEVIATION, PRIORS, sampling_variance
 from tests.analysis.searches import read_summary
@@ -39,7 +47,8 @@ def test_so_many_seeds_show_a_difference_as_often_as_they_promise() -> None:
         fresh = deviations[:, None] * random.standard_normal((2, min(seeds, MAX_SEEDS)))
         shown.append(compared(*(means[:, None] + fresh)).exceeds)
     error = 2 * math.sqrt(POWER * (1 - POWER) / len(shown))
-    assert np.mean(shown) == pytest.approx(POWER, abs=0.05 + error)
+    low, high = (int(number) / 100 for number in re.findall(r"\d+", IN_MOST_CASES))
+    assert low - error <= np.mean(shown) <= high + error
 
 
 def test_so_many_sentences_show_it_on_new_ones_if_seeds_vary_with_them_as_said() -> None:
